@@ -328,6 +328,8 @@ TEST(Config, a_switch_where_a_word_belongs_is_told_the_word_that_fits) {
       {"[[listener]]\ntls = \"off\"", "`none` fits best"},
       {"[[listener]]\ntls = false", "`none` fits best"},
       {"[[listener]]\nproxy_protocol = \"on\"", "`required` fits best"},
+      {"[[listener]]\nclient_certificate = \"off\"", "`no` fits best"},
+      {"[[listener]]\nclient_certificate = \"yes\"", ""},
       {"[relay]\ntls = \"on\"", "`may` fits best"},
       {"[log]\nlevel = \"on\"", "`info` fits best"},
       {"[[listener]]\ntls = \"startls\"", "did you mean `starttls`?"},

@@ -43,6 +43,20 @@ std::optional<std::vector<std::string>> domains_in(const lists::Table& table) {
   return names;
 }
 
+/// Whether a route may be meant for the domains of a table that cannot be listed: its domain is in
+/// no list by name.
+bool may_be_for_tables(const Config& config, const std::set<std::string>& named) {
+  for (const RouteConfig& route : config.routes) {
+    for (const std::string& key : route.match) {
+      if (key == "*") continue;
+      const std::size_t at = key.rfind('@');
+      const auto domain = mail::Domain::parse(at == std::string::npos ? key : key.substr(at + 1));
+      if (!domain || !named.contains(domain->text())) return true;
+    }
+  }
+  return false;
+}
+
 /// Domains of the addresses that routes name.
 std::set<std::string> domains_of_addresses(const Config& config) {
   std::set<std::string> all;
@@ -90,6 +104,13 @@ std::vector<Routeless> routeless_domains(const Config& config, const relay::Rout
                  {"virtual_alias_domains", &policy->virtual_alias_domains, true},
                  {"virtual_mailbox_domains", &policy->virtual_mailbox_domains, true},
                  {"relay_domains", &policy->relay_domains, false}};
+  std::set<std::string> named{lower(config.server.hostname), config.webhooks.public_domain};
+  for (const auto& one : classes) {
+    for (const std::string& name : one.domains->names()) {
+      if (const auto domain = mail::Domain::parse(name)) named.insert(domain->text());
+    }
+  }
+  const bool for_tables = may_be_for_tables(config, named);
   std::set<std::string> seen;
   for (const auto& [parameter, domains, is_final] : classes) {
     const auto& written = config.restrictions.section.parameters;
@@ -117,7 +138,7 @@ std::vector<Routeless> routeless_domains(const Config& config, const relay::Rout
       const auto names = domains_in(*table);
       if (names) {
         for (const std::string& name : *names) add(name);
-      } else if (config.routes.empty()) {
+      } else if (!for_tables && !rest_counts) {
         one.tables.push_back(table->name());
       }
     }

@@ -57,7 +57,7 @@ bool means_on(std::string_view text) {
 std::optional<std::string_view> as_switch(const Key& key, std::string_view text) {
   std::vector<std::string_view> on;
   for (const std::string_view word : key.choices) {
-    const bool is_off = is_one_of(word, {"none", "off", "never"});
+    const bool is_off = is_one_of(word, {"none", "off", "never", "no"});
     if (is_off && means_off(text)) return word;
     if (!is_off) on.push_back(word);
   }

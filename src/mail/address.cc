@@ -134,9 +134,37 @@ Result<std::size_t> local_part_length(std::string_view text, std::uint8_t utf8) 
   return malformed("quoted local part is not closed");
 }
 
+/// The octets that a local part stands for, without quotes and backslashes: `"a\ b"` is `a b`.
+std::string unquoted(std::string_view local) {
+  if (local.size() < 2 || local.front() != '"') return std::string(local);
+  std::string out;
+  for (std::size_t i = 1; i + 1 < local.size(); ++i) {
+    if (local[i] == '\\') ++i;
+    out += local[i];
+  }
+  return out;
+}
+
+/// The one form of a local part among the equivalent ones: that with the fewest quotes (RFC 5321
+/// §4.1.2). `local` is valid; `utf8` as in local_part_length().
+std::string canonical_local_part(std::string_view local, std::uint8_t utf8) {
+  if (local.front() != '"') return std::string(local);
+  std::string plain = unquoted(local);
+  const Result<std::size_t> atoms =
+      plain.starts_with('"') ? Result<std::size_t>(0) : local_part_length(plain, utf8);
+  if (atoms && *atoms == plain.size() && !plain.empty()) return plain;
+  std::string out = "\"";
+  for (const char c : plain) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + '"';
+}
+
 /// The mailbox at the start of `text` ends at the first '>' after the local part.
 Result<Mailbox> read_mailbox(std::string_view text, Utf8 utf8, std::size_t& length) {
-  const Result<std::size_t> local = local_part_length(text, utf8 == Utf8::allowed ? high : 0);
+  const std::uint8_t octets = utf8 == Utf8::allowed ? high : 0;
+  const Result<std::size_t> local = local_part_length(text, octets);
   if (!local) return tl::unexpected(local.error());
   if (*local >= text.size() || text[*local] != '@') return malformed("no @ after the local part");
   const std::size_t start = *local + 1;
@@ -147,7 +175,7 @@ Result<Mailbox> read_mailbox(std::string_view text, Utf8 utf8, std::size_t& leng
   if (!checked) return tl::unexpected(std::move(checked.error()));
   if (*local > max_local_part) return fail(Fault::limit, "local part is longer than 252 octets");
   length = end;
-  return Mailbox{std::string(text.substr(0, *local)), std::move(*checked)};
+  return Mailbox{canonical_local_part(text.substr(0, *local), octets), std::move(*checked)};
 }
 
 /// RFC 6531 §3.3: octets above 127 require SMTPUTF8 and must be UTF-8.
@@ -189,15 +217,7 @@ std::string Mailbox::text() const {
   return out.append(local_part).append(1, '@').append(domain);
 }
 
-std::string Mailbox::unquoted_local_part() const {
-  if (local_part.size() < 2 || local_part.front() != '"') return local_part;
-  std::string out;
-  for (std::size_t i = 1; i + 1 < local_part.size(); ++i) {
-    if (local_part[i] == '\\') ++i;
-    out += local_part[i];
-  }
-  return out;
-}
+std::string Mailbox::unquoted_local_part() const { return unquoted(local_part); }
 
 Result<Mailbox> parse_mailbox(std::string_view text, Utf8 utf8) {
   if (auto error = refuse_octets(text, utf8)) return tl::unexpected(std::move(*error));

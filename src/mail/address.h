@@ -30,8 +30,8 @@ class Domain {
 /// Whether addresses may contain octets above 127: only with SMTPUTF8 on MAIL (RFC 6531 §3.4).
 enum class Utf8 { refused, allowed };
 
-/// A Mailbox (RFC 5321 §4.1.2): local part and domain or address literal. The local part is kept as
-/// written, quotes included; `domain` is lower-case A-labels, or `[literal]`.
+/// A Mailbox (RFC 5321 §4.1.2): local part, as written but with as few quotes as it needs, so that
+/// `"ann"` is `ann` for every policy; and domain as lower-case A-labels, or `[literal]`.
 struct Mailbox {
   std::string local_part;  ///< at most 252 octets, which a path has room for
   std::string domain;      ///< at most 255 octets (RFC 5321 §4.5.3.1.2)

@@ -91,6 +91,23 @@ TEST(Mailbox, takes_utf8_where_it_was_asked_for) {
   EXPECT_FALSE(parse_mailbox("us\xed\xa0\x80r@b", Utf8::allowed));
 }
 
+// RFC 5321 §4.1.2: a local part in quotes is the same mailbox as one without, if it needs none.
+TEST(Mailbox, equivalent_local_parts_are_one) {
+  const auto local = [](std::string_view text, Utf8 utf8 = Utf8::refused) {
+    return parse_mailbox(std::string(text) + "@d", utf8)->local_part;
+  };
+  EXPECT_EQ(local(R"("ann")"), "ann");
+  EXPECT_EQ(local(R"("\a\n\n.b")"), "ann.b");
+  EXPECT_EQ(local(R"("Ann")"), "Ann");
+  EXPECT_EQ(local(R"("a\ b")"), R"("a b")");
+  EXPECT_EQ(local(R"("a\"b\\\c")"), R"("a\"b\\c")");
+  for (const char* needed : {R"("")", R"(".a")", R"("a.")", R"("a..b")", R"("a@b")", R"("\"")",
+                             R"("\"a\"")", R"("a b")"}) {
+    EXPECT_EQ(local(needed), needed);
+  }
+  EXPECT_EQ(local("\"\xc3\xa4\"", Utf8::allowed), "\xc3\xa4");
+}
+
 TEST(Mailbox, unquotes_its_local_part) {
   EXPECT_EQ(parse_mailbox(R"("a\ b\"c"@d)", Utf8::refused)->unquoted_local_part(), "a b\"c");
   EXPECT_EQ(parse_mailbox("a.b@d", Utf8::refused)->unquoted_local_part(), "a.b");

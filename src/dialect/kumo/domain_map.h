@@ -54,12 +54,13 @@ class DomainMap {
   /// The value of the matching entry or wildcard. Null: none matches. Valid until the map changes.
   const T* find(std::string_view domain) const {
     const std::string name = domain_to_find(domain);
+    // A longer text is no domain and below none. A header may be long: each of its dots would cost
+    // a hash of all that follows.
+    if (name.size() > longest_domain) return at("*");
     if (const auto exact = nodes_.find(name); exact != nodes_.end()) return value_of(exact);
     for (std::string_view above = parent(name);; above = parent(above)) {
       if (!above.empty() && !nodes_.contains(above)) continue;
-      const auto wildcard =
-          nodes_.find(above.empty() ? std::string("*") : "*." + std::string(above));
-      return wildcard == nodes_.end() ? nullptr : value_of(wildcard);
+      return at(above.empty() ? std::string("*") : "*." + std::string(above));
     }
   }
 
@@ -79,9 +80,15 @@ class DomainMap {
     const std::size_t dot = name.find('.');
     return dot == std::string_view::npos ? std::string_view() : name.substr(dot + 1);
   }
+  const T* at(std::string_view pattern) const {
+    const auto node = nodes_.find(pattern);
+    return node == nodes_.end() ? nullptr : value_of(node);
+  }
   static const T* value_of(typename Nodes::const_iterator node) {
     return node->second ? &*node->second : nullptr;
   }
+
+  static constexpr std::size_t longest_domain = 255;  ///< octets (RFC 1035 §2.3.4)
 
   Nodes nodes_;
 };

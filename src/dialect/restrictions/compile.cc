@@ -321,12 +321,17 @@ class Compiler {
     found.clear();
   }
 
-  Domains domains(const std::string& parameter) {
+  /// For parameters whose elements match subdomains: by a dot, or by the parent's name.
+  Domains::Below below(const std::string& parameter) {
     const auto names = words_of("parent_domain_matches_subdomains");
     const bool parents = std::any_of(names.begin(), names.end(),
                                      [&](const Word& one) { return one.text == parameter; });
+    return parents ? Domains::Below::plain : Domains::Below::dotted;
+  }
+
+  Domains domains(const std::string& parameter, Domains::Below below = Domains::Below::none) {
     std::vector<std::string> trouble;
-    Domains made = Domains::parse(words_of(parameter), parents, sources_, trouble);
+    Domains made = Domains::parse(words_of(parameter), below, sources_, trouble);
     troubles(parameter, trouble, "a domain, or a table or file of domains that can be read");
     return made;
   }
@@ -406,8 +411,8 @@ class Compiler {
   void read_settings() {
     policy_.mynetworks = networks("mynetworks");
     policy_.mydestination = domains("mydestination");
-    policy_.relay_domains = domains("relay_domains");
-    policy_.fast_flush_domains = domains("fast_flush_domains");
+    policy_.relay_domains = domains("relay_domains", below("relay_domains"));
+    policy_.fast_flush_domains = domains("fast_flush_domains", below("fast_flush_domains"));
     policy_.virtual_alias_domains = domains("virtual_alias_domains");
     policy_.virtual_mailbox_domains = domains("virtual_mailbox_domains");
     // Postfix's default is the accounts of the machine; mail for them is not delivered here.
@@ -422,6 +427,7 @@ class Compiler {
     policy_.sender_login_maps = maps("smtpd_sender_login_maps");
     policy_.mx_backup_networks = networks("permit_mx_backup_networks");
     policy_.limits_mx_backup = !words_of("permit_mx_backup_networks").empty();
+    policy_.compatibility_level = parameters_.level();
     policy_.myhostname = lower(parameters_.text("myhostname"));
     policy_.myorigin = lower(parameters_.text("myorigin"));
     if (policy_.myorigin.starts_with('/')) {

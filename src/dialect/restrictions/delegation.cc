@@ -29,6 +29,9 @@ std::string_view state_of(const Context& context) {
   }
 }
 
+/// `mail_version`: the Postfix whose lists and requests these are.
+constexpr std::string_view postfix_version = "3.11.0";
+
 /// A name of a certificate as Postfix sends it: xtext (RFC 3461 §4) in which `=` stands for itself.
 std::string coded(std::string_view name) {
   std::string out;
@@ -67,9 +70,11 @@ std::string delegation_request(const Context& context, const policy::ClientName&
   line("recipient", context.recipient() != nullptr ? context.recipient()->text() : "");
   const bool counted = context.stage() == Stage::data || context.stage() == Stage::message;
   line("recipient_count", std::to_string(counted ? evidence.recipients.size() : 0));
-  line("queue_id", "");
-  // As in Postfix: one for all requests about a message, and none before its MAIL is accepted.
+  // As in Postfix: one for all requests about a message, and none before its MAIL is accepted. A
+  // message has a queue id from its first accepted recipient on.
   const bool begun = context.stage() > Stage::mail && context.sender() != nullptr;
+  const bool queued = begun && !evidence.recipients.empty();
+  line("queue_id", queued ? std::string_view(evidence.message_id) : std::string_view());
   line("instance", begun ? std::string_view(evidence.message_id) : std::string_view());
   line("size", std::to_string(evidence.message ? evidence.message->size : evidence.declared_size));
   line("etrn_domain", context.etrn());
@@ -92,6 +97,8 @@ std::string delegation_request(const Context& context, const policy::ClientName&
   line("policy_context", policy_context);
   line("server_address", session.server_ip.is_known() ? session.server_ip.to_string() : "");
   line("server_port", std::to_string(session.server_port));
+  line("compatibility_level", context.policy().compatibility_level);
+  line("mail_version", postfix_version);
   return text + '\n';
 }
 

@@ -459,8 +459,10 @@ TEST(RestrictionsLayer, a_policy_server_is_asked_once_a_recipient) {
   EXPECT_EQ(rcpt(lists, to("a", "relay.example"), outside).reply,
             "550 5.1.1 <a@relay.example>: Recipient address rejected: nope");
   ASSERT_EQ(outside.requests.size(), 1u);
-  for (const char* line : {"request=smtpd_access_policy\n", "protocol_state=RCPT\n",
-                           "client_address=192.0.2.7\n", "recipient=a@relay.example\n"}) {
+  for (const char* line :
+       {"request=smtpd_access_policy\n", "protocol_state=RCPT\n", "client_address=192.0.2.7\n",
+        "recipient=a@relay.example\n", "\nqueue_id=\n", "\ncompatibility_level=3.6\n",
+        "\nmail_version=3.11.0\n"}) {
     EXPECT_NE(outside.requests[0].find(line), std::string::npos) << line;
   }
   EXPECT_TRUE(outside.requests[0].ends_with("\n\n"));

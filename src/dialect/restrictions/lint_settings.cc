@@ -117,6 +117,13 @@ class SettingsChecker {
               "commas or blanks separate domains; # does not begin a comment within a value", name);
           continue;
         }
+        if (name.starts_with('.') && !domains->takes_dotted()) {
+          say(Severity::warning, "R123", parameter,
+              fmt::format("{} matches nothing: {} takes no name for all names below it",
+                          printable(name, 200), parameter),
+              "write each domain, or a table in which all names below it are found", name);
+          continue;
+        }
         const auto [other, is_new] = first.emplace(name, parameter);
         // Postfix's old default: relay_domains = $mydestination.
         const bool usual = other->second == "mydestination" && parameter == relay_domains;

@@ -176,6 +176,10 @@ TEST(Lint, Finds) {
        "R129",
        {"address_verify_sender:- mail to probe@elsewhere.example is accepted and not delivered, "
         "although the domain is not one of this server's"}},
+      {{{"virtual_mailbox_domains", ".example.net"}},
+       "R123",
+       {"virtual_mailbox_domains:- .example.net matches nothing: virtual_mailbox_domains takes no "
+        "name for all names below it"}},
   };
   for (const Case& one : cases) {
     const LintReport report = lint_of(one.settings);

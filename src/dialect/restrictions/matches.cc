@@ -239,10 +239,10 @@ Match Networks::contains(const IpAddress& client, const std::string* name,
   return Match::no;
 }
 
-Domains Domains::parse(const std::vector<Word>& words, bool parents, const TableSources& sources,
+Domains Domains::parse(const std::vector<Word>& words, Below below, const TableSources& sources,
                        std::vector<std::string>& trouble) {
   Domains made;
-  made.parents_ = parents;
+  made.below_ = below;
   const Take take = [&](const std::string_view* given, bool negated, bool quotable) {
     const std::string_view text = given != nullptr ? *given : std::string_view();
     Element element{.negated = negated,
@@ -282,24 +282,29 @@ Match Domains::match(const Element& element, std::string_view domain,
       return Match::trouble;
     case Element::Kind::name:
       if (domain == element.name) return Match::yes;
+      if (below_ == Below::none) return Match::no;
       if (element.name.starts_with('.')) {
         const std::string_view above = std::string_view(element.name).substr(1);
-        const bool below = domain != above && questions::domain_below(domain, above);
-        return !parents_ && below ? Match::yes : Match::no;
+        const bool under = domain != above && questions::domain_below(domain, above);
+        return below_ == Below::dotted && under ? Match::yes : Match::no;
       }
-      return parents_ && questions::domain_below(domain, element.name) ? Match::yes : Match::no;
+      return below_ == Below::plain && questions::domain_below(domain, element.name) ? Match::yes
+                                                                                     : Match::no;
     case Element::Kind::table:
       break;
   }
   std::string_view key = domain;
   for (bool first = true;; first = false) {
-    const std::string asked = first || parents_ ? std::string(key) : "." + std::string(key);
+    const bool bare = first || below_ == Below::plain;
+    const std::string asked = bare ? std::string(key) : "." + std::string(key);
     const Found found = element.table->find(asked, replies);
     if (found.status == Found::Status::failed) return failed(found, replies);
     if (found.status == Found::Status::waiting) return Match::waiting;
     if (found.status == Found::Status::found) return Match::yes;
     const std::size_t dot = key.find('.');
-    if (element.table->is_pattern() || dot == std::string_view::npos) return Match::no;
+    if (below_ == Below::none || element.table->is_pattern() || dot == std::string_view::npos) {
+      return Match::no;
+    }
     key.remove_prefix(dot + 1);
   }
 }
@@ -312,9 +317,10 @@ Match Domains::contains(std::string_view given, policy::Replies* replies) const 
   const std::string_view domain = as_given ? given : std::string_view(lowered);
   if (is_plain_) {
     if (plain_.contains(domain)) return Match::yes;
+    if (below_ == Below::none) return Match::no;
     for (std::size_t dot = domain.find('.'); dot != std::string::npos;
          dot = domain.find('.', dot + 1)) {
-      if (plain_.contains(domain.substr(parents_ ? dot + 1 : dot))) return Match::yes;
+      if (plain_.contains(domain.substr(below_ == Below::plain ? dot + 1 : dot))) return Match::yes;
     }
     return Match::no;
   }

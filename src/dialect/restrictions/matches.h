@@ -86,11 +86,17 @@ class Networks {
   bool is_plain_ = false;
 };
 
-/// mydestination, relay_domains and the like: names, `.name`, files, tables, `!` exceptions.
+/// mydestination, relay_domains and the like: names, files, tables, `!` exceptions.
 class Domains {
  public:
-  /// `parents`: a plain name also matches its subdomains. `trouble` as in Networks::parse().
-  static Domains parse(const std::vector<Word>& words, bool parents, const TableSources& sources,
+  /// Which subdomains the elements match.
+  enum class Below : std::uint8_t {
+    none,    ///< none: every element is one domain (mydestination, virtual_*_domains)
+    dotted,  ///< `.name` matches the names below it (relay_domains)
+    plain,   ///< a plain name matches them too, `.name` nothing (parent_domain_matches_subdomains)
+  };
+  /// `trouble` as in Networks::parse().
+  static Domains parse(const std::vector<Word>& words, Below below, const TableSources& sources,
                        std::vector<std::string>& trouble);
   /// `domain`: in any case. `replies`: as for Table::find().
   Match contains(std::string_view domain, policy::Replies* replies = nullptr) const;
@@ -101,7 +107,9 @@ class Domains {
   /// Whether there are no elements.
   bool empty() const { return elements_.empty(); }
   /// Whether a match of a domain implies a match of all its subdomains.
-  bool covers_subdomains() const { return is_plain_ && parents_; }
+  bool covers_subdomains() const { return is_plain_ && below_ == Below::plain; }
+  /// Whether an element `.name` can match anything.
+  bool takes_dotted() const { return below_ == Below::dotted; }
   /// The tables inside.
   std::vector<std::shared_ptr<const Table>> tables() const;
 
@@ -124,7 +132,7 @@ class Domains {
   };
   std::unordered_set<std::string, Hash, std::equal_to<>> plain_;
   bool is_plain_ = false;
-  bool parents_ = false;
+  Below below_ = Below::none;
 };
 
 /// A list of tables with addresses as keys: local_recipient_maps and the like. Immutable.

@@ -39,7 +39,7 @@ TEST(Domains, names_fold_ascii_only) {
   const Texts texts{{}};
   std::vector<std::string> trouble;
   const Domains domains =
-      Domains::parse(words("\xc3\x9fx.example"), true, texts.sources(), trouble);
+      Domains::parse(words("\xc3\x9fx.example"), Domains::Below::plain, texts.sources(), trouble);
   EXPECT_EQ(domains.contains("ssx.example"), Match::no);
 }
 
@@ -48,12 +48,36 @@ TEST(Domains, u_labels_are_the_a_labels_of_the_same_domain) {
   const Texts texts{{}};
   std::vector<std::string> trouble;
   const Domains domains = Domains::parse(words("M\xc3\xbcnchen.Example, .z\xc3\xbcrich.example"),
-                                         false, texts.sources(), trouble);
+                                         Domains::Below::dotted, texts.sources(), trouble);
   EXPECT_EQ(domains.contains("xn--mnchen-3ya.example"), Match::yes);
   EXPECT_EQ(domains.contains("a.xn--zrich-kva.example"), Match::yes);
   EXPECT_EQ(domains.contains("xn--zrich-kva.example"), Match::no);
   EXPECT_EQ(domains.names(),
             (std::vector<std::string>{"xn--mnchen-3ya.example", ".xn--zrich-kva.example"}));
+}
+
+// As measured with mydestination and virtual_alias_domains, in text and in a table.
+TEST(Domains, only_some_lists_match_the_names_below_a_domain) {
+  const Texts texts{{"/below", ".table.example yes\n"}, {"/parent", "table.example yes\n"}};
+  using Below = Domains::Below;
+  const auto matches = [&](Below below, const std::string& written, std::string_view domain) {
+    std::vector<std::string> trouble;
+    const Domains domains = Domains::parse(words(written), below, texts.sources(), trouble);
+    EXPECT_TRUE(trouble.empty());
+    return domains.contains(domain) == Match::yes;
+  };
+  // The exception at the end makes the list one that is matched element by element.
+  for (const std::string more : {"", ", !other.example"}) {
+    for (const Below below : {Below::none, Below::dotted, Below::plain}) {
+      EXPECT_TRUE(matches(below, "text.example" + more, "text.example"));
+      EXPECT_EQ(matches(below, "text.example" + more, "a.text.example"), below == Below::plain);
+      EXPECT_EQ(matches(below, ".text.example" + more, "a.text.example"), below == Below::dotted);
+      EXPECT_EQ(matches(below, "texthash:/below" + more, "a.table.example"),
+                below == Below::dotted);
+      EXPECT_EQ(matches(below, "texthash:/parent" + more, "a.table.example"),
+                below == Below::plain);
+    }
+  }
 }
 
 }  // namespace

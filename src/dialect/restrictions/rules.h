@@ -226,6 +226,7 @@ struct ListPolicy {
   std::string myhostname;              ///< parameter of this name
   std::string myorigin;                ///< parameter of this name
   std::string mydomain;                ///< parameter of this name
+  std::string compatibility_level;     ///< parameter of this name
   std::string bounce_sender;           ///< double_bounce_sender, the local part
   std::string reject_footer;           ///< smtpd_reject_footer
   std::string recipient_delimiter;     ///< parameter of this name

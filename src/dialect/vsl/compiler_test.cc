@@ -119,6 +119,10 @@ TEST(VslCompiler, what_is_in_what) {
               {"3 in 1..3", "false"},
               {"3 in 1..=3", "true"},
               {"\"192.0.2.9\" in object a rg4 = \"192.0.2.0/24\"", "true"},
+              {"\"192.0.2.9\" in [ip4(\"127.0.0.1\"), rg4(\"192.0.2.0/24\")]", "true"},
+              {"\"198.51.100.9\" in [ip4(\"127.0.0.1\"), rg4(\"192.0.2.0/24\")]", "false"},
+              {"ip4(\"192.0.2.9\") in [rg4(\"192.0.2.0/24\")]", "true"},
+              {"rg4(\"192.0.2.0/24\") in [rg4(\"192.0.2.0/24\")]", "true"},
               {"1 in 2", "error: main.vsl:2:3: `in` cannot look inside of i64"},
               {"1 in \"1\"", "error: main.vsl:2:3: `in` with a string needs a string in front"}});
 }

@@ -192,6 +192,13 @@ class Importer {
   Draft draft_;
 };
 
+/// What to do about a file that is no TOML. vSMTP 2 has a script in place of vsmtp.toml.
+std::string_view hint_for(std::string_view text) {
+  if (text.find("fn on_config") == std::string_view::npos) return "the file must be TOML 1.0";
+  return "this is the vsmtp.vsl of vSMTP 2: import reads the vsmtp.toml of 1.3. Write postern.toml "
+         "by hand, with `[vsl] policy` for your rules (docs/move-from-vsmtp.md)";
+}
+
 }  // namespace
 
 VsmtpImport import_vsmtp(std::string_view vsmtp_toml, const ImportOptions& options) {
@@ -205,7 +212,7 @@ VsmtpImport import_vsmtp(std::string_view vsmtp_toml, const ImportOptions& optio
                                .end_column = at.begin.column + 1,
                                .message = root.error().why,
                                .label = "here",
-                               .hint = "the file must be TOML 1.0"});
+                               .hint = std::string(hint_for(vsmtp_toml))});
     return result;
   }
   Importer importer(result);

@@ -239,6 +239,12 @@ TEST(VsmtpImport, AWordOnEveryKey) {
   EXPECT_THAT(import.notes, Not(Contains(HasSubstr("is missing"))));
 }
 
+TEST(VsmtpImport, a_script_of_vsmtp_2_is_named_as_one) {
+  const VsmtpImport import = import_vsmtp("fn on_config(config) {\n  config\n}\n");
+  ASSERT_EQ(import.mistakes.size(), 1u);
+  EXPECT_NE(import.mistakes[0].hint.find("vSMTP 2"), std::string::npos);
+}
+
 TEST(VsmtpImport, WhatTheFileLeavesOut) {
   const VsmtpImport import = import_vsmtp("");
   ASSERT_TRUE(import.ok());

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "dialect/vsl/machine.h"
+#include "dialect/vsl/object_list.h"
 #include "dialect/vsl/values.h"
 
 namespace postern::dialect::vsl {
@@ -120,17 +121,6 @@ bool equal_at(lua_State* L, int left, int right, Work& work, int depth) {
 
 namespace {
 
-bool is_in_array(lua_State* L, int value, int array, Work& work) {
-  const auto count = static_cast<lua_Integer>(lua_rawlen(L, array));
-  for (lua_Integer i = 1; i <= count; ++i) {
-    lua_rawgeti(L, array, i);
-    const bool same = equal_at(L, lua_gettop(L), value, work);
-    lua_pop(L, 1);
-    if (same) return true;
-  }
-  return false;
-}
-
 bool is_in_object(lua_State* L, int value, int object, Work& work) {
   const Object& container = object_at(L, object);
   work.step(8);
@@ -147,6 +137,32 @@ bool is_in_object(lua_State* L, int value, int object, Work& work) {
       throw std::runtime_error("`in` cannot look for " + std::string(type_name(L, value)) + " in " +
                                std::string(type_name(L, object)));
   }
+}
+
+/// Whether a value is the member of an array, or inside of it: networks and lists of objects have
+/// no equal, and stand for what is in them, as in a group.
+bool is_member(lua_State* L, int value, int member, Work& work) {
+  const Shape shape = shape_at(L, value);
+  const bool looks_inside = shape == Shape::object || shape == Shape::text;
+  if (looks_inside && shape_at(L, member) == Shape::object) {
+    const Object& one = object_at(L, member);
+    if (objects::is_range(one.type()) || objects::is_list(one.type())) {
+      const bool alike = shape == Shape::object && object_at(L, value).type() == one.type();
+      return (alike && equal_at(L, member, value, work)) || is_in_object(L, value, member, work);
+    }
+  }
+  return equal_at(L, member, value, work);
+}
+
+bool is_in_array(lua_State* L, int value, int array, Work& work) {
+  const auto count = static_cast<lua_Integer>(lua_rawlen(L, array));
+  for (lua_Integer i = 1; i <= count; ++i) {
+    lua_rawgeti(L, array, i);
+    const bool found = is_member(L, value, lua_gettop(L), work);
+    lua_pop(L, 1);
+    if (found) return true;
+  }
+  return false;
 }
 
 }  // namespace
