@@ -12,6 +12,7 @@
 #include "dialect/restrictions/remote_table.h"
 #include "dialect/restrictions/verification.h"
 #include "policy/answers.h"
+#include "policy/own_addresses.h"
 
 namespace postern::plan {
 
@@ -601,12 +602,10 @@ class Compiler {
     std::vector<Ref> by_recipient;
     for (const AddressClass& recipient : classes_.recipients) {
       const mail::Mailbox& mailbox = *recipient.one;
-      // RFC 5321 §4.5.1: <postmaster> without a domain.
-      if (mailbox.domain.empty() && iequals(mailbox.local_part, "postmaster")) {
-        by_recipient.push_back(before);
-      } else if (!policy_.verification.may_be_probe_sender(mailbox)) {
+      if (!taken_first(policy_, mailbox)) {
         by_recipient.push_back(after);
-      } else if (policy_.verification.sender_ttl.count() == 0) {
+      } else if (policy::is_bare_postmaster(mailbox) ||
+                 policy_.verification.sender_ttl.count() == 0) {
         by_recipient.push_back(before);
       } else {
         const OpenQuestion& question = vocabulary_.ask(restrictions::PatternQuestions::Question{
@@ -969,7 +968,7 @@ class Compiler {
 }  // namespace
 
 bool taken_first(const ListPolicy& policy, const mail::Mailbox& recipient) {
-  return (recipient.domain.empty() && iequals(recipient.local_part, "postmaster")) ||
+  return policy::is_bare_postmaster(recipient) ||
          policy.verification.may_be_probe_sender(recipient);
 }
 

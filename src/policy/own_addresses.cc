@@ -5,9 +5,21 @@
 
 namespace postern::policy {
 
+namespace {
+
+bool is_postmaster(const mail::Mailbox& address) {
+  return iequals(address.unquoted_local_part(), "postmaster");
+}
+
+}  // namespace
+
+bool is_bare_postmaster(const mail::Mailbox& address) {
+  return address.domain.empty() && is_postmaster(address);
+}
+
 bool is_own_postmaster(const mail::Mailbox& address, const OwnNames& names) {
   const bool here = address.domain.empty() || iequals(address.domain, names.hostname);
-  return here && iequals(address.unquoted_local_part(), "postmaster");
+  return here && is_postmaster(address);
 }
 
 std::string completed_domain(std::string domain, std::string_view appended) {

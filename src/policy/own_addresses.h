@@ -16,6 +16,9 @@ struct OwnNames {
   std::string_view appended = {};
 };
 
+/// Whether it is <postmaster> without a domain (RFC 5321 §4.5.1), whatever its quotes and case.
+/// `postmaster%elsewhere` is another address: it has a route.
+bool is_bare_postmaster(const mail::Mailbox& address);
 /// Whether it is <postmaster> or the postmaster of this host, which always exists
 /// (RFC 5321 §4.5.1).
 bool is_own_postmaster(const mail::Mailbox& address, const OwnNames& names);

@@ -137,7 +137,7 @@ Address Context::address_of(const mail::Mailbox& mailbox) const {
     address.rerouted = true;
   }
   // RFC 5321 §4.5.1: this mailbox belongs to the host, whatever myorigin is.
-  if (address.bare && iequals(address.local, "postmaster")) address.known = DomainClass::local;
+  if (policy::is_bare_postmaster(mailbox)) address.known = DomainClass::local;
   address.quoted = !is_dot_atom(address.local);
   address.routed = std::any_of(address.local.begin(), address.local.end(),
                                [](char c) { return c == '@' || c == '%' || c == '!'; });

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "dialect/restrictions/context.h"
 #include "policy/deferral.h"
+#include "policy/own_addresses.h"
 
 namespace postern::dialect::restrictions {
 
@@ -78,8 +79,6 @@ bool recall_deferral(Context& context, std::span<const std::pair<Stage, ListKind
 constexpr std::string_view to_the_prober =
     "the sender of probes (address_verify_sender): accepted before the lists";
 
-bool is_postmaster(std::string_view local) { return iequals(local, "postmaster"); }
-
 /// Mail to the sender of our probes is accepted before any list is asked: two servers that
 /// verify each other's senders would refuse each other. True: the recipient is decided
 /// on, or an answer is missing.
@@ -103,8 +102,8 @@ bool answers_probes(Context& context) {
 void judge_recipient(Context& context) {
   const ListPolicy& policy = context.policy();
   // RFC 5321 §4.5.1: <postmaster> without a domain is always accepted.
-  if (context.recipient() != nullptr && context.recipient()->bare &&
-      is_postmaster(context.recipient()->local)) {
+  // With a route in its local part (`postmaster%elsewhere`) it is another address.
+  if (context.recipient() != nullptr && policy::is_bare_postmaster(*context.recipient()->mailbox)) {
     return;
   }
   if (!context.is_vrfy() && answers_probes(context)) return;
@@ -157,7 +156,8 @@ Reason Reason::made(std::string_view text) {
 }
 
 bool ListPolicy::is_own_mailbox(std::string_view local) const {
-  return is_postmaster(local) || iequals(local, "mailer-daemon") || iequals(local, bounce_sender);
+  return iequals(local, "postmaster") || iequals(local, "mailer-daemon") ||
+         iequals(local, bounce_sender);
 }
 
 std::size_t ListPolicy::extension_at(std::string_view local) const {

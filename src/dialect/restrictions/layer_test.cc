@@ -776,6 +776,21 @@ TEST(RestrictionsLayer, postmaster_alone_is_local_at_the_end_of_data_too) {
   }
 }
 
+TEST(RestrictionsLayer, lists_judge_a_postmaster_with_a_route) {
+  Outside outside;
+  const Engine lists = engine({{"smtpd_relay_restrictions", "reject_unauth_destination"},
+                               {"mydestination", "mx.example.net"}});
+  for (const std::string local : {"postmaster", "PostMaster", "\"postmaster\""}) {
+    EXPECT_EQ(rcpt(lists, to(local, ""), outside).reply, "") << local;
+  }
+  for (const std::string local : {"postmaster%foreign.example", "foreign.example!postmaster",
+                                  "\"postmaster@foreign.example\""}) {
+    const Played played = rcpt(lists, to(local, ""), outside);
+    EXPECT_EQ(played.reply, "554 5.7.1 <" + local + ">: Relay access denied");
+    EXPECT_EQ(played.evidence.candidate->route.kind, Route::Kind::none) << local;
+  }
+}
+
 TEST(RestrictionsLayer, the_queue_is_run_for_fast_flush_domains_alone) {
   Outside outside;
   const auto said = [&](const Engine& lists, const std::string& domain) {
