@@ -172,6 +172,29 @@ TEST_F(Played, a_decision_is_a_test_that_passes) {
   }
 }
 
+TEST(AsTest, redacts_addresses_in_what_others_said) {
+  policy::Trace trace;
+  policy::Evidence& evidence = trace.evidence;
+  evidence.reverse_path = mail::Mailbox{"a", "sender.test"};
+  for (const std::string service : {"verify", "mysql:/etc/owners.cf"}) {
+    policy::Consultation one{.service = service, .request = "bob.b@local.test"};
+    one.answer = (service == "verify" ? "undeliverable " : "found ") +
+                 std::string("550 <BOB.b@local.test>, bob.b@local.test; not rob.bob.b@local.test");
+    evidence.consulted.push_back(std::move(one));
+  }
+  policy::Decision decision{.stage = policy::Stage::rcpt, .reply = {.code = 550, .text = "no"}};
+  decision.candidate = policy::Recipient{.address = {"bob.b", "local.test"}, .route = {}};
+  decision.recipient = "bob.b@local.test";
+  trace.note(std::move(decision));
+  EXPECT_THAT(as_test(trace, {.name = "x"}), HasSubstr("550 <BOB.b@local.test>"));
+  const std::string redacted = as_test(trace, {.name = "x", .redact = true});
+  for (const char* const wanted : {"\"undeliverable 550 <someone-2@local.test>, someone-2@local",
+                                   "\"550 <someone-2@local.test>, someone-2@local"}) {
+    EXPECT_THAT(redacted, HasSubstr(wanted));
+  }
+  EXPECT_THAT(redacted, HasSubstr("rob.bob.b@local.test")) << "another address";
+}
+
 TEST_F(Played, reports) {
   Results results;
   FileResult& file = results.files.emplace_back();

@@ -48,8 +48,25 @@ class Names {
     }
     return text;
   }
+  /// What another program said, such as the reply of a host, which may have addresses.
+  std::string said(std::string text) const {
+    for (const auto& [local, other] : known_) {
+      const std::string begin = local + "@";
+      for (std::size_t at = 0; at < text.size(); ++at) {
+        const bool inside = at > 0 && in_local_part(text[at - 1]);
+        if (inside || !istarts_with(std::string_view(text).substr(at), begin)) continue;
+        text.replace(at, local.size(), other);
+        at += other.size();
+      }
+    }
+    return text;
+  }
 
  private:
+  static bool in_local_part(char c) {
+    return is_alnum(c) || std::string_view("._+-").find(c) != std::string_view::npos ||
+           static_cast<unsigned char>(c) > 127;
+  }
   std::string replaced(const std::string& text, std::string_view prefix) {
     const auto [at, added] = known_.try_emplace(text);
     if (added) at->second = fmt::format("{}{}", prefix, known_.size());
@@ -148,9 +165,9 @@ std::string answer_lines(const policy::Consultations& consulted, const Names& na
     if (one.failed) {
       answers[toml_string(key)] = "false";
     } else if (!is_table) {
-      answers[toml_string(key)] = toml_string(one.answer);
+      answers[toml_string(key)] = toml_string(names.said(one.answer));
     } else if (one.answer.starts_with(found)) {
-      answers[toml_string(key)] = toml_string(std::string_view(one.answer).substr(found.size()));
+      answers[toml_string(key)] = toml_string(names.said(one.answer.substr(found.size())));
     }
   }
   std::string out;
