@@ -12,10 +12,6 @@ namespace postern::dialect::kumo {
 
 namespace {
 
-bool is_name(std::string_view word) {
-  return !word.empty() && (is_alpha(word.front()) || word.front() == '_');
-}
-
 std::string_view in_quotes(std::string_view word) {
   const bool plain = word.size() > 2 && (word.front() == '"' || word.front() == '\'');
   return plain ? word.substr(1, word.size() - 2) : std::string_view();
@@ -55,7 +51,7 @@ class HookReader {
         open(i);
       } else if (word == ")" || word == "}" || word == "]") {
         if (!brackets_.empty() && brackets_.back().in == inside_) brackets_.pop_back();
-      } else if (is_name(word)) {
+      } else if (is_name_or_keyword(word)) {
         mention(i);
       }
     }
@@ -87,11 +83,12 @@ class HookReader {
     HookParts::Function function{.parent = inside_, .text = words_[i]};
     const Event* event = nullptr;
     std::size_t next = i + 1;
-    if (is_name(at(next))) {
-      while (is_name(at(next)) && (at(next + 1) == "." || at(next + 1) == ":")) next += 2;
+    if (is_name_or_keyword(at(next))) {
+      while (is_name_or_keyword(at(next)) && (at(next + 1) == "." || at(next + 1) == ":"))
+        next += 2;
       function.name = at(next++);
     } else if (before(i, 1) == "=") {
-      function.name = is_name(before(i, 2)) ? before(i, 2) : in_quotes(before(i, 3));
+      function.name = is_name_or_keyword(before(i, 2)) ? before(i, 2) : in_quotes(before(i, 3));
     } else if (before(i, 1) == "return" && blocks_.empty()) {
       function.name = stem_;  // what `require` of this file gives
     } else if (!brackets_.empty() && brackets_.back().in == inside_) {
@@ -111,7 +108,7 @@ class HookReader {
     std::size_t count = 0;
     if (at(next) == "(") {
       for (++next; next < words_.size() && at(next) != ")"; ++next) {
-        if (!is_name(at(next))) continue;
+        if (!is_name_or_keyword(at(next))) continue;
         function.parameters[std::string(at(next))] =
             count < classes.size() ? classes[count] : std::string_view();
         ++count;
@@ -140,12 +137,12 @@ class HookReader {
       bracket.target = brackets_.back().target;
     }
     std::size_t first = i;  // of the function's name before the bracket
-    while (first > 0 &&
-           (is_name(words_[first - 1]) || words_[first - 1] == "." || words_[first - 1] == ":")) {
+    while (first > 0 && (is_name_or_keyword(words_[first - 1]) || words_[first - 1] == "." ||
+                         words_[first - 1] == ":")) {
       --first;
       if (words_[first] == "return") break;
     }
-    if (first > 1 && words_[first - 1] == "=" && is_name(words_[first - 2])) {
+    if (first > 1 && words_[first - 1] == "=" && is_name_or_keyword(words_[first - 2])) {
       bracket.target = words_[first - 2];
     }
     const std::string_view called = before(i, 1);

@@ -27,22 +27,15 @@ struct Argument {
   std::vector<Word> words;   ///< of a table, to read its keys
 };
 
-bool is_name(std::string_view word) {
-  return !word.empty() && (is_alpha(word.front()) || word.front() == '_');
-}
-bool is_quoted(std::string_view word) {
-  return word.size() > 1 && (word.front() == '"' || word.front() == '\'' ||
-                             (word.front() == '[' && word.back() == ']'));
-}
-
 Argument literal(std::string_view word) {
   using Is = Argument::Is;
   Argument argument;
   if (is_quoted(word)) {
     argument.is = Is::text;
-    const bool is_long = word.starts_with("[[");
+    const bool is_long = word.front() == '[';
     if (is_long) {
-      word = word.substr(2, word.size() - 4);
+      const std::size_t bracket = word.find('[', 1) + 1;  // [==[
+      word = word.substr(bracket, word.size() - 2 * bracket);
       if (word.starts_with('\n')) word.remove_prefix(1);
     } else {
       word = word.substr(1, word.size() - 2);
@@ -73,8 +66,9 @@ Argument argument_of(std::vector<Word> words) {
   const std::string_view first = words.front().text;
   const std::string_view last = words.back().text;
   const std::string_view before = words[words.size() - 2].text;
-  argument.may_be_many = last == ")" || ((is_quoted(last) || last == "}") && first != "{" &&
-                                         (is_name(before) || before == ")" || before == "]"));
+  argument.may_be_many =
+      last == ")" || ((is_quoted(last) || last == "}") && first != "{" &&
+                      (is_name_or_keyword(before) || before == ")" || before == "]"));
   if (first == "{" && last == "}") {
     int depth = 0;
     std::size_t closed = 0;
@@ -228,7 +222,7 @@ std::string refused_options(const std::vector<Word>& words) {
     depth += text == "{" || text == "(" || text == "[" || text == "function";
     depth -= text == "}" || text == ")" || text == "]" || text == "end";
     if (!begins || text == "}") continue;
-    if (!is_name(text) || words[i + 1].text != "=") {
+    if (!is_name_or_keyword(text) || words[i + 1].text != "=") {
       is_whole = false;
       continue;
     }
@@ -262,11 +256,12 @@ class Calls {
     std::string_view two_before;
     bool defines = false;  // `function a.b:c(`
     for (Word word = words.next(); !word.text.empty(); word = words.next()) {
-      defines = word.text == "function" ||
-                (defines && (is_name(word.text) || word.text == "." || word.text == ":"));
+      defines =
+          word.text == "function" ||
+          (defines && (is_name_or_keyword(word.text) || word.text == "." || word.text == ":"));
       LuaWords ahead = words;
       const std::string_view next = ahead.next().text;
-      if (is_name(word.text)) {
+      if (is_name_or_keyword(word.text)) {
         const bool is_method = before == ":";
         object = is_method ? two_before : std::string_view();
         chain = before == "." ? chain + "." + std::string(word.text) : std::string(word.text);
@@ -285,7 +280,8 @@ class Calls {
  private:
   void method(const Word& word, std::string_view object, const LuaWords& words,
               std::vector<RefusedCall>& found) const {
-    const std::string_view known = is_name(object) ? class_of_(object) : std::string_view();
+    const std::string_view known =
+        is_name_or_keyword(object) ? class_of_(object) : std::string_view();
     const auto row = rows_.find(fmt::format("{}:{}", known.empty() ? "Message" : known, word.text));
     if (row != rows_.end()) judge(*row->second, !known.empty(), word, words, found);
   }

@@ -73,4 +73,13 @@ void LuaWords::skip_quoted() {
   at_ += at_ < text_.size();
 }
 
+bool is_quoted(std::string_view word) {
+  return word.size() > 1 && (word.front() == '"' || word.front() == '\'' ||
+                             (word.front() == '[' && word.back() == ']'));
+}
+
+bool is_name_or_keyword(std::string_view word) {
+  return !word.empty() && (is_alpha(word.front()) || word.front() == '_');
+}
+
 }  // namespace postern::dialect::kumo

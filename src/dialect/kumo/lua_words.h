@@ -33,4 +33,9 @@ class LuaWords {
   int line_ = 1;
 };
 
+/// Whether a word is a string literal, in quotes or in long brackets.
+bool is_quoted(std::string_view word);
+/// Whether a word is a name or a keyword, and no number, sign or literal.
+bool is_name_or_keyword(std::string_view word);
+
 }  // namespace postern::dialect::kumo

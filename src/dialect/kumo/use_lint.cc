@@ -54,16 +54,11 @@ bool is_in(std::string_view word, const auto& words) {
   return std::ranges::find(words, word) != std::ranges::end(words);
 }
 
-bool is_name(std::string_view word) {
-  return !word.empty() && (is_alpha(word.front()) || word.front() == '_') && !is_in(word, keywords);
-}
+bool is_name(std::string_view word) { return is_name_or_keyword(word) && !is_in(word, keywords); }
 
-bool is_text(std::string_view word) {
-  return word.size() > 1 && (word.front() == '"' || word.front() == '\'' ||
-                             (word.front() == '[' && word.back() == ']'));
+bool begins_arguments(std::string_view word) {
+  return word == "(" || word == "{" || is_quoted(word);
 }
-
-bool begins_arguments(std::string_view word) { return word == "(" || word == "{" || is_text(word); }
 
 /// The content of a string literal; empty if it has escapes.
 std::string_view in_quotes(std::string_view word) {
@@ -90,7 +85,7 @@ void each_use(std::string_view text, const Take& take, const Say& say) {
   LuaWords::Word word = words.next();
   while (!word.text.empty()) {
     const LuaWords::Word next = words.next();
-    if (is_text(word.text)) say(in_quotes(word.text));
+    if (is_quoted(word.text)) say(in_quotes(word.text));
     LuaWords::Word after = next;
     if (is_name(word.text)) {
       const bool called = begins_arguments(next.text) && before != "function";
@@ -103,12 +98,12 @@ void each_use(std::string_view text, const Take& take, const Say& say) {
               .argument = {},
               .object = before == ":" ? two_before : std::string_view(),
               .is_of_kumo = before == "." && two_before == "kumo"};
-      if (is_text(next.text)) use.argument = in_quotes(next.text);
+      if (is_quoted(next.text)) use.argument = in_quotes(next.text);
       if (next.text == "(") {
         after = words.next();
         LuaWords ahead = words;
         const bool whole = ahead.next().text == ")";  // false for 'sites.' .. name
-        if (is_text(after.text) && whole) use.argument = in_quotes(after.text);
+        if (is_quoted(after.text) && whole) use.argument = in_quotes(after.text);
         take(use);
         two_before = word.text;
         before = next.text;
