@@ -63,18 +63,15 @@ class Builder {
       const Ref refuses = facts_.over({.dmarc = true}, [check](const Evidence& evidence) -> Leaf {
         return check->judge(evidence, {}).refuses() ? 1 : 0;
       });
-      all.must = either(all.must, refuses);
-      all.may = either(all.may, refuses);
+      all.must = diagrams_.either(all.must, refuses);
+      all.may = diagrams_.either(all.may, refuses);
     }
     if (deciding_.scripts) all.may = diagrams_.leaf(1);
-    if (deciding_.lists == nullptr) all.may = either(all.may, without_helo());
+    if (deciding_.lists == nullptr) all.may = diagrams_.either(all.may, without_helo());
     return all;
   }
 
  private:
-  Ref either(Ref a, Ref b) {
-    return diagrams_.apply(a, b, [](Leaf one, Leaf other) -> Leaf { return one | other; });
-  }
   Behind both(bool refuses) {
     return {diagrams_.leaf(refuses ? 1 : 0), diagrams_.leaf(refuses ? 1 : 0)};
   }
@@ -113,13 +110,13 @@ class Builder {
     if (refuses_all(whole)) return both(true);
     Behind all = both(false);
     for (const Rule* rule : refusing_rules(route.policy.get())) {
-      const Ref refuses = of_rule(*rule, whole);
       if (!is_known(*rule->check)) {
         all.may = diagrams_.leaf(1);
         continue;
       }
-      all.must = either(all.must, refuses);
-      all.may = either(all.may, refuses);
+      const Ref refuses = of_rule(*rule, whole);
+      all.must = diagrams_.either(all.must, refuses);
+      all.may = diagrams_.either(all.may, refuses);
     }
     return all;
   }

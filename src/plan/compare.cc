@@ -385,8 +385,7 @@ class Comparer {
       for (std::size_t value = 0; value < diagrams_.values(variable); ++value) {
         children.push_back(diagrams_.leaf(some.contains(value) ? 1 : 0));
       }
-      cube = diagrams_.apply(cube, diagrams_.choose(variable, children),
-                             [](Leaf a, Leaf b) -> Leaf { return a & b; });
+      cube = diagrams_.both(cube, diagrams_.choose(variable, children));
     }
     if (cube != wanted) return std::nullopt;
     Difference found;

@@ -312,9 +312,6 @@ Leaf Vocabulary::number(const Outcome& outcome) {
 
 Ref Vocabulary::possible() {
   Ref possible = diagrams_.leaf(1);
-  const auto demand = [&](Ref condition) {
-    possible = diagrams_.apply(possible, condition, [](Leaf a, Leaf b) -> Leaf { return a & b; });
-  };
   // A verified name has the client's address; the addresses of another one can be looked up, or
   // not.
   for (const auto& question : questions_) {
@@ -344,7 +341,8 @@ Ref Vocabulary::possible() {
       }
       by_name.push_back(diagrams_.choose(variable(Axis::client), by_client));
     }
-    if (matters) demand(diagrams_.choose(variable(Axis::name), by_name));
+    if (!matters) continue;
+    possible = diagrams_.both(possible, diagrams_.choose(variable(Axis::name), by_name));
   }
   return possible;
 }

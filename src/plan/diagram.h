@@ -63,6 +63,15 @@ class Diagrams {
     return apply(a, none, [&](Leaf value, Leaf) { return change(value); });
   }
 
+  /// 1 where both are; of functions with the results 0 and 1.
+  Ref both(Ref a, Ref b) {
+    return apply(a, b, [](Leaf one, Leaf other) -> Leaf { return one & other; });
+  }
+  /// 1 where one of them is; of functions with the results 0 and 1.
+  Ref either(Ref a, Ref b) {
+    return apply(a, b, [](Leaf one, Leaf other) -> Leaf { return one | other; });
+  }
+
   /// Whether it is a constant function.
   bool is_leaf(Ref ref) const { return nodes_[ref].children.empty(); }
   /// The result of a constant function.

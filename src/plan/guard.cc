@@ -220,8 +220,8 @@ class Checker {
       const Ref larger = facts_->over({.size = true}, [&](const Evidence& evidence) -> Leaf {
         return evidence.message->size > limit ? 1 : 0;
       });
-      behind.must = either(behind.must, larger);
-      behind.may = either(behind.may, larger);
+      behind.must = diagrams_.either(behind.must, larger);
+      behind.may = diagrams_.either(behind.may, larger);
     }
     behind_ = diagrams_.apply(behind.must, behind.may, [](Leaf must, Leaf may) -> Leaf {
       return static_cast<Leaf>(must == 1  ? Refusal::yes
@@ -267,13 +267,6 @@ class Checker {
     return app::route_of(address, *version_.directory, *version_.config);
   }
 
-  Ref both(Ref a, Ref b) {
-    return diagrams_.apply(a, b, [](Leaf one, Leaf other) -> Leaf { return one & other; });
-  }
-  Ref either(Ref a, Ref b) {
-    return diagrams_.apply(a, b, [](Leaf one, Leaf other) -> Leaf { return one | other; });
-  }
-
   /// 1 where the sentence is broken, surely or perhaps.
   Ref breaks(const Sentence& sentence, bool surely) {
     return diagrams_.apply(outcomes_, behind_, [&](Leaf lists, Leaf behind) -> Leaf {
@@ -287,13 +280,13 @@ class Checker {
 
   void judge(const Sentence& sentence, GuardResult& result) {
     const Ref where = condition(sentence.condition);
-    const Ref meets = both(both(where, asked_), vocabulary_->possible());
+    const Ref meets = diagrams_.both(diagrams_.both(where, asked_), vocabulary_->possible());
     if (webhook_ == nullptr) result.doubt = doubt_of(sentence, where);
-    Ref left = both(meets, breaks(sentence, true));
+    Ref left = diagrams_.both(meets, breaks(sentence, true));
     std::optional<Assignment> open = search(sentence, left, result);
     if (result.word == GuardResult::Word::violated) return;
     const bool known = open.has_value();
-    Ref perhaps = both(meets, breaks(sentence, false));
+    Ref perhaps = diagrams_.both(meets, breaks(sentence, false));
     const auto other = search(sentence, perhaps, result);
     if (result.word == GuardResult::Word::violated) return;
     if (!open) open = other;
@@ -355,7 +348,7 @@ class Checker {
 
   /// Why the sentence may say less than was meant.
   std::string doubt_of(const Sentence& sentence, Ref where) {
-    if (both(where, vocabulary_->possible()) == diagrams_.leaf(0)) {
+    if (diagrams_.both(where, vocabulary_->possible()) == diagrams_.leaf(0)) {
       return "no dialogue meets its condition";
     }
     std::string doubt;
@@ -439,8 +432,8 @@ class Checker {
     const bool all = one.kind == Condition::Kind::conjunction;
     Ref made = diagrams_.leaf(all ? 1 : 0);
     for (const Condition& part : one.parts) {
-      made = diagrams_.apply(made, condition(part),
-                             [all](Leaf a, Leaf b) -> Leaf { return all ? a & b : a | b; });
+      const Ref more = condition(part);
+      made = all ? diagrams_.both(made, more) : diagrams_.either(made, more);
     }
     return made;
   }
