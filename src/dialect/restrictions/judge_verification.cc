@@ -2,11 +2,7 @@
 // verification".
 #include "dialect/restrictions/judges.h"
 
-#include <fmt/format.h>
-
-#include "base/text.h"
 #include "dialect/restrictions/replies.h"
-#include "mail/address.h"
 
 namespace postern::dialect::restrictions {
 
@@ -14,23 +10,12 @@ namespace {
 
 using Kind = VerificationAnswer::Kind;
 
-/// A local part without quotes as it is written in an address (RFC 5321 §4.1.2).
-std::string quoted_if_needed(const std::string& local) {
-  if (mail::parse_mailbox(local + "@localhost", mail::Utf8::allowed) && local.front() != '"') {
-    return local;
-  }
-  std::string out = "\"";
-  for (const char c : local) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + '"';
-}
-
 /// The address as it would be sent on. It is not the null reverse-path.
 std::string as_sent(const Address& address) {
-  if (address.rerouted) return quoted_if_needed(address.local) + "@" + address.domain;
-  return address.mailbox->local_part + "@" + address.domain;
+  const std::string local = !address.rerouted ? address.mailbox->local_part
+                            : address.quoted  ? quoted_local(address.local)
+                                              : address.local;
+  return local + "@" + address.domain;
 }
 
 /// What is known of an address; nullopt: an answer is missing.
