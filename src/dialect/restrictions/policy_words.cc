@@ -148,9 +148,9 @@ class Collector {
     if (looks.session && name != "reject_plaintext_session") words_.asks_login = true;
     const bool knows_all =
         looks.client && looks.name && looks.helo && looks.session && looks.sender;
-    if (knows_all || name == "permit_mx_backup" ||
-        name.find("_login_mismatch") != std::string::npos || name == "check_ccert_access" ||
-        name == "permit_tls_clientcerts" || name == "permit_tls_all_clientcerts") {
+    if (knows_all || name.find("_login_mismatch") != std::string::npos ||
+        name == "check_ccert_access" || name == "permit_tls_clientcerts" ||
+        name == "permit_tls_all_clientcerts") {
       words_.not_listed.insert(std::string(name));
     }
     if (rule.zone) words_.zones.push_back(*rule.zone);

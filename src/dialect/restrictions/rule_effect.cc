@@ -137,10 +137,10 @@ LooksAt looks_at(const ListPolicy& policy, const Rule& rule) {
   if (name == "permit_dnswl_client") return {.recipient = true};
   if (name == "permit_rhswl_client") return {.name = true, .recipient = true};
   if (is({"reject_invalid_helo_hostname", "reject_non_fqdn_helo_hostname",
-          "reject_unknown_helo_hostname", "reject_rhsbl_helo", "check_helo_access"})) {
+          "reject_unknown_helo_hostname", "reject_rhsbl_helo", "check_helo_access",
+          "permit_naked_ip_address"})) {
     return {.helo = true};
   }
-  if (is({"permit_naked_ip_address"})) return {.client = true, .helo = true};
   if (is({"reject_non_fqdn_sender", "reject_unknown_sender_domain", "reject_unlisted_sender",
           "reject_rhsbl_sender", "check_sender_access"})) {
     return {.sender = true};
@@ -151,11 +151,9 @@ LooksAt looks_at(const ListPolicy& policy, const Rule& rule) {
   }
   if (is({"reject_unauth_destination", "defer_unauth_destination", "permit_auth_destination",
           "reject_non_fqdn_recipient", "reject_unknown_recipient_domain",
-          "reject_unlisted_recipient", "reject_rhsbl_recipient", "check_recipient_access"})) {
+          "reject_unlisted_recipient", "reject_rhsbl_recipient", "check_recipient_access",
+          "check_relay_domains"})) {
     return {.recipient = true};
-  }
-  if (name == "check_relay_domains") {
-    return {.client = true, .name = network_names, .recipient = true};
   }
   return everything;
 }
