@@ -58,4 +58,7 @@ std::size_t most_toml_nodes(std::string_view text);
 /// Parses a text; `name` is its name in the source positions of nodes. Thread-safe.
 tl::expected<toml::table, TomlError> parse_toml(std::string_view text, std::string_view name = {});
 
+/// What a value is, for messages: "a table", "text", "true or false".
+std::string_view toml_type_name(const toml::node& node);
+
 }  // namespace postern

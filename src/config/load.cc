@@ -32,25 +32,6 @@ Place place_of(const toml::source_region& region) {
   return place;
 }
 
-std::string_view type_name(const toml::node& node) {
-  switch (node.type()) {
-    case toml::node_type::table:
-      return "a table";
-    case toml::node_type::array:
-      return "a list";
-    case toml::node_type::string:
-      return "text";
-    case toml::node_type::integer:
-      return "a number";
-    case toml::node_type::floating_point:
-      return "a number with a fraction";
-    case toml::node_type::boolean:
-      return "true or false";
-    default:
-      return "a date or time";
-  }
-}
-
 constexpr std::string_view credential_prefix = "credential:";
 
 /// The file of a credential, whether it exists or not; nullopt: nothing says where credentials are.
@@ -366,7 +347,7 @@ class Reader {
   void wrong_type(const Place& place, std::string_view what, std::string_view wanted,
                   const toml::node& node, std::string hint) {
     add(place, "C013", fmt::format("{} must be {}", what, wanted),
-        fmt::format("this is {}", type_name(node)), std::move(hint));
+        fmt::format("this is {}", toml_type_name(node)), std::move(hint));
   }
 
   void wrong_type(const Key& key, const toml::node& node) {

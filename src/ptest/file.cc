@@ -55,25 +55,6 @@ bool among(std::string_view word, const std::array<std::string_view, n>& words) 
   return std::ranges::find(words, word) != words.end();
 }
 
-std::string_view type_name(const toml::node& node) {
-  switch (node.type()) {
-    case toml::node_type::table:
-      return "a table";
-    case toml::node_type::array:
-      return "a list";
-    case toml::node_type::string:
-      return "text";
-    case toml::node_type::integer:
-      return "a number";
-    case toml::node_type::floating_point:
-      return "a number with a fraction";
-    case toml::node_type::boolean:
-      return "true or false";
-    default:
-      return "a date or time";
-  }
-}
-
 std::string list_of(Words words) {
   std::string out;
   for (std::size_t i = 0; i < words.size(); ++i) {
@@ -166,7 +147,7 @@ class Reader {
 
   void wrong_type(const toml::key& key, const toml::node& node, std::string_view wanted) {
     add(spot(node), "U004",
-        fmt::format("`{}` is {}, not {}", printable(key.str(), 64), wanted, type_name(node)));
+        fmt::format("`{}` is {}, not {}", printable(key.str(), 64), wanted, toml_type_name(node)));
   }
 
   const toml::table* table(const toml::key& key, const toml::node& node) {
