@@ -216,11 +216,12 @@ constexpr CodePage pages[] = {
      "were silently ignored is an error, L001, and not this warning.",
      "", "[lua]\nmode = \"shadow\"\n"},
     {"L006", "a call that always fails",
-     "A hook calls a method that the object does not have, or a function with fewer arguments than "
-     "it takes, with a literal of another type, "
-     "or "
-     "with one that the function refuses: a reply code outside of 400 to 599, a mode, a regular "
-     "expression, an address or an option of a DKIM signer that is none. When a hook comes to the "
+     "A hook calls a method that the object does not have, a function of Lua that scripts do not "
+     "have (`os.execute`, `io.popen`, `debug.traceback`), or a function with fewer arguments than "
+     "it takes, with a literal of another type, or with one that the function refuses: a reply "
+     "code outside of 400 to 599, a mode, a regular expression, an address, a file outside the "
+     "folders that may be read, or an option of a DKIM signer that is none. When a hook comes to "
+     "the "
      "call it fails, and the client gets a 4xx. `postern check` treats this as an error; a gateway "
      "starts, and warns. docs/lua-api.md has all functions with their parameters.",
      "", "[lua]\nmode = \"shadow\"\n"},

@@ -10,6 +10,7 @@
 #include "script/lua_string.h"
 #include "script/lua_table.h"
 #include "script/runtime.h"
+#include "script/standard_names.h"
 
 namespace postern::script {
 
@@ -291,23 +292,13 @@ constexpr luaL_Reg own_base[] = {{"setmetatable", set_metatable},
                                  {"load", load},
                                  {nullptr, nullptr}};
 
-/// Opens the functions of `os` that stay inside the sandbox.
+/// Opens `os`; withhold_names() takes away what reaches out of the sandbox.
 void open_os(lua_State* L) {
   luaL_requiref(L, LUA_OSLIBNAME, luaopen_os, 1);
-  lua_newtable(L);
-  for (const char* name : {"clock", "date", "difftime", "time"}) {
-    lua_getfield(L, -2, name);
-    lua_setfield(L, -2, name);
-  }
   lua_pushcfunction(L, bind<&environment>);
   lua_setfield(L, -2, "getenv");
   lua_pushcfunction(L, bind<&temporary_name>);
   lua_setfield(L, -2, "tmpname");
-  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-  lua_pushvalue(L, -2);
-  lua_setfield(L, -2, LUA_OSLIBNAME);
-  lua_pop(L, 1);
-  lua_setglobal(L, LUA_OSLIBNAME);
   lua_pop(L, 1);
 }
 
@@ -332,8 +323,6 @@ void Runtime::open_libraries(State& state) {
   }
   lua_pushglobaltable(L);
   luaL_setfuncs(L, own_base, 0);
-  lua_pushnil(L);
-  lua_setfield(L, -2, "warn");
   lua_pop(L, 1);
   open_os(L);
   static constexpr Spending spending{.spend = &State::spend, .give_way = &State::give_way};
@@ -342,6 +331,7 @@ void Runtime::open_libraries(State& state) {
   open_chance(L);
   open_io(L);
   Coroutines::open(L);
+  withhold_names(L);
 }
 
 void Runtime::register_tables(State& state) {

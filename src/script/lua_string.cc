@@ -170,8 +170,6 @@ constexpr luaL_Reg functions[] = {
 
 void open_string(lua_State* L, const Spending* spending) {
   lua_getglobal(L, LUA_STRLIBNAME);
-  lua_pushnil(L);
-  lua_setfield(L, -2, "dump");
   lua_pushvalue(L, -1);
   set_search_functions(L, spending);
   set_functions(L, functions, spending);

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "dialect/kumo/api.h"
 #include "dialect/kumo/conformance.h"
 #include "dialect/kumo/throttles.h"
 
@@ -149,6 +150,44 @@ bool is_simple(std::string_view type) {
   return type == "string" || type == "integer" || type == "number" || type == "boolean";
 }
 
+/// What a table or an object of the host is: text and numbers are neither.
+enum class Composite : std::uint8_t { no, table, object };
+Composite composite(std::string_view type) {
+  const bool is_capital = !type.empty() && type.front() >= 'A' && type.front() <= 'Z';
+  if (!is_capital || !std::ranges::all_of(type, is_alnum)) return Composite::no;
+  const auto types = all_types();
+  const auto found = std::ranges::find(types, type, &DataType::name);
+  if (found == types.end()) return Composite::object;
+  return found->alias.empty() ? Composite::table : Composite::no;
+}
+
+/// Whether a call without the argument, or with nil, fails.
+bool is_needed(const Parameter& parameter) {
+  return !parameter.is_optional && parameter.name != "..." &&
+         (is_simple(parameter.type) || composite(parameter.type) != Composite::no);
+}
+
+/// The words for a literal; empty: it is computed.
+std::string_view words_for(Argument::Is is) {
+  switch (is) {
+    case Argument::Is::text:
+      return "text";
+    case Argument::Is::number:
+      return "a number";
+    case Argument::Is::boolean:
+      return "a boolean";
+    case Argument::Is::table:
+      return "a table";
+    case Argument::Is::function:
+      return "a function";
+    case Argument::Is::nil:
+      return "nil";
+    case Argument::Is::computed:
+      break;
+  }
+  return {};
+}
+
 /// Why an argument is no value of the type; empty: it may be one.
 std::string wrong_type(const Parameter& parameter, const Argument& given) {
   using Is = Argument::Is;
@@ -157,7 +196,11 @@ std::string wrong_type(const Parameter& parameter, const Argument& given) {
   };
   if (given.is == Is::computed) return {};
   if (given.is == Is::nil) {
-    return !parameter.is_optional && is_simple(parameter.type) ? sentence("nil") : "";
+    return is_needed(parameter) ? sentence("nil") : "";
+  }
+  if (const Composite wanted = composite(parameter.type); wanted != Composite::no) {
+    const bool fits = wanted == Composite::table && given.is == Is::table;
+    return fits ? "" : sentence(words_for(given.is));
   }
   if (parameter.type.starts_with('\'')) {
     if (given.is != Is::text || !given.is_readable) return {};
@@ -237,11 +280,24 @@ std::string refused_options(const std::vector<Word>& words) {
   return {};
 }
 
+/// The file that a table names in an option, as a literal; empty: none.
+std::string file_in_option(const std::vector<Word>& words, std::string_view option) {
+  for (std::size_t i = 1; i + 2 < words.size(); ++i) {
+    if (words[i].text != option || words[i + 1].text != "=") continue;
+    const std::string_view after = i + 3 < words.size() ? words[i + 3].text : std::string_view();
+    const Argument value = literal(words[i + 2].text);
+    const bool whole = after == "," || after == ";" || after == "}";
+    return whole && value.is == Argument::Is::text && value.is_readable ? value.text : "";
+  }
+  return {};
+}
+
 class Calls {
  public:
   Calls(const std::vector<script::HostTable>& tables,
-        const std::function<std::string_view(std::string_view)>& class_of)
-      : class_of_(class_of) {
+        const std::function<std::string_view(std::string_view)>& class_of,
+        const UnreadableFile& unreadable)
+      : class_of_(class_of), unreadable_(unreadable) {
     for (const script::HostTable& table : tables) {
       for (const script::HostFunction& row : table) rows_.emplace(row.name, &row);
     }
@@ -295,8 +351,8 @@ class Calls {
   }
 
   /// `is_sure`: that the call is of this row.
-  static void judge(const script::HostFunction& row, bool is_sure, const Word& word,
-                    const LuaWords& words, std::vector<RefusedCall>& found) {
+  void judge(const script::HostFunction& row, bool is_sure, const Word& word, const LuaWords& words,
+             std::vector<RefusedCall>& found) const {
     const auto given = arguments_of(words);
     if (!given) return;
     std::string why = is_sure ? wrong_arguments(row, *given) : std::string();
@@ -309,11 +365,31 @@ class Calls {
       why = one.refused(argument.text);
       stops_load = !why.empty() && one.stops_load;
     }
-    if (why.empty() && row.name.starts_with("kumo.dkim.") && row.returns == "DkimSigner" &&
-        !given->empty()) {
-      why = refused_options(given->front().words);
+    const bool makes_signer =
+        row.name.starts_with("kumo.dkim.") && row.returns == "DkimSigner" && !given->empty();
+    if (why.empty() && makes_signer) why = refused_options(given->front().words);
+    bool may_work = false;
+    const std::string file = is_sure && unreadable_ ? file_of(row, *given) : "";
+    if (why.empty() && !file.empty()) {
+      if (const auto trouble = unreadable_(file)) {
+        why = trouble->message;
+        may_work = trouble->fault != Fault::denied;
+      }
     }
-    if (!why.empty()) found.push_back({word, fmt::format("{}: {}", word.text, why), stops_load});
+    if (!why.empty()) {
+      found.push_back({word, fmt::format("{}: {}", word.text, why), stops_load, may_work});
+    }
+  }
+
+  /// The file that a call reads, if a literal names it. sqlite.open() is not bound to the folders
+  /// of scripts, and makes files.
+  static std::string file_of(const script::HostFunction& row, const std::vector<Argument>& given) {
+    if (given.empty() || row.name.starts_with("sqlite.")) return {};
+    const Argument& first = given.front();
+    if (row.parameters == "parameters: DkimParameters") return file_in_option(first.words, "key");
+    const bool reads =
+        row.parameters.starts_with("path: string") || row.parameters.starts_with("source: string|");
+    return reads && first.is == Argument::Is::text && first.is_readable ? first.text : "";
   }
 
   static std::string wrong_arguments(const script::HostFunction& row,
@@ -322,7 +398,7 @@ class Calls {
     std::size_t least = 0;
     for (std::size_t i = 0; i < parameters.size(); ++i) {
       const Parameter& one = parameters[i];
-      if (!one.is_optional && is_simple(one.type) && one.name != "...") least = i + 1;
+      if (is_needed(one)) least = i + 1;
     }
     const bool open = !given.empty() && given.back().may_be_many;
     if (given.size() < least && !open) {
@@ -337,6 +413,7 @@ class Calls {
   }
 
   const std::function<std::string_view(std::string_view)>& class_of_;
+  const UnreadableFile& unreadable_;
   std::map<std::string, const script::HostFunction*, std::less<>> rows_;
 };
 
@@ -344,8 +421,9 @@ class Calls {
 
 std::vector<RefusedCall> refused_calls(
     std::string_view text, const std::vector<script::HostTable>& tables,
-    const std::function<std::string_view(std::string_view variable)>& class_of) {
-  return Calls(tables, class_of).of(text);
+    const std::function<std::string_view(std::string_view variable)>& class_of,
+    const UnreadableFile& unreadable) {
+  return Calls(tables, class_of, unreadable).of(text);
 }
 
 }  // namespace postern::dialect::kumo

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "dialect/kumo/lua_words.h"
+#include "dialect/kumo/standard_lint.h"
 #include "script/bind.h"
 
 namespace postern::dialect::kumo {
@@ -29,14 +30,17 @@ struct RefusedCall {
   std::string why;      ///< "make_throttle: ..."
   /// The load ends with it: it was a mistake of the policy before other such calls were found.
   bool stops_load = false;
+  bool may_work = false;  ///< it fails now: a file that is not here may come
 };
 
 /// The calls in a text with fewer arguments than the function takes, with a literal of another type
 /// than a text or number that it takes, or with a literal that it refuses: a reply code, a mode, a
-/// rate, a pattern, an address, an option of a signer. In the order of the text, which need not be
-/// valid Lua. `class_of`: the class of the object in a variable, such as "Message"; empty: unknown.
+/// rate, a pattern, an address, an option of a signer, a file that it cannot read according to
+/// `unreadable` (null: files are not looked at). In the order of the text, which need not be valid
+/// Lua. `class_of`: the class of the object in a variable, such as "Message"; empty: unknown.
 std::vector<RefusedCall> refused_calls(
     std::string_view text, const std::vector<script::HostTable>& tables,
-    const std::function<std::string_view(std::string_view variable)>& class_of);
+    const std::function<std::string_view(std::string_view variable)>& class_of,
+    const UnreadableFile& unreadable = nullptr);
 
 }  // namespace postern::dialect::kumo

@@ -133,7 +133,8 @@ std::string without_keys(std::string text, const std::vector<Listener>& listener
 }
 
 /// Calls in the policy's texts that are certain or likely to fail.
-UseFindings uses_of(const LuaPolicyOptions& options, const script::Files::Texts& texts) {
+UseFindings uses_of(const LuaPolicyOptions& options, const script::Files::Texts& texts,
+                    const script::Files& files) {
   const std::filesystem::path policy(options.path);
   std::vector<std::pair<std::string, std::string_view>> all{
       {policy.filename().string(), options.text}};
@@ -141,14 +142,19 @@ UseFindings uses_of(const LuaPolicyOptions& options, const script::Files::Texts&
     if (!name.ends_with(".lua")) continue;
     all.emplace_back(std::filesystem::path(name).filename().string(), text);
   }
-  return lint_uses(all, [&](std::string_view name) {
+  const auto has_module = [&](std::string_view name) {
     std::string path(name);
     std::ranges::replace(path, '.', '/');
     std::error_code unreadable;
     const std::filesystem::path module = policy.parent_path() / path;
     return std::filesystem::exists(module.string() + ".lua", unreadable) ||
            std::filesystem::exists(module / "init.lua", unreadable);
-  });
+  };
+  const auto unreadable = [&](std::string_view path) -> std::optional<Error> {
+    const Result<std::string> found = files.find(path);
+    return found ? std::nullopt : std::optional(found.error());
+  };
+  return lint_uses(all, has_module, {.unreadable = unreadable});
 }
 
 /// Appends certain mistakes to the error that ended the load, one a line. A mistake on the line of
@@ -204,9 +210,10 @@ tl::expected<std::shared_ptr<const LuaPolicy>, Raised> LuaPolicy::load(LuaPolicy
   for (const Module& module : all_modules()) {
     program.setup.modules.emplace_back(module.name, module.text);
   }
+  const script::Files files = program.setup.files;
   auto loaded = script::Program::load(std::move(program), world);
   if (!loaded) {
-    if (!given.files) add_mistakes(loaded.error(), uses_of(given, seen->end()).mistakes);
+    if (!given.files) add_mistakes(loaded.error(), uses_of(given, seen->end(), files).mistakes);
     return tl::unexpected(std::move(loaded.error()));
   }
   policy->program_ = std::move(*loaded);
@@ -215,7 +222,7 @@ tl::expected<std::shared_ptr<const LuaPolicy>, Raised> LuaPolicy::load(LuaPolicy
   const script::Files::Texts texts = given.files ? *given.files : seen->end();
   policy->lint(handlers, texts);
   if (!given.files) {  // a recorded policy was checked before
-    UseFindings uses = uses_of(given, texts);
+    UseFindings uses = uses_of(given, texts, files);
     std::ranges::move(uses.warnings, std::back_inserter(policy->warnings_));
     policy->failing_calls_ = std::move(uses.failing_calls);
     if (!uses.mistakes.empty()) {

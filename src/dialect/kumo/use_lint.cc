@@ -12,6 +12,7 @@
 #include "dialect/kumo/literal_lint.h"
 #include "dialect/kumo/lua_words.h"
 #include "dialect/kumo/name_lint.h"
+#include "script/standard_names.h"
 
 namespace postern::dialect::kumo {
 
@@ -23,29 +24,6 @@ constexpr std::string_view keywords[] = {"and",   "break", "do",       "else", "
                                          "false", "for",   "function", "goto", "if",     "in",
                                          "local", "nil",   "not",      "or",   "repeat", "return",
                                          "then",  "true",  "until",    "while"};
-/// The globals of Lua 5.4. The sandbox reports those that it lacks.
-constexpr std::string_view globals[] = {"assert",       "collectgarbage",
-                                        "coroutine",    "dofile",
-                                        "error",        "getmetatable",
-                                        "io",           "ipairs",
-                                        "kumo",         "load",
-                                        "loadfile",     "math",
-                                        "next",         "os",
-                                        "package",      "pairs",
-                                        "pcall",        "print",
-                                        "rawequal",     "rawget",
-                                        "rawlen",       "rawset",
-                                        "require",      "select",
-                                        "setmetatable", "string",
-                                        "table",        "tonumber",
-                                        "tostring",     "type",
-                                        "utf8",         "warn",
-                                        "xpcall"};
-/// Methods of strings and files (Lua manual §6.4, §6.8).
-constexpr std::string_view lua_methods[] = {
-    "byte",    "char",  "close",   "find",  "flush",  "format",   "gmatch", "gsub",
-    "len",     "lines", "lower",   "match", "pack",   "packsize", "read",   "rep",
-    "reverse", "seek",  "setvbuf", "sub",   "unpack", "upper",    "write"};
 /// Names whose use may define other names that this lint cannot find.
 constexpr std::string_view hiding[] = {"_G",       "_ENV",    "load",  "dofile",
                                        "loadfile", "__index", "rawset"};
@@ -71,9 +49,9 @@ std::string_view in_quotes(std::string_view word) {
 struct Use {
   enum class Role { plain, called, method, field } role = Role::plain;
   LuaWords::Word word;
-  std::string_view argument;  ///< of a call: its only argument if that is a literal
-  std::string_view object;    ///< of a method: the name before the colon
-  bool is_of_kumo = false;    ///< a name after `kumo.`, which lint_names() judges
+  std::string_view argument;   ///< of a call: its only argument if that is a literal
+  std::string_view object;     ///< of a method: the name before the colon
+  bool is_of_library = false;  ///< after `kumo.` or `os.`: name_lint.h, standard_lint.h judge it
 };
 
 /// Passes every name of a text with its use to `take`, and every string literal to `say`.
@@ -97,7 +75,8 @@ void each_use(std::string_view text, const Take& take, const Say& say) {
               .word = word,
               .argument = {},
               .object = before == ":" ? two_before : std::string_view(),
-              .is_of_kumo = before == "." && two_before == "kumo"};
+              .is_of_library = before == "." && (two_before == "kumo" ||
+                                                 script::standard_library(two_before) != nullptr)};
       if (is_quoted(next.text)) use.argument = in_quotes(next.text);
       if (next.text == "(") {
         after = words.next();
@@ -120,13 +99,15 @@ void each_use(std::string_view text, const Take& take, const Say& say) {
 
 class UseLint {
  public:
-  UseLint(const std::function<bool(std::string_view)>& has_module, const HookParts& parts)
-      : has_module_(has_module), parts_(parts) {
-    globals_.insert(std::begin(globals), std::end(globals));
-    methods_.insert(std::begin(lua_methods), std::end(lua_methods));
-    for (const std::string_view one :
-         {"string", "table", "math", "utf8", "coroutine", "os", "io"}) {
-      modules_.emplace(one);
+  UseLint(const std::function<bool(std::string_view)>& has_module, const HookParts& parts,
+          const LintSite& site, std::vector<std::string_view> texts)
+      : has_module_(has_module), parts_(parts), site_(site), texts_(std::move(texts)) {
+    globals_.emplace("kumo");
+    for (const script::StandardLibrary& library : script::standard_libraries()) take(library);
+    // standard_lint.h judges these.
+    for (const script::WithheldName& one : script::withheld_names()) {
+      if (one.library == "_G") globals_.emplace(one.name);
+      if (one.library == "FILE*") methods_.emplace(one.name);
     }
     for (const script::HostTable& table : all_functions()) take(table);
     for (const DataType& type : all_types()) {
@@ -178,11 +159,19 @@ class UseLint {
   void look(std::string_view file, std::string_view text) {
     each_use(text, [&](const Use& use) { judge(file, use); }, [](std::string_view) {});
     const auto class_of = [this](std::string_view variable) { return parts_.class_of(variable); };
-    for (const RefusedCall& one : refused_calls(text, all_functions(), class_of)) {
-      std::vector<std::string>& into = !parts_.holds(one.word.text) ? found_.warnings
-                                       : one.stops_load             ? found_.mistakes
-                                                                    : found_.failing_calls;
+    for (const RefusedCall& one :
+         refused_calls(text, all_functions(), class_of, site_.unreadable)) {
+      const bool in_hook = parts_.holds(one.word.text);
+      if (one.may_work && !in_hook) continue;
+      std::vector<std::string>& into = !in_hook || one.may_work ? found_.warnings
+                                       : one.stops_load         ? found_.mistakes
+                                                                : found_.failing_calls;
       into.push_back(fmt::format("{}:{}:{}: {}", file, one.word.line, one.word.column, one.why));
+    }
+    for (const StandardCall& one : failing_standard_calls(text, texts_, site_.unreadable)) {
+      const bool certain = one.is_certain && parts_.holds(one.word.text);
+      (certain ? found_.failing_calls : found_.warnings)
+          .push_back(fmt::format("{}:{}:{}: {}", file, one.word.line, one.word.column, one.why));
     }
     const auto in_hook = [this](std::string_view word) { return parts_.holds(word); };
     for (MissingName& one : lint_names(file, text, all_functions(), in_hook)) {
@@ -201,6 +190,17 @@ class UseLint {
     const std::string file(module.substr(module.rfind('.') + 1));
     const bool read = files_.contains(file + ".lua") || files_.contains("init.lua");
     uncertain_ |= module.empty() || (!read && has_module_(module));
+  }
+
+  void take(const script::StandardLibrary& library) {
+    const bool is_global = library.name == "_G";
+    const bool has_methods = library.name == "string" || library.name == "FILE*";
+    for (const std::string_view name : split(library.offered, ' ')) {
+      if (name.empty()) continue;
+      (is_global ? globals_ : members_).emplace(name);
+      if (has_methods) methods_.emplace(name);
+    }
+    if (!library.offered.empty() && library.name != "FILE*") modules_.emplace(library.name);
   }
 
   void take(const script::HostTable& table) {
@@ -247,7 +247,7 @@ class UseLint {
         // Data may have any name, so only likely misspellings are reported.
         const bool known = fields_.contains(name) || made_.contains(name) ||
                            members_.contains(name) || modules_.contains(name);
-        if (known || use.is_of_kumo || name.size() < 4) return;
+        if (known || use.is_of_library || name.size() < 4) return;
         if (near_one(name, fields_).empty()) return;
         return add(file, use, fmt::format("nothing has a field `{}`", name), fields_, false);
       }
@@ -310,6 +310,8 @@ class UseLint {
 
   const std::function<bool(std::string_view)>& has_module_;
   const HookParts& parts_;
+  const LintSite& site_;
+  const std::vector<std::string_view> texts_;           ///< of the whole policy
   std::map<std::string, Names, std::less<>> of_class_;  ///< methods of host classes
   Names globals_;
   Names methods_;
@@ -327,9 +329,12 @@ class UseLint {
 }  // namespace
 
 UseFindings lint_uses(const std::vector<std::pair<std::string, std::string_view>>& texts,
-                      const std::function<bool(std::string_view name)>& has_module) {
+                      const std::function<bool(std::string_view name)>& has_module,
+                      const LintSite& site) {
   const HookParts parts(texts);
-  UseLint lint(has_module, parts);
+  std::vector<std::string_view> bare;
+  for (const auto& [file, text] : texts) bare.push_back(text);
+  UseLint lint(has_module, parts, site, std::move(bare));
   for (const Module& module : all_modules()) lint.learn_module(module);
   for (const auto& [file, text] : texts) lint.learn_file(file);
   for (const auto& [file, text] : texts) lint.learn(text);

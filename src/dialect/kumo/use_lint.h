@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "dialect/kumo/standard_lint.h"
+
 namespace postern::dialect::kumo {
 
 /// The outcome of lint_uses().
@@ -18,6 +20,11 @@ struct UseFindings {
   /// arguments that the function refuses. The policy loads, and a hook that comes to one fails.
   std::vector<std::string> failing_calls;
   std::vector<std::string> warnings;  ///< calls that probably fail
+};
+
+/// What the lint knows of the gateway.
+struct LintSite {
+  UnreadableFile unreadable = nullptr;  ///< of files that calls name; null: they are not looked at
 };
 
 /// Findings like "policy.lua:3:7: nothing defines the function `rejct`; did you mean `reject`?", in
@@ -31,8 +38,10 @@ struct UseFindings {
 /// and so are literals of kumo.make_throttle() and check_fix_conformance() that these refuse; other
 /// calls there with arguments that the function always refuses are failing calls (literal_lint.h).
 /// A call of a method that the class of a handler's parameter does not have is a failing call, and
-/// a mistake if it looks misspelt.
+/// a mistake if it looks misspelt. Calls of Lua's own library that must fail are failing calls, too
+/// (standard_lint.h).
 UseFindings lint_uses(const std::vector<std::pair<std::string, std::string_view>>& texts,
-                      const std::function<bool(std::string_view name)>& has_module);
+                      const std::function<bool(std::string_view name)>& has_module,
+                      const LintSite& site = {});
 
 }  // namespace postern::dialect::kumo
