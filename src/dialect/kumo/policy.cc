@@ -154,7 +154,7 @@ UseFindings uses_of(const LuaPolicyOptions& options, const script::Files::Texts&
     const Result<std::string> found = files.find(path);
     return found ? std::nullopt : std::optional(found.error());
   };
-  return lint_uses(all, has_module, {.unreadable = unreadable});
+  return lint_uses(all, has_module, {.unreadable = unreadable, .time = options.limits.time});
 }
 
 /// Appends certain mistakes to the error that ended the load, one a line. A mistake on the line of

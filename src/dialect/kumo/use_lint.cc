@@ -12,6 +12,7 @@
 #include "dialect/kumo/literal_lint.h"
 #include "dialect/kumo/lua_words.h"
 #include "dialect/kumo/name_lint.h"
+#include "dialect/kumo/throttle_lint.h"
 #include "script/standard_names.h"
 
 namespace postern::dialect::kumo {
@@ -172,6 +173,11 @@ class UseLint {
       const bool certain = one.is_certain && parts_.holds(one.word.text);
       (certain ? found_.failing_calls : found_.warnings)
           .push_back(fmt::format("{}:{}:{}: {}", file, one.word.line, one.word.column, one.why));
+    }
+    for (const LongWait& one : long_waits(text, site_.time)) {
+      if (!parts_.holds(one.word.text)) continue;
+      found_.warnings.push_back(
+          fmt::format("{}:{}:{}: {}", file, one.word.line, one.word.column, one.why));
     }
     const auto in_hook = [this](std::string_view word) { return parts_.holds(word); };
     for (MissingName& one : lint_names(file, text, all_functions(), in_hook)) {

@@ -3,6 +3,7 @@
 // does not have (name_lint.h), and fields that look misspelt.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -25,6 +26,7 @@ struct UseFindings {
 /// What the lint knows of the gateway.
 struct LintSite {
   UnreadableFile unreadable = nullptr;  ///< of files that calls name; null: they are not looked at
+  std::chrono::milliseconds time = std::chrono::milliseconds::max();  ///< of a hook
 };
 
 /// Findings like "policy.lua:3:7: nothing defines the function `rejct`; did you mean `reject`?", in
@@ -39,7 +41,7 @@ struct LintSite {
 /// calls there with arguments that the function always refuses are failing calls (literal_lint.h).
 /// A call of a method that the class of a handler's parameter does not have is a failing call, and
 /// a mistake if it looks misspelt. Calls of Lua's own library that must fail are failing calls, too
-/// (standard_lint.h).
+/// (standard_lint.h). A wait for a rate that is longer than a hook's time is a warning.
 UseFindings lint_uses(const std::vector<std::pair<std::string, std::string_view>>& texts,
                       const std::function<bool(std::string_view name)>& has_module,
                       const LintSite& site = {});
