@@ -134,6 +134,8 @@ constexpr OptionSpec explain_options[] = {
     {"--auth", "NAME", "as if NAME had authenticated, after STARTTLS", ""},
     {"--no-tls", "", "with --auth: without STARTTLS", ""},
     {"--dns", "FILE", "DNS answers, a zone or JSON; no server is asked", "the resolvers"},
+    {"--answer", "SERVICE=ANSWER",
+     "what another program answers, such as cmd:/usr/bin/true=0; may be repeated", ""},
     {"--password-stdin", "",
      "with ID: the password of its login, a line of standard input, for a Lua handler that checks "
      "it",

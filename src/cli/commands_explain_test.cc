@@ -166,6 +166,45 @@ TEST_F(Explain, nobody_has_signed_in_before_auth) {
   EXPECT_EQ(lists(late + "sender = \"permit_sasl_authenticated, reject\"\n"), "");
 }
 
+TEST_F(Explain, depends_on_a_program_that_it_does_not_run) {
+  const std::string policy = folder_.write(
+      "main.vsl",
+      "service scan cmd = #{ command: \"/usr/bin/true\" };\n"
+      "#{ rcpt: [ rule \"scanned\" || if scan.run().code == 0 { accept() } else { deny() } ] }\n");
+  config_ = parse_config("[restrictions]\nrelay_domains = \"example.net\"\n[vsl]\npolicy = \"" +
+                             policy + "\"\nallow_commands = [\"/usr/bin/true\"]\n",
+                         "postern.toml")
+                .config;
+  ASSERT_TRUE(config_.vsl.loaded);
+  config_.server.data_dir = folder_.path();
+  options_.auth.reset();
+  options_.recipients = {"b@example.net"};
+  options_.dns = folder_.write("dns", "{}");
+  options_.no_color = true;
+  const std::string open = run_command(0);
+  EXPECT_NE(open.find("Outcome: depends on what explain does not do (run /usr/bin/true); without "
+                      "its result: 451"),
+            std::string::npos)
+      << open;
+  EXPECT_NE(open.find("--answer cmd:/usr/bin/true=0"), std::string::npos) << open;
+  options_.json = true;
+  const auto json = boost::json::parse(run_command(0)).as_object();
+  EXPECT_EQ(json.at("depends_on"), "run /usr/bin/true");
+  EXPECT_EQ(json.at("programs_not_run"), boost::json::array({"/usr/bin/true"}));
+  options_.json = false;
+  options_.exit_code = true;
+  (void)run_command(1);
+  options_.answers = {"cmd:/usr/bin/true=0"};
+  EXPECT_NE(run_command(0).find("Outcome: would be accepted"), std::string::npos);
+  options_.answers = {"cmd:/usr/bin/true=1"};
+  EXPECT_NE(run_command(1).find("Outcome: would be refused"), std::string::npos);
+  options_.as_test = true;
+  EXPECT_NE(run_command(1).find("answers.\"cmd:/usr/bin/true\" = \"1\""), std::string::npos);
+  options_.answers = {"cmd:/usr/bin/true"};
+  (void)run_command(65);
+  EXPECT_NE(errors_.find("a service and its answer are expected"), std::string::npos) << errors_;
+}
+
 TEST_F(Explain, knows_the_sender_of_probes_unless_the_lists_are_in_shadow) {
   const auto is_probe_sender = [&](const std::string& more) {
     config_ = parse_config(

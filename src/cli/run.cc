@@ -94,6 +94,7 @@ std::optional<UsageError> read_explain(const Arguments& arguments, ExplainOption
   options.no_tls = arguments.has("--no-tls");
   options.auth = arguments.value("--auth");
   options.dns = path_option(arguments, "--dns");
+  options.answers = arguments.values("--answer");
   options.config_file = config_file(arguments);
   options.as_test = arguments.has("--as-test");
   options.with_message = arguments.has("--with-message");

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <boost/asio/io_context.hpp>
 
+#include "base/simulation.h"
 #include "base/text.h"
 #include "config/engine.h"
 #include "config/input_file.h"
@@ -76,6 +77,23 @@ Result<Dialogue> dialogue_of(const Config& config, const ExplainOptions& options
   return said;
 }
 
+/// The answers of --answer.
+Result<RecordedAnswers> answers_of(const ExplainOptions& options) {
+  RecordedAnswers given;
+  for (const std::string& text : options.answers) {
+    const std::size_t equals = text.rfind('=');
+    if (equals == std::string::npos || equals == 0) {
+      return fail(Fault::malformed,
+                  fmt::format("--answer {}: a service and its answer are expected, such as "
+                              "cmd:/usr/bin/true=0 or verify=deliverable",
+                              printable(text, 100)));
+    }
+    const std::string service = text.substr(0, equals);
+    given.services[service] = recorded_answer(service, text.substr(equals + 1));
+  }
+  return given;
+}
+
 }  // namespace
 
 Result<policy::Trace> decide_live(const Config& config, const ExplainOptions& options,
@@ -83,6 +101,9 @@ Result<policy::Trace> decide_live(const Config& config, const ExplainOptions& op
                                   const RememberedAddress& remembered) {
   const Result<Dialogue> said = dialogue_of(config, options);
   if (!said) return tl::unexpected(said.error());
+  const Result<RecordedAnswers> given = answers_of(options);
+  if (!given) return tl::unexpected(given.error());
+  const AskOthers from_given = others_from(*given);
   const policy::Engine engine = engine_for(config);
   boost::asio::io_context loop(1);
   const auto resolver = resolver_for(config, options, loop);
@@ -91,17 +112,21 @@ Result<policy::Trace> decide_live(const Config& config, const ExplainOptions& op
   const auto tables = std::make_shared<gateway::RemoteTables>(lookups);
   tables->replace(remote_tables(config));
   const std::chrono::milliseconds patience = authentication_options(config).decide_within;
-  return play({.config = config,
-               .engine = engine,
-               .directory = directory,
-               .resolver = **resolver,
-               .loop = &loop,
-               .others =
-                   [&](policy::Consultation question, policy::Evidence& evidence) {
-                     return gateway::consult(std::move(question), patience, tables, evidence);
-                   },
-               .remembered = remembered},
-              *said);
+  return play(
+      {.config = config,
+       .engine = engine,
+       .directory = directory,
+       .resolver = **resolver,
+       .loop = &loop,
+       .others =
+           [&](policy::Consultation question, policy::Evidence& evidence) {
+             if (has_answer(*given, question) || question.service.starts_with(program_service)) {
+               return from_given(std::move(question), evidence);
+             }
+             return gateway::consult(std::move(question), patience, tables, evidence);
+           },
+       .remembered = remembered},
+      *said);
 }
 
 }  // namespace postern::app

@@ -23,6 +23,7 @@ struct ExplainOptions {
   bool no_tls = false;                       ///< --no-tls: --auth without STARTTLS
   std::optional<std::string> auth;           ///< --auth NAME: as if NAME were authenticated
   std::optional<std::filesystem::path> dns;  ///< --dns FILE: the only source of DNS answers
+  std::vector<std::string> answers = {};     ///< --answer SERVICE=ANSWER, may be repeated
   std::optional<std::filesystem::path> config_file;  ///< --config; nullopt: see load_for()
   std::optional<Secret> password;  ///< --password-stdin: the password of the recorded login
   bool as_test = false;            ///< --as-test: the decision as a test of docs/policy-tests.md

@@ -498,20 +498,22 @@ policy::OwnNames names_of(const Config& config, const gateway::ListenerSettings&
           .appended = listener.appended_domain};
 }
 
-Task<void> answer_recorded(const RecordedAnswers& answers, policy::Consultation question,
-                           Evidence& evidence) {
-  const RecordedAnswers::Answer* answer = nullptr;
+/// Null: none is recorded.
+const RecordedAnswers::Answer* find_answer(const RecordedAnswers& answers,
+                                           const policy::Consultation& question) {
   auto request = answers.requests.find({question.service, question.request});
   if (request == answers.requests.end()) {
     const std::string state(protocol_state_of(question.request));
     request = answers.requests.find({question.service, state});
   }
-  if (request != answers.requests.end()) {
-    answer = &request->second;
-  } else if (const auto all = answers.services.find(question.service);
-             all != answers.services.end()) {
-    answer = &all->second;
-  }
+  if (request != answers.requests.end()) return &request->second;
+  const auto all = answers.services.find(question.service);
+  return all != answers.services.end() ? &all->second : nullptr;
+}
+
+Task<void> answer_recorded(const RecordedAnswers& answers, policy::Consultation question,
+                           Evidence& evidence) {
+  const RecordedAnswers::Answer* answer = find_answer(answers, question);
   Result<std::string> given = fail(Fault::temporary, "no answer is recorded");
   if (answer != nullptr && *answer) given = **answer;
   if (answer != nullptr && !*answer) given = fail(Fault::temporary, "it does not answer");
@@ -565,6 +567,16 @@ policy::Route route_of(const mail::Mailbox& address, const policy::Directory& di
   gateway::ListenerSettings listener;
   follow_lists(listener, config.restrictions);
   return policy::route_of(directory, address, names_of(config, listener));
+}
+
+std::string recorded_answer(std::string_view service, const std::string& text) {
+  namespace lists = dialect::restrictions;
+  if (!lists::is_remote_table(service)) return text;
+  return lists::recorded({lists::Found::Status::found, text, {}});
+}
+
+bool has_answer(const RecordedAnswers& answers, const policy::Consultation& question) {
+  return find_answer(answers, question) != nullptr;
 }
 
 AskOthers others_from(const RecordedAnswers& answers) {

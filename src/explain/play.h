@@ -68,6 +68,9 @@ struct RecordedAnswers {
   std::map<std::string, Answer, std::less<>> services;  ///< to every other request
 };
 
+/// What a user writes as the answer of a service, in the form of policy::Consultation::answer.
+std::string recorded_answer(std::string_view service, const std::string& text);
+
 /// The protocol_state of a request to a policy server, as Postfix names it; empty: it has none.
 std::string_view protocol_state_of(std::string_view request);
 
@@ -97,6 +100,8 @@ policy::Route route_of(const mail::Mailbox& address, const policy::Directory& di
 
 /// Asks nobody: what is not recorded fails. `answers` outlives the function.
 AskOthers others_from(const RecordedAnswers& answers);
+/// Whether an answer to the request is recorded, if only that there is none.
+bool has_answer(const RecordedAnswers& answers, const policy::Consultation& question);
 
 /// Plays the dialogue with the listener's session (smtp::ServerSession), which refuses by itself
 /// what it would refuse of this client: a path, AUTH without TLS. Of several listeners it is the

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <boost/json.hpp>
 
+#include "base/simulation.h"
 #include "base/terminal.h"
 #include "base/text.h"
 #include "base/time_text.h"
@@ -385,6 +386,45 @@ bool depends_on_probe(const Explanation& explanation) {
              dialect::restrictions::replies::no_verification_text);
 }
 
+/// What the refusal depends on that no simulation does, as "run /usr/bin/true"; empty: nothing.
+std::string undone(const Explanation& explanation) {
+  const Trace& trace = explanation.trace;
+  if (!explanation.live || !was_refused(trace)) return {};
+  const smtp::Reply settled = trace.settled();
+  for (const Decision& decision : trace.decisions) {
+    for (const Step& step : decision.steps) {
+      const std::size_t at = step.verdict.detail.find(not_simulated);
+      const bool settles = step.enforced && step.verdict.reply.code == settled.code;
+      if (!settles || at == std::string::npos) continue;
+      return step.verdict.detail.substr(at + not_simulated.size());
+    }
+  }
+  return {};
+}
+
+/// The programs that a script wanted to run, and for which no answer was given.
+std::vector<std::string> programs_not_run(const Explanation& explanation) {
+  std::vector<std::string> found;
+  if (!explanation.live) return found;
+  for (const policy::Consultation& one : explanation.trace.evidence.consulted) {
+    if (!one.failed || one.in_shadow || !one.service.starts_with(program_service)) continue;
+    std::string path = one.service.substr(program_service.size());
+    if (std::ranges::find(found, path) == found.end()) found.push_back(std::move(path));
+  }
+  return found;
+}
+
+std::string program_note(const Explanation& explanation) {
+  const std::vector<std::string> programs = programs_not_run(explanation);
+  if (programs.empty()) return {};
+  std::string list;
+  for (const std::string& one : programs) list += (list.empty() ? "" : ", ") + one;
+  return fmt::format(
+      "the gateway runs {}; explain does not, and a rule that needs the exit code fails here. Give "
+      "it: --answer {}{}=0 (docs/explain.md, \"A decision that would be made\").",
+      list, program_service, programs.front());
+}
+
 std::string probe_note(const Explanation& explanation) {
   std::string addresses;
   for (const std::string& one : unprobed(explanation)) {
@@ -406,6 +446,10 @@ std::string outcome_line(const Explanation& explanation) {
     if (depends_on_probe(explanation)) {
       return "depends on a probe that explain does not send; without its result: " +
              reply.to_string();
+    }
+    if (const std::string action = undone(explanation); !action.empty()) {
+      return fmt::format("depends on what explain does not do ({}); without its result: {}", action,
+                         reply.to_string());
     }
     if (refused) return "would be refused: " + reply.to_string();
     const bool whole = trace.evidence.message || trace.evidence.recipients.empty();
@@ -455,7 +499,8 @@ std::string text_of(const Explanation& explanation, const Paint& paint) {
   out += authentication_text(evidence, paint);
   const std::string outcome = outcome_line(explanation);
   out += "\nOutcome: " + (was_refused(trace) ? paint.red(outcome) : paint.green(outcome)) + "\n";
-  for (const std::string& note : {probe_note(explanation), explanation.note}) {
+  for (const std::string& note :
+       {probe_note(explanation), program_note(explanation), explanation.note}) {
     if (!note.empty()) out += "Note: " + shown(note) + "\n";
   }
   if (paint.lasting) return out;
@@ -676,6 +721,14 @@ json::object explanation_json(const Explanation& explanation) {
     for (const std::string& one : addresses) probes.emplace_back(shown(one));
     out["unprobed"] = std::move(probes);
     out["depends_on_probe"] = depends_on_probe(explanation);
+  }
+  if (const auto programs = programs_not_run(explanation); !programs.empty()) {
+    json::array paths;
+    for (const std::string& one : programs) paths.emplace_back(shown(one));
+    out["programs_not_run"] = std::move(paths);
+  }
+  if (const std::string action = undone(explanation); !action.empty()) {
+    out["depends_on"] = shown(action);
   }
   const smtp::Reply reply = trace.settled();
   out["reply"] = reply.code == 0 ? json::value() : json::value(reply_json(reply));

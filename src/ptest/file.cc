@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <boost/json.hpp>
 
+#include "base/simulation.h"
 #include "base/text.h"
 #include "base/toml.h"
 #include "config/input_file.h"
@@ -436,12 +437,14 @@ class Reader {
                                                      const toml::node& node) {
     using Answer = app::RecordedAnswers::Answer;
     if (const auto* given = node.as_string()) {
-      namespace lists = dialect::restrictions;
-      if (!lists::is_remote_table(service)) return Answer(given->get());
-      return Answer(lists::recorded({lists::Found::Status::found, given->get(), {}}));
+      return Answer(app::recorded_answer(service, given->get()));
     }
     if (const auto* flag = node.as_boolean(); flag != nullptr && !flag->get()) {
       return Answer(std::nullopt);
+    }
+    const auto* number = node.as_integer();
+    if (number != nullptr && service.starts_with(program_service)) {
+      return Answer(std::to_string(number->get()));
     }
     wrong_type(key, node, "text, or `false` if there is no answer,");
     return std::nullopt;

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <boost/json.hpp>
 
+#include "base/simulation.h"
 #include "base/text.h"
 #include "dialect/restrictions/remote_table.h"
 #include "dialect/webhook/fields.h"
@@ -158,7 +159,8 @@ std::string answer_lines(const policy::Consultations& consulted, const Names& na
     const bool is_table = lists::is_remote_table(one.service);
     auto& answers = services[one.service];
     std::string key = names.key(one.request);
-    if (!is_table && !policy::is_verification(one.service)) {
+    const bool is_program = one.service.starts_with(program_service);
+    if (!is_table && !is_program && !policy::is_verification(one.service)) {
       key = app::protocol_state_of(one.request);
     }
     constexpr std::string_view found = "found ";

@@ -1,5 +1,7 @@
 #include "script/budget.h"
 
+#include "base/simulation.h"
+
 namespace postern::script {
 
 std::string words_of(const Spent& spent) {
@@ -19,7 +21,7 @@ std::string words_of(const Spent& spent) {
     text.append(std::to_string(us(spent.waiting))).append(" us");
   }
   if (!spent.left_undone.empty()) {
-    text += ", not done in a simulation: " + spent.left_undone;
+    text += ", " + std::string(not_simulated) + spent.left_undone;
   }
   return text;
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "base/simulation.h"
 #include "script/bind.h"
 
 namespace postern::script {
@@ -18,7 +19,7 @@ bool Call::leaves_undone(std::string_view what) {
 }
 
 void Call::demand_real(std::string_view what) {
-  demand(!world_.simulates(), "not done in a simulation: " + std::string(what));
+  demand(!world_.simulates(), std::string(not_simulated) + std::string(what));
 }
 
 std::string Call::redacted(std::string text) const {

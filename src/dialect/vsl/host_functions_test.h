@@ -73,6 +73,14 @@ class MessageGatherer final : public policy::Gatherer {
     co_await authentication_.ask(std::move(question), evidence);
   }
   std::optional<std::string_view> message() override { return message_; }
+  Task<void> consult(policy::Consultation question, policy::Evidence& evidence) override {
+    const auto found = answers.find(question.service + " " + question.request);
+    question.failed = found == answers.end();
+    if (!question.failed) question.answer = found->second;
+    evidence.consulted.push_back(std::move(question));
+    co_return;
+  }
+  std::map<std::string, std::string> answers;  ///< of other programs, by service and request
 
  private:
   const std::string message_;

@@ -203,6 +203,23 @@ TEST_F(SqliteTest, a_simulation_reads_and_changes_nothing) {
   EXPECT_FALSE(std::filesystem::exists(folder.file("ran")));
 }
 
+TEST_F(ServiceTest, a_simulation_takes_the_exit_code_that_it_is_given) {
+  program("scan", "touch " + folder.file("ran") + "; exit 3");
+  script->world.simulated = true;
+  ASSERT_EQ(declare("cmd", "", "'command', 'scan', 'args', array.of('-n', 'x')"), "");
+  const std::string service = "cmd:" + folder.file("scan");
+  scene.gatherer.answers[service + " -n x"] = "0";
+  scene.gatherer.answers[service + " y"] = "9";
+  scene.gatherer.answers[service + " z"] = "OK";
+  EXPECT_EQ(ask("'run'"), testing::exited(0));
+  EXPECT_EQ(ask("'run', array.of('y')"), testing::exited(9));
+  EXPECT_EQ(ask("'run'"), testing::exited(0)) << "asked once";
+  EXPECT_EQ(scene.evidence.consulted.size(), 2u);
+  EXPECT_THAT(ask("'run', array.of('z')"), HasSubstr("the answer 'OK' for command"));
+  EXPECT_THAT(ask("'run', array.of('w')"), HasSubstr("not done in a simulation: run "));
+  EXPECT_FALSE(std::filesystem::exists(folder.file("ran")));
+}
+
 TEST_F(SqliteTest, a_statement_has_its_time) {
   ASSERT_EQ(declare("db", "sqlite", "'path', 'grey.db', 'timeout', '100ms'"), "");
   EXPECT_THAT(ask("'query', 'with recursive c(x) as (select 1 union all select x + 1 from c) "
