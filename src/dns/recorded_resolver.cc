@@ -57,8 +57,12 @@ std::string record_text(Type type, const json::value& value) {
     case Type::ns:
     case Type::ptr:
       return normal(value.as_string());
-    case Type::mx:
-      return word(value.as_array().at(0)) + " " + normal(value.as_array().at(1).as_string());
+    case Type::mx: {
+      const std::string preference = word(value.as_array().at(0));
+      const auto number = parse_number(preference);
+      if (!number || *number > 65535) throw std::invalid_argument("no preference");
+      return preference + " " + normal(value.as_array().at(1).as_string());
+    }
     case Type::txt: {
       if (!value.is_array()) return octets(value);
       std::string joined;
@@ -78,6 +82,43 @@ std::string record_text(Type type, const json::value& value) {
   throw std::invalid_argument("unknown type");
 }
 
+/// An entry that has another form than the one that it must have.
+struct WrongForm {
+  std::string what;  ///< a part of a sentence
+};
+
+/// Records as a zone has them, as an example.
+std::string_view example_of(Type type) {
+  switch (type) {
+    case Type::a:
+      return R"(["192.0.2.1"])";
+    case Type::aaaa:
+      return R"(["2001:db8::1"])";
+    case Type::cname:
+    case Type::ns:
+    case Type::ptr:
+      return R"(["host.example.org"])";
+    case Type::mx:
+      return R"([[10, "mx.example.org"]])";
+    case Type::txt:
+      return R"(["v=spf1 -all"])";
+    case Type::caa:
+      return R"([{"hex": "000569737375653b"}])";
+    case Type::tlsa:
+      return R"([[3, 1, 1, "0123..ef"]])";
+  }
+  return {};
+}
+
+constexpr std::string_view failures = R"("NXDOMAIN", "NODATA", "SERVFAIL" or "TIMEOUT")";
+
+std::string shown_value(const json::value& value) { return printable(json::serialize(value), 100); }
+
+WrongForm wrong_records(Type type, const json::value& given) {
+  return {fmt::format("{} has {}; it is a list such as {}, or one of the failures {}",
+                      to_string(type), shown_value(given), example_of(type), failures)};
+}
+
 Status status_of_fault(std::string_view fault) {
   const std::string name = upper(fault);
   if (name == "TIMEOUT") return Status::timeout;
@@ -86,6 +127,13 @@ Status status_of_fault(std::string_view fault) {
   for (const std::string_view known : {"SERVFAIL", "REFUSED", "FORMERR", "NOTIMP", "GARBAGE"})
     if (name == known) return Status::server_failure;
   throw std::invalid_argument("unknown fault " + name);
+}
+
+WrongForm wrong_entry(const json::value& given) {
+  return {
+      fmt::format("it is {}, and not record types such as {{\"A\": {}, \"MX\": {}}} or one of "
+                  "the failures {}",
+                  shown_value(given), example_of(Type::a), example_of(Type::mx), failures)};
 }
 
 /// A truncated answer is repeated over TCP, so it is not a fault at this level.
@@ -198,11 +246,17 @@ void RecordedResolver::Zone::add(std::string_view name, const json::value& value
   std::string key = normal(name);
   Entry& entry = entries_[key];
   if (value.is_string()) {
-    entry.options.push_back(options_of(value));
+    try {
+      entry.options.push_back(options_of(value));
+    } catch (const std::exception&) {
+      throw wrong_entry(value);
+    }
+  } else if (!value.is_object()) {
+    throw wrong_entry(value);
   } else {
     for (const auto& [member, content] : value.as_object()) {
       const std::string_view word = member;
-      if (word == "!") {
+      if (word == "!") {  // a form of the test suites
         if (content.is_array())
           for (const json::value& one : content.as_array())
             entry.options.push_back(options_of(one));
@@ -211,19 +265,31 @@ void RecordedResolver::Zone::add(std::string_view name, const json::value& value
         continue;
       }
       if (word == "*") {
-        entry.others = status_of_fault(content.as_string());
+        try {
+          entry.others = status_of_fault(content.as_string());
+        } catch (const std::exception&) {
+          throw WrongForm{fmt::format("`*` has {}; it is one of the failures {}",
+                                      shown_value(content), failures)};
+        }
         continue;
       }
       const std::optional<Type> type = parse_type(word);
       if (!type && !is_record_type(word)) throw UnknownType{std::string(name), std::string(word)};
       if (!type) continue;  // NS, SOA, SRV and the like: Postern does not query them
-      if (content.is_string()) {
-        if (!is_truncation(content.as_string()))
-          entry.faults[*type] = status_of_fault(content.as_string());
-        continue;
+      const json::value* part = &content;
+      try {
+        if (content.is_string()) {
+          if (!is_truncation(content.as_string()))
+            entry.faults[*type] = status_of_fault(content.as_string());
+          continue;
+        }
+        for (const json::value& record : content.as_array()) {
+          part = &record;
+          entry.records[*type].push_back(record_text(*type, record));
+        }
+      } catch (const std::exception&) {
+        throw wrong_records(*type, *part);
       }
-      for (const json::value& record : content.as_array())
-        entry.records[*type].push_back(record_text(*type, record));
     }
   }
   for (std::size_t dot = key.find('.'); dot != std::string::npos; dot = key.find('.')) {
@@ -452,9 +518,21 @@ Result<std::unique_ptr<RecordedResolver>> RecordedResolver::parse(std::string_vi
                 fmt::format("{}{}: there is no record type {}",
                             line != 0 ? fmt::format("line {}: ", line) : std::string(),
                             printable(unknown.name, 300), printable(unknown.type, 64)));
+  } catch (const WrongForm& wrong) {
+    return fail(Fault::malformed, fmt::format("the DNS data of {} cannot be read: {}",
+                                              printable(place, 300), wrong.what));
   } catch (const std::exception&) {
-    return fail(Fault::malformed, fmt::format("the DNS data of {} cannot be read",
-                                              place.empty() ? "the file" : printable(place, 300)));
+    std::string_view form =
+        R"(a zone is {"example.org": {"A": ["192.0.2.1"]}}, by name and record type)";
+    if (data->is_array()) {
+      form = R"(an answer is {"name": "example.org", "type": "A", "status": "found", )"
+             R"("records": ["192.0.2.1"]})";
+    } else if (place == "`sec`") {
+      form = R"(verdicts are "secure", "insecure" and "bogus")";
+    }
+    return fail(Fault::malformed,
+                fmt::format("the DNS data of {} cannot be read: {}",
+                            place.empty() ? "the file" : printable(place, 300), form));
   }
 }
 

@@ -122,12 +122,29 @@ TEST(RecordedAnswers, are_given_back_as_they_were) {
 TEST(RecordedResolver, names_what_it_cannot_read) {
   const std::pair<const char*, const char*> cases[] = {
       {"{", "not JSON"},
-      {"7", "the file"},
-      {R"({"bad.example.com": {"A": ["999.0.2.1"]}})", "bad.example.com"},
-      {R"({"bad.example.com": {"A": "SULKING"}})", "bad.example.com"},
-      {R"({"bad.example.com": {"MX": ["mx"]}})", "bad.example.com"},
+      {"7", "the file cannot be read: a zone is {\"example.org\": {"},
+      {R"({"bad.example.com": {"A": ["999.0.2.1"]}})",
+       "bad.example.com cannot be read: A has \"999.0.2.1\"; it is a list such as "
+       "[\"192.0.2.1\"], or one of the failures \"NXDOMAIN\", "},
+      {R"({"bad.example.com": {"A": "192.0.2.1"}})", "A has \"192.0.2.1\"; it is a list such as ["},
+      {R"({"bad.example.com": {"A": "SULKING"}})", "A has \"SULKING\"; it is"},
+      {R"({"bad.example.com": {"A": {"ip": "192.0.2.1"}}})", "A has {\"ip\":\"192.0.2.1\"};"},
+      {R"({"bad.example.com": {"AAAA": ["x"]}})", "such as [\"2001:db8::1\"]"},
+      {R"({"bad.example.com": {"MX": ["10 mx.example.com"]}})",
+       "MX has \"10 mx.example.com\"; it is a list such as [[10, \"mx.example.org\"]]"},
+      {R"({"bad.example.com": {"MX": [10, "mx.example.com"]}})", "MX has 10; it is"},
+      {R"({"bad.example.com": {"MX": [[10]]}})", "MX has [10]; it is"},
+      {R"({"bad.example.com": {"MX": [["ten", "mx.example.com"]]}})", "such as [[10, "},
+      {R"({"bad.example.com": {"TXT": "v=spf1 -all"}})", "such as [\"v=spf1 -all\"]"},
+      {R"({"bad.example.com": {"TXT": [7]}})", "TXT has 7; it is"},
+      {R"({"bad.example.com": {"CNAME": [7]}})", "such as [\"host.example.org\"]"},
+      {R"({"bad.example.com": {"TLSA": [7]}})", "such as [[3, 1, 1, "},
+      {R"({"bad.example.com": {"*": "SULKING"}})", "`*` has \"SULKING\"; it is one of"},
+      {R"({"bad.example.com": ["192.0.2.1"]})", "it is [\"192.0.2.1\"], and not record types"},
+      {R"({"bad.example.com": "192.0.2.1"})", "it is \"192.0.2.1\", and not record types"},
+      {R"({"bad.example.com": null})", "it is null, and not record types"},
       {R"([{"name": "a", "type": "A", "status": "found"}, {"name": "a", "type": "LOC", "status": "found"}])",
-       "answer 2"}};
+       "answer 2 cannot be read: an answer is {\"name\": "}};
   for (const auto& [text, word] : cases) {
     const auto parsed = RecordedResolver::parse(text);
     ASSERT_FALSE(parsed) << text;

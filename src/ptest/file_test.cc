@@ -125,7 +125,9 @@ TEST(TestFile, each_mistake_has_its_place) {
       {std::string(plain) + "dns.\"x.test\" = { SRV = [] }\n",
        "7:18 U002 no rule asks for records of type SRV"},
       {std::string(plain) + "dns.\"x.test\" = { A = [\"one\"] }\n",
-       "7:16 U004 the DNS data of x.test cannot be read"},
+       "7:16 U004 the DNS data of x.test cannot be read: A has \"one\"; it is a list such as "
+       "[\"192.0.2.1\"], or one of the failures \"NXDOMAIN\", \"NODATA\", \"SERVFAIL\" or "
+       "\"TIMEOUT\""},
       {std::string(plain) + "evidence = { spf = \"passed\" }\n",
        "7:20 U004 `passed` is no result of `spf`"},
       {std::string(plain) + "auth = \"a\"\ntls = false\n",
