@@ -6,8 +6,11 @@
 #include <ranges>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "dialect/vsl/library.h"
 #include "dialect/vsl/lint_facts.h"
+#include "dialect/vsl/vsmtp_names.h"
 #include "dialect/vsl/walk.h"
 
 namespace postern::dialect::vsl {
@@ -145,14 +148,21 @@ bool Names::has_module(const Node& node) {
   for (const Scope& scope : scopes_) {
     for (const auto& [name, import] : scope.imports) aliases.push_back(name);
   }
+  std::string what = "no module `" + alias + "` is imported";
   std::string hint = did_you_mean(alias, aliases);
   if (hint.empty() && lint_.find(node.text).function != nullptr) {
     // As in vSMTP 2, but not in the module that has it there.
-    hint = "Postern's functions are in no module: write `" + node.text + "`";
+    what = "vSMTP has the function `" + node.text + "`, but not in a module `" + alias + "`";
+    hint = "write `" + node.text + "`";
+    const auto own =
+        std::ranges::find(other_names(), std::string_view(node.text), &OtherName::here);
+    if (own != other_names().end() && !own->module.empty()) {
+      hint += fmt::format(", or `{}::{}` as version 2 has it", own->module, own->name);
+    }
   } else if (hint.empty()) {
     hint = "at the top of the file, write `import \"" + alias + "\" as " + alias + ";`";
   }
-  unknown(alias, node.at, "no module `" + alias + "` is imported", std::move(hint),
+  unknown(alias, node.at, std::move(what), std::move(hint),
           node.kind == Kind::call ? Use::call : Use::value);
   return false;
 }

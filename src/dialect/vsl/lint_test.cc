@@ -107,8 +107,12 @@ TEST(VslLint, KnowsWhatModulesExport) {
       {"n::o;", "main.vsl:1:18: no module `n` is imported (did you mean `m`?)\n"},
       {"state::deny();", ""},
       {"status::deny();",
-       "main.vsl:1:18: no module `status` is imported (Postern's functions are in no module: write "
-       "`deny`)\n"},
+       "main.vsl:1:18: vSMTP has the function `deny`, but not in a module `status` (write `deny`, "
+       "or "
+       "`state::deny` as version 2 has it)\n"},
+      {"delivery::mbox_all();",
+       "main.vsl:1:18: vSMTP has the function `mbox_all`, but not in a module `delivery` (write "
+       "`mbox_all`, or `transport::mbox_all` as version 2 has it)\n"},
       {"sys::code554_7_1;", ""},
       {"other::o;",
        "main.vsl:1:18: no module `other` is imported (at the top of the file, write `import "
