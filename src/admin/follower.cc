@@ -75,7 +75,13 @@ void Follower::run() {
       }
       works_ = false;
     }
-    wake_.wait_for(lock, pause_, [this] { return stopping_; });
+    if (!works_ || !hooks_.wait) {
+      wake_.wait_for(lock, pause_, [this] { return stopping_; });
+      continue;
+    }
+    lock.unlock();
+    hooks_.wait(pause_);
+    lock.lock();
   }
 }
 

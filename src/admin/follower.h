@@ -27,6 +27,8 @@ class Follower {
     /// Everything up to this number is applied. Called when it has risen, and again after an error;
     /// null: nothing.
     std::function<Result<void>(std::uint64_t number)> applied = nullptr;
+    /// Waits until the log may have grown, at most for so long; null: it waits for so long.
+    std::function<void(std::chrono::milliseconds longest)> wait = nullptr;
     /// The log does not go on where this process has come to: its memory must be made anew. Called
     /// once; nothing is applied after it.
     std::function<void()> lost;

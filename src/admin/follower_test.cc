@@ -25,11 +25,8 @@ class FollowerTest : public ::testing::Test {
     const std::lock_guard lock(mutex_);
     return value;
   }
-  std::unique_ptr<Follower> follow(std::uint64_t after) {
-    return std::make_unique<Follower>(
-        after,
-        Follower::Hooks{
-            .read = [this](std::uint64_t from, std::size_t limit) { return read(from, limit); },
+  Follower::Hooks hooks() {
+    return {.read = [this](std::uint64_t from, std::size_t limit) { return read(from, limit); },
             .apply = [this](const Change& change) -> Result<void> {
               const std::lock_guard lock(mutex_);
               if (change.number == refused_) return fail(Fault::unreachable, "refused");
@@ -46,8 +43,10 @@ class FollowerTest : public ::testing::Test {
                 [this] {
                   const std::lock_guard lock(mutex_);
                   ++lost_;
-                }},
-        1ms);
+                }};
+  }
+  std::unique_ptr<Follower> follow(std::uint64_t after) {
+    return std::make_unique<Follower>(after, hooks(), 1ms);
   }
   static bool soon(const std::function<bool()>& condition) {
     for (int i = 0; i < 2000; ++i) {
@@ -122,6 +121,33 @@ TEST_F(FollowerTest, waits_for_a_log_that_cannot_be_read) {
   add(1);
   std::this_thread::sleep_for(20ms);
   EXPECT_EQ(follower->applied(), 2u);
+}
+
+TEST_F(FollowerTest, reads_when_it_is_rung_for) {
+  std::mutex mutex;
+  std::condition_variable bell;
+  bool rung = false;
+  int waits = 0;
+  Follower::Hooks hooks = hooks();
+  hooks.wait = [&](std::chrono::milliseconds longest) {
+    std::unique_lock lock(mutex);
+    ++waits;
+    bell.notify_all();
+    bell.wait_for(lock, longest, [&] { return rung; });
+    rung = false;
+  };
+  Follower follower(0, std::move(hooks), 1min);
+  {
+    std::unique_lock lock(mutex);
+    bell.wait(lock, [&] { return waits == 1; });
+    add(1);
+    rung = true;
+    bell.notify_all();
+  }
+  EXPECT_TRUE(soon([&] { return follower.applied() == 1; })) << "long before its pause is over";
+  const std::lock_guard lock(mutex);
+  rung = true;  // for the end
+  bell.notify_all();
 }
 
 TEST_F(FollowerTest, a_change_that_cannot_be_applied_stops_those_behind_it) {

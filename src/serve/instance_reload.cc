@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 #include <unistd.h>
 
+#include "cluster/edit_bell.h"
 #include "config/engine.h"
 #include "config/listener_certificate.h"
 #include "config/relay_options.h"
@@ -79,6 +80,8 @@ void Instance::follow_cluster() {
                                        std::size_t limit) { return store_->changes(after, limit); },
                         .apply = [this](const store::Change& edit) { return follow(edit); },
                         .applied = [this](std::uint64_t number) { return applied_->note(number); },
+                        .wait = [bell = std::make_shared<cluster::EditBell>(*cluster_)](
+                                    auto longest) { bell->wait(longest); },
                         .lost =
                             [this] {
                               begins_anew_ = true;

@@ -115,7 +115,6 @@ TEST_F(PgsqlSpoolTest, octets_that_are_no_text_are_kept) {
 }
 
 TEST_F(PgsqlSpoolTest, who_lost_a_part_puts_into_another) {
-  const cluster::Part mine = node_->parts().front();
   for (const cluster::Part& part : node_->parts()) {
     if (part.number != 7) node_->lost(part);
   }
