@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 
-.PHONY: help docs install package image release run demo shots test test-all build bootstrap bootstrap-test asan tsan fuzz coverage bench bench-quick bench-growth budget differential crash stop-asan stop-tsan format lint clean
+.PHONY: help docs install package image release run demo shots test test-all build bootstrap bootstrap-test asan tsan fuzz coverage bench bench-quick bench-growth budget differential crash torture-cluster stop-asan stop-tsan format lint clean
 
 help:
 	@echo "make run       install what is missing, build, start the gateway on this machine only"
@@ -21,6 +21,7 @@ help:
 	@echo "make budget    what each part of a message costs, and may cost (root, perf)"
 	@echo "make differential  random restriction lists beside the real Postfix (root, postfix-pcre)"
 	@echo "make crash     100 kills under load: nothing acknowledged is lost (ROUNDS=, SEED=, SHIM=all)"
+	@echo "make torture-cluster  gateways over one PostgreSQL while things break; writes docs/cluster.md (ROUNDS=)"
 	@echo "make stop-asan | stop-tsan  20 stops with everything under way, with sanitizers"
 	@echo "make coverage  line coverage of the SMTP session core"
 	@echo "make asan | tsan | fuzz | lint | format"
@@ -85,6 +86,10 @@ crash: bootstrap
 	@tools/build release postern
 	@tests/crash/run --rounds $${ROUNDS:-100} --seed $${SEED:-1} $${SHIM:+--shim $$SHIM}
 	@tests/crash/stop --rounds $${STOPS:-20} --seed $${SEED:-1}
+
+torture-cluster: bootstrap-test
+	@tools/build release postern
+	@tests/cluster/torture --rounds $${ROUNDS:-10}
 
 stop-asan: bootstrap
 	@tools/build asan postern

@@ -9,7 +9,6 @@ PENDING = {
     ("cluster", "rig"): "cluster: three database hosts that fail over, in network namespaces",
     ("cluster", "releases"): "cluster: two releases that know each other's tables",
     ("cluster", "moves"): "cluster: from SQLite to PostgreSQL and back",
-    ("cluster", "clock"): "cluster: a gateway with a clock of its own",
     ("cluster", "limits"): "cluster: limits that the gateways share",
     ("relay", "dsn"): "outbound relay: reports are played by the unit tests (src/relay/report_suite_test.cc)",
 }

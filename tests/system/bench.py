@@ -40,8 +40,8 @@ class Bench:
         self.stack.close()
         shutil.rmtree(self.root, ignore_errors=True)
 
-    def server(self, settings=None):
-        server = instance.Postern(self.binary, settings or {}, root=self.root)
+    def server(self, settings=None, env=None):
+        server = instance.Postern(self.binary, settings or {}, root=self.root, env=env)
         self.stack.callback(server.remove)
         return server.start()
 
