@@ -26,6 +26,10 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent.parent
 HERE = {"gw-kill", "gw-start", "gw-restart", "gw-freeze", "gw-thaw", "edits", "pg-start", "pg-replace-by-older-copy", "heal", "freeze-walreceivers",
         "thaw-walreceivers", "pg-cancel-waiting"}
 RIG = {"etcd-kill", "etcd-start", "slow", "pg-terminate-waiting", "pg-set", "pg-switchover", "power", "fill-disk", "free-disk"}
+# The program that starts and breaks three database hosts, which are up; this run is in their network (tests/cluster/on-rig). Not every step is played there.
+PROGRAM = os.environ.get("CLUSTER_RIG")
+ON_RIG = {"slow", "pg-switchover", "pg-terminate-waiting", "pg-kill", "pg-start", "cut", "heal", "freeze-walreceivers", "thaw-walreceivers", "pg-cancel-waiting", "edits",
+          "gw-kill", "gw-start", "gw-restart", "gw-freeze", "gw-thaw"}
 # No case has these so far.
 UNPLAYED_STEPS = {"create-webhooks", "queue-acts", "auth-guesses", "totp-same-code"}
 RELEASES = {"gw-upgrade", "gw-downgrade", "migrate"}
@@ -42,6 +46,8 @@ def needs_of(steps, load):
     needs = set()
     for step in steps:
         do = step["do"]
+        if PROGRAM and do in ON_RIG and not (do == "cut" and "g1" in step["host"] and step.get("peers") != "all-pg"):
+            continue
         if do in RIG or (do == "cut" and not (step.get("peers") == "all-pg" and step["host"] in ("g1", "g2"))) or (do == "pg-kill" and not (step.get("host") == "all" or step.get("what") == "postgres")):
             needs.add("rig")
         elif do in UNPLAYED_STEPS:
@@ -77,7 +83,7 @@ class Player:
                     frozenset(needs), slow=True)
 
     def open(self, context):
-        if not glob.glob("/usr/lib/postgresql/*/bin/initdb"):
+        if not PROGRAM and not glob.glob("/usr/lib/postgresql/*/bin/initdb"):
             raise Fail("PostgreSQL is not installed (tools/packages-test.txt)")
         self.two_at_a_time = threading.Semaphore(2)
 
@@ -142,6 +148,92 @@ class Link:
                 one.shutdown(socket.SHUT_RDWR)
 
 
+class RigHosts:
+    """Three database hosts that fail over by themselves."""
+
+    def __init__(self, place):
+        self.place, self.killed = place, []
+        self.rig("heal")
+        for host in ("n1", "n2", "n3"):
+            self.rig("thaw", host)
+        if subprocess.run([PROGRAM, "ready", "200"], stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode != 0:
+            raise Fail("the three hosts are not ready")
+        self.name = "t%x" % random.getrandbits(40)
+        self.sql("CREATE DATABASE %s OWNER postern" % self.name, "postgres")
+
+    @staticmethod
+    def rig(*words, check=True, database="postgres"):
+        done = subprocess.run([PROGRAM, *words], env={**os.environ, "RIG_DB": database}, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False)
+        if check and done.returncode != 0:
+            raise Fail("rig %s: %s" % (" ".join(words), done.stderr[-300:]))
+        return done.stdout.strip()
+
+    def sql(self, text, database=None):
+        return self.rig("psql", "-v", "ON_ERROR_STOP=1", "-qAtc", text, database=database or self.name)
+
+    def settings(self, bench, node, **more):
+        return {"database": "host=198.51.100.11,198.51.100.12,198.51.100.13 dbname=%s user=postern sslrootcert=%s/tls.crt" % (self.name, os.environ["RIG_DIR"]),
+                "node": node, **more}
+
+    def hosts(self, named):
+        out = []
+        for one in named if isinstance(named, list) else [named]:
+            if one in ("primary", "old-primary"):
+                self.old_primary = getattr(self, "old_primary", None) if one == "old-primary" else self.rig("leader")
+                out.append(self.old_primary)
+            elif one == "sync":
+                out.append(self.rig("sync"))
+            elif one == "all":
+                out += ["n1", "n2", "n3"]
+            elif one in ("killed", "first-killed"):
+                out += self.killed if one == "killed" else self.killed[:1]
+            elif one.startswith("g"):
+                continue
+            else:
+                out.append(one)
+        return out
+
+    def step(self, step):
+        do = step["do"]
+        hosts = self.hosts(step["host"]) if "host" in step else []
+        if do == "pg-kill":
+            for host in hosts:
+                self.rig("kill", host, step.get("what", "node"))
+            self.killed += [host for host in hosts if host not in self.killed and step.get("what") != "postgres"]
+        elif do == "pg-start":
+            for host in hosts:
+                self.rig("start", host)
+            self.killed = []
+        elif do == "cut":
+            for host in hosts:
+                self.rig("cut", host, step.get("way", "both"))
+        elif do == "slow":
+            for host in hosts:
+                try:
+                    self.rig("slow", host, "%dms" % step["delay_ms"], step.get("loss", "0%"))
+                except Fail as trouble:
+                    raise (Skip("this kernel cannot slow a link (netem)") if "qdisc" in str(trouble) else trouble) from None
+        elif do == "heal":
+            self.rig("heal")
+        elif do == "pg-switchover":
+            self.rig("switchover")
+        elif do in ("freeze-walreceivers", "thaw-walreceivers"):
+            for host in {"n1", "n2", "n3"} - {self.rig("leader")}:
+                self.rig(do.split("-")[0], host, "walreceiver")
+        elif do in ("pg-cancel-waiting", "pg-terminate-waiting"):
+            ask = "SELECT %s(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'" % ("pg_cancel_backend" if do == "pg-cancel-waiting" else "pg_terminate_backend")
+            if hosts:  # it is cut off: asked at its socket
+                subprocess.run(["psql", "-h", "%s/%s" % (os.environ["RIG_DIR"], hosts[0]), "-U", "postgres", "-d", "postgres", "-qAtc", ask],
+                               stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=20)
+            else:
+                self.sql(ask, "postgres")
+
+    def close(self):
+        self.rig("heal", check=False)
+        for host in self.killed:
+            self.rig("start", host, check=False)
+
+
 class Gateway:
     """One node, and whether the balancer sends to it."""
 
@@ -169,10 +261,10 @@ class Run:
         self.lock, self.numbers = threading.Lock(), itertools.count(1)
         self.messages, self.refused, self.kills, self.freezes, self.edits, self.troubles = [], [], [], [], [], []
         self.stale, self.replaced_at, self.stopping, self.ending = 0, None, False, False
-        self.gateways, self.links, self.cut, self.frozen, self.judged_until = {}, {}, None, None, 0
+        self.gateways, self.links, self.cut, self.frozen, self.judged_until, self.away = {}, {}, None, None, 0, None
 
     def set_up(self):
-        self.database = self.system.Postgres(self.place)
+        self.database = RigHosts(self.place) if PROGRAM else self.system.Postgres(self.place)
         self.config = self.system.initialised(self.place, self.database)
         receivers = self.load.get("receivers", {})
         self.sink = Sink(slow=receivers.get("dot_delay_ms", receivers.get("delay_ms", 0)) / 1000)
@@ -181,8 +273,11 @@ class Run:
         for name in ("g1", "g2"):
             own = {**self.system.settings(self.place, self.database, name, self.sink.port), **self.system.LOCAL}
             if any(step["do"] == "cut" and step["host"] == name for step in self.steps):
+                if PROGRAM:
+                    raise Skip("a gateway is not cut off from three hosts")
                 self.links[name] = Link(self.database.port)
                 own["cluster"]["database"] = own["cluster"]["database"].replace("port=%d" % self.database.port, "port=%d" % self.links[name].port)
+            own["cluster"].pop("allow_one_copy", None) if PROGRAM else None
             self.gateways[name] = Gateway(name, self.place.server(own, self.clock_of(name)))
         self.account = instance.Account(self.gateways["g1"].server)
         made = self.account.call("POST", "/webhooks", {"target_url": self.receiver.url + "/hook", "delivery_mode": "queued"}, expect=201)
@@ -240,6 +335,8 @@ class Run:
                 shutil.copy(log, pathlib.Path(KEEP) / ("%s-%s" % (one.name, log.name)))
         if hasattr(self, "sink"):
             self.sink.close()
+        if PROGRAM and hasattr(self, "database"):
+            self.database.close()
 
     # What happens
 
@@ -252,7 +349,18 @@ class Run:
     def step(self, step):
         do, gateway = step["do"], self.gateways.get(step.get("node"))
         now = time.monotonic()
-        if do == "gw-kill":
+        if PROGRAM and not do.startswith("gw-"):
+            self.before_away = self.taken_over() if "takeovers" in self.expected and not hasattr(self, "before_away") else getattr(self, "before_away", 0)
+            self.database.step(step)
+            if do == "freeze-walreceivers":
+                self.frozen = [time.monotonic() + 0.5, None]
+            elif do == "thaw-walreceivers":
+                self.frozen[1] = now
+            elif do == "pg-kill":
+                self.away = [time.monotonic() + 0.5, None]
+            elif do == "pg-start":
+                self.away[1] = now
+        elif do == "gw-kill":
             gateway.server.process.kill()
             gateway.server.process.wait()
             self.kills.append((now, gateway.name))
@@ -351,26 +459,35 @@ class Run:
         hook = self.account.call("POST", "/webhooks", {"target_url": self.receiver.url + "/edited", "smtp_security_policy_id": policy["id"]}, expect=201)
         allowed = True
         for number in range(step["count"]):
-            if self.stopping:
+            if time.monotonic() > self.began + self.load["seconds"] + 60:
                 self.troubles.append("only %d of %d edits were made in time" % (number, step["count"]))
                 return
             allowed = not allowed  # what changes nothing is no edit
             body = json.dumps({"name": "edited", "allowed_source_ips": ["127.0.0.1/32" if allowed else "192.0.2.0/24"]})
             began = time.monotonic()
+            self.edited, self.edits_in_doubt = hook["email_address"], True
             status, headers, out = there.http("PUT", "/api/v1/smtp-policies/" + policy["id"], body,
                                               {"Content-Type": "application/json", "Authorization": "Bearer " + self.account.token})
             if status != 200:
                 allowed = not allowed
                 if status == 401:
                     self.account.sign_in()
+                elif status == 503 and PROGRAM:  # the primary fails over: it may have been stored
+                    time.sleep(1)
                 else:
                     self.troubles.append("an edit got %d %s" % (status, out[:200]))
                 continue
             self.edits.append(time.monotonic() - began)
-            if headers.get("postern-applied") != "2/2":
+            self.edits_in_doubt, self.last_edit = False, allowed
+            if headers.get("postern-applied") != "2/2" and "stale_answers" in self.expected:
                 self.troubles.append("an edit was applied by %s" % headers.get("postern-applied"))
             if self.system.rcpt(probe, hook["email_address"]).startswith("250") != allowed:
                 self.stale += 1
+
+    def compare_edits(self):
+        """Whether the last edit that was acknowledged is gone, and whether the gateways differ."""
+        said = {self.system.rcpt(one.server, self.edited).startswith("250") for one in self.gateways.values() if one.server.alive()}
+        return int(not self.edits_in_doubt and self.last_edit not in said), int(len(said) > 1)
 
     # The mail
 
@@ -507,6 +624,10 @@ class Run:
             got["sync_by_old_rules_until_s"] = int(self.judged_until)
         if self.frozen:
             got["acks_while_frozen"] = sum(self.frozen[0] < at < self.frozen[1] for at in acks)
+        if self.away and self.away[1]:
+            got["acks_without_majority"] = sum(self.away[0] < at < self.away[1] for at in acks)
+        if self.edits:
+            got["acknowledged_edits_lost"], got["directories_differ"] = self.compare_edits()
         if "takeovers" in self.expected:
             got["takeovers"] = self.taken_over() - self.before_away
         if FIGURES:
@@ -531,7 +652,7 @@ class Run:
             raise Fail(wanted("after %d messages, refused %s" % (len(taken), self.refused[:3]), "the bounds of the case", "; ".join(wrong)))
 
     def note_figures(self, got, taken, doubles):
-        line = {"case": self.name, "title": self.title, "acknowledged": len(taken), "lost": got["lost"], "double": len(doubles),
+        line = {"case": self.name, "title": self.title, "hosts": 3 if PROGRAM else 1, "acknowledged": len(taken), "lost": got["lost"], "double": len(doubles),
                 "double_unexplained": got["double_unexplained"], "no_ack_s": round(got["no_ack_s"], 1), "no_ack_s_allowed": self.expected.get("no_ack_s"),
                 "falsely_accepted": sum(got.get(one, 0) for one in ("acks_after_rollback", "acks_while_frozen", "stale_answers")), "refused": len(self.refused)}
         if self.replaced_at:
