@@ -35,6 +35,7 @@
 #include "admin/webhooks.h"
 #include "base/subscriber.h"
 #include "base/text.h"
+#include "net/counted.h"
 #include "net/forwarded.h"
 #include "store/store.h"
 #include "telemetry/log.h"
@@ -224,7 +225,7 @@ struct AdminApi::Parts {
   /// Runs a handler that waits for something to happen, until its caller disconnects or loses
   /// access.
   Task<net::HttpResponse> wait(Call& call, const Route& route);
-  void count_call(const Call& call);
+  Task<void> count_call(const Call& call);
   /// Takes the account's place for this call; throws 429 if it has too many.
   void take_place(Call& call, const Route& route);
 
@@ -255,13 +256,25 @@ struct AdminApi::Parts {
   Pages pages;
 };
 
-void AdminApi::Parts::count_call(const Call& call) {
+Task<void> AdminApi::Parts::count_call(const Call& call) {
   std::optional<std::uint64_t> wait;
-  if (call.caller.kind == Caller::Kind::control) return;
+  if (call.caller.kind == Caller::Kind::control) co_return;
+  SharedLimits* const limits = core.deps.limits;
+  SharedLimits::Limit limit{.kind = "api_calls_per_account",
+                            .most = core.calls_of_account,
+                            .window = std::chrono::minutes(1)};
   if (call.caller.kind != Caller::Kind::nobody) {
-    wait = core.account_calls.take(call.caller.account_id);
+    if (limits == nullptr) {
+      wait = core.account_calls.take(call.caller.account_id);
+    } else {
+      wait = co_await net::counted(limits, limit, call.caller.account_id);
+    }
   } else if (is_api(call.request) || call.request.path.starts_with(command_path)) {
-    wait = core.anonymous_calls.take(subscriber_key(call.client));
+    const std::string client = subscriber_key(call.client);
+    wait = core.anonymous_calls.take(client);
+    limit.kind = "api_calls_per_client";
+    limit.most = core.calls_of_client;
+    if (!wait) wait = co_await net::counted(limits, limit, client);
   }
   if (wait) throw rate_limited(*wait);
 }
@@ -304,7 +317,7 @@ Call AdminApi::Parts::call_of(net::HttpRequest request) const {
 
 Task<const Route*> AdminApi::Parts::admit(Call& call, const Router::Match& match) {
   if (match.route == nullptr && match.allow.empty()) {
-    count_call(call);
+    co_await count_call(call);
     throw Refusal{404, "not_found", "there is nothing at this path", {}, {}};
   }
   if (match.route == nullptr) {
@@ -312,6 +325,7 @@ Task<const Route*> AdminApi::Parts::admit(Call& call, const Router::Match& match
         405, "method_not_allowed", "this path takes " + match.allow, {}, {{"Allow", match.allow}}};
   }
   const Route& route = *match.route;
+  std::exception_ptr refused;
   try {
     const bool control =
         route.control_token != ControlToken::refused && authenticator.admit_control(call);
@@ -321,15 +335,18 @@ Task<const Route*> AdminApi::Parts::admit(Call& call, const Router::Match& match
     if (!control) co_await authenticator.admit(call, route.access);
     if (!control && route.operators_only) co_await authenticator.admit_operator(call);
   } catch (const Refusal&) {
-    count_call(call);  // also limits guessing of tokens
-    throw;
+    refused = std::current_exception();
+  }
+  if (refused) {
+    co_await count_call(call);  // also limits guessing of tokens
+    std::rethrow_exception(refused);
   }
   co_return match.route;
 }
 
 Task<net::HttpResponse> AdminApi::Parts::dispatch(Call& call, const Router::Match& match) {
   const Route& route = *co_await admit(call, match);
-  count_call(call);
+  co_await count_call(call);
   const auto accept = call.request.header("accept");
   const bool is_download =
       route.path == "/api/v1/attachments/{id}" || route.path == "/api/v1/queue/{id}/message" ||

@@ -11,6 +11,7 @@
 
 #include "admin/passwords.h"
 #include "admin/ports.h"
+#include "base/shared_limits.h"
 #include "dns/resolver.h"
 #include "net/http_message.h"
 #include "net/work_pool.h"
@@ -94,6 +95,7 @@ struct Dependencies {
   std::function<std::vector<SmtpListener>()> smtp_listeners = {};
   /// Where DNSSEC verdicts come from, for people; unset: DNS is not used.
   std::function<std::string()> dnssec = {};
+  SharedLimits* limits = nullptr;  ///< of all gateways of a cluster; null: each counts its own
   /// In a cluster: how many gateways live, and how many of them have applied the edit of this
   /// number. Blocks. Null: no cluster.
   std::function<Result<std::pair<std::int64_t, std::int64_t>>(std::uint64_t edit)> applied = {};

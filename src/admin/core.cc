@@ -27,8 +27,10 @@ Core::Core(const Dependencies& dependencies, const Options& given, TokenKeys tok
       link_guesses(rate_of(given, 10), std::chrono::minutes(10)),
       account_guesses(rate_of(given, 100), std::chrono::minutes(10)),
       signups(rate_of(given, 30), std::chrono::minutes(10)),
-      anonymous_calls(rate_of(given, 300), std::chrono::minutes(1)),
-      account_calls(rate_of(given, 1200), std::chrono::minutes(1)),
+      calls_of_client(rate_of(given, 300)),
+      calls_of_account(rate_of(given, 1200)),
+      anonymous_calls(calls_of_client, std::chrono::minutes(1)),
+      account_calls(calls_of_account, std::chrono::minutes(1)),
       shares(given.requests_per_account, given.waits_per_account),
       keys_(std::move(token_keys)),
       csrf_key_(std::move(csrf_key)) {}

@@ -118,9 +118,11 @@ class Core {
   WindowCounter account_guesses;      ///< failed sign-ins by the account tried, from anywhere
   /// Clients that signed in recently, by account.
   KnownClients<std::monostate> known_clients{std::chrono::days(7)};
-  SubscriberCounter signups;          ///< by address and network
-  SubscriberCounter anonymous_calls;  ///< by address and network
-  WindowCounter account_calls;        ///< by account
+  SubscriberCounter signups;             ///< by address and network
+  const std::uint32_t calls_of_client;   ///< calls in a minute without an account
+  const std::uint32_t calls_of_account;  ///< the same of an account
+  SubscriberCounter anonymous_calls;     ///< by address and network
+  WindowCounter account_calls;           ///< by account
   /// The gateway is stopping: requests must not wait for something to happen, nor begin long work.
   std::atomic<bool> stopping{false};
   AccountShares shares;  ///< concurrent requests per account

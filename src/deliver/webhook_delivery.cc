@@ -18,6 +18,7 @@
 #include "deliver/message_identity.h"
 #include "deliver/signature.h"
 #include "deliver/template.h"
+#include "net/counted.h"
 #include "policy/replies.h"
 #include "queue/stored.h"
 #include "telemetry/log.h"
@@ -333,11 +334,13 @@ Task<Result<WebhookDelivery::Prepared>> WebhookDelivery::prepare(const policy::E
     refused.reply = {550, {5, 2, 1}, "no such webhook any more"};
     co_return fail(Fault::not_found, refused.reply.text);
   }
+  bool has_token = true;
+  // One token per message: retries are not new mail.
+  if (job.webhook->is_active) has_token = co_await take_token(*job.webhook);
   if (!job.webhook->is_active) {
     refused.reply = {550, {5, 2, 1}, "the webhook is not active"};
     refused.failed_control = "inactive";
-  } else if (!services_.rates.take(job.webhook->id, job.webhook->rate_limit_per_minute)) {
-    // One token per message: retries are not new mail.
+  } else if (!has_token) {
     refused.reply = {450, {4, 2, 1}, "the webhook's rate limit is reached, try again later"};
     refused.failed_control = "rate_limit";
   }
@@ -420,7 +423,9 @@ Task<DeliveryOutcome> WebhookDelivery::attempt(const Job& job) {
       job.simulated ? job.webhook : services_.directory.webhook(job.webhook->id);
   if (!webhook || !webhook->is_active) co_return not_active();
   // Last, so that refused mail takes no token.
-  if (!job.simulated && !services_.rates.take(webhook->id, webhook->rate_limit_per_minute))
+  bool has_token = true;
+  if (!job.simulated) has_token = co_await take_token(*webhook);
+  if (!has_token)
     co_return DeliveryOutcome{
         .reply = {450, {4, 2, 1}, "the webhook's rate limit is reached, try again later"},
         .failed_control = "rate_limit"};
@@ -466,8 +471,22 @@ Task<smtp::Reply> WebhookDelivery::test_reply(const Job& job) {
   co_return smtp::Reply{450, {4, 4, 1}, "test: no answer in time"};
 }
 
+/// This gateway's bucket keeps the rate even; what all gateways admit in a minute is counted
+/// together.
+Task<bool> WebhookDelivery::take_token(const policy::Webhook& webhook) {
+  if (!services_.rates.take(webhook.id, webhook.rate_limit_per_minute)) co_return false;
+  const SharedLimits::Answer beyond = co_await net::counted(services_.limits,
+                                                            {.kind = "webhook_per_minute",
+                                                             .most = webhook.rate_limit_per_minute,
+                                                             .window = std::chrono::minutes(1)},
+                                                            webhook.id);
+  co_return !beyond;
+}
+
 Task<DeliveryOutcome> WebhookDelivery::keep(const Job& job, std::string id, Payload payload) {
-  if (!job.simulated && !services_.rates.take(job.webhook->id, job.webhook->rate_limit_per_minute))
+  bool has_token = true;
+  if (!job.simulated) has_token = co_await take_token(*job.webhook);
+  if (!has_token)
     co_return DeliveryOutcome{
         .reply = {450, {4, 2, 1}, "the webhook's rate limit is reached, try again later"},
         .failed_control = "rate_limit"};

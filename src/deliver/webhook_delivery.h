@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/memory_budget.h"
+#include "base/shared_limits.h"
 #include "deliver/delivery_gate.h"
 #include "deliver/outcome.h"
 #include "deliver/payload.h"
@@ -52,6 +53,7 @@ struct DeliveryServices {
   net::WorkPool& workers;              ///< for messages over DeliveryOptions::offload_from
   net::WorkPool& heavy;                ///< for messages over DeliveryOptions::heavy_from
   RateLimiter& rates;                  ///< tokens per webhook
+  SharedLimits* limits;                ///< of all gateways of a cluster; null: there are none
   store::DeliveryLog& log;             ///< every attempt is recorded
   spool::Inbox& inbox;                 ///< for target "inbox"
   MemoryBudget& memory;                ///< charged for what a delivery needs beyond its transaction
@@ -118,6 +120,7 @@ class WebhookDelivery {
   Task<DeliveryOutcome> attempt(const Job& job);
   Task<DeliveryOutcome> post(const Job& job, std::string id, spool::Body payload,
                              std::shared_ptr<const policy::Webhook> webhook);
+  Task<bool> take_token(const policy::Webhook& webhook);
   Task<DeliveryOutcome> keep(const Job& job, std::string id, Payload payload);
   /// `files`: the linked files; null if unknown here.
   Task<DeliveryOutcome> put(const Job& job, std::string id, std::string subject,

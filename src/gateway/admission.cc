@@ -144,7 +144,7 @@ std::optional<Admission::Refusal> Admission::Ticket::move(const IpAddress& addre
     if (own->second.open + own->second.taken >= seat_->taken_from + (sits_there ? 1 : 0))
       return Refusal::too_many_sessions;
   }
-  if (const auto refusal = owner_->count(keys, now)) return refusal;
+  if (const auto refusal = owner_->count(keys, now, true)) return refusal;
   owner_->stand_up(*seat_);
   owner_->sit_down(*seat_, keys);
   seat_->left = owner_->limits_.allowance;
@@ -261,9 +261,22 @@ Admission::Seat* Admission::find_loser(const Keys& newcomer, Clock::time_point n
   return may ? seat : nullptr;
 }
 
-std::optional<Admission::Refusal> Admission::count(const Keys& keys, Clock::time_point now) {
+Admission::Shared Admission::shared(const IpAddress& address) const {
+  Keys keys = keys_of(address);
+  if (keys.address.empty()) return {};
+  return {.limits = limits_.shared,
+          .limit = {.kind = "new_sessions_per_address",
+                    .most = limits_.new_sessions_per_minute,
+                    .window = std::chrono::minutes(1)},
+          .key = std::move(keys.address)};
+}
+
+std::optional<Admission::Refusal> Admission::count(const Keys& keys, Clock::time_point now,
+                                                   bool alone) {
   if (keys.address.empty()) return std::nullopt;
-  if (!recent_.add(keys.address, now)) return Refusal::too_many_new;
+  if ((alone || limits_.shared == nullptr) && !recent_.add(keys.address, now)) {
+    return Refusal::too_many_new;
+  }
   const auto own = addresses_.find(keys.address);
   const std::uint64_t limit = limits_.sessions_per_address;
   if (limit != 0 && own != addresses_.end() && own->second.open >= limit)
@@ -280,7 +293,7 @@ Admission::Answer Admission::admit(const IpAddress& address, Clock::time_point n
     loser = find_loser(keys, now);
     if (loser == nullptr) return {.ticket = {}, .refusal = Refusal::too_many_sessions};
   }
-  if (const auto refusal = count(keys, now)) return {.ticket = {}, .refusal = refusal};
+  if (const auto refusal = count(keys, now, false)) return {.ticket = {}, .refusal = refusal};
   auto seat = std::make_unique<Seat>(*this);
   if (loser != nullptr) {
     seat->taken = true;

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "base/ip.h"
+#include "base/shared_limits.h"
 #include "base/window_counter.h"
 #include "net/peer_waits.h"
 
@@ -24,6 +25,8 @@ struct AdmissionLimits {
   std::uint64_t sessions_per_address = 50;     ///< an IPv4 address or IPv6 /64; 0: no limit
   std::uint64_t new_sessions_per_minute = 30;  ///< likewise
   CidrSet exempt;                              ///< no limits by address for these
+  /// Who counts new sessions for several gateways; null: each counts its own.
+  SharedLimits* shared = nullptr;
   /// How long a session may keep the gateway waiting, all its waits together, and how long idly,
   /// outside a transaction, at a time. Then it can lose its place.
   std::chrono::milliseconds allowance{10'000};
@@ -91,6 +94,14 @@ class Admission {
   };
   /// Asks for a session of a client at `address`. Never blocks for long.
   Answer admit(const IpAddress& address, Clock::time_point now = Clock::now());
+  /// What is to be counted for a client that admit() has admitted.
+  struct Shared {
+    SharedLimits* limits = nullptr;  ///< null: nothing
+    SharedLimits::Limit limit;       ///< of new sessions
+    std::string key;                 ///< the client's
+  };
+  /// The part of the limit of new sessions that all gateways keep.
+  Shared shared(const IpAddress& address) const;
   /// Whether the limits per address do not apply.
   bool exempt(const IpAddress& address) const { return limits_.exempt.contains(address); }
   std::uint64_t open_sessions() const { return open_.load(std::memory_order_relaxed); }
@@ -136,8 +147,9 @@ class Admission {
   Keys keys_of(const IpAddress& address) const;
   /// Whose place somebody may have; null: nobody's.
   Seat* find_loser(const Keys& newcomer, Clock::time_point now) const;
-  /// Counts one more session of the address; why it may not have one.
-  std::optional<Refusal> count(const Keys& keys, Clock::time_point now);
+  /// Counts one more session of the address; why it may not have one. `alone`: new sessions are
+  /// counted here, whoever else counts them.
+  std::optional<Refusal> count(const Keys& keys, Clock::time_point now, bool alone);
   void sit_down(Seat& seat, const Keys& keys);
   void stand_up(Seat& seat);
   /// Out of the books; what it took from somebody is remembered.

@@ -3,6 +3,7 @@
 #include <sodium.h>
 
 #include "base/text.h"
+#include "net/counted.h"
 #include "policy/questions/client_in.h"
 #include "smtp/command_text.h"
 #include "telemetry/log.h"
@@ -91,7 +92,16 @@ Task<void> Connection::run() {
       metrics_.turned_away(telemetry::Turned::proxy);
     } else {
       Admission::Answer admitted{.ticket = {}, .refusal = Admission::Refusal::too_many_sessions};
-      if (room_ != Room::none) admitted = admission_.admit(transaction_.session().client_ip);
+      if (room_ != Room::none) {
+        const IpAddress client = transaction_.session().client_ip;
+        admitted = admission_.admit(client);
+        Admission::Shared shared = admission_.shared(client);
+        if (!admitted.refusal) {
+          const SharedLimits::Answer beyond =
+              co_await net::counted(shared.limits, shared.limit, std::move(shared.key));
+          if (beyond) admitted = {.ticket = {}, .refusal = Admission::Refusal::too_many_new};
+        }
+      }
       if (admitted.refusal) {
         end_ = "refused";
         metrics_.turned_away(reason_of(*admitted.refusal));

@@ -46,8 +46,8 @@ Result<void> look_at_patroni(const ClusterConfig& config) {
 Result<void> look(cluster::Database& database) {
   const auto session = database.connect();
   if (!session) return tl::unexpected(session.error());
-  for (const cluster::Schema* schema :
-       {&cluster::node_schema(), &spool::pgsql_spool_schema(), &store::pgsql_store_schema()}) {
+  for (const cluster::Schema* schema : {&cluster::node_schema(), &spool::pgsql_spool_schema(),
+                                        &store::pgsql_store_schema(), &cluster::limits_schema()}) {
     if (Result<void> there = cluster::expect(**session, *schema); !there) return there;
   }
   return {};
@@ -110,6 +110,17 @@ Result<ClusterMember> join_cluster(const Config& config, std::chrono::millisecon
                                        {.publish_wait = config.cluster.publish_wait});
   if (!spool) return tl::unexpected(spool.error());
   member.spool = std::move(*spool);
+  member.limits = std::make_unique<cluster::SharedWindows>(
+      *member.database,
+      cluster::SharedWindowsOptions{
+          .now =
+              [node = member.node.get()] {
+                const auto now = std::chrono::system_clock::now() + node->offset();
+                return std::chrono::floor<std::chrono::milliseconds>(now.time_since_epoch())
+                    .count();
+              },
+          .nodes = [node = member.node.get()] { return node->counts().nodes; },
+          .cleans = [node = member.node.get()] { return node->leads(); }});
   telemetry::log::info("cluster.joined")
       .field("name", name)
       .field("count", member.node->parts().size());

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "cluster/database.h"
 #include "cluster/node.h"
+#include "cluster/shared_windows.h"
 #include "config/config.h"
 #include "spool/pgsql_spool.h"
 
@@ -17,6 +18,7 @@ namespace postern::app {
 struct ClusterMember {
   std::unique_ptr<cluster::Database> database;
   std::unique_ptr<cluster::Node> node;
+  std::unique_ptr<cluster::SharedWindows> limits;
   std::unique_ptr<spool::PgsqlSpool> spool;
 };
 

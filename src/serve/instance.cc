@@ -324,6 +324,7 @@ Instance::Started Instance::open_spool() {
   if (!member) return cluster_error(member.error());
   cluster_ = std::move(member->database);
   node_ = std::move(member->node);
+  limits_ = std::move(member->limits);
   spool_ = std::move(member->spool);
   return {};
 }
@@ -362,7 +363,8 @@ Instance::Started Instance::open_delivery() {
       gateway::AdmissionLimits{.sessions = config_.limits.sessions,
                                .sessions_per_address = config_.limits.sessions_per_address,
                                .new_sessions_per_minute = config_.limits.new_sessions_per_minute,
-                               .exempt = config_.limits.exempt_networks});
+                               .exempt = config_.limits.exempt_networks,
+                               .shared = limits_.get()});
   source_pool_ = std::make_unique<net::WorkPool>(source_threads, source_queue, "auth-source");
   const Result<Secret> salt_key = store::token_file(data_dir_ + "/scram.key");
   if (!salt_key) return cannot(ExitCode::cannot_create, salt_key.error().message, "");
@@ -377,7 +379,7 @@ Instance::Started Instance::open_delivery() {
   options.test_recipients = test_recipients_;
   delivery_ = std::make_unique<deliver::WebhookDelivery>(
       deliver::DeliveryServices{directory_, *resolver_, *payload_pool_, *heavy_pool_, rates_,
-                                *delivery_log_, *inbox_, *memory_},
+                                limits_.get(), *delivery_log_, *inbox_, *memory_},
       options);
   Result<relay::RelayConfig> relay = relay_options(config_);
   if (!relay) return cannot(ExitCode::config, relay.error().message, "see `[[route]]`");

@@ -19,6 +19,7 @@
 #include "base/shared_pointer.h"
 #include "cluster/applied.h"
 #include "cluster/node.h"
+#include "cluster/shared_windows.h"
 #include "config/config.h"
 #include "config/exit_code.h"
 #include "config/script_runtime.h"
@@ -213,6 +214,7 @@ class Instance {
   std::unique_ptr<admin::Publisher> publisher_;
   std::uint64_t follow_from_ = 0;                   ///< the newest edit when the store was opened
   std::unique_ptr<cluster::AppliedEdits> applied_;  ///< null: no cluster
+  std::unique_ptr<cluster::SharedWindows> limits_;  ///< the same
   std::unique_ptr<admin::Follower> follower_;       ///< the same
   std::atomic<bool> begins_anew_{false};
   std::unique_ptr<admin::RunningLists> lists_;

@@ -119,6 +119,7 @@ void Instance::destroy_owners() {
   spool_.reset();
   follower_.reset();
   applied_.reset();
+  limits_.reset();
   node_.reset();  // others take over what it had
   cluster_.reset();
   inbox_.reset();

@@ -307,6 +307,56 @@ def a_failover_manager_that_loses_mail_is_refused(bench):
         api.server_close()
 
 
+def within_a_window(database, kind, window, first):
+    """Calls `first`, whose event is of this kind, until 40 % of the window is left: what follows is in one window. Counts of before are forgotten."""
+    while True:
+        database.sql("DELETE FROM window_count WHERE kind = '%s'" % kind)
+        first()
+        left = float(database.sql("SELECT extract(epoch FROM min(ends) - clock_timestamp()) FROM window_count WHERE kind = '%s'" % kind) or 0)
+        if left > window * 0.4:
+            return
+        time.sleep(left + 0.2)
+
+
+@check
+def a_limit_holds_over_all_gateways(bench):
+    """Messages of a webhook and sessions of an address, at two gateways in turn: small limits are kept exactly."""
+    database = Postgres(bench)
+    config = initialised(bench, database)
+    receiver = bench.receiver()
+    servers = [bench.server({"cluster": database.settings(bench, name), **LOCAL, "limits": {"exempt_networks": [], "new_sessions_per_minute": 40}})
+               for name in ("mx1", "mx2")]
+    until("two share the parts", lambda: sorted(n["parts"] for n in members(bench, config)["nodes"]) == [32, 32], 40)
+    account = instance.Account(servers[0])
+    hook = account.call("POST", "/webhooks", {"target_url": receiver.url + "/hook", "rate_limit_per_minute": 10}, expect=201)["email_address"]
+
+    def session(number, *lines):
+        """The reply to the last of these lines, or the first that is none of the kind that goes on."""
+        client = smtp.Client(servers[number % 2].smtp_port)
+        try:
+            reply = client.reply()[-1]
+            for line in lines:
+                if reply[:1] not in ("2", "3"):
+                    break
+                client.send(line)
+                client.sock.settimeout(60)
+                reply = client.reply()[-1]
+            return reply[:3]
+        finally:
+            client.close()
+
+    def post(number):
+        return session(number, b"EHLO client.example.com\r\n", b"MAIL FROM:<a@example.com>\r\n", ("RCPT TO:<%s>\r\n" % hook).encode(), b"DATA\r\n",
+                       (MAIL.format(n=number) + ".\r\n").encode())
+
+    within_a_window(database, "webhook_per_minute", 60, lambda: expect("the first message", "250", post(0)))
+    said = [post(number) for number in range(14)]
+    expect("messages after the first", {"250": 9, "450": 5}, {code: said.count(code) for code in said})
+    within_a_window(database, "new_sessions_per_address", 60, lambda: session(0))
+    said = [session(number) for number in range(45)]
+    expect("sessions after the first", {"220": 39, "421": 6}, {code: said.count(code) for code in said})
+
+
 @check
 def mail_of_a_gateway_that_dies_is_delivered_by_the_other(bench):
     """kill -9 of one of two: the other takes its parts, and every message that had its 250 arrives."""

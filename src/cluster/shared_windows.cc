@@ -1,0 +1,205 @@
+#include "cluster/shared_windows.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/thread.h"
+
+namespace postern::cluster {
+namespace {
+
+/// Keys in one statement.
+constexpr std::size_t draws_at_once = 500;
+/// Before the database is asked again after a failure.
+constexpr std::chrono::milliseconds after_trouble{200};
+constexpr std::chrono::minutes between_cleanings{1};
+
+// `ends` is the window's end, the same on all gateways; `n` of `stock` events are drawn, `last` of
+// them by the latest draw. What a crash loses may be admitted twice, so no commit here waits for
+// the disk.
+constexpr const char* first = R"sql(
+DO $do$ BEGIN
+CREATE TABLE window_count (
+  kind text NOT NULL,
+  key bytea NOT NULL,
+  ends timestamptz NOT NULL,
+  n bigint NOT NULL,
+  last bigint NOT NULL,
+  block bigint NOT NULL,
+  stock bigint NOT NULL,
+  PRIMARY KEY (kind, key)
+) WITH (fillfactor = 50);
+CREATE INDEX window_count_ends ON window_count (ends);
+END $do$
+)sql";
+
+constexpr const char* versions[] = {first};
+constexpr Schema schema{.name = "limits", .versions = versions};
+
+std::string name_of(std::string_view kind, std::string_view key) {
+  std::string name(kind);
+  name += '\0';
+  name += key;
+  return name;
+}
+
+}  // namespace
+
+const Schema& limits_schema() { return schema; }
+
+SharedWindows::SharedWindows(Database& database, SharedWindowsOptions options)
+    : database_(database), options_(std::move(options)) {
+  drawer_ = named_thread("limits", [this] { draw(); });
+  watcher_ = named_thread("limits-late", [this] { look_for_late(); });
+}
+
+SharedWindows::~SharedWindows() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_one();
+  late_.notify_one();
+  drawer_.join();
+  watcher_.join();
+}
+
+std::uint64_t SharedWindows::statements() const {
+  const std::lock_guard lock(mutex_);
+  return statements_;
+}
+
+void SharedWindows::take(const Limit& limit, std::string_view key,
+                         std::function<void(Answer)> done) {
+  if (limit.most == 0) return done(std::nullopt);
+  const WindowShares::Limit own{.kind = std::string(limit.kind),
+                                .key = std::string(key),
+                                .most = limit.most,
+                                .window = limit.window.count()};
+  const WindowShares::Time now = options_.now();
+  const WindowShares::Time ends = WindowShares::end_of(own, now);
+  const Answer beyond = static_cast<std::uint64_t>(std::max<std::int64_t>(1, (ends - now) / 1000));
+  std::unique_lock lock(mutex_);
+  const auto verdict = shares_.take(own, now, options_.nodes(), away_ || stopping_);
+  if (verdict == WindowShares::Verdict::wait) {
+    const auto waiter = std::make_shared<Waiter>(
+        Waiter{.done = std::move(done),
+               .beyond = beyond,
+               .alone = {.kind = own.kind, .key = own.key, .ends = ends, .waiting = 1},
+               .until = Clock::now() + options_.patience});
+    waiting_[name_of(own.kind, own.key)].push_back(waiter);
+    by_time_.push_back(waiter);
+    late_.notify_one();
+  }
+  const bool wants = shares_.wants();
+  lock.unlock();
+  if (wants) wake_.notify_one();
+  if (verdict == WindowShares::Verdict::wait) return;
+  done(verdict == WindowShares::Verdict::yes ? std::nullopt : beyond);
+}
+
+void SharedWindows::answer(Waiter& waiter, bool admitted, Calls& calls) {
+  if (!waiter.done) return;
+  calls.emplace_back(std::exchange(waiter.done, nullptr), admitted ? std::nullopt : waiter.beyond);
+}
+
+Result<net::PgsqlRows> SharedWindows::ask(net::PgsqlStatement statement) {
+  if (!session_ || !session_->usable()) {
+    session_.reset();
+    auto session = database_.connect();
+    if (!session) return tl::unexpected(session.error());
+    const auto set = (*session)->run({.sql = "SET synchronous_commit = off", .values = {}},
+                                     Clock::now() + answer_limit);
+    if (!set) return fail(Fault::unreachable, "PostgreSQL: " + set.error().message);
+    session_ = std::move(*session);
+  }
+  auto rows = session_->run(std::move(statement), Clock::now() + answer_limit);
+  if (rows) return std::move(*rows);
+  session_.reset();
+  return fail(Fault::unreachable, "PostgreSQL: " + rows.error().message);
+}
+
+/// Deletes windows that are over, a piece at a time.
+void SharedWindows::clean() {
+  if (!options_.cleans || Clock::now() < clean_at_ || !options_.cleans()) return;
+  clean_at_ = Clock::now() + between_cleanings;
+  static_cast<void>(
+      ask({.sql = "DELETE FROM window_count WHERE (kind, key) IN (SELECT kind, key FROM "
+                  "window_count WHERE ends < now() - interval '1 minute' LIMIT 10000)",
+           .values = {}}));
+}
+
+void SharedWindows::draw() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    wake_.wait_for(lock, between_cleanings, [this] { return stopping_ || shares_.wants(); });
+    if (stopping_) return;
+    const std::vector<WindowShares::Draw> draws = shares_.due(draws_at_once);
+    std::vector<Waiters> asked;
+    for (const WindowShares::Draw& one : draws) {
+      Waiters own;
+      const auto found = waiting_.find(name_of(one.kind, one.key));
+      for (std::int64_t i = 0; i < one.waiting && found != waiting_.end(); ++i) {
+        own.push_back(std::move(found->second.front()));
+        found->second.pop_front();
+      }
+      if (found != waiting_.end() && found->second.empty()) waiting_.erase(found);
+      asked.push_back(std::move(own));
+    }
+    if (!draws.empty()) ++statements_;
+    lock.unlock();
+    Result<net::PgsqlRows> rows = net::PgsqlRows();
+    if (!draws.empty()) rows = ask(draw_statement(draws));
+    lock.lock();
+    away_ = !rows;
+    std::unordered_map<std::string, std::int64_t> grants;
+    for (std::size_t row = 0; rows && row < rows->size(); ++row) {
+      grants[name_of(rows->octets(row, 0), rows->octets(row, 1))] = rows->integer(row, 2);
+    }
+    Calls calls;
+    for (std::size_t i = 0; i < draws.size(); ++i) {
+      const auto found = grants.find(name_of(draws[i].kind, draws[i].key));
+      std::int64_t granted = found != grants.end() ? found->second : 0;
+      if (rows) {
+        shares_.drawn(draws[i], granted);
+      } else {
+        granted = shares_.failed(draws[i]);
+      }
+      for (const auto& waiter : asked[i]) answer(*waiter, granted-- > 0, calls);
+    }
+    lock.unlock();
+    for (auto& [done, said] : calls) done(said);
+    if (rows) clean();
+    lock.lock();
+    if (away_) wake_.wait_for(lock, after_trouble, [this] { return stopping_; });
+  }
+}
+
+/// Answers those whose patience is over by this gateway's share.
+void SharedWindows::look_for_late() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    Calls calls;
+    while (!by_time_.empty() &&
+           (!by_time_.front()->done || stopping_ || by_time_.front()->until <= Clock::now())) {
+      Waiter& waiter = *by_time_.front();
+      if (waiter.done) answer(waiter, shares_.failed(waiter.alone) > 0, calls);
+      by_time_.pop_front();
+    }
+    if (!calls.empty()) {
+      lock.unlock();
+      for (auto& [done, said] : calls) done(said);
+      lock.lock();
+      continue;
+    }
+    if (stopping_) return;
+    if (by_time_.empty()) {
+      late_.wait(lock, [this] { return stopping_ || !by_time_.empty(); });
+    } else {
+      const auto until = by_time_.front()->until;
+      late_.wait_until(lock, until, [this] { return stopping_; });
+    }
+  }
+}
+
+}  // namespace postern::cluster

@@ -1,0 +1,84 @@
+// Limits of a cluster: counts events against shares that it draws from the database.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "base/shared_limits.h"
+#include "cluster/database.h"
+#include "cluster/schema.h"
+#include "cluster/window_shares.h"
+
+namespace postern::cluster {
+
+/// The tables of the limits.
+const Schema& limits_schema();
+
+/// What SharedWindows needs to know.
+struct SharedWindowsOptions {
+  /// The time of the database, as this gateway knows it.
+  std::function<WindowShares::Time()> now;
+  /// Gateways that are known to live, this one too.
+  std::function<std::int64_t()> nodes;
+  /// Whether this gateway deletes what is over, for all. Null: no.
+  std::function<bool()> cleans = nullptr;
+  /// How long an event of a small limit waits for the database, before this gateway's share
+  /// decides.
+  std::chrono::milliseconds patience{100};
+};
+
+/// It has two threads. While PostgreSQL is away, each gateway admits its share of a limit.
+class SharedWindows final : public SharedLimits {
+ public:
+  /// `database` is borrowed.
+  SharedWindows(Database& database, SharedWindowsOptions options);
+  /// Answers those who wait.
+  ~SharedWindows() override;
+  SharedWindows(const SharedWindows&) = delete;
+  SharedWindows& operator=(const SharedWindows&) = delete;
+
+  void take(const Limit& limit, std::string_view key, std::function<void(Answer)> done) override;
+  /// Statements that were sent to the database.
+  std::uint64_t statements() const;
+
+ private:
+  struct Waiter {
+    std::function<void(Answer)> done;  ///< null: it has its answer
+    Answer beyond;                     ///< what it gets when it is beyond the limit
+    WindowShares::Draw alone;          ///< for its judgement without the database
+    Clock::time_point until;
+  };
+  using Waiters = std::deque<std::shared_ptr<Waiter>>;
+  using Calls = std::vector<std::pair<std::function<void(Answer)>, Answer>>;
+  void draw();
+  void look_for_late();
+  Result<net::PgsqlRows> ask(net::PgsqlStatement statement);
+  void clean();
+  static void answer(Waiter& waiter, bool admitted, Calls& calls);
+
+  Database& database_;
+  const SharedWindowsOptions options_;
+  std::unique_ptr<net::PgsqlSession> session_;  ///< of the drawing thread
+  Clock::time_point clean_at_;                  ///< the same
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  std::condition_variable late_;
+  WindowShares shares_;
+  std::unordered_map<std::string, Waiters> waiting_;  ///< that nobody has asked for yet, by name
+  Waiters by_time_;                                   ///< all that may have no answer yet
+  std::uint64_t statements_ = 0;
+  bool away_ = false;
+  bool stopping_ = false;
+  std::thread drawer_;
+  std::thread watcher_;
+};
+
+}  // namespace postern::cluster
