@@ -6,18 +6,17 @@
 #include <fmt/format.h>
 #include <boost/json.hpp>
 
-#include "admin/publisher.h"
 #include "base/text.h"
 #include "cli/live_data.h"
 #include "config/words.h"
+#include "serve/stored_policies.h"
 
 namespace postern::app {
 
 namespace {
 
 /// The webhooks of the data directory. A cluster's are those of the gateways, which prove them.
-Result<plan::Webhooks> load_webhooks(const Config& config, policy::Directory& directory) {
-  plan::Webhooks webhooks;
+Result<StoredPolicies> load_webhooks(const Config& config) {
   if (!config.cluster.database.empty()) {
     return fail(Fault::denied, "the database of the cluster is not asked");
   }
@@ -25,16 +24,11 @@ Result<plan::Webhooks> load_webhooks(const Config& config, policy::Directory& di
   const auto database = config.server.data_dir / "postern.db";
   if (!std::filesystem::exists(database, unreadable)) {
     if (unreadable) return fail(Fault::denied, unreadable.message());
-    return webhooks;
+    return StoredPolicies{.directory = std::make_shared<policy::Directory>(), .webhooks = {}};
   }
   auto control = LiveData(config.server.data_dir).borrow_control();
   if (!control) return tl::unexpected(control.error());
-  admin::Publisher publisher(*control->store, directory, config.webhooks.public_domain);
-  if (Result<void> loaded = publisher.load(); !loaded) return tl::unexpected(loaded.error());
-  const Result<void> read = control->store->each_webhook(
-      [&](const store::WebhookRow& row) { webhooks.push_back(admin::to_webhook(row, Secret())); });
-  if (!read) return tl::unexpected(read.error());
-  return webhooks;
+  return stored_policies(*control->store, config.webhooks.public_domain);
 }
 
 }  // namespace
@@ -42,15 +36,14 @@ Result<plan::Webhooks> load_webhooks(const Config& config, policy::Directory& di
 CheckedGuardrails check_guardrails(const Config& config) {
   CheckedGuardrails checked;
   if (!config.guardrails) return checked;
-  const auto directory = std::make_shared<policy::Directory>();
-  Result<plan::Webhooks> webhooks = load_webhooks(config, *directory);
-  if (!webhooks) {
-    checked.webhooks_unknown = webhooks.error().message;
-    webhooks = plan::Webhooks();
+  Result<StoredPolicies> stored = load_webhooks(config);
+  if (!stored) {
+    checked.webhooks_unknown = stored.error().message;
+    stored = StoredPolicies{.directory = std::make_shared<policy::Directory>(), .webhooks = {}};
   }
   checked.results = plan::check_guardrails(
-      {.name = "the configuration", .config = &config, .directory = directory}, *config.guardrails,
-      {.webhooks = std::move(*webhooks)});
+      {.name = "the configuration", .config = &config, .directory = stored->directory},
+      *config.guardrails, {.webhooks = std::move(stored->webhooks)});
   return checked;
 }
 

@@ -104,15 +104,21 @@ constexpr ExampleSpec check_examples[] = {
     {"postern check --config - --json < postern.toml", "for editors and scripts"},
     {"postern check --config postern.toml --credentials certs:/etc/postern/credentials",
      "outside of the service that LoadCredential= gives its certificates and keys"},
+    {"postern check --against running --config postern.toml",
+     "and what it would change of what the gateway enforces"},
 };
 constexpr OptionSpec check_options[] = {
+    {"--against", "OLD", "if it loads, compare it with OLD, as `postern plan OLD NEW`", ""},
+    {"--allow", "WORDS", "with --against: exit 0 for these answers, as for `postern plan`", "-"},
     {"--strict", "", "warnings count as errors, for the exit code too", ""},
     {"--credentials", "[ID:]PATH",
      "where the files of `credential:NAME` are, written as LoadCredential= of the unit has it, or "
      "a directory that has them by their names; may be repeated",
      "$CREDENTIALS_DIRECTORY; without it they are not looked at"},
 };
-constexpr ExitCode check_exits[] = {ok, ExitCode::no, usage, config};
+constexpr ExitCode check_exits[] = {
+    ok,    ExitCode::no,       ExitCode::differs,     ExitCode::not_proved,
+    usage, ExitCode::no_input, ExitCode::unavailable, config};
 
 constexpr ExampleSpec explain_examples[] = {
     {"postern explain 01JD9X3V5W6Y7Z8A9B0C1D2E3F", "a recorded decision, by the id in the log"},
@@ -242,8 +248,8 @@ constexpr CommandSpec table[] = {
      "Loads the configuration as serve would, without starting anything, and prints every mistake "
      "in it. Also says whether the restriction lists are an open relay: with a proof that they are "
      "not, or with a dialogue that relays.",
-     "[--config FILE] [--strict] [--credentials [ID:]PATH] [--json]", 0, check_examples,
-     check_options, check_exits, "postern help configuration, postern help C012"},
+     "[--config FILE] [--against OLD] [--strict] [--credentials [ID:]PATH] [--json]", 0,
+     check_examples, check_options, check_exits, "postern help configuration, postern help C012"},
     {"explain", "Write policy", "why a message was, or would be, refused",
      "Shows a decision step by step: each stage, rule, the evidence it saw and the reply. With ID "
      "it shows a recorded decision. With --to it decides a message that was never sent, by the "

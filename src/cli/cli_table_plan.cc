@@ -5,17 +5,24 @@ namespace postern::app {
 namespace {
 
 constexpr ExampleSpec examples[] = {
+    {"postern plan postern.toml", "what this file would change of what the gateway enforces now"},
     {"postern plan old.toml new.toml", "what new does differently, proved, with a dialogue"},
+    {"postern plan running revision:3", "what a rollback of the lists would do"},
     {"postern plan old.toml new.toml --allow same,refuses-more", "for CI: fails if mail is let in"},
 };
 constexpr OptionSpec options[] = {
+    {"--against", "OLD", "the same as the word OLD", "running"},
     {"--allow", "WORDS", "exit 0 for these answers: same,refuses-more,accepts-more,both", "-"},
     {"--budget", "TIME[,NODES]", "how long, and how many nodes of diagrams at most", "2s,1M"},
     {"--replies", "", "other codes of refusals are a difference, too", "counted only"},
     {"--only", "GROUP", "one group of destinations: ours, relay or foreign", "all"},
+    {"--replay", "TIME", "how NEW decides the traces of the last TIME (24h), below the proof", ""},
+    {"--as-test", "FILE", "append each dialogue to this file of tests, passing on NEW", ""},
+    {"--data-dir", "DIR", "where the gateway keeps its data", "as the file says"},
 };
-constexpr ExitCode exits[] = {ExitCode::ok,         ExitCode::no,    ExitCode::differs,
-                              ExitCode::not_proved, ExitCode::usage, ExitCode::no_input,
+constexpr ExitCode exits[] = {ExitCode::ok,         ExitCode::no,          ExitCode::differs,
+                              ExitCode::not_proved, ExitCode::usage,       ExitCode::bad_data,
+                              ExitCode::no_input,   ExitCode::unavailable, ExitCode::cannot_create,
                               ExitCode::config};
 
 constexpr CommandSpec table[] = {
@@ -23,10 +30,12 @@ constexpr CommandSpec table[] = {
      "Compares two versions of a configuration over all dialogues there can be: same, refuses "
      "more, "
      "accepts more, or both. A difference is shown by a dialogue that both versions' production "
-     "evaluators have decided. A version is a configuration file, or a file of tests with the "
-     "webhooks and policies of that version. Nothing is sent, and nothing is changed.",
-     "OLD NEW [--allow WORDS] [--budget TIME] [--only GROUP] [--json]", 2, examples, options, exits,
-     "postern check, postern explain, postern replay"},
+     "evaluators have decided. A version is a configuration file, a file of tests with the "
+     "webhooks and policies of that version, `running` (what the gateway of the data directory "
+     "enforces now) or `revision:N` (the same with those lists). Nothing is sent, and nothing is "
+     "changed.",
+     "[OLD] NEW [--allow WORDS] [--budget TIME] [--only GROUP] [--json]", 2, examples, options,
+     exits, "postern check, postern explain, postern replay"},
 };
 
 }  // namespace

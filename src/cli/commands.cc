@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "base/version.h"
 #include "cli/check_guardrails.h"
+#include "cli/commands_plan.h"
 #include "cli/help.h"
 #include "config/dnssec_report.h"
 #include "config/failing_calls.h"
@@ -39,20 +40,32 @@ int report_usage(const UsageError& error, bool json, Streams& streams) {
   return to_int(ExitCode::usage);
 }
 
-ConfigResult load_named(const Arguments& arguments, Streams& streams, const LoadOptions& options,
-                        std::string& name) {
+namespace {
+
+/// The configuration that is named; nullopt: none is.
+std::optional<std::string> config_named(const Arguments& arguments) {
   const char* environment = std::getenv("POSTERN_CONFIG");
-  name = arguments.value("--config").value_or(environment ? environment : "");
+  std::string name = arguments.value("--config").value_or(environment ? environment : "");
+  return name.empty() ? std::nullopt : std::optional(std::move(name));
+}
+
+}  // namespace
+
+ConfigResult load_named(const Arguments& arguments, Streams& streams, const LoadOptions& options,
+                        std::string& name, ConfigSource* source) {
+  ConfigSource own;
+  ConfigSource& read = source != nullptr ? *source : own;
+  name = config_named(arguments).value_or("");
   if (name.empty()) {
     name = "embedded defaults";
     return default_config(options);
   }
   if (name == "-") {
     name = "<stdin>";
-    const std::string text(std::istreambuf_iterator<char>(streams.in), {});
-    return parse_config(text, name, options);
+    read = {.file = "-", .text = std::string(std::istreambuf_iterator<char>(streams.in), {})};
+    return parse_config(read.text, name, options);
   }
-  return load_config(name, options);
+  return load_config(name, options, read);
 }
 
 namespace {
@@ -153,17 +166,24 @@ std::optional<Config> load_for(const Arguments& arguments, Streams& streams,
 }
 
 std::optional<Config> load_to_serve(const Arguments& arguments, Streams& streams,
-                                    const LoadOptions& options) {
+                                    const LoadOptions& options, ConfigSource& source) {
   std::string name;
-  ConfigResult result = load_named(arguments, streams, options, name);
+  ConfigResult result = load_named(arguments, streams, options, name, &source);
   if (!arguments.has("--quiet") || !result.ok()) print(result.diagnostics, arguments, streams.err);
   if (!result.ok()) return std::nullopt;
   return std::move(result.config);
 }
 
 int run_check(const Arguments& arguments, Streams& streams) {
+  const auto against = arguments.value("--against");
   std::string name;
   LoadOptions load = beside_service(arguments);
+  if (against && (!config_named(arguments) || *config_named(arguments) == "-")) {
+    return report_usage({"--against compares a file",
+                         "`postern check --against running --config "
+                         "new.toml`"},
+                        arguments.has("--json"), streams);
+  }
   ConfigResult result = load_named(arguments, streams, load, name);
   result.diagnostics = refuse_failing_calls(result.diagnostics);
   if (result.ok()) {
@@ -236,7 +256,8 @@ int run_check(const Arguments& arguments, Streams& streams) {
         warnings > 0 ? " with " + counted(warnings, "warning") : std::string(),
         summary(result.config), machine.brief_dnssec);
   }
-  return to_int(ok ? ExitCode::ok : ExitCode::config);
+  if (!ok || !against) return to_int(ok ? ExitCode::ok : ExitCode::config);
+  return run_check_against(*against, name, arguments, streams);
 }
 
 int run_config(const Arguments& arguments, Streams& streams) {

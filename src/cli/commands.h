@@ -11,6 +11,7 @@
 #include "base/secret.h"
 #include "cli/cli.h"
 #include "config/config.h"
+#include "config/input_file.h"
 
 namespace postern::app {
 
@@ -23,9 +24,10 @@ struct Streams {
 };
 
 /// Loads the configuration of --config, of POSTERN_CONFIG, or the defaults, and prints nothing.
-/// `name` becomes the file, as it is named in diagnostics.
+/// `name` becomes the file, as it is named in diagnostics; `source` what was read, null: it is not
+/// needed.
 ConfigResult load_named(const Arguments& arguments, Streams& streams, const LoadOptions& options,
-                        std::string& name);
+                        std::string& name, ConfigSource* source = nullptr);
 /// Whether `err` is coloured: a terminal, without --no-color and NO_COLOR.
 bool wants_color(const Arguments& arguments);
 
@@ -39,9 +41,9 @@ LoadOptions beside_service(const Arguments& arguments);
 /// many warnings there are; with errors the result is empty.
 std::optional<Config> load_for(const Arguments& arguments, Streams& streams,
                                const LoadOptions& options = {});
-/// The same for the gateway, with each warning.
+/// The same for the gateway, with each warning; `source` becomes what was read.
 std::optional<Config> load_to_serve(const Arguments& arguments, Streams& streams,
-                                    const LoadOptions& options);
+                                    const LoadOptions& options, ConfigSource& source);
 
 /// The data directory of the running gateway. With --data-dir no configuration is read: it may be
 /// the one with the mistake that the gateway is to report. nullopt: errors, which are printed.

@@ -11,14 +11,13 @@
 #include <boost/json/serialize.hpp>
 
 #include "admin/publisher.h"
-#include "admin/running_lists.h"
 #include "base/text.h"
 #include "base/time_text.h"
 #include "base/ulid.h"
 #include "cli/commands_store.h"
 #include "cli/live_data.h"
 #include "cli/queue_access.h"
-#include "config/cluster_options.h"
+#include "cli/running_policies.h"
 #include "config/input_file.h"
 #include "config/room_options.h"
 #include "config/script_runtime.h"
@@ -28,7 +27,6 @@
 #include "ptest/run.h"
 #include "ptest/test_of_trace.h"
 #include "store/operators.h"
-#include "store/pgsql_store.h"
 #include "store/sqlite_store.h"
 
 namespace postern::app {
@@ -185,56 +183,21 @@ tl::expected<Explanation, NotFound> recorded(const Config& config, const std::st
   return std::move(*explanation);
 }
 
-/// Applies the lists that were set through the API, if they are in force.
-Result<void> take_running_lists(Config& config, store::Store& store) {
-  RestrictionsConfig& lists = config.restrictions;
-  auto over =
-      admin::revision_over_file(store, lists.present ? std::optional(lists.section) : std::nullopt);
-  if (!over) return tl::unexpected(over.error());
-  if (!*over) return {};
-  auto running = admin::judged_again(std::move(**over), config.server.hostname,
-                                     request_files(config, config.server.data_dir));
-  if (!running) return tl::unexpected(running.error());
-  lists = restrictions_of(*running);
-  if (lists.judged && !lists.judged->ok()) {
-    return fail(
-        Fault::malformed,
-        "the lists that were set through the API cannot be read; see the log of the gateway");
-  }
-  return {};
-}
-
-/// The store of the cluster of the configuration.
-Result<LiveData::Control> cluster_control(const Config& config) {
-  auto options = cluster_options(config.cluster, true);
-  if (!options) return tl::unexpected(options.error());
-  LiveData::Control control;
-  auto database = cluster::Database::make(std::move(*options));
-  if (!database) return tl::unexpected(database.error());
-  control.database = std::move(*database);
-  auto store = store::PgsqlStore::open(*control.database);
-  if (!store) return tl::unexpected(store.error());
-  control.store = std::move(*store);
-  return control;
-}
-
 /// Loads the store's policies if there is a store, and closes it before deciding.
 Result<void> load_policies(bool there, Config& running, policy::Directory& directory) {
   LiveData::Control control;
-  if (!running.cluster.database.empty()) {
-    auto opened = cluster_control(running);
+  if (there || !running.cluster.database.empty()) {
+    auto opened = open_control(running);
     if (!opened) return tl::unexpected(opened.error());
     control = std::move(*opened);
-  } else if (there) {
-    auto borrowed = LiveData(running.server.data_dir).borrow_control();
-    if (!borrowed) return tl::unexpected(borrowed.error());
-    control = std::move(*borrowed);
   } else {
     auto empty = store::SqliteStore::open(":memory:");
     if (!empty) return tl::unexpected(empty.error());
     control.store = std::move(*empty);
   }
-  if (Result<void> put = take_running_lists(running, *control.store); !put) return put;
+  if (Result<bool> put = take_running_lists(running, *control.store); !put) {
+    return tl::unexpected(put.error());
+  }
   auto operators = store::Operators(*control.store, running.api.operators).accounts();
   if (!operators) return tl::unexpected(operators.error());
   running.api.operators = std::move(*operators);

@@ -2,30 +2,21 @@
 
 #include <algorithm>
 #include <array>
-#include <iostream>
 #include <iterator>
-#include <memory>
-#include <set>
-#include <sstream>
 
 #include <fmt/format.h>
 #include <boost/json.hpp>
 
 #include "base/amount.h"
-#include "base/sha256.h"
 #include "base/text.h"
-#include "base/toml.h"
 #include "cli/mail_text.h"
+#include "cli/plan_versions.h"
+#include "cli/recorded_traffic.h"
+#include "cli/witness_tests.h"
 #include "config/engine.h"
-#include "config/guardrails.h"
-#include "config/input_file.h"
-#include "dialect/restrictions/layer.h"
-#include "dialect/restrictions/lint.h"
-#include "plan/guard.h"
+#include "config/room_options.h"
+#include "plan/edit.h"
 #include "plan/report.h"
-#include "plan/webhooks.h"
-#include "ptest/directory.h"
-#include "ptest/file.h"
 
 namespace postern::app {
 
@@ -33,19 +24,34 @@ namespace {
 
 /// What the command line asks for.
 struct Options {
-  plan::CompareOptions compare;
+  std::string before;  ///< OLD
+  std::string after;   ///< NEW
+  plan::EditOptions edit;
   std::vector<plan::Answer> allowed;  ///< --allow
   bool has_allowed = false;
   bool replies = false;
-  std::optional<plan::Group> only;
+  std::optional<std::string> replayed;  ///< --replay, as written
+  std::optional<store::Time> since;     ///< the same as a time
+  std::optional<std::string> tests;     ///< --as-test
 };
 
-tl::expected<Options, UsageError> read_options(const Arguments& arguments) {
-  Options options;
-  options.replies = arguments.has("--replies");
-  if (arguments.words.size() != 2) {
-    return tl::unexpected(UsageError{"which two versions?", "`postern plan old.toml new.toml`"});
+/// NEW is the last word, or --config; OLD the word before it, or --against, or what runs.
+std::optional<UsageError> read_versions(const Arguments& arguments, Options& options) {
+  std::vector<std::string> words = arguments.words;
+  if (const auto config = arguments.value("--config")) words.push_back(*config);
+  if (const auto against = arguments.value("--against")) words.insert(words.begin(), *against);
+  if (words.empty() || words.size() > 2) {
+    return UsageError{"which two versions?",
+                      "`postern plan old.toml new.toml`, or `postern plan new.toml` for what runs"};
   }
+  options.before = words.size() == 2 ? words.front() : "running";
+  options.after = words.back();
+  return std::nullopt;
+}
+
+/// The answers of --allow.
+tl::expected<Options, UsageError> read_answers(const Arguments& arguments) {
+  Options options;
   if (const auto text = arguments.value("--allow")) {
     options.has_allowed = true;
     for (std::string_view word : split(*text, ',')) {
@@ -65,10 +71,19 @@ tl::expected<Options, UsageError> read_options(const Arguments& arguments) {
       options.allowed.push_back(*found);
     }
   }
+  return options;
+}
+
+tl::expected<Options, UsageError> read_options(const Arguments& arguments) {
+  auto read = read_answers(arguments);
+  if (!read) return read;
+  Options& options = *read;
+  options.replies = arguments.has("--replies");
+  if (auto error = read_versions(arguments, options)) return tl::unexpected(*error);
   if (const auto text = arguments.value("--budget")) {
     const auto parts = split(*text, ',');
     const auto time = parse_duration(trim(parts[0]));
-    std::uint64_t nodes = options.compare.nodes;
+    std::uint64_t nodes = options.edit.compare.nodes;
     bool good = time.has_value() && time->count() > 0 && parts.size() <= 2;
     if (parts.size() == 2) {
       std::string_view number = trim(parts[1]);
@@ -85,198 +100,25 @@ tl::expected<Options, UsageError> read_options(const Arguments& arguments) {
                                  printable(*text, 64)),
                      "--budget 30s, or --budget 30s,4M"});
     }
-    options.compare.time = *time;
-    options.compare.nodes = nodes;
+    options.edit.compare.time = *time;
+    options.edit.compare.nodes = nodes;
   }
+  options.tests = arguments.value("--as-test");
+  options.replayed = arguments.value("--replay");
+  const auto since = since_of(arguments, "--replay");
+  if (!since) return tl::unexpected(since.error());
+  options.since = *since;
   if (const auto text = arguments.value("--only")) {
     for (const plan::Group group : {plan::Group::ours, plan::Group::relay, plan::Group::foreign}) {
-      if (*text == plan::to_string(group)) options.only = group;
+      if (*text == plan::to_string(group)) options.edit.only = group;
     }
-    if (!options.only) {
+    if (!options.edit.only) {
       return tl::unexpected(
           UsageError{fmt::format("--only: `{}` is no group of destinations", printable(*text, 64)),
                      "ours, relay or foreign"});
     }
   }
-  return options;
-}
-
-/// A version, loaded. Lists that are an open relay load, too: the comparison says so.
-struct LoadedVersion {
-  Config config;
-  std::string file;  ///< of the configuration
-  std::string text;  ///< of that file
-  std::string digest;
-  std::string open_relay;
-  std::shared_ptr<policy::Directory> directory = std::make_shared<policy::Directory>();
-  std::set<std::string> webhooks;  ///< their addresses
-};
-
-/// Reports what is wrong with a version.
-void report_version(const Diagnostics& diagnostics, const std::string& word,
-                    const std::string& advice, const Arguments& arguments, Streams& streams) {
-  streams.err << (arguments.has("--json") ? diagnostics.json_lines()
-                                          : diagnostics.render(wants_color(arguments)));
-  report(fmt::format("{} does not load", word), advice, arguments.has("--json"), streams);
-}
-
-/// The webhooks and policies of a file of tests, and the name of its configuration. Its tests are
-/// not asked.
-bool add_webhooks(const std::string& file, LoadedVersion& version, const Arguments& arguments,
-                  Streams& streams, ExitCode& code) {
-  constexpr std::size_t largest_file = std::size_t{16} << 20;
-  Result<std::string> text = read_input(file, std::cin, largest_file);
-  if (!text) {
-    report(text.error().message, "name a file of tests (docs/policy-tests.md)",
-           arguments.has("--json"), streams);
-    code = ExitCode::no_input;
-    return false;
-  }
-  ptest::Parsed parsed = ptest::parse_file(std::move(*text), file);
-  Diagnostics diagnostics;
-  for (const Diagnostic& one : parsed.diagnostics.list()) {
-    if (one.code != "U003") diagnostics.add(one);  // that there is no test
-  }
-  if (diagnostics.errors() == 0) {
-    ptest::fill_directory(parsed.file, *version.directory, diagnostics);
-  }
-  if (diagnostics.errors() > 0) {
-    report_version(diagnostics, file, "docs/policy-tests.md says what a file of tests has",
-                   arguments, streams);
-    code = ExitCode::bad_data;
-    return false;
-  }
-  for (const auto& [address, body] : parsed.file.webhooks) version.webhooks.insert(lower(address));
-  const auto& config = parsed.file.config;
-  version.file = ptest::beside(file, config ? config->name : "postern.toml");
-  return true;
-}
-
-std::optional<LoadedVersion> load_version(const std::string& word, const Arguments& arguments,
-                                          Streams& streams, ExitCode& code) {
-  LoadedVersion version;
-  version.file = word;
-  const bool has_webhooks = word.ends_with(".ptest");
-  if (has_webhooks && !add_webhooks(word, version, arguments, streams, code)) return std::nullopt;
-  const std::string& file = version.file;
-  LoadOptions load = without_files(arguments);
-  load.load_policy = true;
-  // Read once: the sections are compared by the same text.
-  const Result<std::string> text = read_input(file, streams.in);
-  ConfigResult result = text ? parse_config(*text, file, load) : load_config(file, load);
-  const auto& errors = result.diagnostics.list();
-  const bool missing = std::ranges::any_of(errors, [](const Diagnostic& one) {
-    return one.code == "C002" && one.severity == Severity::error;
-  });
-  const dialect::restrictions::Judged* judged = result.config.restrictions.judged.get();
-  const auto counts = [&](const Diagnostic& one) {
-    // An open relay would not be served; it can be compared.
-    return one.severity == Severity::error && one.code != "R110" && one.code != "R113";
-  };
-  if (std::ranges::any_of(errors, counts)) {
-    report_version(result.diagnostics, file, "`postern check --config " + file + "`", arguments,
-                   streams);
-    code = missing ? ExitCode::no_input : ExitCode::config;
-    return std::nullopt;
-  }
-  version.config = std::move(result.config);
-  version.text = *text;
-  if (has_webhooks) version.config.api.operators = {ptest::account};
-  version.digest = "sha256:" + hex_encode(sha256(engine_for(version.config).definition()));
-  if (judged != nullptr && judged->lint) {
-    version.open_relay = dialect::restrictions::to_string(judged->lint->open_relay);
-  }
-  return version;
-}
-
-/// Sections that decide nothing about mail as it comes in, or that are compared.
-constexpr std::string_view not_asked[] = {"restrictions", "guardrails", "log",   "traces",
-                                          "delivery_log", "inbox",      "api",   "queue",
-                                          "cluster",      "timeouts",   "egress"};
-
-/// What the texts of two files have differently, apart from these.
-std::vector<plan::Elsewhere> elsewhere(const std::string& before, const std::string& after) {
-  std::vector<plan::Elsewhere> found;
-  const auto add = [&](std::string_view section) {
-    const bool lua = section == "lua";
-    found.push_back({.what = std::string(section), .reason = lua ? "lua" : "other_layers"});
-  };
-  const auto old_file = parse_toml(before);
-  const auto new_file = parse_toml(after);
-  if (!old_file || !new_file) return found;
-  std::set<std::string, std::less<>> sections;
-  for (const auto& [name, node] : *old_file) sections.emplace(name.str());
-  for (const auto& [name, node] : *new_file) sections.emplace(name.str());
-  for (const std::string& section : sections) {
-    if (std::ranges::find(not_asked, section) != std::end(not_asked)) continue;
-    const toml::node* one = old_file->get(section);
-    const toml::node* other = new_file->get(section);
-    if (section == "server") {  // only the name is told to clients
-      one = one != nullptr && one->is_table() ? one->as_table()->get("hostname") : nullptr;
-      other = other != nullptr && other->is_table() ? other->as_table()->get("hostname") : nullptr;
-    }
-    const auto text = [](const toml::node* node) {
-      std::ostringstream out;
-      if (node != nullptr) out << toml::node_view<const toml::node>(node);
-      return out.str();
-    };
-    if (text(one) != text(other)) add(section);
-  }
-  return found;
-}
-
-/// What decides in the lists of a version: their parameters and tables.
-std::string lists_of(const Config& config) {
-  const auto* loaded = config.restrictions.loaded();
-  if (loaded == nullptr) return "none";
-  boost::json::value definition = boost::json::parse(loaded->definition);
-  definition.as_object().erase("places");  // they name the file
-  return fmt::format("{} {}", config.restrictions.section.shadow,
-                     boost::json::serialize(definition));
-}
-
-/// Compares the webhooks of both versions. If something else differs, too, nothing is proved to be
-/// the same for them.
-void compare_directories(const plan::Version& before, const plan::Version& after,
-                         std::set<std::string> addresses, const plan::CompareOptions& options,
-                         plan::Player::Clock::time_point deadline, plan::Comparison& found) {
-  if (addresses.empty()) return;
-  plan::WebhookComparison webhooks =
-      plan::compare_webhooks(before, after, {addresses.begin(), addresses.end()}, deadline);
-  if (!options.lists_are_equal || !options.elsewhere.empty()) {
-    const auto open = [](plan::Known& known) {
-      if (known == plan::Known::no) known = plan::Known::unknown;
-    };
-    for (plan::WebhookAnswer& one : webhooks.addresses) {
-      open(one.answer.refuses_more);
-      open(one.answer.accepts_more);
-    }
-    webhooks.not_proved.push_back(
-        {.group = "",
-         .direction = "",
-         .layer = "webhook",
-         .place = "",
-         .reason = "other_layers",
-         .text = "more than webhooks and their policies differs, and that is compared without "
-                 "webhooks"});
-  }
-  found.webhooks = std::move(webhooks.addresses);
-  found.played += webhooks.played;
-  std::ranges::move(webhooks.witnesses, std::back_inserter(found.witnesses));
-  std::ranges::move(webhooks.not_proved, std::back_inserter(found.not_proved));
-}
-
-/// The webhooks of a version.
-plan::Webhooks webhooks_of(const LoadedVersion& version) {
-  plan::Webhooks webhooks;
-  for (const std::string& address : version.webhooks) {
-    const auto mailbox = mail::parse_mailbox(address, mail::Utf8::allowed);
-    if (!mailbox) continue;
-    if (auto webhook = version.directory->resolve(*mailbox).webhook) {
-      webhooks.push_back(std::move(webhook));
-    }
-  }
-  return webhooks;
+  return read;
 }
 
 ExitCode code_of(const plan::Comparison& found, const Options& options) {
@@ -294,65 +136,82 @@ ExitCode code_of(const plan::Comparison& found, const Options& options) {
   return differs ? ExitCode::differs : ExitCode::ok;
 }
 
+/// What the recorded traffic of the data directory would have got from NEW.
+Result<replay::ReplayTally> replayed(const Options& options, const plan::Edition& after) {
+  LiveData data(after.config.server.data_dir);
+  const auto span = ask_span(data, options.since, std::nullopt);
+  if (!span) return tl::unexpected(span.error());
+  const replay::Draft draft{engine_for(after.config), authentication_options(after.config)};
+  return replay::replay_traces(source_of(data), *span, draft, {.samples = 0},
+                               [](std::uint64_t) { return true; });
+}
+
+boost::json::object counts_of(const replay::ReplayTally& tally) {
+  boost::json::object all = tally.json();
+  return {{"decisions", all["decisions"]}, {"counts", all["counts"]}};
+}
+
+std::string counts_text(const replay::ReplayTally& tally, const std::string& since) {
+  using replay::Change;
+  return fmt::format(
+      "  last {} of traces (--replay {}): {} decisions the same, {} newly accepted, {} newly "
+      "refused, {} not decidable\n",
+      since, since, tally.count(Change::same) + tally.count(Change::changed),
+      tally.count(Change::newly_accepted), tally.count(Change::newly_refused),
+      tally.count(Change::undecidable));
+}
+
+int plan_versions(const Options& options, const Arguments& arguments, Streams& streams) {
+  auto versions = PlanVersions(arguments, streams).load(options.before, options.after);
+  if (!versions) return to_int(versions.error());
+  const plan::Report found = plan::judge_edit(versions->first, versions->second, options.edit);
+  if (options.tests) {
+    const plan::Edition& after = versions->second;
+    const auto kept = keep_as_tests(found.comparison.witnesses, *options.tests,
+                                    is_of_gateway(after.name) ? std::string() : after.file);
+    if (!kept) {
+      report(kept.error().message, "", arguments.has("--json"), streams);
+      return to_int(ExitCode::cannot_create);
+    }
+  }
+  std::optional<Result<replay::ReplayTally>> tally;
+  if (options.replayed) tally = replayed(options, versions->second);
+  if (arguments.has("--json")) {
+    boost::json::object answer = plan::report_json(found);
+    if (tally && *tally) answer["replay"] = counts_of(**tally);
+    streams.out << boost::json::serialize(answer) << '\n';
+  } else if (!arguments.has("--quiet")) {
+    streams.out << plan::report_text(found);
+    if (tally && *tally) streams.out << counts_text(**tally, printable(*options.replayed, 64));
+  }
+  if (tally && !*tally) {
+    report("the traces were not decided again: " + tally->error().message,
+           "--data-dir names the gateway's directory", arguments.has("--json"), streams);
+    const Fault fault = tally->error().fault;
+    return to_int(fault == Fault::not_found ? ExitCode::no_input : exit_code_of(fault));
+  }
+  if (found.guardrail_broken) return to_int(ExitCode::config);
+  const ExitCode compared = code_of(found.comparison, options);
+  return to_int(compared == ExitCode::ok && !found.weakened.empty() && !options.has_allowed
+                    ? ExitCode::differs
+                    : compared);
+}
+
 }  // namespace
 
 int run_plan(const Arguments& arguments, Streams& streams) {
-  auto options = read_options(arguments);
-  const bool json = arguments.has("--json");
-  if (!options) return report_usage(options.error(), json, streams);
-  ExitCode code = ExitCode::ok;
-  auto before = load_version(arguments.words[0], arguments, streams, code);
-  if (!before) return to_int(code);
-  auto after = load_version(arguments.words[1], arguments, streams, code);
-  if (!after) return to_int(code);
-  options->compare.elsewhere = elsewhere(before->text, after->text);
-  options->compare.lists_are_equal = lists_of(before->config) == lists_of(after->config);
-  const plan::Version old_version{
-      .name = before->file, .config = &before->config, .directory = before->directory};
-  const plan::Version new_version{
-      .name = after->file, .config = &after->config, .directory = after->directory};
-  const auto deadline = plan::Player::Clock::now() + options->compare.time;
-  plan::Report found;
-  found.comparison = plan::compare(old_version, new_version, options->compare);
-  std::set<std::string> addresses = before->webhooks;
-  addresses.insert(after->webhooks.begin(), after->webhooks.end());
-  compare_directories(old_version, new_version, std::move(addresses), options->compare, deadline,
-                      found.comparison);
-  if (options->only) {
-    for (const plan::Group group : {plan::Group::ours, plan::Group::relay, plan::Group::foreign}) {
-      if (group == *options->only) continue;
-      found.comparison.groups[static_cast<std::size_t>(group)] = {};
-    }
-    std::erase_if(found.comparison.witnesses,
-                  [&](const plan::Witness& one) { return one.group != *options->only; });
-    if (*options->only != plan::Group::ours) found.comparison.webhooks.clear();
-  }
-  found.before = arguments.words[0];
-  found.after = arguments.words[1];
-  found.before_digest = before->digest;
-  found.after_digest = after->digest;
-  found.open_relay = after->open_relay;
-  found.after_is_open =
-      after->open_relay == "yes" && !after->config.restrictions.section.open_relay_is_known;
-  found.weakened = plan::weakened(before->config.guardrails.get(), after->config.guardrails.get());
-  bool broken = false;  // as `check` finds it
-  if (const auto& guardrails = after->config.guardrails) {
-    found.guardrails =
-        plan::check_guardrails(new_version, *guardrails, {.webhooks = webhooks_of(*after)});
-    for (std::size_t at = 0; at < found.guardrails.size(); ++at) {
-      broken = broken || plan::refuses(found.guardrails[at], guardrails->sentences[at]);
-    }
-  }
-  if (json) {
-    streams.out << boost::json::serialize(plan::report_json(found)) << '\n';
-  } else if (!arguments.has("--quiet")) {
-    streams.out << plan::report_text(found);
-  }
-  if (broken) return to_int(ExitCode::config);
-  const ExitCode compared = code_of(found.comparison, *options);
-  return to_int(compared == ExitCode::ok && !found.weakened.empty() && !options->has_allowed
-                    ? ExitCode::differs
-                    : compared);
+  const auto options = read_options(arguments);
+  if (!options) return report_usage(options.error(), arguments.has("--json"), streams);
+  return plan_versions(*options, arguments, streams);
+}
+
+int run_check_against(const std::string& before, const std::string& after,
+                      const Arguments& arguments, Streams& streams) {
+  auto options = read_answers(arguments);
+  if (!options) return report_usage(options.error(), arguments.has("--json"), streams);
+  options->before = before;
+  options->after = after;
+  return plan_versions(*options, arguments, streams);
 }
 
 }  // namespace postern::app

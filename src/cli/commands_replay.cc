@@ -11,10 +11,10 @@
 #include "base/amount.h"
 #include "base/terminal.h"
 #include "base/text.h"
-#include "base/time_text.h"
 #include "cli/commands_store.h"
 #include "cli/live_data.h"
 #include "cli/mail_text.h"
+#include "cli/recorded_traffic.h"
 #include "config/engine.h"
 #include "config/room_options.h"
 #include "replay/run.h"
@@ -31,15 +31,6 @@ struct Options {
   std::optional<std::uint64_t> limit;
   std::size_t samples = 5;
 };
-
-tl::expected<std::optional<store::Time>, UsageError> since_of(const Arguments& arguments) {
-  const auto text = arguments.value("--since");
-  if (!text) return std::nullopt;
-  if (const auto back = parse_duration(*text)) return store::now() - *back;
-  if (const auto time = from_rfc3339(*text)) return *time;
-  return tl::unexpected(UsageError{fmt::format("--since: `{}` is not a time", printable(*text, 64)),
-                                   "--since 24h, 7d, or 2026-11-20T09:00:00Z"});
-}
 
 /// `most` protects the memory from a typing error.
 tl::expected<std::optional<std::uint64_t>, UsageError> number_of(const Arguments& arguments,
@@ -65,7 +56,7 @@ tl::expected<Options, UsageError> read_options(const Arguments& arguments) {
     return tl::unexpected(
         UsageError{"which draft?", "`postern replay --config draft.toml --since 24h`"});
   }
-  const auto since = since_of(arguments);
+  const auto since = since_of(arguments, "--since");
   if (!since) return tl::unexpected(since.error());
   options.since = *since;
   const auto limit = number_of(arguments, "--limit", 1, most_traces);
@@ -114,41 +105,6 @@ class Progress {
   Clock::time_point next_ = began_;
 };
 
-Result<store::TraceSpan> ask_span(LiveData& data, const Options& options) {
-  boost::json::object given;
-  if (options.since) given["since"] = store::to_millis(*options.since);
-  if (options.limit) given["limit"] = *options.limit;
-  const auto answer = data.ask("trace-span", given);
-  if (!answer) return tl::unexpected(answer.error());
-  return store::TraceSpan{.after = answer->at("after").to_number<std::uint64_t>(),
-                          .last = answer->at("last").to_number<std::uint64_t>(),
-                          .count = answer->at("count").to_number<std::uint64_t>(),
-                          .since = options.since};
-}
-
-replay::TraceSource source_of(LiveData& data) {
-  replay::TraceSource source;
-  source.records = [&data](const store::TraceSpan& span,
-                           std::size_t most) -> Result<std::vector<store::NumberedRecord>> {
-    boost::json::object given{{"after", span.after}, {"last", span.last}, {"most", most}};
-    if (span.since) given["since"] = store::to_millis(*span.since);
-    const auto answer = data.ask("trace-records", given);
-    if (!answer) return tl::unexpected(answer.error());
-    std::vector<store::NumberedRecord> records;
-    for (const boost::json::value& one : answer->at("records").as_array()) {
-      records.push_back(
-          {one.at("number").to_number<std::uint64_t>(), std::string(one.at("text").as_string())});
-    }
-    return records;
-  };
-  source.definition = [&data](const std::string& id, std::uint64_t version) -> Result<std::string> {
-    const auto answer = data.ask("trace-definition", {{"id", id}, {"version", version}});
-    if (!answer) return tl::unexpected(answer.error());
-    return std::string(answer->at("text").as_string());
-  };
-  return source;
-}
-
 int trouble(const Error& error, const std::string& data_dir, bool json, Streams& streams) {
   const bool missing = error.fault == Fault::not_found;
   report(error.message,
@@ -172,7 +128,7 @@ int run_replay(const Arguments& arguments, Streams& streams) {
 
   const std::string data_dir = config->server.data_dir.string();
   LiveData data(config->server.data_dir);
-  const auto span = ask_span(data, *options);
+  const auto span = ask_span(data, options->since, options->limit);
   if (!span) return trouble(span.error(), data_dir, json, streams);
 
   const replay::Draft draft{engine_for(*config), authentication_options(*config)};

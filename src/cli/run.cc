@@ -77,7 +77,7 @@ int run_serve(const Arguments& arguments, Streams& streams) {
   options.sockets = std::move(*sockets);
   LoadOptions load;
   load.adjust = [&](Config& config) { options.apply_to(config); };
-  const std::optional<Config> config = load_to_serve(arguments, streams, load);
+  const std::optional<Config> config = load_to_serve(arguments, streams, load, options.source);
   if (!config) return to_int(ExitCode::config);
   return serve(*config, options);
 }

@@ -47,6 +47,20 @@ Result<std::string> read_input(const std::string& name, std::istream& in, std::s
   return text;
 }
 
+ConfigResult load_config(const std::filesystem::path& file, const LoadOptions& options,
+                         ConfigSource& source) {
+  constexpr std::size_t largest_configuration = std::size_t{1} << 20;
+  std::error_code unknown;
+  source.file = std::filesystem::absolute(file, unknown).string();
+  std::ifstream nothing;
+  Result<std::string> text = file == "-"
+                                 ? fail(Fault::not_found, "standard input is no file")
+                                 : read_input(file.string(), nothing, largest_configuration);
+  if (!text) return load_config(file, options);  // which says why
+  source.text = std::move(*text);
+  return parse_config(source.text, file.string(), options);
+}
+
 std::string with_crlf(const std::string& text) {
   std::string out;
   out.reserve(text.size() + text.size() / 40);

@@ -244,8 +244,10 @@ bool auth_in_clear(const app::Config& config) {
   return std::ranges::any_of(config.listeners, &app::ListenerConfig::auth_without_tls);
 }
 
-Side side_of(const policy::Trace& trace) {
+Side side_of(policy::Trace decided) {
   Side side;
+  side.trace = std::make_shared<const policy::Trace>(std::move(decided));
+  const policy::Trace& trace = *side.trace;
   side.reply = trace.settled();
   side.taken = trace.outcome == "accepted";
   const policy::Step* by = nullptr;

@@ -32,10 +32,11 @@ struct Side {
   std::string route;     ///< "relay", "webhook", if taken
   std::string stage;     ///< "rcpt", if refused
   smtp::Reply reply{.code = 0, .enhanced = {}, .text = {}};  ///< if refused
-  std::string layer;  ///< of the rule that decided; empty: none did
-  std::string rule;   ///< "reject_unauth_destination"
-  std::string at;     ///< "smtpd_relay_restrictions:3"
-  std::string place;  ///< "old.toml:4:9"; may be empty
+  std::string layer;                                ///< of the rule that decided; empty: none did
+  std::string rule;                                 ///< "reject_unauth_destination"
+  std::string at;                                   ///< "smtpd_relay_restrictions:3"
+  std::string place;                                ///< "old.toml:4:9"; may be empty
+  std::shared_ptr<const policy::Trace> trace = {};  ///< of the decision
 };
 
 /// What was said, and what DNS and other programs answered.
@@ -84,7 +85,7 @@ inline constexpr std::string_view plain_message =
     "From: a@sender.test\r\nDate: Thu, 1 Jan 2026 00:00:00 +0000\r\nMessage-ID: <1@sender.test>\r\n"
     "Subject: hello\r\n\r\nhello\r\n";
 /// What the production evaluator did, from its trace.
-Side side_of(const policy::Trace& trace);
+Side side_of(policy::Trace decided);
 /// The outcome that a side has.
 Outcome outcome_of(const Side& side);
 

@@ -234,7 +234,65 @@ std::string headline(const Comparison& comparison) {
   return "NOT PROVED: what is known is below";
 }
 
+/// "sender partner.test or below partner.test, spf pass"; empty: it is not one condition.
+std::string conditions_text(const std::optional<Difference>& difference) {
+  const std::string text = difference_text(difference);
+  return text.empty() ? text : text.substr(2);
+}
+
+/// What is refused (or accepted) that was not, at most three parts of it: "mail to foreign
+/// destinations (sender partner.test)".
+std::string parts_text(const Comparison& found, Known GroupAnswer::* known,
+                       std::optional<Difference> GroupAnswer::* difference) {
+  constexpr std::size_t most = 3;
+  std::vector<std::string> parts;
+  const auto add = [&](const std::string& where, const GroupAnswer& answer) {
+    if (answer.*known != Known::yes) return;
+    const std::string conditions = conditions_text(answer.*difference);
+    parts.push_back("mail to " + where + (conditions.empty() ? "" : " (" + conditions + ")"));
+  };
+  for (const Group group : all_groups) {
+    add(group == Group::ours    ? "this host's domains"
+        : group == Group::relay ? "the domains it relays for"
+                                : "foreign destinations",
+        found.groups[static_cast<std::size_t>(group)]);
+  }
+  for (const WebhookAnswer& one : found.webhooks) add(printable(one.address, 320), one.answer);
+  std::string text;
+  for (std::size_t at = 0; at < parts.size() && at < most; ++at) {
+    text += (at == 0 ? "" : "; ") + parts[at];
+  }
+  if (parts.size() > most) text += fmt::format("; and {} more", parts.size() - most);
+  return text;
+}
+
 }  // namespace
+
+std::string sentence_of(const Comparison& found) {
+  const std::string refused = parts_text(found, &GroupAnswer::refuses_more, &GroupAnswer::refused);
+  const std::string accepted =
+      parts_text(found, &GroupAnswer::accepts_more, &GroupAnswer::accepted);
+  switch (found.answer()) {
+    case Answer::same:
+      return found.handling == Known::yes
+                 ? "No mail is judged differently, but some that is taken is handled differently."
+                 : "No mail is judged differently.";
+    case Answer::refuses_more:
+      return fmt::format("Refuses more: {}. Nothing new comes in.", refused);
+    case Answer::accepts_more:
+      return fmt::format("Accepts more: {}. Nothing more is refused.", accepted);
+    case Answer::both:
+      return fmt::format("Refuses {}, and accepts {}.", refused, accepted);
+    case Answer::not_proved:
+      break;
+  }
+  std::string text = "Not proved";
+  if (!found.not_proved.empty()) text += ": " + printable(found.not_proved.front().text, 400);
+  text += fmt::format(". Tried {} {}.", found.played, found.played == 1 ? "dialogue" : "dialogues");
+  if (!accepted.empty()) text += fmt::format(" Accepts more: {}.", accepted);
+  if (!refused.empty()) text += fmt::format(" Refuses more: {}.", refused);
+  return text;
+}
 
 json::object report_json(const Report& report) {
   const Comparison& found = report.comparison;
@@ -265,6 +323,7 @@ json::object report_json(const Report& report) {
   }
   return {{"plan", 1},
           {"answer", to_string(found.answer())},
+          {"sentence", sentence_of(found)},
           {"handling", differs(found.handling)},
           {"replies", differs(found.replies)},
           {"routes", nullptr},
@@ -281,6 +340,7 @@ json::object report_json(const Report& report) {
                                  {"ms", static_cast<double>(found.took.count()) / 1000.0}}},
           {"assumptions", json::array{"one_recipient", "rate_limits_unused", "zone_constant"}},
           {"guardrails", std::move(guardrails)},
+          {"guardrail_broken", report.guardrail_broken},
           {"weakened", json::value_from(report.weakened)},
           {"lint", json::object{{"open_relay", report.open_relay.empty()
                                                    ? json::value()

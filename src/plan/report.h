@@ -21,6 +21,7 @@ struct Report {
   bool after_is_open = false;           ///< NEW is an open relay: it would not be served
   std::string open_relay;               ///< "no", "keyed", "yes" of NEW's lists; empty: no lists
   std::vector<GuardResult> guardrails;  ///< of NEW
+  bool guardrail_broken = false;        ///< one of them: NEW would not be served
   std::vector<std::string> weakened;    ///< guardrails of OLD that NEW does not have as they were
 };
 
@@ -28,6 +29,10 @@ struct Report {
 boost::json::object spoken_json(const Spoken& spoken);
 /// What a version did with it.
 boost::json::object side_json(const Side& side);
+
+/// What the edit does, in one or two sentences without line ends: "Accepts more: mail to foreign
+/// destinations, sender partner.example. Nothing more is refused."
+std::string sentence_of(const Comparison& found);
 
 /// The report in JSON.
 boost::json::object report_json(const Report& report);

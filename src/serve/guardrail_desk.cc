@@ -4,6 +4,7 @@
 
 #include "admin/publisher.h"
 #include "config/room_options.h"
+#include "serve/stored_policies.h"
 #include "telemetry/log.h"
 
 namespace postern::app {
@@ -18,17 +19,6 @@ admin::BrokenGuardrail not_known(const std::string& why) {
 }
 
 }  // namespace
-
-Result<GuardrailDesk::Stored> GuardrailDesk::stored(const Config& config) const {
-  Stored all{.directory = std::make_shared<policy::Directory>(), .webhooks = {}};
-  admin::Publisher publisher(store_, *all.directory, config.webhooks.public_domain);
-  if (Result<void> loaded = publisher.load(); !loaded) return tl::unexpected(loaded.error());
-  const Result<void> read = store_.each_webhook([&](const store::WebhookRow& row) {
-    all.webhooks.push_back(admin::to_webhook(row, Secret()));
-  });
-  if (!read) return tl::unexpected(read.error());
-  return all;
-}
 
 std::optional<admin::BrokenGuardrail> GuardrailDesk::first_broken(
     const Config& config, std::shared_ptr<policy::Directory> directory,
@@ -55,7 +45,7 @@ std::optional<admin::BrokenGuardrail> GuardrailDesk::broken_by(const admin::List
   Config config = deciding_();
   if (!config.guardrails) return std::nullopt;
   config.restrictions = restrictions_of(next);
-  auto all = stored(config);
+  auto all = stored_policies(store_, config.webhooks.public_domain);
   if (!all) return not_known("the webhooks cannot be read: " + all.error().message);
   return first_broken(config, std::move(all->directory), {.webhooks = std::move(all->webhooks)});
 }
@@ -92,7 +82,7 @@ std::string GuardrailDesk::why_not(const admin::Lists& lists) {
   Config config = deciding_();
   if (!config.guardrails) return {};
   config.restrictions = restrictions_of(lists);
-  auto all = stored(config);
+  auto all = stored_policies(store_, config.webhooks.public_domain);
   if (!all) return "the guardrails need the webhooks, which cannot be read: " + all.error().message;
   const auto results = plan::check_guardrails(
       {.name = std::string(running), .config = &config, .directory = std::move(all->directory)},

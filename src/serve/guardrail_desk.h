@@ -31,12 +31,6 @@ class GuardrailDesk final : public admin::Guards {
   std::string why_not(const admin::Lists& lists);
 
  private:
-  /// The stored webhooks with their policies.
-  struct Stored {
-    std::shared_ptr<policy::Directory> directory;
-    plan::Webhooks webhooks;
-  };
-  Result<Stored> stored(const Config& config) const;
   std::optional<admin::BrokenGuardrail> first_broken(const Config& config,
                                                      std::shared_ptr<policy::Directory> directory,
                                                      const plan::GuardScope& scope) const;

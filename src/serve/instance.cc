@@ -249,10 +249,7 @@ Instance::Started Instance::open_databases() {
   }
   lists_ = std::make_unique<admin::RunningLists>(
       *store_, config_.server.hostname, [this](const admin::Lists& lists) { follow_lists(lists); });
-  guardrails_ = std::make_unique<GuardrailDesk>(*store_, [this] {
-    const std::lock_guard lock(deciding_mutex_);
-    return deciding_;
-  });
+  guardrails_ = std::make_unique<GuardrailDesk>(*store_, [this] { return deciding(); });
   lists_->guard([this](const admin::Lists& lists) { return guardrails_->why_not(lists); });
   if (Started followed = follow_file(config_); !followed) return followed;
   attachments_ = std::make_unique<AttachmentFiles>(*delivery_log_, data_dir_ + "/attachments",

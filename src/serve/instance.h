@@ -22,6 +22,7 @@
 #include "cluster/shared_windows.h"
 #include "config/config.h"
 #include "config/exit_code.h"
+#include "config/input_file.h"
 #include "config/script_runtime.h"
 #include "config/script_world.h"
 #include "dns/caching_resolver.h"
@@ -89,6 +90,11 @@ class Instance {
   void note_sandbox(std::string words) {
     sandbox_.store(std::make_shared<const std::string>(std::move(words)));
   }
+  /// The file of the configuration that is in force, and its text as it was read; for `postern
+  /// plan`. Without a call the configuration is that of an empty file.
+  void note_source(ConfigSource source) {
+    source_.store(std::make_shared<const ConfigSource>(std::move(source)));
+  }
   /// Whether every event loop has run a handler within `limit`. Blocks.
   bool answers(std::chrono::milliseconds limit);
   /// Reloads that commands ask for; whoever waits for signals opens, answers and closes it.
@@ -154,7 +160,10 @@ class Instance {
   /// Verifies addresses as the lists in force say. Needs `deciding_mutex_`, or the start.
   void follow_verification();
   std::vector<admin::SmtpListener> smtp_listeners() const;
+  /// As last loaded, with the lists in force.
+  Config deciding();
   Task<boost::json::object> health();
+  Result<boost::json::object> running();
   /// Charges the memory of this configuration's scripts to the budget.
   void charge_scripts(const Config& config) const;
   Started follow_file(const Config& config);
@@ -198,6 +207,7 @@ class Instance {
   std::vector<PassedSocket> sockets_;
   ReloadDesk reloads_;
   SharedPointer<const std::string> sandbox_;
+  SharedPointer<const ConfigSource> source_;
   std::optional<DataLock> lock_;
 
   std::unique_ptr<store::SqlStore> store_;

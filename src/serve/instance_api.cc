@@ -192,6 +192,7 @@ Instance::Started Instance::open_api() {
   live_answers_ = std::make_unique<LiveAnswersPort>(
       *store_, *delivery_log_, inbox_->reader(), *trace_port_, outbound_->addresses(), *disk_pool_,
       [this] { return config_.api.base_url(); }, reloads_, [this] { return health(); },
+      [this] { return running(); },
       [this](const std::string& question, const boost::json::object& given) {
         return answer_about_tls(question, given);
       });

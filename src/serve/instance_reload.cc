@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <unistd.h>
+#include <boost/json/object.hpp>
 
 #include "cluster/edit_bell.h"
 #include "config/engine.h"
@@ -20,11 +21,32 @@
 
 namespace postern::app {
 
-replay::Draft Instance::draft_of(const std::optional<admin::Lists>& lists) {
+Config Instance::deciding() {
   const std::lock_guard lock(deciding_mutex_);
-  Config draft = deciding_;
+  return deciding_;
+}
+
+replay::Draft Instance::draft_of(const std::optional<admin::Lists>& lists) {
+  Config draft = deciding();
   if (lists) draft.restrictions = restrictions_of(*lists);
   return {engine_for(draft), authentication_options(draft)};
+}
+
+/// For `postern plan` (cli/plan_versions.cc).
+Result<boost::json::object> Instance::running() {
+  const auto source = source_.load();
+  const Config now = deciding();
+  boost::json::object answer{{"file", source ? source->file : ""},
+                             {"text", source ? source->text : ""},
+                             {"engine", engine_for(now).definition()},
+                             {"lists", nullptr}};
+  if (now.restrictions.present) {
+    const auto* loaded = now.restrictions.loaded();
+    answer["lists"] =
+        boost::json::object{{"section", dialect::restrictions::to_json(now.restrictions.section)},
+                            {"definition", loaded != nullptr ? loaded->definition : ""}};
+  }
+  return answer;
 }
 
 void Instance::follow_lists(const admin::Lists& lists) {

@@ -17,6 +17,7 @@ Task<Result<boost::json::object>> LiveAnswersPort::answer(std::string question,
   }
   if (question == "health") co_return co_await health_();
   auto work = [this, question = std::move(question), given = std::move(given)] {
+    if (question == "running") return running_();
     if (question.starts_with("tls-")) return about_tls_(question, given);
     return answer_question(question, *this, given);
   };

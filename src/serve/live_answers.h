@@ -21,13 +21,15 @@ class LiveAnswersPort final : public admin::LiveAnswers, private Databases {
   /// About certificates: the questions whose names begin with "tls-", on a disk thread.
   using AboutTls = std::function<Result<boost::json::object>(const std::string& question,
                                                              const boost::json::object& given)>;
+  /// The configuration that decides now, on a disk thread.
+  using Running = std::function<Result<boost::json::object>()>;
   /// The references outlive it. `pages`: the URL of the pages; any thread. The question "reload" is
-  /// the desk's, "health" is `health`'s, and those of `about_tls` are its own: they are about the
-  /// process, not about its data.
+  /// the desk's, "health" is `health`'s, "running" is `running`'s, and those of `about_tls` are its
+  /// own: they are about the process, not about its data.
   LiveAnswersPort(store::Store& store, store::DeliveryLog& log, spool::InboxReader& inbox,
                   TracePort& traces, const AddressVerifier& addresses, net::WorkPool& disk,
                   std::function<std::string()> pages, ReloadDesk& reloads, Health health,
-                  AboutTls about_tls)
+                  Running running, AboutTls about_tls)
       : store_(store),
         log_(log),
         inbox_(inbox),
@@ -37,6 +39,7 @@ class LiveAnswersPort final : public admin::LiveAnswers, private Databases {
         pages_(std::move(pages)),
         reloads_(reloads),
         health_(std::move(health)),
+        running_(std::move(running)),
         about_tls_(std::move(about_tls)) {}
 
   /// See answer_question().
@@ -60,6 +63,7 @@ class LiveAnswersPort final : public admin::LiveAnswers, private Databases {
   const std::function<std::string()> pages_;
   ReloadDesk& reloads_;
   const Health health_;
+  const Running running_;
   const AboutTls about_tls_;
 };
 

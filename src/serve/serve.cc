@@ -147,7 +147,8 @@ ReloadOutcome reload(Instance& instance, const ServeOptions& options,
     options.apply_to(config);
     data_dir = std::exchange(config.server.data_dir, running);
   };
-  const ConfigResult result = load_config(*options.config_file, load);
+  ConfigSource source;
+  const ConfigResult result = load_config(*options.config_file, load, source);
   outcome.diagnostics = result.diagnostics.render();
   outcome.json_lines = result.diagnostics.json_lines();
   if (confined) {
@@ -166,6 +167,7 @@ ReloadOutcome reload(Instance& instance, const ServeOptions& options,
     outcome.hint = done.error().hint;
     return failed(done.error().message);
   }
+  instance.note_source(std::move(source));
   for (const Diagnostic& one : result.diagnostics.list()) {
     if (one.severity != Severity::warning) continue;
     log::warning("reload.warning").msg(fmt::format("{} [{}]", on_one_line(one), one.code));
@@ -286,6 +288,7 @@ int serve(const Config& config, const ServeOptions& given) {
   }
   Instance& instance = **started;
   instance.note_sandbox(in_force.brief());
+  instance.note_source(options.source);
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::steady_clock::now() - begun);
   if (!options.quiet) print_table(instance, options, took);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "config/config.h"
+#include "config/input_file.h"
 #include "serve/service_manager.h"
 
 namespace postern::app {
@@ -15,6 +16,7 @@ struct ServeOptions {
   std::optional<std::filesystem::path> data_dir;     ///< --data-dir
   std::optional<Endpoint> smtp;                      ///< --smtp
   std::optional<Endpoint> api;                       ///< --api
+  ConfigSource source;                               ///< what was read of that file
   /// Of listeners with `systemd:NAME`.
   std::vector<PassedSocket> sockets;
   bool quiet = false;     ///< neither a start-up table nor live decisions

@@ -95,7 +95,7 @@ def recipes(bench, trace):
         "route": [Recipe("someone@relayed.example.org", "--dns", dns, right=any_answer)],
         "import postfix": [Recipe(str(files / "main.cf"), right=any_answer, config=False)],
         "import vsmtp": [Recipe(str(files / "vsmtp.toml"), right=any_answer, config=False)],
-        "plan": [Recipe(str(gateway.config), str(gateway.config), "--json", right=(0, 3), config=False)],
+        "plan": [Recipe(str(gateway.config), str(gateway.config), "--json", right=(0, 3), config=False), Recipe("--json", right=any_answer)],
         "test": [Recipe(str(files / "policy.ptest")), Recipe(str(files / "policy.ptest"), "--format", "tap"), Recipe(NOBODY, right=(66,))],
         "replay": [Recipe("--limit", "500", right=(0, 1, 3)), Recipe("--since", "1h", "--limit", "10", "--json", right=(0, 1, 3))],
         "queue list": [Recipe(), Recipe("--json")],

@@ -34,6 +34,7 @@ import inboxes  # noqa: E402
 import lists  # noqa: E402
 import manual  # noqa: E402
 import people  # noqa: E402
+import plans  # noqa: E402
 import releases  # noqa: E402
 import service  # noqa: E402
 import shown  # noqa: E402
@@ -42,7 +43,7 @@ from harness import instance, shim, smtp  # noqa: E402
 from harness.cases import Fail, wanted  # noqa: E402
 from players.conduit import check_standard_signature  # noqa: E402
 
-CHECKS = [*backups.CHECKS, *certificates.CHECKS, *doctors.CHECKS, *guardrails.CHECKS, *lists.CHECKS, *manual.CHECKS, *people.CHECKS,
+CHECKS = [*backups.CHECKS, *certificates.CHECKS, *doctors.CHECKS, *guardrails.CHECKS, *lists.CHECKS, *manual.CHECKS, *people.CHECKS, *plans.CHECKS,
           *control_plane.CHECKS, *inboxes.CHECKS, *service.CHECKS, *shown.CHECKS, *releases.CHECKS]
 
 

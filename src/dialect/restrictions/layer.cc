@@ -320,7 +320,7 @@ Loaded load(const Parameters& parameters, const TableSources& sources, Errors er
   return loaded;
 }
 
-Result<std::shared_ptr<const policy::Layer>> layer_from_definition(std::string_view definition) {
+Result<Loaded> loaded_from_definition(std::string_view definition) {
   try {
     const json::value parsed = json::parse({definition.data(), definition.size()});
     std::map<std::string, std::string, std::less<>> settings;
@@ -345,11 +345,17 @@ Result<std::shared_ptr<const policy::Layer>> layer_from_definition(std::string_v
     if (!compiled.policy) {
       return fail(Fault::malformed, "recorded restriction lists do not compile any more");
     }
-    return std::shared_ptr<const policy::Layer>(
-        std::make_shared<RestrictionsLayer>(compiled.policy, std::string(definition)));
+    return Loaded{.compiled = std::move(compiled), .definition = std::string(definition)};
   } catch (const std::exception& error) {  // Boost.JSON throws for a missing member or a wrong type
     return fail(Fault::malformed, std::string("recorded restriction lists: ") + error.what());
   }
+}
+
+Result<std::shared_ptr<const policy::Layer>> layer_from_definition(std::string_view definition) {
+  Result<Loaded> loaded = loaded_from_definition(definition);
+  if (!loaded) return tl::unexpected(loaded.error());
+  return std::shared_ptr<const policy::Layer>(
+      std::make_shared<RestrictionsLayer>(loaded->compiled.policy, std::move(loaded->definition)));
 }
 
 }  // namespace postern::dialect::restrictions

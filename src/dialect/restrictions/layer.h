@@ -52,7 +52,9 @@ struct Loaded {
 /// As compile(), and keeps the files that it reads for the definition. Blocks while it reads.
 Loaded load(const Parameters& parameters, const TableSources& sources, Errors errors,
             const Locate& locate = {});
-/// Rebuilds a layer from definition(). Fault::malformed.
+/// Rebuilds lists from definition(); files that it has not are read again. Fault::malformed.
+Result<Loaded> loaded_from_definition(std::string_view definition);
+/// The same as a layer.
 Result<std::shared_ptr<const policy::Layer>> layer_from_definition(std::string_view definition);
 
 }  // namespace postern::dialect::restrictions

@@ -1,0 +1,295 @@
+#include "cli/plan_versions.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <iostream>
+
+#include <fmt/format.h>
+#include <boost/json.hpp>
+
+#include "admin/running_lists.h"
+#include "base/amount.h"
+#include "base/text.h"
+#include "cli/mail_text.h"
+#include "config/engine.h"
+#include "config/input_file.h"
+#include "config/room_options.h"
+#include "dialect/restrictions/layer.h"
+#include "ptest/directory.h"
+#include "ptest/file.h"
+#include "store/operators.h"
+
+namespace postern::app {
+
+namespace restrictions = dialect::restrictions;
+
+namespace {
+
+constexpr std::string_view revision_prefix = "revision:";
+
+/// The text of each layer in the definition of an engine, with its mode.
+std::map<std::string, std::string> layers_in(const std::string& engine) {
+  std::map<std::string, std::string> layers;
+  boost::system::error_code bad;
+  const boost::json::value parsed = boost::json::parse(engine, bad);
+  if (bad || !parsed.is_array()) return layers;
+  for (const boost::json::value& one : parsed.get_array()) {
+    if (one.is_object()) {
+      layers[text_of(one.get_object(), "layer")] = boost::json::serialize(one);
+    }
+  }
+  return layers;
+}
+
+/// The lists in force, as the gateway has told them, with the tables as it has read them.
+Result<RestrictionsConfig> told_lists(const boost::json::object& told) {
+  RestrictionsConfig lists{.present = true, .section = {}, .judged = {}};
+  auto section = restrictions::section_from_json(text_of(told, "section"));
+  if (!section) return tl::unexpected(section.error());
+  lists.section = std::move(*section);
+  auto loaded = restrictions::loaded_from_definition(text_of(told, "definition"));
+  if (!loaded) return tl::unexpected(loaded.error());
+  restrictions::Judged judged;
+  judged.loaded = std::make_shared<const restrictions::Loaded>(std::move(*loaded));
+  lists.judged = std::make_shared<const restrictions::Judged>(std::move(judged));
+  return lists;
+}
+
+/// Whether a version with these errors cannot be compared. An open relay would not be served; it
+/// can be compared.
+bool cannot_load(const Diagnostics& diagnostics) {
+  return std::ranges::any_of(diagnostics.list(), [](const Diagnostic& one) {
+    return one.severity == Severity::error && one.code != "R110" && one.code != "R113";
+  });
+}
+
+}  // namespace
+
+bool is_of_gateway(std::string_view word) {
+  return word == "running" || word.starts_with(revision_prefix);
+}
+
+tl::unexpected<ExitCode> PlanVersions::report_version(const Diagnostics& diagnostics,
+                                                      const std::string& word,
+                                                      const std::string& advice, ExitCode code) {
+  streams_.err << (arguments_.has("--json") ? diagnostics.json_lines()
+                                            : diagnostics.render(wants_color(arguments_)));
+  return report_error(fmt::format("{} does not load", word), advice, code);
+}
+
+tl::unexpected<ExitCode> PlanVersions::report_error(const std::string& message,
+                                                    const std::string& advice, ExitCode code) {
+  report(message, advice, arguments_.has("--json"), streams_);
+  return tl::unexpected<ExitCode>(code);
+}
+
+PlanVersions::Loaded PlanVersions::file_of_tests(const std::string& word) {
+  constexpr std::size_t largest_file = std::size_t{16} << 20;
+  Result<std::string> text = read_input(word, std::cin, largest_file);
+  if (!text) {
+    return report_error(text.error().message, "name a file of tests (docs/policy-tests.md)",
+                        ExitCode::no_input);
+  }
+  ptest::Parsed parsed = ptest::parse_file(std::move(*text), word);
+  Diagnostics diagnostics;
+  for (const Diagnostic& one : parsed.diagnostics.list()) {
+    if (one.code != "U003") diagnostics.add(one);  // that there is no test
+  }
+  const auto directory = std::make_shared<policy::Directory>();
+  if (diagnostics.errors() == 0) ptest::fill_directory(parsed.file, *directory, diagnostics);
+  if (diagnostics.errors() > 0) {
+    return report_version(diagnostics, word, "docs/policy-tests.md says what a file of tests has",
+                          ExitCode::bad_data);
+  }
+  const auto& config = parsed.file.config;
+  Loaded edition = file(ptest::beside(word, config ? config->name : "postern.toml"));
+  if (!edition) return edition;
+  edition->name = word;
+  edition->directory = directory;
+  edition->config.api.operators = {ptest::account};
+  for (const auto& [address, body] : parsed.file.webhooks) {
+    edition->compared.insert(lower(address));
+    const auto mailbox = mail::parse_mailbox(lower(address), mail::Utf8::allowed);
+    if (!mailbox) continue;
+    if (auto webhook = directory->resolve(*mailbox).webhook) {
+      edition->webhooks.push_back(std::move(webhook));
+    }
+  }
+  return edition;
+}
+
+PlanVersions::Loaded PlanVersions::file(const std::string& word) {
+  LoadOptions load = without_files(arguments_);
+  load.load_policy = true;
+  plan::Edition edition{.name = word, .file = word, .config = {}, .text = {}};
+  // Read once: the sections are compared by the same text.
+  const Result<std::string> text = read_input(word, streams_.in);
+  ConfigResult result = text ? parse_config(*text, word, load) : load_config(word, load);
+  if (cannot_load(result.diagnostics)) {
+    const bool missing = std::ranges::any_of(result.diagnostics.list(), [](const Diagnostic& one) {
+      return one.code == "C002" && one.severity == Severity::error;
+    });
+    return report_version(result.diagnostics, word, "`postern check --config " + word + "`",
+                          missing ? ExitCode::no_input : ExitCode::config);
+  }
+  edition.config = std::move(result.config);
+  edition.text = *text;
+  return edition;
+}
+
+tl::expected<void, ExitCode> PlanVersions::open_gateway(const std::filesystem::path& data_dir) {
+  const auto answer = LiveData(data_dir).ask_gateway("running", {});
+  if (!answer) {
+    return report_error(
+        fmt::format("no gateway runs with the data directory {}", data_dir.string()),
+        "name its directory with --data-dir, or compare two files", ExitCode::unavailable);
+  }
+  if (!*answer) {
+    return report_error(answer->error().message, "", exit_code_of(answer->error().fault));
+  }
+  const boost::json::object& told = **answer;
+  const std::string file = text_of(told, "file");
+  plan::Edition edition{
+      .name = "running", .file = file, .config = {}, .text = text_of(told, "text")};
+  LoadOptions load = without_files(arguments_);
+  load.load_policy = true;
+  load.adjust = [&](Config& config) { config.server.data_dir = data_dir; };
+  ConfigResult result = file.empty()
+                            ? default_config(load)
+                            : parse_config(edition.text, file == "-" ? "<stdin>" : file, load);
+  // Its lists are told, and those of its file may be wrong by now.
+  result.config.restrictions = {};
+  if (const boost::json::value* lists = told.if_contains("lists"); lists && lists->is_object()) {
+    auto restrictions = told_lists(lists->get_object());
+    if (!restrictions) {
+      return report_error("running does not load: " + restrictions.error().message,
+                          "the gateway has another version: restart it", ExitCode::config);
+    }
+    result.config.restrictions = std::move(*restrictions);
+  } else if (cannot_load(result.diagnostics)) {
+    return report_version(result.diagnostics, "running",
+                          "files that it names have changed since the gateway has read them",
+                          ExitCode::config);
+  }
+  edition.config = std::move(result.config);
+  const auto in_force = layers_in(text_of(told, "engine"));
+  const auto here = layers_in(engine_for(edition.config).definition());
+  for (const std::string_view layer : {"vsl", "lua"}) {
+    const auto one = in_force.find(std::string(layer));
+    const auto other = here.find(std::string(layer));
+    const bool same = (one == in_force.end()) == (other == here.end()) &&
+                      (one == in_force.end() || one->second == other->second);
+    if (!same) edition.unloaded.emplace(layer);
+  }
+  auto control = open_control(edition.config);
+  if (!control)
+    return report_error(control.error().message, "", exit_code_of(control.error().fault));
+  auto stored = stored_policies(*control->store, edition.config.webhooks.public_domain);
+  if (!stored) return report_error(stored.error().message, "", exit_code_of(stored.error().fault));
+  gateway_.emplace(Gateway{
+      .edition = std::move(edition), .stored = std::move(*stored), .control = std::move(*control)});
+  return put_in_its_place(gateway_->edition);
+}
+
+/// With the webhooks of the gateway, and the accounts that operate it.
+tl::expected<void, ExitCode> PlanVersions::put_in_its_place(plan::Edition& edition) {
+  edition.directory = gateway_->stored.directory;
+  edition.webhooks = gateway_->stored.webhooks;
+  auto operators =
+      store::Operators(*gateway_->control.store, edition.config.api.operators).accounts();
+  if (!operators) {
+    return report_error(operators.error().message, "", exit_code_of(operators.error().fault));
+  }
+  edition.config.api.operators = std::move(*operators);
+  return {};
+}
+
+PlanVersions::Loaded PlanVersions::of_gateway(const std::string& word) {
+  plan::Edition edition = gateway_->edition;
+  edition.name = word;
+  if (word == "running") return edition;
+  const auto number = parse_number(std::string_view(word).substr(revision_prefix.size()));
+  auto row = number ? gateway_->control.store->list_revision(*number)
+                    : Result<std::optional<store::ListRevisionRow>>(std::nullopt);
+  if (!row) return report_error(row.error().message, "", exit_code_of(row.error().fault));
+  if (!*row) {
+    return report_error(
+        fmt::format("there is no {} of the lists", printable(word, 64)),
+        "the page Connection policies and GET /api/v1/connection-policies/revisions "
+        "show those that are kept",
+        ExitCode::no_input);
+  }
+  auto lists = admin::judged_again(std::move(**row), edition.config.server.hostname,
+                                   request_files(edition.config, edition.config.server.data_dir));
+  if (!lists) {
+    return report_error(fmt::format("{} does not load: {}", word, lists.error().message), "",
+                        ExitCode::config);
+  }
+  if (lists->judged && lists->judged->loaded->compiled.policy == nullptr) {
+    return report_error(fmt::format("{} does not load: its lists do not compile any more", word),
+                        "what they name may be gone", ExitCode::config);
+  }
+  edition.config.restrictions = restrictions_of(*lists);
+  return edition;
+}
+
+tl::expected<std::pair<plan::Edition, plan::Edition>, ExitCode> PlanVersions::load(
+    const std::string& before, const std::string& after) {
+  std::optional<plan::Edition> one;
+  std::optional<plan::Edition> other;
+  const auto read = [&](const std::string& word,
+                        std::optional<plan::Edition>& into) -> tl::expected<void, ExitCode> {
+    if (is_of_gateway(word)) return {};
+    Loaded loaded = word.ends_with(".ptest") ? file_of_tests(word) : file(word);
+    if (!loaded) return tl::unexpected(loaded.error());
+    into = std::move(*loaded);
+    return {};
+  };
+  if (auto done = read(before, one); !done) return tl::unexpected(done.error());
+  if (auto done = read(after, other); !done) return tl::unexpected(done.error());
+  if (!one || !other) {
+    const plan::Edition* beside = one ? &*one : other ? &*other : nullptr;
+    std::filesystem::path data_dir;
+    if (beside != nullptr) {
+      data_dir = beside->config.server.data_dir;
+    } else {
+      const char* named = std::getenv("POSTERN_CONFIG");
+      const LoadOptions load = without_files(arguments_);
+      data_dir =
+          (named != nullptr && *named != '\0' ? load_config(named, load) : default_config(load))
+              .config.server.data_dir;
+    }
+    if (auto done = open_gateway(data_dir); !done) return tl::unexpected(done.error());
+  }
+  const auto take = [&](const std::string& word,
+                        std::optional<plan::Edition>& into) -> tl::expected<void, ExitCode> {
+    if (!into) {
+      Loaded loaded = of_gateway(word);
+      if (!loaded) return tl::unexpected(loaded.error());
+      into = std::move(*loaded);
+    } else if (gateway_ && into->compared.empty() && !word.ends_with(".ptest")) {
+      const Result<bool> over = take_running_lists(into->config, *gateway_->control.store);
+      if (!over) {
+        return report_error(fmt::format("{} does not load: {}", word, over.error().message), "",
+                            ExitCode::config);
+      }
+      if (*over && !arguments_.has("--quiet") && !arguments_.has("--json")) {
+        streams_.err << fmt::format(
+            "note: [restrictions] of {} is what the lists set through the API have replaced: they "
+            "would stay in force\n",
+            word);
+      }
+      return put_in_its_place(*into);
+    } else if (gateway_) {
+      for (const auto& webhook : gateway_->stored.webhooks) {
+        into->compared.insert(lower(webhook->address));
+      }
+    }
+    return {};
+  };
+  if (auto done = take(before, one); !done) return tl::unexpected(done.error());
+  if (auto done = take(after, other); !done) return tl::unexpected(done.error());
+  return std::pair(std::move(*one), std::move(*other));
+}
+
+}  // namespace postern::app

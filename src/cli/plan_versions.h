@@ -1,0 +1,58 @@
+// The versions that `postern plan` and `postern check --against` compare.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/error.h"
+#include "cli/commands.h"
+#include "cli/running_policies.h"
+#include "config/exit_code.h"
+#include "plan/edit.h"
+#include "serve/stored_policies.h"
+
+namespace postern::app {
+
+/// Loads both versions. Errors are reported to the streams, with the version that does not load.
+class PlanVersions {
+ public:
+  /// Both outlive this object.
+  PlanVersions(const Arguments& arguments, Streams& streams)
+      : arguments_(arguments), streams_(streams) {}
+
+  /// Two versions: "running", "revision:N", a file of tests, or a configuration. A configuration
+  /// beside a version of the gateway gets the gateway's webhooks, and its lists if those of the API
+  /// would stay in force. Blocks.
+  tl::expected<std::pair<plan::Edition, plan::Edition>, ExitCode> load(const std::string& before,
+                                                                       const std::string& after);
+
+ private:
+  using Loaded = tl::expected<plan::Edition, ExitCode>;
+
+  /// What a running gateway decides with.
+  struct Gateway {
+    plan::Edition edition;  ///< in force
+    StoredPolicies stored;
+    LiveData::Control control;
+  };
+
+  Loaded file(const std::string& word);
+  Loaded file_of_tests(const std::string& word);
+  tl::expected<void, ExitCode> open_gateway(const std::filesystem::path& data_dir);
+  Loaded of_gateway(const std::string& word);
+  tl::expected<void, ExitCode> put_in_its_place(plan::Edition& edition);
+  tl::unexpected<ExitCode> report_version(const Diagnostics& diagnostics, const std::string& word,
+                                          const std::string& advice, ExitCode code);
+  tl::unexpected<ExitCode> report_error(const std::string& message, const std::string& advice,
+                                        ExitCode code);
+
+  const Arguments& arguments_;
+  Streams& streams_;
+  std::optional<Gateway> gateway_;
+};
+
+/// Whether the word names a version of the running gateway: "running", "revision:3".
+bool is_of_gateway(std::string_view word);
+
+}  // namespace postern::app

@@ -1,0 +1,66 @@
+#include "cli/witness_tests.h"
+
+#include <filesystem>
+#include <iostream>
+
+#include <fmt/format.h>
+
+#include "cli/file_update.h"
+#include "config/input_file.h"
+#include "ptest/test_of_trace.h"
+#include "ptest/update.h"
+
+namespace postern::app {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// What a person reads, and what makes it another test than the others.
+std::string name_of(const plan::Witness& witness) {
+  const plan::Spoken& spoken = witness.spoken;
+  return fmt::format("{}: client {}, HELO {}{}{}, <{}> to <{}>",
+                     witness.after.taken
+                         ? witness.after.handling == "deliver" ? "taken" : witness.after.handling
+                         : "refused",
+                     spoken.client, spoken.helo.value_or("none"), spoken.tls ? ", TLS" : "",
+                     spoken.login ? ", as " + *spoken.login : "", spoken.sender, spoken.recipient);
+}
+
+}  // namespace
+
+Result<std::size_t> keep_as_tests(const std::vector<plan::Witness>& witnesses,
+                                  const std::string& file, const std::string& config) {
+  std::string before;
+  std::error_code unknown;
+  const bool there = fs::exists(file, unknown);
+  if (there) {
+    Result<std::string> read = read_input(file, std::cin);
+    if (!read) return tl::unexpected(read.error());
+    before = std::move(*read);
+  }
+  std::string after = before;
+  if (!there && !config.empty()) {
+    const fs::path beside = fs::absolute(file, unknown).parent_path();
+    after = fmt::format(
+        "config = {}\n",
+        ptest::toml_string(fs::proximate(fs::absolute(config, unknown), beside, unknown).string()));
+  }
+  std::size_t added = 0;
+  for (const plan::Witness& witness : witnesses) {
+    const std::string name = name_of(witness);
+    if (after.find("name = " + ptest::toml_string(name) + "\n") != std::string::npos) continue;
+    const std::string test = ptest::as_test(
+        *witness.after.trace, {.name = name, .redact = false, .message = std::nullopt});
+    // Its webhooks and policies are those of NEW.
+    after += (after.empty() ? "" : "\n") + test.substr(test.find("[[test]]"));
+    ++added;
+  }
+  if (added == 0) return added;
+  if (Result<void> kept = replace_file(file, before, after); !kept) {
+    return tl::unexpected(kept.error());
+  }
+  return added;
+}
+
+}  // namespace postern::app

@@ -1,0 +1,176 @@
+#include "plan/edit.h"
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+#include <sstream>
+
+#include <fmt/format.h>
+#include <boost/json.hpp>
+
+#include "base/sha256.h"
+#include "base/text.h"
+#include "base/toml.h"
+#include "config/engine.h"
+#include "dialect/restrictions/layer.h"
+#include "dialect/restrictions/lint.h"
+#include "plan/webhooks.h"
+
+namespace postern::plan {
+
+namespace {
+
+/// Sections that decide nothing about mail as it comes in, or that are compared.
+constexpr std::string_view not_asked[] = {"restrictions", "guardrails", "log",   "traces",
+                                          "delivery_log", "inbox",      "api",   "queue",
+                                          "cluster",      "timeouts",   "egress"};
+
+/// What the texts of two files have differently, apart from these.
+std::vector<Elsewhere> elsewhere(const std::string& before, const std::string& after) {
+  std::vector<Elsewhere> found;
+  const auto add = [&](std::string_view section) {
+    const bool lua = section == "lua";
+    found.push_back({.what = std::string(section), .reason = lua ? "lua" : "other_layers"});
+  };
+  const auto old_file = parse_toml(before);
+  const auto new_file = parse_toml(after);
+  if (!old_file || !new_file) return found;
+  std::set<std::string, std::less<>> sections;
+  for (const auto& [name, node] : *old_file) sections.emplace(name.str());
+  for (const auto& [name, node] : *new_file) sections.emplace(name.str());
+  for (const std::string& section : sections) {
+    if (std::ranges::find(not_asked, section) != std::end(not_asked)) continue;
+    const toml::node* one = old_file->get(section);
+    const toml::node* other = new_file->get(section);
+    if (section == "server") {  // only the name is told to clients
+      one = one != nullptr && one->is_table() ? one->as_table()->get("hostname") : nullptr;
+      other = other != nullptr && other->is_table() ? other->as_table()->get("hostname") : nullptr;
+    }
+    const auto text = [](const toml::node* node) {
+      std::ostringstream out;
+      if (node != nullptr) out << toml::node_view<const toml::node>(node);
+      return out.str();
+    };
+    if (text(one) != text(other)) add(section);
+  }
+  return found;
+}
+
+/// What decides in the lists of a version: their parameters and tables.
+std::string lists_of(const app::Config& config) {
+  const auto* loaded = config.restrictions.loaded();
+  if (loaded == nullptr) return "none";
+  boost::json::value definition = boost::json::parse(loaded->definition);
+  definition.as_object().erase("places");  // they name the file
+  return fmt::format("{} {}", config.restrictions.section.shadow,
+                     boost::json::serialize(definition));
+}
+
+/// Compares the webhooks of both versions. If something else differs, too, nothing is proved to be
+/// the same for them.
+void compare_directories(const Version& before, const Version& after,
+                         std::set<std::string> addresses, const CompareOptions& options,
+                         Player::Clock::time_point deadline, Comparison& found) {
+  if (addresses.empty()) return;
+  WebhookComparison webhooks =
+      compare_webhooks(before, after, {addresses.begin(), addresses.end()}, deadline);
+  if (!options.lists_are_equal || !options.elsewhere.empty()) {
+    const auto open = [](Known& known) {
+      if (known == Known::no) known = Known::unknown;
+    };
+    for (WebhookAnswer& one : webhooks.addresses) {
+      open(one.answer.refuses_more);
+      open(one.answer.accepts_more);
+    }
+    webhooks.not_proved.push_back(
+        {.group = "",
+         .direction = "",
+         .layer = "webhook",
+         .place = "",
+         .reason = "other_layers",
+         .text = "more than webhooks and their policies differs, and that is compared without "
+                 "webhooks"});
+  }
+  found.webhooks = std::move(webhooks.addresses);
+  found.played += webhooks.played;
+  std::ranges::move(webhooks.witnesses, std::back_inserter(found.witnesses));
+  std::ranges::move(webhooks.not_proved, std::back_inserter(found.not_proved));
+}
+
+/// Nothing is known of a version whose scripts are not those that would be played.
+void leave_all_open(const std::string& layer, Comparison& found) {
+  const auto open = [](GroupAnswer& answer) {
+    answer = {.refuses_more = Known::unknown, .accepts_more = Known::unknown};
+  };
+  std::ranges::for_each(found.groups, open);
+  open(found.winding);
+  for (WebhookAnswer& one : found.webhooks) open(one.answer);
+  found.handling = found.replies = Known::unknown;
+  found.witnesses.clear();
+  found.not_proved.push_back(
+      {.group = "",
+       .direction = "",
+       .layer = layer,
+       .place = "",
+       .reason = layer == "lua" ? "lua" : "other_layers",
+       .text = "the scripts on the disk are not those that the gateway runs, so nothing can be "
+               "played"});
+}
+
+/// Of what is decided: the same text, the same version.
+std::string digest_of(const app::Config& config) {
+  return "sha256:" + hex_encode(sha256(app::engine_for(config).definition()));
+}
+
+void keep_only(Group group, Comparison& found) {
+  for (const Group other : {Group::ours, Group::relay, Group::foreign}) {
+    if (other != group) found.groups[static_cast<std::size_t>(other)] = {};
+  }
+  std::erase_if(found.witnesses, [&](const Witness& one) { return one.group != group; });
+  if (group != Group::ours) found.webhooks.clear();
+}
+
+}  // namespace
+
+Report judge_edit(const Edition& before, const Edition& after, const EditOptions& options) {
+  CompareOptions compared = options.compare;
+  compared.elsewhere = elsewhere(before.text, after.text);
+  compared.lists_are_equal = lists_of(before.config) == lists_of(after.config);
+  const Version old_version{
+      .name = before.file, .config = &before.config, .directory = before.directory};
+  const Version new_version{
+      .name = after.file, .config = &after.config, .directory = after.directory};
+  const auto deadline = Player::Clock::now() + compared.time;
+  Report found;
+  found.comparison = compare(old_version, new_version, compared);
+  std::set<std::string> addresses = before.compared;
+  addresses.insert(after.compared.begin(), after.compared.end());
+  compare_directories(old_version, new_version, std::move(addresses), compared, deadline,
+                      found.comparison);
+  std::set<std::string> unloaded = before.unloaded;
+  unloaded.insert(after.unloaded.begin(), after.unloaded.end());
+  for (const std::string& layer : unloaded) leave_all_open(layer, found.comparison);
+  if (options.only) keep_only(*options.only, found.comparison);
+  found.before = before.name;
+  found.after = after.name;
+  found.before_digest = digest_of(before.config);
+  found.after_digest = digest_of(after.config);
+  const auto* judged = after.config.restrictions.judged.get();
+  if (judged != nullptr && judged->lint) {
+    found.open_relay = dialect::restrictions::to_string(judged->lint->open_relay);
+  }
+  found.after_is_open =
+      found.open_relay == "yes" && !after.config.restrictions.section.open_relay_is_known;
+  found.weakened = weakened(before.config.guardrails.get(), after.config.guardrails.get());
+  if (const auto& guardrails = after.config.guardrails; guardrails && options.guardrails) {
+    found.guardrails =
+        check_guardrails(new_version, *guardrails, {.webhooks = after.webhooks}, options.guards);
+    for (std::size_t at = 0; at < found.guardrails.size(); ++at) {
+      found.guardrail_broken =
+          found.guardrail_broken || refuses(found.guardrails[at], guardrails->sentences[at]);
+    }
+  }
+  return found;
+}
+
+}  // namespace postern::plan

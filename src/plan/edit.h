@@ -1,0 +1,41 @@
+// What an edit of everything that decides does: two versions judged as a whole, for the command
+// line and for the API (docs/plan.md).
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "config/config.h"
+#include "plan/compare.h"
+#include "plan/guard.h"
+#include "plan/report.h"
+#include "policy/directory.h"
+
+namespace postern::plan {
+
+/// A version with all that decides in it.
+struct Edition {
+  std::string name;    ///< as the user named it: "new.toml", "running"
+  std::string file;    ///< its configuration, in the places of rules
+  app::Config config;  ///< loaded with its policies
+  std::string text;    ///< of the configuration's file: says what differs and is not compared
+  std::shared_ptr<const policy::Directory> directory = std::make_shared<policy::Directory>();
+  Webhooks webhooks = {};               ///< all of the directory, for the guardrails
+  std::set<std::string> compared = {};  ///< addresses of webhooks that are compared
+  std::set<std::string> unloaded = {};  ///< layers of which `config` has another text than decides
+};
+
+/// What is asked about an edit.
+struct EditOptions {
+  CompareOptions compare = {};               ///< `elsewhere` and `lists_are_equal` are found out
+  std::optional<Group> only = std::nullopt;  ///< one group of destinations; nullopt: all
+  bool guardrails = true;                    ///< those of NEW are proved
+  GuardBudget guards = {};                   ///< of the guardrails of NEW
+};
+
+/// Compares, and proves the guardrails of `after`. Blocks for the budgets. Sends nothing.
+Report judge_edit(const Edition& before, const Edition& after, const EditOptions& options);
+
+}  // namespace postern::plan
