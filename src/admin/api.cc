@@ -23,6 +23,7 @@
 #include "admin/links.h"
 #include "admin/pages.h"
 #include "admin/people.h"
+#include "admin/plans.h"
 #include "admin/policies.h"
 #include "admin/queue.h"
 #include "admin/replays.h"
@@ -179,6 +180,7 @@ struct AdminApi::Parts {
         policies(core),
         connection_policies(core),
         replays(core),
+        plans(core, authenticator),
         queue(core),
         command_desk(core),
         webhooks(core),
@@ -203,6 +205,7 @@ struct AdminApi::Parts {
     policies.add_routes(router);
     connection_policies.add_routes(router);
     replays.add_routes(router);
+    plans.add_routes(router);
     queue.add_routes(router);
     command_desk.add_routes(router);
     webhooks.add_routes(router);
@@ -241,6 +244,7 @@ struct AdminApi::Parts {
   Policies policies;
   ConnectionPolicies connection_policies;
   Replays replays;
+  Plans plans;
   Queue queue;
   CommandDesk command_desk;
   Webhooks webhooks;

@@ -91,6 +91,7 @@ struct Dependencies {
   TraceRerun* trace_rerun = nullptr;    ///< see ports.h
   LiveAnswers* answers = nullptr;       ///< see ports.h
   Guards* guards = nullptr;             ///< see ports.h
+  Planner* planner = nullptr;           ///< see ports.h
   /// Addresses on which mail is accepted; called once the gateway listens. Unset: none.
   std::function<std::vector<SmtpListener>()> smtp_listeners = {};
   /// Where DNSSEC verdicts come from, for people; unset: DNS is not used.

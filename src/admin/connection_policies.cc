@@ -48,8 +48,12 @@ json::object lists_json(const Lists& lists, const std::string& hostname) {
   return out;
 }
 
-net::HttpResponse answer(const Lists& lists, const std::string& hostname) {
-  net::HttpResponse response = json_response(200, lists_json(lists, hostname));
+/// `plan`: of the edit that they come from; null: of none.
+net::HttpResponse answer(const Lists& lists, const std::string& hostname,
+                         const json::value* plan = nullptr) {
+  json::object body = lists_json(lists, hostname);
+  if (plan != nullptr) body["plan"] = *plan;
+  net::HttpResponse response = json_response(200, body);
   response.headers.emplace_back("ETag", etag(lists.row.revision));
   return response;
 }
@@ -144,8 +148,8 @@ void refuse_wrong(const Lists& lists, const std::string& hostname) {
 restrictions::Section section_of(const json::object& given) {
   static constexpr std::array<std::string_view, 6> writable = {
       "lists", "parameters", "mode", "errors", "require_complete_lists", "note"};
-  static constexpr std::array<std::string_view, 6> read_only = {"revision",   "source",  "actor",
-                                                                "created_at", "enabled", "lint"};
+  static constexpr std::array<std::string_view, 7> read_only = {
+      "revision", "source", "actor", "created_at", "enabled", "lint", "plan"};
   BodyReader body(given);
   body.refuse_unknown(writable, read_only, "connection policies");
   restrictions::Section section;
@@ -200,14 +204,21 @@ net::HttpResponse ConnectionPolicies::put(const Call& call, Lists next, std::str
   if (call.request.header("if-match")) expected = before;
   GuardedEdit guarded(core_);
   guarded.lists(next);
+  json::value plan;
+  if (core_.deps.planner != nullptr) {
+    PlanRequest edit{.before = {.lists = *lists().current()}, .after = {.lists = next}};
+    edit.operates = true;
+    plan = core_.deps.planner->brief(edit);
+  }
   next.row.actor = call.caller.actor;
   next.row.created_at = call.now;
-  json::object details{{"replaces", before}, {"source", to_string(next.row.source)}};
+  json::object details{
+      {"replaces", before}, {"source", to_string(next.row.source)}, {"plan", plan}};
   if (!next.row.note.empty()) details["note"] = next.row.note;
   const store::AuditRow audit = core_.audit(call, std::move(action), details);
   if (unwrap(lists().put(std::move(next), expected, audit)) != WriteOutcome::done)
     throw version_mismatch();
-  return show(call);
+  return answer(*lists().current(), lists().hostname(), &plan);
 }
 
 net::HttpResponse ConnectionPolicies::replace(const Call& call) const {

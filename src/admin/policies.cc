@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 
+#include "admin/drafts.h"
 #include "admin/guarded_edit.h"
 #include "admin/publisher.h"
 #include "base/shown.h"
@@ -40,8 +41,12 @@ boost::json::object to_json(const store::PolicyRow& row) {
   return out;
 }
 
-net::HttpResponse answer(int status, const store::PolicyRow& row) {
-  net::HttpResponse response = json_response(status, to_json(row));
+/// `plan`: of the edit that it comes from; nullopt: of none.
+net::HttpResponse answer(int status, const store::PolicyRow& row,
+                         const std::optional<boost::json::value>& plan = std::nullopt) {
+  boost::json::object body = to_json(row);
+  if (plan) body["plan"] = *plan;
+  net::HttpResponse response = json_response(status, body);
   response.headers.emplace_back("ETag", etag(row.version));
   return response;
 }
@@ -225,7 +230,17 @@ Task<net::HttpResponse> Policies::create(Call& call) {
 
 net::HttpResponse Policies::show(const Call& call) const { return answer(200, stored(call)); }
 
-Task<std::optional<store::PolicyRow>> Policies::try_update(Call& call) {
+/// What it changes for its webhooks; null: that is not known. Blocks.
+boost::json::value Policies::plan_of(const store::PolicyRow& row) const {
+  if (core_.deps.planner == nullptr) return nullptr;
+  PlanRequest edit;
+  edit.account_id = row.account_id;
+  edit.after.policies.push_back(unwrap(to_policy(row)));
+  add_webhooks(core_, edit);
+  return core_.deps.planner->brief(edit);
+}
+
+Task<std::optional<Policies::Updated>> Policies::try_update(Call& call) {
   auto look = [this](const Call& own) { return stored(own); };
   store::PolicyRow row = co_await core_.disk(call, std::move(look));
   const std::uint64_t version = row.version;
@@ -233,30 +248,35 @@ Task<std::optional<store::PolicyRow>> Policies::try_update(Call& call) {
   const PolicyFields before = fields_of(row);
   dialect::webhook::Parsed<PolicyWrite> parsed = dialect::webhook::parse_policy(call.body, &before);
   if (!parsed) refuse(parsed.error());
-  if (parsed->changed.empty()) co_return row;
+  if (parsed->changed.empty()) co_return Updated{.row = std::move(row), .plan = nullptr};
   const PolicyWrite write = co_await with_hashes(call, std::move(*parsed));
   row.version += 1;
   if (write.credentials_changed) row.credentials_version += 1;
   row.updated_at = call.now;
   assign(row, write.fields);
-  auto keep = [this, row, version,
-               audit = core_.audit(call, "smtp_policy.updated", audit_details(row, write.changed))](
-                  const Call& own_call) {
+  auto keep = [this, row, version, changed = write.changed](
+                  const Call& own_call) -> Result<std::pair<WriteOutcome, boost::json::value>> {
     GuardedEdit guarded(core_);
     guarded.policy(own_call, row);
-    return core_.deps.publisher.update_policy(row, version, audit);
+    boost::json::value plan = plan_of(row);
+    boost::json::object details = audit_details(row, changed);
+    details["plan"] = plan;
+    const auto outcome = core_.deps.publisher.update_policy(
+        row, version, core_.audit(own_call, "smtp_policy.updated", details));
+    if (!outcome) return tl::unexpected(outcome.error());
+    return std::pair(*outcome, std::move(plan));
   };
-  const WriteOutcome kept = co_await core_.disk(call, std::move(keep));
+  auto [kept, plan] = co_await core_.disk(call, std::move(keep));
   if (kept == WriteOutcome::stale) co_return std::nullopt;
   if (kept == WriteOutcome::too_many) throw account_limit();
   if (kept != WriteOutcome::done) throw not_found();
-  co_return row;
+  co_return Updated{.row = std::move(row), .plan = std::move(plan)};
 }
 
 Task<net::HttpResponse> Policies::update(Call& call) {
   for (int i = 0; i < update_tries; ++i) {
-    const std::optional<store::PolicyRow> row = co_await try_update(call);
-    if (row) co_return answer(200, *row);
+    const std::optional<Updated> updated = co_await try_update(call);
+    if (updated) co_return answer(200, updated->row, updated->plan);
   }
   throw version_mismatch();
 }

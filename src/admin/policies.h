@@ -4,6 +4,7 @@
 #include <memory>
 
 #include <boost/json/array.hpp>
+#include <boost/json/value.hpp>
 
 #include "admin/core.h"
 #include "admin/router.h"
@@ -40,8 +41,14 @@ class Policies {
   /// it throws. Blocks on the disk.
   dialect::webhook::PolicyFields draft(const Call& call) const;
   Task<net::HttpResponse> decide(DryRunRequest request);
+  /// A changed policy, and what the change did (docs/plan.md).
+  struct Updated {
+    store::PolicyRow row;
+    boost::json::value plan;
+  };
   /// nullopt: the policy was changed concurrently.
-  Task<std::optional<store::PolicyRow>> try_update(Call& call);
+  Task<std::optional<Updated>> try_update(Call& call);
+  boost::json::value plan_of(const store::PolicyRow& row) const;
   Task<dialect::webhook::PolicyWrite> with_hashes(const Call& call,
                                                   dialect::webhook::PolicyWrite write);
 

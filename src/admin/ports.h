@@ -212,6 +212,34 @@ struct ReplayRequest {
   std::size_t samples = 5;             ///< examples per kind of change
 };
 
+/// One of the two versions that a plan compares: what runs, apart from what is here.
+struct PlanSide {
+  std::optional<Lists> lists;  ///< judged; nullopt: the running ones
+  /// Replace the stored policies with the same ids.
+  std::vector<std::shared_ptr<const policy::WebhookPolicy>> policies = {};
+  /// Those that are compared, as they are on this side.
+  std::vector<std::shared_ptr<const policy::Webhook>> webhooks = {};
+};
+
+/// An edit to judge before it is made.
+struct PlanRequest {
+  PlanSide before;         ///< OLD
+  PlanSide after;          ///< NEW
+  std::string account_id;  ///< of the policies
+  bool operates = false;   ///< it operates the gateway, and may read its rules
+};
+
+/// Proves what an edit changes. Changes nothing.
+class Planner {
+ public:
+  virtual ~Planner() = default;
+  /// The answer of `postern plan --json` (docs/plan.md). Fault::temporary: the gateway is stopping.
+  virtual Task<Result<boost::json::object>> plan(PlanRequest request) = 0;
+  /// Of an edit that is being made: `answer` and `groups` of the same, or null, if that takes more
+  /// than a fifth of a second. Blocks so long at most, and the time to read the store.
+  virtual boost::json::value brief(const PlanRequest& request) = 0;
+};
+
 /// The state of a replay.
 struct ReplayState {
   /// `stopped`: by Replayer::stop().

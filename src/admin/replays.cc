@@ -5,25 +5,18 @@
 
 #include <boost/json.hpp>
 
-#include "admin/connection_policies.h"
-#include "admin/policies.h"
-#include "admin/publisher.h"
+#include "admin/drafts.h"
 #include "base/amount.h"
-#include "base/text.h"
-#include "dialect/restrictions/layer.h"
-#include "dialect/webhook/compile.h"
 
 namespace postern::admin {
 namespace {
 
-namespace restrictions = dialect::restrictions;
 namespace json = boost::json;
 using dialect::webhook::BodyReader;
 using Status = ReplayState::Status;
 
 constexpr std::int64_t most_traces = 1'000'000'000;
 constexpr std::int64_t most_samples = 1000;
-constexpr std::size_t most_policies = 100;
 
 std::string_view word_of(Status status) {
   switch (status) {
@@ -51,11 +44,6 @@ json::object to_json(const ReplayState& state, bool whole) {
   return out;
 }
 
-/// Unlike running lists, a draft may be an open relay: the replay shows what it would accept.
-bool can_decide(const restrictions::Judged& judged) {
-  return judged.unknown.empty() && judged.loaded->compiled.policy != nullptr;
-}
-
 }  // namespace
 
 void Replays::add_routes(Router& router) {
@@ -73,24 +61,6 @@ Replayer& Replays::replayer() const {
   return *core_.deps.replayer;
 }
 
-/// The stored policy changed by the members of `body`, as PUT would do. Credentials stay: the
-/// record tells who had authenticated.
-std::shared_ptr<const policy::WebhookPolicy> Replays::draft_policy(const Call& call,
-                                                                   const std::string& id,
-                                                                   const json::object& body) const {
-  const auto row = unwrap(core_.deps.store.policy(call.caller.account_id, id));
-  if (!row) throw invalid("draft.smtp_policies." + printable(id, 64), "there is no such policy");
-  if (body.contains("smtp_credentials")) {
-    throw invalid("draft.smtp_policies." + id + ".smtp_credentials",
-                  "cannot be tried on recorded mail: no password is recorded");
-  }
-  const dialect::webhook::PolicyFields before = fields_of(*row);
-  auto parsed = dialect::webhook::parse_policy(body, &before);
-  if (!parsed) refuse(parsed.error());
-  return dialect::webhook::compile(row->id, row->account_id, row->version, row->credentials_version,
-                                   parsed->fields);
-}
-
 ReplayRequest Replays::read(const Call& call) const {
   BodyReader body(call.body);
   static constexpr std::array<std::string_view, 4> known = {"draft", "since", "limit", "samples"};
@@ -98,11 +68,6 @@ ReplayRequest Replays::read(const Call& call) const {
   const json::value* draft = body.find("draft");
   if (draft == nullptr) throw missing("draft");
   if (!draft->is_object()) throw invalid("draft", "must be an object");
-  static constexpr std::array<std::string_view, 2> drafts = {"connection_policies",
-                                                             "smtp_policies"};
-  BodyReader parts(draft->get_object());
-  parts.refuse_unknown(drafts, {}, "draft");
-  check(parts);
   ReplayRequest request;
   if (const auto since = body.text("since")) {
     const Result<std::chrono::milliseconds> back = parse_duration(*since);
@@ -117,23 +82,9 @@ ReplayRequest Replays::read(const Call& call) const {
   if (samples) request.samples = static_cast<std::size_t>(*samples);
   check(body);
 
-  if (const json::value* lists = parts.find("connection_policies")) {
-    if (!lists->is_object()) throw invalid("draft.connection_policies", "must be an object");
-    const std::string& hostname = core_.deps.lists->hostname();
-    request.lists =
-        judged(section_of(lists->get_object()), hostname, core_.deps.lists->file_rules());
-    if (!can_decide(*request.lists->judged)) refuse_wrong(*request.lists, hostname);
-  }
-  if (const json::value* policies = parts.find("smtp_policies")) {
-    if (!policies->is_object() || policies->get_object().size() > most_policies) {
-      throw invalid("draft.smtp_policies",
-                    "must be an object of at most 100 policies by their ids");
-    }
-    for (const auto& [id, fields] : policies->get_object()) {
-      if (!fields.is_object()) throw invalid("draft.smtp_policies", "each policy must be an object");
-      request.policies.push_back(draft_policy(call, id, fields.get_object()));
-    }
-  }
+  Draft read = read_draft(core_, call, draft->get_object(), "draft", DraftPasswords::refused);
+  request.lists = std::move(read.lists);
+  request.policies = std::move(read.policies);
   return request;
 }
 

@@ -24,8 +24,6 @@ class Replays {
   /// The state of the replay of the path; throws 404.
   ReplayState state_of(const Call& call) const;
   ReplayRequest read(const Call& call) const;
-  std::shared_ptr<const policy::WebhookPolicy> draft_policy(const Call& call, const std::string& id,
-                                                            const boost::json::object& body) const;
 
   Core& core_;
 };

@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 
 #include "admin/guarded_edit.h"
+#include "admin/ports.h"
 #include "admin/publisher.h"
 #include "admin/signing_key.h"
 #include "admin/webhook_facts.h"
@@ -137,25 +138,36 @@ dialect::webhook::WebhookRules Webhooks::rules_for(const std::string& account) c
   return rules;
 }
 
-net::HttpResponse Webhooks::answer(const store::WebhookRow& row) const {
-  return tagged(200, to_json(row, public_key_of(core_.deps.store, row.account_id)), row.version);
+net::HttpResponse Webhooks::answer(const store::WebhookRow& row,
+                                   const boost::json::value* plan) const {
+  boost::json::object body = to_json(row, public_key_of(core_.deps.store, row.account_id));
+  if (plan != nullptr) body["plan"] = *plan;
+  return tagged(200, body, row.version);
 }
 
-store::WebhookRow Webhooks::edit(const Call& call, const std::string& action,
-                                 const Change& change) const {
+store::WebhookRow Webhooks::edit(const Call& call, const std::string& action, const Change& change,
+                                 boost::json::value* plan) const {
   for (int i = 0; i < update_tries; ++i) {
     store::WebhookRow row = found(core_.deps.store.webhook(call.caller.account_id, call.ids[0]));
     const std::uint64_t version = row.version;
     if (!version_matches(call, version)) throw version_mismatch();
+    const store::WebhookRow before = row;
     const std::vector<std::string> changed = change(row);
     if (changed.empty()) return row;
     row.version += 1;
     row.updated_at = call.now;
-    const store::AuditRow audit = core_.audit(
-        call, action,
-        {{"id", row.id}, {"name", audit_name(row)}, {"changed", boost::json::value_from(changed)}});
     GuardedEdit guarded(core_);
     guarded.webhook(call, row);
+    boost::json::object details{
+        {"id", row.id}, {"name", audit_name(row)}, {"changed", boost::json::value_from(changed)}};
+    if (plan != nullptr && core_.deps.planner != nullptr) {
+      PlanRequest put{.before = {.webhooks = {to_webhook(before, Secret())}},
+                      .after = {.webhooks = {to_webhook(row, Secret())}}};
+      put.account_id = row.account_id;
+      *plan = core_.deps.planner->brief(put);
+      details["plan"] = *plan;
+    }
+    const store::AuditRow audit = core_.audit(call, action, details);
     const WriteOutcome kept = unwrap(core_.deps.publisher.update_webhook(row, version, audit));
     if (kept == WriteOutcome::stale) continue;
     check_outcome(kept);
@@ -230,13 +242,16 @@ net::HttpResponse Webhooks::create(const Call& call) const {
 
 net::HttpResponse Webhooks::update(const Call& call) const {
   const auto rules = rules_for(call.caller.account_id);
-  return answer(edit(call, "webhook.updated", [&](store::WebhookRow& row) {
+  boost::json::value plan;
+  const auto change = [&](store::WebhookRow& row) {
     const WebhookFields before = fields_of(row);
     const auto write = dialect::webhook::parse_webhook(call.body, &before, rules);
     if (!write) refuse(write.error());
     assign(row, write->fields);
     return write->changed;
-  }));
+  };
+  const store::WebhookRow row = edit(call, "webhook.updated", change, &plan);
+  return answer(row, &plan);
 }
 
 net::HttpResponse Webhooks::remove(const Call& call) const {

@@ -3,6 +3,8 @@
 
 #include <functional>
 
+#include <boost/json/value.hpp>
+
 #include "admin/core.h"
 #include "admin/router.h"
 #include "dialect/webhook/webhook_fields.h"
@@ -32,10 +34,13 @@ class Webhooks {
   /// Changes a row and returns the names of the changed fields. Throws a Refusal.
   using Change = std::function<std::vector<std::string>(store::WebhookRow&)>;
 
-  /// Applies `change`, again if the webhook was changed concurrently. Returns the new row.
-  store::WebhookRow edit(const Call& call, const std::string& action, const Change& change) const;
+  /// Applies `change`, again if the webhook was changed concurrently. Returns the new row. `plan`
+  /// becomes what the edit changes, for the audit log, too; null: nobody asks.
+  store::WebhookRow edit(const Call& call, const std::string& action, const Change& change,
+                         boost::json::value* plan = nullptr) const;
   net::HttpResponse set_active(const Call& call, bool active) const;
-  net::HttpResponse answer(const store::WebhookRow& row) const;
+  net::HttpResponse answer(const store::WebhookRow& row,
+                           const boost::json::value* plan = nullptr) const;
   dialect::webhook::WebhookRules rules_for(const std::string& account) const;
 
   Core& core_;

@@ -127,10 +127,7 @@ class Worker {
 
  private:
   void work() {
-    constexpr int low_priority = 10;  // nice(2), of this thread alone
-    if (in_background_) {
-      ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), low_priority);
-    }
+    if (in_background_) let_mail_go_first();
     boost::asio::io_context loop(1);
     while (std::optional<Batch> batch = queue_.pop()) {
       if (trouble_) continue;  // keeps the reader from waiting for space
@@ -181,6 +178,11 @@ TraceSource source_of(store::TraceReader& traces) {
                            std::size_t most) { return traces.records(span, most); },
       .definition = [&traces](const std::string& id,
                               std::uint64_t version) { return traces.definition(id, version); }};
+}
+
+void let_mail_go_first() {
+  constexpr int low_priority = 10;  // nice(2), of this thread alone
+  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), low_priority);
 }
 
 Result<ReplayTally> replay_traces(const TraceSource& traces, const store::TraceSpan& span,

@@ -41,6 +41,9 @@ struct TraceSource {
 /// Reads from `traces`, which outlives the result.
 TraceSource source_of(store::TraceReader& traces);
 
+/// From now on this thread has a low priority, as work beside live mail has.
+void let_mail_go_first();
+
 /// Runs a replay. `progress` is called between batches on the calling thread, with the number of
 /// transactions read; if it returns false, the rest is skipped. Blocks.
 Result<ReplayTally> replay_traces(const TraceSource& traces, const store::TraceSpan& span,

@@ -39,6 +39,7 @@
 #include "serve/live_answers.h"
 #include "serve/metered_resolver.h"
 #include "serve/outbound.h"
+#include "serve/plan_desk.h"
 #include "serve/queue_port.h"
 #include "serve/reload_desk.h"
 #include "serve/replay_port.h"
@@ -266,6 +267,7 @@ class Instance {
   std::unique_ptr<TracePort> trace_port_;
   std::unique_ptr<LiveAnswersPort> live_answers_;
   std::unique_ptr<ReplayPort> replay_port_;
+  std::unique_ptr<PlanDesk> plan_desk_;
   std::unique_ptr<TraceRerunPort> trace_rerun_;
   std::unique_ptr<SpoolQueuePort> queue_port_;
   std::unique_ptr<admin::ReadinessProbe> readiness_;

@@ -199,6 +199,7 @@ Instance::Started Instance::open_api() {
   replay_port_ = std::make_unique<ReplayPort>(
       *traces_, data_dir_ + "/traces.db",
       [this](const std::optional<admin::Lists>& lists) { return draft_of(lists); }, *resolver_);
+  plan_desk_ = std::make_unique<PlanDesk>(*store_, directory_, [this] { return deciding(); });
   trace_rerun_ =
       std::make_unique<TraceRerunPort>(*traces_, data_dir_ + "/traces.db", *disk_pool_, directory_,
                                        *resolver_, [this] { return draft_of(std::nullopt); });
@@ -240,6 +241,7 @@ Instance::Started Instance::open_api() {
                                     .trace_rerun = trace_rerun_.get(),
                                     .answers = live_answers_.get(),
                                     .guards = guardrails_.get(),
+                                    .planner = plan_desk_.get(),
                                     .smtp_listeners = [this] { return smtp_listeners(); },
                                     .dnssec = [this] { return dnssec().text(); },
                                     .limits = limits_.get(),

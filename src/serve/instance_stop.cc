@@ -76,9 +76,10 @@ void Instance::stop_threads() {
   // Sessions still ask it how far it is.
   if (follower_) follower_->stop();
   if (replay_port_) replay_port_->wait();
-  const auto pools = {auth_pool_.get(),  source_pool_.get(),  account_pool_.get(),
-                      disk_pool_.get(),  payload_pool_.get(), heavy_pool_.get(),
-                      lookup_pool_.get()};
+  const auto pools = {auth_pool_.get(),    source_pool_.get(),
+                      account_pool_.get(), disk_pool_.get(),
+                      payload_pool_.get(), heavy_pool_.get(),
+                      lookup_pool_.get(),  plan_desk_ ? &plan_desk_->pool() : nullptr};
   for (net::WorkPool* pool : pools) {
     if (pool != nullptr) pool->refuse();
   }
@@ -126,6 +127,7 @@ void Instance::destroy_owners() {
   http_.reset();
   api_.reset();
   replay_port_.reset();
+  plan_desk_.reset();
   live_answers_.reset();
   // Closes its reader first, so that the writer closes the file last and cleans up.
   trace_port_.reset();

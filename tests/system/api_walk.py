@@ -340,6 +340,7 @@ class Walk:
             "state": "held", "sender": "alerts@partner.example.com", "recipient": self.address, "older_than": "0s", "quarantine": "none"}})
         self.dead_letters()
         self.call("deleteWebhook", self.webhook)
+        self.plan()
         self.replay()
 
     def dead_letters(self):
@@ -359,6 +360,20 @@ class Walk:
         time.sleep(0.5)
         records = get(self.call("listLogs", id_, query="?limit=100"), "data") or []
         self.call("retryDelivery", id_, get(records, -1, "id"))
+
+    def plan(self):
+        """Lists, their revisions and a policy: the answers are as different as the edits."""
+        closed = {"relay": "permit_mynetworks, reject_unauth_destination"}
+        wide = {"lists": closed, "parameters": {"mynetworks": "192.0.2.0/24"}}
+        narrow = {"lists": closed, "parameters": {"mynetworks": "192.0.2.0/25"}}
+        policies = {self.policy: {"allowed_source_ips": "198.51.100.0/24"}}
+        found = self.call("planEdit", body={"old": {"connection_policies": wide}, "new": {"connection_policies": narrow, "smtp_policies": {}}, "replies": True})
+        self.judge.expect("half a network refuses more", get(found, "answer") == "refuses_more", found)
+        self.call("planEdit", body={"old": "running", "new": {"connection_policies": wide}})
+        self.call("planEdit", body={"new": {"smtp_policies": policies}})
+        self.call("planEdit", body={"new": {"revision": 1}})
+        self.call("planEdit", body={"old": {"connection_policies": wide}, "new": {"connection_policies": {"lists": {}}}})
+        self.call("planPolicy", self.policy, body=policies[self.policy])
 
     def replay(self):
         draft = {"connection_policies": {"lists": {"sender": "reject"}}, "smtp_policies": {self.policy: {"allowed_source_ips": ""}}}

@@ -1,4 +1,4 @@
-"""System checks of `postern plan` against a running gateway: its lists, those of its history, its webhooks."""
+"""System checks of `postern plan` against a running gateway: its lists, those of its history, its webhooks, and the same over the API."""
 import json
 
 from bench import LOCAL, expect
@@ -118,8 +118,73 @@ def webhooks_of_the_gateway(bench):
     expect("its place", "near/allowed_source_ips", found["witnesses"][0]["new"]["at"])
 
 
+def over_the_api(bench):
+    """POST /plan: the lists, an old revision, guardrails; nothing is changed, and a PUT says the same."""
+    sentences = {"networks.inside": "10.1.0.0/16", "inside": "never accept where client not in @inside and auth = none and rcpt is foreign"}
+    server = bench.server(guarded(sentences))
+    account = instance.Account(server)
+
+    def lists(networks):
+        return {"lists": {"relay": RELAY}, "parameters": {"mynetworks": networks}}
+
+    def plan(new, **more):
+        return account.call("POST", "/plan", {"new": new, **more})
+
+    first = account.call("GET", "/connection-policies")["revision"]
+    narrow = plan({"connection_policies": lists("10.1.0.0/17")}, old="running")
+    expect("half of the network", ("refuses_more", "refuses_more", False), (narrow["answer"], narrow["groups"]["foreign"]["answer"], narrow["guardrail_broken"]))
+    wide = plan({"connection_policies": lists("10.1.0.0/16, 192.0.2.0/24")})
+    expect("another network", ("accepts_more", True, "violated"), (wide["answer"], wide["guardrail_broken"], wide["guardrails"][0]["result"]))
+    if not wide["witnesses"][0]["client"].startswith("192.0.2.") or "foreign destinations" not in wide["sentence"]:
+        raise Fail("%r" % wide)
+    expect("revision", first, account.call("GET", "/connection-policies")["revision"])
+    put = account.call("PUT", "/connection-policies", lists("10.1.0.0/17"))
+    expect("the plan of a PUT", ("refuses_more", "refuses_more"), (put["plan"]["answer"], put["plan"]["groups"]["foreign"]["answer"]))
+    logged = account.call("GET", "/accounts/me/audit-log")["data"][0]
+    expect("the audit log", ("connection_policies.updated", "refuses_more"), (logged["action"], logged["details"]["plan"]["answer"]))
+    expect("an old revision", "accepts_more", plan({"revision": first})["answer"])
+    expect("two drafts", "same", plan({"connection_policies": lists("192.0.2.0/25, 192.0.2.128/25")}, old={"connection_policies": lists("192.0.2.0/24")})["answer"])
+    back = account.call("POST", "/connection-policies/rollback", {"revision": first})
+    expect("the plan of a rollback", "accepts_more", back["plan"]["answer"])
+    account.call("POST", "/plan", {"new": {"revision": 99}}, expect=404)
+    wrong = account.call("POST", "/plan", {"new": {"connection_policies": {"lists": {"client": "permit_mynetwork"}}}}, expect=422)
+    if not wrong["marks"]:
+        raise Fail("no marks: %r" % wrong)
+
+
+def policies_over_the_api(bench):
+    """An account plans its own policies, address by address, and reads nothing of the operator's."""
+    sentence = "never accept where rcpt in hooks.example.net and client in 198.51.100.7"
+    server = bench.server({**LOCAL, "guardrails": {"hooks": sentence}})
+    instance.Account(server)
+    other = instance.Account(server)
+    policy = other.call("POST", "/smtp-policies", {"name": "near", "allowed_source_ips": "203.0.113.0/24"}, expect=201)
+    webhook = other.call("POST", "/webhooks", {"target_url": "inbox", "smtp_security_policy_id": policy["id"]}, expect=201)
+    path, address = "/smtp-policies/" + policy["id"], webhook["email_address"]
+    same = other.call("POST", path + "/plan", {"allowed_source_ips": "203.0.113.0/25, 203.0.113.128/25"})
+    expect("two halves", ("same", {address: "same"}), (same["answer"], answers(same)))
+    expect("its sentence", "No mail is judged differently.", same["sentence"])
+    wide = other.call("POST", path + "/plan", {"allowed_source_ips": "203.0.113.0/24, 198.51.100.7"})
+    expect("a client more", ("accepts_more", True), (wide["answer"], wide["guardrail_broken"]))
+    expect("what is the operator's", (None, None, None), (wide["guardrails"][0]["name"], wide["lint"]["open_relay"], wide["versions"]["new"]))
+    if sentence in json.dumps(wide) or "smtpd_" in json.dumps(wide):
+        raise Fail("another account reads the operator's rules: %r" % wide)
+    every = other.call("POST", "/plan", {"new": {"smtp_policies": {policy["id"]: {"allowed_source_ips": "203.0.113.0/25"}}}})
+    expect("the same by POST /plan", {address: "refuses_more"}, answers(every))
+    password = {"require_smtp_auth": True, "smtp_credentials": [{"username": "app", "password": "correct horse battery"}]}
+    other.call("PUT", path, password)
+    expect("a new password", "both", other.call("POST", path + "/plan", password)["answer"])
+    expect("the stored password", "same", other.call("POST", path + "/plan", {"smtp_credentials": [{"username": "app"}]})["answer"])
+    off = other.call("PUT", "/webhooks/" + webhook["id"], {"target_url": "inbox", "is_active": False})
+    expect("a webhook that is switched off", "refuses_more", off["plan"]["answer"])
+    other.call("POST", "/plan", {"new": {"connection_policies": {"lists": {"relay": RELAY}}}}, expect=403)
+    other.call("POST", "/plan", {"new": {"revision": 1}}, expect=403)
+    stranger = instance.Account(server)
+    stranger.call("POST", path + "/plan", {}, expect=404)
+
+
 def answers(found):
     return {address: one["answer"] for address, one in found["webhooks"].items()}
 
 
-CHECKS = [against_what_runs, without_a_gateway, webhooks_of_the_gateway]
+CHECKS = [against_what_runs, without_a_gateway, webhooks_of_the_gateway, over_the_api, policies_over_the_api]

@@ -21,9 +21,9 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::array<std::string_view, 2> modes = {"enforce", "shadow"};
-constexpr std::array<std::string_view, 9> read_only = {
+constexpr std::array<std::string_view, 10> read_only = {
     "id",      "account_id",    "smtp_usernames", "smtp_users", "reads_as",
-    "version", "webhook_count", "created_at",     "updated_at"};
+    "version", "webhook_count", "created_at",     "updated_at", "plan"};
 
 void read_name(BodyReader& body, std::string& name) {
   const std::optional<std::string> given = body.title("name");

@@ -33,7 +33,7 @@ constexpr std::array<std::string_view, 16> writable = {"name",
                                                        "inbox_max_messages",
                                                        "inbox_max_octets",
                                                        "inbox_keep_days"};
-constexpr std::array<std::string_view, 11> read_only = {"id",
+constexpr std::array<std::string_view, 12> read_only = {"id",
                                                         "account_id",
                                                         "secret",
                                                         "previous_secret_expires_at",
@@ -43,7 +43,8 @@ constexpr std::array<std::string_view, 11> read_only = {"id",
                                                         "updated_at",
                                                         "policy_name",
                                                         "counts_24h",
-                                                        "last_delivery"};
+                                                        "last_delivery",
+                                                        "plan"};
 constexpr std::array<std::string_view, 2> delivery_modes = {"sync", "queued"};
 constexpr std::array<std::string_view, 3> attachment_words = {"inline", "link", "none"};
 constexpr std::array<std::string_view, 3> raw_words = {"none", "inline", "link"};

@@ -1,0 +1,130 @@
+#include "serve/plan_desk.h"
+
+#include <algorithm>
+#include <set>
+
+#include <boost/json.hpp>
+
+#include "admin/publisher.h"
+#include "base/text.h"
+#include "config/room_options.h"
+#include "replay/run.h"
+#include "serve/stored_policies.h"
+
+namespace postern::app {
+
+namespace {
+
+namespace json = boost::json;
+
+/// What of an answer is the operator's alone: where his rules stand, his guardrails, his lists.
+void hide_from_tenants(const Guardrails* sentences, json::object& answer) {
+  for (json::value& witness : answer["witnesses"].as_array()) {
+    for (const std::string_view side : {"old", "new"}) {
+      json::object& one = witness.as_object()[side].as_object();
+      if (one["layer"] == "webhook") continue;
+      one["at"] = nullptr;
+      one["place"] = nullptr;
+    }
+  }
+  json::array guardrails;
+  for (std::size_t at = 0; at < answer["guardrails"].as_array().size(); ++at) {
+    json::object one = answer["guardrails"].as_array()[at].as_object();
+    if (!sentences->sentences[at].is_public) one["name"] = nullptr;
+    if (one.contains("witness") && one["witness"].is_object()) {
+      json::object& witness = one["witness"].as_object();
+      if (witness.contains("got")) {
+        witness["got"].as_object().erase("at");
+        witness["got"].as_object().erase("place");
+      }
+    }
+    guardrails.push_back(std::move(one));
+  }
+  answer["guardrails"] = std::move(guardrails);
+  answer["lint"] = json::object{{"open_relay", nullptr}};
+  answer["versions"] = json::object{{"old", nullptr}, {"new", nullptr}};
+}
+
+}  // namespace
+
+/// `now`: what runs. With the lists, policies and webhooks of this side.
+Result<plan::Edition> PlanDesk::edition_of(plan::Edition now, const admin::PlanSide& side,
+                                           const admin::PlanRequest& request) const {
+  plan::Edition edition = std::move(now);
+  if (side.lists) edition.config.restrictions = restrictions_of(*side.lists);
+  if (request.before.webhooks.empty() && request.after.webhooks.empty()) {
+    // Not owned: it is the gateway's, which outlives a plan.
+    edition.directory = {std::shared_ptr<const void>(), &directory_};
+    if (edition.config.guardrails == nullptr || !side.policies.empty()) return edition;
+    auto stored = stored_policies(store_, edition.config.webhooks.public_domain);
+    if (!stored) return tl::unexpected(stored.error());
+    edition.directory = std::move(stored->directory);
+    edition.webhooks = std::move(stored->webhooks);
+    return edition;
+  }
+  policy::Change change;
+  change.put_domains.emplace_back(edition.config.webhooks.public_domain);
+  change.put_policies = side.policies;
+  std::set<std::string> known;
+  for (const auto& policy : side.policies) known.insert(policy->id);
+  for (const auto& webhook : side.webhooks) {
+    change.put_domains.emplace_back(webhook->address.substr(webhook->address.rfind('@') + 1));
+    change.put_webhooks.push_back(webhook);
+    edition.compared.insert(lower(webhook->address));
+    if (!webhook->policy_id || !known.insert(*webhook->policy_id).second) continue;
+    const auto row = store_.policy(webhook->account_id, *webhook->policy_id);
+    if (!row) return tl::unexpected(row.error());
+    if (!*row) continue;
+    auto policy = admin::to_policy(**row);
+    if (!policy) return tl::unexpected(policy.error());
+    change.put_policies.push_back(std::move(*policy));
+  }
+  edition.webhooks = side.webhooks;
+  const auto directory = std::make_shared<policy::Directory>();
+  directory->apply(std::move(change));
+  edition.directory = directory;
+  return edition;
+}
+
+Result<PlanDesk::Judged> PlanDesk::judge(const admin::PlanRequest& request,
+                                         const plan::EditOptions& options) const {
+  plan::Edition now{.name = "old", .file = "the lists", .config = deciding_(), .text = {}};
+  const auto before = edition_of(now, request.before, request);
+  if (!before) return tl::unexpected(before.error());
+  now.name = "new";
+  auto after = edition_of(std::move(now), request.after, request);
+  if (!after) return tl::unexpected(after.error());
+  Judged judged{.report = plan::judge_edit(*before, *after, options), .guardrails = {}};
+  judged.guardrails = after->config.guardrails;
+  return judged;
+}
+
+json::value PlanDesk::brief(const admin::PlanRequest& request) {
+  const auto began = plan::Player::Clock::now();
+  plan::EditOptions options;
+  options.compare.time = plan::time_of_an_edit;
+  options.guardrails = false;  // GuardrailDesk has proved them
+  const auto judged = judge(request, options);
+  if (!judged || plan::Player::Clock::now() - began > plan::time_of_an_edit) return nullptr;
+  json::object answer = plan::report_json(judged->report);
+  return json::object{{"answer", answer["answer"]}, {"groups", answer["groups"]}};
+}
+
+Task<Result<json::object>> PlanDesk::plan(admin::PlanRequest request) {
+  const net::Turn turn{.account = request.account_id, .client = {}};
+  auto work = [this, request = std::move(request)]() -> Result<json::object> {
+    replay::let_mail_go_first();
+    plan::EditOptions options;
+    options.guards.time = plan::time_of_an_edit;
+    const auto judged = judge(request, options);
+    if (!judged) return tl::unexpected(judged.error());
+    json::object answer = plan::report_json(judged->report);
+    if (!request.operates) hide_from_tenants(judged->guardrails.get(), answer);
+    return answer;
+  };
+  auto ran = co_await pool_.run(turn, std::move(work));
+  if (!ran) co_return tl::unexpected(ran.error());
+  co_return std::move(*ran);
+}
+
+}  // namespace postern::app
