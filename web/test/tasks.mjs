@@ -80,6 +80,35 @@ const pieces = {
     await until(async () => (await page.getByText('The cause is').count()) ? 'the banner stays' : '', 10_000);
   },
 
+  async 'an edit of the lists says what it changes, and asks once more before it lets more in'({ page, actions }) {
+    await actions.goto('/app/connection-policies');
+    await actions.fill('Value of mynetworks', '198.51.100.128/26');
+    await actions.text(/Refuses more: .*mail to foreign destinations \(.*198\.51\.100\.192 to 198\.51\.100\.255/, 3000);
+    await page.getByText('Show one: newly refused').first().click();
+    await actions.text('With this edit');
+    await actions.click('Count recorded mail');
+    await actions.text(/Last 24 hours: .* newly accepted, .* newly refused/, 10_000);
+    await actions.fill('Value of mynetworks', '198.51.100.0/24');
+    await actions.text(/Accepts more: .*mail to foreign destinations/, 3000);
+    await actions.click('Save');
+    await actions.text('Relay for more clients?');
+    await actions.click('Keep editing');
+    await none(page, 'Relay for more clients?');
+    await actions.fill('Value of mynetworks', '198.51.100.128/25');
+    await actions.text('No mail is judged differently.', 3000);
+  },
+
+  async 'an edit of a policy says what it changes for its webhooks'({ page, actions }, made) {
+    const policy = await made.owner.post('/smtp-policies', { name: `plans ${word()}`, allowed_source_ips: '203.0.113.0/24' });
+    const hook = await made.owner.post('/webhooks', { name: `plans ${word()}`, target_url: 'inbox', smtp_security_policy_id: policy.id });
+    await actions.goto(`/app/smtp-policies/${policy.id}/edit`);
+    await none(page, 'What saving changes');
+    await actions.fill('Source IP allowlist', '203.0.113.0/25');
+    await actions.text(`Refuses more: mail to ${hook.email_address}`, 3000);
+    await actions.fill('Source IP allowlist', '203.0.113.0/25\n203.0.113.128/25');
+    await actions.text('No mail is judged differently.', 3000);
+  },
+
   async 'the lists can be removed, and the next ones keep AUTH'({ page, actions }, made) {
     await actions.goto('/app/connection-policies');
     await actions.click('Remove the lists…');

@@ -4,6 +4,7 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { api, ApiError } from '../lib/api';
 import { bodyOf, differences, draftOf, type ListsDraft, type Running } from '../lib/lists-draft';
 import { useLoad, useRest } from '../lib/load';
+import { opensRelay, usePlan, type Plan } from '../lib/plan';
 import { keepDraft, keptDraft } from '../lib/replay-draft';
 import { fixOf, lists, offsetsOf, type Keyword, type Lint, type Mark } from '../lib/restrictions';
 import { guardLeaving, navigate, query } from '../lib/router';
@@ -17,6 +18,7 @@ import { Choices, SwitchField, TextField, useForm, type Form } from '../parts/fo
 import { Icon } from '../parts/icon';
 import { insertText, ListEditor } from '../parts/list-editor';
 import { ListTag, Proof, Standing, Witness } from '../parts/lists-verdict';
+import { BlastRadius, Sentence, WhatItChanges } from '../parts/plan';
 import { actorNames, Revisions, sources } from '../parts/revisions';
 
 const authParameter = 'smtpd_sasl_auth_enable';
@@ -71,9 +73,18 @@ function Editor({ running, keywords, onSaved }: { running: Running; keywords: Ke
   const { judged, trouble } = useLint(form, running);
   const changed = form.dirty || kept !== null;
   const lint = judged?.lint ?? null;
+  const { note: _, ...body } = bodyOf(form.values, running), draft = { connection_policies: body };
+  const judgeable = mayWrite.value && changed && !!lint && JSON.stringify(judged?.lists) === JSON.stringify(form.values.lists) && !lint.marks.some((m) => m.severity === 'error') && !Object.values(lint.lists).some((l) => l.marks.some((m) => m.severity === 'error'));
+  const planned = usePlan(body, judgeable, () => api.post('/plan', { body: { old: 'running', new: draft } }));
+  const asking = useSignal<Plan | null>(null);
   const save = async (event: Event) => {
     event.preventDefault();
     refused.value = null;
+    const found = await planned.now();
+    if (found && opensRelay(found) && !found.guardrail_broken) asking.value = found; else await write();
+  };
+  const write = async () => {
+    asking.value = null;
     const saved = await form.submit(async (values) => {
       try {
         const now = await api.put('/connection-policies', { body: bodyOf(values, running), version: revision.value });
@@ -107,11 +118,13 @@ function Editor({ running, keywords, onSaved }: { running: Running; keywords: Ke
     {!running.enabled && !changed ? <Note><p>No lists run: every connection is served, and webhooks’ policies judge its mail. Write a list and save it, or put a section <code>[restrictions]</code> into <code>postern.toml</code>.</p></Note> : null}
     {running.source === 'file' && running.enabled ? <Note><p>These lists come from <code>postern.toml</code>. What is saved here runs in their place, until the file changes.</p></Note> : null}
     {trouble ? <Note tone="wait"><p>The linter is not available: {trouble}</p></Note> : null}
+    {asking.value ? <Confirm title="Relay for more clients?" keep="Keep editing" act="Save anyway" busy={form.busy} onKeep={() => { asking.value = null; }} onAct={() => void write()}><Sentence plan={asking.value} /><BlastRadius draft={draft} /></Confirm> : null}
     {removing.value ? <Remove revision={revision.value} onKeep={() => { removing.value = false; }} onRemoved={(now) => { void lookAtGateway(); guardLeaving(null); onSaved(now); }} /> : null}
     <div class="cols">
       <div class="stack"><Lists form={form} judged={judged} keywords={keywords} onSubmit={(e) => void save(e)} />
         <Revisions running={running.revision ?? 0} onRolledBack={(now) => { void lookAtGateway(); guardLeaving(null); onSaved(now); }} /></div>
       <aside class="stack sticky" aria-label="Verdict">
+        {judgeable ? <WhatItChanges planned={planned} draft={draft} /> : null}
         {witness.length && (refusal || lint?.open_relay !== 'no') ? <Witness lines={witness} keyed={!refusal && lint?.open_relay === 'keyed'} /> : null}
         {lint ? <Proof lint={lint} written={lists.map((l) => l.name).filter((name) => form.values.lists[name]?.trim())} parameters={form.values.parameters} keys={changed ? [] : [...new Set(gateway.value?.relay.keys ?? [])]} /> : null}
       </aside>

@@ -8,6 +8,7 @@ import { labelOf } from '../lib/labels';
 import { useLoad, useRest } from '../lib/load';
 import { bodyOf, differences, draftAgain, draftOf, emptyDraft, labels, faultsOf, replayBody, saidInForm, typedText, type Draft, type FlagField, type ListField, type Policy } from '../lib/policy-draft';
 import { fields } from '../lib/policy-fields';
+import { usePlan } from '../lib/plan';
 import { keepDraft, keptDraft } from '../lib/replay-draft';
 import { guardLeaving, navigate, query } from '../lib/router';
 import { me, mayWrite } from '../lib/session';
@@ -18,6 +19,7 @@ import { Credentials } from '../parts/credentials';
 import { DryRunPanel } from '../parts/dry-run';
 import { AreaField, Choices, ErrorSummary, SwitchField, TextField, useForm, type Form } from '../parts/form';
 import { Icon } from '../parts/icon';
+import { WhatItChanges } from '../parts/plan';
 import { PolicyMissing } from '../parts/policy-missing';
 import { ReadsAs } from '../parts/reads-as';
 
@@ -74,6 +76,7 @@ function Editor({ stored }: { stored?: Policy }) {
   const form = useForm<Draft>(stored ? kept?.kind === 'policy' && kept.id === stored.id ? draftAgain(kept.body, stored) : draftOf(stored) : emptyDraft);
   const version = useSignal(stored?.version ?? 0), base = useSignal(stored), conflict = useSignal<{ theirs: Policy; who: string } | null>(null);
   const { reading, check } = useReading(form, base.value);
+  const planned = usePlan(bodyOf(form.values, base.value), mayWrite.value && !!stored && (form.dirty || kept !== null) && !reading.trouble, () => api.post('/smtp-policies/{id}/plan', { path: { id: stored!.id }, body: bodyOf(form.values, base.value) }));
   const title = stored ? `Edit ${stored.name}` : 'New policy';
   const { failure, values } = form;
   const summary = failure ? { ...form, failure: new ApiError(failure.status, failure.code, failure.message, Object.fromEntries(Object.entries(failure.fields).map(([name, text]) => [name, saidInForm(values, name, text)]))) } : form;
@@ -111,6 +114,7 @@ function Editor({ stored }: { stored?: Policy }) {
             : reading.entries.length ? <ReadsAs entries={reading.entries} /> : <p class="small muted">Asking the server…</p>}
           {reading.trouble ? null : reading.warnings.map((w) => <p key={w.field + w.text} class="small v wait wrap"><Icon name="warning" /><span>{w.text}</span></p>)}
         </div></Card>
+        {stored && mayWrite.value && (form.dirty || kept) && !reading.trouble ? <WhatItChanges planned={planned} draft={{ smtp_policies: { [stored.id]: replayBody(values) } }} /> : null}
         <section class="card"><DryRunPanel folded run={(request) => api.post('/smtp-policies/dry-run', { body: { ...request, policy: { ...bodyOf(form.values, base.value), name: form.values.name.trim() || 'unnamed' }, ...(stored ? { policy_id: stored.id } : {}) } })}>
           <h2>Try it before you save</h2><p class="small muted">Runs this draft on a client and sender, with live DNS. No mail is sent.</p></DryRunPanel></section>
         {stored && me.value?.operates_gateway ? <section class="card"><div class="body stack gap-s"><h2>Try it on recorded mail</h2><p class="small muted">What this draft would have done to mail that has already arrived.</p><div><button type="button" class="btn" onClick={tryReplay}><Icon name="again" />Replay as draft</button></div></div></section> : null}

@@ -9,6 +9,7 @@ import { mayWrite, me } from '../lib/session';
 import { announce } from './announce';
 import { At, Card, Note, Pager } from './basic';
 import { Confirm } from './dialog';
+import { Sentence } from './plan';
 
 export interface Revision { revision: number; source: 'file' | 'api' | 'rollback' | null; actor: string | null; note: string; created_at?: string }
 export const sources: Record<string, string> = { file: 'postern.toml', api: 'set through the API', rollback: 'rolled back' };
@@ -47,6 +48,7 @@ function RollBack({ to, running, onKeep, onDone }: { to: Revision; running: numb
   const [busy, setBusy] = useState(false), [trouble, setTrouble] = useState('');
   const then = useLoad(String(to.revision), (signal) => api.get('/connection-policies/revisions/{id}', { path: { id: String(to.revision) }, signal }));
   const lists = Object.entries(then.data?.lists ?? {});
+  const plan = useLoad(String(to.revision), () => api.post('/plan', { body: { old: 'running', new: { revision: to.revision } } }));
   const act = async () => {
     setBusy(true);
     try {
@@ -57,6 +59,7 @@ function RollBack({ to, running, onKeep, onDone }: { to: Revision; running: numb
   };
   return <Confirm title={`Run revision ${to.revision} again?`} keep={`Keep revision ${running}`} act="Roll back" harmless busy={busy} onKeep={onKeep} onAct={() => void act()}>
     <p>It becomes revision {running + 1} and is in force from the next command on.</p>
+    {plan.data ? <Sentence plan={plan.data} /> : <p class="muted small" role="status">{plan.error ? plan.error.message : 'Comparing with what runs…'}</p>}
     {lists.length ? <div class="scroll" tabIndex={0} role="region" aria-label={`Lists of revision ${to.revision}`}><dl class="facts">{lists.map(([name, text]) => <><dt key={name}>{titleOf(name)}</dt><dd class="mono lines">{text}</dd></>)}</dl></div>
       : then.data ? <p class="muted">It has no lists.</p> : <p class="muted" role="status">{then.error?.message ?? 'Reading…'}</p>}
     {trouble ? <Note tone="no" role="alert"><p>{trouble}</p></Note> : null}
