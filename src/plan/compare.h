@@ -120,6 +120,8 @@ struct Comparison {
   Answer answer() const;
   /// Of the lists alone, whatever differs elsewhere.
   Answer lists = Answer::same;
+  /// Of `.vsl` rules alone, where lists are the same.
+  Answer rules = Answer::same;
 };
 
 /// Compares. Blocks for CompareOptions::time at most, and the time of one rule. Sends nothing.

@@ -14,6 +14,7 @@
 #include "config/engine.h"
 #include "dialect/restrictions/layer.h"
 #include "dialect/restrictions/lint.h"
+#include "plan/vsl.h"
 #include "plan/webhooks.h"
 
 namespace postern::plan {
@@ -24,6 +25,26 @@ namespace {
 constexpr std::string_view not_asked[] = {"restrictions", "guardrails", "log",   "traces",
                                           "delivery_log", "inbox",      "api",   "queue",
                                           "cluster",      "timeouts",   "egress"};
+
+/// Without what is compared by what the rules do.
+toml::table without_rules(const toml::table& vsl) {
+  toml::table rest = vsl;
+  for (const std::string_view key :
+       {"policy", "mode", "domain", "relay_networks", "i_know_this_is_an_open_relay",
+        "must_be_authenticated", "maildir", "mbox"}) {
+    rest.erase(key);
+  }
+  if (toml::array* domains = rest.get_as<toml::array>("virtual")) {
+    for (toml::node& one : *domains) {
+      if (one.is_table()) one.as_table()->erase("domain");
+    }
+    const bool say_more = std::ranges::any_of(*domains, [](const toml::node& one) {
+      return !one.is_table() || !one.as_table()->empty();
+    });
+    if (!say_more) rest.erase("virtual");
+  }
+  return rest;
+}
 
 /// What the texts of two files have differently, apart from these.
 std::vector<Elsewhere> elsewhere(const std::string& before, const std::string& after) {
@@ -46,9 +67,14 @@ std::vector<Elsewhere> elsewhere(const std::string& before, const std::string& a
       one = one != nullptr && one->is_table() ? one->as_table()->get("hostname") : nullptr;
       other = other != nullptr && other->is_table() ? other->as_table()->get("hostname") : nullptr;
     }
-    const auto text = [](const toml::node* node) {
+    const auto text = [&](const toml::node* node) {
       std::ostringstream out;
-      if (node != nullptr) out << toml::node_view<const toml::node>(node);
+      if (section == "vsl") {
+        out << without_rules(node != nullptr && node->is_table() ? *node->as_table()
+                                                                 : toml::table{});
+      } else if (node != nullptr) {
+        out << toml::node_view<const toml::node>(node);
+      }
       return out.str();
     };
     if (text(one) != text(other)) add(section);
@@ -136,6 +162,10 @@ Report judge_edit(const Edition& before, const Edition& after, const EditOptions
   CompareOptions compared = options.compare;
   compared.elsewhere = elsewhere(before.text, after.text);
   compared.lists_are_equal = lists_of(before.config) == lists_of(after.config);
+  const bool rules_are_equal = same_vsl(before.config, after.config);
+  if (!rules_are_equal && !compared.lists_are_equal) {
+    compared.elsewhere.push_back({.what = "vsl", .reason = "other_layers"});
+  }
   const Version old_version{
       .name = before.file, .config = &before.config, .directory = before.directory};
   const Version new_version{
@@ -143,6 +173,10 @@ Report judge_edit(const Edition& before, const Edition& after, const EditOptions
   const auto deadline = Player::Clock::now() + compared.time;
   Report found;
   found.comparison = compare(old_version, new_version, compared);
+  if (!rules_are_equal && compared.lists_are_equal) {
+    compare_vsl(old_version, new_version, compared, deadline, found.comparison);
+    compared.elsewhere.push_back({.what = "vsl", .reason = "other_layers"});
+  }
   std::set<std::string> addresses = before.compared;
   addresses.insert(after.compared.begin(), after.compared.end());
   compare_directories(old_version, new_version, std::move(addresses), compared, deadline,

@@ -162,6 +162,12 @@ unsigned cost(const Vocabulary& vocabulary, Variable variable, std::size_t value
 
 std::optional<Assignment> cheapest(const Vocabulary& vocabulary, const Diagrams& diagrams,
                                    Ref root) {
+  return cheapest(diagrams, root, [&](Variable variable, std::size_t value) {
+    return cost(vocabulary, variable, value);
+  });
+}
+
+std::optional<Assignment> cheapest(const Diagrams& diagrams, Ref root, const Cost& cost) {
   constexpr unsigned never = static_cast<unsigned>(-1);
   std::map<Ref, std::pair<unsigned, std::size_t>> best;  // cost, value
   const std::function<unsigned(Ref)> walk = [&](Ref ref) -> unsigned {
@@ -172,7 +178,7 @@ std::optional<Assignment> cheapest(const Vocabulary& vocabulary, const Diagrams&
     for (std::size_t value = 0; value < children.size(); ++value) {
       const unsigned below = walk(children[value]);
       if (below == never) continue;
-      const unsigned all = below + cost(vocabulary, diagrams.variable_of(ref), value);
+      const unsigned all = below + cost(diagrams.variable_of(ref), value);
       if (all < found.first) found = {all, value};
     }
     best.emplace(ref, found);
@@ -301,10 +307,6 @@ Outcome outcome_of(const Side& side) {
   return outcome;
 }
 
-namespace {
-
-/// Scripts are played as records have them: a copy reaches no server, file or log, and what it
-/// remembers stays in the copy.
 policy::Engine engine_of(const app::Config& config) {
   policy::Engine engine = app::engine_for(config);
   if (!config.lua.loaded && !config.vsl.loaded) return engine;
@@ -313,8 +315,6 @@ policy::Engine engine_of(const app::Config& config) {
     throw NotCompiled("other_layers", "the scripts cannot be copied: " + copy.error().message);
   return std::move(*copy);
 }
-
-}  // namespace
 
 Player::Player(Vocabulary& vocabulary, std::vector<const Version*> versions,
                Clock::time_point deadline)

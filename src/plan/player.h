@@ -64,7 +64,10 @@ using Assignment = std::vector<std::size_t>;
 /// No value: the path does not look at the variable.
 inline constexpr std::size_t any_value = static_cast<std::size_t>(-1);
 
+/// What a value of a variable asks of the client.
+using Cost = std::function<unsigned(Variable, std::size_t value)>;
 /// The path to the leaf 1 that asks least of the client; nullopt: there is none.
+std::optional<Assignment> cheapest(const Diagrams& diagrams, Ref root, const Cost& cost);
 std::optional<Assignment> cheapest(const Vocabulary& vocabulary, const Diagrams& diagrams,
                                    Ref root);
 /// The diagram, with 0 on this path.
@@ -80,6 +83,9 @@ void note_unconfirmed();
 
 /// Whether a listener offers AUTH without TLS.
 bool auth_in_clear(const app::Config& config);
+/// The engine of a version. Scripts are copies that reach no server, file or log, and what they
+/// remember stays with them. Throws NotCompiled.
+policy::Engine engine_of(const app::Config& config);
 /// A message that is said where none matters. Lines end in CRLF.
 inline constexpr std::string_view plain_message =
     "From: a@sender.test\r\nDate: Thu, 1 Jan 2026 00:00:00 +0000\r\nMessage-ID: <1@sender.test>\r\n"

@@ -70,11 +70,10 @@ std::string delegation_request(const Context& context, const policy::ClientName&
   line("recipient", context.recipient() != nullptr ? context.recipient()->text() : "");
   const bool counted = context.stage() == Stage::data || context.stage() == Stage::message;
   line("recipient_count", std::to_string(counted ? evidence.recipients.size() : 0));
-  // As in Postfix: one for all requests about a message, and none before its MAIL is accepted. A
-  // message has a queue id from its first accepted recipient on.
+  // As in Postfix: one for all requests about a message, and none before its MAIL is accepted.
+  // Postfix has a queue id from the first accepted recipient on, Postern from DATA on.
   const bool begun = context.stage() > Stage::mail && context.sender() != nullptr;
-  const bool queued = begun && !evidence.recipients.empty();
-  line("queue_id", queued ? std::string_view(evidence.message_id) : std::string_view());
+  line("queue_id", counted ? std::string_view(evidence.message_id) : std::string_view());
   line("instance", begun ? std::string_view(evidence.message_id) : std::string_view());
   line("size", std::to_string(evidence.message ? evidence.message->size : evidence.declared_size));
   line("etrn_domain", context.etrn());

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "dialect/ask_dns.h"
 #include "dialect/vsl/constants.h"
+#include "dialect/vsl/watch.h"
 #include "mail/address.h"
 #include "policy/questions/client_in.h"
 
@@ -86,11 +87,14 @@ std::optional<IpAddress> stranger_among(const Hosts& hosts) {
 Task<HostMatch> match_client(Context& context, Hosts hosts) {
   const IpAddress client = context.evidence.session.client_ip;
   if (!client.is_known()) co_return HostMatch{false, "the client's address is unknown"};
+  Watch* watch = watching();
+  if (watch != nullptr) watch->client_in(hosts.networks);
   const auto listed = policy::questions::client_in(context.evidence, hosts.networks);
   if (listed) co_return HostMatch{true, listed.words()};
   const std::string text = client.to_string();
   for (const ObjectPtr& pattern : hosts.patterns) {
-    if (pattern->matches(text)) {
+    const auto given = watch != nullptr ? watch->client_matches(pattern->text()) : std::nullopt;
+    if (given ? *given : pattern->matches(text)) {
       co_return HostMatch{true, text + " matches " + printable(pattern->text(), 100)};
     }
   }

@@ -22,6 +22,7 @@ struct Machine {
   std::map<std::size_t, std::shared_ptr<const SmtpService>> services;
   const Site* site = nullptr;       ///< null: there is no configuration
   const char* exhausted = nullptr;  ///< why the call is being stopped; see bounded()
+  bool watched = false;             ///< ScriptOptions::watched
 };
 /// The data of this state.
 Machine& machine_of(lua_State* L);

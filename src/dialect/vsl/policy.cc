@@ -10,6 +10,7 @@
 #include "dialect/vsl/lint.h"
 #include "dialect/vsl/loader.h"
 #include "dialect/vsl/mysql_service.h"
+#include "dialect/vsl/watch.h"
 
 namespace postern::dialect::vsl {
 
@@ -128,7 +129,8 @@ tl::expected<std::shared_ptr<const VslPolicy>, std::vector<LoadMistake>> VslPoli
                        .find = signature_of,
                        .site = &given.site,
                        .run = given.run,
-                       .states = given.states};
+                       .states = given.states,
+                       .watched = given.watched};
   const std::vector<Mistake> objects = check_objects(sources);
   auto loaded = Script::load(std::move(sources), std::move(script), *policy->placed_);
   if (!loaded) {
@@ -175,7 +177,32 @@ bool VslPolicy::receives_at(const IpAddress& address, std::uint16_t port) const 
   return has_delegates() && receivers().contains(with_port(address, port));
 }
 
+namespace {
+
+/// What the Watch says that the directive does; nullopt: it runs.
+std::optional<VslPolicy::Ran> instead_of(const Directive& directive, std::size_t index,
+                                         Context& context) {
+  Watch* watch = watching();
+  const Instead* instead = watch != nullptr ? watch->begins(index) : nullptr;
+  if (instead == nullptr) return std::nullopt;
+  if (instead->relays && context.effects != nullptr) {
+    context.effects->push_back({.what = policy::GrantRelay{policy::Grant::client},
+                                .why = "watched",
+                                .check = {},
+                                .place = {}});
+  }
+  VslPolicy::Ran ran;
+  if (instead->failed) ran.trouble = directive.place() + ": watched";
+  if (directive.kind != Directive::Kind::action) ran.status = instead->status;
+  return ran;
+}
+
+}  // namespace
+
 Task<VslPolicy::Ran> VslPolicy::run(const Directive& directive, Context& context) const {
+  if (auto instead = instead_of(directive, index_of(directive), context)) {
+    co_return std::move(*instead);
+  }
   policy::Tape& tape = context.inquiry.tape;
   CallWorld world(world_, context.inquiry);
   PlacedWorld placed(world);
@@ -223,7 +250,8 @@ policy::Step step_of(const Directive& directive, policy::Verdict verdict,
           .spent = script::words_of(spent)};
 }
 
-Result<std::shared_ptr<const VslPolicy>> load_definition(const json::object& definition) {
+Result<std::shared_ptr<const VslPolicy>> load_definition(const json::object& definition,
+                                                         const ScriptLimits& limits, bool watched) {
   static NoWorld world;
   VslPolicyOptions options;
   options.path = definition.at("entry").as_string();
@@ -245,6 +273,8 @@ Result<std::shared_ptr<const VslPolicy>> load_definition(const json::object& def
   options.site.toml_app = definition.at("toml_app").as_object();
   options.must_be_authenticated = definition.at("must_be_authenticated").as_bool();
   options.run = run_alone;
+  options.limits = limits;
+  options.watched = watched;
   auto loaded = VslPolicy::load(std::move(options), world);
   if (!loaded) {
     return fail(Fault::malformed, "the recorded policy: " + loaded.error().front().to_string());

@@ -30,6 +30,7 @@ struct VslPolicyOptions {
   /// The files of a policy that is rebuilt from its definition, by name in the policy directory;
   /// none is read from disk.
   std::shared_ptr<const std::map<std::string, std::string>> files;
+  bool watched = false;  ///< ScriptOptions::watched
 };
 
 /// Why a policy did not load.
@@ -46,6 +47,10 @@ class VslPolicy {
   static tl::expected<std::shared_ptr<const VslPolicy>, std::vector<LoadMistake>> load(
       VslPolicyOptions options, script::World& world);
 
+  /// Its files.
+  const Sources& sources() const { return script_->sources(); }
+  /// The directives of all stages, by index.
+  std::span<const Directive> directives() const { return script_->directives(); }
   /// The directives of a stage, in the order in which they run.
   std::span<const Directive> directives(policy::Stage stage) const;
   /// Probable mistakes.
@@ -107,6 +112,8 @@ policy::Step step_of(const Directive& directive, policy::Verdict verdict,
                      const script::Spent& spent);
 
 /// Rebuilds a policy from VslPolicy::definition(), without network and files. Fault::malformed.
-Result<std::shared_ptr<const VslPolicy>> load_definition(const json::object& definition);
+Result<std::shared_ptr<const VslPolicy>> load_definition(const json::object& definition,
+                                                         const ScriptLimits& limits = {},
+                                                         bool watched = false);
 
 }  // namespace postern::dialect::vsl

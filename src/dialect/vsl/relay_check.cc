@@ -3,6 +3,7 @@
 #include "dialect/vsl/hosts.h"
 #include "dialect/vsl/reply_codes.h"
 #include "dialect/vsl/security.h"
+#include "dialect/vsl/watch.h"
 #include "policy/questions/authenticated.h"
 
 namespace postern::dialect::vsl {
@@ -15,6 +16,7 @@ using policy::Stage;
 
 /// Whether the client is authenticated or one of the hosts.
 Task<HostMatch> known_client(Context& context, Hosts hosts) {
+  if (Watch* watch = watching()) watch->look(subject_session);
   const auto client = policy::questions::authenticated(context.evidence);
   if (client) co_return HostMatch{true, client.words()};
   HostMatch match = co_await match_client(context, std::move(hosts));

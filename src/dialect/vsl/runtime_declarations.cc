@@ -6,6 +6,7 @@
 #include "dialect/vsl/loader.h"
 #include "dialect/vsl/machine.h"
 #include "dialect/vsl/values.h"
+#include "dialect/vsl/watch.h"
 #include "script/state.h"
 
 namespace postern::dialect::vsl {
@@ -86,6 +87,20 @@ int loading(lua_State* L) {
 int still_loading(lua_State* L) {
   lua_pushboolean(L, is_loading(L) ? 1 : 0);
   return 1;
+}
+
+int is_watched(lua_State* L) {
+  lua_pushboolean(L, machine_of(L).watched ? 1 : 0);
+  return 1;
+}
+
+/// look(function, values...): whether the Watch gives a result, and the result.
+int look_at_call(lua_State* L) {
+  Watch* watch = watching();
+  if (watch == nullptr || !watch->replaces(L, script::stack::text_at(L, 1))) return 0;
+  lua_pushboolean(L, 1);
+  lua_insert(L, -2);
+  return 2;
 }
 
 int depth_limit(lua_State* L) {
@@ -176,6 +191,9 @@ const script::HostFunction functions[] = {
      "A delegation's service.", script::bind<&delegate>},
     {"vsl_machine.loading", "now: boolean", "", "Whether files run.", loading},
     {"vsl_machine.is_loading", "", "boolean", "Whether files run.", still_loading},
+    {"vsl_machine.watched", "", "boolean", "Whether calls are looked at.", is_watched},
+    {"vsl_machine.look", "name: string, ...: any", "boolean, any", "Looks at a call.",
+     bounded<look_at_call>},
     {"vsl_machine.depth_limit", "", "integer", "Of calls in one another.", depth_limit},
     {"vsl_machine.deep", "", "", "Stops it.", deep},
     {"vsl_machine.throw", "value: any", "", "`throw value`", bounded<throw_value>},

@@ -217,6 +217,21 @@ function H.m.sort(D, functions, list, f)
   return U
 end
 
+-- Each call is looked at first; see Watch.
+if C.watched() then
+  local function watch(name, f)
+    return function(...)
+      local given, value = C.look(name, ...)
+      if given then return value end
+      return f(...)
+    end
+  end
+  for name, f in next, C do H[name] = watch(name, f) end
+  H.import_of = watch('import_of', H.import_of)
+  for name, f in next, H.m do H.m[name] = watch('m.' .. name, f) end
+  for name, f in next, S do S[name] = watch('s.' .. name, f) end
+end
+
 return H
 )lua";
 

@@ -66,7 +66,8 @@ tl::expected<std::shared_ptr<const Script>, Mistake> Script::load(Sources source
                                              .files = &script->options_.files,
                                              .functions = {},
                                              .services = {},
-                                             .site = script->options_.site});
+                                             .site = script->options_.site,
+                                             .watched = script->options_.watched});
   };
   auto loaded = script::Program::load(std::move(program), world);
   if (loaded) {

@@ -46,6 +46,7 @@ struct ScriptOptions {
   const Site* site = nullptr;
   script::RunToEnd run;    ///< runs a task to its end, for the load
   std::size_t states = 1;  ///< Lua states made at once; further threads make their own
+  bool watched = false;    ///< the Watch of the thread sees each call
 };
 
 /// Immutable; shared by sessions and threads. Values that a file made while it loaded cannot be

@@ -1,5 +1,6 @@
 #include "dialect/vsl/library.h"
 #include "dialect/vsl/security.h"
+#include "dialect/vsl/watch.h"
 #include "mailauth/ar/write.h"
 
 namespace postern::dialect::vsl {
@@ -81,6 +82,7 @@ void need_message(Context& context) {
 }
 
 Task<void> gather(Context& context, Need needs) {
+  if (Watch* watch = watching()) watch->gathers(needs);
   const Need lacking = policy::missing(needs, context.evidence);
   if (lacking != Need::none) co_await context.inquiry.gather(lacking);
   demand(policy::missing(needs, context.evidence) == Need::none,

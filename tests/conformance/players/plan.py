@@ -4,9 +4,9 @@ import tempfile
 
 from harness.cases import Case, FormatError, each
 from pending import UNPLAYED
-from players.plans import guardrails, lists, ptest, webhook
+from players.plans import guardrails, lists, ptest, vsl, webhook
 
-PLAYERS = {"guardrails": guardrails, "lists": lists, "ptest": ptest, "webhook": webhook}
+PLAYERS = {"guardrails": guardrails, "lists": lists, "ptest": ptest, "vsl": vsl, "webhook": webhook}
 
 
 class Player:

@@ -1,0 +1,805 @@
+#include "dialect/vsl/watch.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/text.h"
+#include "dialect/vsl/context.h"
+#include "dialect/vsl/machine.h"
+#include "dialect/vsl/values.h"
+
+namespace postern::dialect::vsl {
+
+namespace {
+
+thread_local Watch* current = nullptr;
+
+constexpr int deepest = 32;
+constexpr std::size_t longest_local = 252;   // mail::Mailbox
+constexpr std::size_t longest_domain = 255;  // RFC 5321 §4.5.3.1.2
+
+/// Functions that only pass values on, store them or report them.
+constexpr auto passing = std::to_array<std::string_view>({
+    "adopt",        "array",        "callable",      "caught",
+    "changeable",   "changing",     "constant",      "count",
+    "deep",         "depth_limit",  "fail",          "foreign",
+    "is_array",     "is_map",       "join",          "keep",
+    "map",          "no_condition", "no_function",   "no_method",
+    "no_variable",  "none_value",   "set",           "text",
+    "throw",        "unit_value",   "m.keys",        "m.pop",
+    "m.push",       "m.to_debug",   "m.to_string",   "m.truncate",
+    "m.values",     "s.debug",      "s.deliver_all", "s.disable_delivery_all",
+    "s.helo",       "s.log",        "s.mail_from",   "s.maildir_all",
+    "s.make_group", "s.mbox_all",   "s.next",        "s.predefined",
+    "s.print",      "s.rcpt",       "s.rcpt_list",   "s.toml",
+    "s.client_ip",  "m.map",        "m.filter",      "s.hostname",
+});
+
+/// Of these the result is about the world outside of the dialogue.
+constexpr auto outside = std::to_array<std::string_view>({
+    "s.client_address",
+    "s.client_port",
+    "s.connection_timestamp",
+    "s.date",
+    "s.mail_timestamp",
+    "s.message_id",
+    "s.server_address",
+    "s.server_ip",
+    "s.server_name",
+    "s.server_port",
+    "s.time",
+});
+
+/// Functions of which nothing is known.
+constexpr auto opaque = std::to_array<std::string_view>({
+    "s.auth",
+    "s.authenticate",
+    "s.call_service",
+    "s.count_header",
+    "s.dkim_sign",
+    "s.dump",
+    "s.get_all_headers",
+    "s.get_header",
+    "s.get_header_untouched",
+    "s.get_private_keys",
+    "s.lookup",
+    "s.mail",
+    "s.make_service",
+    "s.remove_header",
+    "s.rlookup",
+    "s.sign_dkim",
+    "s.user_exist",
+    "s.write",
+});
+
+constexpr auto with_recipient = std::to_array<std::string_view>({
+    "s.add_rcpt",
+    "s.add_rcpt_envelop",
+    "s.bcc",
+    "s.deliver",
+    "s.disable_delivery",
+    "s.forward",
+    "s.maildir",
+    "s.mbox",
+    "s.remove_rcpt",
+    "s.remove_rcpt_envelop",
+    "s.rewrite_rcpt",
+    "s.rewrite_rcpt_envelop",
+});
+
+constexpr auto changes_header = std::to_array<std::string_view>({
+    "s.add_rcpt_message",
+    "s.append_header",
+    "s.prepend_header",
+    "s.remove_rcpt_message",
+    "s.rename_header",
+    "s.rewrite_mail_from",
+    "s.rewrite_mail_from_message",
+    "s.rewrite_rcpt_message",
+    "s.set_header",
+});
+
+template <class List>
+bool is_one_of(const List& list, std::string_view function) {
+  return std::ranges::find(list, function) != std::end(list);
+}
+
+/// What a value is of the dialogue.
+struct Seen {
+  enum class What {
+    plain,    ///< the same in every dialogue
+    subject,  ///< the text of a part that stands for others
+    address,  ///< the text of an address of which a part stands for others
+    strange,  ///< made of such a text
+  };
+  What what = What::plain;
+  std::string subject;  ///< for address: "sender" or "rcpt"
+  bool folded = false;  ///< in other case
+  bool operator==(const Seen&) const = default;
+  bool is_plain() const { return what == What::plain; }
+};
+
+/// The texts of a list and of what is in it.
+struct Content {
+  std::set<std::string> texts;
+  std::vector<Cidr> networks;
+  std::vector<std::string> patterns;
+  void add(const Object& object) {
+    if (object.type() == Object::Type::regex) {
+      patterns.push_back(object.text());
+    } else if (object.network()) {
+      networks.push_back(*object.network());
+    } else if (object.type() == Object::Type::group || object.type() == Object::Type::file) {
+      for (const ObjectPtr& one : object.members()) add(*one);
+    } else if (object.type() != Object::Type::code) {
+      texts.insert(object.text());
+    }
+  }
+};
+
+}  // namespace
+
+Watch* watching() { return current; }
+
+Watched::Watched(Watch& watch) : before_(current) { current = &watch; }
+Watched::~Watched() { current = before_; }
+
+const Instead* Watch::begins(std::size_t directive) {
+  directive_ = directive;
+  const auto found = replaced.find(directive);
+  if (found == replaced.end()) return nullptr;
+  return &ways.at(ask(found->second,
+                      {.values = ways.size(), .subject = {}, .test = "directive", .argument = {}}));
+}
+
+void Watch::gathers(policy::Need needs) {
+  const auto about = [&](std::string_view key, std::size_t values) {
+    ask(std::string(key), {.values = values, .subject = {}, .test = "evidence", .argument = {}});
+  };
+  using policy::Need;
+  if (policy::has(needs, Need::spf)) about(evidence_spf, spf_values);
+  if (policy::has(needs, Need::dkim)) about(evidence_dkim, dkim_values);
+  if (policy::has(needs, Need::dmarc)) about(evidence_dmarc, dmarc_values);
+}
+
+std::optional<bool> Watch::client_matches(const std::string& pattern) {
+  look(subject_client);
+  if (std::ranges::find(stands, subject_client, &Stand::subject) == stands.end()) {
+    return std::nullopt;
+  }
+  return ask("client regex " + pattern, {.values = 2,
+                                         .subject = std::string(subject_client),
+                                         .test = "regex",
+                                         .argument = pattern}) == 1;
+}
+
+void Watch::look(std::string_view subject) {
+  if (std::ranges::find(asked_, subject) == asked_.end()) asked_.emplace_back(subject);
+}
+
+std::size_t Watch::ask(const std::string& key, WatchedQuestion question) {
+  look(key);
+  words_.questions.try_emplace(key, std::move(question));
+  const auto found = answers.find(key);
+  return found == answers.end() ? 0 : found->second;
+}
+
+void Watch::client_in(const std::vector<Cidr>& networks) {
+  look(subject_client);
+  std::vector<std::string> texts;
+  for (const Cidr& one : networks) texts.push_back(one.to_string());
+  std::ranges::sort(texts);
+  const auto [first, last] = std::ranges::unique(texts);
+  texts.erase(first, last);
+  words_.grew = words_.networks.insert(std::move(texts)).second || words_.grew;
+}
+
+void Watch::note_blind(std::string_view what) {
+  if (!blind_) blind_ = Blind{directive_, std::string(what)};
+}
+
+void Watch::stop(std::string_view what) {
+  note_blind(what);
+  throw Exhausted{"stopped: this cannot be watched"};
+}
+
+/// Looks at one call.
+class Watch::Look {
+ public:
+  Look(Watch& watch, lua_State* L, std::string_view function)
+      : watch_(watch), lua_(L), function_(function), last_(lua_gettop(L)) {}
+
+  bool replaces() {
+    if (function_ == "equal" || function_ == "unequal") {
+      const auto given = compared(2, 3);
+      if (!given) return false;
+      script::stack::push(lua_, *given == (function_ == "equal"));
+      return true;
+    }
+    if (function_ == "is_in") return push_if(found_in(2, 3));
+    if (function_ == "m.contains") return push_if(found_in(3, 2));
+    if (function_ == "index") return index(), false;
+    if (function_ == "property") return property();
+    if (function_ == "m.len") return length(2);
+    if (function_ == "m.is_empty") return empty(), false;
+    if (function_ == "iterate") return iterate(), false;
+    if (function_ == "m.starts_with" || function_ == "m.ends_with") {
+      return push_if(tested(2, 3, function_.substr(2)));
+    }
+    if (function_ == "m.to_lower" || function_ == "m.to_upper" || function_ == "m.trim") {
+      const Seen one = see(2);
+      if (one.what == Seen::What::strange) stop();
+      if (one.what == Seen::What::subject) watch_.look(one.subject);
+      return false;
+    }
+    if (function_ == "add") {
+      for (int i = 2; i <= last_; ++i) {
+        if (see(i).subject.starts_with('?')) stop();
+      }
+      return false;
+    }
+    if (function_.ends_with(".get_domain") || function_.ends_with(".get_local_part")) {
+      return part(), false;
+    }
+    if (function_ == "s.get_domains" || function_ == "s.get_local_parts") {
+      if (!see(2).is_plain()) watch_.look(subject_sender_domain);
+      return false;
+    }
+    if (function_.starts_with("s.")) return library();
+    if (function_ == "m.type_of") return type(), false;
+    if (!is_one_of(passing, function_)) all_plain();
+    if (function_ == "set" && !see(3).is_plain()) stop();
+    return false;
+  }
+
+ private:
+  [[noreturn]] void stop() const { watch_.stop(function_); }
+  void all_plain() {
+    for (int i = 2; i <= last_; ++i) {
+      if (!see(i).is_plain()) stop();
+    }
+  }
+  bool push_if(std::optional<bool> value) {
+    if (!value) return false;
+    script::stack::push(lua_, *value);
+    return true;
+  }
+
+  // What a value is.
+
+  Seen see_text(std::string_view text) const {
+    using enum Seen::What;
+    if (text.empty()) return {};
+    if (text == watch_.sender) return {address, "sender", false};
+    if (text == watch_.recipient) return {address, "rcpt", false};
+    for (const Stand& one : watch_.stands) {
+      if (text == one.text) return {one.subject.starts_with('?') ? strange : subject, one.subject};
+      if (one.made && iequals(text, one.text)) {
+        return {one.subject.starts_with('?') ? strange : subject, one.subject, true};
+      }
+    }
+    const std::string folded = lower(text);
+    for (const Stand& one : watch_.stands) {
+      const bool in = one.made ? folded.find(lower(one.text)) != std::string::npos
+                               : text.find(one.text) != std::string_view::npos;
+      if (in) return {strange, one.subject};
+    }
+    return {};
+  }
+
+  Seen see_object(const ObjectPtr& object) {
+    using enum Object::Type;
+    switch (object->type()) {
+      case group:
+      case file: {
+        if (watch_.clean_.contains(object.get())) return {};
+        for (const ObjectPtr& one : object->members()) {
+          if (!see_object(one).is_plain()) return {Seen::What::strange, {}};
+        }
+        watch_.clean_.emplace(object.get(), object);
+        return {};
+      }
+      case code:
+        return see_text(object->reply().text).is_plain() ? Seen{} : Seen{Seen::What::strange, {}};
+      case regex: {
+        const Seen one = see_text(object->text());
+        return one.is_plain() ? one : Seen{Seen::What::strange, {}};
+      }
+      case ip4:
+      case ip6:
+      case rg4:
+      case rg6:
+        return {};  // never made of a text that stands for others
+      default:
+        return see_text(object->text());
+    }
+  }
+
+  Seen see(int index, int depth = 0) {
+    if (depth > deepest) return {Seen::What::strange, {}};
+    script::stack::make_room(lua_, 6);
+    switch (shape_at(lua_, index)) {
+      case Shape::text:
+        return see_text(script::stack::text_at(lua_, index));
+      case Shape::object:
+        return see_object(script::stack::take<ObjectPtr>(lua_, index));
+      case Shape::status: {
+        const Status& status = status_at(lua_, index);
+        const bool plain = see_text(status.queue).is_plain() &&
+                           (!status.reply || see_text(status.reply->text).is_plain());
+        return plain ? Seen{} : Seen{Seen::What::strange, {}};
+      }
+      case Shape::array:
+      case Shape::map: {
+        bool plain = true;
+        lua_pushnil(lua_);
+        while (lua_next(lua_, index) != 0) {
+          const int top = lua_gettop(lua_);
+          plain = plain && see(top, depth + 1).is_plain() &&
+                  (lua_type(lua_, top - 1) != LUA_TSTRING || see(top - 1, depth + 1).is_plain());
+          lua_pop(lua_, 1);
+        }
+        return plain ? Seen{} : Seen{Seen::What::strange, {}};
+      }
+      default:
+        return {};
+    }
+  }
+
+  bool keys_are_plain(int map) {
+    bool plain = true;
+    lua_pushnil(lua_);
+    while (lua_next(lua_, map) != 0) {
+      const int top = lua_gettop(lua_);
+      plain = plain && see(top - 1).is_plain();
+      lua_pop(lua_, 1);
+    }
+    return plain;
+  }
+
+  // Words.
+
+  void word(std::string_view subject, std::set<std::string> texts) {
+    watch_.look(subject);
+    if (texts.empty()) return;
+    if (subject == subject_client) {
+      std::vector<Cidr> networks;
+      for (const std::string& one : texts) {
+        if (const auto ip = IpAddress::from_text(one)) networks.emplace_back(*ip, ip->bits());
+      }
+      if (!networks.empty()) watch_.client_in(networks);
+      return;
+    }
+    if (subject == subject_sender_domain || subject == subject_rcpt_domain) {
+      std::set<std::string> domains;
+      for (const std::string& one : texts) {
+        domains.insert(lower(one));
+        if (const auto domain = mail::Domain::parse(one)) domains.insert(domain->text());
+      }
+      texts = std::move(domains);
+    }
+    auto& known = watch_.words_.texts[std::string(subject)];
+    watch_.words_.grew = known.insert(std::move(texts)).second || watch_.words_.grew;
+  }
+
+  /// Addresses, names and local parts that an address is compared with.
+  void words_of_address(const std::string& which, const std::set<std::string>& texts) {
+    std::set<std::string> domains;
+    std::set<std::string> locals;
+    for (const std::string& one : texts) {
+      const std::size_t at = one.rfind('@');
+      if (at == std::string::npos) {
+        domains.insert(one);
+        locals.insert(one);
+        continue;
+      }
+      domains.insert(one.substr(at + 1));
+      // Each by itself: which of them goes with the domain matters.
+      word(which + ".local", {one.substr(0, at)});
+    }
+    if (texts.size() == 1 && !domains.empty()) {
+      word(which + ".domain", domains);
+    } else {
+      for (const std::string& one : domains) word(which + ".domain", {one});
+    }
+    if (!locals.empty()) word(which + ".local", locals);
+    watch_.look(which + ".domain");
+    watch_.look(which + ".local");
+  }
+
+  void words_of(const Seen& one, const std::set<std::string>& texts) {
+    if (one.what == Seen::What::address) {
+      words_of_address(one.subject, texts);
+    } else {
+      word(one.subject, texts);
+    }
+  }
+
+  static std::string name_of(const Seen& one) {
+    return one.subject + (one.folded ? " folded" : "");
+  }
+  void look_at(const Seen& one) {
+    if (one.what == Seen::What::address) {
+      watch_.look(one.subject + ".domain");
+      watch_.look(one.subject + ".local");
+    } else {
+      watch_.look(one.subject);
+    }
+  }
+
+  bool question(const Seen& about, const std::string& test, const std::string& argument) {
+    look_at(about);
+    return watch_.ask(
+               name_of(about) + " " + test + " " + argument,
+               {.values = 2, .subject = about.subject, .test = test, .argument = argument}) == 1;
+  }
+
+  // Comparisons. nullopt: the function itself finds the answer.
+
+  std::optional<bool> compared(int left, int right) {
+    Seen a = see(left);
+    Seen b = see(right);
+    if (a.is_plain() && b.is_plain()) return std::nullopt;
+    if (a.is_plain()) {
+      std::swap(a, b);
+      std::swap(left, right);
+    }
+    const Shape one = shape_at(lua_, left);
+    const Shape other = shape_at(lua_, right);
+    if (one == Shape::array && other == Shape::array) return compared_arrays(left, right);
+    if (a.what == Seen::What::strange || b.what == Seen::What::strange) {
+      const bool never = other != Shape::text && other != Shape::object && one != other;
+      if (never && one != Shape::object && !a.subject.starts_with('?')) return std::nullopt;
+      stop();
+    }
+    if (b.is_plain()) {
+      if (other == Shape::text) {
+        words_of(a, {std::string(script::stack::text_at(lua_, right))});
+      } else if (other == Shape::object) {
+        return compared_with(a, object_at(lua_, right));
+      }
+      return std::nullopt;
+    }
+    if (a == b) return std::nullopt;
+    if (a.what != b.what) stop();
+    look_at(a);
+    look_at(b);
+    const std::string first = std::min(name_of(a), name_of(b));
+    const std::string second = std::max(name_of(a), name_of(b));
+    return watch_.ask(
+               first + " equals " + second,
+               {.values = 2, .subject = a.subject, .test = "equals", .argument = b.subject}) == 1;
+  }
+
+  std::optional<bool> compared_with(const Seen& one, const Object& object) {
+    switch (object.type()) {
+      case Object::Type::regex:
+        return question(one, "regex", object.text());
+      case Object::Type::ip4:
+      case Object::Type::ip6:
+        if (one.what == Seen::What::subject && one.subject == subject_client) {
+          watch_.client_in({*object.network()});
+        } else {
+          stop();
+        }
+        return std::nullopt;
+      case Object::Type::address:
+      case Object::Type::fqdn:
+      case Object::Type::identifier:
+      case Object::Type::string:
+        words_of(one, {object.text()});
+        return std::nullopt;
+      default:
+        return std::nullopt;  // an error, or no
+    }
+  }
+
+  std::optional<bool> compared_arrays(int left, int right) {
+    const auto count = static_cast<lua_Integer>(lua_rawlen(lua_, left));
+    if (static_cast<lua_Integer>(lua_rawlen(lua_, right)) != count) return std::nullopt;
+    for (lua_Integer i = 1; i <= count; ++i) {
+      lua_rawgeti(lua_, left, i);
+      lua_rawgeti(lua_, right, i);
+      const int top = lua_gettop(lua_);
+      if (compared(top - 1, top)) stop();
+      lua_pop(lua_, 2);
+    }
+    return std::nullopt;
+  }
+
+  std::optional<bool> found_in(int value, int container) {
+    const Seen one = see(value);
+    const Seen in = see(container);
+    if (one.is_plain() && in.is_plain()) return std::nullopt;
+    switch (shape_at(lua_, container)) {
+      case Shape::object:
+        return found_in_object(one, in, value, container);
+      case Shape::array:
+        return found_in_array(value, container);
+      case Shape::text: {
+        if (one.is_plain() && in.what == Seen::What::subject) {
+          const auto text = textual(lua_, value);
+          if (!text) return std::nullopt;
+          return question(in, "contains", std::string(*text));
+        }
+        if (one.what == Seen::What::subject && in.is_plain()) {
+          return question(one, "within", std::string(script::stack::text_at(lua_, container)));
+        }
+        stop();
+      }
+      case Shape::map: {
+        if (one.what != Seen::What::subject || !keys_are_plain(container)) stop();
+        words_of_keys(one, container);
+        return std::nullopt;
+      }
+      default:
+        return std::nullopt;
+    }
+  }
+
+  std::optional<bool> found_in_object(const Seen& one, const Seen& in, int value, int container) {
+    const Object& object = object_at(lua_, container);
+    if (!in.is_plain()) {
+      // A name or a local part in an address.
+      const bool can = one.is_plain() && in.what == Seen::What::address;
+      if (!can) stop();
+      if (shape_at(lua_, value) == Shape::object) {
+        words_of_address(in.subject, {object_at(lua_, value).text()});
+      }
+      return std::nullopt;
+    }
+    if (one.what == Seen::What::strange) stop();
+    Content content;
+    content.add(object);
+    if (one.what == Seen::What::subject && one.subject == subject_client) {
+      std::set<std::string> texts = content.texts;
+      for (const std::string& text : texts) {
+        if (const auto ip = IpAddress::from_text(text)) {
+          content.networks.emplace_back(*ip, ip->bits());
+        }
+      }
+      watch_.client_in(content.networks);
+    } else {
+      // Other texts may be read as the address of a host, too.
+      if (!content.networks.empty()) stop();
+      words_of(one, content.texts);
+    }
+    if (content.patterns.empty()) return std::nullopt;
+    std::ranges::sort(content.patterns);
+    std::string all;
+    for (const std::string& pattern : content.patterns) {
+      all += (all.empty() ? "" : "|") + ("(?:" + pattern + ")");
+    }
+    return question(one, "regex", content.patterns.size() == 1 ? content.patterns.front() : all);
+  }
+
+  std::optional<bool> found_in_array(int value, int array) {
+    const auto count = static_cast<lua_Integer>(lua_rawlen(lua_, array));
+    bool is_given = false;
+    bool found = false;
+    Work work(lua_);
+    for (lua_Integer i = 1; !found && i <= count; ++i) {
+      lua_rawgeti(lua_, array, i);
+      const int top = lua_gettop(lua_);
+      const auto given = compared(top, value);
+      is_given = is_given || given;
+      found = given ? *given : equal_at(lua_, top, value, work);
+      lua_pop(lua_, 1);
+    }
+    if (!is_given) return std::nullopt;
+    return found;
+  }
+
+  void words_of_keys(const Seen& one, int map) {
+    lua_pushnil(lua_);
+    while (lua_next(lua_, map) != 0) {
+      lua_pop(lua_, 1);
+      const std::string key(script::stack::text_at(lua_, lua_gettop(lua_)));
+      words_of(one, {key});
+    }
+    look_at(one);
+  }
+
+  void index() {
+    const Seen key = see(3);
+    const Shape owner = shape_at(lua_, 2);
+    if (key.is_plain()) {
+      if (owner == Shape::map && !keys_are_plain(2)) stop();
+      if (owner == Shape::text && !see(2).is_plain()) stop();
+      return;
+    }
+    if (owner != Shape::map || key.what != Seen::What::subject || !keys_are_plain(2)) stop();
+    words_of_keys(key, 2);
+  }
+
+  bool property() {
+    if (shape_at(lua_, 2) == Shape::map) {
+      if (!keys_are_plain(2)) stop();
+      return false;
+    }
+    const std::string_view name = script::stack::text_at(lua_, 3);
+    return name == "len" && shape_at(lua_, 2) == Shape::text && length(2);
+  }
+
+  bool length(int index) {
+    if (shape_at(lua_, index) != Shape::text) return false;
+    const Seen one = see(index);
+    if (one.is_plain()) return false;
+    const bool is_local = one.subject.ends_with(".local");
+    if (one.what != Seen::What::subject || (!is_local && !one.subject.ends_with(".domain"))) stop();
+    watch_.look(one.subject);
+    const std::size_t longest = is_local ? longest_local : longest_domain;
+    const std::size_t given =
+        watch_.ask(name_of(one) + " len",
+                   {.values = longest, .subject = one.subject, .test = "len", .argument = {}});
+    script::stack::push(lua_, static_cast<std::int64_t>(given + 1));
+    return true;
+  }
+
+  void empty() {
+    if (shape_at(lua_, 2) != Shape::text) return;
+    const Seen one = see(2);
+    if (one.subject.starts_with('?')) stop();
+    if (!one.is_plain() && one.what != Seen::What::strange) look_at(one);
+  }
+
+  void iterate() {
+    if (shape_at(lua_, 2) == Shape::text && !see(2).is_plain()) stop();
+  }
+
+  std::optional<bool> tested(int text, int what, std::string_view test) {
+    const Seen one = see(text);
+    const Seen other = see(what);
+    if (one.is_plain() && other.is_plain()) return std::nullopt;
+    if (one.what != Seen::What::subject || !other.is_plain()) stop();
+    const auto argument = textual(lua_, what);
+    if (!argument) return std::nullopt;
+    return question(one, std::string(test), std::string(*argument));
+  }
+
+  // The library.
+
+  bool library() {
+    if (is_one_of(passing, function_)) return false;
+    if (is_one_of(outside, function_)) {
+      const std::string subject = "?" + std::string(function_.substr(2));
+      const std::string text = "<" + subject + ">";
+      const auto known = std::ranges::find(watch_.stands, subject, &Stand::subject);
+      if (known == watch_.stands.end()) watch_.stands.push_back({subject, text});
+      script::stack::push(lua_, std::string_view(text));
+      return true;
+    }
+    if (is_one_of(opaque, function_)) stop();
+    if (function_ == "s.accept" || function_ == "s.faccept" || function_ == "s.deny" ||
+        function_ == "s.info") {
+      if (last_ >= 2) code(2);
+      return false;
+    }
+    if (function_ == "s.type_of") return type(), false;
+    if (function_ == "s.is_secured" || function_ == "s.is_authenticated") {
+      watch_.look(subject_session);
+      return false;
+    }
+    if (function_ == "s.check_mail_relay" || function_ == "s.check_spf") {
+      all_plain();
+      watch_.look(subject_sender_domain);
+      return false;
+    }
+    if (function_ == "s.check_rcpt_relay") {
+      all_plain();
+      watch_.look(subject_rcpt_domain);
+      return false;
+    }
+    if (function_ == "s.check_spf_inner" || function_ == "s.check_dmarc" ||
+        function_ == "s.verify_dkim" || function_ == "s.dkim_verify") {
+      return false;
+    }
+    if (function_ == "s.in_domain") return in_domain(), false;
+    if (function_ == "s.make_object") return make_object(), false;
+    if (function_ == "s.rewrite_mail_from_envelop") return rewrite_sender(), false;
+    if (is_one_of(with_recipient, function_)) return recipient(), false;
+    if (is_one_of(changes_header, function_)) {
+      if (last_ >= 2 && !see(2).is_plain()) stop();
+      if (function_ == "s.rewrite_mail_from") stop();
+      watch_.header_changed_ = true;
+      return false;
+    }
+    if (function_ == "s.has_header") return has_header();
+    all_plain();  // the same in every dialogue
+    return false;
+  }
+
+  /// The null sender has no parts.
+  void part() {
+    const Seen one = see(2);
+    if (one.what == Seen::What::strange) stop();
+    if (!one.is_plain()) look_at(one);
+  }
+
+  void type() {
+    if (see(2).subject.starts_with('?')) stop();
+  }
+
+  void in_domain() {
+    const Seen one = see(2);
+    using enum Seen::What;
+    if (one.is_plain()) return;
+    if (one.what == address) {
+      watch_.look(one.subject + ".domain");
+    } else if (one.what == subject && one.subject.ends_with(".domain")) {
+      watch_.look(one.subject);
+    } else {
+      stop();
+    }
+  }
+
+  /// A text that is read as a reply: what is in front is the policy's own.
+  void code(int index) {
+    if (see(index).is_plain()) return;
+    if (shape_at(lua_, index) == Shape::object) return;  // read when it was made
+    if (shape_at(lua_, index) != Shape::text) stop();
+    const std::string_view text = script::stack::text_at(lua_, index);
+    const std::size_t first = text.find(' ');
+    const std::size_t second = first == std::string_view::npos ? first : text.find(' ', first + 1);
+    if (second == std::string_view::npos || !see_text(text.substr(0, second)).is_plain()) stop();
+  }
+
+  void make_object() {
+    const std::string_view kind = script::stack::text_at(lua_, 2);
+    const Seen one = see(3);
+    if (one.is_plain() || kind == "string" || kind == "str" || kind == "val") return;
+    if (one.what != Seen::What::strange) look_at(one);
+    if (kind == "code") return code(3);
+    if ((kind == "address" || kind == "addr") && one.what == Seen::What::address) return;
+    if (kind == "fqdn" && one.what == Seen::What::subject && one.subject.ends_with(".domain")) {
+      return;
+    }
+    if ((kind == "identifier" || kind == "ident") && one.what == Seen::What::subject) return;
+    stop();
+  }
+
+  void rewrite_sender() {
+    const Seen one = see(2);
+    if (one.is_plain()) return;
+    if (one.what != Seen::What::address) stop();
+    look_at(one);
+  }
+
+  /// Recipients are compared with those of the envelope.
+  void recipient() {
+    watch_.look(subject_rcpt_domain);
+    watch_.look(subject_rcpt_local);
+    for (int i = 2; i <= last_; ++i) {
+      const Seen one = see(i);
+      if (one.is_plain()) {
+        if (const auto text = textual(lua_, i)) words_of_address("rcpt", {std::string(*text)});
+      } else if (one.what != Seen::What::address || one.subject != "rcpt") {
+        stop();
+      }
+    }
+  }
+
+  bool has_header() {
+    all_plain();
+    const Context* context = script::stack::current(lua_).context<Context>();
+    if (context == nullptr || context->stage < policy::Stage::message) return false;
+    if (watch_.header_changed_ || context->draft.header_changed) stop();
+    const auto name = textual(lua_, 2);
+    if (!name) return false;
+    return push_if(
+        watch_.ask("has_header " + lower(*name),
+                   {.values = 2, .subject = {}, .test = "has_header", .argument = lower(*name)}) ==
+        1);
+  }
+
+  Watch& watch_;
+  lua_State* lua_;
+  const std::string_view function_;
+  const int last_;
+};
+
+bool Watch::replaces(lua_State* L, std::string_view function) {
+  return Look(*this, L, function).replaces();
+}
+
+}  // namespace postern::dialect::vsl

@@ -1,0 +1,646 @@
+#include "plan/vsl.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include <fmt/format.h>
+#include <boost/json.hpp>
+
+#include "base/text.h"
+#include "plan/samples.h"
+#include "plan/vsl_explore.h"
+#include "plan/vsl_text.h"
+
+namespace postern::plan {
+
+namespace vsl = dialect::vsl;
+namespace json = boost::json;
+
+namespace {
+
+using Clock = Player::Clock;
+using Rank = VslOutcome::Rank;
+
+/// How outcomes differ.
+enum class Kind : Leaf { none, refuses_more, accepts_more, handling, replies };
+constexpr std::array kinds{Kind::refuses_more, Kind::accepts_more, Kind::handling, Kind::replies};
+
+std::string_view to_string(Kind kind) {
+  switch (kind) {
+    case Kind::refuses_more:
+      return "refuses_more";
+    case Kind::accepts_more:
+      return "accepts_more";
+    case Kind::handling:
+      return "handling";
+    case Kind::replies:
+    case Kind::none:
+      break;
+  }
+  return "replies";
+}
+
+/// Rules that only differ in which of them gives a route matter where lists may give one.
+Kind kind_of(const VslOutcome& before, const VslOutcome& after, bool lists) {
+  const auto rank = [&](const VslOutcome& one) {
+    return lists || one.rank != Rank::no_route ? one.rank : Rank::refused;
+  };
+  if (rank(before) != rank(after)) {
+    return rank(before) > rank(after) ? Kind::refuses_more : Kind::accepts_more;
+  }
+  if (before.rank == Rank::taken) {
+    return before.handling == after.handling ? Kind::none : Kind::handling;
+  }
+  const bool same = before.stage == after.stage && before.refusal == after.refusal;
+  return same ? Kind::none : Kind::replies;
+}
+
+/// Answers with the records of a zone, and keeps what was asked.
+class ZoneResolver final : public dns::Resolver {
+ public:
+  using Records = std::map<std::pair<std::string, dns::Type>, dns::Answer>;
+  explicit ZoneResolver(Records records) : records_(std::move(records)) {}
+
+  Task<dns::Answer> lookup(dns::Question question, std::chrono::milliseconds) override {
+    const auto found = records_.find({lower(question.name), question.type});
+    if (found == records_.end()) {
+      co_return dns::Answer{.status = dns::Status::nx_domain, .records = {}};
+    }
+    asked_.insert(*found);
+    co_return found->second;
+  }
+
+  /// As `explain --dns` reads it.
+  json::object zone() const {
+    json::object zone;
+    for (const auto& [question, answer] : asked_) {
+      json::value& name = zone[question.first];
+      if (name.is_null()) name.emplace_object();
+      json::value& records = name.as_object()[dns::to_string(question.second)];
+      if (answer.trouble()) {
+        records = "SERVFAIL";
+      } else {
+        records = json::value_from(answer.records);
+      }
+    }
+    return zone;
+  }
+  bool asked(dns::Type type) const {
+    return std::ranges::any_of(asked_, [&](const auto& one) { return one.first.second == type; });
+  }
+
+ private:
+  Records records_;
+  Records asked_;
+};
+
+/// The record of SPF that gives a result, whoever the client is.
+dns::Answer spf_record(std::size_t value) {
+  constexpr std::array<std::string_view, vsl::spf_values> texts{
+      "", "v=spf1 +all", "v=spf1 ?all", "v=spf1 ~all", "v=spf1 -all", "", "v=spf1 bogus:"};
+  if (value == 5) return {.status = dns::Status::server_failure, .records = {}};
+  return {.status = dns::Status::found, .records = {std::string(texts[value])}};
+}
+
+constexpr std::array<std::string_view, vsl::spf_values> spf_words{
+    "none", "pass", "neutral", "softfail", "fail", "temperror", "permerror"};
+
+/// Texts that a question about a part of the dialogue may be answered yes for.
+std::vector<std::string> samples_for(const vsl::WatchedQuestion& question, std::size_t value,
+                                     const std::string& text) {
+  const std::string& argument = question.argument;
+  if (question.test == "len") {
+    const std::size_t wanted = value + 1;
+    std::string sample = text;
+    const std::size_t at = question.subject.ends_with(".domain") ? 0 : sample.size();
+    std::size_t label = 0;
+    while (sample.size() < wanted) {
+      const bool dot = at == 0 && ++label % 40 == 0 && sample.size() + 1 < wanted;
+      sample.insert(at == 0 ? 0 : sample.size(), 1, dot ? '.' : 'x');
+    }
+    if (at == 0) return {sample.substr(sample.size() - wanted)};
+    return {sample.substr(0, wanted)};
+  }
+  if (value != 1) return {};
+  if (question.test == "contains") {
+    return {"x" + argument + "x", argument,           argument + "x",
+            "x" + argument,       argument + ".test", "x" + argument + "x.test"};
+  }
+  if (question.test == "starts_with") return {argument + "x", argument, argument + "x.test"};
+  if (question.test == "ends_with") return {"x" + argument, argument, "x." + argument};
+  if (question.test == "within") return {argument, argument.substr(0, argument.size() / 2)};
+  if (question.test == "regex") {
+    std::vector<std::string> all;
+    for (const std::string& one : samples_of(argument)) {
+      for (const std::string& other : {one, "x" + one, one + "x", one + ".test", "x" + one + "x"}) {
+        all.push_back(other);
+      }
+    }
+    return all;
+  }
+  return {};
+}
+
+class VslComparer {
+ public:
+  VslComparer(const Version& before, const Version& after, const CompareOptions& options,
+              Clock::time_point deadline, Comparison& found)
+      : versions_{&before, &after}, options_(options), deadline_(deadline), found_(found) {}
+
+  void run() {
+    try {
+      prove();
+    } catch (const NotCompiled& error) {
+      leave_open(error.reason, error.what());
+    } catch (const TooManyClasses& error) {
+      leave_open("table_too_large", error.what());
+    } catch (const OverBudget& error) {
+      leave_open(error.what(), "the comparison of the rules needs more than it may use");
+    }
+    what_the_plan_does_not_see();
+  }
+
+ private:
+  bool with_lists() const {
+    return std::ranges::any_of(versions_, [](const Version* one) {
+      return one->config->restrictions.loaded() != nullptr;
+    });
+  }
+
+  void leave_open(const std::string& reason, const std::string& text,
+                  const std::string& place = {}) {
+    const auto open = [](Known& known) {
+      if (known == Known::no) known = Known::unknown;
+    };
+    for (GroupAnswer& group : found_.groups) {
+      open(group.refuses_more);
+      open(group.accepts_more);
+    }
+    open(found_.handling);
+    open(found_.replies);
+    note(reason, text, place, "", "");
+  }
+  void note(const std::string& reason, const std::string& text, const std::string& place,
+            const std::string& group, const std::string& direction) {
+    found_.not_proved.push_back({.group = group,
+                                 .direction = direction,
+                                 .layer = "vsl",
+                                 .place = place,
+                                 .reason = reason,
+                                 .text = text});
+  }
+
+  /// Who may log in, and what other scripts make of changed mail.
+  void what_the_plan_does_not_see() {
+    std::array<std::string, 2> logins;
+    for (std::size_t side = 0; side < 2; ++side) {
+      const auto& policy = versions_[side]->config->vsl.loaded;
+      if (!policy) continue;
+      for (std::size_t at = 0; at < policy->directives().size(); ++at) {
+        if (policy->directives()[at].stage != policy::Stage::auth) continue;
+        logins[side] += text_of(*policy, at).digest;
+      }
+    }
+    if (logins[0] != logins[1]) {
+      leave_open("other_layers", "who may log in differs: the stage `authenticate`");
+    }
+    const auto delegates = [](const Version* one) {
+      return one->config->vsl.loaded && one->config->vsl.loaded->has_delegates();
+    };
+    if (std::ranges::any_of(versions_, delegates)) {
+      leave_open("service", "messages that come back from a `delegate` are not followed");
+    }
+    if (versions_[0]->config->lua.loaded || versions_[1]->config->lua.loaded) {
+      leave_open("lua", "a Lua policy sees what the rules have changed");
+    }
+  }
+
+  void prove() {
+    const auto began = Clock::now();
+    std::array<std::unique_ptr<VslExplorer>, 2> explorers;
+    for (std::size_t side = 0; side < 2; ++side) {
+      explorers[side] = std::make_unique<VslExplorer>(*versions_[side]);
+      explorers[side]->add_words(words_);
+    }
+    const bool in_clear =
+        auth_in_clear(*versions_[0]->config) && auth_in_clear(*versions_[1]->config);
+    std::array<Ref, 2> roots{};
+    for (bool again = true; again;) {
+      words_.grew = again = false;
+      diagrams_ = std::make_unique<Diagrams>(options_.nodes, [this] {
+        if (Clock::now() > deadline_) throw OverBudget("budget_time");
+      });
+      world_ = std::make_unique<VslWorld>(*diagrams_, words_, in_clear, with_lists());
+      for (std::size_t side = 0; side < 2 && !again; ++side) {
+        const auto root = explorers[side]->explore(*world_);
+        again = !root;
+        roots[side] = root.value_or(0);
+      }
+      again = again || words_.grew;
+    }
+    for (std::size_t side = 0; side < 2; ++side) {
+      for (const auto& [index, one] : explorers[side]->replaced()) {
+        replaced_[one.key] = {one.place, one.what};
+      }
+    }
+    const bool lists = with_lists();
+    const Ref differ = diagrams_->apply(roots[0], roots[1], [&](Leaf before, Leaf after) {
+      return static_cast<Leaf>(kind_of(world_->outcome(before), world_->outcome(after), lists));
+    });
+    const Ref really = diagrams_->apply(
+        differ, possible(), [](Leaf kind, Leaf is) -> Leaf { return is == 0 ? 0 : kind; });
+    for (std::size_t at = 0; at < axis_count; ++at) {
+      const Axis axis = static_cast<Axis>(at);
+      const VslClasses& classes = world_->classes();
+      std::size_t& count = found_.classes[at];
+      if (axis == Axis::client) count = std::max(count, classes.clients.size());
+      if (axis == Axis::helo) count = std::max(count, classes.helos.size());
+      if (axis == Axis::sender) count = std::max(count, classes.sender_domains.size());
+      if (axis == Axis::recipient) count = std::max(count, classes.rcpt_domains.size());
+    }
+    for (std::size_t at = vsl_parts().size(); at < diagrams_->variables(); ++at) {
+      const std::string& key = world_->name_of(static_cast<Variable>(at));
+      const bool is_directive = words_.questions.at(key).test == "directive";
+      found_.evidence.push_back(is_directive ? replaced_[key].first : key);
+    }
+    for (const Group group : {Group::ours, Group::foreign}) look(really, group);
+    found_.nodes += diagrams_->size();
+    found_.took += std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - began);
+  }
+
+  Group group_of(std::string_view domain) const {
+    const bool local = std::ranges::any_of(
+        versions_, [&](const Version* one) { return is_local_in(*one->config, domain); });
+    return local ? Group::ours : Group::foreign;
+  }
+
+  /// What is certain of DMARC: nothing vouches but SPF or a signature.
+  Ref possible() {
+    Diagrams& diagrams = *diagrams_;
+    const bool all = words_.questions.contains(vsl::evidence_dmarc) &&
+                     words_.questions.contains(vsl::evidence_dkim);
+    if (!all) return diagrams.leaf(1);
+    const auto is = [&](std::string_view name, std::size_t value) {
+      std::vector<Ref> children;
+      const std::string key(name);
+      for (std::size_t one = 0; one < world_->count(key); ++one) {
+        children.push_back(diagrams.leaf(one == value ? 1 : 0));
+      }
+      return diagrams.choose(world_->variable(key), children);
+    };
+    const auto both = [](Leaf a, Leaf b) -> Leaf { return a & b; };
+    const Ref no_signature =
+        diagrams.map(is(vsl::evidence_dkim, 1), [](Leaf one) -> Leaf { return one ^ 1; });
+    Ref wrong = diagrams.apply(is(vsl::evidence_dmarc, 1), no_signature, both);
+    if (words_.questions.contains(vsl::evidence_spf)) {
+      const Ref no_spf =
+          diagrams.map(is(vsl::evidence_spf, 1), [](Leaf one) -> Leaf { return one ^ 1; });
+      wrong = diagrams.apply(wrong, no_spf, both);
+    } else {
+      wrong = diagrams.leaf(0);
+    }
+    return diagrams.map(wrong, [](Leaf one) -> Leaf { return one ^ 1; });
+  }
+
+  Ref only(Ref diagram, Group group) {
+    const std::string part(vsl::subject_rcpt_domain);
+    std::vector<Ref> children;
+    for (const TextClass& one : world_->classes().rcpt_domains) {
+      children.push_back(diagrams_->leaf(group_of(one.text) == group ? 1 : 0));
+    }
+    const Ref mask = diagrams_->choose(world_->variable(part), children);
+    return diagrams_->apply(diagram, mask,
+                            [](Leaf kind, Leaf is) -> Leaf { return is == 0 ? 0 : kind; });
+  }
+
+  void look(Ref differ, Group group) {
+    const Ref here = only(differ, group);
+    GroupAnswer& answer = found_.groups[static_cast<std::size_t>(group)];
+    for (const Kind kind : kinds) {
+      Known& known = kind == Kind::refuses_more   ? answer.refuses_more
+                     : kind == Kind::accepts_more ? answer.accepts_more
+                     : kind == Kind::handling     ? found_.handling
+                                                  : found_.replies;
+      if (known == Known::yes) continue;
+      const Known one = search(here, group, kind);
+      if (one != Known::no) known = one;
+    }
+  }
+
+  unsigned cost(Variable variable, std::size_t value) const {
+    if (value == 0) return 0;
+    const std::string& name = world_->name_of(variable);
+    if (name == vsl::subject_session) return value == 1 ? 10 : 20;
+    if (name == vsl::subject_client) {
+      return world_->classes().clients[value].stranger ? 2 : 12;
+    }
+    if (const auto* texts = world_->classes().texts(name)) {
+      return (*texts)[value].null ? 9 : (*texts)[value].stands ? 8 : 4;
+    }
+    return words_.questions.at(name).test == "len" ? 30 + static_cast<unsigned>(value) : 50;
+  }
+
+  Known search(Ref here, Group group, Kind kind) {
+    constexpr int most_tries = 16;
+    Ref left = diagrams_->map(
+        here, [&](Leaf one) -> Leaf { return one == static_cast<Leaf>(kind) ? 1 : 0; });
+    bool any = false;
+    std::string reason = "witness_not_confirmed";
+    std::string text = "the dialogues found were judged alike when played: a fault of Postern";
+    std::string place;
+    if (with_lists()) text = "the dialogues found were judged alike when played with the lists";
+    for (int attempt = 0; attempt < most_tries; ++attempt) {
+      const auto path = cheapest(*diagrams_, left, [&](Variable variable, std::size_t value) {
+        return cost(variable, value);
+      });
+      if (!path) break;
+      any = true;
+      VslValues values;
+      for (std::size_t at = 0; at < path->size(); ++at) {
+        if ((*path)[at] != any_value) {
+          values[world_->name_of(static_cast<Variable>(at))] = (*path)[at];
+        }
+      }
+      if (play(values, group, kind)) return Known::yes;
+      for (const auto& [name, value] : values) {
+        const auto question = words_.questions.find(name);
+        if (question == words_.questions.end()) continue;
+        if (question->second.test == "directive") {
+          const auto& [where, what] = replaced_[name];
+          reason = what == "s.call_service" || what == "s.lookup" ? "service" : "script_call";
+          text =
+              fmt::format("it hangs on {}, which does what cannot be followed ({})", where,
+                          what.starts_with("s.") || what.starts_with("m.") ? what.substr(2) : what);
+          place = where.substr(0, where.find(' '));
+        } else if (question->second.test != "evidence" && question->second.test != "dns" &&
+                   reason == "witness_not_confirmed") {
+          reason = "opaque_pattern";
+          text = fmt::format("it hangs on {}, and no dialogue was found that shows it", name);
+        }
+      }
+      left = without(*diagrams_, left, *path);
+    }
+    if (!any) return Known::no;
+    if (reason != "witness_not_confirmed" && try_all(group, kind)) return Known::yes;
+    if (reason == "witness_not_confirmed" && !with_lists()) note_unconfirmed();
+    note(reason, text, place, std::string(plan::to_string(group)), std::string(to_string(kind)));
+    return Known::unknown;
+  }
+
+  // Dialogues.
+
+  /// The dialogue with nicer texts where they do not matter.
+  app::Dialogue shown(const VslValues& values) const {
+    app::Dialogue dialogue = world_->dialogue(values);
+    const auto nicer = [&](std::string_view subject, std::string& text) {
+      const TextClass& one = (*world_->classes().texts(subject))[value_of(values, subject)];
+      if (!one.shown.empty()) text = one.shown;
+    };
+    if (dialogue.helo) nicer(vsl::subject_helo, *dialogue.helo);
+    if (dialogue.sender) {
+      nicer(vsl::subject_sender_local, dialogue.sender->local_part);
+      nicer(vsl::subject_sender_domain, dialogue.sender->domain);
+    }
+    nicer(vsl::subject_rcpt_local, dialogue.recipients.front().local_part);
+    nicer(vsl::subject_rcpt_domain, dialogue.recipients.front().domain);
+    return dialogue;
+  }
+
+  static std::string* part_of(app::Dialogue& dialogue, std::string_view subject) {
+    if (subject == vsl::subject_helo) return dialogue.helo ? &*dialogue.helo : nullptr;
+    if (subject == vsl::subject_rcpt_local) return &dialogue.recipients.front().local_part;
+    if (subject == vsl::subject_rcpt_domain) return &dialogue.recipients.front().domain;
+    if (!dialogue.sender) return nullptr;
+    if (subject == vsl::subject_sender_local) return &dialogue.sender->local_part;
+    if (subject == vsl::subject_sender_domain) return &dialogue.sender->domain;
+    return nullptr;
+  }
+
+  /// Dialogues for which the questions may be answered as the values say.
+  std::vector<app::Dialogue> variants(const VslValues& values) const {
+    constexpr std::size_t most = 300;
+    std::vector<app::Dialogue> all{shown(values)};
+    const auto each = [&](const auto& change) {
+      std::vector<app::Dialogue> next;
+      for (const app::Dialogue& one : all) {
+        change(one, next);
+        if (next.size() > most) break;
+      }
+      if (!next.empty()) all = std::move(next);
+    };
+    for (const auto& [name, value] : values) {
+      const auto found = words_.questions.find(name);
+      if (found == words_.questions.end()) continue;
+      const vsl::WatchedQuestion& question = found->second;
+      if (question.test == "has_header" && value == 1) {
+        for (app::Dialogue& one : all) one.message = question.argument + ": x\r\n" + *one.message;
+        continue;
+      }
+      if (question.test == "equals" && value == 1) {
+        each([&](const app::Dialogue& one, std::vector<app::Dialogue>& next) {
+          next.push_back(one);
+          app::Dialogue& same = next.back();
+          if (question.subject == "sender" || question.subject == "rcpt") {
+            same.sender = same.recipients.front();
+          } else if (std::string* to = part_of(same, question.subject)) {
+            if (const std::string* from = part_of(same, question.argument)) *to = *from;
+          }
+        });
+        continue;
+      }
+      each([&](const app::Dialogue& one, std::vector<app::Dialogue>& next) {
+        app::Dialogue copy = one;
+        if (question.subject == vsl::subject_client) {
+          for (const std::string& text : samples_for(question, value, copy.client.to_string())) {
+            const auto ip = IpAddress::parse(text);
+            if (!ip) continue;
+            copy.client = *ip;
+            next.push_back(copy);
+          }
+          return;
+        }
+        if (question.subject == "sender" || question.subject == "rcpt") {
+          for (const std::string& text : samples_for(question, value, "x")) {
+            for (const std::string& whole : {text, "x@" + text, text + "@sender.test"}) {
+              const auto mailbox = mail::parse_mailbox(whole, mail::Utf8::allowed);
+              if (!mailbox) continue;
+              if (question.subject == "sender") {
+                copy.sender = *mailbox;
+              } else {
+                copy.recipients = {*mailbox};
+              }
+              next.push_back(copy);
+            }
+          }
+          return;
+        }
+        std::string* text = part_of(copy, question.subject);
+        if (text == nullptr) return;
+        const std::string was = *text;
+        for (const std::string& sample : samples_for(question, value, was)) {
+          *text = sample;
+          next.push_back(copy);
+        }
+      });
+    }
+    return all;
+  }
+
+  /// Whether an address may be sent.
+  static bool can_be_said(const app::Dialogue& dialogue) {
+    const auto good = [](const mail::Mailbox& one) {
+      const auto parsed = mail::parse_mailbox(one.text(), mail::Utf8::allowed);
+      return parsed && *parsed == one;
+    };
+    return good(dialogue.recipients.front()) && (!dialogue.sender || good(*dialogue.sender));
+  }
+
+  bool play(const VslValues& values, Group group, Kind kind) {
+    for (const app::Dialogue& dialogue : variants(values)) {
+      if (Clock::now() > deadline_) return false;
+      if (can_be_said(dialogue) && play(dialogue, values, group, kind)) return true;
+    }
+    return false;
+  }
+
+  ZoneResolver::Records zone_for(const app::Dialogue& dialogue, const VslValues& values) const {
+    ZoneResolver::Records records;
+    for (const auto& [name, value] : values) {
+      const auto found = words_.questions.find(name);
+      if (found == words_.questions.end() || found->second.test != "dns" || value == 0) continue;
+      const dns::Type type = dialogue.client.is_v4() ? dns::Type::a : dns::Type::aaaa;
+      records[{found->second.argument, type}] =
+          value == 1
+              ? dns::Answer{.status = dns::Status::found, .records = {dialogue.client.to_string()}}
+              : dns::Answer{.status = dns::Status::server_failure, .records = {}};
+    }
+    const auto spf = values.find(vsl::evidence_spf);
+    if (spf != values.end() && spf->second != 0) {
+      const std::string domain =
+          dialogue.sender ? dialogue.sender->domain : dialogue.helo.value_or("");
+      records[{lower(domain), dns::Type::txt}] = spf_record(spf->second);
+    }
+    return records;
+  }
+
+  bool play(const app::Dialogue& dialogue, const VslValues& values, Group group, Kind kind) {
+    if (group_of(dialogue.recipients.front().domain) != group) return false;
+    ZoneResolver resolver(zone_for(dialogue, values));
+    app::FrozenEvidence frozen;
+    const bool given = values.contains(vsl::evidence_dkim) || values.contains(vsl::evidence_dmarc);
+    if (given) {
+      frozen = world_->frozen(values);
+      frozen.spf->mechanism = frozen.spf->reason = "";
+    }
+    std::array<policy::Trace, 2> traces;
+    for (std::size_t side = 0; side < 2; ++side) {
+      if (!engines_[side]) engines_[side].emplace(engine_of(*versions_[side]->config));
+      traces[side] = app::play({.config = *versions_[side]->config,
+                                .engine = *engines_[side],
+                                .directory = *versions_[side]->directory,
+                                .resolver = resolver,
+                                .frozen = frozen},
+                               dialogue);
+    }
+    ++found_.played;
+    const Kind shows = kind_of(vsl_outcome_of(traces[0]), vsl_outcome_of(traces[1]), false);
+    if (shows != kind) return false;
+    Witness witness;
+    witness.group = group;
+    witness.kind = std::string(to_string(kind));
+    for (std::size_t side = 0; side < 2; ++side) {
+      Side& one = side == 0 ? witness.before : witness.after;
+      one = side_of(traces[side]);
+      if (one.taken) one.handling = handling_of(traces[side]);
+    }
+    Spoken& spoken = witness.spoken;
+    spoken.client = dialogue.client.to_string();
+    spoken.helo = dialogue.helo;
+    spoken.tls = dialogue.tls || dialogue.login;
+    spoken.login = dialogue.login;
+    spoken.sender = dialogue.sender ? dialogue.sender->text() : "";
+    spoken.recipient = dialogue.recipients.front().text();
+    spoken.dns = resolver.zone();
+    if (given) {
+      spoken.spf = std::string(spf_words[value_of(values, vsl::evidence_spf)]);
+      if (value_of(values, vsl::evidence_dkim) == 1) spoken.dkim = "qzsigner.test";
+    }
+    spoken.needs = {"client"};
+    if (resolver.asked(dns::Type::txt)) spoken.needs.emplace_back("sender_dns");
+    if (resolver.asked(dns::Type::a) || resolver.asked(dns::Type::aaaa)) {
+      spoken.needs.emplace_back("third_party");
+    }
+    if (dialogue.login) spoken.needs.emplace_back("login");
+    found_.witnesses.push_back(std::move(witness));
+    return true;
+  }
+
+  /// Tries dialogues made of all that both versions name.
+  bool try_all(Group group, Kind kind) {
+    constexpr std::size_t most = 2000;
+    const VslClasses& classes = world_->classes();
+    std::size_t tried = 0;
+    VslValues values;
+    const std::vector<std::string>& parts = vsl_parts();
+    const std::function<bool(std::size_t)> go = [&](std::size_t at) -> bool {
+      if (tried >= most || Clock::now() > deadline_) return false;
+      if (at == parts.size()) {
+        ++tried;
+        return play(values, group, kind);
+      }
+      for (std::size_t value = 0; value < classes.count(parts[at]); ++value) {
+        values[parts[at]] = value;
+        if (go(at + 1)) return true;
+      }
+      return false;
+    };
+    return go(0);
+  }
+
+  const std::array<const Version*, 2> versions_;
+  const CompareOptions options_;
+  const Clock::time_point deadline_;
+  Comparison& found_;
+  vsl::WatchedWords words_;
+  std::unique_ptr<Diagrams> diagrams_;
+  std::unique_ptr<VslWorld> world_;
+  std::array<std::optional<policy::Engine>, 2> engines_;
+  std::map<std::string, std::pair<std::string, std::string>> replaced_;  ///< place and function
+};
+
+}  // namespace
+
+bool same_vsl(const app::Config& before, const app::Config& after) {
+  if (before.vsl.mode != after.vsl.mode) return false;
+  if (!before.vsl.loaded || !after.vsl.loaded) return before.vsl.loaded == after.vsl.loaded;
+  return before.vsl.loaded->definition() == after.vsl.loaded->definition();
+}
+
+void compare_vsl(const Version& before, const Version& after, const CompareOptions& options,
+                 Player::Clock::time_point deadline, Comparison& found) {
+  // Alone first: what else differs has been noted.
+  Comparison rules;
+  VslComparer(before, after, options, deadline, rules).run();
+  found.rules = rules.answer();
+  const auto worse = [](Known& known, Known other) {
+    if (known == Known::no || other == Known::yes) known = other;
+  };
+  for (std::size_t group = 0; group < rules.groups.size(); ++group) {
+    worse(found.groups[group].refuses_more, rules.groups[group].refuses_more);
+    worse(found.groups[group].accepts_more, rules.groups[group].accepts_more);
+  }
+  worse(found.handling, rules.handling);
+  worse(found.replies, rules.replies);
+  for (std::size_t axis = 0; axis < axis_count; ++axis) {
+    found.classes[axis] = std::max(found.classes[axis], rules.classes[axis]);
+  }
+  std::ranges::move(rules.witnesses, std::back_inserter(found.witnesses));
+  std::ranges::move(rules.not_proved, std::back_inserter(found.not_proved));
+  std::ranges::move(rules.evidence, std::back_inserter(found.evidence));
+  found.nodes += rules.nodes;
+  found.played += rules.played;
+  found.took += rules.took;
+}
+
+}  // namespace postern::plan

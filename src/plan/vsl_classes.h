@@ -1,0 +1,46 @@
+// The classes of dialogues that `.vsl` rules tell apart (docs/plan.md, "`.vsl` rules").
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dialect/vsl/watch.h"
+#include "plan/classes.h"
+
+namespace postern::plan {
+
+/// A text of a dialogue.
+struct TextClass {
+  std::string text;     ///< stands for all
+  bool stands = false;  ///< it is not alone
+  bool made = false;    ///< of all texts that nothing names
+  bool null = false;    ///< there is none: the null sender, no HELO
+  std::string shown;    ///< a nicer one, where it does not matter; may be empty
+  std::string words;    ///< for people
+};
+
+/// The values of the parts of a dialogue. The first of each stands for what nothing names.
+struct VslClasses {
+  std::vector<SessionClass> sessions;
+  std::vector<ClientClass> clients;
+  std::vector<TextClass> helos;
+  std::vector<TextClass> sender_domains;
+  std::vector<TextClass> sender_locals;
+  std::vector<TextClass> rcpt_domains;
+  std::vector<TextClass> rcpt_locals;
+
+  /// Of a text; null: it is no text.
+  const std::vector<TextClass>* texts(std::string_view subject) const;
+  /// How many values a part has; 0: there is no such part.
+  std::size_t count(std::string_view subject) const;
+};
+
+/// The names of all parts, in the order of their variables.
+const std::vector<std::string>& vsl_parts();
+
+/// The classes of all that was compared. `no_helo`: a client may leave HELO out. Throws
+/// TooManyClasses.
+VslClasses classes_of(const dialect::vsl::WatchedWords& words, bool auth_in_clear, bool no_helo);
+
+}  // namespace postern::plan

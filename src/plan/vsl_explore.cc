@@ -1,0 +1,415 @@
+#include "plan/vsl_explore.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <boost/json.hpp>
+
+#include "base/text.h"
+#include "dialect/vsl/layer.h"
+#include "plan/vsl_text.h"
+#include "policy/gateway_layer.h"
+
+namespace postern::plan {
+
+namespace vsl = dialect::vsl;
+namespace dmarc = mailauth::dmarc;
+using policy::Stage;
+using vsl::Status;
+
+namespace {
+
+/// Functions that change what later directives see.
+constexpr std::string_view changing[] = {
+    "add_rcpt",
+    "add_rcpt_envelop",
+    "add_rcpt_message",
+    "append_header",
+    "bcc",
+    "check_dmarc",
+    "check_spf",
+    "dkim_sign",
+    "dkim_verify",
+    "prepend_header",
+    "remove_header",
+    "remove_rcpt",
+    "remove_rcpt_envelop",
+    "remove_rcpt_message",
+    "rename_header",
+    "rewrite_mail_from",
+    "rewrite_mail_from_envelop",
+    "rewrite_mail_from_message",
+    "rewrite_rcpt",
+    "rewrite_rcpt_envelop",
+    "rewrite_rcpt_message",
+    "set_header",
+    "sign_dkim",
+    "verify_dkim",
+};
+/// Those among them that change the envelope.
+constexpr std::string_view changing_envelope[] = {
+    "add_rcpt",
+    "add_rcpt_envelop",
+    "bcc",
+    "remove_rcpt",
+    "remove_rcpt_envelop",
+    "rewrite_mail_from",
+    "rewrite_mail_from_envelop",
+    "rewrite_rcpt",
+    "rewrite_rcpt_envelop",
+};
+
+template <std::size_t n>
+bool calls_one_of(const VslDirective& directive, const std::string_view (&names)[n]) {
+  return std::ranges::any_of(
+      names, [&](std::string_view name) { return directive.calls(std::string(name)); });
+}
+
+vsl::StatusPtr status(Status::Kind kind) {
+  Status made{.kind = kind, .reply = {}, .queue = {}, .detail = {}};
+  if (kind == Status::Kind::quarantine) made.queue = "watched";
+  return std::make_shared<const Status>(std::move(made));
+}
+
+/// What a directive that is not watched may do: the last one also grants a route.
+std::vector<vsl::Instead> ways() {
+  using enum Status::Kind;
+  return {{.status = status(next)},
+          {.status = status(deny)},
+          {.failed = true},
+          {.status = status(accept)},
+          {.status = status(faccept)},
+          {.status = status(quarantine)},
+          {.status = status(next), .relays = true}};
+}
+
+/// A name that answers as the values say.
+class WatchedResolver final : public dns::Resolver {
+ public:
+  WatchedResolver(vsl::Watch& watch, std::string client)
+      : watch_(watch), client_(std::move(client)) {}
+
+  Task<dns::Answer> lookup(dns::Question question, std::chrono::milliseconds) override {
+    dns::Answer answer{.status = dns::Status::nx_domain, .records = {}};
+    if (question.type == dns::Type::a || question.type == dns::Type::aaaa) {
+      const std::size_t value =
+          watch_.ask("dns " + lower(question.name),
+                     {.values = 3, .subject = {}, .test = "dns", .argument = lower(question.name)});
+      if (value == 1) answer = {.status = dns::Status::found, .records = {client_}};
+      if (value == 2) answer = {.status = dns::Status::server_failure, .records = {}};
+    }
+    co_return answer;
+  }
+
+ private:
+  vsl::Watch& watch_;
+  const std::string client_;
+};
+
+constexpr std::string_view signer = "qzsigner.test";
+constexpr std::string_view cause = "qz-spf-cause";
+
+constexpr mailauth::spf::Status spf_results[] = {
+    mailauth::spf::Status::none,     mailauth::spf::Status::pass, mailauth::spf::Status::neutral,
+    mailauth::spf::Status::softfail, mailauth::spf::Status::fail, mailauth::spf::Status::temperror,
+    mailauth::spf::Status::permerror};
+static_assert(std::size(spf_results) == vsl::spf_values);
+
+constexpr mailauth::dkim::Status dkim_results[] = {
+    mailauth::dkim::Status::none,     mailauth::dkim::Status::pass,
+    mailauth::dkim::Status::fail,     mailauth::dkim::Status::policy,
+    mailauth::dkim::Status::neutral,  mailauth::dkim::Status::temperror,
+    mailauth::dkim::Status::permerror};
+static_assert(std::size(dkim_results) == vsl::dkim_values);
+
+/// By value: no record, vouched for, no author, no answer, and what is not vouched for with p=none,
+/// quarantine and reject.
+dmarc::Result dmarc_result(std::size_t value) {
+  using dmarc::Policy;
+  constexpr dmarc::Status statuses[] = {
+      dmarc::Status::none, dmarc::Status::pass, dmarc::Status::permerror, dmarc::Status::temperror,
+      dmarc::Status::fail, dmarc::Status::fail, dmarc::Status::fail};
+  static_assert(std::size(statuses) == vsl::dmarc_values);
+  dmarc::Result result;
+  result.status = statuses[value];
+  result.policy = value == 5 ? Policy::quarantine : value == 6 ? Policy::reject : Policy::none;
+  result.disposition = result.policy;
+  result.from_domain = std::string(signer);
+  return result;
+}
+
+mailauth::dkim::Results dkim_result(std::size_t value) {
+  mailauth::dkim::Results results;
+  results.from_fields = 1;
+  if (value == 0) return results;
+  mailauth::dkim::SignatureResult one;
+  one.signature.domain = std::string(signer);
+  one.signature.selector = "s";
+  one.signature.identity = "@" + std::string(signer);
+  one.signature.identity_domain = std::string(signer);
+  one.status = dkim_results[value];
+  one.acceptable = one.status == mailauth::dkim::Status::pass;
+  // A pass that does not count.
+  if (one.status == mailauth::dkim::Status::policy) one.status = mailauth::dkim::Status::pass;
+  results.signatures.push_back(std::move(one));
+  return results;
+}
+
+}  // namespace
+
+std::string handling_of(const policy::Trace& trace) {
+  std::string handling = trace.evidence.discard ? "discard" : "deliver";
+  for (const policy::Decision& decision : trace.decisions) {
+    if (decision.quarantine && !trace.evidence.discard) {
+      handling = "quarantine:" + *decision.quarantine;
+    }
+    const bool behind = decision.stage == Stage::queued || decision.stage == Stage::delivery;
+    const policy::Step* by = behind ? policy::refusing_step(decision) : nullptr;
+    if (by != nullptr) {
+      handling = by->verdict.kind == policy::Verdict::Kind::defer ? "hold" : "dead";
+    }
+  }
+  return handling;
+}
+
+VslOutcome vsl_outcome_of(const policy::Trace& trace) {
+  VslOutcome outcome;
+  if (trace.outcome == "accepted") {
+    outcome.rank = VslOutcome::Rank::taken;
+    outcome.handling = handling_of(trace);
+    return outcome;
+  }
+  const Side side = side_of(trace);
+  if (side.layer == "gateway" && side.rule == "recipient_known") {
+    outcome.rank = VslOutcome::Rank::no_route;
+  }
+  outcome.stage = side.stage;
+  outcome.refusal = {side.reply.code, side.reply.enhanced};
+  return outcome;
+}
+
+bool is_local_in(const app::Config& config, std::string_view domain) {
+  return config.vsl.loaded && config.vsl.loaded->site().is_local(domain);
+}
+
+std::size_t value_of(const VslValues& values, std::string_view name) {
+  const auto found = values.find(name);
+  return found == values.end() ? 0 : found->second;
+}
+
+// ------------------------------------------------------------------------------- the world
+
+VslWorld::VslWorld(Diagrams& diagrams, vsl::WatchedWords& words, bool auth_in_clear, bool no_helo)
+    : diagrams_(diagrams), words_(words), classes_(classes_of(words, auth_in_clear, no_helo)) {
+  for (const std::string& part : vsl_parts()) variable(part);
+}
+
+std::size_t VslWorld::count(const std::string& name) const {
+  const std::size_t part = classes_.count(name);
+  return part > 0 ? part : words_.questions.at(name).values;
+}
+
+Variable VslWorld::variable(const std::string& name) {
+  const auto found = variables_.find(name);
+  if (found != variables_.end()) return found->second;
+  const Variable made = diagrams_.add(count(name));
+  variables_.emplace(name, made);
+  names_.push_back(name);
+  return made;
+}
+
+Leaf VslWorld::number(const VslOutcome& outcome) {
+  const auto [found, is_new] = numbers_.try_emplace(outcome, static_cast<Leaf>(outcomes_.size()));
+  if (is_new) outcomes_.push_back(outcome);
+  return found->second;
+}
+
+app::Dialogue VslWorld::dialogue(const VslValues& values) const {
+  app::Dialogue dialogue;
+  const SessionClass& session = classes_.sessions[value_of(values, vsl::subject_session)];
+  dialogue.tls = session.tls;
+  dialogue.login = session.login;
+  dialogue.auth_in_clear = session.login.has_value() && !session.tls;
+  dialogue.client = classes_.clients[value_of(values, vsl::subject_client)].one;
+  const TextClass& helo = classes_.helos[value_of(values, vsl::subject_helo)];
+  if (!helo.null) dialogue.helo = helo.text;
+  const auto address = [&](std::string_view local, std::string_view domain) {
+    return mail::Mailbox{.local_part = (*classes_.texts(local))[value_of(values, local)].text,
+                         .domain = (*classes_.texts(domain))[value_of(values, domain)].text};
+  };
+  if (!classes_.sender_domains[value_of(values, vsl::subject_sender_domain)].null) {
+    dialogue.sender = address(vsl::subject_sender_local, vsl::subject_sender_domain);
+  }
+  dialogue.recipients = {address(vsl::subject_rcpt_local, vsl::subject_rcpt_domain)};
+  dialogue.message = std::string(plain_message);
+  return dialogue;
+}
+
+app::FrozenEvidence VslWorld::frozen(const VslValues& values) const {
+  app::FrozenEvidence frozen;
+  mailauth::spf::Result spf;
+  spf.status = spf_results[value_of(values, vsl::evidence_spf)];
+  spf.mechanism = std::string(cause);
+  spf.reason = std::string(cause);
+  spf.domain = std::string(signer);
+  spf.sender = "a@" + spf.domain;
+  frozen.spf = std::move(spf);
+  frozen.dkim = dkim_result(value_of(values, vsl::evidence_dkim));
+  frozen.dmarc = dmarc_result(value_of(values, vsl::evidence_dmarc));
+  dmarc::Author author;
+  author.domains = {std::string(signer)};
+  author.valid = true;
+  author.addresses = 1;
+  frozen.author = std::move(author);
+  return frozen;
+}
+
+// ------------------------------------------------------------------------------- exploring
+
+VslExplorer::VslExplorer(const Version& version) : config_(*version.config) {
+  const app::VslConfig& given = version.config->vsl;
+  std::vector<policy::LayerEntry> layers;
+  if (given.loaded) {
+    const auto definition = boost::json::parse(given.loaded->definition()).as_object();
+    auto copy = vsl::load_definition(definition, given.loaded->options().limits, true);
+    if (!copy)
+      throw NotCompiled("other_layers", "the rules cannot be copied: " + copy.error().message);
+    policy_ = std::move(*copy);
+    const bool shadow = given.mode == app::LuaMode::shadow;
+    layers.push_back({std::make_shared<vsl::VslLayer>(policy_),
+                      shadow ? policy::Mode::shadow : policy::Mode::enforce});
+  }
+  layers.push_back({policy::gateway_layer()});
+  engine_.emplace(std::move(layers));
+  // What the configuration does besides is the same in both versions, or said to differ.
+  config_.lua = {};
+  config_.relay = {};
+  config_.routes.clear();
+}
+
+void VslExplorer::add_words(vsl::WatchedWords& words) const {
+  if (!policy_) return;
+  std::set<std::string> local{lower(policy_->site().domain)};
+  for (const auto& [domain, key] : policy_->site().virtual_domains) local.insert(domain);
+  for (const std::string_view subject : {vsl::subject_sender_domain, vsl::subject_rcpt_domain}) {
+    words.texts[std::string(subject)].insert(local);
+  }
+  std::vector<std::string> networks;
+  for (const Cidr& one : policy_->site().relay_networks.networks()) {
+    networks.push_back(one.to_string());
+  }
+  words.networks.insert(std::move(networks));
+}
+
+void VslExplorer::replace(std::size_t directive, const std::string& what) {
+  if (replaced_.contains(directive)) {
+    throw NotCompiled("script_call", what + " in " + policy_->directives()[directive].place());
+  }
+  VslDirective one = text_of(*policy_, directive);
+  // What those in front of it have changed may matter to it.
+  std::string key = one.digest;
+  for (std::size_t before = 0; before < directive; ++before) {
+    const VslDirective other = text_of(*policy_, before);
+    if (calls_one_of(other, changing)) key += " " + other.digest;
+  }
+  const vsl::Directive& named = policy_->directives()[directive];
+  replaced_[directive] = {
+      .key = key + (one.calls("check_rcpt_relay") ? " relays" : ""),
+      .place = fmt::format("{} {} '{}'", named.place(), vsl::to_string(named.kind), named.name),
+      .what = what};
+  if (!calls_one_of(one, changing_envelope)) return;
+  for (std::size_t behind = directive + 1; behind < policy_->directives().size(); ++behind) {
+    if (!replaced_.contains(behind)) replace(behind, "what is behind " + named.place());
+  }
+}
+
+std::optional<VslExplorer::Run> VslExplorer::run(VslWorld& world, const VslValues& values) {
+  world.diagrams().poll();
+  ++runs_;
+  vsl::Watch watch(world.words());
+  const app::Dialogue dialogue = world.dialogue(values);
+  const VslClasses& classes = world.classes();
+  const auto stands = [&](std::string_view subject) {
+    const TextClass& one = (*classes.texts(subject))[value_of(values, subject)];
+    if (one.stands) watch.stands.push_back({std::string(subject), one.text, one.made});
+    return one.stands;
+  };
+  stands(vsl::subject_helo);
+  if (dialogue.sender) {
+    const bool local = stands(vsl::subject_sender_local);
+    const bool domain = stands(vsl::subject_sender_domain);
+    if (local || domain) watch.sender = dialogue.sender->text();
+  }
+  const bool local = stands(vsl::subject_rcpt_local);
+  const bool domain = stands(vsl::subject_rcpt_domain);
+  if (local || domain) watch.recipient = dialogue.recipients.front().text();
+  const ClientClass& client = classes.clients[value_of(values, vsl::subject_client)];
+  if (client.first != client.last) {
+    watch.stands.push_back({std::string(vsl::subject_client), client.one.to_string()});
+  }
+  watch.stands.push_back({"?signer", std::string(signer)});
+  watch.stands.push_back({"?cause", std::string(cause)});
+  watch.answers = values;
+  watch.ways = ways();
+  for (const auto& [index, one] : replaced_) watch.replaced[index] = one.key;
+
+  WatchedResolver resolver(watch, dialogue.client.to_string());
+  const vsl::Watched scope(watch);
+  const policy::Trace trace = app::play({.config = config_,
+                                         .engine = *engine_,
+                                         .directory = directory_,
+                                         .resolver = resolver,
+                                         .frozen = world.frozen(values)},
+                                        dialogue);
+  if (watch.blind()) {
+    replace(watch.blind()->directive, watch.blind()->what);
+    return std::nullopt;
+  }
+  // Without HELO its stage is left out.
+  if (classes.helos.back().null) watch.look(vsl::subject_helo);
+  // What the layer itself looks at.
+  const auto reached = [&](Stage stage) {
+    return std::ranges::any_of(trace.decisions,
+                               [&](const auto& one) { return one.stage == stage; });
+  };
+  if (reached(Stage::rcpt)) {
+    watch.look(vsl::subject_rcpt_domain);
+    if (policy_ && !policy_->site().relay_networks.empty()) watch.look(vsl::subject_client);
+  }
+  if (policy_ && policy_->options().must_be_authenticated && reached(Stage::mail)) {
+    watch.look(vsl::subject_session);
+  }
+  return Run{vsl_outcome_of(trace), watch.asked()};
+}
+
+std::optional<Ref> VslExplorer::explore(VslWorld& world) {
+  VslValues values;
+  auto first = run(world, values);
+  if (!first) return std::nullopt;
+  return explore(world, values, std::move(*first));
+}
+
+std::optional<Ref> VslExplorer::explore(VslWorld& world, VslValues& values, Run one) {
+  const auto next = std::ranges::find_if(
+      one.asked, [&](const std::string& name) { return !values.contains(name); });
+  if (next == one.asked.end()) return world.diagrams().leaf(world.number(one.outcome));
+  const std::string name = *next;
+  const Variable variable = world.variable(name);
+  std::vector<Ref> children;
+  const std::size_t count = world.count(name);
+  for (std::size_t value = 0; value < count; ++value) {
+    values[name] = value;
+    // The first run has this value already.
+    auto again = value == 0 ? std::optional(one) : run(world, values);
+    const auto child = again ? explore(world, values, std::move(*again)) : std::nullopt;
+    if (!child) {
+      values.erase(name);
+      return std::nullopt;
+    }
+    children.push_back(*child);
+  }
+  values.erase(name);
+  return world.diagrams().choose(variable, children);
+}
+
+}  // namespace postern::plan

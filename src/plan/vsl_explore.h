@@ -1,0 +1,115 @@
+// The `.vsl` rules of a version as a decision diagram: the production evaluation runs watched
+// dialogues, and each thing that a run looks at becomes a question of the diagram (docs/plan.md,
+// "`.vsl` rules").
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "dialect/vsl/policy.h"
+#include "explain/play.h"
+#include "plan/diagram.h"
+#include "plan/player.h"
+#include "plan/vsl_classes.h"
+#include "policy/layer.h"
+
+namespace postern::plan {
+
+/// What the rules do with a dialogue.
+struct VslOutcome {
+  /// How much the rules allow.
+  enum class Rank { refused, no_route, taken };
+  Rank rank = Rank::refused;
+  std::string handling;                            ///< "deliver", "quarantine:NAME", if taken
+  std::string stage;                               ///< if not taken
+  dialect::restrictions::ReplyCodes refusal = {};  ///< likewise
+  auto operator<=>(const VslOutcome&) const = default;
+};
+/// What they did in a trace.
+VslOutcome vsl_outcome_of(const policy::Trace& trace);
+/// What becomes of a message that was taken: "deliver", "hold", "dead", "quarantine:NAME".
+std::string handling_of(const policy::Trace& trace);
+
+/// The values of what a dialogue was asked, by name; the rest has the value 0.
+using VslValues = std::map<std::string, std::size_t, std::less<>>;
+
+/// What two versions have in common: classes, questions and their variables. Not thread-safe.
+class VslWorld {
+ public:
+  /// `words`: what was compared so far; outlives it, as the diagrams do.
+  VslWorld(Diagrams& diagrams, dialect::vsl::WatchedWords& words, bool auth_in_clear, bool no_helo);
+
+  Diagrams& diagrams() { return diagrams_; }              ///< the arena
+  const VslClasses& classes() const { return classes_; }  ///< of the parts
+  dialect::vsl::WatchedWords& words() { return words_; }  ///< what was compared
+  Variable variable(const std::string& name);             ///< of a part or question
+  const std::string& name_of(Variable variable) const { return names_[variable]; }
+  std::size_t count(const std::string& name) const;  ///< how many values it has
+  Leaf number(const VslOutcome& outcome);            ///< numbers an outcome
+  const VslOutcome& outcome(Leaf number) const { return outcomes_[number]; }
+
+  /// The dialogue with these values.
+  app::Dialogue dialogue(const VslValues& values) const;
+  /// Evidence about its message.
+  app::FrozenEvidence frozen(const VslValues& values) const;
+
+ private:
+  Diagrams& diagrams_;
+  dialect::vsl::WatchedWords& words_;
+  const VslClasses classes_;
+  std::map<std::string, Variable, std::less<>> variables_;
+  std::vector<std::string> names_;
+  std::map<VslOutcome, Leaf> numbers_;
+  std::vector<VslOutcome> outcomes_;
+};
+
+/// The value of a part or question.
+std::size_t value_of(const VslValues& values, std::string_view name);
+/// Whether a version's rules say that mail for the domain is local.
+bool is_local_in(const app::Config& config, std::string_view domain);
+
+/// The rules of one version. Not thread-safe.
+class VslExplorer {
+ public:
+  /// Throws NotCompiled.
+  explicit VslExplorer(const Version& version);
+
+  /// What the domains and networks of the configuration tell apart.
+  void add_words(dialect::vsl::WatchedWords& words) const;
+  /// The diagram: its leaves are VslWorld::outcome() numbers. Nullopt: a directive turned out to be
+  /// one that cannot be watched; all has to begin again. Throws OverBudget.
+  std::optional<Ref> explore(VslWorld& world);
+
+  /// A directive that is a question.
+  struct Replaced {
+    std::string key;    ///< equal for equal ones
+    std::string place;  ///< "main.vsl:3:5 rule 'x'"
+    std::string what;   ///< the function that cannot be watched
+  };
+  /// By index.
+  const std::map<std::size_t, Replaced>& replaced() const { return replaced_; }
+  std::size_t runs() const { return runs_; }  ///< dialogues that were watched
+
+ private:
+  struct Run {
+    VslOutcome outcome;
+    std::vector<std::string> asked;
+  };
+  std::optional<Run> run(VslWorld& world, const VslValues& values);
+  std::optional<Ref> explore(VslWorld& world, VslValues& values, Run run);
+  void replace(std::size_t directive, const std::string& what);
+
+  std::shared_ptr<const dialect::vsl::VslPolicy> policy_;  ///< watched; null: there are no rules
+  app::Config config_;                                     ///< without what is not compared
+  policy::Directory directory_;
+  std::optional<policy::Engine> engine_;
+  std::map<std::size_t, Replaced> replaced_;
+  std::size_t runs_ = 0;
+};
+
+}  // namespace postern::plan

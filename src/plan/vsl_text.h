@@ -1,0 +1,25 @@
+// What a directive of `.vsl` rules is made of: two directives with the same text do the same.
+#pragma once
+
+#include <cstddef>
+#include <set>
+#include <string>
+
+#include "dialect/vsl/policy.h"
+
+namespace postern::plan {
+
+/// A directive with all that it names, wherever that is declared.
+struct VslDirective {
+  std::string digest;           ///< equal for equal ones
+  std::set<std::string> names;  ///< functions and variables, directly or not
+  /// Whether the function, of the library or another, is named.
+  bool calls(const std::string& name) const { return names.contains(name); }
+};
+
+/// The directive with this index.
+VslDirective text_of(const dialect::vsl::VslPolicy& policy, std::size_t index);
+/// All that is not in a directive: functions, objects, files, local domains.
+std::string frame_of(const dialect::vsl::VslPolicy& policy);
+
+}  // namespace postern::plan
