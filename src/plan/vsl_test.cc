@@ -341,7 +341,8 @@ Said drawn_dialogue(Random& random) {
   Said said;
   app::Dialogue& dialogue = said.dialogue;
   dialogue.client = *IpAddress::parse(one_of(random, clients));
-  if (random() % 8 != 0) dialogue.helo = one_of(random, helos);
+  // Without HELO the session itself refuses MAIL.
+  dialogue.helo = one_of(random, helos);
   dialogue.tls = random() % 3 == 0;
   if (random() % 4 == 0) {
     dialogue.tls = true;
