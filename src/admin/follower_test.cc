@@ -128,7 +128,7 @@ TEST_F(FollowerTest, reads_when_it_is_rung_for) {
   std::condition_variable bell;
   bool rung = false;
   int waits = 0;
-  Follower::Hooks hooks = hooks();
+  Follower::Hooks hooks = this->hooks();
   hooks.wait = [&](std::chrono::milliseconds longest) {
     std::unique_lock lock(mutex);
     ++waits;
