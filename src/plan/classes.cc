@@ -337,6 +337,10 @@ void add_routed(const std::set<std::string>& own, const std::string& foreign,
       for (std::size_t at = before; at < recipients.size(); ++at) recipients[at].winding = !usual;
     }
   }
+  // Without a domain only the route says where mail goes, and postmaster has a rule of its own.
+  for (const std::string local : {"b%" + foreign, foreign + "!b", "postmaster%" + foreign}) {
+    routed.put({local, ""}, true, "addresses with a route and no domain");
+  }
 }
 
 }  // namespace

@@ -401,6 +401,24 @@ bool same_with(const std::string& list, const std::string& table, const std::str
   return of_first == compile(*second, vocabulary);
 }
 
+// Lists read the route of an address without domain; such a one was once taken from everybody.
+TEST(PlanCompileTest, ARouteWithoutADomainIsAQuestion) {
+  const auto policy =
+      compiled({{"compatibility_level", "3.6"}, {"mydestination", "local.example"}}, {});
+  restrictions::PolicyWords words;
+  words.add(*policy);
+  Diagrams diagrams(1'000'000);
+  const Vocabulary vocabulary(diagrams, words, policy->recipient_delimiter);
+  std::set<std::string> bare;
+  for (const AddressClass& one : vocabulary.classes().recipients) {
+    if (one.one && one.one->domain.empty()) bare.insert(one.one->local_part);
+  }
+  const std::string foreign = vocabulary.classes().recipients.front().one->domain;
+  for (const std::string& local : {"b%" + foreign, foreign + "!b", "postmaster%" + foreign}) {
+    EXPECT_TRUE(bare.contains(local)) << local;
+  }
+}
+
 TEST(PlanCompileTest, TheCaseOfAPatternIsNoQuestionInAccessTables) {
   for (const char* type : {"regexp:/t", "pcre:/t"}) {
     for (const char* subject : {"sender", "recipient", "client", "helo"}) {
