@@ -15,6 +15,7 @@ namespace postern::app {
 namespace {
 
 constexpr std::size_t tab_width = 4;
+constexpr std::size_t most_around = 200;  ///< of a source line, on each side of the mark
 
 bool is_between(char32_t c, char32_t first, char32_t last) { return c >= first && c <= last; }
 
@@ -63,6 +64,14 @@ std::string_view first_characters(std::string_view text, std::size_t characters)
   while (characters-- > 0 && octets < text.size())
     octets += first_character(text.substr(octets)).octets;
   return text.substr(0, octets);
+}
+
+/// The last octets of `text`, about so many, from a whole code point on.
+std::string_view last_octets(std::string_view text, std::size_t most) {
+  std::size_t from = text.size() - std::min(text.size(), most);
+  const auto is_inner = [](char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; };
+  while (from < text.size() && is_inner(text[from])) ++from;
+  return text.substr(from);
 }
 
 struct Paint {
@@ -126,14 +135,22 @@ std::string render(const Diagnostic& diagnostic, bool color) {
     // Hidden before it is cut: a part may not show what the whole does.
     const std::string source_line = without_passwords(diagnostic.source_line.view());
     const std::string_view source = source_line;
-    const std::string_view before = first_characters(source, diagnostic.column - 1);
-    const std::string_view marked = first_characters(
-        source.substr(before.size()),
-        std::max(diagnostic.end_column, diagnostic.column + 1) - diagnostic.column);
+    const std::string_view all_before = first_characters(source, diagnostic.column - 1);
+    const std::size_t length =
+        std::max(diagnostic.end_column, diagnostic.column + 1) - diagnostic.column;
+    const std::string_view from_mark = source.substr(all_before.size());
+    const std::string_view marked = first_characters(from_mark, std::min(length, most_around));
+    // Of a long line, what is around the mark.
+    const std::string_view kept = last_octets(all_before, most_around);
+    const std::string before = (kept.size() < all_before.size() ? "…" : "") + std::string(kept);
+    const std::string_view rest = from_mark.substr(marked.size());
+    const std::string_view after = first_characters(rest, most_around);
+    const std::string part =
+        before + std::string(marked) + std::string(after) + (after.size() < rest.size() ? "…" : "");
     out += fmt::format("{}{}-->{} {}:{}:{}\n", margin, paint.place, paint.plain,
                        shown(diagnostic.file), diagnostic.line, diagnostic.column);
     out += fmt::format("{}{} |{}\n", margin, paint.place, paint.plain);
-    out += fmt::format("{}{} |{} {}\n", paint.place, number, paint.plain, shown(source));
+    out += fmt::format("{}{} |{} {}\n", paint.place, number, paint.plain, shown(part));
     out += fmt::format("{}{} |{} {}{}{}{}{}{}\n", margin, paint.place, paint.plain,
                        std::string(display_width(before), ' '), paint.kind,
                        std::string(std::max<std::size_t>(display_width(marked), 1), '^'),

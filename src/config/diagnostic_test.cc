@@ -71,6 +71,18 @@ TEST(Diagnostic, a_place_behind_the_line_has_one_caret_there) {
   EXPECT_THAT(render(diagnostic), HasSubstr("   |   ^\n"));
 }
 
+// A list of 20,000 rules on one line, each with a warning, printed 24 MB.
+TEST(Diagnostic, of_a_long_line_what_is_around_the_mark_is_shown) {
+  Diagnostic diagnostic = sample();
+  diagnostic.source_line = std::string(1000, 'a') + "WRONG" + std::string(1000, 'b');
+  diagnostic.column = 1001;
+  diagnostic.end_column = 1006;
+  const std::string text = render(diagnostic);
+  EXPECT_THAT(text,
+              HasSubstr("| …" + std::string(200, 'a') + "WRONG" + std::string(200, 'b') + "…\n"));
+  EXPECT_THAT(text, HasSubstr("| " + std::string(201, ' ') + "^^^^^"));
+}
+
 TEST(Diagnostic, a_password_of_a_file_is_not_shown) {
   Diagnostic one{.severity = Severity::error, .code = "R004"};
   one.file = "postern.toml";
