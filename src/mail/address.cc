@@ -8,6 +8,7 @@
 #include "base/ip.h"
 #include "base/text.h"
 #include "mail/literal.h"
+#include "mail/local_part.h"
 
 namespace postern::mail {
 namespace {
@@ -153,12 +154,7 @@ std::string canonical_local_part(std::string_view local, std::uint8_t utf8) {
   const Result<std::size_t> atoms =
       plain.starts_with('"') ? Result<std::size_t>(0) : local_part_length(plain, utf8);
   if (atoms && *atoms == plain.size() && !plain.empty()) return plain;
-  std::string out = "\"";
-  for (const char c : plain) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + '"';
+  return quoted_local_part(plain);
 }
 
 /// The mailbox at the start of `text` ends at the first '>' after the local part.

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "mail/local_part.h"
 
 namespace postern::plan {
 
@@ -223,12 +224,8 @@ class Addresses {
     auto parsed = mail::parse_mailbox(local + "@" + domain, mail::Utf8::allowed);
     // A local part that is no word stands in quotes (RFC 5321 §4.1.2).
     if (!parsed) {
-      std::string quoted = "\"";
-      for (const char c : local) {
-        if (c == '"' || c == '\\') quoted += '\\';
-        quoted += c;
-      }
-      parsed = mail::parse_mailbox(quoted + "\"@" + domain, mail::Utf8::allowed);
+      parsed =
+          mail::parse_mailbox(mail::quoted_local_part(local) + "@" + domain, mail::Utf8::allowed);
     }
     if (parsed) put(std::move(*parsed), listed, std::move(words), exact);
   }

@@ -7,6 +7,7 @@
 #include "dialect/restrictions/context.h"
 #include "dialect/restrictions/rbl_reply.h"
 #include "dialect/restrictions/remarks.h"
+#include "mail/local_part.h"
 
 namespace postern::dialect::restrictions {
 
@@ -186,7 +187,8 @@ std::optional<RuleOutcome> try_local(Context& context, const Rule& rule, Subject
                                      const Address& address, std::string_view key,
                                      std::size_t size) {
   if (address.quoted) {
-    const std::string written = quoted_local(key.substr(0, size)).append(key.substr(size));
+    const std::string written =
+        mail::quoted_local_part(key.substr(0, size)).append(key.substr(size));
     if (auto outcome = try_key(context, rule, subject, written)) return outcome;
   }
   return try_key(context, rule, subject, key);

@@ -92,15 +92,6 @@ Context::Context(const ListPolicy& policy, const policy::Evidence& evidence, Sta
   }
 }
 
-std::string quoted_local(std::string_view local) {
-  std::string out = "\"";
-  for (const char c : local) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + '"';
-}
-
 Address Context::address_of(const mail::Mailbox& mailbox) const {
   Address address{.mailbox = &mailbox,
                   .local = mailbox.unquoted_local_part(),

@@ -41,9 +41,6 @@ struct Address {
   }
 };
 
-/// A local part in quotes, as it is written in an address (RFC 5321 §4.1.2).
-std::string quoted_local(std::string_view local);
-
 /// Whether the table of its domain has an address.
 struct Listed {
   /// What the table said.

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "dialect/restrictions/context.h"
+#include "mail/local_part.h"
 #include "policy/deferral.h"
 #include "policy/own_addresses.h"
 
@@ -183,7 +184,7 @@ std::vector<std::string> address_keys(const Address& address, const ListPolicy& 
   std::vector<std::string> keys;
   const auto add = [&](const std::string& rest) {
     for (const std::string& one : locals) {
-      if (address.quoted) keys.push_back(quoted_local(one) + rest);
+      if (address.quoted) keys.push_back(mail::quoted_local_part(one) + rest);
       keys.push_back(one + rest);
     }
   };

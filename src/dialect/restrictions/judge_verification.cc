@@ -3,6 +3,7 @@
 #include "dialect/restrictions/judges.h"
 
 #include "dialect/restrictions/replies.h"
+#include "mail/local_part.h"
 
 namespace postern::dialect::restrictions {
 
@@ -13,7 +14,7 @@ using Kind = VerificationAnswer::Kind;
 /// The address as it would be sent on. It is not the null reverse-path.
 std::string as_sent(const Address& address) {
   const std::string local = !address.rerouted ? address.mailbox->local_part
-                            : address.quoted  ? quoted_local(address.local)
+                            : address.quoted  ? mail::quoted_local_part(address.local)
                                               : address.local;
   return local + "@" + address.domain;
 }
