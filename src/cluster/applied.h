@@ -2,11 +2,10 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <mutex>
 #include <string>
 
-#include "cluster/database.h"
+#include "cluster/lossy_session.h"
 
 namespace postern::cluster {
 
@@ -20,8 +19,7 @@ class AppliedEdits {
   };
 
   /// `boot`: of this process (Node::boot()). `database` is borrowed.
-  AppliedEdits(Database& database, std::string boot)
-      : database_(database), boot_(std::move(boot)) {}
+  AppliedEdits(Database& database, std::string boot) : session_(database), boot_(std::move(boot)) {}
 
   /// This process has applied the edits up to this number. Lost in a failover, which harms nothing:
   /// the next note says more. Fault::unreachable.
@@ -32,10 +30,9 @@ class AppliedEdits {
  private:
   Result<net::PgsqlRows> ask(net::PgsqlStatement statement);
 
-  Database& database_;
-  const std::string boot_;
   std::mutex mutex_;
-  std::unique_ptr<net::PgsqlSession> session_;
+  LossySession session_;
+  const std::string boot_;
 };
 
 }  // namespace postern::cluster

@@ -48,7 +48,7 @@ std::string name_of(std::string_view kind, std::string_view key) {
 const Schema& limits_schema() { return schema; }
 
 SharedWindows::SharedWindows(Database& database, SharedWindowsOptions options)
-    : database_(database), options_(std::move(options)) {
+    : session_(database), options_(std::move(options)) {
   drawer_ = named_thread("limits", [this] { draw(); });
   watcher_ = named_thread("limits-late", [this] { look_for_late(); });
 }
@@ -103,30 +103,14 @@ void SharedWindows::answer(Waiter& waiter, bool admitted, Calls& calls) {
   calls.emplace_back(std::exchange(waiter.done, nullptr), admitted ? std::nullopt : waiter.beyond);
 }
 
-Result<net::PgsqlRows> SharedWindows::ask(net::PgsqlStatement statement) {
-  if (!session_ || !session_->usable()) {
-    session_.reset();
-    auto session = database_.connect();
-    if (!session) return tl::unexpected(session.error());
-    const auto set = (*session)->run({.sql = "SET synchronous_commit = off", .values = {}},
-                                     Clock::now() + answer_limit);
-    if (!set) return fail(Fault::unreachable, "PostgreSQL: " + set.error().message);
-    session_ = std::move(*session);
-  }
-  auto rows = session_->run(std::move(statement), Clock::now() + answer_limit);
-  if (rows) return std::move(*rows);
-  session_.reset();
-  return fail(Fault::unreachable, "PostgreSQL: " + rows.error().message);
-}
-
 /// Deletes windows that are over, a piece at a time.
 void SharedWindows::clean() {
   if (!options_.cleans || Clock::now() < clean_at_ || !options_.cleans()) return;
   clean_at_ = Clock::now() + between_cleanings;
   static_cast<void>(
-      ask({.sql = "DELETE FROM window_count WHERE (kind, key) IN (SELECT kind, key FROM "
-                  "window_count WHERE ends < now() - interval '1 minute' LIMIT 10000)",
-           .values = {}}));
+      session_.ask({.sql = "DELETE FROM window_count WHERE (kind, key) IN (SELECT kind, key FROM "
+                           "window_count WHERE ends < now() - interval '1 minute' LIMIT 10000)",
+                    .values = {}}));
 }
 
 void SharedWindows::draw() {
@@ -149,7 +133,7 @@ void SharedWindows::draw() {
     if (!draws.empty()) ++statements_;
     lock.unlock();
     Result<net::PgsqlRows> rows = net::PgsqlRows();
-    if (!draws.empty()) rows = ask(draw_statement(draws));
+    if (!draws.empty()) rows = session_.ask(draw_statement(draws));
     lock.lock();
     away_ = !rows;
     std::unordered_map<std::string, std::int64_t> grants;

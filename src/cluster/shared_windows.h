@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "base/shared_limits.h"
-#include "cluster/database.h"
+#include "cluster/lossy_session.h"
 #include "cluster/schema.h"
 #include "cluster/window_shares.h"
 
@@ -60,14 +60,12 @@ class SharedWindows final : public SharedLimits {
   using Calls = std::vector<std::pair<std::function<void(Answer)>, Answer>>;
   void draw();
   void look_for_late();
-  Result<net::PgsqlRows> ask(net::PgsqlStatement statement);
   void clean();
   static void answer(Waiter& waiter, bool admitted, Calls& calls);
 
-  Database& database_;
+  LossySession session_;  ///< of the drawing thread
   const SharedWindowsOptions options_;
-  std::unique_ptr<net::PgsqlSession> session_;  ///< of the drawing thread
-  Clock::time_point clean_at_;                  ///< the same
+  Clock::time_point clean_at_;  ///< of the drawing thread
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::condition_variable late_;
