@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 
 #include "admin/drafts.h"
+#include "admin/place.h"
 
 namespace postern::admin {
 
@@ -14,29 +15,6 @@ namespace json = boost::json;
 using dialect::webhook::BodyReader;
 
 constexpr std::size_t most_at_once = 2;
-
-/// Holds the account's name in the set; the destructor removes it.
-class Place {
- public:
-  Place(std::mutex& mutex, std::set<std::string>& names, std::string name)
-      : mutex_(mutex), names_(names), name_(std::move(name)) {
-    const std::lock_guard lock(mutex_);
-    taken_ = names_.size() < most_at_once && names_.insert(name_).second;
-  }
-  ~Place() {
-    const std::lock_guard lock(mutex_);
-    if (taken_) names_.erase(name_);
-  }
-  Place(const Place&) = delete;
-  Place& operator=(const Place&) = delete;
-  bool taken() const { return taken_; }
-
- private:
-  std::mutex& mutex_;
-  std::set<std::string>& names_;
-  const std::string name_;
-  bool taken_ = false;
-};
 
 Refusal plan_busy() {
   Refusal refusal{429, "plan_busy", "another plan is being made; try again in a moment", {}, {}};
@@ -69,7 +47,7 @@ Task<net::HttpResponse> Plans::answer(Call& call,
     throw unavailable("plans are not available on this server");
   }
   refuse_while_stopping(core_);
-  const Place place(mutex_, running_, call.caller.account_id);
+  const Place place(mutex_, running_, call.caller.account_id, most_at_once);
   if (!place.taken()) throw plan_busy();
   const bool operates = co_await authenticator_.operates_gateway(call.caller.account_id);
   auto look = [this, read, operates](const Call& own) {

@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 
+#include "admin/place.h"
 #include "admin/trace_json.h"
 #include "base/ulid.h"
 
@@ -9,29 +10,6 @@ namespace postern::admin {
 namespace {
 
 namespace json = boost::json;
-
-/// Holds a name in a set; the destructor removes it.
-class Place {
- public:
-  Place(std::mutex& mutex, std::set<std::string>& names, std::string name)
-      : mutex_(mutex), names_(names), name_(std::move(name)) {
-    const std::lock_guard lock(mutex_);
-    taken_ = names_.insert(name_).second;
-  }
-  ~Place() {
-    const std::lock_guard lock(mutex_);
-    if (taken_) names_.erase(name_);
-  }
-  Place(const Place&) = delete;
-  Place& operator=(const Place&) = delete;
-  bool taken() const { return taken_; }
-
- private:
-  std::mutex& mutex_;
-  std::set<std::string>& names_;
-  const std::string name_;
-  bool taken_ = false;
-};
 
 json::array array_of(const std::vector<std::string>& sentences) {
   return json::array(sentences.begin(), sentences.end());
