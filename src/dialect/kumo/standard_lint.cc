@@ -17,13 +17,6 @@ using script::StandardLibrary;
 using Word = LuaWords::Word;
 using Names = std::set<std::string, std::less<>>;
 
-bool is_name(std::string_view word) {
-  return !word.empty() && (is_alpha(word.front()) || word.front() == '_');
-}
-bool is_text(std::string_view word) {
-  return word.size() > 1 && (word.front() == '"' || word.front() == '\'' ||
-                             (word.front() == '[' && word.back() == ']'));
-}
 /// The content of a literal without escapes; nullopt: it is no such literal.
 std::optional<std::string_view> plain_text(std::string_view word) {
   const bool quoted = word.size() > 1 && (word.front() == '"' || word.front() == '\'');
@@ -67,7 +60,7 @@ class Words {
   bool is_tested(std::size_t first, std::size_t after) const {
     const std::string_view next = at(after);
     const std::string_view last = before(first);
-    if (opens(next) || is_text(next) || next == "." || next == ":") return false;
+    if (opens(next) || is_quoted(next) || next == "." || next == ":") return false;
     return next == "and" || next == "or" || next == "then" || next == "==" || next == "~=" ||
            last == "not" || last == "==" || last == "~=";
   }
@@ -103,14 +96,15 @@ class Known {
       const std::string_view word = words.at(i);
       if (word == "function") {
         std::size_t next = i + 1;
-        while (is_name(words.at(next)) || words.at(next) == "." || words.at(next) == ":") ++next;
+        while (is_name_or_keyword(words.at(next)) || words.at(next) == "." || words.at(next) == ":")
+          ++next;
         if (next > i + 1) define(words, i + 1);
         in_parameters = words.at(next) == "(";
         if (in_parameters) i = next;
         continue;
       }
       if (word == ")") in_parameters = false;
-      if (!is_name(word) || words.before(i) == "." || words.before(i) == ":") continue;
+      if (!is_name_or_keyword(word) || words.before(i) == "." || words.before(i) == ":") continue;
       if (in_parameters) {
         taken_.emplace(word);
         continue;
@@ -157,11 +151,11 @@ class Known {
 
   /// `local run = os.execute`
   void alias(const Words& words, std::size_t i) {
-    const bool whole =
-        table_of(words.at(i + 2)) != nullptr && words.at(i + 3) == "." && is_name(words.at(i + 4));
+    const bool whole = table_of(words.at(i + 2)) != nullptr && words.at(i + 3) == "." &&
+                       is_name_or_keyword(words.at(i + 4));
     const std::string_view after = words.at(i + 5);
-    if (!whole || opens(after) || is_text(after) || after == "." || after == ":" || after == "or" ||
-        after == "and") {
+    if (!whole || opens(after) || is_quoted(after) || after == "." || after == ":" ||
+        after == "or" || after == "and") {
       return;
     }
     aliases_[std::string(words.at(i))] = fmt::format("{}.{}", words.at(i + 2), words.at(i + 4));
@@ -183,7 +177,8 @@ class StandardLint {
     for (std::size_t i = 0; i < words_.size(); ++i) {
       const std::string_view word = words_.at(i);
       const std::string_view before = words_.before(i);
-      if (!is_name(word) || before == "." || before == ":" || before == "function") continue;
+      if (!is_name_or_keyword(word) || before == "." || before == ":" || before == "function")
+        continue;
       if (table_of(word) != nullptr && words_.at(i + 1) == "." && !known_.is_taken(word)) {
         member(i, word, words_.at(i + 2), i + 2);
       } else if (is_call(i + 1)) {
@@ -197,7 +192,7 @@ class StandardLint {
 
  private:
   bool is_call(std::size_t i) const {
-    return words_.at(i) == "(" || words_.at(i) == "{" || is_text(words_.at(i));
+    return words_.at(i) == "(" || words_.at(i) == "{" || is_quoted(words_.at(i));
   }
   void add(std::size_t i, std::string why, bool is_certain) {
     found_.push_back({words_.word(i), std::move(why), is_certain});
@@ -207,7 +202,7 @@ class StandardLint {
   void member(std::size_t first, std::string_view owner, std::string_view name, std::size_t i) {
     const StandardLibrary& library = *table_of(owner);
     const std::string full = fmt::format("{}.{}", owner, name);
-    if (!is_name(name) || known_.is_defined(full)) return;
+    if (!is_name_or_keyword(name) || known_.is_defined(full)) return;
     const std::string_view after = words_.at(i + 1);
     const bool is_used = is_call(i + 1) || after == "." || after == ":" || after == "[";
     if (script::is_offered(library, name)) {
@@ -304,13 +299,13 @@ class StandardLint {
   std::string_view target(std::size_t first) const {
     if (words_.before(first) != "=") return {};
     std::size_t at = first - 1;
-    while (at >= 2 && is_name(words_.at(at - 1)) && words_.at(at - 2) == ",") at -= 2;
+    while (at >= 2 && is_name_or_keyword(words_.at(at - 1)) && words_.at(at - 2) == ",") at -= 2;
     return words_.before(at);
   }
 
   /// The literal that a call has as its first argument; nullopt: it is computed.
   std::optional<std::string_view> path_of(std::size_t i) const {
-    if (is_text(words_.at(i + 1))) return plain_text(words_.at(i + 1));
+    if (is_quoted(words_.at(i + 1))) return plain_text(words_.at(i + 1));
     const std::string_view after = words_.at(i + 3);
     if (after != ")" && after != ",") return std::nullopt;
     return plain_text(words_.at(i + 2));
