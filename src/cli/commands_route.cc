@@ -31,6 +31,7 @@ constexpr std::uint64_t most_attempts = 1000;
 /// One address and what was found about it.
 struct Inquiry {
   std::string address;
+  std::string sender;  ///< as in the envelope; empty: the null sender
   relay::Recipient recipient;
   const relay::Route* route = nullptr;
   relay::Routed routed;
@@ -68,7 +69,7 @@ std::optional<relay::StsPolicy> read_policy(std::string_view text) {
 
 Task<void> look_up_into(const relay::RelayConfig* config, dns::Resolver* resolver,
                         std::chrono::milliseconds limit, Inquiry* inquiry) {
-  inquiry->routed = co_await relay::look_up(config->routing, config->routes, inquiry->recipient,
+  inquiry->routed = co_await relay::look_up(config->routing, *inquiry->route, inquiry->recipient,
                                             *resolver, limit, inquiry->answers);
 }
 
@@ -143,7 +144,8 @@ json::object target_json(const relay::Target& target, const relay::RouteSettings
                    {"sni", nullptr}};
   if (target.sni) out["sni"] = *target.sni;
   if (!target.tlsa.empty()) out["tlsa"] = texts(target.tlsa);
-  if (!settings.tlsa.empty()) out["pinned"] = texts(settings.tlsa);
+  if (!settings.tlsa.empty() && !target.fallback) out["pinned"] = texts(settings.tlsa);
+  if (target.fallback) out["fallback"] = true;
   return out;
 }
 
@@ -155,8 +157,10 @@ json::object inquiry_json(const Inquiry& inquiry, const relay::RelayConfig& conf
       {"address", policy::octets_json(inquiry.address)},
       {"route", policy::or_null(settings.name)},
       {"to", texts(relay::to_texts(*inquiry.route))},
-      {"destination", policy::octets_json(relay::destination_of(
-                          config, inquiry.recipient.local_part, inquiry.recipient.domain))},
+      {"sender", policy::octets_json(inquiry.sender)},
+      {"destination",
+       policy::octets_json(relay::destination_of(config, inquiry.recipient.local_part,
+                                                 inquiry.recipient.domain, inquiry.sender))},
       {"result", is_folder(inquiry) ? "folder" : result_name(routed.kind)},
   };
   if (is_folder(inquiry)) out["folder"] = policy::octets_json(inquiry.route->path);
@@ -195,7 +199,7 @@ json::object inquiry_json(const Inquiry& inquiry, const relay::RelayConfig& conf
 }
 
 std::string tls_text(const relay::Target& target, const relay::RouteSettings& settings) {
-  if (!settings.tlsa.empty()) return "TLS dane, pinned by the route";
+  if (!settings.tlsa.empty() && !target.fallback) return "TLS dane, pinned by the route";
   std::string out = fmt::format("TLS {}", relay::to_string(target.tls));
   if (!target.names.empty()) out += fmt::format(" for {}", fmt::join(target.names, ", "));
   return out;
@@ -256,8 +260,9 @@ std::string inquiry_text(const Inquiry& inquiry, const relay::RelayConfig& confi
       std::vector<std::string> addresses;
       for (const IpAddress& each : host.addresses) addresses.push_back(each.to_string());
       out += fact(fmt::format("host {}", ++number),
-                  fmt::format("{}, preference {}, port {}: {}", printable(target.host, longest),
-                              target.preference, target.port, fmt::join(addresses, ", ")));
+                  fmt::format("{}, {} {}, port {}: {}", printable(target.host, longest),
+                              target.fallback ? "fallback" : "preference", target.preference,
+                              target.port, fmt::join(addresses, ", ")));
       out += fact("", tls_text(target, settings));
     }
   }
@@ -278,8 +283,7 @@ void draw_attempts(Inquiry& inquiry, const relay::RelayConfig& config, std::uint
   if (inquiry.routed.kind != relay::Routed::Kind::targets) return;
   const relay::EgressPool* const pool = config.settings_of(*inquiry.route).pool.get();
   for (std::uint64_t i = 0; i < count; ++i) {
-    auto plan =
-        relay::plan_attempt(inquiry.routed.groups, config.limits, relay::Family::v6, random);
+    auto plan = relay::plan_routed(inquiry.routed, config.limits, relay::Family::v6, random);
     for (relay::PlannedHost& host : plan) {
       std::erase_if(host.addresses, [&](const IpAddress& address) {
         const bool lost = !has_source(pool, address);
@@ -319,6 +323,13 @@ int run_route(const Arguments& arguments, Streams& streams) {
                          "postern route ann@example.org"},
                         json, streams);
   }
+  std::string sender(arguments.value("--sender").value_or("<>"));
+  if (sender.starts_with('<') && sender.ends_with('>'))
+    sender = sender.substr(1, sender.size() - 2);
+  if (!sender.empty() && !mail::parse_mailbox(sender, mail::Utf8::allowed)) {
+    return report_usage({"--sender: not an address", "--sender ann@example.org, or --sender '<>'"},
+                        json, streams);
+  }
   const std::optional<Config> config = load_for(arguments, streams, without_files(arguments));
   if (!config) return to_int(ExitCode::config);
   // No connection is made: certificates and passwords are not needed.
@@ -328,13 +339,14 @@ int run_route(const Arguments& arguments, Streams& streams) {
 
   ExitCode code = ExitCode::ok;
   for (const std::string& address : arguments.words) {
-    Inquiry inquiry{.address = address};
+    Inquiry inquiry{.address = address, .sender = sender};
     const mail::Mailbox to = relay::qualified(address_of(address, config->server.hostname).value(),
                                               relay, config->server.hostname);
     inquiry.recipient = {.local_part = to.local_part, .domain = to.domain};
-    inquiry.route = &relay::route_of(relay, inquiry.recipient.local_part, inquiry.recipient.domain);
+    inquiry.route = &relay::route_of(relay, inquiry.recipient.local_part, inquiry.recipient.domain,
+                                     inquiry.sender);
     const auto domain = mail::Domain::parse(inquiry.recipient.domain);
-    const auto of = relay::policy_domain(relay.routes, inquiry.recipient);
+    const auto of = relay::policy_domain(*inquiry.route, inquiry.recipient);
     if (of && domain && *of == domain->text()) inquiry.recipient.sts = sts;
     if (!is_folder(inquiry))
       (*dns)->run(look_up_into(&relay, &(*dns)->resolver(), config->dns.timeout, &inquiry));

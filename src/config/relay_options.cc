@@ -100,6 +100,7 @@ class Reader {
     read_pools();
     out_.settings.front().tls = roots("");
     for (at_ = 0; at_ < config_.routes.size(); ++at_) read_route(config_.routes[at_]);
+    check_senders();
     add_postmaster(config_.server.hostname);
     for (const auto& [listener, hostname] : listener_hostnames(config_)) add_postmaster(hostname);
     return std::move(out_);
@@ -116,7 +117,11 @@ class Reader {
   void read_route(const RouteConfig& given);
   void add(const RouteConfig& given, const relay::Route& route);
   void add_postmaster(const std::string& hostname);
-  void check_self(const relay::Route& route);
+  bool add(const RouteConfig& given, const std::string& key, const Result<void>& added,
+           const relay::Route& route);
+  void check_senders();
+  void check_fallback(const RouteConfig& given, const relay::Route& route);
+  void check_self(std::string_view key, const std::vector<std::vector<relay::RouteHost>>& hosts);
   void check_verify(const RouteConfig& given, const relay::Route& route);
   relay::RouteSettings settings_of(const RouteConfig& given);
   void read_login(const RouteConfig& given, relay::RouteSettings& into);
@@ -173,45 +178,123 @@ void Reader::read_route(const RouteConfig& given) {
       complain("to", "a route without recipients", "add `match = [\"example.org\"]`, or `[\"*\"]`");
     return;
   }
+  auto fallback = relay::parse_hosts(given.fallback);
+  if (!fallback) {
+    return complain("fallback", "`fallback`: " + fallback.error().message,
+                    "name hosts as in `to`: `fallback = [\"mx.example.com\"]`");
+  }
+  route->fallback = std::move(*fallback);
   if (given.tls) route->tls = given.tls;
   route->names = given.names;
   route->settings = out_.settings.size();
-  check_self(*route);
+  check_self("to", route->hosts);
+  check_self("fallback", route->fallback);
   check_verify(given, *route);
+  check_fallback(given, *route);
   out_.settings.push_back(settings_of(given));
   add(given, *route);
 }
 
 void Reader::add(const RouteConfig& given, const relay::Route& route) {
   for (const std::string& key : given.match) {
-    const Result<void> added = out_.routes.add(key, route);
-    if (added) {
-      relay::add_limits(out_, key, route);
+    if (given.sender.empty()) {
+      add(given, key, out_.routes.add(key, route), route);
       continue;
     }
-    complain("match", "`match`: " + added.error().message,
-             "a recipient `ann@example.org`, a domain `example.org`, all below it `.example.org`, "
-             "or `*`, each in one route only");
+    for (const std::string& sender : given.sender) {
+      if (!add(given, key, out_.routes.add(key, sender, route), route)) break;
+    }
+  }
+}
+
+bool Reader::add(const RouteConfig& given, const std::string& key, const Result<void>& added,
+                 const relay::Route& route) {
+  if (added) {
+    relay::add_limits(out_, key, route);
+    return true;
+  }
+  complain(given.sender.empty() ? "match" : "sender",
+           (given.sender.empty() ? "`match`: " : "`match`, `sender`: ") + added.error().message,
+           "a recipient `ann@example.org`, a domain `example.org`, all below it `.example.org`, "
+           "or `*`; a sender `ann@example.org`, a domain, or `<>`; each pair in one route only");
+  return false;
+}
+
+/// Matches no key of a sender.
+constexpr std::string_view no_such_sender = "nobody";
+
+/// A recipient is refused in RCPT for all senders or for none; so a route for some senders cannot
+/// refuse, and cannot be an exception to one that does. What a folder takes has no senders either.
+void Reader::check_senders() {
+  for (at_ = 0; at_ < config_.routes.size(); ++at_) {
+    const RouteConfig& given = config_.routes[at_];
+    if (given.sender.empty() || given.match.empty()) continue;
+    const auto own = relay::parse_route(given.to);
+    if (!own) continue;
+    if (own->kind == relay::Route::Kind::error || own->kind == relay::Route::Kind::maildir) {
+      complain("sender", "`sender` with `error:` or `maildir:`",
+               "a policy refuses senders; a route by sender leads to hosts, `mx` or `discard`");
+      continue;
+    }
+    for (const std::string& key : given.match) {
+      const std::size_t at = key.rfind('@');
+      const std::string local(key.substr(0, at == std::string::npos ? 0 : at));
+      const std::string written = at == std::string::npos ? key : key.substr(at + 1);
+      const bool parent = written.starts_with('.');
+      const auto domain = mail::Domain::parse(parent ? written.substr(1) : written);
+      const std::string asked = !domain ? "" : (parent ? "any." : "") + domain->text();
+      const relay::Route& others = out_.routes.find(local, asked, no_such_sender);
+      if (others.kind != relay::Route::Kind::error || others.refusal.code < 500) continue;
+      complain("sender",
+               fmt::format("`sender`: mail for {} from other senders is refused by the "
+                           "route that applies to it",
+                           printable(key, 100)),
+               "say in the policy who may send there, and let the route of all senders lead to a "
+               "host");
+      break;
+    }
+  }
+}
+
+/// What a fallback host cannot have.
+void Reader::check_fallback(const RouteConfig& given, const relay::Route& route) {
+  if (route.fallback.empty()) return;
+  if (route.kind != relay::Route::Kind::hosts && route.kind != relay::Route::Kind::mx) {
+    complain("fallback", "`fallback` of a route that leads to no host",
+             "remove it, or name hosts or `mx` in `to`");
+  }
+  if (!given.tlsa.empty()) {
+    complain("fallback",
+             "`fallback` with `tlsa`: these certificates are those of the hosts of `to`",
+             "write `tls = \"verify\"` instead of `tlsa`, or remove `fallback`");
+  }
+  const bool by_address = std::ranges::any_of(route.fallback, [](const auto& group) {
+    return std::ranges::any_of(group, [](const auto& host) { return host.address.has_value(); });
+  });
+  if (given.tls == relay::TlsLevel::verify && by_address) {
+    complain("fallback", "`tls = \"verify\"` with a fallback host that has no name to verify",
+             "name the host; `names` are those of the hosts of `to`");
   }
 }
 
 /// RFC 5321 §4.5.1: mail to <postmaster> and to postmaster at our host name is accepted. Without a
 /// route, the MX look-up would lead back to this host.
 void Reader::add_postmaster(const std::string& hostname) {
-  const relay::Route& written = out_.routes.find("postmaster", hostname);
+  const relay::Route& written = out_.routes.find("postmaster", hostname, {});
   if (!written.is_default()) return;
   (void)out_.routes.add("postmaster@" + hostname,
                         {.kind = relay::Route::Kind::maildir, .path = postmaster_folder(config_)});
 }
 
 /// A route to this host itself would be a mail loop.
-void Reader::check_self(const relay::Route& route) {
-  for (const auto& group : route.hosts) {
+void Reader::check_self(std::string_view key,
+                        const std::vector<std::vector<relay::RouteHost>>& hosts) {
+  for (const auto& group : hosts) {
     for (const relay::RouteHost& host : group) {
       const bool ours = host.address ? relay::is_self(out_.routing, *host.address, host.port)
                                      : relay::is_self(out_.routing, host.name, host.port);
       if (!ours) continue;
-      complain("to", fmt::format("`to`: {}:{} is this gateway", host.name, host.port),
+      complain(key, fmt::format("`{}`: {}:{} is this gateway", key, host.name, host.port),
                "mail would come back; name the host that is meant, or another port", "C051");
     }
   }
@@ -247,6 +330,11 @@ relay::RouteSettings Reader::settings_of(const RouteConfig& given) {
   out.name = fmt::format("{}", fmt::join(given.match | std::views::take(shown), ", "));
   if (given.match.size() > shown)
     out.name += fmt::format(" and {} more", given.match.size() - shown);
+  if (!given.sender.empty()) {
+    out.name += fmt::format(" from {}", fmt::join(given.sender | std::views::take(shown), ", "));
+    if (given.sender.size() > shown)
+      out.name += fmt::format(" and {} more", given.sender.size() - shown);
+  }
   out.tls = roots(given.ca);
   out.tlsa = given.tlsa;
   out.auth_insecure = given.auth_insecure;

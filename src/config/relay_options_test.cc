@@ -44,7 +44,8 @@ TEST(RelayOptions, limits_belong_to_the_destination) {
   const auto relay = relay_options(result.config);
   ASSERT_TRUE(relay) << relay.error().message;
   const auto limits = [&](std::string_view local_part, std::string_view domain) {
-    const auto found = relay::limits_of(*relay, relay::destination_of(*relay, local_part, domain));
+    const auto found =
+        relay::limits_of(*relay, relay::destination_of(*relay, local_part, domain, {}));
     return std::make_pair(found.max_connections.value_or(0), found.messages_per_minute);
   };
   using Limits = std::pair<std::uint32_t, std::uint32_t>;
@@ -75,7 +76,7 @@ TEST(RelayOptions, a_route_is_read_with_its_settings) {
   EXPECT_EQ(relay->routing.private_addresses, false);
   EXPECT_EQ(relay->routing.hostname, "mx.example.net");
 
-  const relay::Route& route = relay->routes.find("ann", "deep.example.org");
+  const relay::Route& route = relay->routes.find("ann", "deep.example.org", {});
   EXPECT_EQ(relay::to_texts(route), std::vector<std::string>{"[smart.example.com]:587"});
   EXPECT_EQ(route.tls, relay::TlsLevel::verify);
   const relay::RouteSettings& settings = relay->settings_of(route);
@@ -87,7 +88,7 @@ TEST(RelayOptions, a_route_is_read_with_its_settings) {
   EXPECT_EQ(settings.pool->sources.front().ehlo, "out.example.net");
   EXPECT_NE(settings.tls, nullptr);
 
-  const relay::Route& other = relay->routes.find("ann", "example.com");
+  const relay::Route& other = relay->routes.find("ann", "example.com", {});
   EXPECT_EQ(other, relay::Route());
   EXPECT_NE(relay->settings_of(other).tls, nullptr);
 }
@@ -98,7 +99,7 @@ TEST(RelayOptions, mail_to_our_postmaster_has_a_place) {
     const ConfigResult result = parse(text);
     EXPECT_TRUE(result.ok()) << result.diagnostics.render();
     const auto relay = relay_options(result.config);
-    return relay ? relay::to_texts(relay->routes.find("Postmaster", "mx.example.net")).front()
+    return relay ? relay::to_texts(relay->routes.find("Postmaster", "mx.example.net", {})).front()
                  : relay.error().message;
   };
   const std::string folder = "[server]\ndata_dir = \"/var/lib/postern\"\n";
@@ -124,7 +125,7 @@ TEST(RelayOptions, names_for_some_peers_are_our_names_too) {
               testing::ElementsAre(testing::Pair("in/2", "other.example.net")));
   const auto relay = relay_options(result.config);
   ASSERT_TRUE(relay) << relay.error().message;
-  EXPECT_EQ(relay::to_texts(relay->routes.find("postmaster", "other.example.net")).front(),
+  EXPECT_EQ(relay::to_texts(relay->routes.find("postmaster", "other.example.net", {})).front(),
             "maildir:/var/lib/postern/postmaster");
 }
 
@@ -164,7 +165,46 @@ TEST(RelayOptions, what_is_no_route_is_an_error) {
   EXPECT_EQ(complaints(all + "to = [\"[192.0.2.1]\"]\ntls = \"verify\"\n"), Complaints{"C050 4:7"});
   EXPECT_EQ(complaints(all + "egress = \"main\"\n"), Complaints{"C050 3:10"});
   EXPECT_EQ(complaints(all + "tos = [\"mx\"]\n"), Complaints{"C012 3:1"});
+  EXPECT_EQ(complaints(all + "fallback = [\"mx\", \"a b\"]\n"), Complaints{"C050 3:12"});
+  EXPECT_EQ(complaints(all + "to = [\"discard\"]\nfallback = [\"mx.example.com\"]\n"),
+            Complaints{"C050 4:12"});
+  EXPECT_EQ(complaints(all + "tls = \"verify\"\nfallback = [\"[192.0.2.1]\"]\n"),
+            Complaints{"C050 4:12"});
+  EXPECT_EQ(complaints("[server]\nhostname = \"mx.example.net\"\n" + all +
+                       "fallback = [\"mx.example.net\"]\n"),
+            Complaints{"C051 5:12"});
   EXPECT_EQ(complaints("[[egress]]\npool = \"main\"\n"), Complaints{"C052 2:8"});
+}
+
+TEST(RelayOptions, a_route_by_sender_refuses_nobody_and_is_no_exception_to_a_refusal) {
+  const std::string from = "[[route]]\nmatch = [\"*\"]\nsender = [\"example.org\", \"<>\"]\n";
+  EXPECT_EQ(complaints(from + "to = [\"mx.example.com\"]\n"), Complaints{});
+  EXPECT_EQ(complaints(from + "to = [\"discard\"]\n"), Complaints{});
+  EXPECT_EQ(complaints(from + "to = [\"error:550 5.7.1 no\"]\n"), Complaints{"C050 3:10"});
+  EXPECT_EQ(complaints(from + "to = [\"maildir:/mail\"]\n"), Complaints{"C050 3:10"});
+  EXPECT_EQ(complaints(from + from), Complaints{"C050 6:10"}) << "each pair once";
+  EXPECT_EQ(complaints("[[route]]\nmatch = [\"*\"]\nsender = [\".example.org\"]\n"),
+            Complaints{"C050 3:10"});
+  const std::string no = "[[route]]\nmatch = [\"*\"]\nto = [\"error:550 5.7.1 no\"]\n";
+  const std::string later = "[[route]]\nmatch = [\"*\"]\nto = [\"error:450 4.7.1 later\"]\n";
+  EXPECT_EQ(complaints(no + from), Complaints{"C050 6:10"});
+  EXPECT_EQ(complaints(later + from), Complaints{}) << "4xx is no refusal in RCPT";
+  EXPECT_EQ(
+      complaints(no + "[[route]]\nmatch = [\".example.net\"]\nsender = [\"a@example.org\"]\n"),
+      Complaints{"C050 6:10"});
+}
+
+TEST(RelayOptions, limits_of_a_route_by_sender_hold_for_every_domain) {
+  const ConfigResult result = parse(
+      "[[egress]]\npool = \"bulk\"\nv4 = \"192.0.2.7\"\n"
+      "[[route]]\nmatch = [\"*\"]\nsender = [\"news.example.org\"]\negress = \"bulk\"\n"
+      "max_connections = 3\n");
+  const auto relay = relay_options(result.config);
+  ASSERT_TRUE(relay) << relay.error().message;
+  const std::string bulk = relay::destination_of(*relay, "b", "x.example", "a@news.example.org");
+  EXPECT_EQ(bulk, "x.example from bulk");
+  EXPECT_EQ(relay::limits_of(*relay, bulk).max_connections, 3);
+  EXPECT_FALSE(relay::limits_of(*relay, "x.example").max_connections);
 }
 
 TEST(RelayOptions, a_password_needs_a_verified_server_and_a_file) {

@@ -98,4 +98,16 @@ std::vector<PlannedHost> plan_attempt(const std::vector<std::vector<Target>>& gr
   return plan;
 }
 
+std::vector<PlannedHost> plan_routed(const Routed& routed, const AttemptLimits& limits,
+                                     Family first, const Random& random) {
+  const auto middle = routed.groups.begin() + static_cast<std::ptrdiff_t>(routed.first_fallback);
+  if (middle == routed.groups.end()) return plan_attempt(routed.groups, limits, first, random);
+  auto plan = plan_attempt({routed.groups.begin(), middle}, limits, first, random);
+  for (PlannedHost& host : plan_attempt({middle, routed.groups.end()}, limits, first, random)) {
+    host.group += routed.first_fallback;
+    plan.push_back(std::move(host));
+  }
+  return plan;
+}
+
 }  // namespace postern::relay

@@ -25,14 +25,15 @@ Setup::Setup(std::shared_ptr<const RelayConfig> given) : config(std::move(given)
 namespace {
 
 /// Whether two recipients share hosts and settings.
-bool same_way(const RelayConfig& config, const Envelope& a, const Envelope& b) {
-  const Route& one = route_of(config, a.local_part, a.domain);
-  const Route& other = route_of(config, b.local_part, b.domain);
+bool same_way(const RelayConfig& config, std::string_view sender, const Envelope& a,
+              const Envelope& b) {
+  const Route& one = route_of(config, a.local_part, a.domain, sender);
+  const Route& other = route_of(config, b.local_part, b.domain, sender);
   if (&one != &other && one != other) return false;
   const bool by_domain = one.kind == Route::Kind::mx && one.mx_domain.empty();
   return !by_domain || iequals(a.domain, b.domain) ||
-         destination_of(config, a.local_part, a.domain) ==
-             destination_of(config, b.local_part, b.domain);
+         destination_of(config, a.local_part, a.domain, sender) ==
+             destination_of(config, b.local_part, b.domain, sender);
 }
 
 }  // namespace
@@ -57,7 +58,7 @@ Task<AttemptReport> Courier::Impl::attempt(const smtp::OutboundMessage& message,
   const auto& recipients = message.recipients;
   const Envelope first = split_address(recipients.front().address);
   const bool all = std::all_of(recipients.begin() + 1, recipients.end(), [&](const auto& each) {
-    return same_way(config, first, split_address(each.address));
+    return same_way(config, message.reverse_path, first, split_address(each.address));
   });
   if (all) {
     Attempt trip(*this, message, source, until);
@@ -74,7 +75,8 @@ Task<AttemptReport> Courier::Impl::attempt(const smtp::OutboundMessage& message,
     std::vector<std::size_t> mine;
     std::vector<std::size_t> rest;
     for (const std::size_t i : open) {
-      (same_way(config, leader, split_address(recipients[i].address)) ? mine : rest).push_back(i);
+      const Envelope other = split_address(recipients[i].address);
+      (same_way(config, message.reverse_path, leader, other) ? mine : rest).push_back(i);
     }
     smtp::OutboundMessage part = message;
     part.recipients.clear();

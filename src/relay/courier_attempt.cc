@@ -102,13 +102,14 @@ Task<AttemptReport> Courier::Impl::Attempt::run() {
   const Envelope envelope = split_address(message_.recipients.front().address);
   const Recipient recipient{.local_part = std::string(envelope.local_part),
                             .domain = std::string(envelope.domain)};
-  const Route& route = route_of(config, envelope.local_part, envelope.domain);
+  const Route& route =
+      route_of(config, envelope.local_part, envelope.domain, message_.reverse_path);
   settings_ = &config.settings_of(route);
   report_.route = settings_->name;
   report_.next_hop = to_texts(route);
   const Routed routed =
-      co_await look_up(setup_->routing[route.settings], config.routes, recipient,
-                       courier_.resolver_, courier_.options_.question_limit, report_.dns);
+      co_await look_up(setup_->routing[route.settings], route, recipient, courier_.resolver_,
+                       courier_.options_.question_limit, report_.dns);
   report_.skipped = routed.skipped;
   report_.our_fault = routed.our_fault;
   if (routed.kind != Routed::Kind::targets) {
@@ -125,9 +126,25 @@ Task<AttemptReport> Courier::Impl::Attempt::run() {
   std::vector<std::size_t> hosts;
   for (const Place& place : places_) hosts.push_back(place.host);
   DeliveryAttempt attempt(message_, std::move(hosts));
+  std::size_t most = config.limits.max_sessions;
+  bool in_fallback = false;
   while (const auto next = attempt.next()) {
+    // The fallback hosts have their own sessions, however many hosts were tried before.
+    if (!in_fallback && next->host >= first_fallback_) {
+      in_fallback = true;
+      most = sessions_ + config.limits.max_sessions;
+    }
     const bool same = next->without_tls || next->again;
-    if ((!same && sessions_ >= config.limits.max_sessions) || Clock::now() >= until_) {
+    const bool exhausted = !same && sessions_ >= most;
+    if (Clock::now() >= until_ || (exhausted && in_fallback)) {
+      attempt.end();
+      break;
+    }
+    if (exhausted && first_fallback_ < places_.size()) {
+      attempt.skip_to(first_fallback_);
+      continue;
+    }
+    if (exhausted) {
       attempt.end();
       break;
     }
@@ -154,8 +171,8 @@ Task<AttemptReport> Courier::Impl::Attempt::run() {
 void Courier::Impl::Attempt::plan(const Routed& routed) {
   const bool v4_paused = courier_.v4_.paused(Clock::now());
   const bool v6_paused = courier_.v6_.paused(Clock::now());
-  const auto planned = plan_attempt(routed.groups, setup_->config->limits,
-                                    v6_paused ? Family::v4 : Family::v6, courier_.options_.random);
+  const auto planned = plan_routed(routed, setup_->config->limits,
+                                   v6_paused ? Family::v4 : Family::v6, courier_.options_.random);
   for (std::size_t host = 0; host < planned.size(); ++host) {
     const PlannedHost& each = planned[host];
     const Target& target = routed.groups[each.group][each.member];
@@ -167,6 +184,9 @@ void Courier::Impl::Attempt::plan(const Routed& routed) {
       }
     }
   }
+  const auto fallback =
+      std::ranges::find_if(places_, [](const Place& place) { return place.target->fallback; });
+  first_fallback_ = static_cast<std::size_t>(fallback - places_.begin());
 }
 
 /// Prefers, among the best hosts, one with an idle connection.
@@ -191,7 +211,7 @@ void Courier::Impl::Attempt::prefer_open_connections() {
 
 /// The TLS level that is required of a host for this message.
 TlsLevel Courier::Impl::Attempt::level_of(const Target& target) const {
-  if (!settings_->tlsa.empty()) return TlsLevel::dane;
+  if (!settings_->tlsa.empty() && !target.fallback) return TlsLevel::dane;
   // RFC 8689 §4.2.1: REQUIRETLS requires a host named by DNSSEC or MTA-STS, with a valid
   // certificate.
   const bool required = message_.requiretls && !message_.reverse_path.empty();
@@ -240,7 +260,7 @@ Host Courier::Impl::Attempt::host_for(const Place& place, const Egress& egress,
   host.peer.names = target.names;
   if (host.peer.names.empty() && target.sni) host.peer.names = {*target.sni};
   host.peer.tlsa = target.tlsa;
-  if (!settings.tlsa.empty()) host.peer.tlsa = settings.tlsa;
+  if (!settings.tlsa.empty() && !target.fallback) host.peer.tlsa = settings.tlsa;
   const std::string name = place_name(target.host, target.port);
   const bool may = options.tls == smtp::TlsLevel::may;
   if (may && (without_tls || settings.tls == nullptr || knows("no tls " + name)))
@@ -250,7 +270,7 @@ Host Courier::Impl::Attempt::host_for(const Place& place, const Egress& egress,
   options.send_8bit = settings.send_8bit;
   options.send_utf8_headers = settings.send_utf8_headers;
   options.auth_insecure = settings.auth_insecure;
-  if (settings.login) {
+  if (settings.login && !target.fallback) {  // the password is that of the hosts of `to`
     options.credentials =
         smtp::ClientCredentials{settings.login->user, settings.login->password, {}};
   }

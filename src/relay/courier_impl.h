@@ -135,6 +135,7 @@ class Courier::Impl::Attempt {
   const Clock::time_point until_;
   const RouteSettings* settings_ = nullptr;
   std::vector<Place> places_;
+  std::size_t first_fallback_ = 0;  ///< index in places_; its size: there is none
   std::optional<Egress> egress_v4_;
   std::optional<Egress> egress_v6_;
   AttemptReport report_;

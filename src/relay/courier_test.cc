@@ -282,6 +282,48 @@ TEST_F(CourierTest, sessions_are_limited_and_connections_that_fail_are_none) {
   EXPECT_TRUE(good.heard().empty());
 }
 
+TEST_F(CourierTest, fallback_hosts_are_tried_however_many_others_fail) {
+  Taker busy({.replies = {{"MAIL", "450 4.3.2 later"}}});
+  Taker good;
+  config_->limits.max_sessions = 2;
+  Route route = parse_route({busy.hop(), busy.hop(), busy.hop()}).value();
+  route.fallback = parse_hosts({good.hop()}).value();
+  route.settings = config_->settings.size();
+  ASSERT_TRUE(config_->routes.add("*", route));
+  RouteSettings& settings = config_->settings.emplace_back();
+  settings.login = RouteLogin{"user", Secret("secret")};
+  settings.auth_insecure = true;
+  AttemptReport report = attempt();
+  EXPECT_EQ(report.results[0].klass, ResultClass::delivered);
+  EXPECT_EQ(report.connections.size(), 3u) << "two of the route, one of the fallback";
+  for (const auto& session : good.heard()) {
+    for (const std::string& line : session) {
+      EXPECT_FALSE(line.starts_with("AUTH")) << "the password is for the route's own hosts";
+    }
+  }
+
+  Taker refuses({.replies = {{"RCPT", "550 5.1.1 no such user"}}});
+  config_ = std::make_shared<RelayConfig>();
+  route.hosts = parse_hosts({refuses.hop()}).value();
+  route.settings = 0;
+  ASSERT_TRUE(config_->routes.add("*", route));
+  report = attempt();
+  EXPECT_EQ(report.results[0].klass, ResultClass::permanent);
+  EXPECT_EQ(report.connections.size(), 1u) << "a permanent reply is final";
+}
+
+TEST_F(CourierTest, the_sender_chooses_the_route) {
+  Taker all;
+  Taker mine;
+  route({all.hop()});
+  ASSERT_TRUE(config_->routes.add("*", "example.com", parse_route({mine.hop()}).value()));
+  EXPECT_EQ(attempt().results[0].klass, ResultClass::delivered);
+  EXPECT_TRUE(all.heard().empty());
+  message_.reverse_path.clear();
+  EXPECT_EQ(attempt().results[0].klass, ResultClass::delivered);
+  EXPECT_FALSE(all.heard().empty());
+}
+
 TEST_F(CourierTest, what_an_attempt_teaches_of_its_destination) {
   Taker refuses({.replies = {{"RCPT", "550 5.1.1 no such user"}}});
   Taker pushes({.replies = {{"MAIL", "450 4.7.1 slow down"}}});
@@ -472,19 +514,19 @@ TEST(Destination, is_the_next_hop) {
   pool->name = "bulk";
   add("bulk.example", {"mx"});
   config.settings.back().pool = pool;
-  EXPECT_EQ(destination_of(config, "b", "example.org"),
+  EXPECT_EQ(destination_of(config, "b", "example.org", {}),
             "[mx1.example.net]:587, [192.0.2.1]|[192.0.2.2]");
-  EXPECT_EQ(destination_of(config, "Ann", "example.com"), "[192.0.2.9]");
-  EXPECT_EQ(destination_of(config, "b", "Example.COM"), "example.com");
-  EXPECT_EQ(destination_of(config, "b", "moved.example"), "new.example");
-  EXPECT_EQ(destination_of(config, "b", "new.example"), "new.example");
-  EXPECT_EQ(destination_of(config, "b", "bulk.example"), "bulk.example from bulk");
-  EXPECT_EQ(destination_of(config, "b", "m\u00fcller.example"), "xn--mller-kva.example");
+  EXPECT_EQ(destination_of(config, "Ann", "example.com", {}), "[192.0.2.9]");
+  EXPECT_EQ(destination_of(config, "b", "Example.COM", {}), "example.com");
+  EXPECT_EQ(destination_of(config, "b", "moved.example", {}), "new.example");
+  EXPECT_EQ(destination_of(config, "b", "new.example", {}), "new.example");
+  EXPECT_EQ(destination_of(config, "b", "bulk.example", {}), "bulk.example from bulk");
+  EXPECT_EQ(destination_of(config, "b", "m\u00fcller.example", {}), "xn--mller-kva.example");
   // An address has one destination, no matter how it is spelled.
   for (const char* literal : {"[IPv6:2001:DB8::1]", "[ipv6:2001:db8:0:0:0:0:0:1]"}) {
-    EXPECT_EQ(destination_of(config, "b", literal), "[IPv6:2001:db8::1]");
+    EXPECT_EQ(destination_of(config, "b", literal, {}), "[IPv6:2001:db8::1]");
   }
-  EXPECT_EQ(destination_of(config, "b", "[127.0.0.1]"), "[127.0.0.1]");
+  EXPECT_EQ(destination_of(config, "b", "[127.0.0.1]", {}), "[127.0.0.1]");
 
   EXPECT_FALSE(refusal_at_rcpt(config, "b", "example.org"));
   EXPECT_FALSE(refusal_at_rcpt(config, "b", "unknown.example"));

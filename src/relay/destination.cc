@@ -43,32 +43,8 @@ std::string name_of(const RelayConfig& config, const Route& route, std::string d
   return name;
 }
 
-}  // namespace
-
-const Route& route_of(const RelayConfig& config, std::string_view local_part,
-                      std::string_view domain) {
-  static const Route plain;
-  if (is_literal(domain)) return plain;
-  return config.routes.find(local_part, normal_domain(domain));
-}
-
-std::string destination_of(const RelayConfig& config, std::string_view local_part,
-                           std::string_view domain) {
-  if (is_literal(domain)) return normal_literal(domain);
-  std::string normal = normal_domain(domain);
-  const Route& route = config.routes.find(local_part, normal);
-  return name_of(config, route, std::move(normal));
-}
-
-void add_limits(RelayConfig& config, std::string_view match, const Route& route) {
-  const DestinationLimits& limits = config.settings_of(route).limits;
-  const bool any_domain = match == "*" || match.starts_with('.');
-  if (any_domain && by_domain(route)) return;
-  const std::string_view domain = match.substr(match.rfind('@') + 1);
-  const auto [at, fresh] =
-      config.limits_at.emplace(name_of(config, route, normal_domain(domain)), limits);
-  if (fresh) return;
-  DestinationLimits& shared = at->second;
+/// Makes `shared` the stricter of both.
+void tighten(DestinationLimits& shared, const DestinationLimits& limits) {
   if (limits.max_connections) {
     shared.max_connections =
         std::min(shared.max_connections.value_or(*limits.max_connections), *limits.max_connections);
@@ -81,14 +57,45 @@ void add_limits(RelayConfig& config, std::string_view match, const Route& route)
   }
 }
 
+}  // namespace
+
+const Route& route_of(const RelayConfig& config, std::string_view local_part,
+                      std::string_view domain, std::string_view sender) {
+  static const Route plain;
+  if (is_literal(domain)) return plain;
+  return config.routes.find(local_part, normal_domain(domain), sender);
+}
+
+std::string destination_of(const RelayConfig& config, std::string_view local_part,
+                           std::string_view domain, std::string_view sender) {
+  if (is_literal(domain)) return normal_literal(domain);
+  std::string normal = normal_domain(domain);
+  const Route& route = config.routes.find(local_part, normal, sender);
+  return name_of(config, route, std::move(normal));
+}
+
+void add_limits(RelayConfig& config, std::string_view match, const Route& route) {
+  const DestinationLimits& limits = config.settings_of(route).limits;
+  const bool any_domain = match == "*" || match.starts_with('.');
+  if (any_domain && by_domain(route)) return;
+  const std::string_view domain = match.substr(match.rfind('@') + 1);
+  const auto [at, fresh] =
+      config.limits_at.emplace(name_of(config, route, normal_domain(domain)), limits);
+  if (!fresh) tighten(at->second, limits);
+}
+
 DestinationLimits limits_of(const RelayConfig& config, std::string_view destination) {
   const auto known = config.limits_at.find(destination);
   if (known != config.limits_at.end()) return known->second;
   // A domain that only `.parent` or `*` matches.
   const std::string_view domain = destination.substr(0, destination.find(from));
-  const Route& route = route_of(config, {}, domain);
-  if (!by_domain(route) || name_of(config, route, std::string(domain)) != destination) return {};
-  return config.settings_of(route).limits;
+  if (is_literal(domain)) return {};
+  DestinationLimits limits;
+  for (const Route* route : config.routes.all_of(normal_domain(domain))) {
+    if (by_domain(*route) && name_of(config, *route, std::string(domain)) == destination)
+      tighten(limits, config.settings_of(*route).limits);
+  }
+  return limits;
 }
 
 std::optional<smtp::Reply> refusal_at_rcpt(const RelayConfig& config, std::string_view local_part,
@@ -97,13 +104,13 @@ std::optional<smtp::Reply> refusal_at_rcpt(const RelayConfig& config, std::strin
     return smtp::Reply{.code = code, .enhanced = enhanced, .text = std::move(text)};
   };
   const Recipient recipient{.local_part = std::string(local_part), .domain = std::string(domain)};
-  const Route& route = route_of(config, local_part, domain);
+  const Route& route = route_of(config, local_part, domain, {});
   if (!is_literal(domain) && route.kind != Route::Kind::error) {
     // Anything else needs DNS.
     if (mail::Domain::parse(domain)) return std::nullopt;
     return refusal(501, {5, 1, 3}, "the domain of the address is malformed");
   }
-  const auto step = relay::route(config.routing, config.routes, recipient, {});
+  const auto step = relay::route(config.routing, route, recipient, {});
   const auto* const routed = std::get_if<Routed>(&step);
   if (routed == nullptr || routed->kind != Routed::Kind::permanent) return std::nullopt;
   return routed->reply;

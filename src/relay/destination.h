@@ -13,10 +13,10 @@ namespace postern::relay {
 
 /// The name of a recipient's destination: the queue's key for mail that is delivered and throttled
 /// together. It is the domain whose MX are used, or the next hops of an explicit
-/// route, followed by ` from POOL` when the route has a pool. Never empty. `domain` is as in the
-/// envelope.
+/// route, followed by ` from POOL` when the route has a pool. Never empty. `domain` and `sender`
+/// are as in the envelope.
 std::string destination_of(const RelayConfig& config, std::string_view local_part,
-                           std::string_view domain);
+                           std::string_view domain, std::string_view sender);
 
 /// Records in `limits_at` the limits of a route with the key `match` (RouteTable::add()), if the
 /// key alone determines the destination. Routes with the same destination get the stricter limits.
@@ -25,8 +25,9 @@ void add_limits(RelayConfig& config, std::string_view match, const Route& route)
 DestinationLimits limits_of(const RelayConfig& config, std::string_view destination);
 
 /// Why a recipient cannot be relayed, if that is certain without DNS: an address literal that is
-/// malformed or not permitted (relay.relay_to_literals), an invalid domain, or an `error:` route.
-/// Nullopt: no such reason.
+/// malformed or not permitted (relay.relay_to_literals), an invalid domain, or an `error:5xx`
+/// route. Nullopt: no such reason. The sender does not matter: RelayConfig::routes has no route by
+/// sender for recipients that have an `error:` route without it.
 std::optional<smtp::Reply> refusal_at_rcpt(const RelayConfig& config, std::string_view local_part,
                                            std::string_view domain);
 
@@ -38,9 +39,9 @@ mail::Mailbox qualified(const mail::Mailbox& address, const RelayConfig& config,
 std::optional<smtp::Reply> refusal_of(const mail::Mailbox& recipient, const RelayConfig& config,
                                       std::string_view hostname);
 
-/// The route of a recipient; plain MX for address literals and when no route matches. Valid as long
-/// as `config`.
+/// The route of a recipient; plain MX for address literals and when no route matches. `domain` and
+/// `sender` are as in the envelope. Valid as long as `config`.
 const Route& route_of(const RelayConfig& config, std::string_view local_part,
-                      std::string_view domain);
+                      std::string_view domain, std::string_view sender);
 
 }  // namespace postern::relay

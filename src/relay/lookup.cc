@@ -55,11 +55,10 @@ Task<void> ask_all(const Questions& questions, dns::Resolver& resolver,
 
 }  // namespace
 
-Task<Routed> look_up(const RoutingConfig& config, const RouteTable& routes,
-                     const Recipient& recipient, dns::Resolver& resolver,
-                     std::chrono::milliseconds limit, Answers& answers) {
+Task<Routed> look_up(const RoutingConfig& config, const Route& way, const Recipient& recipient,
+                     dns::Resolver& resolver, std::chrono::milliseconds limit, Answers& answers) {
   for (int i = 0; i < max_rounds; ++i) {
-    auto step = route(config, routes, recipient, answers);
+    auto step = route(config, way, recipient, answers);
     if (Routed* const done = std::get_if<Routed>(&step)) co_return std::move(*done);
     const Questions questions = std::get<Questions>(std::move(step));
     co_await ask_all(questions, resolver, limit, answers);

@@ -12,8 +12,7 @@ namespace postern::relay {
 /// The outcome of route() for a recipient. The questions of a round run concurrently, each for at
 /// most `limit`. Answers are added to `answers`; what it already holds is not asked again. All
 /// references must outlive the await.
-Task<Routed> look_up(const RoutingConfig& config, const RouteTable& routes,
-                     const Recipient& recipient, dns::Resolver& resolver,
-                     std::chrono::milliseconds limit, Answers& answers);
+Task<Routed> look_up(const RoutingConfig& config, const Route& way, const Recipient& recipient,
+                     dns::Resolver& resolver, std::chrono::milliseconds limit, Answers& answers);
 
 }  // namespace postern::relay

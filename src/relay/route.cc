@@ -28,10 +28,11 @@ Result<Route> error_route(std::string_view text) {
   Route route{.kind = Route::Kind::error};
   const std::string_view whole = text;
   const auto code = text.size() < 3 ? std::nullopt : parse_number(text.substr(0, 3));
-  if (!code || *code < 500 || *code > 599) return malformed("not a 5xx reply", whole);
+  if (!code || *code < 400 || *code > 599) return malformed("not a 5xx or 4xx reply", whole);
   text = trim(text.substr(3));
   const auto enhanced = smtp::take_enhanced(text);
-  if (!enhanced || enhanced->klass != 5) return malformed("a reply needs its 5.y.z", whole);
+  if (!enhanced || enhanced->klass != *code / 100)
+    return malformed(fmt::format("a reply needs its {}.y.z", *code / 100), whole);
   route.refusal.code = static_cast<std::uint16_t>(*code);
   route.refusal.enhanced = *enhanced;
   text = trim(text);
@@ -110,6 +111,34 @@ std::optional<std::string> normal_key(std::string_view key) {
          domain->text();
 }
 
+/// What a sender is looked up by, in the form of normal_sender().
+struct SenderKeys {
+  std::string address;
+  std::string domain;
+};
+
+constexpr std::string_view null_sender = "<>";
+
+/// `sender` is as in the envelope. A domain that is malformed matches in its own spelling, or not.
+SenderKeys keys_of(std::string_view sender) {
+  const std::size_t at = sender.rfind('@');
+  if (at == std::string_view::npos) {
+    return {sender.empty() ? std::string(null_sender) : normal_local_part(sender) + "@", {}};
+  }
+  const std::string_view written = sender.substr(at + 1);
+  const Result<mail::Domain> parsed = mail::Domain::parse(written);
+  std::string domain = parsed ? parsed->text() : lower(written);
+  return {normal_local_part(sender.substr(0, at)) + "@" + domain, std::move(domain)};
+}
+
+/// `<>`, `local@domain`, or a domain, also written `@domain`.
+std::optional<std::string> normal_sender(std::string_view sender) {
+  if (sender == null_sender) return std::string(sender);
+  if (sender.starts_with('@')) sender.remove_prefix(1);
+  if (sender == "*" || sender.starts_with('.') || sender.starts_with('@')) return std::nullopt;
+  return normal_key(sender);
+}
+
 }  // namespace
 
 std::string_view to_string(TlsLevel level) { return level_names[static_cast<std::size_t>(level)]; }
@@ -141,16 +170,22 @@ Result<Route> parse_route(const std::vector<std::string>& to) {
       return Route{.mx_domain = domain->text()};
     }
   }
-  Route route{.kind = Route::Kind::hosts};
-  for (const std::string& group : to) {
-    std::vector<RouteHost>& hosts = route.hosts.emplace_back();
-    for (const std::string_view piece : split(group, '|')) {
+  auto hosts = parse_hosts(to);
+  if (!hosts) return tl::unexpected(std::move(hosts.error()));
+  return Route{.kind = Route::Kind::hosts, .hosts = std::move(*hosts)};
+}
+
+Result<std::vector<std::vector<RouteHost>>> parse_hosts(const std::vector<std::string>& texts) {
+  std::vector<std::vector<RouteHost>> groups;
+  for (const std::string& text : texts) {
+    std::vector<RouteHost>& hosts = groups.emplace_back();
+    for (const std::string_view piece : split(text, '|')) {
       Result<RouteHost> host = parse_host(trim(piece));
       if (!host) return tl::unexpected(std::move(host.error()));
       hosts.push_back(std::move(*host));
     }
   }
-  return route;
+  return groups;
 }
 
 std::vector<std::string> to_texts(const Route& route) {
@@ -173,30 +208,78 @@ std::vector<std::string> to_texts(const Route& route) {
 Result<void> RouteTable::add(std::string_view key, Route route) {
   const std::optional<std::string> normal = normal_key(key);
   if (!normal) return malformed("not an address, a domain, .parent or *", key);
-  const auto [place, fresh] = routes_.try_emplace(*normal);
-  if (!fresh) return fail(Fault::conflict, fmt::format("two routes for {}", printable(key, 100)));
-  place->second = std::move(route);
+  Entry& entry = routes_[*normal];
+  if (entry.for_all) {
+    return fail(Fault::conflict, fmt::format("two routes for {}", printable(key, 100)));
+  }
+  entry.for_all = std::move(route);
   return {};
 }
 
-const Route* RouteTable::at(const std::string& key) const {
-  const auto found = routes_.find(key);
-  return found == routes_.end() ? nullptr : &found->second;
+Result<void> RouteTable::add(std::string_view key, std::string_view sender, Route route) {
+  const std::optional<std::string> normal = normal_key(key);
+  if (!normal) return malformed("not an address, a domain, .parent or *", key);
+  const std::optional<std::string> from = normal_sender(sender);
+  if (!from) return malformed("not an address, a domain or <>", sender);
+  Entry& entry = routes_[*normal];
+  const auto [place, fresh] = entry.by_sender.try_emplace(*from);
+  if (!fresh) {
+    return fail(Fault::conflict, fmt::format("two routes for {} from {}", printable(key, 100),
+                                             printable(sender, 100)));
+  }
+  place->second = std::move(route);
+  const bool known = std::ranges::any_of(entry.one_for_each_settings, [&](const Route* one) {
+    return one->settings == place->second.settings;
+  });
+  if (!known) entry.one_for_each_settings.push_back(&place->second);
+  return {};
 }
 
-const Route& RouteTable::find(std::string_view local_part, std::string_view domain) const {
-  static const Route plain;
-  if (routes_.empty()) return plain;
+/// Calls `use` with the entries of a recipient, the nearest first, until it returns true.
+template <class Use>
+void RouteTable::visit(std::string_view local_part, std::string_view domain, const Use& use) const {
+  const auto ends = [&](const std::string& key) {
+    const auto found = routes_.find(key);
+    return found != routes_.end() && use(found->second);
+  };
+  if (routes_.empty()) return;
   std::string key = normal_local_part(local_part) + "@";
   key += domain;
-  if (const Route* route = at(key)) return *route;
-  if (const Route* route = at(std::string(domain))) return *route;
+  if (ends(key) || ends(std::string(domain))) return;
   for (std::size_t dot = domain.find('.'); dot != std::string_view::npos;
        dot = domain.find('.', dot + 1)) {
-    if (const Route* route = at(std::string(domain.substr(dot)))) return *route;
+    if (ends(std::string(domain.substr(dot)))) return;
   }
-  const Route* const rest = at("*");
-  return rest != nullptr ? *rest : plain;
+  ends("*");
+}
+
+const Route& RouteTable::find(std::string_view local_part, std::string_view domain,
+                              std::string_view sender) const {
+  static const Route plain;
+  const Route* found = &plain;
+  std::optional<SenderKeys> keys;
+  visit(local_part, domain, [&](const Entry& entry) {
+    const Route* mine = entry.for_all ? &*entry.for_all : nullptr;
+    if (!entry.by_sender.empty()) {
+      if (!keys) keys = keys_of(sender);
+      auto of = entry.by_sender.find(keys->address);
+      if (of == entry.by_sender.end()) of = entry.by_sender.find(keys->domain);
+      if (of != entry.by_sender.end()) mine = &of->second;
+    }
+    if (mine != nullptr) found = mine;
+    return mine != nullptr;
+  });
+  return *found;
+}
+
+std::vector<const Route*> RouteTable::all_of(std::string_view domain) const {
+  std::vector<const Route*> all;
+  visit({}, domain, [&](const Entry& entry) {
+    all.insert(all.end(), entry.one_for_each_settings.begin(), entry.one_for_each_settings.end());
+    if (entry.for_all) all.push_back(&*entry.for_all);
+    return entry.for_all.has_value();
+  });
+  return all;
 }
 
 }  // namespace postern::relay

@@ -49,8 +49,11 @@ struct Route {
   std::string mx_domain;  ///< of `mx:other.example`: whose MX; empty: the recipient's domain
   /// For `hosts`: groups in the order of preference; hosts of one group are equal.
   std::vector<std::vector<RouteHost>> hosts;
-  smtp::Reply refusal;  ///< of `error:`; always 5xx
+  smtp::Reply refusal;  ///< of `error:`; 5xx: the mail is refused or returned, 4xx: it waits
   std::string path;     ///< of `maildir:`; absolute
+  /// For `mx` and `hosts`: groups that are tried when no host of the route takes the mail, or none
+  /// is found; see relay::route().
+  std::vector<std::vector<RouteHost>> fallback;
   /// A level set by the route: DANE and MTA-STS are not consulted then.
   std::optional<TlsLevel> tls;
   std::vector<std::string> names;  ///< reference names for `verify`; empty: the host's name
@@ -62,27 +65,46 @@ struct Route {
 };
 
 /// Parses the next hops of a route: one of `mx`, `mx:DOMAIN`, `discard`, `maildir:/PATH` and
-/// `error:5xx x.y.z text` alone; or hosts in the order of preference: `host`, `[host]`,
+/// `error:5xx x.y.z text` (or 4xx) alone; or hosts in the order of preference: `host`, `[host]`,
 /// `[address]`, each with `:port` if it is not 25, equal ones joined by `|`. Fault::malformed names
 /// the faulty piece.
 Result<Route> parse_route(const std::vector<std::string>& to);
+/// Parses hosts alone, in the form and with the errors of parse_route().
+Result<std::vector<std::vector<RouteHost>>> parse_hosts(const std::vector<std::string>& texts);
 /// The next hops of a route in the form that parse_route() reads, one text for each group.
 std::vector<std::string> to_texts(const Route& route);
 
 /// The configured routes. Immutable once filled; may be shared by threads then.
 class RouteTable {
  public:
-  /// Adds a route. `key`: an address, a domain, `.parent` (all names below it) or `*`.
-  /// Fault::malformed when it is none of these, Fault::conflict when it exists.
+  /// Adds a route for all senders. `key`: an address, a domain, `.parent` (all names below it) or
+  /// `*`. Fault::malformed when it is none of these, Fault::conflict when it exists.
   Result<void> add(std::string_view key, Route route);
-  /// The route of the address, else of its domain, of the longest parent, of `*`, else plain
-  /// MX. `domain` is in the form of mail::Domain; case and quotes of the local part are ignored.
-  /// Valid as long as the table does not change.
-  const Route& find(std::string_view local_part, std::string_view domain) const;
+  /// Adds a route for the mail of one sender. `sender`: an address, a domain, or `<>` for the null
+  /// sender (RFC 5321 §4.5.5). Errors as above.
+  Result<void> add(std::string_view key, std::string_view sender, Route route);
+  /// The route of the address, else of its domain, of the longest parent, of `*`, else plain MX. Of
+  /// each of these, the route of the sender's address, else of its domain, else that of all
+  /// senders. `domain` is in the form of mail::Domain; case and quotes of local parts are ignored.
+  /// `sender` is as in the envelope; empty: the null sender. Valid as long as the table does not
+  /// change.
+  const Route& find(std::string_view local_part, std::string_view domain,
+                    std::string_view sender) const;
+  /// One route for each Route::settings among those that mail for `domain` may have, depending on
+  /// its recipient's key and its sender.
+  std::vector<const Route*> all_of(std::string_view domain) const;
 
  private:
-  const Route* at(const std::string& key) const;
-  std::unordered_map<std::string, Route> routes_;
+  /// The routes of one key.
+  struct Entry {
+    std::optional<Route> for_all;
+    std::unordered_map<std::string, Route> by_sender;
+    std::vector<const Route*> one_for_each_settings;  ///< of by_sender
+  };
+  template <class Use>
+  void visit(std::string_view local_part, std::string_view domain, const Use& use) const;
+
+  std::unordered_map<std::string, Entry> routes_;
 };
 
 }  // namespace postern::relay

@@ -68,7 +68,7 @@ TEST(ParseRoute, refuses_everything_else) {
                                                     {"a.example:25:26"},
                                                     {"a b.example"},
                                                     {"error:"},
-                                                    {"error:450 4.7.1 later"},
+                                                    {"error:450 5.7.1 later"},
                                                     {"error:550 4.7.1 mixed"},
                                                     {"error:550 no code"},
                                                     {"error:550 5.7.1 two\r\n250 lines"},
@@ -95,7 +95,7 @@ TEST(RouteTable, finds_the_nearest_key) {
     EXPECT_TRUE(added) << key;
   };
   const auto found = [&](const char* local, const char* domain) {
-    return table.find(local, domain).mx_domain;
+    return table.find(local, domain, {}).mx_domain;
   };
   EXPECT_EQ(found("u", "other.example"), "") << "plain MX without any route";
   add("Boss@Example.ORG");  // 16
@@ -126,14 +126,59 @@ TEST(RouteTable, refuses_keys_that_are_none_and_keys_twice) {
 }
 
 // RFC 5321 §4.1.2: quoting does not change the mailbox.
+TEST(RouteTable, the_sender_decides_among_the_routes_of_one_key) {
+  RouteTable table;
+  const auto add = [&](std::string_view key, std::string_view sender, std::string mx) {
+    ASSERT_TRUE(table.add(key, sender, {.mx_domain = std::move(mx)})) << key << " " << sender;
+  };
+  ASSERT_TRUE(table.add("*", {.mx_domain = "all.test"}));
+  ASSERT_TRUE(table.add("near.example", {.mx_domain = "near.test"}));
+  add("*", "ann@Example.ORG", "ann.test");
+  add("*", "@example.org", "org.test");
+  add("*", "<>", "null.test");
+  add(".far.example", "example.org", "far.test");
+  const auto of = [&](std::string_view domain, std::string_view sender) {
+    return table.find("bob", domain, sender).mx_domain;
+  };
+  EXPECT_EQ(of("x.example", "Ann@example.org"), "ann.test");
+  EXPECT_EQ(of("x.example", "\"ann\"@example.org"), "ann.test");
+  EXPECT_EQ(of("x.example", "other@EXAMPLE.org"), "org.test");
+  EXPECT_EQ(of("x.example", "ann@sub.example.org"), "all.test") << "a domain is not its parent";
+  EXPECT_EQ(of("x.example", ""), "null.test");
+  EXPECT_EQ(of("x.example", "ann"), "all.test");
+  EXPECT_EQ(of("near.example", "ann@example.org"), "near.test") << "the nearer key counts";
+  EXPECT_EQ(of("a.far.example", "ann@example.org"), "far.test");
+  EXPECT_EQ(of("a.far.example", "bob@example.net"), "all.test") << "the key has no route for bob";
+  EXPECT_EQ(table.add("*", "EXAMPLE.org", {}).error().fault, Fault::conflict);
+  for (const char* bad : {"", "*", ".example.org", "@", "@@example.org", "a b"}) {
+    EXPECT_EQ(table.add("*", bad, {}).error().fault, Fault::malformed) << bad;
+  }
+}
+
+TEST(RouteTable, all_routes_of_a_domain_are_one_for_each_settings) {
+  RouteTable table;
+  ASSERT_TRUE(table.add("*", {.settings = 1}));
+  ASSERT_TRUE(table.add("*", "a.example", {.settings = 2}));
+  ASSERT_TRUE(table.add("*", "b.example", {.settings = 2}));
+  ASSERT_TRUE(table.add("near.example", "a.example", {.settings = 3}));
+  const auto settings = [&](std::string_view domain) {
+    std::vector<std::size_t> out;
+    for (const Route* route : table.all_of(domain)) out.push_back(route->settings);
+    return out;
+  };
+  EXPECT_EQ(settings("x.example"), (std::vector<std::size_t>{2, 1}));
+  EXPECT_EQ(settings("near.example"), (std::vector<std::size_t>{3, 2, 1}));
+}
+
 TEST(RouteTable, quotes_of_a_local_part_do_not_matter) {
   RouteTable table;
   ASSERT_TRUE(table.add("postmaster@mx.example.net", {.kind = Route::Kind::discard}));
   ASSERT_TRUE(table.add("\"two words\"@mx.example.net", {.kind = Route::Kind::discard}));
   for (const char* local_part :
        {"postmaster", "\"postmaster\"", "\"Post\\master\"", "\"two words\"", "\"two\\ words\""})
-    EXPECT_EQ(table.find(local_part, "mx.example.net").kind, Route::Kind::discard) << local_part;
-  EXPECT_EQ(table.find("\"post master\"", "mx.example.net").kind, Route::Kind::mx);
+    EXPECT_EQ(table.find(local_part, "mx.example.net", {}).kind, Route::Kind::discard)
+        << local_part;
+  EXPECT_EQ(table.find("\"post master\"", "mx.example.net", {}).kind, Route::Kind::mx);
 }
 
 }  // namespace

@@ -41,9 +41,9 @@ struct Candidate {
 
 class Router {
  public:
-  Router(const RoutingConfig& config, const RouteTable& routes, const Recipient& recipient,
+  Router(const RoutingConfig& config, const Route& route, const Recipient& recipient,
          const Answers& answers)
-      : config_(config), routes_(routes), recipient_(recipient), answers_(answers) {}
+      : config_(config), given_(route), recipient_(recipient), answers_(answers) {}
 
   std::variant<Questions, Routed> run() {
     decide();
@@ -89,11 +89,11 @@ class Router {
   void nothing_left();
 
   const RoutingConfig& config_;
-  const RouteTable& routes_;
+  const Route& given_;
   const Recipient& recipient_;
   const Answers& answers_;
   std::set<dns::Question> wanted_;
-  const Route* route_ = nullptr;
+  const Route* route_ = nullptr;  ///< null: an address literal
   bool by_mx_ = false;
   std::string domain_;  ///< the domain whose MX are used
   std::vector<Candidate> candidates_;
@@ -126,7 +126,7 @@ void Router::decide() {
   } else {
     const Result<mail::Domain> domain = mail::Domain::parse(recipient_.domain);
     if (!domain) return give_up(501, {5, 1, 3}, "the domain of the address is malformed");
-    route_ = &routes_.find(recipient_.local_part, domain->text());
+    route_ = &given_;
     switch (route_->kind) {
       case Route::Kind::discard:
         routed_.kind = Routed::Kind::discard;
@@ -135,7 +135,8 @@ void Router::decide() {
         routed_.our_fault = true;
         return give_up(451, {4, 3, 5}, "the route leads to a folder");
       case Route::Kind::error:
-        routed_.kind = Routed::Kind::permanent;
+        routed_.kind =
+            route_->refusal.code < 500 ? Routed::Kind::temporary : Routed::Kind::permanent;
         routed_.reply = route_->refusal;
         return;
       case Route::Kind::hosts:
@@ -470,6 +471,30 @@ void Router::nothing_left() {
   give_up_for_good(550, {5, 4, 4}, "no host of the domain has a usable address");
 }
 
+/// Whether the fallback hosts of a route may have its mail after this outcome.
+bool may_fall_back(const Route& route, const Routed& routed) {
+  if (route.kind != Route::Kind::mx && route.kind != Route::Kind::hosts) return false;
+  // RFC 7505 §3: the domain itself says that it takes no mail.
+  if (routed.reply.enhanced == smtp::EnhancedCode{5, 1, 10}) return false;
+  // This host is an MX of the domain, or the destination: its fallback may send the mail back here.
+  return std::ranges::none_of(routed.skipped, [](const Skipped& one) {
+    return one.why == Why::self || one.why == Why::behind_self;
+  });
+}
+
+/// Puts the fallback hosts behind the route's own.
+void append(Routed& routed, Routed fallback) {
+  routed.first_fallback = routed.groups.size();
+  for (auto& group : fallback.groups) {
+    for (Target& target : group) target.fallback = true;
+    routed.groups.push_back(std::move(group));
+  }
+  std::ranges::move(fallback.skipped, std::back_inserter(routed.skipped));
+  if (routed.groups.empty()) return;
+  routed.kind = Routed::Kind::targets;
+  routed.reply = {};
+}
+
 }  // namespace
 
 bool is_self(const RoutingConfig& config, std::string_view host, std::uint16_t port) {
@@ -486,11 +511,10 @@ bool is_self(const RoutingConfig& config, const IpAddress& address, std::uint16_
   return std::find(config.self.begin(), config.self.end(), endpoint) != config.self.end();
 }
 
-std::optional<std::string> policy_domain(const RouteTable& routes, const Recipient& recipient) {
+std::optional<std::string> policy_domain(const Route& route, const Recipient& recipient) {
   if (is_literal(recipient.domain)) return std::nullopt;
   const Result<mail::Domain> domain = mail::Domain::parse(recipient.domain);
   if (!domain) return std::nullopt;
-  const Route& route = routes.find(recipient.local_part, domain->text());
   if (route.kind != Route::Kind::mx || route.tls) return std::nullopt;
   return route.mx_domain.empty() ? domain->text() : route.mx_domain;
 }
@@ -502,9 +526,18 @@ std::string_view to_string(Why why) {
   return names[static_cast<std::size_t>(why)];
 }
 
-std::variant<Questions, Routed> route(const RoutingConfig& config, const RouteTable& routes,
+std::variant<Questions, Routed> route(const RoutingConfig& config, const Route& route,
                                       const Recipient& recipient, const Answers& answers) {
-  return Router(config, routes, recipient, answers).run();
+  auto own = Router(config, route, recipient, answers).run();
+  Routed* const routed = std::get_if<Routed>(&own);
+  if (routed != nullptr) routed->first_fallback = routed->groups.size();
+  if (routed == nullptr || route.fallback.empty() || is_literal(recipient.domain)) return own;
+  if (!may_fall_back(route, *routed)) return own;
+  const Route rest{.kind = Route::Kind::hosts, .hosts = route.fallback, .tls = route.tls};
+  auto others = Router(config, rest, recipient, answers).run();
+  if (std::holds_alternative<Questions>(others)) return others;
+  append(*routed, std::get<Routed>(std::move(others)));
+  return own;
 }
 
 }  // namespace postern::relay

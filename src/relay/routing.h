@@ -4,10 +4,11 @@
 // recorded answers reproduce a decision.
 //
 //   relay::Answers answers;
-//   auto step = relay::route(config, routes, recipient, answers);
+//   const relay::Route& way = relay::route_of(relay, local_part, domain, sender);
+//   auto step = relay::route(config, way, recipient, answers);
 //   while (auto* questions = std::get_if<relay::Questions>(&step)) {
 //     for (const dns::Question& question : *questions) answers[question] = ...;  // all at once
-//     step = relay::route(config, routes, recipient, answers);
+//     step = relay::route(config, way, recipient, answers);
 //   }
 #pragma once
 
@@ -65,12 +66,13 @@ struct Recipient {
 /// The domain whose MTA-STS policy applies to a recipient (RFC 8461 §3.4): the recipient's domain
 /// or that of `mx:`. Nullopt when none applies: address literals, other routes, routes with a TLS
 /// level.
-std::optional<std::string> policy_domain(const RouteTable& routes, const Recipient& recipient);
+std::optional<std::string> policy_domain(const Route& route, const Recipient& recipient);
 
 /// A host to try. `v6` and `v4` are unordered; plan_attempt() orders them.
 struct Target {
   std::string host;                ///< as the MX record or the route names it; an address as text
   std::uint32_t preference = 0;    ///< of the MX record, or the index of the route's group
+  bool fallback = false;           ///< of Route::fallback: no password and no pinned certificate
   std::uint16_t port = smtp_port;  ///< the port to connect to
   std::vector<IpAddress> v6;       ///< IPv6 addresses
   std::vector<IpAddress> v4;       ///< IPv4 addresses
@@ -112,6 +114,7 @@ struct Routed {
   enum class Kind : std::uint8_t { targets, discard, temporary, permanent };
   Kind kind = Kind::targets;                ///< the kind
   std::vector<std::vector<Target>> groups;  ///< best first; equal preference within a group
+  std::size_t first_fallback = 0;           ///< the groups from here on are of Route::fallback
   std::vector<Skipped> skipped;             ///< hosts that are not tried
   smtp::Reply reply;                        ///< for temporary and permanent
   bool our_fault = false;                   ///< one of our routes leads nowhere: raise an alarm
@@ -124,9 +127,12 @@ using Questions = std::vector<dns::Question>;
 /// The answers so far.
 using Answers = std::map<dns::Question, dns::Answer>;
 
-/// The next step: the missing questions, or the outcome. There are at most six rounds of questions,
-/// except for loops of aliases.
-std::variant<Questions, Routed> route(const RoutingConfig& config, const RouteTable& routes,
+/// The next step: the missing questions, or the outcome. `route` is that of the recipient
+/// (route_of()). Its fallback hosts come after its own, and alone when those cannot be found; not
+/// when the domain says that it takes no mail (RFC 7505), and not when this host is one of its MX
+/// hosts, because the mail could come back. There are at most six rounds of questions, except for
+/// loops of aliases and fallback hosts, which take two more.
+std::variant<Questions, Routed> route(const RoutingConfig& config, const Route& route,
                                       const Recipient& recipient, const Answers& answers);
 
 }  // namespace postern::relay

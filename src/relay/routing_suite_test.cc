@@ -237,13 +237,15 @@ void play(const json::object& test) {
   configure(config, routes, test.at("config").as_object());
   Recipient recipient{.local_part = "user",
                       .domain = std::string(test.at("rcpt_domain").as_string())};
+  const auto name = mail::Domain::parse(recipient.domain);
+  const Route& way = routes.find(recipient.local_part, name ? name->text() : recipient.domain, {});
   // The policy in the suite belongs to the recipient's domain.
   const auto own = mail::Domain::parse(recipient.domain);
-  if (const auto domain = policy_domain(routes, recipient); domain && own && *domain == own->text())
+  if (const auto domain = policy_domain(way, recipient); domain && own && *domain == own->text())
     recipient.sts = sts_of(test);
   testing::SuiteZone zone(test.at("zone"), test.at("sec").as_object());
   Answers answers;
-  const Routed routed = testing::drive(config, routes, recipient, zone, answers);
+  const Routed routed = testing::drive(config, way, recipient, zone, answers);
   compare(routed, test.at("expect").as_object());
 
   // Questions that must not be asked: in these two cases the server does not answer them.

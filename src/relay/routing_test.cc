@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "mail/address.h"
 #include "relay/suite_zone_test.h"
 
 namespace postern::relay {
@@ -16,7 +17,7 @@ class Routing : public ::testing::Test {
     testing::SuiteZone zone(json::parse(zone_text), json::parse(sec_text).as_object());
     answers_.clear();
     Recipient recipient{.local_part = "user", .domain = domain, .sts = sts_};
-    return testing::drive(config_, routes_, recipient, zone, answers_);
+    return testing::drive(config_, way(recipient.domain), recipient, zone, answers_);
   }
   void add_route(const char* key, const char* to, std::optional<TlsLevel> tls = std::nullopt) {
     Route route = parse_route({to}).value();
@@ -28,6 +29,11 @@ class Routing : public ::testing::Test {
     for (const Skipped& each : routed.skipped)
       out += each.host + ":" + std::string(to_string(each.why)) + " ";
     return out;
+  }
+
+  const Route& way(const std::string& domain) const {
+    const auto parsed = mail::Domain::parse(domain);
+    return routes_.find("user", parsed ? parsed->text() : domain, {});
   }
 
   std::string zone_text = "{}";
@@ -42,6 +48,73 @@ TEST_F(Routing, malformed_domain_is_refused) {
   EXPECT_EQ(routed("a b.example").reply.code, 501);
   EXPECT_EQ(routed("").reply.enhanced, (smtp::EnhancedCode{5, 1, 3}));
   EXPECT_TRUE(answers_.empty()) << "nothing was asked";
+}
+
+class Fallback : public Routing {
+ protected:
+  /// The hosts in the order of trying; fallback hosts with a "+".
+  std::string hosts(const char* domain) {
+    answers_.clear();
+    const Routed result = routed(domain);
+    std::string out;
+    for (std::size_t i = 0; i < result.groups.size(); ++i) {
+      for (const Target& target : result.groups[i]) {
+        EXPECT_EQ(target.fallback, i >= result.first_fallback);
+        out += (target.fallback ? "+" : "") + target.host + " ";
+      }
+    }
+    if (result.kind != Routed::Kind::targets) out += std::to_string(result.reply.code);
+    return out;
+  }
+  void with_fallback(Route route, const std::string& host) {
+    route.fallback = {{{.name = host, .address = std::nullopt}}};
+    ASSERT_TRUE(routes_.add("*", std::move(route)));
+  }
+};
+
+TEST_F(Fallback, comes_after_the_hosts_and_alone_when_there_are_none) {
+  zone_text = R"({"good.test": {"MX": [[5, "mx.good.test"]]}, "mx.good.test": {"A": ["192.0.2.1"]},
+    "broken.test": {"MX": "SERVFAIL"}, "empty.test": {"MX": [[5, "no.address.test"]]},
+    "null.test": {"MX": [[0, "."]]}, "ours.test": {"MX": [[5, "mx.good.test"], [9, "us.test"]]},
+    "us.test": {"A": ["192.0.2.25"]}, "rest.test": {"A": ["192.0.2.9"]}})";
+  config_.self = {{*IpAddress::from_text("192.0.2.25"), 25}};
+  with_fallback({}, "rest.test");
+  EXPECT_EQ(hosts("good.test"), "mx.good.test +rest.test ");
+  EXPECT_EQ(hosts("broken.test"), "+rest.test ");
+  EXPECT_EQ(hosts("empty.test"), "+rest.test ");
+  EXPECT_EQ(hosts("absent.test"), "+rest.test ");
+  EXPECT_EQ(hosts("null.test"), "556") << "RFC 7505: the domain takes no mail";
+  EXPECT_EQ(hosts("ours.test"), "mx.good.test ") << "the fallback could send it back to this host";
+}
+
+TEST_F(Fallback, has_the_level_of_its_route_for_its_own_name) {
+  zone_text = R"({"mx.test": {"A": ["192.0.2.1"]}, "rest.test": {"A": ["192.0.2.9"]}})";
+  Route route{.kind = Route::Kind::hosts};
+  route.hosts = {{{.name = "mx.test", .address = std::nullopt}}};
+  route.tls = TlsLevel::verify;
+  route.names = {"name.test"};
+  with_fallback(route, "rest.test");
+  const Routed result = routed("any.test");
+  ASSERT_EQ(result.groups.size(), 2U);
+  EXPECT_EQ(result.groups[0][0].names, std::vector<std::string>{"name.test"});
+  EXPECT_EQ(result.groups[1][0].names, std::vector<std::string>{"rest.test"});
+  EXPECT_EQ(result.groups[1][0].tls, TlsLevel::verify);
+}
+
+TEST_F(Fallback, that_has_no_address_leaves_the_outcome_of_the_route) {
+  zone_text = R"({"good.test": {"A": ["192.0.2.1"]}})";
+  with_fallback({}, "nowhere.test");
+  EXPECT_EQ(hosts("good.test"), "good.test ");
+  EXPECT_EQ(hosts("absent.test"), "550");
+}
+
+TEST_F(Routing, error_of_a_route_returns_mail_or_lets_it_wait) {
+  add_route("no.test", "error:550 5.1.1 not here");
+  add_route("later.test", "error:450 4.3.2 moving today");
+  EXPECT_EQ(routed("no.test").kind, Routed::Kind::permanent);
+  EXPECT_EQ(routed("later.test").kind, Routed::Kind::temporary);
+  EXPECT_EQ(routed("later.test").reply.text, "moving today");
+  EXPECT_FALSE(routed("later.test").our_fault);
 }
 
 TEST_F(Routing, family_in_trouble_beside_one_without_addresses_is_no_proof) {
@@ -165,7 +238,7 @@ TEST_F(Routing, level_of_a_route_asks_no_policy) {
   ASSERT_EQ(result.kind, Routed::Kind::targets);
   EXPECT_EQ(result.groups[0][0].tls, TlsLevel::encrypt);
   EXPECT_TRUE(result.groups[0][0].secure);
-  EXPECT_FALSE(policy_domain(routes_, {.local_part = "user", .domain = "e.test"}));
+  EXPECT_FALSE(policy_domain(way("e.test"), {.local_part = "user", .domain = "e.test"}));
 }
 
 TEST_F(Routing, default_level_is_raised_by_policies_and_never_lowered) {

@@ -47,10 +47,10 @@ class SuiteZone {
 };
 
 /// Answers questions from the zone until there is an outcome.
-inline Routed drive(const RoutingConfig& config, const RouteTable& routes,
-                    const Recipient& recipient, SuiteZone& zone, Answers& answers) {
+inline Routed drive(const RoutingConfig& config, const Route& way, const Recipient& recipient,
+                    SuiteZone& zone, Answers& answers) {
   for (int round = 0; round < 12; ++round) {
-    auto step = route(config, routes, recipient, answers);
+    auto step = route(config, way, recipient, answers);
     if (Routed* done = std::get_if<Routed>(&step)) return std::move(*done);
     const Questions& questions = std::get<Questions>(step);
     EXPECT_FALSE(questions.empty());

@@ -107,7 +107,7 @@ std::optional<smtp::Reply> AcceptedMail::refusal(const policy::Recipient& recipi
   if (rooms_.postmaster != nullptr && !recipient.route.webhook &&
       iequals(recipient.address.unquoted_local_part(), "postmaster")) {
     const auto destination = destination_of(
-        recipient, relay::qualified(recipient.address, *relay, settings_.hostname), *relay);
+        recipient, relay::qualified(recipient.address, *relay, settings_.hostname), {}, *relay);
     if (destination && is_postmasters(*destination) &&
         rooms_.postmaster->is_full(rooms_.measure_postmaster))
       return smtp::Reply{452, {4, 2, 2}, "mailbox full"};
@@ -123,7 +123,7 @@ bool AcceptedMail::is_postmasters(const spool::Destination& destination) const {
 
 gateway::MessageSink::QueueRun AcceptedMail::run_queue(const std::string& domain) {
   const auto relay = relay_.load();
-  const auto destination = destination_of({}, {"postmaster", domain}, *relay);
+  const auto destination = destination_of({}, {"postmaster", domain}, {}, *relay);
   if (!destination || !rooms_.run_queue) return QueueRun::cannot;
   return rooms_.run_queue(domain, *destination);
 }
@@ -237,6 +237,7 @@ Task<smtp::Reply> AcceptedMail::for_webhook(const Copy& copy, const Ruling& ruli
 
 std::optional<spool::Destination> AcceptedMail::destination_of(const policy::Recipient& recipient,
                                                                const mail::Mailbox& address,
+                                                               std::string_view sender,
                                                                const relay::RelayConfig& relay) {
   using Kind = policy::Transport::Kind;
   const policy::Transport transport = recipient.transport.value_or(policy::Transport{});
@@ -252,13 +253,13 @@ std::optional<spool::Destination> AcceptedMail::destination_of(const policy::Rec
     case Kind::deliver:
       break;
   }
-  const relay::Route& route = relay::route_of(relay, address.local_part, address.domain);
+  const relay::Route& route = relay::route_of(relay, address.local_part, address.domain, sender);
   if (route.kind == relay::Route::Kind::discard) return std::nullopt;
   if (route.kind == relay::Route::Kind::maildir) {
     return spool::Destination{RouteKind::local, route.path};
   }
-  return spool::Destination{RouteKind::relay,
-                            relay::destination_of(relay, address.local_part, address.domain)};
+  return spool::Destination{
+      RouteKind::relay, relay::destination_of(relay, address.local_part, address.domain, sender)};
 }
 
 std::string AcceptedMail::account_of(const policy::Evidence& evidence) const {
@@ -286,7 +287,7 @@ spool::Envelope AcceptedMail::envelope_of(const policy::Evidence& evidence, cons
     if (recipient.route.webhook) continue;
     const mail::Mailbox address = relay::qualified(recipient.address, *relay, settings_.hostname);
     if (answers_probe(recipient.address, probed.contains(recipient.address.text()))) continue;
-    const auto destination = destination_of(recipient, address, *relay);
+    const auto destination = destination_of(recipient, address, envelope.reverse_path, *relay);
     if (!destination) continue;  // accepted and discarded
     envelope.recipients.push_back({.address = address.text(),
                                    .destination = *destination,

@@ -67,9 +67,11 @@ class AcceptedMail final : public gateway::MessageSink {
   /// ETRN for one domain.
   QueueRun run_queue(const std::string& domain) override;
 
-  /// The destination of a recipient; nullopt: its mail is discarded.
+  /// The destination of a recipient; nullopt: its mail is discarded. `sender` is as in the
+  /// envelope; empty: the null sender.
   static std::optional<spool::Destination> destination_of(const policy::Recipient& recipient,
                                                           const mail::Mailbox& address,
+                                                          std::string_view sender,
                                                           const relay::RelayConfig& relay);
 
  private:

@@ -116,7 +116,7 @@ bool AddressVerifier::is_discarded(const mail::Mailbox& address, bool said) cons
   const auto settings = settings_.load();
   if (settings && settings->has_no_mailbox()) return true;
   const auto config = config_.load();
-  const relay::Route& route = relay::route_of(*config, address.local_part, address.domain);
+  const relay::Route& route = relay::route_of(*config, address.local_part, address.domain, {});
   // A domain without a route of its own is not this server's: nothing is relayed there.
   return route.is_default();
 }
@@ -127,7 +127,7 @@ std::optional<std::string> AddressVerifier::look_up(const Question& question,
   const auto now = std::chrono::system_clock::now();
   const auto config = config_.load();
   const relay::Route& route =
-      relay::route_of(*config, question.address.local_part, question.address.domain);
+      relay::route_of(*config, question.address.local_part, question.address.domain, {});
   const bool is_foreign = route.is_default();
   const auto found = known_.look_up(address, subscriber_key(question.client),
                                     question.address.domain, is_foreign, now);
@@ -143,7 +143,7 @@ std::optional<std::string> AddressVerifier::look_up(const Question& question,
   } else if (found.ask) {
     asked_.push_back(
         {address,
-         relay::destination_of(*config, question.address.local_part, question.address.domain),
+         relay::destination_of(*config, question.address.local_part, question.address.domain, {}),
          is_foreign});
     asio::post(loop_, [this] { pump(); });
   }

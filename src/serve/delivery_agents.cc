@@ -41,7 +41,8 @@ std::size_t at_a_time(const relay::RelayConfig& config, const queue::DeliveryTas
   const std::size_t at = std::min(address.rfind('@'), address.size());
   const std::string_view domain =
       std::string_view(address).substr(std::min(at + 1, address.size()));
-  const relay::Route& route = relay::route_of(config, address.substr(0, at), domain);
+  const relay::Route& route =
+      relay::route_of(config, address.substr(0, at), domain, task.message.envelope.reverse_path);
   return std::max<std::size_t>(config.settings_of(route).max_recipients, 1);
 }
 

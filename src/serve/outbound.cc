@@ -74,10 +74,10 @@ Outbound::Outbound(const Config& config, const std::string& data_dir, Rooms room
   const auto destination = [this](const mail::Mailbox& address) -> spool::Destination {
     const auto config = config_.load();
     const auto found =
-        AcceptedMail::destination_of({.address = address, .route = {}}, address, *config);
+        AcceptedMail::destination_of({.address = address, .route = {}}, address, {}, *config);
     if (found) return *found;
     return {spool::RouteKind::relay,
-            relay::destination_of(*config, address.local_part, address.domain)};
+            relay::destination_of(*config, address.local_part, address.domain, {})};
   };
   reports_ = std::make_unique<SenderReports>(
       config.server.hostname, temporary, destination,

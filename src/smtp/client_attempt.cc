@@ -94,13 +94,24 @@ void DeliveryAttempt::advance(bool to_next_host) {
   if (place < host_of_place_.size() && host_of_place_[place] != host && !open_.empty()) ++hosts_;
 }
 
+/// The next host has not been dialled yet, unless another of its addresses has.
+bool DeliveryAttempt::is_dialled() const {
+  return dial_.again || dial_.without_tls ||
+         (dial_.host > 0 && host_of_place_[dial_.host] == host_of_place_[dial_.host - 1]);
+}
+
+void DeliveryAttempt::skip_to(std::size_t place) {
+  if (!next() || place <= dial_.host) return;
+  if (is_dialled() && place < host_of_place_.size()) ++hosts_;
+  if (!is_dialled() && place >= host_of_place_.size()) --hosts_;
+  dial_ = {.host = place};
+  dials_here_ = 0;
+  if (!next()) conclude();
+}
+
 void DeliveryAttempt::end() {
   if (!next()) return;
-  // The next host has not been dialled yet, unless another of its addresses has.
-  const bool dialled =
-      dial_.again || dial_.without_tls ||
-      (dial_.host > 0 && host_of_place_[dial_.host] == host_of_place_[dial_.host - 1]);
-  if (!dialled) --hosts_;
+  if (!is_dialled()) --hosts_;
   open_.clear();
   conclude();
 }

@@ -34,6 +34,8 @@ class DeliveryAttempt {
   void unreachable(std::string_view why, EnhancedCode enhanced = {4, 4, 1});
   /// Reports the end of a connection: one result for each recipient of remaining().
   void finished(const std::vector<RecipientResult>& results, const DeliveryDone& done);
+  /// Goes on with a later place; those before it are not dialled. Nothing if the attempt is over.
+  void skip_to(std::size_t place);
   /// Ends the attempt at its limits. Only hosts that were dialled count as its hosts.
   void end();
 
@@ -44,6 +46,7 @@ class DeliveryAttempt {
 
  private:
   void advance(bool to_next_host);
+  bool is_dialled() const;
   void conclude();
 
   const OutboundMessage& message_;

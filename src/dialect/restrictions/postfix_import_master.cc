@@ -110,6 +110,11 @@ std::string settings_text(const MasterService& service, Wanted wanted) {
 }
 
 bool is_any(std::string_view) { return true; }
+/// The settings of an SMTP client that its [[route]]s and [[egress]] have.
+bool is_transport_setting(std::string_view name) {
+  return name == "smtp_bind_address" || name == "smtp_bind_address6" || name == "smtp_helo_name" ||
+         name == "smtp_fallback_relay";
+}
 bool is_login_setting(std::string_view name) { return name.starts_with("smtpd_sasl_"); }
 
 /// What becomes of a service; empty: nothing to tell.
@@ -149,16 +154,24 @@ std::string note_of(const MasterService& service, const std::vector<ListenerList
       return service.text() +
              " is not carried: it takes mail back from a content filter, and none is called" +
              (all.empty() ? "" : "; it sets " + all);
-    case Role::transport:
-      if (all.empty()) return {};
-      return service.text() + ": mail is passed on by SMTP, without its own settings: " + all +
+    case Role::transport: {
+      const std::string lost =
+          settings_text(service, [](std::string_view name) { return !is_transport_setting(name); });
+      if (lost.empty()) return {};
+      return service.text() + ": mail is passed on by SMTP, without its own settings: " + lost +
              "; a [[route]] has keys for most (docs/relay.md)";
+    }
     case Role::other:
       break;
   }
   if (service.type == "inet" && service.command == "smtpd") {
     return service.text() + " is not carried: a [[listener]] wants an address and a port" +
            (all.empty() ? "" : "; it sets " + all);
+  }
+  if (service.type == "unix" && service.command == "smtp") {
+    const std::string lost =
+        settings_text(service, [](std::string_view name) { return !is_transport_setting(name); });
+    return lost.empty() ? "" : service.text() + " is carried without its own settings: " + lost;
   }
   return all.empty() ? "" : service.text() + " is not carried; it sets " + all;
 }
@@ -176,6 +189,13 @@ bool MasterService::sets(std::string_view parameter) const {
 
 const MasterService* MasterCf::reception() const {
   const auto found = std::ranges::find(services, Role::reception, &MasterService::role);
+  return found == services.end() ? nullptr : &*found;
+}
+
+const MasterService* MasterCf::transport(std::string_view name) const {
+  const auto found = std::ranges::find_if(services, [&](const MasterService& one) {
+    return one.type == "unix" && one.command == "smtp" && iequals(one.name, name);
+  });
   return found == services.end() ? nullptr : &*found;
 }
 

@@ -276,7 +276,7 @@ constexpr Group groups[] = {
      "mail for users who have moved is accepted; refuse it in a check_recipient_access table, "
      "REJECT with the new address as its text",
      moved},
-    {lost, "[[route]] finds the next hop by the recipient (docs/relay.md)", routes},
+    {lost, "[[route]] finds the next hop by recipient and sender (docs/relay.md)", routes},
     {lost, sentence_of(Part::mailboxes), mailboxes},
     {lost, sentence_of(Part::logins), logins},
     {nothing, "about mail of the machine's own users", owners},

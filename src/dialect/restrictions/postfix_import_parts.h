@@ -118,6 +118,8 @@ struct MasterCf {
 
   /// The service whose mail main.cf is about; null: none.
   const MasterService* reception() const;
+  /// The SMTP client of this name; null: none.
+  const MasterService* transport(std::string_view name) const;
   /// Whether a transport of this name is an SMTP client, `smtp` and `relay` too.
   bool is_smtp_client(std::string_view transport) const;
 };

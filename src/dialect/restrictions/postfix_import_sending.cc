@@ -1,6 +1,6 @@
-// Outgoing mail and authentication: relayhost, transport_maps, the transports of domains, password
-// and TLS policy maps become [[route]]s; smtp_bind_address becomes a pool of source addresses;
-// Dovecot an [[auth.source]].
+// Outgoing mail and authentication: relayhost, transport_maps, the transports of domains, the maps
+// by sender, password and TLS policy maps become [[route]]s; the source addresses of each transport
+// become a pool of them; Dovecot an [[auth.source]].
 #include <algorithm>
 #include <ranges>
 
@@ -126,7 +126,9 @@ NextHops next_hops_of(const std::vector<std::string_view>& texts) {
 
 struct Route {
   std::vector<std::string> match;
+  std::vector<std::string> sender;  ///< empty: for all senders
   NextHops hops;
+  std::string transport = "smtp";  ///< whose settings it has
   std::string tls;
   std::vector<std::string> names;
   std::string user;
@@ -154,10 +156,11 @@ class Builder {
     read_relay_host();
     read_transports();
     read_class_transports();
+    read_senders();
+    read_ways();
     read_tls();
     read_tls_policies();
     read_passwords();
-    read_sources();
     read_logins();
     for (const Route& route : routes_) write(route);
     tell_where_mail_goes();
@@ -263,10 +266,12 @@ class Builder {
   // --- routes ---
 
   /// Adds the pattern to an existing route to the same hops; the first route of a pattern counts.
-  void add(std::string match, NextHops hops, std::string_view origin) {
+  void add(std::string match, NextHops hops, std::string_view origin,
+           const std::string& transport = "smtp") {
     if (!matched_.insert(match).second) return;
-    const auto same = std::ranges::find_if(
-        routes_, [&](const Route& one) { return one.hops.to == hops.to && one.origin == origin; });
+    const auto same = std::ranges::find_if(routes_, [&](const Route& one) {
+      return one.hops.to == hops.to && one.origin == origin && one.transport == transport;
+    });
     if (same != routes_.end()) {
       same->match.push_back(std::move(match));
       return;
@@ -275,13 +280,19 @@ class Builder {
     route.match = {std::move(match)};
     route.hops = std::move(hops);
     route.origin = origin;
+    route.transport = transport;
     routes_.push_back(std::move(route));
   }
-  /// The same for a route with a keyword instead of next hops: "mx".
-  void add(std::string match, std::string word, std::string_view origin) {
+  /// A keyword instead of next hops: "mx".
+  static NextHops hops_of(std::string word) {
     NextHops hops;
     hops.to.push_back(std::move(word));
-    add(std::move(match), std::move(hops), origin);
+    return hops;
+  }
+  /// The same for a route with a keyword.
+  void add(std::string match, std::string word, std::string_view origin,
+           const std::string& transport = "smtp") {
+    add(std::move(match), hops_of(std::move(word)), origin, transport);
   }
 
   void read_relay_host() {
@@ -304,7 +315,7 @@ class Builder {
   /// The route of all mail that matches no other route; null: none yet.
   const Route* route_of_all() const {
     const auto found = std::ranges::find_if(routes_, [](const Route& one) {
-      return std::ranges::find(one.match, "*") != one.match.end();
+      return one.sender.empty() && std::ranges::find(one.match, "*") != one.match.end();
     });
     return found == routes_.end() ? nullptr : &*found;
   }
@@ -324,7 +335,7 @@ class Builder {
                                                         taken_by(*all), also))
                                   : meaningless("not used: " + taken_by(*all)));
     }
-    add("*", relay_, "relayhost");
+    add("*", relay_, "relayhost", default_transport());
     const std::string route = "[[route]] match = [\"*\"]";
     judge("relayhost", trouble.empty() ? carried(route) : changed(route + also));
   }
@@ -338,22 +349,29 @@ class Builder {
     }
     if (transport == "discard") return add(row.key, "discard", origin);
     if (transport == "error") return add(row.key, error_of(rest), origin);
+    if (transport == "retry") return add(row.key, retry_of(rest), origin);
+    const std::string service = transport.empty() ? "smtp" : transport;
     if (!transport.empty() && !is_smtp(transport)) {
       left.insert(fmt::format("{} ({})", printable(row.key, 80), printable(transport, 40)));
       return;
     }
     if (rest.empty()) {
       if (transport.empty()) return add_default(row.key, origin, left);
-      return add(row.key, "mx", origin);
+      return add(row.key, "mx", origin, service);
     }
-    std::vector<std::string_view> texts;
-    for (const std::string_view word : split(rest, ',')) texts.push_back(trim(word));
-    NextHops hops = next_hops_of(texts);
+    NextHops hops = next_hops_in(rest);
     if (hops.to.empty()) {
       left.insert(printable(row.key, 80));
       return;
     }
-    add(row.key, std::move(hops), origin);
+    add(row.key, std::move(hops), origin, service);
+  }
+
+  /// "[one.example], [two.example]:587"
+  static NextHops next_hops_in(std::string_view value) {
+    std::vector<std::string_view> texts;
+    for (const std::string_view word : split(value, ',')) texts.push_back(trim(word));
+    return next_hops_of(texts);
   }
 
   /// "example.org :", which hides the rows after it: mail goes where it goes without a table
@@ -374,9 +392,10 @@ class Builder {
     if (!transport.empty() && (!is_smtp(transport) || !next_hop.empty())) {
       return add_transport({key, value}, origin, left);
     }
-    if (relay_.to.empty()) return add(key, "mx", origin);
+    const std::string service = transport.empty() ? "smtp" : transport;
+    if (relay_.to.empty()) return add(key, "mx", origin, service);
     relay_is_used_ = true;
-    add(key, relay_, origin);
+    add(key, relay_, origin, service);
   }
 
   struct Class {
@@ -409,14 +428,22 @@ class Builder {
 
   /// "5.1.1 no such user" and "text" in the form of a route.
   static std::string error_of(std::string_view text) {
+    return reply_of(text, "550", '5', "mail for this address is not accepted");
+  }
+  /// "4.3.2 moving today", of the transport retry(8), which lets mail wait.
+  static std::string retry_of(std::string_view text) {
+    return reply_of(text, "450", '4', "mail for this address waits");
+  }
+  static std::string reply_of(std::string_view text, std::string_view code, char klass,
+                              std::string_view otherwise) {
     const std::string_view status = text.substr(0, text.find(' '));
     const auto parts = split(status, '.');
-    const bool has_status =
-        parts.size() == 3 && parts[0] == "5" && parse_number(parts[1]) && parse_number(parts[2]);
+    const bool has_status = parts.size() == 3 && parts[0] == std::string_view(&klass, 1) &&
+                            parse_number(parts[1]) && parse_number(parts[2]);
     const std::string_view words = has_status ? trim(text.substr(status.size())) : trim(text);
-    return fmt::format(
-        "error:550 {} {}", has_status ? status : "5.0.0",
-        words.empty() ? "mail for this address is not accepted" : printable(words, 200));
+    return fmt::format("error:{} {} {}", code,
+                       has_status ? std::string(status) : fmt::format("{}.0.0", klass),
+                       words.empty() ? std::string(otherwise) : printable(words, 200));
   }
 
   void read_transports() {
@@ -519,6 +546,238 @@ class Builder {
       return left.size() == before;
     }
     return false;
+  }
+
+  // --- by sender ---
+
+  /// The name of the transport of mail to other domains; "smtp" if it is no SMTP client.
+  std::string default_transport() const {
+    const std::string value = parameters_.text("default_transport");
+    const std::string name = transport_of(value).name;
+    return !name.empty() && is_smtp(name) ? name : "smtp";
+  }
+
+  /// The rows of a map by sender. Keys that are no sender are added to `left`.
+  std::vector<Row> sender_rows(std::string_view name, std::string& trouble,
+                               std::set<std::string>& left) {
+    std::vector<Row> rows = is_set(name) ? rows_of(name, trouble) : std::vector<Row>();
+    std::erase_if(rows, [&](const Row& row) {
+      const std::size_t at = row.key.rfind('@');
+      const bool is_sender = row.key == "<>" || (at != std::string::npos &&
+                                                 row.key.find('.', at) != std::string::npos);
+      if (!is_sender) left.insert(printable(row.key, 80));
+      return !is_sender;
+    });
+    return rows;
+  }
+
+  /// The row of a sender: its own, else that of its domain.
+  static const Row* row_of(const std::vector<Row>& rows, const std::string& sender) {
+    const Row* row = find(rows, sender);
+    const std::size_t at = sender.rfind('@');
+    if (row == nullptr && at != std::string::npos && at > 0) row = find(rows, sender.substr(at));
+    return row;
+  }
+
+  void add_for(const std::string& sender, NextHops hops, std::string_view origin,
+               const std::string& transport) {
+    const auto same = std::ranges::find_if(routes_, [&](const Route& one) {
+      return !one.sender.empty() && one.hops.to == hops.to && one.transport == transport;
+    });
+    // A password may belong to one sender.
+    if (same != routes_.end() && !by_sender_) {
+      same->sender.push_back(sender);
+      return;
+    }
+    Route route;
+    route.match = {"*"};
+    route.sender = {sender};
+    route.hops = std::move(hops);
+    route.transport = transport;
+    route.origin = origin;
+    routes_.push_back(std::move(route));
+  }
+
+  /// sender_dependent_relayhost_maps and sender_dependent_default_transport_maps: in place of
+  /// relayhost and default_transport, for the mail of some senders.
+  void read_senders() {
+    constexpr std::string_view hosts_name = "sender_dependent_relayhost_maps";
+    constexpr std::string_view transports_name = "sender_dependent_default_transport_maps";
+    by_sender_ = parameters_.flag("smtp_sasl_auth_enable").value_or(false) &&
+                 parameters_.flag("smtp_sender_dependent_authentication").value_or(false);
+    std::string hosts_trouble;
+    std::string transports_trouble;
+    std::string passwords_trouble;  // read_passwords() tells of it
+    std::set<std::string> hosts_left;
+    std::set<std::string> transports_left;
+    std::set<std::string> no_sender;
+    const auto hosts = sender_rows(hosts_name, hosts_trouble, hosts_left);
+    const auto transports = sender_rows(transports_name, transports_trouble, transports_left);
+    const auto passwords =
+        by_sender_ ? sender_rows("smtp_sasl_password_maps", passwords_trouble, no_sender)
+                   : std::vector<Row>();
+    std::set<std::string> senders;
+    for (const auto* rows : {&hosts, &transports, &passwords}) {
+      for (const Row& row : *rows) senders.insert(row.key);
+    }
+    const std::string usual =
+        is_set("default_transport") ? parameters_.text("default_transport") : std::string("smtp");
+    for (const std::string& sender : senders) {
+      const Row* const own = row_of(transports, sender);
+      const auto [transport, rest] = transport_of(own != nullptr ? own->value : usual);
+      if (own != nullptr && transport == "discard") {
+        add_for(sender, hops_of("discard"), transports_name, "smtp");
+        continue;
+      }
+      if (!transport.empty() && !is_smtp(transport)) {
+        if (own != nullptr) {
+          transports_left.insert(
+              fmt::format("{} ({})", printable(sender, 80), printable(transport, 40)));
+        }
+        continue;
+      }
+      const Row* const host = row_of(hosts, sender);
+      const bool to_host = rest.empty() && host != nullptr && !iequals(host->value, "DUNNO");
+      NextHops hops = !rest.empty() ? next_hops_in(rest)
+                      : to_host     ? next_hops_in(host->value)
+                                    : relay_;
+      if (rest.empty() && !to_host && hops.to.empty()) hops = hops_of("mx");
+      if (hops.to.empty()) {
+        (to_host ? hosts_left : transports_left).insert(printable(sender, 80));
+        continue;
+      }
+      if (!hops.trouble.empty()) {
+        add_trouble(to_host ? hosts_trouble : transports_trouble,
+                    fmt::format("{}: {}", printable(sender, 80), hops.trouble));
+      }
+      add_for(sender, std::move(hops), own != nullptr ? transports_name : hosts_name,
+              transport.empty() ? "smtp" : transport);
+    }
+    if (by_sender_) {
+      judge("smtp_sender_dependent_authentication",
+            carried("auth_user of the [[route]] of a sender that has a password of its own"));
+    } else if (!parameters_.flag("smtp_sender_dependent_authentication").value_or(false)) {
+      judge("smtp_sender_dependent_authentication", carried("passwords belong to next hops"));
+    }
+    judge_senders(hosts_name, hosts, hosts_trouble, hosts_left);
+    judge_senders(transports_name, transports, transports_trouble, transports_left);
+  }
+
+  void judge_senders(std::string_view name, const std::vector<Row>& rows, std::string& trouble,
+                     const std::set<std::string>& left) {
+    if (!is_set(name)) return;
+    if (!left.empty()) add_trouble(trouble, "not carried: " + listed(left));
+    if (rows.empty() && !trouble.empty()) return judge(name, not_supported(trouble));
+    judge(name, changed("[[route]]s with a sender, as its rows are now" +
+                        (trouble.empty() ? "" : "; " + trouble)));
+  }
+
+  // --- the settings of transports ---
+
+  /// How the mail of a transport leaves.
+  struct Way {
+    std::string v4;
+    std::string v6;
+    std::string ehlo;
+    NextHops fallback;
+    std::string pool;  ///< the name of its [[egress]]; "": none
+    bool has_addresses() const { return !v4.empty() || !v6.empty(); }
+  };
+
+  Parameters settings_of(const std::string& transport) const {
+    const MasterService* const service = master_.transport(transport);
+    return service == nullptr ? parameters_ : parameters_of(*service, parameters_);
+  }
+
+  /// The way of a transport; the first use makes its [[egress]].
+  const Way& way_of(const std::string& transport) {
+    const auto [at, fresh] = ways_.try_emplace(transport);
+    Way& way = at->second;
+    if (!fresh) return way;
+    const Parameters settings = settings_of(transport);
+    const auto address = [&](std::string_view name) {
+      return IpAddress::parse(settings.text(name)) ? settings.text(name) : std::string();
+    };
+    way.v4 = address("smtp_bind_address");
+    way.v6 = address("smtp_bind_address6");
+    way.ehlo = settings.text("smtp_helo_name");
+    if (const auto words = settings.words("smtp_fallback_relay")) {
+      std::vector<std::string_view> texts;
+      for (const Word& word : *words) texts.push_back(word.text);
+      way.fallback = next_hops_of(texts);
+      for (std::string& to : way.fallback.to) {
+        if (!to.starts_with("mx:")) continue;
+        to.erase(0, 3);
+        way.fallback.trouble = "one host is used directly, not its MX hosts";
+      }
+    }
+    if (!way.has_addresses()) return way;
+    for (const auto& [name, other] : ways_) {
+      if (name == transport || other.pool.empty()) continue;
+      if (other.v4 == way.v4 && other.v6 == way.v6 && other.ehlo == way.ehlo) way.pool = other.pool;
+    }
+    if (!way.pool.empty()) return way;
+    way.pool = transport == "smtp" ? "main" : printable(transport, 60);
+    TomlSection egress{.name = "egress", .entries = {}};
+    auto& entries = egress.entries;
+    entries.push_back({"egress", "pool", toml_quoted(way.pool), ""});
+    entries.push_back({"egress", "name", toml_quoted(way.pool), ""});
+    if (!way.v4.empty())
+      entries.push_back({"egress", "v4", toml_quoted(way.v4), "smtp_bind_address"});
+    if (!way.v6.empty())
+      entries.push_back({"egress", "v6", toml_quoted(way.v6), "smtp_bind_address6"});
+    if (!way.ehlo.empty())
+      entries.push_back({"egress", "ehlo", toml_quoted(way.ehlo), "smtp_helo_name"});
+    out_.sections.push_back(std::move(egress));
+    return way;
+  }
+
+  /// Source addresses, name in EHLO and fallback hosts of main.cf; those of a service are read when
+  /// a route has its transport.
+  void read_ways() {
+    const std::string usual = default_transport();
+    const Way& way = way_of(usual);
+    if (!way.v4.empty()) judge("smtp_bind_address", carried("[[egress]]"));
+    if (!way.v6.empty()) judge("smtp_bind_address6", carried("[[egress]]"));
+    if (!way.ehlo.empty() && way.has_addresses()) {
+      judge("smtp_helo_name", carried("ehlo of the [[egress]]"));
+    }
+    const std::string& trouble = way.fallback.trouble;
+    if (is_set("smtp_fallback_relay")) {
+      const std::string said = "fallback of the [[route]]s";
+      judge("smtp_fallback_relay", way.fallback.to.empty() ? not_supported(trouble)
+                                   : trouble.empty()       ? carried(said)
+                                                           : changed(said + ": " + trouble));
+    }
+    if (way.has_addresses()) {
+      add("*", "mx", way.v4.empty() ? "smtp_bind_address6" : "smtp_bind_address", usual);
+    } else if (!way.fallback.to.empty()) {
+      add("*", "mx", "smtp_fallback_relay", usual);
+    }
+    if (!way.fallback.to.empty()) add_relayed();
+  }
+
+  /// The transport of relayed domains may have no fallback, as in the master.cf that Postfix comes
+  /// with: then they need routes of their own.
+  void add_relayed() {
+    if (is_set("relay_transport") || !way_of("relay").fallback.to.empty()) return;
+    const Class& its_class = classes[0];
+    const auto words = parameters_.words(its_class.domains);
+    for (const Word& word : words ? *words : std::vector<Word>()) {
+      const std::string domain = lower(word.text);
+      if (domain.find_first_of(":/!$") != std::string::npos || !is_pattern(domain)) continue;
+      const NextHops hops = relay_.to.empty() ? hops_of("mx") : relay_;
+      std::vector<std::string> patterns{domain};
+      if (!domain.starts_with('.')) patterns.push_back("." + domain);
+      for (const std::string& pattern : patterns) {
+        if (matched_.contains(pattern)) continue;
+        add(pattern, hops, its_class.domains, "relay");
+        // A nearer route would hide those of senders.
+        for (Route& route : routes_) {
+          if (!route.sender.empty()) route.match.push_back(pattern);
+        }
+      }
+    }
   }
 
   void read_default_transport() {
@@ -644,6 +903,7 @@ class Builder {
     Route route;
     route.match = {key};
     route.hops.to = {"mx"};
+    route.transport = default_transport();
     route.tls = level;
     if (level == "verify") route.names = names;
     route.origin = "smtp_tls_policy_maps";
@@ -668,7 +928,9 @@ class Builder {
     std::map<std::string, std::string> names;  ///< of files, by the key of the row
     for (Route& route : routes_) {
       for (const std::string& hop : route.hops.written) {
-        const Row* row = find(rows, lower(hop));
+        const Row* row =
+            by_sender_ && route.sender.size() == 1 ? row_of(rows, route.sender.front()) : nullptr;
+        if (row == nullptr) row = find(rows, lower(hop));
         if (row == nullptr) row = find(rows, lower(next_hop_of(hop).host));
         if (row == nullptr) continue;
         const std::size_t colon = row->value.find(':');
@@ -676,7 +938,8 @@ class Builder {
         route.user = row->value.substr(0, colon);
         const auto [known, fresh] = names.try_emplace(row->key);
         if (fresh) {
-          known->second = secret_name(hop, names);
+          known->second =
+              secret_name(row->key.find('@') == std::string::npos ? hop : row->key, names);
           out_.secrets.push_back({known->second, row->value.substr(colon + 1) + "\n"});
         }
         const std::string& name = known->second;
@@ -722,7 +985,7 @@ class Builder {
     for (const char c : hop) {
       if (is_alnum(c) || c == '.' || c == '-' || c == '_') {
         stem += c;
-      } else if (c == ':') {
+      } else if (c == ':' || c == '@') {
         stem += '-';
       }
     }
@@ -734,36 +997,6 @@ class Builder {
     std::string name = stem + ".password";
     for (std::size_t i = 2; is_taken(name); ++i) name = fmt::format("{}-{}.password", stem, i);
     return name;
-  }
-
-  // --- source addresses ---
-
-  void read_sources() {
-    const auto v4 = IpAddress::parse(parameters_.text("smtp_bind_address"));
-    const auto v6 = IpAddress::parse(parameters_.text("smtp_bind_address6"));
-    if (!v4 && !v6) return;
-    TomlSection egress{.name = "egress", .entries = {}};
-    auto& entries = egress.entries;
-    entries.push_back({"egress", "pool", "\"main\"", ""});
-    entries.push_back({"egress", "name", "\"main\"", ""});
-    if (v4) {
-      entries.push_back({"egress", "v4", toml_quoted(parameters_.text("smtp_bind_address")),
-                         "smtp_bind_address"});
-      judge("smtp_bind_address", carried("[[egress]]"));
-    }
-    if (v6) {
-      entries.push_back({"egress", "v6", toml_quoted(parameters_.text("smtp_bind_address6")),
-                         "smtp_bind_address6"});
-      judge("smtp_bind_address6", carried("[[egress]]"));
-    }
-    if (is_set("smtp_helo_name")) {
-      entries.push_back(
-          {"egress", "ehlo", toml_quoted(parameters_.text("smtp_helo_name")), "smtp_helo_name"});
-      judge("smtp_helo_name", carried("ehlo of the [[egress]]"));
-    }
-    out_.sections.push_back(std::move(egress));
-    has_source_ = true;
-    add("*", "mx", v4 ? "smtp_bind_address" : "smtp_bind_address6");
   }
 
   // --- authentication ---
@@ -881,16 +1114,21 @@ class Builder {
     TomlSection section{.name = "route", .entries = {}};
     auto& entries = section.entries;
     entries.push_back({"route", "match", toml_list(route.match), route.origin});
+    if (!route.sender.empty()) entries.push_back({"route", "sender", toml_list(route.sender), ""});
     entries.push_back({"route", "to", toml_list(route.hops.to), ""});
+    const bool goes_out =
+        !route.hops.to.front().starts_with("error:") && route.hops.to.front() != "discard";
+    const Way* const way = goes_out ? &way_of(route.transport) : nullptr;
+    if (way != nullptr && !way->fallback.to.empty())
+      entries.push_back({"route", "fallback", toml_list(way->fallback.to), ""});
     if (!route.tls.empty()) entries.push_back({"route", "tls", toml_quoted(route.tls), ""});
     if (!route.names.empty()) entries.push_back({"route", "names", toml_list(route.names), ""});
     if (!route.user.empty()) {
       entries.push_back({"route", "auth_user", toml_quoted(route.user), ""});
       entries.push_back({"route", "auth_password", toml_quoted(route.password_file), ""});
     }
-    const bool goes_out =
-        !route.hops.to.front().starts_with("error:") && route.hops.to.front() != "discard";
-    if (has_source_ && goes_out) entries.push_back({"route", "egress", "\"main\"", ""});
+    if (way != nullptr && !way->pool.empty())
+      entries.push_back({"route", "egress", toml_quoted(way->pool), ""});
     out_.sections.push_back(std::move(section));
   }
 
@@ -902,7 +1140,8 @@ class Builder {
   bool relay_is_used_ = false;  ///< by a row of transport_maps
   std::vector<Route> routes_;
   std::set<std::string> matched_;
-  bool has_source_ = false;
+  std::map<std::string, Way> ways_;  ///< by transport
+  bool by_sender_ = false;           ///< passwords may belong to senders
 };
 
 }  // namespace

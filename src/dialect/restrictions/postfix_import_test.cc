@@ -31,7 +31,7 @@ PostfixImport imported(std::string_view text, std::optional<std::string> master 
           "mx.example smtp:hub.example\nold.example error:5.1.1 nobody here\nno.example error:\n"
           "away.example :\nplain.example smtp\nquick.example relay:[mx]\nbox.example "
           "lmtp:unix:/x\n*.bad smtp:[x.example]\nnull.example "
-          "discard:\n");
+          "discard:\nwait.example retry:4.3.2 moving today\n");
     }
     if (path == "/passwords") {
       return std::string("[smart.example.net]:587 gateway:pass:word\nother.example a:b\n");
@@ -40,6 +40,21 @@ PostfixImport imported(std::string_view text, std::optional<std::string> master 
       return std::string(
           ".example.org :\nsub.relay.example :\nlocal.example :\nother.example smtp:\n* "
           "smtp:[x.example]\n");
+    }
+    if (path == "/hosts_by_sender") {
+      return std::string(
+          "ann@example.org [smart.example.net]:587\n@example.org smtp.example.com\n"
+          "bob@example.org DUNNO\n<> [null.example.net]\nlocal [x.example]\n");
+    }
+    if (path == "/transports_by_sender") {
+      return std::string(
+          "@news.example bulk:\n@example.org slow:\nspam@news.example discard:\n"
+          "@list.example bulk:[lists.example.net]\n@old.example lmtp:unix:/x\n");
+    }
+    if (path == "/passwords_by_sender") {
+      return std::string(
+          "ann@example.org ann:one\neve@example.org eve:two\n"
+          "[smart.example.net]:587 all:three\n");
     }
     if (path == "/all_rows") return std::string("a.example smtp:[a.example]\n* smtp:[x.example]\n");
     if (path == "/key.pem")
@@ -695,6 +710,7 @@ TEST(PostfixImport, WhereMailGoes) {
   EXPECT_EQ(routes("null.example"), "discard  ");
   EXPECT_EQ(routes("plain.example"), "mx  ") << "a transport, not a host";
   EXPECT_EQ(routes("quick.example"), "[mx]  ") << "a host that is called so";
+  EXPECT_EQ(routes("wait.example"), "error:450 4.3.2 moving today  ");
   EXPECT_EQ(routes("box.example"), "none");
   EXPECT_EQ(fate_of(out, "transport_maps"),
             "carried with a change: [[route]]s, as its rows are now; not carried: *.bad, "
@@ -712,6 +728,100 @@ TEST(PostfixImport, WhereMailGoes) {
               HasSubstr("; not carried: odd.example (name the certificate in tlsa"));
   EXPECT_THAT(fate_of(out, "smtp_tls_security_level"), HasSubstr("relay.tls = \"encrypt\""));
   EXPECT_EQ(file["egress"][0]["v4"].value_or(""), std::string("192.0.2.7"));
+}
+
+/// Each [[route]] as one line: "MATCH from SENDER: TO, else FALLBACK by EGRESS as USER".
+std::vector<std::string> route_lines(const PostfixImport& out) {
+  const auto list = [](const toml::table& route, std::string_view key) {
+    std::string text;
+    if (const auto* array = route[key].as_array()) {
+      for (const auto& one : *array)
+        text += (text.empty() ? "" : "+") + one.value_or(std::string("?"));
+    }
+    return text;
+  };
+  std::vector<std::string> lines;
+  const toml::table file = parsed(out);
+  if (!file["route"].is_array()) return lines;
+  for (const auto& one : *file["route"].as_array()) {
+    const toml::table& route = *one.as_table();
+    std::string line = list(route, "match");
+    if (route.contains("sender")) line += " from " + list(route, "sender");
+    line += ": " + list(route, "to");
+    if (route.contains("fallback")) line += ", else " + list(route, "fallback");
+    if (route.contains("egress")) line += " by " + route["egress"].value_or(std::string("?"));
+    if (route.contains("auth_user")) line += " as " + route["auth_user"].value_or(std::string("?"));
+    lines.push_back(std::move(line));
+  }
+  return lines;
+}
+using Lines = std::vector<std::string>;
+
+TEST(PostfixImport, RoutesBySender) {
+  const std::string master =
+      "smtp unix - - n - - smtp\nrelay unix - - n - - smtp -o smtp_fallback_relay=\n"
+      "bulk unix - - n - - smtp -o smtp_bind_address=192.0.2.8 -o smtp_helo_name=bulk.example.net\n"
+      "slow unix - - n - - smtp -o smtp_tls_loglevel=1\n";
+  const PostfixImport out = imported(
+      "relayhost = [out.example.net]\nsender_dependent_relayhost_maps = hash:/hosts_by_sender\n"
+      "sender_dependent_default_transport_maps = hash:/transports_by_sender\n",
+      master);
+  EXPECT_EQ(route_lines(out), (Lines{"*: out.example.net", "* from <>: null.example.net",
+                                     "* from @example.org: mx:smtp.example.com",
+                                     "* from @list.example: lists.example.net by bulk",
+                                     "* from @news.example: out.example.net by bulk",
+                                     "* from ann@example.org: smart.example.net:587",
+                                     "* from bob@example.org: out.example.net",
+                                     "* from spam@news.example: discard"}));
+  const toml::table file = parsed(out);
+  EXPECT_EQ(file["egress"][0]["pool"].value_or(""), std::string("bulk"));
+  EXPECT_EQ(file["egress"][0]["ehlo"].value_or(""), std::string("bulk.example.net"));
+  EXPECT_EQ(
+      fate_of(out, "sender_dependent_relayhost_maps"),
+      "carried with a change: [[route]]s with a sender, as its rows are now; not carried: local");
+  EXPECT_EQ(fate_of(out, "sender_dependent_default_transport_maps"),
+            "carried with a change: [[route]]s with a sender, as its rows are now; not carried: "
+            "@old.example (lmtp)");
+}
+
+TEST(PostfixImport, PasswordsBySender) {
+  const std::string both =
+      "relayhost = [out.example.net]\nsender_dependent_relayhost_maps = hash:/hosts_by_sender\n"
+      "smtp_sasl_auth_enable = yes\nsmtp_sasl_password_maps = hash:/passwords_by_sender\n";
+  EXPECT_THAT(route_lines(imported(both)),
+              testing::Contains("* from ann@example.org: smart.example.net:587 as all"));
+  const PostfixImport out = imported(both + "smtp_sender_dependent_authentication = yes\n");
+  EXPECT_THAT(route_lines(out),
+              testing::Contains("* from ann@example.org: smart.example.net:587 as ann"));
+  EXPECT_THAT(route_lines(out),
+              testing::Contains("* from eve@example.org: mx:smtp.example.com as eve"));
+  EXPECT_THAT(route_lines(out), testing::Contains("*: out.example.net"));
+}
+
+TEST(PostfixImport, FallbackHostsAndTheTransportsThatHaveNone) {
+  const std::string given =
+      "smtp_fallback_relay = [rest.example.net]:2525, other.example.net\n"
+      "relay_domains = inner.example\n";
+  const PostfixImport alike = imported(given);
+  EXPECT_EQ(route_lines(alike), (Lines{"*: mx, else rest.example.net:2525+other.example.net"}));
+  EXPECT_EQ(fate_of(alike, "smtp_fallback_relay"),
+            "carried with a change: fallback of the [[route]]s: one of several next hops is used "
+            "directly, not its MX hosts");
+  const std::string usual =
+      "smtp unix - - n - - smtp\nrelay unix - - n - - smtp -o smtp_fallback_relay=\n";
+  EXPECT_EQ(route_lines(imported(given, usual)),
+            (Lines{"*: mx, else rest.example.net:2525+other.example.net",
+                   "inner.example+.inner.example: mx"}));
+  EXPECT_THAT(route_lines(imported(
+                  given + "sender_dependent_relayhost_maps = hash:/hosts_by_sender\n", usual)),
+              testing::Contains("*+inner.example+.inner.example from <>: null.example.net, else "
+                                "rest.example.net:2525+other.example.net"));
+  EXPECT_EQ(route_lines(imported("smtp_fallback_relay = [rest.example.net]\n"
+                                 "transport_maps = hash:/all_rows\n")),
+            (Lines{"a.example: a.example, else rest.example.net",
+                   "*: x.example, else rest.example.net"}));
+  EXPECT_EQ(fate_of(imported("smtp_fallback_relay = [rest.example.net]\n"), "smtp_fallback_relay"),
+            "carried: fallback of the [[route]]s");
 }
 
 TEST(PostfixImport, AnEmptyTransportRowIsAsIfThereWereNone) {
