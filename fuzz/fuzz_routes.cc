@@ -1,6 +1,7 @@
 // Routes and their keys: accepted ones read back unchanged, and name hosts and ports that can be
-// connected to.
+// connected to. Rows of transport maps, likewise.
 #include "base/text.h"
+#include "dialect/restrictions/transport_row.h"
 #include "invariant.h"
 #include "mail/hostname.h"
 #include "relay/route.h"
@@ -40,7 +41,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto route = relay::parse_route({lines.begin() + 1, lines.end()});
   if (route) check_route(*route);
 
+  // A row of a transport map; the names of hosts in it are checked where the route is parsed.
+  if (const auto row = dialect::restrictions::route_in_row(lines.front()); row && *row) {
+    must(!(*row)->empty(), "a row has hops");
+    const auto in_row = relay::parse_route(**row);
+    if (in_row) check_route(*in_row);
+    if ((*row)->front().starts_with("error:")) must(in_row.has_value(), "a reply is a route");
+  }
+
   relay::RouteTable table;
+  (void)table.add("*", lines.front(), relay::Route{.kind = relay::Route::Kind::discard});
+  table = {};
   if (!table.add(lines.front(), relay::Route{.kind = relay::Route::Kind::discard})) return 0;
   must(!table.add(lines.front(), relay::Route{}), "a key is there once");
   if (lines.front() == "*")

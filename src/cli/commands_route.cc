@@ -12,10 +12,12 @@
 #include "cli/mail_dns.h"
 #include "cli/mail_text.h"
 #include "config/relay_options.h"
+#include "config/route_tables.h"
 #include "mail/address.h"
 #include "relay/attempt_plan.h"
 #include "relay/destination.h"
 #include "relay/lookup.h"
+#include "relay/route_tables.h"
 #include "serve/accepted_mail.h"
 #include "serve/relay_report.h"
 
@@ -33,6 +35,7 @@ struct Inquiry {
   std::string address;
   std::string sender;  ///< as in the envelope; empty: the null sender
   relay::Recipient recipient;
+  relay::Way way;
   const relay::Route* route = nullptr;
   relay::Routed routed;
   relay::Answers answers;
@@ -67,8 +70,20 @@ std::optional<relay::StsPolicy> read_policy(std::string_view text) {
   return policy;
 }
 
+Task<void> find_way_into(const relay::RelayConfig* config, Inquiry* inquiry) {
+  inquiry->way = co_await relay::find_way(*config, inquiry->recipient.local_part,
+                                          inquiry->recipient.domain, inquiry->sender);
+  inquiry->route = inquiry->way.route;
+}
+
 Task<void> look_up_into(const relay::RelayConfig* config, dns::Resolver* resolver,
                         std::chrono::milliseconds limit, Inquiry* inquiry) {
+  if (!inquiry->way.trouble.empty()) {
+    inquiry->routed = {.kind = relay::Routed::Kind::temporary,
+                       .reply = {.code = 451, .enhanced = {4, 3, 0}, .text = inquiry->way.trouble},
+                       .our_fault = true};
+    co_return;
+  }
   inquiry->routed = co_await relay::look_up(config->routing, *inquiry->route, inquiry->recipient,
                                             *resolver, limit, inquiry->answers);
 }
@@ -333,7 +348,10 @@ int run_route(const Arguments& arguments, Streams& streams) {
   const std::optional<Config> config = load_for(arguments, streams, without_files(arguments));
   if (!config) return to_int(ExitCode::config);
   // No connection is made: certificates and passwords are not needed.
-  const relay::RelayConfig relay = read_relay(*config, RelayFiles::none, [](RelayComplaint) {});
+  relay::RelayConfig relay = read_relay(*config, RelayFiles::none, [](RelayComplaint) {});
+  net::WorkPool table_pool(1, 8, "table");
+  relay.tables = std::make_shared<RouteTables>(
+      open_route_tables(*config, [](std::size_t, const std::string&) {}), table_pool);
   const auto dns = MailDns::open(arguments, *config, streams);
   if (!dns) return dns.error();
 
@@ -343,8 +361,7 @@ int run_route(const Arguments& arguments, Streams& streams) {
     const mail::Mailbox to = relay::qualified(address_of(address, config->server.hostname).value(),
                                               relay, config->server.hostname);
     inquiry.recipient = {.local_part = to.local_part, .domain = to.domain};
-    inquiry.route = &relay::route_of(relay, inquiry.recipient.local_part, inquiry.recipient.domain,
-                                     inquiry.sender);
+    (*dns)->run(find_way_into(&relay, &inquiry));
     const auto domain = mail::Domain::parse(inquiry.recipient.domain);
     const auto of = relay::policy_domain(*inquiry.route, inquiry.recipient);
     if (of && domain && *of == domain->text()) inquiry.recipient.sts = sts;

@@ -14,6 +14,7 @@
 #include "config/positions.h"
 #include "config/relay_options.h"
 #include "config/room_options.h"
+#include "config/route_tables.h"
 #include "config/routeless.h"
 #include "dialect/kumo/listener.h"
 #include "dialect/restrictions/layer.h"
@@ -112,6 +113,13 @@ class Checker {
         read_relay(config_, files, [&](const RelayComplaint& complaint) {
           add(complaint.path, complaint.code, complaint.message, "", complaint.hint);
         });
+    if (options_.read_files) {
+      (void)open_route_tables(config_, [&](std::size_t route, std::string trouble) {
+        add(fmt::format("route.{}.tables", route), "C050", std::move(trouble), "",
+            "name a table as in Postfix: `mysql:/etc/postfix/transport.cf`, "
+            "`hash:/etc/postfix/transport`");
+      });
+    }
     for (const Routeless& one : routeless_domains(config_, relay.routes)) {
       add("restrictions." + one.parameter, "R138", message_of(one), "", hint_of(one),
           Severity::warning);

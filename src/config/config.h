@@ -256,6 +256,7 @@ struct RouteConfig {
   std::vector<std::string> match;     ///< recipient patterns; empty: an empty section
   std::vector<std::string> to{"mx"};  ///< "mx", hosts, "discard", "maildir:/path", ...
   std::vector<std::string> sender;    ///< sender patterns; empty: all senders
+  std::vector<std::string> tables;    ///< transport maps, "mysql:/path", asked before `to` counts
   std::vector<std::string> fallback;  ///< hosts that are tried when no host of `to` takes the mail
   /// TLS to its hosts; nullopt: as the destination publishes, else relay.tls.
   std::optional<relay::TlsLevel> tls;

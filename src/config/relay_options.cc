@@ -121,6 +121,7 @@ class Reader {
            const relay::Route& route);
   void check_senders();
   void check_fallback(const RouteConfig& given, const relay::Route& route);
+  void check_tables(const relay::Route& route);
   void check_self(std::string_view key, const std::vector<std::vector<relay::RouteHost>>& hosts);
   void check_verify(const RouteConfig& given, const relay::Route& route);
   relay::RouteSettings settings_of(const RouteConfig& given);
@@ -184,6 +185,7 @@ void Reader::read_route(const RouteConfig& given) {
                     "name hosts as in `to`: `fallback = [\"mx.example.com\"]`");
   }
   route->fallback = std::move(*fallback);
+  route->tables = given.tables;
   if (given.tls) route->tls = given.tls;
   route->names = given.names;
   route->settings = out_.settings.size();
@@ -191,6 +193,7 @@ void Reader::read_route(const RouteConfig& given) {
   check_self("fallback", route->fallback);
   check_verify(given, *route);
   check_fallback(given, *route);
+  check_tables(*route);
   out_.settings.push_back(settings_of(given));
   add(given, *route);
 }
@@ -253,6 +256,15 @@ void Reader::check_senders() {
                "host");
       break;
     }
+  }
+}
+
+/// Tables have next hops in place of those of a route.
+void Reader::check_tables(const relay::Route& route) {
+  if (route.tables.empty()) return;
+  if (route.kind != relay::Route::Kind::hosts && route.kind != relay::Route::Kind::mx) {
+    complain("tables", "`tables` of a route that leads to no host",
+             "`to` is for mail that no row is about: `[\"mx\"]`, or hosts");
   }
 }
 

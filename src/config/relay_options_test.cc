@@ -166,6 +166,9 @@ TEST(RelayOptions, what_is_no_route_is_an_error) {
   EXPECT_EQ(complaints(all + "egress = \"main\"\n"), Complaints{"C050 3:10"});
   EXPECT_EQ(complaints(all + "tos = [\"mx\"]\n"), Complaints{"C012 3:1"});
   EXPECT_EQ(complaints(all + "fallback = [\"mx\", \"a b\"]\n"), Complaints{"C050 3:12"});
+  EXPECT_EQ(complaints(all + "tables = [\"mysql:/nowhere.cf\"]\n"), Complaints{"C050 3:10"});
+  EXPECT_EQ(complaints(all + "to = [\"discard\"]\ntables = [\"static:smtp\"]\n"),
+            Complaints{"C050 4:10"});
   EXPECT_EQ(complaints(all + "to = [\"discard\"]\nfallback = [\"mx.example.com\"]\n"),
             Complaints{"C050 4:12"});
   EXPECT_EQ(complaints(all + "tls = \"verify\"\nfallback = [\"[192.0.2.1]\"]\n"),

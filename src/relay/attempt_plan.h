@@ -42,6 +42,6 @@ std::vector<PlannedHost> plan_attempt(const std::vector<std::vector<Target>>& gr
 /// The same for an outcome of routing: the limits hold for the hosts of the route and for its
 /// fallback hosts, each alone, so that many dead hosts do not hide the fallback.
 std::vector<PlannedHost> plan_routed(const Routed& routed, const AttemptLimits& limits,
-                                      Family first, const Random& random);
+                                     Family first, const Random& random);
 
 }  // namespace postern::relay

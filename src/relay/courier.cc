@@ -25,15 +25,12 @@ Setup::Setup(std::shared_ptr<const RelayConfig> given) : config(std::move(given)
 namespace {
 
 /// Whether two recipients share hosts and settings.
-bool same_way(const RelayConfig& config, std::string_view sender, const Envelope& a,
-              const Envelope& b) {
-  const Route& one = route_of(config, a.local_part, a.domain, sender);
-  const Route& other = route_of(config, b.local_part, b.domain, sender);
-  if (&one != &other && one != other) return false;
-  const bool by_domain = one.kind == Route::Kind::mx && one.mx_domain.empty();
+bool same_way(const Way& one, const Envelope& a, const Way& other, const Envelope& b) {
+  if (one.trouble != other.trouble) return false;
+  if (one.route != other.route && *one.route != *other.route) return false;
+  const bool by_domain = one.route->kind == Route::Kind::mx && one.route->mx_domain.empty();
   return !by_domain || iequals(a.domain, b.domain) ||
-         destination_of(config, a.local_part, a.domain, sender) ==
-             destination_of(config, b.local_part, b.domain, sender);
+         normal_domain(a.domain) == normal_domain(b.domain);
 }
 
 }  // namespace
@@ -54,34 +51,41 @@ Courier::Impl::Impl(std::shared_ptr<const RelayConfig> config, dns::Resolver& re
 Task<AttemptReport> Courier::Impl::attempt(const smtp::OutboundMessage& message, TextSource source,
                                            Attempt::Clock::time_point until) {
   const std::shared_ptr<const Setup> setup = setup_;
-  const RelayConfig& config = *setup->config;
   const auto& recipients = message.recipients;
-  const Envelope first = split_address(recipients.front().address);
-  const bool all = std::all_of(recipients.begin() + 1, recipients.end(), [&](const auto& each) {
-    return same_way(config, message.reverse_path, first, split_address(each.address));
-  });
+  std::vector<Way> ways;
+  ways.reserve(recipients.size());
+  for (const auto& each : recipients) {
+    const Envelope to = split_address(each.address);
+    Way& way = ways.emplace_back();
+    way.route = &route_of(*setup->config, to.local_part, to.domain, message.reverse_path);
+    if (way.route->tables.empty()) continue;
+    way = co_await find_way(*setup->config, to.local_part, to.domain, message.reverse_path);
+  }
+  const auto same = [&](std::size_t a, std::size_t b) {
+    return same_way(ways[a], split_address(recipients[a].address), ways[b],
+                    split_address(recipients[b].address));
+  };
+  bool all = true;
+  for (std::size_t i = 1; i < recipients.size() && all; ++i) all = same(0, i);
   if (all) {
-    Attempt trip(*this, message, source, until);
+    Attempt trip(*this, ways.front(), message, source, until);
     co_return co_await trip.run();
   }
-  // Routes have changed since these recipients were grouped: one attempt for each group.
+  // Routes have changed since these recipients were grouped, or their tables distinguish them: one
+  // attempt for each group.
   AttemptReport whole;
   whole.results.resize(recipients.size());
   whole.connection_of.resize(recipients.size(), no_connection);
   std::vector<std::size_t> open(recipients.size());
   for (std::size_t i = 0; i < open.size(); ++i) open[i] = i;
   while (!open.empty()) {
-    const Envelope leader = split_address(recipients[open.front()].address);
     std::vector<std::size_t> mine;
     std::vector<std::size_t> rest;
-    for (const std::size_t i : open) {
-      const Envelope other = split_address(recipients[i].address);
-      (same_way(config, message.reverse_path, leader, other) ? mine : rest).push_back(i);
-    }
+    for (const std::size_t i : open) (same(open.front(), i) ? mine : rest).push_back(i);
     smtp::OutboundMessage part = message;
     part.recipients.clear();
     for (const std::size_t i : mine) part.recipients.push_back(recipients[i]);
-    Attempt trip(*this, part, source, until);
+    Attempt trip(*this, ways[mine.front()], part, source, until);
     AttemptReport report = co_await trip.run();
     const std::size_t before = whole.connections.size();
     for (std::size_t k = 0; k < mine.size(); ++k) {

@@ -102,11 +102,16 @@ Task<AttemptReport> Courier::Impl::Attempt::run() {
   const Envelope envelope = split_address(message_.recipients.front().address);
   const Recipient recipient{.local_part = std::string(envelope.local_part),
                             .domain = std::string(envelope.domain)};
-  const Route& route =
-      route_of(config, envelope.local_part, envelope.domain, message_.reverse_path);
+  const Route& route = *way_.route;
   settings_ = &config.settings_of(route);
   report_.route = settings_->name;
   report_.next_hop = to_texts(route);
+  if (!way_.trouble.empty()) {
+    report_.our_fault = true;
+    settle_all(found_by_us(ResultClass::temporary, {4, 3, 0}, way_.trouble));
+    report_.contact = Contact::connection_failed;
+    co_return std::move(report_);
+  }
   const Routed routed =
       co_await look_up(setup_->routing[route.settings], route, recipient, courier_.resolver_,
                        courier_.options_.question_limit, report_.dns);
@@ -211,7 +216,7 @@ void Courier::Impl::Attempt::prefer_open_connections() {
 
 /// The TLS level that is required of a host for this message.
 TlsLevel Courier::Impl::Attempt::level_of(const Target& target) const {
-  if (!settings_->tlsa.empty() && !target.fallback) return TlsLevel::dane;
+  if (!settings_->tlsa.empty() && is_own_host(target)) return TlsLevel::dane;
   // RFC 8689 §4.2.1: REQUIRETLS requires a host named by DNSSEC or MTA-STS, with a valid
   // certificate.
   const bool required = message_.requiretls && !message_.reverse_path.empty();
@@ -260,7 +265,7 @@ Host Courier::Impl::Attempt::host_for(const Place& place, const Egress& egress,
   host.peer.names = target.names;
   if (host.peer.names.empty() && target.sni) host.peer.names = {*target.sni};
   host.peer.tlsa = target.tlsa;
-  if (!settings.tlsa.empty() && !target.fallback) host.peer.tlsa = settings.tlsa;
+  if (!settings.tlsa.empty() && is_own_host(target)) host.peer.tlsa = settings.tlsa;
   const std::string name = place_name(target.host, target.port);
   const bool may = options.tls == smtp::TlsLevel::may;
   if (may && (without_tls || settings.tls == nullptr || knows("no tls " + name)))
@@ -270,7 +275,7 @@ Host Courier::Impl::Attempt::host_for(const Place& place, const Egress& egress,
   options.send_8bit = settings.send_8bit;
   options.send_utf8_headers = settings.send_utf8_headers;
   options.auth_insecure = settings.auth_insecure;
-  if (settings.login && !target.fallback) {  // the password is that of the hosts of `to`
+  if (settings.login && is_own_host(target)) {  // the password is that of the hosts of `to`
     options.credentials =
         smtp::ClientCredentials{settings.login->user, settings.login->password, {}};
   }

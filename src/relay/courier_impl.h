@@ -12,6 +12,7 @@
 #include "relay/attempt_memory.h"
 #include "relay/courier.h"
 #include "relay/idle_connections.h"
+#include "relay/route_tables.h"
 #include "smtp/client_attempt.h"
 
 namespace postern::relay {
@@ -78,10 +79,11 @@ class Courier::Impl::Attempt {
   /// The monotonic clock.
   using Clock = std::chrono::steady_clock;
 
-  /// The references must outlive the attempt.
-  Attempt(Impl& courier, const smtp::OutboundMessage& message, const TextSource& source,
+  /// The references must outlive the attempt. `way` is that of all recipients.
+  Attempt(Impl& courier, Way way, const smtp::OutboundMessage& message, const TextSource& source,
           Clock::time_point until)
       : courier_(courier),
+        way_(std::move(way)),
         setup_(courier.setup_),
         message_(message),
         source_(source),
@@ -107,6 +109,9 @@ class Courier::Impl::Attempt {
   void settle_all(const smtp::RecipientResult& result);
   void plan(const Routed& routed);
   void prefer_open_connections();
+  /// Whether the password and the pinned certificates of the route are those of the host: not of a
+  /// fallback host, and not of one that a table names.
+  bool is_own_host(const Target& target) const { return !target.fallback && way_.made == nullptr; }
   TlsLevel level_of(const Target& target) const;
   /// Draws one source for each family in an attempt, and another when that cannot be used.
   Egress egress_for(bool v4) {
@@ -129,6 +134,7 @@ class Courier::Impl::Attempt {
   }
 
   Impl& courier_;
+  const Way way_;  ///< of the first recipient
   const std::shared_ptr<const Setup> setup_;
   const smtp::OutboundMessage& message_;
   const TextSource& source_;

@@ -22,6 +22,7 @@
 #include "net/no_descriptors.h"
 #include "relay/address_probe.h"
 #include "relay/destination.h"
+#include "relay/route_tables.h"
 #include "relay/taker_test.h"
 
 namespace postern::relay {
@@ -310,6 +311,57 @@ TEST_F(CourierTest, fallback_hosts_are_tried_however_many_others_fail) {
   report = attempt();
   EXPECT_EQ(report.results[0].klass, ResultClass::permanent);
   EXPECT_EQ(report.connections.size(), 1u) << "a permanent reply is final";
+}
+
+/// Rows by recipient; other recipients have none.
+class Rows final : public RouteTables {
+ public:
+  explicit Rows(std::map<std::string, Result<std::vector<std::string>>> rows)
+      : rows_(std::move(rows)) {}
+  Task<Result<std::optional<std::vector<std::string>>>> find(std::vector<std::string> tables,
+                                                             std::string local_part,
+                                                             std::string domain) override {
+    EXPECT_EQ(tables, std::vector<std::string>{"hash:/t"});
+    const auto row = rows_.find(local_part + "@" + domain);
+    if (row == rows_.end()) co_return std::optional<std::vector<std::string>>();
+    if (!row->second) co_return tl::unexpected(row->second.error());
+    co_return std::optional(*row->second);
+  }
+
+ private:
+  std::map<std::string, Result<std::vector<std::string>>> rows_;
+};
+
+TEST_F(CourierTest, rows_of_tables_replace_the_hops_of_the_route) {
+  Taker own;
+  Taker row;
+  Route route = parse_route({own.hop()}).value();
+  route.tables = {"hash:/t"};
+  route.settings = config_->settings.size();
+  ASSERT_TRUE(config_->routes.add("*", route));
+  RouteSettings& settings = config_->settings.emplace_back();
+  settings.login = RouteLogin{"user", Secret("secret")};
+  settings.auth_insecure = true;
+  message_.recipients = {{"own@example.org", "", ""},
+                         {"row@Example.ORG", "", ""},
+                         {"no@example.org", "", ""},
+                         {"lost@example.org", "", ""},
+                         {"wait@example.org", "", ""}};
+  EXPECT_EQ(attempt().results[0].klass, ResultClass::temporary) << "no tables are open";
+  config_->tables = std::make_shared<Rows>(std::map<std::string, Result<std::vector<std::string>>>{
+      {"row@example.org", std::vector<std::string>{row.hop()}},
+      {"no@example.org", std::vector<std::string>{"error:550 5.1.1 gone"}},
+      {"lost@example.org", fail(Fault::temporary, "hash:/t: no connection in time")},
+      {"wait@example.org", std::vector<std::string>{"maildir:/mail"}}});
+  const AttemptReport report = attempt();
+  EXPECT_EQ(report.results[0].klass, ResultClass::temporary) << "this host offers no AUTH";
+  EXPECT_EQ(report.results[1].klass, ResultClass::delivered) << "the password is not for this host";
+  EXPECT_EQ(report.results[2].klass, ResultClass::permanent);
+  EXPECT_EQ(report.results[2].text, "gone");
+  EXPECT_EQ(report.results[3].klass, ResultClass::temporary);
+  EXPECT_EQ(report.results[3].text, "hash:/t: no connection in time");
+  EXPECT_EQ(report.results[4].klass, ResultClass::temporary) << "a row names no folder";
+  EXPECT_EQ(destination_of(*config_, "row", "example.org", {}), "example.org");
 }
 
 TEST_F(CourierTest, the_sender_chooses_the_route) {

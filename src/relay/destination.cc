@@ -19,22 +19,20 @@ std::string normal_literal(std::string_view domain) {
   return address ? mail::literal_of(*address) : lower(domain);
 }
 
-std::string normal_domain(std::string_view domain) {
-  const Result<mail::Domain> parsed = mail::Domain::parse(domain);
-  return parsed ? parsed->text() : lower(domain);
-}
-
 constexpr std::string_view from = " from ";
 
 /// Whether mail goes to the MX of the recipient's own domain.
 bool by_domain(const Route& route) {
-  return route.kind == Route::Kind::mx && route.mx_domain.empty();
+  // What a table says is known only at the attempt, so each domain has a queue of its own.
+  return !route.tables.empty() || (route.kind == Route::Kind::mx && route.mx_domain.empty());
 }
 
 std::string name_of(const RelayConfig& config, const Route& route, std::string domain) {
   std::string name;
-  if (route.kind == Route::Kind::mx) {
-    name = route.mx_domain.empty() ? std::move(domain) : route.mx_domain;
+  if (by_domain(route)) {
+    name = std::move(domain);
+  } else if (route.kind == Route::Kind::mx) {
+    name = route.mx_domain;
   } else {
     for (const std::string& hop : to_texts(route)) name += (name.empty() ? "" : ", ") + hop;
   }
@@ -58,6 +56,12 @@ void tighten(DestinationLimits& shared, const DestinationLimits& limits) {
 }
 
 }  // namespace
+
+std::string normal_domain(std::string_view domain) {
+  if (is_literal(domain)) return normal_literal(domain);
+  const Result<mail::Domain> parsed = mail::Domain::parse(domain);
+  return parsed ? parsed->text() : lower(domain);
+}
 
 const Route& route_of(const RelayConfig& config, std::string_view local_part,
                       std::string_view domain, std::string_view sender) {

@@ -11,10 +11,14 @@
 
 namespace postern::relay {
 
+/// A domain in lower-case A-labels, an address literal in one spelling; what is malformed in lower
+/// case. `domain` is as in the envelope.
+std::string normal_domain(std::string_view domain);
+
 /// The name of a recipient's destination: the queue's key for mail that is delivered and throttled
-/// together. It is the domain whose MX are used, or the next hops of an explicit
-/// route, followed by ` from POOL` when the route has a pool. Never empty. `domain` and `sender`
-/// are as in the envelope.
+/// together. It is the domain whose MX are used or for which tables are asked, or the
+/// next hops of an explicit route, followed by ` from POOL` when the route has a pool. Never empty.
+/// `domain` and `sender` are as in the envelope.
 std::string destination_of(const RelayConfig& config, std::string_view local_part,
                            std::string_view domain, std::string_view sender);
 

@@ -18,6 +18,8 @@
 
 namespace postern::relay {
 
+class RouteTables;
+
 /// A source address of outbound mail, with its EHLO name (docs/relay.md, "Source addresses").
 struct EgressSource {
   std::string name;             ///< for traces and logs
@@ -75,6 +77,9 @@ struct RelayConfig {
   std::string maildir_path;
   /// As maildir_path, for `mbox`.
   std::string mbox_path;
+
+  /// Asked for routes with tables; null: mail of such routes waits.
+  std::shared_ptr<RouteTables> tables;
 
   /// The settings of a route.
   const RouteSettings& settings_of(const Route& route) const { return settings[route.settings]; }

@@ -54,6 +54,9 @@ struct Route {
   /// For `mx` and `hosts`: groups that are tried when no host of the route takes the mail, or none
   /// is found; see relay::route().
   std::vector<std::vector<RouteHost>> fallback;
+  /// Tables that may have other next hops for a recipient, asked in order before the route counts:
+  /// "mysql:/etc/postfix/transport.cf". See relay/route_tables.h.
+  std::vector<std::string> tables;
   /// A level set by the route: DANE and MTA-STS are not consulted then.
   std::optional<TlsLevel> tls;
   std::vector<std::string> names;  ///< reference names for `verify`; empty: the host's name

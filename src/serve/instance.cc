@@ -380,6 +380,7 @@ Instance::Started Instance::open_delivery() {
       options);
   Result<relay::RelayConfig> relay = relay_options(config_);
   if (!relay) return cannot(ExitCode::config, relay.error().message, "see `[[route]]`");
+  relay->tables = route_tables_of(config_);
   const std::string& kept = relay->routes.find("postmaster", config_.server.hostname, {}).path;
   if (kept == postmaster_folder(config_)) {
     telemetry::log::info("server.postmaster")

@@ -158,6 +158,8 @@ class Instance {
   Task<void> tick();
   /// Decides with these lists from now on.
   void follow_lists(const admin::Lists& lists);
+  /// The tables of routes, opened anew; null: no route has one.
+  std::shared_ptr<relay::RouteTables> route_tables_of(const Config& config);
   /// Verifies addresses as the lists in force say. Needs `deciding_mutex_`, or the start.
   void follow_verification();
   std::vector<admin::SmtpListener> smtp_listeners() const;

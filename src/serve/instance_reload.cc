@@ -13,6 +13,7 @@
 #include "config/relay_options.h"
 #include "config/restart.h"
 #include "config/room_options.h"
+#include "config/route_tables.h"
 #include "config/verification_options.h"
 #include "dialect/kumo/rewriter.h"
 #include "dialect/restrictions/layer.h"
@@ -66,6 +67,17 @@ void Instance::follow_lists(const admin::Lists& lists) {
     listeners_[i] = next;
     server_->replace_settings(i, std::move(next));
   }
+}
+
+std::shared_ptr<relay::RouteTables> Instance::route_tables_of(const Config& config) {
+  auto opened = open_route_tables(config, [&](std::size_t route, std::string trouble) {
+    telemetry::log::error("route.trouble")
+        .field("route", fmt::format("{}", fmt::join(config.routes[route].match, ", ")))
+        .field("error", trouble);
+  });
+  const bool any = std::ranges::any_of(
+      config.routes, [](const RouteConfig& route) { return !route.tables.empty(); });
+  return any ? std::make_shared<RouteTables>(std::move(opened), *lookup_pool_) : nullptr;
 }
 
 void Instance::follow_verification() {
@@ -191,6 +203,7 @@ tl::expected<void, StartError> Instance::reload(const Config& config) {
   }
   Result<relay::RelayConfig> relay = relay_options(config);
   if (!relay) return cannot(ExitCode::config, relay.error().message, "see `[[route]]`");
+  relay->tables = route_tables_of(config);
   auto verifiers = verifiers_of(config);
   if (!verifiers) return tl::unexpected(verifiers.error());
   Config before = config;

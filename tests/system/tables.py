@@ -32,7 +32,7 @@ sys.dont_write_bytecode = True
 
 import smoke  # noqa: E402
 from bench import expect  # noqa: E402
-from harness import instance, smtp  # noqa: E402
+from harness import instance, mailsink, smtp  # noqa: E402
 from harness.cases import Fail  # noqa: E402
 
 PG_SECRET, MYSQL_SECRET, LDAP_SECRET = "pg-hunter2-secret", "mysql-hunter2-secret", "ldap-hunter2-secret"
@@ -523,6 +523,58 @@ def mariadb(bench):
         raise Fail("explain does not ask the table: %d %s %s" % (status, live[:1000], err))
     server.stop()
     no_secrets(server, [MYSQL_SECRET], refused, deferred, live)
+
+
+@check
+def routes_in_mariadb(bench):
+    """`[[route]] tables`: a row decides where mail goes, at each attempt anew; `to` is for the rest; without the database mail waits."""
+    one, two = mailsink.Sink(), mailsink.Sink()
+    for sink in (one, two):
+        bench.stack.callback(sink.close)
+    database = MariaDb(bench, """CREATE TABLE transport(place varchar(250), way text);
+        INSERT INTO transport VALUES ('ours.example', 'smtp:[127.0.0.1]:%d'), ('gone@ours.example', 'error:5.1.6 moved away'),
+          ('odd@ours.example', 'lmtp:unix:/x')""" % two.port)
+    config = bench.root / "transport.cf"
+    config.write_text("hosts = 127.0.0.1:%d\nuser = mail\npassword = %s\ndbname = mail\nquery = SELECT way FROM transport WHERE place = '%%s'\n"
+                      % (database.port, MYSQL_SECRET))
+    server = gateway(bench, {"relay_domains": "ours.example, else.example"}, queue={"first_retry": "1s", "longest_retry": "1s"},
+                     route=[{"match": ["*"], "to": ["[127.0.0.1]:%d" % one.port], "tables": ["mysql:%s" % config]}])
+
+    def send(to):
+        client = smtp.Client(server.smtp_port)
+        try:
+            smtp.check("220", client.reply(), "greeting")
+            for line, want in (("EHLO mx.partner.example.com", "250"), ("MAIL FROM:<x@partner.example.com>", "250"), ("RCPT TO:<%s>" % to, "250"),
+                               ("DATA", "354"), ("Subject: for %s\r\n\r\nhello\r\n." % to, "250")):
+                client.command(line, want)
+        finally:
+            client.close()
+
+    def arrives(sink, to):
+        end = time.monotonic() + 20
+        while not any(b"Subject: for %s\r\n" % to.encode() in text for text in sink.messages):
+            if time.monotonic() > end:
+                raise Fail("mail for %s did not arrive: %s" % (to, server.tail()))
+            time.sleep(0.1)
+
+    for to in ("ann@ours.example", "bob@else.example", "gone@ours.example", "odd@ours.example"):
+        send(to)
+    arrives(two, "ann@ours.example")
+    arrives(one, "bob@else.example")
+    for words in ("moved away", "the transport lmtp is not SMTP"):
+        logged(server, words)
+    database.stop()
+    send("late@ours.example")
+    logged(server, "mysql:%s: " % config)
+    database.start()
+    database.sql("UPDATE mail.transport SET way = 'smtp:[127.0.0.1]:%d' WHERE place = 'ours.example'" % one.port)
+    arrives(one, "late@ours.example")
+    shown = "".join(server.command("route", "ann@ours.example", "gone@ours.example", "--config", server.root / "postern.toml")[1:])
+    for words in ("[127.0.0.1]:%d" % one.port, "550 5.1.6 moved away"):
+        if words not in shown:
+            raise Fail("postern route does not say %r: %s" % (words, shown))
+    server.stop()
+    no_secrets(server, [MYSQL_SECRET], shown)
 
 
 @check

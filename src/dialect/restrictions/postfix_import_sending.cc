@@ -12,6 +12,7 @@
 #include "dialect/restrictions/lmdb_text.h"
 #include "dialect/restrictions/postfix_import_parts.h"
 #include "dialect/restrictions/table_source.h"
+#include "dialect/restrictions/transport_row.h"
 #include "policy/questions/domain_below.h"
 
 namespace postern::dialect::restrictions {
@@ -26,104 +27,6 @@ struct Row {
   std::string value;
 };
 
-/// A next hop of main.cf, in the terms of a [[route]].
-struct NextHop {
-  std::string text;     ///< as written: the key in the password and TLS policy maps
-  std::string to;       ///< "host", "host:587", "[192.0.2.1]:25", "mx:domain"
-  std::string host;     ///< without port; "" for an MX look-up
-  std::string trouble;  ///< why `to` is empty, or what differs
-};
-
-std::optional<std::string> port_of(std::string_view text) {
-  static constexpr std::pair<std::string_view, std::string_view> services[] = {
-      {"smtp", "25"}, {"submission", "587"}};
-  for (const auto& [name, number] : services) {
-    if (iequals(text, name)) return std::string(number);
-  }
-  const auto number = parse_number(text);
-  if (!number || *number == 0 || *number > 65535) return std::nullopt;
-  return std::string(text);
-}
-
-NextHop next_hop_of(std::string_view written) {
-  NextHop out{.text = std::string(written), .to = {}, .host = {}, .trouble = {}};
-  std::string_view host = written;
-  std::string_view port;
-  const bool bracketed = host.starts_with('[');
-  if (bracketed) {
-    const std::size_t end = host.find(']');
-    if (end == std::string_view::npos) {
-      out.trouble = fmt::format("`{}` is not a next hop", printable(written, 80));
-      return out;
-    }
-    port = host.substr(end + 1);
-    host = host.substr(1, end - 1);
-    if (istarts_with(host, "ipv6:")) host.remove_prefix(5);
-  } else if (const std::size_t colon = host.rfind(':'); colon != std::string_view::npos) {
-    port = host.substr(colon);
-    host = host.substr(0, colon);
-  }
-  if (port.starts_with(':')) port.remove_prefix(1);
-  std::string number;
-  if (!port.empty()) {
-    const auto known = port_of(port);
-    if (!known) {
-      out.trouble = fmt::format("the port `{}` is not known here", printable(port, 40));
-      return out;
-    }
-    if (*known == "465") {
-      out.trouble = "TLS from the first octet (port 465) is not supported; use port 587";
-      return out;
-    }
-    if (*known != "25") number = ":" + *known;
-  }
-  if (IpAddress::parse(host)) {
-    out.host = fmt::format("[{}]", host);
-    out.to = out.host + number;
-    return out;
-  }
-  if (host.empty()) {
-    out.trouble = "a next hop without a name";
-    return out;
-  }
-  if (!bracketed && number.empty()) {
-    out.to = fmt::format("mx:{}", host);
-    return out;
-  }
-  out.host = std::string(host);
-  // A host of one label could be read as a keyword of routes, such as `mx`.
-  const bool is_word = host.find('.') == std::string_view::npos;
-  out.to = (is_word ? fmt::format("[{}]", host) : out.host) + number;
-  if (!bracketed)
-    out.trouble = fmt::format("mail goes to {} itself, not to its MX hosts", out.host);
-  return out;
-}
-
-/// Next hops that are tried in turn.
-struct NextHops {
-  std::vector<std::string> to;
-  std::vector<std::string> written;
-  std::string trouble;  ///< of the last hop that has one; hops without `to` are left out
-};
-
-NextHops next_hops_of(const std::vector<std::string_view>& texts) {
-  NextHops out;
-  for (const std::string_view text : texts) {
-    NextHop hop = next_hop_of(text);
-    if (!hop.trouble.empty()) out.trouble = std::move(hop.trouble);
-    if (hop.to.empty()) continue;
-    out.to.push_back(std::move(hop.to));
-    out.written.push_back(std::move(hop.text));
-  }
-  if (out.to.size() < 2) return out;
-  for (std::string& to : out.to) {
-    if (!to.starts_with("mx:")) continue;
-    to.erase(0, 3);
-    out.trouble = "one of several next hops is used directly, not its MX hosts";
-  }
-  return out;
-}
-
 struct Route {
   std::vector<std::string> match;
   std::vector<std::string> sender;  ///< empty: for all senders
@@ -135,17 +38,6 @@ struct Route {
   std::string password_file;
   std::string_view origin;
 };
-
-/// "relay:[host]:port" in its two parts; a text without a colon is a transport.
-struct Transport {
-  std::string name;
-  std::string_view next_hop;
-};
-Transport transport_of(std::string_view value) {
-  const std::size_t colon = value.find(':');
-  return {lower(value.substr(0, colon)),
-          colon == std::string_view::npos ? std::string_view() : value.substr(colon + 1)};
-}
 
 class Builder {
  public:
@@ -367,13 +259,6 @@ class Builder {
     add(row.key, std::move(hops), origin, service);
   }
 
-  /// "[one.example], [two.example]:587"
-  static NextHops next_hops_in(std::string_view value) {
-    std::vector<std::string_view> texts;
-    for (const std::string_view word : split(value, ',')) texts.push_back(trim(word));
-    return next_hops_of(texts);
-  }
-
   /// "example.org :", which hides the rows after it: mail goes where it goes without a table
   /// (transport(5)).
   void add_default(const std::string& key, std::string_view origin, std::set<std::string>& left) {
@@ -426,24 +311,26 @@ class Builder {
     return key.find('.') != std::string_view::npos || key.find('@') != std::string_view::npos;
   }
 
-  /// "5.1.1 no such user" and "text" in the form of a route.
-  static std::string error_of(std::string_view text) {
-    return reply_of(text, "550", '5', "mail for this address is not accepted");
-  }
-  /// "4.3.2 moving today", of the transport retry(8), which lets mail wait.
-  static std::string retry_of(std::string_view text) {
-    return reply_of(text, "450", '4', "mail for this address waits");
-  }
-  static std::string reply_of(std::string_view text, std::string_view code, char klass,
-                              std::string_view otherwise) {
-    const std::string_view status = text.substr(0, text.find(' '));
-    const auto parts = split(status, '.');
-    const bool has_status = parts.size() == 3 && parts[0] == std::string_view(&klass, 1) &&
-                            parse_number(parts[1]) && parse_number(parts[2]);
-    const std::string_view words = has_status ? trim(text.substr(status.size())) : trim(text);
-    return fmt::format("error:{} {} {}", code,
-                       has_status ? std::string(status) : fmt::format("{}.0.0", klass),
-                       words.empty() ? std::string(otherwise) : printable(words, 200));
+  /// Whether a table of transport_maps cannot be listed, so that all of them are asked: then the
+  /// order among them stays.
+  bool ask_tables() {
+    const auto words = parameters_.words("transport_maps");
+    if (!words) return false;
+    const auto has_rows = [](const Word& word) {
+      std::string_view spec = word.text;
+      while (spec.starts_with("proxy:")) spec.remove_prefix(6);
+      return is_exact_type(spec.substr(0, spec.find(':')));
+    };
+    if (std::ranges::all_of(*words, has_rows)) return false;
+    for (const Word& word : *words) {
+      if (!is_utf8(word.text)) return false;
+      std::string_view spec = word.text;
+      const std::string_view type = spec.substr(0, spec.find(':'));
+      if (spec.find(':') == std::string_view::npos || type == "nis" || type == "mongodb")
+        return false;
+      tables_.push_back(word.text);
+    }
+    return true;
   }
 
   void read_transports() {
@@ -452,9 +339,17 @@ class Builder {
       return;
     }
     std::string trouble;
-    const std::vector<Row> rows = rows_of("transport_maps", trouble);
+    const bool asked = ask_tables();
+    const std::vector<Row> rows = asked ? std::vector<Row>() : rows_of("transport_maps", trouble);
     std::set<std::string> left;
     for (const Row& row : rows) add_transport(row, "transport_maps", left);
+    if (asked) {
+      return judge(
+          "transport_maps",
+          changed("tables of the [[route]] for all recipients, asked at each attempt; rows "
+                  "with a transport other than smtp, relay, discard, error and retry let "
+                  "mail wait"));
+    }
     if (!left.empty()) {
       add_trouble(trouble, "not carried: " + listed(left));
     }
@@ -749,6 +644,7 @@ class Builder {
                                    : trouble.empty()       ? carried(said)
                                                            : changed(said + ": " + trouble));
     }
+    if (!tables_.empty()) add("*", "mx", "transport_maps", usual);
     if (way.has_addresses()) {
       add("*", "mx", way.v4.empty() ? "smtp_bind_address6" : "smtp_bind_address", usual);
     } else if (!way.fallback.to.empty()) {
@@ -1119,6 +1015,9 @@ class Builder {
     const bool goes_out =
         !route.hops.to.front().starts_with("error:") && route.hops.to.front() != "discard";
     const Way* const way = goes_out ? &way_of(route.transport) : nullptr;
+    // Postfix asks transport_maps before all others.
+    if (way != nullptr && !tables_.empty())
+      entries.push_back({"route", "tables", toml_list(tables_), "transport_maps"});
     if (way != nullptr && !way->fallback.to.empty())
       entries.push_back({"route", "fallback", toml_list(way->fallback.to), ""});
     if (!route.tls.empty()) entries.push_back({"route", "tls", toml_quoted(route.tls), ""});
@@ -1141,6 +1040,7 @@ class Builder {
   std::vector<Route> routes_;
   std::set<std::string> matched_;
   std::map<std::string, Way> ways_;  ///< by transport
+  std::vector<std::string> tables_;  ///< transport_maps that are asked; the routes have them
   bool by_sender_ = false;           ///< passwords may belong to senders
 };
 

@@ -784,6 +784,30 @@ TEST(PostfixImport, RoutesBySender) {
             "@old.example (lmtp)");
 }
 
+TEST(PostfixImport, TablesThatCannotBeListedAreAsked) {
+  const auto tables = [](const std::string& maps, const std::string& more = {}) {
+    const PostfixImport out = imported("transport_maps = " + maps + "\n" + more);
+    std::string text;
+    const toml::table file = parsed(out);
+    if (!file["route"].is_array()) return text;
+    for (const auto& one : *file["route"].as_array()) {
+      const toml::table& route = *one.as_table();
+      text += route["match"][0].value_or(std::string()) + ":";
+      if (const auto* names = route["tables"].as_array()) {
+        for (const auto& name : *names) text += " " + name.value_or(std::string());
+      }
+      text += " > " + route["to"][0].value_or(std::string()) + "; ";
+    }
+    return text;
+  };
+  EXPECT_EQ(tables("proxy:mysql:/etc/postfix/transport.cf"),
+            "*: proxy:mysql:/etc/postfix/transport.cf > mx; ");
+  EXPECT_EQ(tables("hash:/transport, mysql:/t.cf", "relayhost = [smart.example.net]\n"),
+            "*: hash:/transport mysql:/t.cf > smart.example.net; ")
+      << "the order among the tables stays";
+  EXPECT_EQ(tables("mongodb:/t.cf"), "");
+}
+
 TEST(PostfixImport, PasswordsBySender) {
   const std::string both =
       "relayhost = [out.example.net]\nsender_dependent_relayhost_maps = hash:/hosts_by_sender\n"
