@@ -106,7 +106,7 @@ Task<Result<std::optional<std::vector<std::string>>>> RouteTables::find(
       if (table == opened_.tables.end()) {
         co_return fail(Fault::temporary, printable(name, 100) + " is not open");
       }
-      if (&key != &keys.front() && table->second->is_pattern()) continue;
+      if (&key != &keys.front() && table->second->takes_patterns()) continue;
       auto row = co_await look_up(*table->second, key);
       if (!row) co_return tl::unexpected(std::move(row.error()));
       if (!*row) continue;

@@ -86,6 +86,13 @@ TEST_F(RouteTablesTest, patterns_see_whole_addresses_only) {
   EXPECT_EQ(find({patterns}, "ann", "example.net"), "-");
 }
 
+TEST_F(RouteTablesTest, a_table_of_domains_leads_to_one_place) {
+  const std::string domains = table("domains", "example.org 1\n");
+  const std::string all = "pipemap:{" + domains + ", static:{smtp:[a.example]:26, [b.example]}}";
+  EXPECT_EQ(find({all}, "ann", "example.org"), "a.example:26, b.example");
+  EXPECT_EQ(find({all}, "ann", "sub.example.org"), "-");
+}
+
 TEST_F(RouteTablesTest, what_fails_is_told_and_mail_waits) {
   EXPECT_EQ(find({table("odd", "example.org lmtp:unix:/x\n")}, "ann", "example.org").substr(0, 2),
             "! ");

@@ -311,6 +311,14 @@ class Builder {
     return key.find('.') != std::string_view::npos || key.find('@') != std::string_view::npos;
   }
 
+  /// Whether Postern reads this type of table.
+  static bool can_be_opened(std::string_view spec) {
+    while (spec.starts_with("proxy:")) spec.remove_prefix(6);
+    const std::size_t colon = spec.find(':');
+    const ForeignWords foreign = foreign_words(spec);
+    return colon != std::string_view::npos && foreign.types.empty();
+  }
+
   /// Whether a table of transport_maps cannot be listed, so that all of them are asked: then the
   /// order among them stays.
   bool ask_tables() {
@@ -323,13 +331,9 @@ class Builder {
     };
     if (std::ranges::all_of(*words, has_rows)) return false;
     for (const Word& word : *words) {
-      if (!is_utf8(word.text)) return false;
-      std::string_view spec = word.text;
-      const std::string_view type = spec.substr(0, spec.find(':'));
-      if (spec.find(':') == std::string_view::npos || type == "nis" || type == "mongodb")
-        return false;
-      tables_.push_back(word.text);
+      if (!is_utf8(word.text) || !can_be_opened(word.text)) return false;
     }
+    for (const Word& word : *words) tables_.push_back(word.text);
     return true;
   }
 
@@ -396,6 +400,13 @@ class Builder {
       const std::string sections = fmt::format("[[route]]s of {}", one.domains);
       if (words && words->empty()) {
         judge(one.transport, meaningless(fmt::format("{} names no domain", one.domains)));
+      } else if (left.empty() && !tables_.empty() && routes > 0 &&
+                 std::ranges::any_of(*words, [](const Word& word) {
+                   return word.text.find(':') != std::string::npos;
+                 })) {
+        judge(one.transport, changed(fmt::format("tables of the [[route]] for all recipients: what "
+                                                 "{} holds is asked at each attempt",
+                                                 one.domains)));
       } else if (!left.empty() && routes > 0) {
         judge(one.transport, changed(sections + "; not carried: " + listed(left)));
       } else if (!left.empty()) {
@@ -428,6 +439,7 @@ class Builder {
     const std::string domain = lower(text);
     const std::size_t before = left.size();
     if (text.find_first_of(":/") != std::string::npos) {
+      if (ask_class(text, value)) return true;
       left.insert(printable(text, 80) + " (its domains cannot be listed)");
     } else if (is_stand_in(domain, parameters_)) {
       left.insert("$myhostname (not set)");
@@ -441,6 +453,22 @@ class Builder {
       return left.size() == before;
     }
     return false;
+  }
+
+  /// The domains of a class in a table: a row there leads to the transport of the class. False: it
+  /// is no table, or its rows are of no use for that.
+  bool ask_class(const std::string& text, const std::string& value) {
+    const std::size_t colon = text.find(':');
+    if (colon == std::string::npos || text.starts_with('!') || !is_utf8(text) || !is_utf8(value) ||
+        value.find_first_of("{}") != std::string::npos || !can_be_opened(text)) {
+      return false;
+    }
+    const auto [transport, next_hop] = transport_of(value);
+    const std::string way = is_smtp(transport) ? fmt::format("smtp:{}", next_hop) : value;
+    if (is_smtp(transport) && !trim(next_hop).empty() && next_hops_in(next_hop).to.empty())
+      return false;
+    tables_.push_back(fmt::format("pipemap:{{{}, static:{{{}}}}}", text, way));
+    return true;
   }
 
   // --- by sender ---

@@ -806,6 +806,16 @@ TEST(PostfixImport, TablesThatCannotBeListedAreAsked) {
             "*: hash:/transport mysql:/t.cf > smart.example.net; ")
       << "the order among the tables stays";
   EXPECT_EQ(tables("mongodb:/t.cf"), "");
+  EXPECT_EQ(
+      tables(
+          "",
+          "relay_domains = mysql:/d.cf, near.example\nrelay_transport = relay:[in.example]:26\n"),
+      "near.example: pipemap:{mysql:/d.cf, static:{smtp:[in.example]:26}} > in.example:26; "
+      "*: pipemap:{mysql:/d.cf, static:{smtp:[in.example]:26}} > mx; ");
+  EXPECT_EQ(
+      tables("mysql:/t.cf",
+             "virtual_mailbox_domains = proxy:mysql:/d.cf\nvirtual_transport = smtp:[10.0.0.9]\n"),
+      "*: mysql:/t.cf pipemap:{proxy:mysql:/d.cf, static:{smtp:[10.0.0.9]}} > mx; ");
 }
 
 TEST(PostfixImport, PasswordsBySender) {

@@ -131,6 +131,7 @@ class PipeTable final : public CompoundTable {
     }
     return found;
   }
+  bool takes_patterns() const override { return parts().front()->takes_patterns(); }
   std::optional<std::vector<std::string>> values() const override {
     return parts().back()->values();
   }

@@ -59,6 +59,9 @@ class Table {
   /// Whether keys are patterns (regexp, pcre, static, cidr): only whole keys are looked up, never
   /// parts ("2001:db8::1" is a part of "2001:db8::1:2").
   virtual bool is_pattern() const = 0;
+  /// Whether the keys that it is asked for are matched as patterns: of tables in turn (pipemap), those
+  /// of the first alone. Restriction lists use is_pattern().
+  virtual bool takes_patterns() const { return is_pattern(); }
   /// Whether it is a cidr table: keys are addresses.
   virtual bool is_network() const { return false; }
   /// The distinct values of the table in source order, for the linter and for compiling them early;
