@@ -16,9 +16,13 @@
 #include "base/version.h"
 #include "cli/commands.h"
 #include "cli/help.h"
+#include "cli/made_pages.h"
+#include "cli/mdoc.h"
 #include "config/diagnostic.h"
 #include "config/dnssec_report.h"
 #include "config/schema.h"
+#include "dialect/restrictions/rules.h"
+#include "dialect/webhook/fields.h"
 
 namespace postern::app {
 namespace {
@@ -287,7 +291,7 @@ TEST(Help, bash_accepts_its_script) {
 
 TEST(Manual, has_a_page_of_each_command_with_its_options_and_of_each_key) {
   EXPECT_THAT(run_with(run_help, {"help", "--man"}).out, HasSubstr("postern-serve.8\n"));
-  EXPECT_EQ(manual_pages().size(), commands().size() + 3);
+  EXPECT_EQ(manual_pages().size(), commands().size() + made_pages().size() + 3);
   EXPECT_THAT(run_with(run_help, {"help", "--man"}).out, HasSubstr("postern-doctor.8\n"));
   for (const CodePage& page : code_pages()) {
     EXPECT_THAT(*manual_page("postern-errors"), HasSubstr("\"\\&" + std::string(page.code) + ": "));
@@ -314,6 +318,42 @@ TEST(Manual, has_a_page_of_each_command_with_its_options_and_of_each_key) {
   }
   EXPECT_FALSE(manual_page("xyzzy"));
   EXPECT_EQ(run_with(run_help, {"help", "--man", "xyzzy"}).code, 64);
+}
+
+// One page for each dialect, with every word of its reference.
+TEST(Manual, has_a_page_of_each_dialect_with_all_its_words) {
+  const auto page = [](std::string_view name) { return manual_page(name).value_or(""); };
+  for (const auto& keyword : dialect::restrictions::keywords()) {
+    EXPECT_THAT(page("postern-restrictions"), HasSubstr(fmt::format(".It \"\\&{}", keyword.name)));
+  }
+  EXPECT_THAT(page("postern-restrictions"), HasSubstr("\nLooks at: the recipient.\n"));
+  EXPECT_THAT(page("postern-lua"), HasSubstr(".It \"\\&smtp_server_rcpt_to\""));
+  EXPECT_THAT(page("postern-lua"), HasSubstr(".It \"\\&kumo.sleep(seconds: number)\""));
+  EXPECT_THAT(page("postern-vsl"), HasSubstr(".It \"\\&client_ip() \\(-> string\""));
+  for (const auto& field : dialect::webhook::field_texts()) {
+    EXPECT_THAT(page("postern-webhook-policies"),
+                HasSubstr(fmt::format(".It \"\\&{}\"", field.name)));
+  }
+  EXPECT_THAT(page("postern-reply-codes"), HasSubstr("Defined in: RFC 5321"));
+  for (const MadePage& made : made_pages()) {
+    EXPECT_THAT(page("postern"), HasSubstr(".Xr "));
+    for (const std::string& line : lines_of(page(made.name))) {
+      EXPECT_EQ(line.find(".md)"), line.npos) << made.name << ": " << line;
+      EXPECT_FALSE(line.starts_with("Made from")) << made.name << ": " << line;
+    }
+  }
+}
+
+TEST(Manual, is_markdown_of_the_made_pages_in_words_of_mdoc) {
+  EXPECT_EQ(
+      mdoc_of_markdown("# Title\n\nWhat it is\nmade from.\n\nFirst. *Second* is\nhere.\n\n## A\n\n"
+                       "Made from `x.cc`. See [this](page.md#x).\n\n"
+                       "| word | a | b |\n|---|---|---|\n| `x\\|y` | one | |\n\n"
+                       "* `f() \u2192 int`: Does\n  it.\n* `.g`: [[route]].\n"),
+      "First.\nSecond is here.\n.Ss \"\\&A\"\nSee this.\n"
+      ".Bl -tag -width Ds\n.It \"\\&x|y\"\nA: one.\n.El\n"
+      ".Bl -tag -width Ds\n.It \"\\&f() \\(-> int\"\nDoes it.\n"
+      ".It \"\\&\\&.g\"\n[[route]].\n.El\n");
 }
 
 TEST(Commands, check_says_ok_and_what_would_run) {

@@ -3,51 +3,14 @@
 
 #include <fmt/format.h>
 
-#include "base/text.h"
-#include "base/version.h"
 #include "cli/help.h"
+#include "cli/made_pages.h"
+#include "cli/mdoc.h"
 #include "config/schema.h"
 
 namespace postern::app {
 
 namespace {
-
-/// Text for roff: no escape, no request at the begin of a line, hyphens that can be copied.
-std::string roff(std::string_view text) {
-  std::string out;
-  bool begins = true;
-  for (const char c : text) {
-    if (begins && (c == '.' || c == '\'')) out += "\\&";
-    begins = c == '\n';
-    if (c == '\\') {
-      out += "\\e";
-    } else if (c == '-') {
-      out += "\\-";
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
-
-/// A paragraph with its end, each sentence on a line of its own, as mdoc(7) wants it.
-std::string prose(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    std::size_t before = i;
-    while (before > 0 && std::string_view(")\"'`]").find(text[before - 1]) != text.npos) --before;
-    const bool ends = before > 0 && std::string_view(".!?").find(text[before - 1]) != text.npos;
-    out += text[i] == ' ' && ends ? '\n' : text[i];
-  }
-  return roff(out) + "\n";
-}
-
-/// The arguments of a macro: words that are macros themselves lose their meaning by `\&`.
-std::string argument(std::string_view text) {
-  std::string quotes;
-  for (const char c : roff(text)) quotes += c == '"' ? std::string("\\(dq") : std::string(1, c);
-  return "\"\\&" + quotes + "\"";
-}
 
 std::string dashed(std::string_view name) {
   std::string out(name);
@@ -62,12 +25,6 @@ int section_of(const CommandSpec& command) {
   return std::ranges::find(of_operators, command.name) == std::end(of_operators) ? 1 : 8;
 }
 
-/// Without a date: the same octets come from the same source.
-std::string head(std::string_view name, int section, std::string_view brief) {
-  return fmt::format(".Dd\n.Dt {} {}\n.Os \"Postern {}\"\n.Sh NAME\n.Nm {}\n.Nd {}\n",
-                     upper(roff(name)), section, current_version().number, roff(name), roff(brief));
-}
-
 std::string list_of_options(std::span<const OptionSpec> options) {
   std::string out;
   for (const OptionSpec& option : options) {
@@ -76,16 +33,6 @@ std::string list_of_options(std::span<const OptionSpec> options) {
     if (!option.preset.empty()) out += prose(fmt::format("Default: {}", option.preset));
   }
   return out;
-}
-
-/// Names with their sections, in the order of mdoc(7).
-std::string references(std::vector<std::pair<int, std::string>> pages) {
-  std::ranges::sort(pages);
-  std::string out;
-  for (const auto& [section, name] : pages) {
-    out += fmt::format("{}.Xr {} {}", out.empty() ? "" : " ,\n", roff(name), section);
-  }
-  return out + "\n";
 }
 
 std::string page_of(const CommandSpec& command) {
@@ -116,6 +63,7 @@ std::string page_of_all() {
     out += fmt::format(".It {}\n{}", argument(command.name), prose(command.purpose));
   }
   std::vector<std::pair<int, std::string>> pages{{5, "postern.toml"}, {7, "postern-errors"}};
+  for (const MadePage& made : made_pages()) pages.emplace_back(made.section, made.name);
   for (const CommandSpec& command : commands()) {
     pages.emplace_back(section_of(command), "postern-" + dashed(command.name));
   }
@@ -140,6 +88,15 @@ std::string page_of_configuration() {
   return out + ".El\n.Sh SEE ALSO\n" + references({{1, "postern-check"}, {8, "postern"}});
 }
 
+/// What the reference of a dialect has besides the words that are made from its tables.
+std::string page_of(const MadePage& made) {
+  std::string out = head(made.name, made.section, made.brief);
+  out += ".Sh DESCRIPTION\n" + prose(made.intro) + mdoc_of_markdown(made.markdown());
+  std::vector<std::pair<int, std::string>> pages{
+      {1, "postern-check"}, {1, "postern-explain"}, {5, "postern.toml"}, {8, "postern"}};
+  return out + ".Sh SEE ALSO\n" + references(std::move(pages));
+}
+
 std::string page_of_errors() {
   std::string out = head("postern-errors", 7, "error codes of Postern");
   out +=
@@ -158,6 +115,9 @@ std::string page_of_errors() {
 
 std::vector<std::string> manual_pages() {
   std::vector<std::string> names{"postern.8", "postern.toml.5", "postern-errors.7"};
+  for (const MadePage& made : made_pages()) {
+    names.push_back(fmt::format("{}.{}", made.name, made.section));
+  }
   for (const CommandSpec& command : commands()) {
     names.push_back(fmt::format("postern-{}.{}", dashed(command.name), section_of(command)));
   }
@@ -168,6 +128,9 @@ std::optional<std::string> manual_page(std::string_view name) {
   if (name == "postern") return page_of_all();
   if (name == "postern.toml") return page_of_configuration();
   if (name == "postern-errors") return page_of_errors();
+  for (const MadePage& made : made_pages()) {
+    if (name == made.name) return page_of(made);
+  }
   for (const CommandSpec& command : commands()) {
     const std::string dash = dashed(command.name);
     if (name == command.name || name == dash || name == "postern-" + dash) return page_of(command);

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
-#include <map>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -13,6 +12,7 @@
 #include "base/temporary_folder_test.h"
 #include "dialect/webhook/controls.h"
 #include "dialect/webhook/fields.h"
+#include "dialect/webhook/manual.h"
 #include "policy/catalogue.h"
 
 namespace postern::dialect::webhook {
@@ -148,52 +148,9 @@ TEST(MadeDocuments, openapi) {
 
 // docs/webhook-policies.md
 
-const std::map<FieldKind, std::string> accepted = {
-    {FieldKind::name, "1 to 100 characters, trimmed; need not be unique"},
-    {FieldKind::flag, "`true`, `false`"},
-    {FieldKind::networks, "networks and addresses"},
-    {FieldKind::domains, "domains"},
-    {FieldKind::checks, "names of offered checks, in the table below"},
-    {FieldKind::mode, "`enforce`, `shadow`"},
-    {FieldKind::credentials, "user names with bcrypt hashes; never shown"}};
-
-std::string refused(const FieldText& field) {
-  if (!field.refused.empty()) return std::string(field.refused);
-  if (field.kind == FieldKind::networks) {
-    return "host bits set (the sentence proposes the network); leading zeros, zones, host names";
-  }
-  if (field.kind == FieldKind::checks) return "any other name";
-  if (field.needs.empty()) return "anything else";
-  return fmt::format("a list while `{}` is false: it would restrict nothing", field.needs);
-}
-
-std::string tables() {
-  std::string text = "| field | accepted | refused, and why |\n|---|---|---|\n";
-  for (const FieldText& field : field_texts()) {
-    text +=
-        fmt::format("| `{}` | {} | {} |\n", field.name, accepted.at(field.kind), refused(field));
-  }
-  text +=
-      "\n| control | set by | evaluated | [checks](checks.md) | replies |\n|---|---|---|---|---|\n";
-  for (const Control& control : controls()) {
-    std::vector<std::string_view> checks;
-    std::vector<std::string_view> replies;
-    for (const ControlRule& rule : control.rules) {
-      if (std::ranges::find(checks, rule.check->name) != checks.end()) continue;
-      checks.push_back(rule.check->name);
-      replies.push_back(rule.check->replies);
-    }
-    text += fmt::format("| `{}` | `{}` | {} | `{}` | {} |\n", control.name,
-                        fmt::join(control.fields, "`, `"),
-                        stage_of(control) == "rcpt" ? "at RCPT TO" : "at the end of data",
-                        fmt::join(checks, "`, `"), fmt::join(replies, ", "));
-  }
-  return text;
-}
-
 TEST(MadeDocuments, manual) {
   expect_part("docs/webhook-policies.md", fmt::format("<!-- {}: begin -->\n", source),
-              fmt::format("<!-- {}: end -->\n", source), tables());
+              fmt::format("<!-- {}: end -->\n", source), policy_manual());
 }
 
 // web/src/lib/policy-fields.ts
