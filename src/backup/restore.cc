@@ -13,6 +13,7 @@
 #include <unordered_map>
 
 #include "backup/backup.h"
+#include "backup/integrity.h"
 #include "base/descriptor.h"
 #include "base/disk_full.h"
 #include "base/sha256.h"
@@ -117,11 +118,10 @@ Result<void> verify_database(const fs::path& path, const store::Schema& schema) 
     const bool newer = database.error().fault == Fault::malformed;
     return fail(newer ? Fault::denied : Fault::malformed, database.error().message);
   }
-  const auto verdict = (*database)->one("PRAGMA integrity_check(1)",
-                                        [](const store::Row& row) { return row.text(0); });
-  if (!verdict) return no_backup(verdict.error().message);
-  if (verdict->value_or("ok") != "ok") {
-    return no_backup(fmt::format("{}: {}", path.filename().string(), verdict->value_or("")));
+  const auto faults = faults_of(**database, 1);
+  if (!faults) return no_backup(faults.error().message);
+  if (!faults->empty()) {
+    return no_backup(fmt::format("{}: {}", path.filename().string(), faults->front()));
   }
   return {};
 }

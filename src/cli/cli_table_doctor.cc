@@ -12,7 +12,9 @@ constexpr ExampleSpec examples[] = {
     {"postern doctor --ready --data-dir /var/lib/postern", "exit 0 if the gateway accepts mail"},
 };
 constexpr OptionSpec options[] = {
-    {"--check", "NAME", "look at this alone; may be repeated", "all checks"},
+    {"--check", "NAME",
+     "look at this alone; may be repeated. `integrity` and `incoming` are looked at only so",
+     "all other checks"},
     {"--offline", "", "only what needs no network", ""},
     {"--ready", "", "only whether the running gateway accepts mail: exit 0 or 69", ""},
     {"--domain", "NAME", "a domain whose mail is sent or received here; may be repeated",

@@ -34,12 +34,14 @@ Task<void> fetch_into(MailDns& dns, std::string url, doctor::Fetched& into) {
   into.text = result.body;
 }
 
-Result<json::object> destinations_of(const std::filesystem::path& data_dir) {
+/// What a command of `postern queue` answers.
+Result<json::object> of_queue(const std::filesystem::path& data_dir,
+                              QueueResult<json::object> (QueueAccess::*question)()) {
   auto queue = open_queue(data_dir.string());
   if (!queue) return fail(Fault::temporary, queue.error().message);
-  auto listed = (*queue)->destinations();
-  if (!listed) return fail(Fault::temporary, listed.error().message);
-  return std::move(*listed);
+  auto answer = ((**queue).*question)();
+  if (!answer) return fail(Fault::temporary, answer.error().message);
+  return std::move(*answer);
 }
 
 }  // namespace
@@ -51,7 +53,8 @@ doctor::Sources doctor_sources(const std::filesystem::path& data_dir, MailDns* d
                                                                         const json::object& given) {
     return data->ask_gateway(question, given);
   };
-  sources.destinations = [data_dir] { return destinations_of(data_dir); };
+  sources.destinations = [data_dir] { return of_queue(data_dir, &QueueAccess::destinations); };
+  sources.verification = [data_dir] { return of_queue(data_dir, &QueueAccess::verify); };
   if (dns == nullptr) return sources;
   sources.dns = [dns, dns_timeout](const dns::Question& question) {
     dns::Answer answer{.status = dns::Status::timeout, .records = {}};

@@ -202,6 +202,31 @@ std::vector<std::string> refused_certificates(Examination& from) {
   return out;
 }
 
+Findings look_at_integrity(Examination& from) {
+  IntegrityFacts facts{.databases = backup::look_at_databases(from.config().server.data_dir)};
+  if (!from.server().answers) {
+    facts.trouble = "no gateway runs; `postern queue verify` reads them";
+  } else if (const auto verified = from.sources().verification(); !verified) {
+    facts.trouble = verified.error().message;
+  } else {
+    facts.messages = number_of(*verified, "messages");
+    for (const json::object* one : objects_of(*verified, "findings")) {
+      const std::string message = text_of(*one, "message");
+      facts.wrong.push_back((message.empty() ? "the queue" : message) + ": " +
+                            text_of(*one, "what"));
+    }
+  }
+  return check_integrity(facts);
+}
+
+Findings look_at_incoming(Examination& from) {
+  std::vector<OutgoingFacts> addresses;
+  for (const IpAddress& one : from.dns_facts().addresses) {
+    addresses.push_back(try_outgoing(one.to_string(), one.to_string(), 25));
+  }
+  return check_incoming(addresses, from.config().server.hostname);
+}
+
 Findings look_at_certificates(Examination& from) {
   Findings found = check_certificates(
       from.certificates(), refused_certificates(from),
@@ -326,6 +351,8 @@ constexpr Check all_checks[] = {
        return check_dns_lists(address_lists(e.config()),
                               [&](const dns::Question& one) { return e.ask(one); });
      }},
+    {"integrity", false, true, look_at_integrity},
+    {"incoming", true, true, look_at_incoming},
     {"outgoing", true, true, look_at_outgoing},
 };
 

@@ -31,6 +31,8 @@ struct Sources {
   AskGateway gateway;  ///< never empty
   /// The state of each destination of the queue (docs/queue.md). Never empty. Blocks.
   std::function<Result<boost::json::object>()> destinations;
+  /// Reads every message of the queue (`postern queue verify`). Never empty. Blocks for long.
+  std::function<Result<boost::json::object>()> verification;
   /// Never empty if a check with Check::network runs.
   Ask dns;
   /// Whether answers of `dns` can be secure; nullopt: they come from a file.

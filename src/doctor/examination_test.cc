@@ -30,6 +30,7 @@ class Examining : public testing::Test {
       return Result<json::object>(found->second);
     };
     sources_.destinations = [this]() -> Result<json::object> { return destinations_; };
+    sources_.verification = [this]() -> Result<json::object> { return verification_; };
     sources_.dns = [this](const dns::Question& question) -> dns::Answer {
       ++asked_[question.name];
       const auto found = zone_.find(question.name);
@@ -57,12 +58,24 @@ class Examining : public testing::Test {
   std::map<std::string, std::string> zone_;
   std::map<std::string, int> asked_;
   json::object destinations_;
+  json::object verification_;
   std::string more_;
   bool runs_ = true;
   bool silent_ = false;
   Named named_;
   Sources sources_;
 };
+
+TEST_F(Examining, reads_messages_only_while_a_gateway_runs) {
+  verification_ = {{"messages", 2},
+                   {"wrong", 1},
+                   {"findings", {{{"message", "01ab"}, {"what", "the checksum is wrong"}}}}};
+  EXPECT_EQ(text_of(examine_all({"integrity"})),
+            "fail  integrity    01ab: the checksum is wrong. To do: postern queue verify\n"
+            "ok    integrity    0 databases are sound; 2 messages were read\n");
+  runs_ = false;
+  EXPECT_EQ(examine_all({"integrity"}).front().level, Level::note);
+}
 
 TEST_F(Examining, runs_the_named_checks_in_their_order_and_asks_once) {
   const Findings found = examine_all({"version", "server", "sandbox"});

@@ -243,11 +243,55 @@ Findings check_version(const ServerFacts& facts, const std::string& installed) {
     return {
         finding(Level::note, check, fmt::format("{} is installed; no gateway runs", installed))};
   }
-  if (facts.version == installed) return {finding(Level::ok, check, installed + " runs")};
+  if (facts.version == installed) {
+    return {finding(Level::ok, check,
+                    installed + " runs; a version gets security fixes until the second minor "
+                                "version after it is released")};
+  }
   return {
       finding(Level::warn, check,
               fmt::format("{} runs, and {} is installed", printable(facts.version, 100), installed),
               "systemctl restart postern")};
+}
+
+Findings check_integrity(const IntegrityFacts& facts) {
+  constexpr std::string_view check = "integrity";
+  constexpr std::string_view restore =
+      "copy the data directory away, then `postern restore` a backup";
+  Findings found;
+  std::size_t sound = 0;
+  for (const backup::DatabaseState& one : facts.databases) {
+    if (!one.trouble.empty()) {
+      found.push_back(
+          finding(Level::note, check,
+                  fmt::format("not looked at: {}: {}", one.name, printable(one.trouble, 200)),
+                  "run doctor as the gateway's user or root"));
+    }
+    for (const std::string& fault : one.wrong) {
+      found.push_back(finding(Level::fail, check,
+                              fmt::format("{}: {}", one.name, printable(fault, 200)),
+                              std::string(restore)));
+    }
+    if (one.trouble.empty() && one.wrong.empty()) sound += 1;
+  }
+  for (const std::string& fault : facts.wrong) {
+    found.push_back(finding(Level::fail, check, printable(fault, 200), "postern queue verify"));
+  }
+  if (!facts.trouble.empty()) {
+    found.push_back(
+        finding(Level::note, check,
+                "the messages of the queue were not read: " + printable(facts.trouble, 200)));
+  }
+  if (sound > 0 || facts.trouble.empty()) {
+    found.push_back(
+        finding(Level::ok, check,
+                fmt::format("{} {} sound{}", sound, sound == 1 ? "database is" : "databases are",
+                            facts.trouble.empty()
+                                ? fmt::format("; {} {} read", facts.messages,
+                                              facts.messages == 1 ? "message was" : "messages were")
+                                : "")));
+  }
+  return found;
 }
 
 Findings check_sandbox(const ServerFacts& facts, bool off) {

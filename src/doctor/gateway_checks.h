@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "backup/integrity.h"
 #include "base/time_text.h"
 #include "config/certificate_files.h"
 #include "config/diagnostic.h"
@@ -66,7 +67,8 @@ struct ServerFacts {
 };
 /// The gateway answers, and accepts mail.
 Findings check_server(const ServerFacts& facts);
-/// The program that runs is the one that is installed; `installed` as ServerFacts::version.
+/// The program that runs is the one that is installed; `installed` as ServerFacts::version. Says
+/// how long a version gets security fixes.
 Findings check_version(const ServerFacts& facts, const std::string& installed);
 /// Both layers of the sandbox are in force, unless the configuration switched it off (`off`).
 Findings check_sandbox(const ServerFacts& facts, bool off);
@@ -80,6 +82,16 @@ struct QueueFacts {
 };
 /// Warns when the oldest message waits longer than `notice` (queue.delay_notice; 0: 4 hours).
 Findings check_queue(const QueueFacts& facts, std::chrono::seconds notice);
+
+/// What reading all data has shown.
+struct IntegrityFacts {
+  std::vector<backup::DatabaseState> databases;  ///< of the data directory
+  std::string trouble;         ///< why the messages of the queue were not read; empty: they were
+  std::uint64_t messages = 0;  ///< that were read
+  std::vector<std::string> wrong;  ///< about messages
+};
+/// Each fault fails; what could not be read is a note.
+Findings check_integrity(const IntegrityFacts& facts);
 
 /// `kind`: whether and how DNSSEC works, as `postern check` says it; `proves`: answers can be
 /// secure. nullopt for `kind`: not asked.

@@ -149,6 +149,18 @@ TEST(GatewayChecksTest, Server) {
   EXPECT_EQ(levels(check_sandbox({}, false)), "note ");
 }
 
+TEST(GatewayChecksTest, Integrity) {
+  using backup::DatabaseState;
+  EXPECT_EQ(levels(check_integrity({.databases = {{.name = "postern.db"}}, .messages = 2})), "ok ");
+  EXPECT_EQ(levels(check_integrity({.databases = {{.name = "a.db", .wrong = {"row 3 missing"}},
+                                                  {.name = "b.db", .trouble = "denied"}},
+                                    .trouble = "no gateway runs",
+                                    .wrong = {}})),
+            "fail note note ");
+  EXPECT_EQ(levels(check_integrity({.messages = 1, .wrong = {"0123: the checksum is wrong"}})),
+            "fail ok ");
+}
+
 TEST(GatewayChecksTest, Queue) {
   using namespace std::chrono_literals;
   EXPECT_EQ(levels(check_queue({.queued = 3, .age = 1h}, 2h)), "ok ");

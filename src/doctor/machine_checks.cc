@@ -352,4 +352,46 @@ Findings check_outgoing(const OutgoingFacts& facts) {
   return {finding(Level::ok, check, fmt::format("{} greets", peer))};
 }
 
+Findings check_incoming(const std::vector<OutgoingFacts>& addresses, const std::string& hostname) {
+  constexpr std::string_view check = "incoming";
+  Findings found;
+  for (const OutgoingFacts& facts : addresses) {
+    const std::string from_outside = fmt::format(
+        "on a machine elsewhere: `postern doctor --check outgoing --outgoing {}`", facts.address);
+    if (facts.error != 0) {
+      // A router need not lead a network's own machines back to its public address.
+      found.push_back(finding(facts.error == ECONNREFUSED ? Level::fail : Level::warn, check,
+                              fmt::format("port 25 of {} cannot be reached from this machine: {}",
+                                          facts.address, std::strerror(facts.error)),
+                              (facts.error == ECONNREFUSED
+                                   ? "let the gateway listen there, or forward the port; then, "
+                                   : "look at the firewall and the forwarding of ports; then, ") +
+                                  from_outside));
+      continue;
+    }
+    const auto words = split(facts.greeting, ' ');
+    const bool greets = words.front() == "220" && words.size() > 1;
+    if (!greets || !iequals(words[1], hostname)) {
+      found.push_back(
+          finding(Level::fail, check,
+                  fmt::format("port 25 of {} is not this gateway's: it says {}", facts.address,
+                              facts.greeting.empty() ? "nothing" : printable(facts.greeting, 200)),
+                  "let the port lead to this gateway, or correct the address"));
+      continue;
+    }
+    found.push_back(finding(
+        Level::ok, check,
+        fmt::format("{} greets on port 25 of {}, asked from this machine; whether a firewall keeps "
+                    "others off shows only from outside",
+                    hostname, facts.address),
+        from_outside));
+  }
+  if (found.empty()) {
+    found.push_back(finding(Level::note, check,
+                            "not looked at: the public address of the gateway is not known",
+                            "name it with --address IP"));
+  }
+  return found;
+}
+
 }  // namespace postern::doctor

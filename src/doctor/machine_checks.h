@@ -84,5 +84,8 @@ struct OutgoingFacts {
 OutgoingFacts try_outgoing(const std::string& host, const std::string& ip, std::uint16_t port);
 /// A time-out is how a provider blocks the port.
 Findings check_outgoing(const OutgoingFacts& facts);
+/// Port 25 of our own public addresses, as this machine reaches them: whether `hostname` greets
+/// there. What other machines reach is not known, and said so.
+Findings check_incoming(const std::vector<OutgoingFacts>& addresses, const std::string& hostname);
 
 }  // namespace postern::doctor

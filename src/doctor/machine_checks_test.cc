@@ -138,5 +138,22 @@ TEST(MachineChecksTest, Outgoing) {
   EXPECT_EQ(levels(check_outgoing({.host = "a", .address = "192.0.2.1"})), "warn ");
 }
 
+TEST(MachineChecksTest, Incoming) {
+  const auto one = [](OutgoingFacts facts) {
+    facts.address = "192.0.2.1";
+    return check_incoming({facts}, "mx.example.org");
+  };
+  EXPECT_EQ(levels(check_incoming({}, "mx.example.org")), "note ");
+  const Findings ours = one({.greeting = "220 MX.example.org ESMTP Postern"});
+  EXPECT_EQ(levels(ours), "ok ");
+  EXPECT_THAT(ours.front().what, HasSubstr("asked from this machine"));
+  EXPECT_THAT(ours.front().to_do, HasSubstr("--outgoing 192.0.2.1"));
+  for (const char* other : {"220 mail.example.net ESMTP", "554 mx.example.org no", "220", ""}) {
+    EXPECT_EQ(levels(one({.greeting = other})), "fail ") << other;
+  }
+  EXPECT_EQ(levels(one({.error = ECONNREFUSED})), "fail ");
+  EXPECT_EQ(levels(one({.error = ETIMEDOUT})), "warn ") << "a router may not lead it back";
+}
+
 }  // namespace
 }  // namespace postern::doctor

@@ -2,7 +2,9 @@
 import fcntl
 import json
 import os
+import socket
 import subprocess
+import threading
 import time
 
 from bench import LOCAL, expect, send
@@ -146,6 +148,44 @@ def queue_and_backup(bench):
     case.changed(right, case.run(), {("note", "backup")}, {("warn", "backup")})
 
 
+def data_read_whole(bench):
+    """`--check integrity`: databases beside a running gateway and without one, and the messages of the queue; a page that was overwritten."""
+    case = Case(bench)
+    before = sorted((file.name, file.stat().st_uid) for file in case.data.iterdir())
+    expect("a gateway that is right", {("ok", "integrity")}, case.run("--check", "integrity"))
+    expect("files of the data directory", before, sorted((file.name, file.stat().st_uid) for file in case.data.iterdir()))
+    expect("not looked at unless it is asked for", set(), {one for one in case.run() if one[1] == "integrity"})
+    case.server.stop()
+    expect("without a gateway", {("ok", "integrity"), ("note", "integrity")}, case.run("--check", "integrity"))
+    with open(case.data / "delivery.db", "r+b") as file:
+        file.seek(16)
+        page = int.from_bytes(file.read(2), "big") or 65536
+        file.seek(page)
+        file.write(b"\xff" * 64)
+    if ("fail", "integrity") not in case.run("--check", "integrity", want=1):
+        raise Fail("a page that was overwritten is not seen")
+
+
+def port_25_from_here(bench):
+    """`--check incoming`: our greeting, that of another host, and nobody, on loopback addresses."""
+    case = Case(bench)
+
+    def found(address, want):
+        status, out, err = bench.run("doctor", "--config", case.server.root / "postern.toml", "--dns", os.devnull, "--address", address, "--check", "incoming", "--json")
+        expect("exit status of doctor: " + out + err, want, status)
+        return [(one["level"], one["check"]) for one in json.loads(out)["findings"]]
+
+    expect("nobody", [("fail", "incoming")], found("127.0.0.77", 1))
+    if os.geteuid() != 0:
+        return
+    for greeting, level, want in ((HOST, "ok", 0), ("mail.example.net", "fail", 1)):
+        with socket.create_server(("127.0.0.77", 25)) as server:
+            thread = threading.Thread(target=lambda: server.accept()[0].sendall(b"220 %s ESMTP\r\n" % greeting.encode()))
+            thread.start()
+            expect(greeting, [(level, "incoming")], found("127.0.0.77", want))
+            thread.join()
+
+
 def mail_that_waits(bench):
     """Mail whose next hop is away: how much, and a warning once it is older than queue.delay_notice."""
     server = bench.server({**LOCAL, "queue": {"delay_notice": "1s"}})
@@ -282,4 +322,4 @@ class Always(dict):
         return list(self.answers)
 
 
-CHECKS = [keys_in_a_real_zone, mail_that_waits, odd_answers, one_thing_broken_one_finding_changed, queue_and_backup, ready_or_not, what_is_sent_out]
+CHECKS = [keys_in_a_real_zone, mail_that_waits, odd_answers, one_thing_broken_one_finding_changed, queue_and_backup, data_read_whole, port_25_from_here, ready_or_not, what_is_sent_out]
