@@ -13,11 +13,9 @@
 #include "cluster/members.h"
 #include "cluster/node.h"
 #include "cluster/schema.h"
-#include "cluster/shared_windows.h"
 #include "config/cluster_options.h"
 #include "doctor/cluster_checks.h"
-#include "spool/pgsql_schema.h"
-#include "store/pgsql_store_schema.h"
+#include "serve/cluster_member.h"
 
 namespace postern::app {
 
@@ -71,8 +69,7 @@ int run_cluster_init(const Arguments& arguments, Streams& streams) {
   if (!database) return database.error();
   auto session = (*database)->connect();
   if (!session) return refuse(session.error(), arguments, streams);
-  for (const cluster::Schema* schema : {&cluster::node_schema(), &spool::pgsql_spool_schema(),
-                                        &store::pgsql_store_schema(), &cluster::limits_schema()}) {
+  for (const cluster::Schema* schema : app::cluster_schemas()) {
     if (const Result<void> done = cluster::migrate(**session, *schema); !done) {
       return refuse(done.error(), arguments, streams);
     }

@@ -110,7 +110,10 @@ Result<void> grant(net::PgsqlSession& session, const std::string& role) {
       {.sql = "SELECT format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I TO %I', table_name, $1) "
               "FROM information_schema.tables WHERE table_schema = current_schema() AND table_name "
               "<> 'schema_version' AND table_type = 'BASE TABLE' UNION ALL SELECT format('GRANT "
-              "SELECT ON schema_version TO %I', $1)",
+              "SELECT ON schema_version TO %I', $1) UNION ALL SELECT format('GRANT EXECUTE ON "
+              "FUNCTION "
+              "%s TO %I', p.oid::regprocedure, $1) FROM pg_proc p WHERE p.prosecdef AND "
+              "p.pronamespace = current_schema()::regnamespace",
        .values = {net::pgsql::text(role)}},
       deadline);
   if (!texts) return fail(Fault::unreachable, "PostgreSQL: " + texts.error().message);

@@ -71,6 +71,8 @@ enum class Lacking : std::uint8_t { strict, send };
 enum class SandboxMode : std::uint8_t { strict, best_effort, off };
 /// Where Patroni keeps its leader's lock.
 enum class PatroniProtocol : std::uint8_t { etcd3, etcd, other };
+/// Which gateways of a cluster show a decision: all, or the one that made it.
+enum class ClusterTraces : std::uint8_t { database, node };
 /// How DMARC records are found: RFC 7489 §6.6.3, or the tree walk of RFC 9989.
 enum class DmarcDiscovery : std::uint8_t { public_suffix, tree_walk };
 
@@ -102,6 +104,8 @@ struct ClusterConfig {
   bool allow_one_copy = false;       ///< a primary without a standby is taken
   std::vector<std::string> patroni;  ///< URLs of Patroni's REST API; empty: it is not asked
   PatroniProtocol patroni_protocol = PatroniProtocol::etcd3;
+  /// Whether traces and the delivery log go to the other gateways, through the database.
+  ClusterTraces traces = ClusterTraces::database;
 };
 
 /// One [[listener]].

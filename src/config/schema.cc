@@ -30,6 +30,7 @@ constexpr std::array<std::string_view, 4> relay_tls{"none", "may", "encrypt", "v
 constexpr std::array<std::string_view, 5> route_tls{"none", "may", "encrypt", "verify", "policy"};
 constexpr std::array<std::string_view, 3> sandbox_modes{"strict", "best_effort", "off"};
 constexpr std::array<std::string_view, 3> patroni_protocols{"etcd3", "etcd", "other"};
+constexpr std::array<std::string_view, 2> cluster_traces{"database", "node"};
 constexpr std::array<std::string_view, 3> families{"both", "v4", "v6"};
 constexpr std::array<std::string_view, 3> private_hosts{"routes", "always", "never"};
 constexpr std::array<std::string_view, 2> chunkings{"auto", "off"};
@@ -97,6 +98,9 @@ const Key keys[] = {
     {"cluster", "patroni_protocol", Kind::choice, R"("etcd3")",
      R"(where Patroni keeps its lock: "etcd3", "etcd" (the older protocol), "other")",
      POSTERN_SLOT(c.cluster.patroni_protocol), 0, 0, patroni_protocols},
+    {"cluster", "traces", Kind::choice, R"("database")",
+     R"("database": every gateway shows the traces and the delivery log of all; "node": its own)",
+     POSTERN_SLOT(c.cluster.traces), 0, 0, cluster_traces},
     {"cluster", "allow_one_copy", Kind::flag, "false",
      "true: for trials, a primary without a synchronous standby is taken; its loss loses mail",
      POSTERN_SLOT(c.cluster.allow_one_copy)},

@@ -46,10 +46,10 @@ using Slot =
                  std::vector<std::string>*, std::vector<Milliseconds>*, gateway::ListenerTls*,
                  gateway::ClientCertificates*, ProxyProtocol*, smtp::BareNewline*,
                  std::optional<IpAddress>*, relay::TlsLevel*, std::optional<relay::TlsLevel>*,
-                 SandboxMode*, PatroniProtocol*, Families*, PrivateHosts*, Chunking*, Lacking*,
-                 policy::DmarcRule*, DmarcDiscovery*, net::Dnssec*, Disposition*, Signup*, LuaMode*,
-                 telemetry::LogFormat*, telemetry::Level*, telemetry::AddressStyle*,
-                 gateway::AuthSource::Kind*>;
+                 SandboxMode*, PatroniProtocol*, ClusterTraces*, Families*, PrivateHosts*,
+                 Chunking*, Lacking*, policy::DmarcRule*, DmarcDiscovery*, net::Dnssec*,
+                 Disposition*, Signup*, LuaMode*, telemetry::LogFormat*, telemetry::Level*,
+                 telemetry::AddressStyle*, gateway::AuthSource::Kind*>;
 
 /// The element of a list section that is being read; the member of that section is used.
 /// One member for each list section.

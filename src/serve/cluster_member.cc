@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/version.h"
+#include "cluster/feed.h"
 #include "cluster/patroni.h"
 #include "cluster/schema.h"
 #include "config/cluster_options.h"
@@ -46,14 +47,22 @@ Result<void> look_at_patroni(const ClusterConfig& config) {
 Result<void> look(cluster::Database& database) {
   const auto session = database.connect();
   if (!session) return tl::unexpected(session.error());
-  for (const cluster::Schema* schema : {&cluster::node_schema(), &spool::pgsql_spool_schema(),
-                                        &store::pgsql_store_schema(), &cluster::limits_schema()}) {
+  for (const cluster::Schema* schema : cluster_schemas()) {
     if (Result<void> there = cluster::expect(**session, *schema); !there) return there;
   }
   return {};
 }
 
 }  // namespace
+
+std::vector<const cluster::Schema*> cluster_schemas() {
+  return {&cluster::node_schema(), &spool::pgsql_spool_schema(), &store::pgsql_store_schema(),
+          &cluster::limits_schema(), &cluster::feed_schema()};
+}
+
+std::string node_name(const Config& config) {
+  return config.cluster.node.empty() ? config.server.hostname : config.cluster.node;
+}
 
 Result<void> mark_cluster(const std::string& data_dir) {
   const std::string mark = cluster_mark(data_dir);
@@ -84,8 +93,7 @@ Result<ClusterMember> join_cluster(const Config& config, std::chrono::millisecon
     }
     std::this_thread::sleep_for(between_tries);
   }
-  const std::string name =
-      config.cluster.node.empty() ? config.server.hostname : config.cluster.node;
+  const std::string name = node_name(config);
   const auto join = [&] {
     return cluster::Node::join(*member.database,
                                {.name = name,

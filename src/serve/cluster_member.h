@@ -4,10 +4,12 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "cluster/database.h"
 #include "cluster/node.h"
+#include "cluster/schema.h"
 #include "cluster/shared_windows.h"
 #include "config/config.h"
 #include "spool/pgsql_spool.h"
@@ -28,6 +30,12 @@ struct ClusterMember {
 /// gateway that lives has its name; Fault::malformed: what the data directory says of the cluster;
 /// else as cluster_options(). When the cluster wants this process to end, it sends itself SIGTERM.
 Result<ClusterMember> join_cluster(const Config& config, std::chrono::milliseconds patience);
+
+/// This gateway's name in its cluster.
+std::string node_name(const Config& config);
+
+/// All tables of a cluster, in the order in which they are made.
+std::vector<const cluster::Schema*> cluster_schemas();
 
 /// Notes in the data directory that its queue is elsewhere. Fault::permanent: it cannot.
 Result<void> mark_cluster(const std::string& data_dir);

@@ -199,11 +199,15 @@ Instance::Started Instance::open_store() {
 Instance::Started Instance::open_databases() {
   if (Started opened = open_spool(); !opened) return opened;
   if (Started opened = open_store(); !opened) return opened;
+  if (cluster_ && config_.cluster.traces == ClusterTraces::database) {
+    feeds_ = std::make_unique<ClusterFeeds>(node_name(config_));
+  }
 
   const std::string delivery = data_dir_ + "/delivery.db";
   store::DeliveryLogOptions log_options;
   log_options.retention = std::chrono::duration_cast<std::chrono::hours>(config_.delivery_log.keep);
   log_options.max_size = config_.delivery_log.max_size;
+  if (feeds_) log_options.telling = feeds_->deliveries();
   auto log = store::DeliveryLog::open(delivery, log_options);
   if (!log) return database_error(delivery, log.error());
   delivery_log_ = std::move(*log);
@@ -219,6 +223,7 @@ Instance::Started Instance::open_databases() {
   store::TraceOptions trace_options;
   trace_options.keep = std::chrono::duration_cast<std::chrono::seconds>(config_.traces.keep);
   trace_options.max_size = config_.traces.max_size;
+  if (feeds_) trace_options.telling = feeds_->traces();
   // Some migrations read all records: about a minute for 1 GiB on a slow disk.
   trace_options.migrates = [&](std::int64_t version, std::int64_t newest) {
     auto line = telemetry::log::info("store.upgrade");
@@ -239,6 +244,15 @@ Instance::Started Instance::open_databases() {
   traces_ = std::move(*writer);
   if (const auto& trouble = traces_->key_trouble()) {
     telemetry::log::warning("traces.key").field("path", traces).msg(*trouble);
+  }
+  if (feeds_) {
+    const Result<void> begun = feeds_->begin({.database = *cluster_,
+                                              .store = *store_,
+                                              .traces = *traces_,
+                                              .log = *delivery_log_,
+                                              .watchers = trace_hub_,
+                                              .cleans = [this] { return leads(); }});
+    if (!begun) return cluster_error(begun.error());
   }
 
   publisher_ = std::make_unique<admin::Publisher>(*store_, directory_,

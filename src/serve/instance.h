@@ -33,6 +33,7 @@
 #include "net/unbound_resolver.h"
 #include "serve/adapters.h"
 #include "serve/attachment_files.h"
+#include "serve/cluster_feeds.h"
 #include "serve/control_file.h"
 #include "serve/data_lock.h"
 #include "serve/guardrail_desk.h"
@@ -146,6 +147,7 @@ class Instance {
   std::size_t let_work_end(std::chrono::milliseconds limit);
   void stop_threads();
   void destroy_what_waits();
+  void tell_the_others();
   void destroy_owners();
   void run_api_loop();
   /// Runs every minute; the parts' errors are independent.
@@ -229,6 +231,7 @@ class Instance {
   std::unique_ptr<cluster::AppliedEdits> applied_;  ///< null: no cluster
   std::unique_ptr<cluster::SharedWindows> limits_;  ///< the same
   std::unique_ptr<admin::Follower> follower_;       ///< the same
+  std::unique_ptr<ClusterFeeds> feeds_;             ///< null: decisions are this gateway's alone
   std::atomic<bool> begins_anew_{false};
   std::unique_ptr<admin::RunningLists> lists_;
   std::unique_ptr<GuardrailDesk> guardrails_;

@@ -165,6 +165,9 @@ class Instance::MetricsPort final : public admin::MetricsSource {
       catch_up(metrics().cluster_unknown.counter({}), instance_.spool_->counters().unknown);
     }
     catch_up(metrics().trace_dropped.counter({"error"}), instance_.traces_->failed());
+    if (instance_.feeds_) {
+      catch_up(metrics().trace_dropped.counter({"cluster"}), instance_.feeds_->dropped());
+    }
     catch_up(metrics().memory_refusals.counter({}),
              instance_.memory_->refusals() + instance_.resources_->refusals());
     co_return metrics().registry.render();

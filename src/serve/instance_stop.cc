@@ -110,6 +110,14 @@ void Instance::destroy_what_waits() {
   api_loop_.clear();
 }
 
+/// What is still to be written, the others are told; then they are not heard any more.
+void Instance::tell_the_others() {
+  if (!feeds_) return;
+  if (traces_) traces_->flush();
+  if (delivery_log_) delivery_log_->flush();
+  feeds_.reset();
+}
+
 void Instance::destroy_owners() {
   if (api_ && store_) api_->write_what_waits();
   name_servers_.reset();
@@ -121,6 +129,7 @@ void Instance::destroy_owners() {
   follower_.reset();
   applied_.reset();
   limits_.reset();
+  tell_the_others();
   node_.reset();  // others take over what it had
   cluster_.reset();
   inbox_.reset();

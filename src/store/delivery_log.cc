@@ -14,6 +14,10 @@ constexpr std::size_t max_text = 1024;
 constexpr std::int64_t purge_rows = 5000;
 /// Old records that one new record may remove: more than enough to balance its size.
 constexpr int room_rows = 256;
+/// Longer than the database of a cluster keeps what was told.
+constexpr std::int64_t days_remembered = 10;
+/// Records that have one shared number at most.
+constexpr std::int64_t records_of_one_number = 16;
 
 /// Cuts to `max_text` octets, or fewer to keep UTF-8 characters whole.
 void cut(std::string& text) {
@@ -95,28 +99,109 @@ LogRecord read(const Row& row) {
   return record;
 }
 
+#define POSTERN_LOG_CONFLICTS                                              \
+  " ON CONFLICT (id) DO NOTHING ON CONFLICT (webhook_id, client_ip, hour)" \
+  " WHERE hour IS NOT NULL DO UPDATE SET count = count + excluded.count"   \
+  " ON CONFLICT DO NOTHING"
+
 constexpr std::string_view insert =
     "INSERT INTO log (" POSTERN_LOG_COLUMNS
-    ", outcome, hour) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) "
-    "ON CONFLICT (webhook_id, client_ip, hour) WHERE hour IS NOT NULL "
-    "DO UPDATE SET count = count + excluded.count";
+    ", outcome, hour, seq) VALUES "
+    "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)" POSTERN_LOG_CONFLICTS;
+/// The same values and the account, as they are told.
+constexpr std::string_view as_told =
+    "SELECT json_array(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+constexpr int told_seq = 30;
+constexpr int told_account = 31;
 
-void store_record(Database& database, const LogRecord& record, std::optional<std::int64_t> hour) {
-  // The transaction keeps the error, and the batch writer counts it.
-  static_cast<void>(database.execute(
-      insert, record.id, record.webhook_id, record.created_at, static_cast<int>(record.kind),
-      record.attempt, record.message_id, record.sender, to_json(record.recipients),
-      record.client_ip, record.helo, record.tls, record.auth_username, record.size,
-      record.http_status, record.duration_ms, record.error, record.smtp_code, record.smtp_text,
-      static_cast<int>(record.override), record.policy_id, record.policy_version,
-      record.failed_control, record.spf_result, to_json(record.dkim_results), record.dmarc_result,
-      record.next_attempt_at, record.trace_id, record.count, static_cast<int>(record.outcome()),
-      hour));
-  if (record.account.empty()) return;
+/// Calls `use` with the values of a row, in the order of the columns.
+template <class Use>
+auto with_values(const LogRecord& record, std::optional<std::int64_t> hour,
+                 std::optional<std::int64_t> number, Use use) {
+  return use(record.id, record.webhook_id, record.created_at, static_cast<int>(record.kind),
+             record.attempt, record.message_id, record.sender, to_json(record.recipients),
+             record.client_ip, record.helo, record.tls, record.auth_username, record.size,
+             record.http_status, record.duration_ms, record.error, record.smtp_code,
+             record.smtp_text, static_cast<int>(record.override), record.policy_id,
+             record.policy_version, record.failed_control, record.spf_result,
+             to_json(record.dkim_results), record.dmarc_result, record.next_attempt_at,
+             record.trace_id, record.count, static_cast<int>(record.outcome()), hour, number);
+}
+
+void note_account(Database& database, std::string_view webhook, std::string_view account) {
+  if (account.empty()) return;
   static_cast<void>(
       database.execute("UPDATE log_share SET account = ?1 WHERE webhook_id = ?2 AND account <> ?1",
-                       record.account, record.webhook_id));
+                       account, webhook));
 }
+
+void store_record(Database& database, const LogRecord& record, std::optional<std::int64_t> hour,
+                  std::optional<std::int64_t> number) {
+  // The transaction keeps the error, and the batch writer counts it.
+  with_values(record, hour, number, [&](const auto&... values) {
+    static_cast<void>(database.execute(insert, values...));
+  });
+  note_account(database, record.webhook_id, record.account);
+}
+
+// An item of the feed is a record as a JSON array behind `r`, or the ids of deleted webhooks behind
+// `f`.
+std::string told_record(Database& database, const LogRecord& record,
+                        std::optional<std::int64_t> hour, std::int64_t number) {
+  const auto json = with_values(record, hour, number, [&](const auto&... values) {
+    return database.one(
+        as_told, [](const Row& row) { return row.text(0); }, values..., record.account);
+  });
+  return json && *json ? "r" + **json : std::string();
+}
+
+/// "INSERT INTO log (...) SELECT json_extract(?1, '$[0]'), ...": the values of ?1, but for the
+/// number, which is ?2.
+std::string insert_told() {
+  std::string sql = "INSERT INTO log (" POSTERN_LOG_COLUMNS ", outcome, hour, seq) SELECT ";
+  for (int at = 0; at < told_seq; ++at) sql += fmt::format("json_extract(?1, '$[{}]'), ", at);
+  return sql + "?2 WHERE true" POSTERN_LOG_CONFLICTS;
+}
+
+void take_record(Database& database, std::string_view told) {
+  static const std::string sql = insert_told();
+  struct Head {
+    std::string id;
+    std::string webhook;
+    std::int64_t number = 0;
+    std::string account;
+  };
+  static const std::string of_head = fmt::format(
+      "SELECT json_extract(?1, '$[0]'), json_extract(?1, '$[1]'), json_extract(?1, "
+      "'$[{}]'), json_extract(?1, '$[{}]') WHERE json_valid(?1)",
+      told_seq, told_account);
+  const auto head = database.one(
+      of_head,
+      [](const Row& row) { return Head{row.text(0), row.text(1), row.integer(2), row.text(3)}; },
+      told);
+  if (!head || !*head) return;
+  if (database.number("SELECT 1 FROM forgotten WHERE webhook_id = ?1", (*head)->webhook) == 1) {
+    return;
+  }
+  // Two gateways may have given one number, if their names have the same bits.
+  for (std::int64_t next = (*head)->number; next < (*head)->number + records_of_one_number;
+       ++next) {
+    const auto added = database.execute(sql, told, next);
+    if (!added || *added != 0) break;
+    if (database.number("SELECT 1 FROM log WHERE id = ?1", (*head)->id) != 0) break;
+  }
+  note_account(database, (*head)->webhook, (*head)->account);
+}
+
+void forget(Database& database, std::string_view webhook, std::int64_t today) {
+  database.execute("DELETE FROM log WHERE webhook_id = ?", webhook);
+  database.execute("DELETE FROM log_count WHERE webhook_id = ?", webhook);
+  database.execute("DELETE FROM forgotten WHERE day < ?", today - days_remembered);
+  database.execute("INSERT OR REPLACE INTO forgotten (webhook_id, day) VALUES (?, ?)", webhook,
+                   today);
+}
+
+std::int64_t today() { return to_millis(now()) / (24 * 3600 * 1000); }
 
 void make_room(Database& database, std::uint64_t max_size) {
   for (int taken = 0; taken < room_rows; ++taken) {
@@ -167,29 +252,50 @@ Result<std::unique_ptr<DeliveryLog>> DeliveryLog::open(const std::string& path,
 DeliveryLog::DeliveryLog(std::unique_ptr<Database> log, std::unique_ptr<Database> rest,
                          const DeliveryLogOptions& options)
     : options_(options),
+      taken_(positions(*rest)),
+      numbers_(options.telling.node),
       log_(std::move(log)),
       rest_(std::move(rest)),
       writer_(std::make_unique<BatchWriter>(*log_, options.writer)) {}
 
 DeliveryLog::~DeliveryLog() = default;
 
-bool DeliveryLog::append(LogRecord record) {
+bool DeliveryLog::write(LogRecord record, std::optional<std::int64_t> hour) {
   cut(record);
-  return writer_->post(
-      [record = std::move(record), max_size = options_.max_size](Database& database) {
-        store_record(database, record, std::nullopt);
-        make_room(database, max_size);
-      });
+  return writer_->post([this, record = std::move(record), hour](Database& database) {
+    std::optional<std::int64_t> number;
+    if (options_.telling.outbox) {
+      number = numbers_.next();
+      std::string told = told_record(database, record, hour, *number);
+      if (!told.empty()) options_.telling.outbox->put(std::move(told));
+    }
+    store_record(database, record, hour, number);
+    make_room(database, options_.max_size);
+  });
 }
 
+bool DeliveryLog::append(LogRecord record) { return write(std::move(record), std::nullopt); }
+
 bool DeliveryLog::append_source_ip_refusal(LogRecord record) {
-  cut(record);
   const std::int64_t hour =
       std::chrono::floor<std::chrono::hours>(record.created_at.time_since_epoch()).count();
+  return write(std::move(record), hour);
+}
+
+bool DeliveryLog::take(std::string node, std::int64_t number, std::vector<std::string> items) {
   return writer_->post(
-      [record = std::move(record), hour, max_size = options_.max_size](Database& database) {
-        store_record(database, record, hour);
-        make_room(database, max_size);
+      [this, node = std::move(node), number, items = std::move(items)](Database& database) {
+        for (const std::string_view item : items) {
+          if (item.starts_with('r')) {
+            take_record(database, item.substr(1));
+            make_room(database, options_.max_size);
+          } else if (item.starts_with('f')) {
+            for (const std::string& webhook : from_json(std::string(item.substr(1)))) {
+              forget(database, webhook, today());
+            }
+          }
+        }
+        note_position(database, node, number);
       });
 }
 
@@ -310,8 +416,7 @@ Result<std::vector<std::string>> DeliveryLog::forget_webhooks(
   Result<Transaction> transaction = Transaction::begin(*rest_);
   if (!transaction) return tl::unexpected(transaction.error());
   for (const std::string& webhook : webhooks) {
-    rest_->execute("DELETE FROM log WHERE webhook_id = ?", webhook);
-    rest_->execute("DELETE FROM log_count WHERE webhook_id = ?", webhook);
+    forget(*rest_, webhook, today());
     static_cast<void>(rest_->each(
         "SELECT DISTINCT path FROM attachment WHERE webhook_id = ? AND NOT file_gone",
         [&](const Row& row) { files.push_back(row.text(0)); }, webhook));
@@ -321,6 +426,9 @@ Result<std::vector<std::string>> DeliveryLog::forget_webhooks(
         webhook);
   }
   if (const Result<void> done = transaction->commit(); !done) return tl::unexpected(done.error());
+  if (options_.telling.outbox) {
+    options_.telling.outbox->put("f" + to_json({webhooks.begin(), webhooks.end()}));
+  }
   return files;
 }
 

@@ -12,6 +12,7 @@
 #include <span>
 
 #include "store/batch_writer.h"
+#include "store/feed_pieces.h"
 #include "store/records.h"
 
 namespace postern::store {
@@ -107,6 +108,7 @@ struct DeliveryLogOptions {
   /// removes the oldest records of the largest webhook of the largest account.
   std::uint64_t max_size = 1ull << 30;
   BatchWriterOptions writer{.thread = "delivery-log"};  ///< of the log's writer thread
+  Telling telling = {};  ///< of records, to the other gateways of a cluster
 };
 
 /// Log records and attachment links in one file.
@@ -122,6 +124,10 @@ class DeliveryLog {
   /// The same for a RCPT refused by client address. There is one record per webhook, address and
   /// hour, whose `count` grows, so that a scanner cannot fill the log.
   bool append_source_ip_refusal(LogRecord record);
+  /// Queues what another gateway told. False when the queue is full.
+  bool take(std::string node, std::int64_t number, std::vector<std::string> items);
+  /// How far others' pieces were taken before open(), by gateway.
+  const std::map<std::string, std::int64_t>& taken() const { return taken_; }
   /// Records lost since the start: queue full or write failed.
   std::uint64_t dropped() const { return writer_->dropped() + writer_->failed(); }
   /// Message of the newest write failure; empty: none.
@@ -166,16 +172,19 @@ class DeliveryLog {
   /// Removes records older than the retention, and expired links. At most 5000 rows of each per
   /// call.
   Result<Purged> purge(Time at);
-  /// Removes all records of deleted webhooks and expires their links. Returns the paths of the
-  /// files to remove.
+  /// Removes all records of deleted webhooks, here and at the other gateways, and expires their
+  /// links. Returns the paths of the files to remove.
   Result<std::vector<std::string>> forget_webhooks(std::span<const std::string> webhooks);
 
  private:
   DeliveryLog(std::unique_ptr<Database> log, std::unique_ptr<Database> rest,
               const DeliveryLogOptions& options);
   Result<std::vector<std::string>> take_expired_files(Time at);
+  bool write(LogRecord record, std::optional<std::int64_t> hour);
 
   const DeliveryLogOptions options_;
+  std::map<std::string, std::int64_t> taken_;
+  SharedNumbers numbers_;                ///< of the writer's thread
   std::unique_ptr<Database> log_;        ///< for the writer's thread
   std::mutex mutex_;                     ///< guards rest_ and handed_out_
   std::vector<std::string> handed_out_;  ///< expired links whose files the caller removes now

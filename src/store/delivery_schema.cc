@@ -214,8 +214,15 @@ CREATE TRIGGER log_unloaded AFTER DELETE ON log BEGIN
 END;
 )sql";
 
-constexpr const char* migrations[] = {first,       by_trace,       inbox_files,
-                                      inbox_links, inbox_accounts, log_shares};
+// What other gateways of a cluster told, up to which piece; and webhooks that were deleted at any
+// of them, of which another may still tell for some days.
+constexpr const char* told = R"sql(
+CREATE TABLE feed_position (node TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE forgotten (webhook_id TEXT PRIMARY KEY, day INTEGER NOT NULL) WITHOUT ROWID;
+)sql";
+
+constexpr const char* migrations[] = {first,          by_trace,   inbox_files, inbox_links,
+                                      inbox_accounts, log_shares, told};
 constexpr Schema schema{.application_id = 0x506f4465, .migrations = migrations};  // "PoDe"
 
 }  // namespace

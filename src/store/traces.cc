@@ -8,6 +8,7 @@
 #include "policy/record.h"
 #include "store/tallies.h"
 #include "store/token_file.h"
+#include "store/told_traces.h"
 
 namespace postern::store {
 
@@ -209,6 +210,12 @@ constexpr const char* migrations[] = {
          FROM (SELECT CAST(record AS TEXT) AS text FROM trace WHERE seq = summary.seq) AS r);)",
     // The writer adds to the shares once a transaction.
     R"(DROP TRIGGER IF EXISTS share_grows;)",
+    // What other gateways of a cluster told, up to which piece; and accounts that were deleted at
+    // any of them, of which another may still tell for some days.
+    R"(CREATE TABLE IF NOT EXISTS feed_position (
+         node TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
+       CREATE TABLE IF NOT EXISTS forgotten (
+         account TEXT PRIMARY KEY, day INTEGER NOT NULL) WITHOUT ROWID;)",
 };
 constexpr Schema schema{.application_id = 0x50545243, .migrations = migrations};  // "PTRC"
 
@@ -225,6 +232,10 @@ constexpr std::uint64_t octets_a_look(std::uint64_t max_size) {
 constexpr std::uint64_t octets_beside_record = 500;
 constexpr std::uint64_t octets_beside_definition = 1000;
 constexpr std::size_t most_known = 4096;
+/// Longer than the database of a cluster keeps what was told.
+constexpr std::int64_t days_remembered = 10;
+/// Traces that have one shared number at most.
+constexpr std::int64_t most_of_one_number = 16;
 
 /// Definitions hold policies, which may hold passwords; so a copy of the database alone must not
 /// reveal them.
@@ -277,15 +288,16 @@ struct Inserted {
   std::uint64_t octets = 0;  ///< of the record
 };
 
-Inserted insert_row(Database& database, const policy::Trace& trace, const TraceRow& row) {
-  const std::string record = policy::write_record(trace);
+/// `number`: nullopt: the next one.
+Inserted insert_row(Database& database, const TraceRow& row, std::string_view record,
+                    std::optional<std::int64_t> number) {
   const auto added = database.execute(
       "INSERT OR IGNORE INTO trace (id, time, outcome, client_ip, mail_from, rcpt, webhook_id,"
-      " account_id, code, record) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+      " account_id, code, record, seq) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
       row.id, row.time, row.outcome, row.client_ip, row.mail_from, row.rcpt, row.webhook_id,
-      row.account_id, row.code, Blob{record});
+      row.account_id, row.code, Blob{record}, number);
   if (!added || *added == 0) return {};
-  const std::int64_t number = database.last_row();
+  const std::int64_t written = database.last_row();
   (void)database.execute(
       "INSERT INTO summary (seq, id, time, outcome, client_ip, mail_from, rcpt, webhook_id,"
       " account_id, code, enhanced, reply, layer, rule, origin, reason, shadow) VALUES"
@@ -293,8 +305,8 @@ Inserted insert_row(Database& database, const policy::Trace& trace, const TraceR
       " ?16)",
       row.id, row.time, row.outcome, row.client_ip, row.mail_from, row.rcpt, row.webhook_id,
       row.account_id, row.code, row.enhanced, row.reply, row.layer, row.rule, row.origin,
-      row.reason, row.shadow, number);
-  return {.number = number, .octets = record.size()};
+      row.reason, row.shadow, written);
+  return {.number = written, .octets = record.size()};
 }
 
 /// Octets of the file that are in use.
@@ -385,12 +397,21 @@ struct TraceWriter::Keeper {
   std::map<std::string, std::map<std::uint64_t, Known>> known;  ///< id, version
   std::size_t known_count = 0;
   std::uint64_t rollbacks = 0;  ///< of the database, when `known` was begun
+  const Telling telling;
+  SharedNumbers numbers{telling.node};
   // Of the traces of the open transaction, not written yet:
   Tallies tallies;
   std::map<std::string, std::uint64_t> grown;  ///< octets; accounts, "" for traces of none
 
   void insert(Database& database, const policy::Trace& trace, const TraceRow& row);
-  void define(Database& database, const policy::Trace& trace, std::int64_t number);
+  void count(const TraceRow& row, const Inserted& inserted);
+  void look_after(Database& database);
+  DefinitionNames define(Database& database, const policy::Trace& trace, std::int64_t number);
+  void write_definition(Database& database, const ToldDefinition& definition, std::int64_t day);
+  void tell(std::string item);
+  void take(Database& database, const std::string& item, const TraceWriter::Told& told);
+  void take_trace(Database& database, ToldTrace trace, const TraceWriter::Told& told);
+  bool is_forgotten(Database& database, const std::optional<std::string>& account) const;
   void forget_known();
   void forget_account(Database& database, const std::string& account_id);
   void enforce(Database& database, Time now);
@@ -426,14 +447,19 @@ Result<std::unique_ptr<TraceWriter>> TraceWriter::open(const std::string& path,
   const Seal seal(*key);
   const auto fits = opens_the_newest(**database, seal);
   if (!fits) return tl::unexpected(fits.error());
+  auto taken = positions(**database);
   std::unique_ptr<TraceWriter> writer(new TraceWriter(std::move(*database), seal, options));
+  writer->taken_ = std::move(taken);
   if (!*fits) writer->key_trouble_ = had_key ? key_is_another(key_file) : key_is_lost(key_file);
   return writer;
 }
 
 TraceWriter::TraceWriter(std::unique_ptr<Database> database, Seal seal, const TraceOptions& options)
     : database_(std::move(database)),
-      keeper_(std::make_shared<Keeper>(Keeper{std::move(seal), options.keep, options.max_size})),
+      keeper_(std::make_shared<Keeper>(Keeper{.seal = std::move(seal),
+                                              .keep = options.keep,
+                                              .max_size = options.max_size,
+                                              .telling = options.telling})),
       writer_(std::make_unique<BatchWriter>(
           *database_, options.batch,
           [keeper = keeper_.get()](Database& writing) { keeper->write_counts(writing); })) {
@@ -450,8 +476,21 @@ bool TraceWriter::post(policy::Trace trace, std::shared_ptr<const TraceRow> row)
 }
 
 bool TraceWriter::forget_account(std::string account_id) {
-  return writer_->post([account_id = std::move(account_id), keeper = keeper_.get()](
-                           Database& database) { keeper->forget_account(database, account_id); });
+  return writer_->post(
+      [account_id = std::move(account_id), keeper = keeper_.get()](Database& database) {
+        keeper->forget_account(database, account_id);
+        keeper->tell(told_forgotten(account_id));
+      });
+}
+
+bool TraceWriter::take(std::string node, std::int64_t number, std::vector<std::string> items,
+                       Told told) {
+  return writer_->post([node = std::move(node), number, items = std::move(items),
+                        told = std::move(told), keeper = keeper_.get()](Database& database) {
+    for (const std::string& item : items) keeper->take(database, item, told);
+    note_position(database, node, number);
+    keeper->look_after(database);
+  });
 }
 
 void TraceWriter::Keeper::forget_account(Database& database, const std::string& account_id) {
@@ -460,6 +499,58 @@ void TraceWriter::Keeper::forget_account(Database& database, const std::string& 
   (void)database.execute(
       "DELETE FROM trace WHERE seq IN (SELECT seq FROM summary WHERE account_id = ?1)", account_id);
   (void)database.execute("DELETE FROM definition_share WHERE scope = 'a' || ?1", account_id);
+  if (!telling.outbox) return;
+  const std::int64_t today = day_of(now());
+  (void)database.execute("DELETE FROM forgotten WHERE day < ?1", today - days_remembered);
+  (void)database.execute("INSERT OR REPLACE INTO forgotten (account, day) VALUES (?1, ?2)",
+                         account_id, today);
+}
+
+bool TraceWriter::Keeper::is_forgotten(Database& database,
+                                       const std::optional<std::string>& account) const {
+  return account && database.number("SELECT 1 FROM forgotten WHERE account = ?1", *account) == 1;
+}
+
+/// What the others do not hear of is told again when it is next named.
+void TraceWriter::Keeper::tell(std::string item) {
+  if (telling.outbox && !telling.outbox->put(std::move(item))) forget_known();
+}
+
+void TraceWriter::Keeper::take(Database& database, const std::string& item,
+                               const TraceWriter::Told& told) {
+  std::optional<ToldItem> read = read_item(item);
+  if (!read) return;  // of a later version
+  if (auto* trace = std::get_if<ToldTrace>(&*read)) {
+    take_trace(database, std::move(*trace), told);
+  } else if (const auto* definition = std::get_if<ToldDefinition>(&*read)) {
+    if (is_forgotten(database, definition->account)) return;
+    write_definition(database, *definition, day_of(now()));
+  } else {
+    forget_account(database, std::get<std::string>(*read));
+  }
+}
+
+void TraceWriter::Keeper::take_trace(Database& database, ToldTrace trace,
+                                     const TraceWriter::Told& told) {
+  if (is_forgotten(database, trace.row.account_id)) return;
+  Inserted inserted;
+  // Two gateways may have given one number, if their names have the same bits.
+  for (std::int64_t next = trace.number; next < trace.number + most_of_one_number; ++next) {
+    inserted = insert_row(database, trace.row, trace.record, next);
+    if (inserted.number != 0 ||
+        database.number("SELECT 1 FROM trace WHERE id = ?1", trace.row.id) != 0) {
+      break;
+    }
+  }
+  if (inserted.number == 0) return;
+  for (const auto& [id, version] : trace.names) {
+    (void)database.execute(
+        "INSERT OR IGNORE INTO named (seq, number)"
+        " SELECT ?1, number FROM definition_share WHERE id = ?2 AND version = ?3",
+        inserted.number, id, version);
+  }
+  count(trace.row, inserted);
+  if (told) told(trace.row);
 }
 
 /// Before the transaction ends, and before anything in it looks at counts or takes traces away.
@@ -481,27 +572,62 @@ void TraceWriter::Keeper::write_counts(Database& database) {
 
 void TraceWriter::Keeper::insert(Database& database, const policy::Trace& trace,
                                  const TraceRow& row) {
-  const Inserted inserted = insert_row(database, trace, row);
+  const std::string record = policy::write_record(trace);
+  const Inserted inserted = insert_row(
+      database, row, record, telling.outbox ? std::optional(numbers.next()) : std::nullopt);
   if (inserted.number != 0) {
-    define(database, trace, inserted.number);
-    tallies.add(row);
-    const std::uint64_t octets = inserted.octets + octets_beside_record;
-    grown[row.account_id.value_or("")] += octets;
-    octets_since += octets;
+    DefinitionNames names = define(database, trace, inserted.number);
+    count(row, inserted);
+    if (telling.outbox) {
+      tell(told_trace(
+          {.row = row, .number = inserted.number, .names = std::move(names), .record = record}));
+    }
   }
-  if (++since_last < traces_a_look && octets_since < octets_a_look(max_size)) return;
+  look_after(database);
+}
+
+void TraceWriter::Keeper::count(const TraceRow& row, const Inserted& inserted) {
+  tallies.add(row);
+  const std::uint64_t octets = inserted.octets + octets_beside_record;
+  grown[row.account_id.value_or("")] += octets;
+  octets_since += octets;
+  ++since_last;
+}
+
+void TraceWriter::Keeper::look_after(Database& database) {
+  if (since_last < traces_a_look && octets_since < octets_a_look(max_size)) return;
   since_last = octets_since = 0;
   enforce(database, now());
 }
 
+void TraceWriter::Keeper::write_definition(Database& database, const ToldDefinition& definition,
+                                           std::int64_t day) {
+  const std::string sealed = seal.close(definition.text);
+  (void)database.execute(
+      "INSERT INTO definition_share (id, version, scope, used, octets) VALUES (?1, ?2, ?3, ?4, "
+      "?5)"
+      " ON CONFLICT (id, version) DO UPDATE SET used = max(used, excluded.used)",
+      definition.id, definition.version,
+      definition.account.empty() ? "d" : "a" + definition.account, day,
+      sealed.size() + octets_beside_definition);
+  (void)database.execute(
+      "INSERT INTO definition (id, version, used, text, sealed) VALUES (?1, ?2, 0, ?3, 1)"
+      " ON CONFLICT (id, version) DO UPDATE SET text = excluded.text, sealed = 1",
+      definition.id, definition.version, Blob{sealed});
+  octets_since += sealed.size() + octets_beside_definition;
+}
+
 /// Records which definitions the trace names. A definition never changes: its text is written when
-/// this process first names it, or when it is no longer in the file.
-void TraceWriter::Keeper::define(Database& database, const policy::Trace& trace,
-                                 std::int64_t number) {
+/// this process first names it, or when it is no longer in the file; the other gateways are told it
+/// then, and once each day. Returns the names if there are others.
+DefinitionNames TraceWriter::Keeper::define(Database& database, const policy::Trace& trace,
+                                            std::int64_t number) {
   // Rows of a failed transaction are not in the file.
   if (rollbacks != database.rollbacks() || known_count >= most_known) forget_known();
   rollbacks = database.rollbacks();
   const std::int64_t day = day_of(from_millis(to_millis(trace.started)));
+  DefinitionNames names;
+  std::vector<std::string> news;   // to tell, after `known` is used
   std::vector<const Known*> said;  // by this trace: a definition may occur several times
   const auto name = [&](const Known& entry) {
     said.push_back(&entry);
@@ -517,26 +643,21 @@ void TraceWriter::Keeper::define(Database& database, const policy::Trace& trace,
     Known& entry = at->second;
     if (is_new) ++known_count;
     if (std::ranges::find(said, &entry) != said.end()) return;
+    const auto news_of = [&] {
+      if (telling.outbox) news.push_back(told_definition({id, version, account, text}));
+    };
+    if (telling.outbox) names.emplace_back(id, version);
     if (!is_new && name(entry)) {
       if (entry.day >= day) return;
       entry.day = day;
       (void)database.execute(
           "UPDATE definition_share SET used = ?2 WHERE number = ?1 AND used < ?2", entry.number,
           day);
+      news_of();
       return;
     }
-    const std::string sealed = seal.close(text);
-    (void)database.execute(
-        "INSERT INTO definition_share (id, version, scope, used, octets) VALUES (?1, ?2, ?3, ?4, "
-        "?5)"
-        " ON CONFLICT (id, version) DO UPDATE SET used = max(used, excluded.used)",
-        id, version, account.empty() ? "d" : "a" + account, day,
-        sealed.size() + octets_beside_definition);
-    (void)database.execute(
-        "INSERT INTO definition (id, version, used, text, sealed) VALUES (?1, ?2, 0, ?3, 1)"
-        " ON CONFLICT (id, version) DO UPDATE SET text = excluded.text, sealed = 1",
-        id, version, Blob{sealed});
-    octets_since += sealed.size() + octets_beside_definition;
+    write_definition(database, {id, version, account, text}, day);
+    news_of();
     entry.number = database
                        .number("SELECT number FROM definition_share WHERE id = ?1 AND version = ?2",
                                id, version)
@@ -544,6 +665,8 @@ void TraceWriter::Keeper::define(Database& database, const policy::Trace& trace,
     entry.day = day;
     (void)name(entry);
   });
+  for (std::string& item : news) tell(std::move(item));
+  return names;
 }
 
 void TraceWriter::Keeper::forget_known() {

@@ -15,6 +15,7 @@
 #include "policy/trace.h"
 #include "store/batch_writer.h"
 #include "store/database.h"
+#include "store/feed_pieces.h"
 #include "store/seal.h"
 
 namespace postern::store {
@@ -28,6 +29,7 @@ struct TraceOptions {
   std::uint64_t max_size = 1ull << 30;
   BatchWriterOptions batch{.thread = "traces"};  ///< of the writer
   ToldOfMigration migrates = {};                 ///< see DatabaseOptions
+  Telling telling = {};                          ///< to the other gateways of a cluster
 };
 
 /// A trace as lists show it. Texts are cut to about 300 octets.
@@ -73,8 +75,15 @@ class TraceWriter {
   /// Queues a trace without waiting. Returns false and counts a drop when the queue is full. `row`:
   /// row_of(trace), if the caller has it; null: made on the writer's thread.
   bool post(policy::Trace trace, std::shared_ptr<const TraceRow> row = nullptr);
-  /// Queues the deletion of all data of an account. False when the queue is full.
+  /// Queues the deletion of all data of an account, here and at the other gateways. False when the
+  /// queue is full.
   bool forget_account(std::string account_id);
+  /// Called on the writer's thread with each trace of another gateway.
+  using Told = std::function<void(const TraceRow& row)>;
+  /// Queues what another gateway told. False when the queue is full.
+  bool take(std::string node, std::int64_t number, std::vector<std::string> items, Told told);
+  /// How far others' pieces were taken before open(), by gateway.
+  const std::map<std::string, std::int64_t>& taken() const { return taken_; }
   /// Blocks until everything posted before is written or lost.
   void flush() { writer_->flush(); }
 
@@ -94,6 +103,7 @@ class TraceWriter {
   TraceWriter(std::unique_ptr<Database> database, Seal seal, const TraceOptions& options);
 
   std::optional<std::string> key_trouble_;
+  std::map<std::string, std::int64_t> taken_;
   std::unique_ptr<Database> database_;
   std::shared_ptr<Keeper> keeper_;
   std::unique_ptr<BatchWriter> writer_;  ///< last: its thread ends first

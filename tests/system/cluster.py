@@ -8,6 +8,7 @@ tools/packages-test.txt. Ends with the line "N passed, M failed"; exit status 1 
 """
 import concurrent.futures
 import glob
+import http.client
 import http.server
 import json
 import pathlib
@@ -507,8 +508,7 @@ def what_one_gateway_edits_all_of_them_keep(bench):
     first, second, account = two_with_accounts(bench, database)
     expect("gateways that offer the first account", [True, False], [b"There is no account yet" in one.log.read_bytes() for one in (first, second)])
     receiver = bench.receiver()
-    there = instance.Account.__new__(instance.Account)
-    there.postern, there.email, there.token = second, account.email, account.token
+    there = elsewhere(account, second)
     expect("who the token of the first one is at the second", account.call("GET", "/accounts/me")["id"], there.call("GET", "/accounts/me")["id"])
 
     waits = []
@@ -547,6 +547,107 @@ def what_one_gateway_edits_all_of_them_keep(bench):
     account.call("DELETE", "/sessions", {"refresh_token": account.refresh_token}, expect=204)
     status = second.http("GET", "/api/v1/accounts/me", headers={"Authorization": "Bearer " + there.token})[0]
     expect("status of a token whose session ended at the other", 401, status)
+
+
+def post(server, to, number=0):
+    """The reply to the end of data of a message to this address, or the first that refuses."""
+    client = smtp.Client(server.smtp_port)
+    try:
+        client.reply()
+        for line in (b"EHLO client.example.com\r\n", b"MAIL FROM:<a@example.com>\r\n", ("RCPT TO:<%s>\r\n" % to).encode(), b"DATA\r\n",
+                     (MAIL.format(n=number) + ".\r\n").encode()):
+            client.send(line)
+            client.sock.settimeout(60)
+            reply = client.reply()[-1]
+            if reply[:1] not in ("2", "3"):
+                break
+        return reply
+    finally:
+        client.close()
+
+
+def elsewhere(account, server):
+    """The same account at another gateway, by the same token."""
+    there = instance.Account.__new__(instance.Account)
+    there.postern, there.email, there.token = server, account.email, account.token
+    return there
+
+
+@check
+def any_gateway_shows_what_all_of_them_decided(bench):
+    """Traces, their pages, stories and statistics, deliveries and the live tail of one gateway are read at the other, also when the first is dead."""
+    database = Postgres(bench)
+    database.sql("CREATE ROLE gateway LOGIN PASSWORD '%s'" % PASSWORD)
+    config = initialised(bench, database)
+    status, _, err = bench.run("cluster", "init", "--config", config, "--gateway", "gateway")
+    expect("exit status of cluster init --gateway (%s)" % err, 0, status)
+    receiver = bench.receiver()
+
+    def gateway(name, **more):
+        own = database.settings(bench, name, **more)
+        own["database"] = own["database"].replace("user=postern", "user=gateway")
+        return bench.server({"cluster": own, **LOCAL})
+    first, second = gateway("mx1"), gateway("mx2")
+    account = instance.Account(first)
+    there = elsewhere(account, second)
+    hook = account.call("POST", "/webhooks", {"target_url": receiver.url + "/hook"}, expect=201)
+    policy = account.call("POST", "/smtp-policies", {"name": "nobody", "allowed_source_ips": ["192.0.2.1/32"]}, expect=201)
+    closed = account.call("POST", "/webhooks", {"target_url": receiver.url + "/hook", "smtp_security_policy_id": policy["id"]}, expect=201)
+
+    stream = http.client.HTTPConnection("127.0.0.1", second.api_port, timeout=10)
+    stream.request("GET", "/api/v1/traces/stream", headers={"Authorization": "Bearer " + account.token})
+    tail = stream.getresponse()
+    expect("status of the live tail", 200, tail.status)
+
+    for number in range(4):
+        smtp.check("250", [post((first, second)[number % 2], hook["email_address"], number)], "end of data")
+    smtp.check("550", [post(first, closed["email_address"])], "RCPT from elsewhere")
+
+    def listed(who, query=""):
+        return who.call("GET", "/traces?limit=50" + query)["data"]
+    for who in (account, there):
+        until("all five at %s" % who.postern.api_port, lambda who=who: len(listed(who)) == 5, 10)
+    expect("the same order at both", [one["id"] for one in listed(account)], [one["id"] for one in listed(there)])
+    seen, cursor, turn = [], "", 0
+    while turn < 9:  # a balancer gives each page to another gateway
+        page = (account, there)[turn % 2].call("GET", "/traces?limit=2" + cursor)
+        seen += [one["id"] for one in page["data"]]
+        turn += 1
+        if not page["next"]:
+            break
+        cursor = "&cursor=" + page["next"]
+    expect("the pages of both", [one["id"] for one in listed(account)], seen)
+
+    told = b""
+    while told.count(b"event: decision") < 5:
+        told += tail.readline()
+    stream.close()
+
+    refused = [one for one in listed(there) if one["outcome"] == "rejected"]
+    expect("what the first one refused, at the other", 1, len(refused))
+    for who in (account, there):
+        story = who.call("GET", "/traces/%s?view=story" % refused[0]["id"])
+        if "allowed_source_ips" not in json.dumps(story) and "source" not in json.dumps(story):
+            raise Fail("the story does not name the control: %s" % story)
+        logs = who.call("GET", "/webhooks/%s/logs" % hook["id"])
+        expect("deliveries of the webhook", 4, logs["total"])
+        expect("its refusals", 1, who.call("GET", "/webhooks/%s/logs" % closed["id"])["total"])
+    totals = [who.call("GET", "/stats")["totals"] for who in (account, there)]
+    expect("decisions in the statistics of both", [(4, 1)] * 2, [(one["accepted"], one["refused"]) for one in totals])
+    third = gateway("mx3", traces="node")
+    smtp.check("550", [post(third, closed["email_address"])], "RCPT at the third")
+    until("it shows its own", lambda: len(listed(elsewhere(account, third))) == 1, 10)
+    time.sleep(1)
+    expect("what the others show of one that keeps to itself", 5, len(listed(there)))
+
+    first.process.kill()
+    first.process.wait()
+    expect("traces when the first is dead", 5, len(listed(there)))
+    database.crash()
+    database.start()
+    first.start()
+    until("the first is ready", lambda: first.http("GET", "/readyz")[0] == 200, 60)
+    until("it has all", lambda: len(listed(account)) == 5, 10)
 
 
 @check
