@@ -207,6 +207,10 @@ std::vector<std::string> names_around(const std::set<std::string>& keys) {
   return names;
 }
 
+/// Names that no list in DNS is asked about; the first is no host name, either.
+constexpr auto digits = "1.2.3";
+constexpr auto number_last = "host.123";
+
 constexpr std::size_t most_addresses = 50'000;
 
 /// Collects addresses, each once.
@@ -218,8 +222,8 @@ class Addresses {
     }
   }
 
-  void add(const std::string& local, const std::string& domain, bool listed, std::string words,
-           bool exact = false) {
+  /// The address stands for those of `members`.
+  void add(const std::string& local, const std::string& domain, AddressClass members) {
     if (local.empty() || domain.empty()) return;
     auto parsed = mail::parse_mailbox(local + "@" + domain, mail::Utf8::allowed);
     // A local part that is no word stands in quotes (RFC 5321 §4.1.2).
@@ -227,14 +231,14 @@ class Addresses {
       parsed =
           mail::parse_mailbox(mail::quoted_local_part(local) + "@" + domain, mail::Utf8::allowed);
     }
-    if (parsed) put(std::move(*parsed), listed, std::move(words), exact);
+    if (parsed) put(std::move(*parsed), std::move(members));
   }
 
-  void put(mail::Mailbox mailbox, bool listed, std::string words, bool exact = false) {
+  void put(mail::Mailbox mailbox, AddressClass members) {
     if (!seen_.insert(lower(mailbox.text())).second) return;
     if (into_.size() >= most_addresses) throw TooManyClasses("more than 50,000 kinds of addresses");
-    into_.push_back(
-        {.one = std::move(mailbox), .listed = listed, .exact = exact, .words = std::move(words)});
+    members.one = std::move(mailbox);
+    into_.push_back(std::move(members));
   }
 
  private:
@@ -284,33 +288,54 @@ std::vector<AddressClass> addresses_of(const std::set<std::string>& keys,
   std::vector<AddressClass> classes;
   Addresses addresses(classes);
   const std::string other = unrelated(unrelated_start, domains);
-  addresses.add(unlike(plain_local, known), other, false, "any other address");
+  addresses.add(unlike(plain_local, known), other,
+                {.words = "any other address", .other_domain = true});
+  const auto is_exact = [&](const std::string& domain) {
+    return domains.contains(domain) || literals.contains(domain);
+  };
   const auto extended = [&](const std::string& local, const std::string& domain) {
-    addresses.add(local, domain, true, local + "@" + domain,
-                  domains.contains(domain) || literals.contains(domain));
+    AddressClass members{.listed = true,
+                         .exact = is_exact(domain),
+                         .words = local + "@" + domain,
+                         .local = local,
+                         .below = is_exact(domain) ? "" : domain.substr(domain.find('.') + 1),
+                         .other_domain = domain == other};
+    if (members.other_domain) members.below.clear();
+    addresses.add(local, domain, members);
+    members.exact = false;
+    members.extended = true;
     for (const char delimiter : std::set<char>(delimiters.begin(), delimiters.end())) {
       if (local.find(delimiter) != std::string::npos) continue;
       const std::string more = local + delimiter + "ext";
-      addresses.add(more, domain, true, more + "@" + domain);
+      members.words = more + "@" + domain;
+      addresses.add(more, domain, members);
     }
   };
   for (const auto& [local, domain] : whole) extended(local, domain);
   std::vector<std::string> names = names_around(domains);
   const std::string any = unlike("x", known);
   for (const std::string& name : names) {
+    const std::string parent = name.substr(name.find('.') + 1);
     const bool exact = domains.contains(name);
-    addresses.add(any, name, true, exact ? name : "below " + name.substr(name.find('.') + 1));
+    addresses.add(
+        any, name,
+        {.listed = true, .words = exact ? name : "below " + parent, .below = exact ? "" : parent});
   }
-  for (const std::string& literal : literals) addresses.add(any, literal, true, literal);
+  for (const std::string& literal : literals) {
+    addresses.add(any, literal, {.listed = true, .words = literal});
+  }
   names.push_back(other);
   names.insert(names.end(), literals.begin(), literals.end());
   for (const std::string& local : anywhere) {
     for (const std::string& name : names) extended(local, name);
   }
-  addresses.add(any, "dotless", false, "a domain of one label");
+  addresses.add(any, "dotless", {.words = "a domain of one label"});
+  addresses.add(any, number_last, {.words = "a domain that ends in a number"});
   // Where lists are in use, an address may lack its domain.
-  for (const std::string& local : anywhere) addresses.put({local, ""}, true, local, true);
-  addresses.put({any, ""}, false, "an address without domain");
+  for (const std::string& local : anywhere) {
+    addresses.put({local, ""}, {.listed = true, .exact = true, .words = local, .local = local});
+  }
+  addresses.put({any, ""}, {.words = "an address without domain"});
   return classes;
 }
 
@@ -327,16 +352,21 @@ void add_routed(const std::set<std::string>& own, const std::string& foreign,
     for (const std::string& target : targets) {
       const std::string words = "addresses with a route through " + hop;
       const std::size_t before = recipients.size();
-      routed.add("b%" + target, hop, true, words);
-      routed.add(target + "!b", hop, true, words);
-      routed.add("b@" + target, hop, true, words);
+      for (const std::string& local : {"b%" + target, target + "!b", "b@" + target}) {
+        routed.add(local, hop,
+                   {.listed = true,
+                    .words = words,
+                    .local = local,
+                    .below = own.contains(hop) ? "" : hop.substr(hop.find('.') + 1)});
+      }
       const bool usual = target == foreign && own.contains(hop);
       for (std::size_t at = before; at < recipients.size(); ++at) recipients[at].winding = !usual;
     }
   }
   // Without a domain only the route says where mail goes, and postmaster has a rule of its own.
-  for (const std::string local : {"b%" + foreign, foreign + "!b", "postmaster%" + foreign}) {
-    routed.put({local, ""}, true, "addresses with a route and no domain");
+  for (const std::string& local : {"b%" + foreign, foreign + "!b", "postmaster%" + foreign}) {
+    routed.put({local, ""},
+               {.listed = true, .words = "addresses with a route and no domain", .local = local});
   }
 }
 
@@ -377,6 +407,7 @@ Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::s
     }
   }
   classes.clients = clients_of(words.clients);
+  if (words.asks_early) classes.early = 2;
 
   classes.names.push_back({});
   if (words.asks_client_name) {
@@ -405,7 +436,8 @@ Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::s
       classes.helos.push_back({.name = key, .listed = true, .exact = true});
     }
   }
-  for (const std::string_view name : {"bare", "a..b", "[192.0.2.9]", "[192.0.2", "192.0.2.9", ""}) {
+  for (const std::string_view name :
+       {"bare", "a..b", "[192.0.2.9]", "[192.0.2", "192.0.2.9", digits, number_last, ""}) {
     const auto same = [&](const HeloClass& one) { return one.name == name; };
     if (std::ranges::none_of(classes.helos, same))
       classes.helos.push_back({.name = std::string(name)});
@@ -419,7 +451,10 @@ Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::s
   }
   std::set<std::string> sender_keys = words.sender_keys;
   sender_keys.insert(mailboxes.begin(), mailboxes.end());
-  classes.senders = addresses_of(sender_keys, words.domains, {}, delimiters, "sender", "a");
+  const std::set<std::string> sender_locals =
+      words.asks_listed_sender ? mailbox_locals : std::set<std::string>();
+  classes.senders =
+      addresses_of(sender_keys, words.domains, sender_locals, delimiters, "sender", "a");
   classes.senders.push_back({.one = {}, .listed = false, .words = "the null sender"});
   std::set<std::string> recipient_keys = words.recipient_keys;
   recipient_keys.insert(mailboxes.begin(), mailboxes.end());

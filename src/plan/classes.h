@@ -65,6 +65,12 @@ struct AddressClass {
   /// A route to a domain of this server, or through a name below one.
   bool winding = false;
   std::string words;  ///< "x@partner.test", "partner.test (and below)", "any other address"
+  // Which addresses the class has, for certificates. The domain is that of `one`, unless one of
+  // the last two says more.
+  std::string local = {};     ///< the local part; "": any that no other class has
+  bool extended = false;      ///< `local` with a delimiter and an extension
+  std::string below = {};     ///< the domains below this one
+  bool other_domain = false;  ///< the domains that no class has
 };
 
 /// Which recipients a question is about.

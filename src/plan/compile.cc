@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <limits>
 #include <set>
 
 #include <fmt/format.h>
 
 #include "base/domain_below.h"
+#include "base/sha256.h"
 #include "base/text.h"
 #include "dialect/restrictions/remote_table.h"
 #include "dialect/restrictions/verification.h"
@@ -60,6 +62,9 @@ constexpr OpaqueStep opaque_steps[] = {{.words = "passes"},
 
 /// More answers than these are not told apart.
 constexpr std::size_t most_listings = 64;
+
+/// Of an error of the configuration that shows when mail comes.
+constexpr ReplyCodes bad_configuration{.code = 451, .enhanced = {4, 3, 5}};
 
 }  // namespace
 
@@ -700,7 +705,13 @@ class Compiler {
   }
 
   Ref rules(Ref state, const List& list, const RuleMoment& at, int depth) {
-    if (depth > 20) throw NotCompiled("table_too_large", "lists within lists");
+    if (depth >= restrictions::max_nested_lists) {
+      return diagrams_.map(state, [&](Leaf before) {
+        if (states_[before].stops()) return before;
+        return states_.of(
+            {.refused = true, .stage = Stage::delivery, .refusal = bad_configuration});
+      });
+    }
     for (const Rule& rule : list) {
       RuleMoment here = at;
       here.warn_only = at.warn_only || rule.warn_only;
@@ -752,21 +763,24 @@ class Compiler {
 
   Ref apply_rule(Ref state, const Rule& rule, const RuleMoment& at, int depth) {
     const Ref effect = effect_of(rule, at);
-    std::set<Leaf> nested;
-    each_leaf(effect, [&](Leaf leaf) {
-      if (steps_[leaf].rules) nested.insert(leaf);
+    std::set<Leaf> nested;  // rows with rules that a dialogue gets to
+    diagrams_.apply(state, effect, [&](Leaf before, Leaf what) -> Leaf {
+      if (!states_[before].stops() && steps_[what].rules) nested.insert(what);
+      return 0;
     });
     Ref after = apply_steps(state, effect, Stage::delivery);
+    const Leaf elsewhere = states_.of({.refused = true, .list_over = true});
     for (const Leaf leaf : nested) {
       const Step step = steps_[leaf];
-      const Ref inner = rules(state, *step.rules, at, depth + 1);
-      const Ref met = diagrams_.map(effect, [&](Leaf one) -> Leaf { return one == leaf ? 1 : 0; });
-      const Ref settled = inner_permits(state, inner, step.inner);
-      // Where the row was found, what its rules do; else what the rule does.
-      const Ref chosen = diagrams_.apply(
-          met, settled, [](Leaf is, Leaf value) -> Leaf { return is == 1 ? value + 1 : 0; });
-      after = diagrams_.apply(
-          chosen, after, [](Leaf one, Leaf other) -> Leaf { return one > 0 ? one - 1 : other; });
+      // Only where the row was found do its rules run: a class may come back to itself.
+      const Ref met = diagrams_.apply(state, effect, [&](Leaf before, Leaf what) -> Leaf {
+        return what == leaf && !states_[before].stops() ? before : elsewhere;
+      });
+      const Ref inner = rules(met, *step.rules, at, depth + 1);
+      const Ref settled = inner_permits(met, inner, step.inner);
+      after = diagrams_.apply(settled, after, [&](Leaf one, Leaf other) -> Leaf {
+        return one == elsewhere ? other : one;
+      });
     }
     return after;
   }
@@ -779,24 +793,10 @@ class Compiler {
       if (states_[old].stops() || !permitted || at.discard) return now;
       at.list_over = false;
       if (meaning == restrictions::InnerPermit::fails) {
-        at = {.refused = true, .stage = Stage::delivery, .refusal = {451, {4, 3, 5}}};
+        at = {.refused = true, .stage = Stage::delivery, .refusal = bad_configuration};
       }
       return states_.of(at);
     });
-  }
-
-  template <class Visit>
-  void each_leaf(Ref root, const Visit& visit) {
-    std::set<Ref> seen;
-    const std::function<void(Ref)> walk = [&](Ref ref) {
-      if (!seen.insert(ref).second) return;
-      if (diagrams_.is_leaf(ref)) {
-        visit(diagrams_.leaf_of(ref));
-        return;
-      }
-      for (const Ref child : diagrams_.children_of(ref)) walk(child);
-    };
-    walk(root);
   }
 
   // Effects.
@@ -890,11 +890,13 @@ class Compiler {
     const auto key =
         std::make_tuple(&rule, at.list, at.stage, at.warn_only, at.looks_back, after_starttls_);
     if (const auto known = effects_.find(key); known != effects_.end()) return known->second;
-    if (vocabulary_.is_opaque(rule)) {
-      const Ref effect = opaque(rule, at);
-      effects_.emplace(key, effect);
-      return effect;
-    }
+    const Ref effect = vocabulary_.is_opaque(rule) ? opaque(rule, at) : judged(rule, at);
+    effects_.emplace(key, effect);
+    return effect;
+  }
+
+  /// By the production code. A rule that asks what has too many answers is a question itself.
+  Ref judged(const Rule& rule, const RuleMoment& at) {
     const restrictions::LooksAt looks = restrictions::looks_at(policy_, rule);
     std::vector<Axis> axes;
     if (looks.session) axes.push_back(Axis::session);
@@ -905,13 +907,16 @@ class Compiler {
     if (looks.recipient) axes.push_back(Axis::recipient);
     if (looks.early) axes.push_back(Axis::early);
     Chosen chosen;
-    const Ref effect =
-        over_axes(axes, 0, chosen, at.stage,
-                  [&](const Evidence& evidence, const restrictions::KnownPatterns& patterns) {
-                    return restrictions::effect_of(policy_, rule, at, evidence, patterns);
-                  });
-    effects_.emplace(key, effect);
-    return effect;
+    // What is met again at RCPT is judged with all that the client has said by then.
+    const Stage known = at.looks_back ? Stage::rcpt : at.stage;
+    try {
+      return over_axes(axes, 0, chosen, known,
+                       [&](const Evidence& evidence, const restrictions::KnownPatterns& patterns) {
+                         return restrictions::effect_of(policy_, rule, at, evidence, patterns);
+                       });
+    } catch (const NotCompiled&) {
+      return opaque(rule, at);
+    }
   }
 
   /// A rule that may do anything, and the same wherever it stands with these words.
@@ -920,7 +925,7 @@ class Compiler {
     const OpenQuestion& question = vocabulary_.ask_rule(
         "rule " + rule.words + " at " + std::string(policy::to_string(at.stage)) +
         (of_list ? " in " + std::string(restrictions::parameter_of(at.list)) : "") +
-        (after_starttls_ ? "" : " in clear") + "\n" + settings_);
+        (after_starttls_ ? "" : " in clear") + "\n" + settings_ + tables_of(rule));
     std::vector<Ref> by_answer;
     for (const OpaqueStep& one : opaque_steps) {
       Step step;
@@ -939,6 +944,30 @@ class Compiler {
       by_answer.push_back(diagrams_.leaf(steps_.of(step)));
     }
     return diagrams_.choose(question.variable, by_answer);
+  }
+
+  /// What the tables of a rule say, as far as it can be listed: a table of the same name may have
+  /// other rows in the other version.
+  std::string tables_of(const Rule& rule) const {
+    std::vector<std::shared_ptr<const restrictions::Table>> tables;
+    if (rule.table) tables.push_back(rule.table);
+    for (const restrictions::Maps* maps :
+         {&policy_.sender_login_maps, &policy_.relay_clientcerts}) {
+      tables.insert(tables.end(), maps->tables().begin(), maps->tables().end());
+    }
+    std::string text;
+    for (const auto& table : tables) {
+      if (table->is_remote()) continue;
+      for (const std::string& value : table->values().value_or(std::vector<std::string>())) {
+        const auto rows = table->rows_with(value, std::numeric_limits<std::size_t>::max());
+        for (const restrictions::Table::Row& row :
+             rows.value_or(std::vector<restrictions::Table::Row>())) {
+          text += fmt::format("{}\n{}\n{}\n", row.key, row.last, value);
+        }
+      }
+      text += '\n';
+    }
+    return hex_encode(sha256(text));
   }
 
   Ref unlisted(restrictions::Subject subject, Stage stage) {

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "dialect/restrictions/key_fold.h"
 #include "dialect/restrictions/replies.h"
+#include "dialect/restrictions/rule_effect.h"
 #include "policy/deferral.h"
 #include "policy/own_addresses.h"
 
@@ -53,9 +54,6 @@ Subject subject_of_list(ListKind kind) {
 
 /// Routes that are removed from an address; one with more keeps the rest, and is routed.
 constexpr int most_routes = 8;
-
-/// Nesting of lists; Postfix has the same limit.
-constexpr int max_depth = 100;
 
 std::string bracketed(std::string_view text) { return "<" + smtp::echo(text) + ">"; }
 
@@ -388,7 +386,7 @@ RuleOutcome Context::run_rule(const Rule& rule) {
 }
 
 RuleOutcome Context::run(const List& list) {
-  if (depth_ >= max_depth) {
+  if (depth_ >= max_nested_lists) {
     return configuration_error({}, "a restriction class comes back to itself through a table");
   }
   ++depth_;

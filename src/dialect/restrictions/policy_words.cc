@@ -20,6 +20,11 @@ class Collector {
       list_ = static_cast<ListKind>(kind);
       rules(policy_.lists[kind]);
     }
+    // An answer of a program may name each class, and permit_sasl_authenticated.
+    for (const auto& [name, list] : policy_.classes) {
+      if (asks_programs_) rules(*list);
+    }
+    words_.asks_login = words_.asks_login || asks_programs_;
     for (const AddressClaim& claim : policy_.mynetworks.claims()) {
       words_.clients.push_back(claim.range);
     }
@@ -28,6 +33,7 @@ class Collector {
       words_.client_keys.insert(lower(name));
     }
     words_.locals.insert(lower(policy_.bounce_sender));
+    words_.asks_listed_sender = words_.asks_listed_sender || policy_.reject_unlisted_sender;
     for (const auto& [name, list] : policy_.classes) words_.actions.insert(name);
     words_.asks_client_name = words_.asks_client_name || policy_.mynetworks.needs_name();
     for (const IpAddress& own : policy_.own_addresses) words_.clients.push_back({own, own});
@@ -144,6 +150,10 @@ class Collector {
     const LooksAt looks = looks_at(policy_, rule);
     words_.asks_client_name = words_.asks_client_name || looks.name;
     const std::string_view name = rule.keyword->name;
+    asks_programs_ = asks_programs_ || name == "check_policy_service" ||
+                     (rule.table != nullptr && rule.table->is_remote());
+    words_.asks_early = words_.asks_early || name == "reject_unauth_pipelining";
+    if (name == "reject_unlisted_sender") words_.asks_listed_sender = true;
     if (looks.session && name == "reject_plaintext_session") words_.asks_tls = true;
     if (looks.session && name != "reject_plaintext_session") words_.asks_login = true;
     const bool knows_all =
@@ -194,6 +204,7 @@ class Collector {
   const ListPolicy& policy_;
   PolicyWords& words_;
   ListKind list_ = ListKind::client;
+  bool asks_programs_ = false;
   std::set<std::pair<const List*, ListKind>> seen_;
 };
 

@@ -29,6 +29,8 @@ struct PolicyWords {
   bool auth_in_clear = false;          ///< a listener offers AUTH without TLS
   bool asks_tls = false;               ///< a rule looks at TLS
   bool asks_client_name = false;       ///< a rule looks at the client's name
+  bool asks_listed_sender = false;     ///< whether the sender exists is asked
+  bool asks_early = false;             ///< whether commands come ahead of a reply is asked
   /// Rules whose answers cannot be listed: of verified addresses, of servers of a domain, of
   /// databases.
   std::set<const Rule*> opaque;

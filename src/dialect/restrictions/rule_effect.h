@@ -14,6 +14,9 @@
 
 namespace postern::dialect::restrictions {
 
+/// Nesting of lists; Postfix has the same limit. A deeper list is an error of the configuration.
+inline constexpr int max_nested_lists = 100;
+
 /// Code and enhanced code of a reply; no text.
 struct ReplyCodes {
   std::uint16_t code = 0;            ///< 450, ...
