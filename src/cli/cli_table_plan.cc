@@ -9,6 +9,7 @@ constexpr ExampleSpec examples[] = {
     {"postern plan old.toml new.toml", "what new does differently, proved, with a dialogue"},
     {"postern plan running revision:3", "what a rollback of the lists would do"},
     {"postern plan old.toml new.toml --allow same,refuses-more", "for CI: fails if mail is let in"},
+    {"postern plan old.toml new.toml --verify proof.jsonl", "whether a certificate holds"},
 };
 constexpr OptionSpec options[] = {
     {"--against", "OLD", "the same as the word OLD", "running"},
@@ -18,6 +19,8 @@ constexpr OptionSpec options[] = {
     {"--only", "GROUP", "one group of destinations: ours, relay or foreign", "all"},
     {"--replay", "TIME", "how NEW decides the traces of the last TIME (24h), below the proof", ""},
     {"--as-test", "FILE", "append each dialogue to this file of tests, passing on NEW", ""},
+    {"--certificate", "FILE", "write the proof to this file, for --verify", ""},
+    {"--verify", "FILE", "check this certificate of OLD and NEW, and prove nothing", ""},
     {"--data-dir", "DIR", "where the gateway keeps its data", "as the file says"},
 };
 constexpr ExitCode exits[] = {ExitCode::ok,         ExitCode::no,          ExitCode::differs,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iostream>
 #include <iterator>
 
 #include <fmt/format.h>
@@ -9,11 +10,13 @@
 
 #include "base/amount.h"
 #include "base/text.h"
+#include "cli/file_update.h"
 #include "cli/mail_text.h"
 #include "cli/plan_versions.h"
 #include "cli/recorded_traffic.h"
 #include "cli/witness_tests.h"
 #include "config/engine.h"
+#include "config/input_file.h"
 #include "config/room_options.h"
 #include "plan/edit.h"
 #include "plan/report.h"
@@ -30,9 +33,11 @@ struct Options {
   std::vector<plan::Answer> allowed;  ///< --allow
   bool has_allowed = false;
   bool replies = false;
-  std::optional<std::string> replayed;  ///< --replay, as written
-  std::optional<store::Time> since;     ///< the same as a time
-  std::optional<std::string> tests;     ///< --as-test
+  std::optional<std::string> replayed;     ///< --replay, as written
+  std::optional<store::Time> since;        ///< the same as a time
+  std::optional<std::string> tests;        ///< --as-test
+  std::optional<std::string> certificate;  ///< --certificate
+  std::optional<std::string> verified;     ///< --verify
 };
 
 /// NEW is the last word, or --config; OLD the word before it, or --against, or what runs.
@@ -104,6 +109,9 @@ tl::expected<Options, UsageError> read_options(const Arguments& arguments) {
     options.edit.compare.nodes = nodes;
   }
   options.tests = arguments.value("--as-test");
+  options.certificate = arguments.value("--certificate");
+  options.edit.compare.certificate = options.certificate.has_value();
+  options.verified = arguments.value("--verify");
   options.replayed = arguments.value("--replay");
   const auto since = since_of(arguments, "--replay");
   if (!since) return tl::unexpected(since.error());
@@ -161,9 +169,40 @@ std::string counts_text(const replay::ReplayTally& tally, const std::string& sin
       tally.count(Change::undecidable));
 }
 
+/// --verify: what the checker says of a certificate.
+int verify(const Options& options, const std::pair<plan::Edition, plan::Edition>& versions,
+           const Arguments& arguments, Streams& streams) {
+  const auto text = read_input(*options.verified, std::cin);
+  if (!text) {
+    report(text.error().message, "", arguments.has("--json"), streams);
+    return to_int(ExitCode::no_input);
+  }
+  const plan::Checked found = plan::check_edit(versions.first, versions.second, *text);
+  if (arguments.has("--json")) {
+    streams.out << boost::json::serialize(boost::json::object{
+                       {"verified", found.fault.empty()},
+                       {"fault", found.fault.empty() ? boost::json::value()
+                                                     : boost::json::value(found.fault)},
+                       {"paths", found.paths},
+                       {"dialogues", found.dialogues},
+                       {"sampled", found.sampled}})
+                << '\n';
+  } else if (!found.fault.empty()) {
+    streams.out << "the certificate is wrong: " << found.fault << '\n';
+  } else if (!arguments.has("--quiet")) {
+    streams.out << fmt::format(
+        "the certificate holds: {} paths{}, {} dialogues played on both versions\n", found.paths,
+        found.sampled ? " (a sample)" : "", found.dialogues);
+  }
+  return to_int(found.unreadable      ? ExitCode::bad_data
+                : found.fault.empty() ? ExitCode::ok
+                                      : ExitCode::no);
+}
+
 int plan_versions(const Options& options, const Arguments& arguments, Streams& streams) {
   auto versions = PlanVersions(arguments, streams).load(options.before, options.after);
   if (!versions) return to_int(versions.error());
+  if (options.verified) return verify(options, *versions, arguments, streams);
   const plan::Report found = plan::judge_edit(versions->first, versions->second, options.edit);
   if (options.tests) {
     const plan::Edition& after = versions->second;
@@ -173,6 +212,16 @@ int plan_versions(const Options& options, const Arguments& arguments, Streams& s
       report(kept.error().message, "", arguments.has("--json"), streams);
       return to_int(ExitCode::cannot_create);
     }
+  }
+  if (options.certificate && found.certificate) {
+    if (const auto kept = write_file(*options.certificate, *found.certificate); !kept) {
+      report(kept.error().message, "", arguments.has("--json"), streams);
+      return to_int(ExitCode::cannot_create);
+    }
+  } else if (options.certificate) {
+    report("no certificate: nothing was proved about restriction lists alone",
+           "one is of two versions that differ in their lists and tables only",
+           arguments.has("--json"), streams);
   }
   std::optional<Result<replay::ReplayTally>> tally;
   if (options.replayed) tally = replayed(options, versions->second);

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "dialect/restrictions/layer.h"
+#include "plan/certificate.h"
 
 namespace postern::plan {
 
@@ -251,6 +252,15 @@ class Comparer {
     groups_ = groups_of();
     for (const Group group : {Group::ours, Group::relay, Group::foreign}) look(differ, group);
     look(differ, std::nullopt);
+    if (options_.certificate) {
+      const Ref fates = diagrams_.apply(compiled[0], compiled[1], [&](Leaf before, Leaf after) {
+        return fates_of(vocabulary_->outcome(before), vocabulary_->outcome(after));
+      });
+      const Ref possible_fates = diagrams_.apply(fates, possible_, [](Leaf pair, Leaf is) -> Leaf {
+        return is == 0 ? impossible_fates : pair;
+      });
+      result_.certificate = certificate_body(*vocabulary_, diagrams_, possible_fates);
+    }
   }
 
   /// The group of an address is its class in OLD, unless foreign there; then its class in NEW.
@@ -344,6 +354,10 @@ class Comparer {
         reason = pattern ? "opaque_pattern" : "external_table";
         text = fmt::format("it hangs on {}, and no dialogue was found that shows it",
                            question->key.substr(0, question->key.find('\n')));
+      }
+      if ((*path)[Vocabulary::variable(Axis::early)] == 1) {
+        reason = "other_layers";
+        text = "it hangs on a client that does not wait for replies, which is not played";
       }
       left = without(diagrams_, left, *path);
     }

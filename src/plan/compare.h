@@ -98,6 +98,7 @@ struct CompareOptions {
   std::vector<Elsewhere> elsewhere = {};
   /// The lists and their tables are the same: they are not compared.
   bool lists_are_equal = false;
+  bool certificate = false;  ///< Comparison::certificate is asked for
 };
 
 /// The result.
@@ -122,6 +123,7 @@ struct Comparison {
   Answer lists = Answer::same;
   /// Of `.vsl` rules alone, where lists are the same.
   Answer rules = Answer::same;
+  std::string certificate = {};  ///< certificate_body() of the lists, if it was asked for
 };
 
 /// Compares. Blocks for CompareOptions::time at most, and the time of one rule. Sends nothing.

@@ -14,6 +14,7 @@
 #include "config/engine.h"
 #include "dialect/restrictions/layer.h"
 #include "dialect/restrictions/lint.h"
+#include "plan/certificate.h"
 #include "plan/vsl.h"
 #include "plan/webhooks.h"
 
@@ -179,6 +180,12 @@ Report judge_edit(const Edition& before, const Edition& after, const EditOptions
   }
   std::set<std::string> addresses = before.compared;
   addresses.insert(after.compared.begin(), after.compared.end());
+  const bool lists_alone =
+      rules_are_equal && addresses.empty() && before.unloaded.empty() && after.unloaded.empty();
+  if (compared.certificate && lists_alone) {
+    found.certificate =
+        certificate_of(found.comparison, digest_of(before.config), digest_of(after.config));
+  }
   compare_directories(old_version, new_version, std::move(addresses), compared, deadline,
                       found.comparison);
   std::set<std::string> unloaded = before.unloaded;
@@ -205,6 +212,18 @@ Report judge_edit(const Edition& before, const Edition& after, const EditOptions
     }
   }
   return found;
+}
+
+Checked check_edit(const Edition& before, const Edition& after, std::string_view certificate,
+                   const CertificateCheck& options) {
+  if (!elsewhere(before.text, after.text).empty() || !same_vsl(before.config, after.config)) {
+    return {.fault = "more than the restriction lists differs"};
+  }
+  const auto version = [](const Edition& edition) {
+    return CertifiedVersion{.lists = edition.config.restrictions.loaded(),
+                            .digest = digest_of(edition.config)};
+  };
+  return check_certificate(certificate, version(before), version(after), options);
 }
 
 }  // namespace postern::plan

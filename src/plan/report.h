@@ -1,6 +1,7 @@
 // A comparison as text and as JSON (docs/plan.md).
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,8 @@ struct Report {
   std::vector<GuardResult> guardrails;  ///< of NEW
   bool guardrail_broken = false;        ///< one of them: NEW would not be served
   std::vector<std::string> weakened;    ///< guardrails of OLD that NEW does not have as they were
+  /// The certificate, if it was asked for; nullopt: nothing was proved about lists alone.
+  std::optional<std::string> certificate = {};
 };
 
 /// A dialogue that was played.

@@ -1,0 +1,338 @@
+// Certificates hold, of lists that were written and of lists that are drawn, and the checker finds
+// what is planted in them.
+#include "plan/certificate.h"
+
+#include <functional>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <boost/json.hpp>
+
+#include "base/text.h"
+#include "dialect/restrictions/parameters.h"
+#include "plan/check_certificate.h"
+#include "plan/compare.h"
+#include "plan/edit.h"
+#include "plan/random_lists_test.h"
+
+namespace postern::plan {
+namespace {
+
+namespace json = boost::json;
+namespace restrictions = dialect::restrictions;
+
+Edition edition_of(const std::string& name, const std::string& lists) {
+  app::LoadOptions options;
+  options.read_files = false;
+  options.machine_name = "mx.example.com";
+  Edition made{.name = name, .file = name, .text = "[restrictions]\n" + lists};
+  app::ConfigResult loaded = app::parse_config(made.text, name, options);
+  EXPECT_TRUE(loaded.ok()) << loaded.diagnostics.render();
+  made.config = std::move(loaded.config);
+  return made;
+}
+
+constexpr auto old_lists = R"(
+mynetworks = "10.1.0.0/16"
+relay_domains = "relay.example"
+smtpd_helo_restrictions = "reject_unknown_helo_hostname"
+smtpd_client_restrictions = "reject_rbl_client bl.test, permit_sasl_authenticated"
+smtpd_sender_restrictions = "check_sender_access inline:{ {partner.example = REJECT} {u@spam.example = REJECT} }"
+smtpd_relay_restrictions = "permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination"
+)";
+
+/// Some clients fewer may relay, and one sender more is refused.
+std::string new_lists() {
+  std::string lists = old_lists;
+  lists.replace(lists.find("/16"), 3, "/17");
+  const std::string_view row = "{partner.example = REJECT}";
+  lists.replace(lists.find(row), row.size(), "{partner.example = REJECT} {foe.example = HOLD}");
+  return lists;
+}
+
+struct Proved {
+  Edition before = edition_of("old.toml", old_lists);
+  Edition after = edition_of("new.toml", new_lists());
+  std::string certificate;
+
+  Proved() {
+    EditOptions options;
+    options.compare.time = std::chrono::minutes(1);
+    options.compare.certificate = true;
+    const Report found = judge_edit(before, after, options);
+    EXPECT_EQ(found.comparison.answer(), Answer::refuses_more);
+    EXPECT_TRUE(found.certificate);
+    certificate = found.certificate.value_or("");
+  }
+  Checked check(const std::string& text) const {
+    return check_edit(before, after, text, {.most_paths = 5000});
+  }
+};
+
+using Lines = std::vector<json::object>;
+
+Lines lines_of(const std::string& text) {
+  Lines lines;
+  for (const std::string_view line : split(text, '\n')) {
+    if (!line.empty()) lines.push_back(json::parse(line).as_object());
+  }
+  return lines;
+}
+
+std::string text_of(const Lines& lines) {
+  std::string text;
+  for (const json::object& line : lines) text += json::serialize(line) + "\n";
+  return text;
+}
+
+json::array& classes_of_axis(Lines& lines, std::string_view axis) {
+  for (json::object& line : lines) {
+    if (line.contains("axis") && line["axis"].as_string() == axis) {
+      return line["classes"].as_array();
+    }
+  }
+  throw std::runtime_error("no such axis");
+}
+
+json::object& question_in(Lines& lines, std::string_view start) {
+  for (json::object& line : lines) {
+    if (line.contains("question") && line["question"].as_string().starts_with(start)) return line;
+  }
+  throw std::runtime_error("no such question");
+}
+
+/// The number of the line of the first node.
+std::size_t first_node(const Lines& lines) {
+  std::size_t at = 0;
+  while (!lines[at].contains("children") && !lines[at].contains("old") &&
+         !lines[at].contains("impossible")) {
+    ++at;
+  }
+  return lines[0].contains("certificate") && at == 0 ? 1 : at;
+}
+
+TEST(CertificateTest, HoldsOfWhatWasProved) {
+  const Proved proved;
+  const Checked found = proved.check(proved.certificate);
+  EXPECT_EQ(found.fault, "");
+  EXPECT_GT(found.paths, 10u);
+  EXPECT_GT(found.dialogues, 1000u);
+}
+
+TEST(CertificateTest, OfTheSameListsSaysSo) {
+  const Edition before = edition_of("old.toml", old_lists);
+  const Edition same = edition_of("new.toml", std::string("\n\n") + old_lists);
+  const Edition other = edition_of("other.toml", new_lists());
+  EditOptions options;
+  options.compare.certificate = true;
+  const auto certificate = judge_edit(before, same, options).certificate;
+  ASSERT_TRUE(certificate);
+  EXPECT_EQ(check_edit(before, same, *certificate).fault, "");
+  EXPECT_NE(check_edit(before, other, *certificate).fault, "");
+}
+
+TEST(CertificateTest, IsNotOfTextsThatAreNone) {
+  const Proved proved;
+  for (const std::string& text :
+       {std::string(), std::string("{}\n"), std::string("[1]\n"), std::string("no\n"),
+        proved.certificate.substr(0, proved.certificate.size() / 2),
+        proved.certificate.substr(proved.certificate.find('\n') + 1)}) {
+    EXPECT_NE(proved.check(text).fault, "") << text.substr(0, 80);
+  }
+}
+
+TEST(CertificateTest, PlantedFaultsAreFound) {
+  const Proved proved;
+  const auto rename_domain = [](Lines& lines, std::string_view axis, std::string_view domain) {
+    for (json::value& one : classes_of_axis(lines, axis)) {
+      json::object& members = one.as_object();
+      if (members.contains("domain") && members["domain"].as_string() == domain)
+        members["domain"] = "gone.test";
+    }
+  };
+  const auto each_leaf = [](Lines& lines, const std::function<void(json::object&)>& change) {
+    for (std::size_t at = first_node(lines); at < lines.size(); ++at) {
+      if (!lines[at].contains("children")) change(lines[at]);
+    }
+  };
+  const std::vector<std::pair<const char*, std::function<void(Lines&)>>> faults{
+      {"a claim that does not hold",
+       [](Lines& lines) {
+         lines[0]["never"].as_object()["foreign"] = json::array{"refuses_more", "accepts_more"};
+       }},
+      {"the same handling", [](Lines& lines) { lines[0]["same_handling"] = true; }},
+      {"of other versions", [](Lines& lines) { std::swap(lines[0]["old"], lines[0]["new"]); }},
+      {"refused called taken",
+       [&](Lines& lines) {
+         each_leaf(lines, [](json::object& leaf) {
+           if (leaf.contains("old") && leaf["old"] == "refused" && leaf["new"] == "refused") {
+             leaf["new"] = leaf["old"] = "deliver";
+           }
+         });
+       }},
+      {"taken called impossible",
+       [&](Lines& lines) {
+         each_leaf(lines, [](json::object& leaf) {
+           if (leaf.contains("old") && leaf["old"] == "deliver") leaf = {{"impossible", true}};
+         });
+       }},
+      {"a client in the next class",
+       [](Lines& lines) {
+         for (json::value& one : classes_of_axis(lines, "client")) {
+           json::object& members = one.as_object();
+           if (members["last"] == "10.1.127.255") members["last"] = "10.1.128.0";
+           if (members["first"] == "10.1.128.0") members["first"] = "10.1.128.1";
+         }
+       }},
+      {"a client in two classes",
+       [](Lines& lines) {
+         for (json::value& one : classes_of_axis(lines, "client")) {
+           json::object& members = one.as_object();
+           if (members["last"] == "10.1.127.255") members["last"] = "10.1.128.0";
+         }
+       }},
+      {"a client in no class",
+       [](Lines& lines) {
+         for (json::value& one : classes_of_axis(lines, "client")) {
+           json::object& members = one.as_object();
+           if (members["last"] == "10.1.127.255") members["last"] = "10.1.127.254";
+         }
+       }},
+      {"no clients of IPv6",
+       [](Lines& lines) {
+         for (json::value& one : classes_of_axis(lines, "client")) {
+           json::object& members = one.as_object();
+           if (members["first"].as_string().find(':') != std::string::npos) {
+             members = {{"first", "10.9.0.0"}, {"last", "10.9.0.0"}, {"one", "10.9.0.0"}};
+           }
+         }
+       }},
+      {"a sender's domain missing",
+       [&](Lines& lines) { rename_domain(lines, "sender", "partner.example"); }},
+      {"the other sender's domain missing",
+       [&](Lines& lines) { rename_domain(lines, "sender", "foe.example"); }},
+      {"a recipient's domain missing",
+       [&](Lines& lines) { rename_domain(lines, "rcpt", "relay.example"); }},
+      {"a sender's local part missing",
+       [](Lines& lines) {
+         for (json::value& one : classes_of_axis(lines, "sender")) {
+           json::object& members = one.as_object();
+           if (members.contains("local") && members["local"] == "u") {
+             members["local"] = members["local_part"] = "gone";
+           }
+         }
+       }},
+      {"all recipients with a route",
+       [](Lines& lines) {
+         for (json::value& one : classes_of_axis(lines, "rcpt")) one.as_object()["winding"] = true;
+       }},
+      {"no login",
+       [](Lines& lines) {
+         for (json::value& one : classes_of_axis(lines, "session")) {
+           one.as_object().erase("login");
+           one.as_object().erase("any");
+         }
+       }},
+      {"no answer of a list in DNS that is none",
+       [](Lines& lines) {
+         question_in(lines, "list bl.test")["answers"].as_array().back() =
+             json::object{{"records", json::array()}};
+       }},
+      {"a listing that is none",
+       [](Lines& lines) {
+         question_in(lines, "list bl.test")["answers"].as_array()[1] =
+             json::object{{"records", json::array()}};
+       }},
+      {"a question under another name",
+       [](Lines& lines) { question_in(lines, "A mx.client.test")["name"] = "mx.gone.test"; }},
+      {"a zone of another name",
+       [](Lines& lines) { question_in(lines, "list bl.test")["zone"] = "gone.test"; }},
+      {"children in another order",
+       [&](Lines& lines) {
+         json::array& children = lines.back()["children"].as_array();
+         ASSERT_GT(children.size(), 1u);
+         std::swap(children.front().as_array()[1], children.back().as_array()[1]);
+       }},
+      {"a child too few",
+       [&](Lines& lines) {
+         json::array& children = lines.back()["children"].as_array();
+         children.pop_back();
+       }},
+      {"a diagram that goes round",
+       [&](Lines& lines) {
+         json::array& children = lines.back()["children"].as_array();
+         children.front().as_array()[1] = lines.size() - first_node(lines) - 1;
+       }},
+      {"a question that is not looked at",
+       [&](Lines& lines) {
+         for (std::size_t at = first_node(lines); at < lines.size(); ++at) {
+           if (!lines[at].contains("children") || lines[at]["variable"].to_number<int>() < 7) {
+             continue;
+           }
+           json::array& children = lines[at]["children"].as_array();
+           for (json::value& run : children) run.as_array()[1] = children[0].as_array()[1];
+         }
+       }},
+  };
+  ASSERT_EQ(proved.check(proved.certificate).fault, "");
+  for (const auto& [name, plant] : faults) {
+    Lines lines = lines_of(proved.certificate);
+    const std::string before = text_of(lines);
+    plant(lines);
+    const std::string after = text_of(lines);
+    EXPECT_NE(after, before) << name << ": nothing is planted";
+    EXPECT_NE(proved.check(after).fault, "") << name;
+  }
+}
+
+restrictions::Loaded loaded(const Settings& settings) {
+  return restrictions::load(restrictions::Parameters(settings, "mx.postern.test"), {},
+                            restrictions::Errors::defer);
+}
+
+// Diagrams of two versions that have nothing to do with each other, and claim nothing.
+TEST(CertificateTest, HoldsOfDrawnLists) {
+  constexpr unsigned lists = 40;
+  std::size_t dialogues = 0;
+  for (unsigned seed = 1; seed <= lists; ++seed) {
+    const Settings settings[] = {Draw(seed).settings(), Draw(1000 + seed).settings()};
+    const restrictions::Loaded versions[] = {loaded(settings[0]), loaded(settings[1])};
+    restrictions::PolicyWords words;
+    std::string delimiters;
+    for (const restrictions::Loaded& one : versions) {
+      words.add(*one.compiled.policy);
+      delimiters += one.compiled.policy->recipient_delimiter;
+    }
+    if (!words.not_listed.empty()) continue;
+    Diagrams diagrams(3'000'000);
+    std::string body;
+    try {
+      Vocabulary vocabulary(diagrams, words, delimiters);
+      const Ref before = compile(*versions[0].compiled.policy, vocabulary);
+      const Ref after = compile(*versions[1].compiled.policy, vocabulary);
+      Ref fates = diagrams.apply(before, after, [&](Leaf one, Leaf other) {
+        return fates_of(vocabulary.outcome(one), vocabulary.outcome(other));
+      });
+      fates = diagrams.apply(fates, vocabulary.possible(), [](Leaf pair, Leaf is) -> Leaf {
+        return is == 0 ? impossible_fates : pair;
+      });
+      body = certificate_body(vocabulary, diagrams, fates);
+    } catch (const NotCompiled&) {
+      continue;
+    } catch (const OverBudget&) {
+      continue;
+    }
+    const std::string header =
+        R"({"certificate":1,"old":"a","new":"b","never":{},"same_handling":false})";
+    const Checked found = check_certificate(header + "\n" + body, {&versions[0], "a"},
+                                            {&versions[1], "b"}, {.most_paths = 500});
+    dialogues += found.dialogues;
+    ASSERT_EQ(found.fault, "") << "seed " << seed << "\n"
+                               << shown(settings[0]) << "\n"
+                               << shown(settings[1]);
+  }
+  EXPECT_GT(dialogues, lists * 500);
+}
+
+}  // namespace
+}  // namespace postern::plan

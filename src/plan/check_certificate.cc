@@ -1,0 +1,1063 @@
+#include "plan/check_certificate.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <functional>
+#include <map>
+#include <random>
+#include <set>
+#include <stdexcept>
+#include <vector>
+
+#include <fmt/format.h>
+#include <boost/json.hpp>
+
+#include "base/domain_below.h"
+#include "base/text.h"
+#include "dialect/restrictions/evaluate.h"
+#include "dialect/restrictions/remote_table.h"
+#include "dialect/restrictions/rule_effect.h"
+#include "policy/own_addresses.h"
+
+namespace postern::plan {
+
+namespace json = boost::json;
+namespace restrictions = dialect::restrictions;
+using policy::Evidence;
+using policy::Stage;
+using restrictions::ListPolicy;
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// What is wrong with the certificate.
+struct Wrong : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+/// A question that the certificate does not have.
+struct NotAsked : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// The axes in the order of their variables, as the certificate names them.
+enum AxisNumber : std::size_t { session, client, name, helo, sender, rcpt, early, axes };
+constexpr std::array<std::string_view, axes> axis_names{"session", "client", "client_name", "helo",
+                                                        "sender",  "rcpt",   "pipelining"};
+
+/// Addresses that no TCP connection comes from (RFC 6890 §2.2).
+constexpr std::array<std::array<std::string_view, 2>, 4> never_clients{
+    {{"0.0.0.0", "0.255.255.255"},
+     {"224.0.0.0", "255.255.255.255"},
+     {"::", "::"},
+     {"ff00::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"}}};
+
+std::string text_in(const json::object& object, std::string_view key) {
+  const json::value* value = object.if_contains(key);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+bool is(const json::object& object, std::string_view key) {
+  const json::value* value = object.if_contains(key);
+  return value != nullptr && value->is_bool() && value->get_bool();
+}
+
+/// A class of any axis.
+struct Members {
+  IpAddress first, last, one;  // client
+  std::string kind;            // client name
+  std::string name;            // client name, HELO, domain
+  std::string below;           // of names and domains
+  bool other = false;          // names and domains that no class has
+  bool tls = false;            // session
+  std::optional<std::string> login;
+  bool any = false;               // logins that no class has
+  bool null = false;              // sender
+  std::string local_part, local;  // addresses
+  bool extended = false, winding = false;
+};
+
+struct Question {
+  std::string key, zone, of, type, name, service;
+  std::optional<std::string> request;
+  bool free = false;
+  std::vector<json::object> answers;
+};
+
+struct Node {
+  std::size_t variable = 0;
+  std::vector<std::uint32_t> children;  // none: a leaf
+  std::string before, after;
+  bool impossible = false;
+};
+
+/// A number for each address, in the order of addresses.
+std::array<std::uint8_t, 16> number_of(const IpAddress& address) {
+  std::array<std::uint8_t, 16> number{};
+  const std::string_view octets = address.octets();
+  std::ranges::copy(octets, number.end() - static_cast<std::ptrdiff_t>(octets.size()));
+  return number;
+}
+IpAddress address_of(const std::array<std::uint8_t, 16>& number, bool v4) {
+  if (!v4) return IpAddress::v6(number);
+  return IpAddress::v4((std::uint32_t{number[12]} << 24) | (std::uint32_t{number[13]} << 16) |
+                       (std::uint32_t{number[14]} << 8) | number[15]);
+}
+/// The next address; nullopt: this is the highest.
+std::optional<IpAddress> after(const IpAddress& address) {
+  auto number = number_of(address);
+  for (std::size_t at = 16; at-- > (address.is_v4() ? 12u : 0u);) {
+    if (++number[at] != 0) return address_of(number, address.is_v4());
+  }
+  return std::nullopt;
+}
+
+IpAddress ip(std::string_view text) {
+  const auto parsed = IpAddress::parse(text);
+  if (!parsed) throw Wrong(fmt::format("`{}` is no address", printable(text, 64)));
+  return *parsed;
+}
+
+/// What a client does, and what the world answers.
+struct Said {
+  std::array<std::size_t, axes> classes{};
+  IpAddress client;
+  std::string name_kind, client_name, helo;
+  bool tls = false, early = false;
+  std::optional<std::string> login;
+  std::optional<mail::Mailbox> sender;
+  mail::Mailbox recipient;
+  std::vector<std::size_t> answers;  // by question
+  /// A member, and what stands for it in the questions.
+  std::vector<std::pair<std::string, std::string>> renamed;
+
+  std::string text() const {
+    return fmt::format("client {}, name {} {}, HELO {}, {}{}, MAIL FROM:<{}>, RCPT TO:<{}>{}",
+                       client.to_string(), name_kind, client_name, helo.empty() ? "none" : helo,
+                       tls ? "TLS" : "in clear", login ? ", login " + *login : "",
+                       sender ? sender->text() : "", recipient.text(), early ? ", pipelining" : "");
+  }
+};
+
+class Checker {
+ public:
+  Checker(const CertifiedVersion& before, const CertifiedVersion& after,
+          const CertificateCheck& options)
+      : versions_{&before, &after},
+        options_(options),
+        random_(options.seed),
+        deadline_(Clock::now() + options.time) {}
+
+  Checked run(std::string_view text) {
+    try {
+      check(text);
+    } catch (const Wrong& wrong) {
+      result_.fault = wrong.what();
+    } catch (const std::exception&) {  // of JSON: another type, a missing member
+      result_.fault = "it cannot be read";
+      result_.unreadable = true;
+    }
+    return result_;
+  }
+
+ private:
+  void check(std::string_view text) {
+    std::size_t line = 0;
+    for (std::string_view rest = text; !rest.empty(); ++line) {
+      const std::size_t end = std::min(rest.find('\n'), rest.size());
+      const json::object object = json::parse(rest.substr(0, end)).as_object();
+      rest.remove_prefix(std::min(end + 1, rest.size()));
+      if (line == 0) {
+        read_header(object);
+      } else if (object.contains("axis")) {
+        read_axis(object);
+      } else if (object.contains("question")) {
+        read_question(object);
+      } else {
+        read_node(object);
+      }
+    }
+    if (line == 0) throw Wrong("it is empty");
+    if (line == 1) return check_equal();
+    if (read_axes_ != axes || nodes_.empty()) throw Wrong("classes or the diagram are missing");
+    for (std::size_t side = 0; side < 2; ++side) {
+      if (versions_[side]->lists == nullptr) throw Wrong("a version has no restriction lists");
+      lists_[side] = versions_[side]->lists->compiled.policy.get();
+    }
+    check_clients();
+    check_forms();
+    check_answers();
+    walk_all();
+    for (const std::string& word : words_of_versions()) play_word(word);
+    constexpr int freely = 2000;
+    for (int i = 0; i < freely && in_time(); ++i) play(drawn(), false);
+  }
+
+  // Reading.
+
+  void read_header(const json::object& header) {
+    if (header.at("certificate").to_number<int>() != 1) throw Wrong("it is of another form");
+    if (text_in(header, "old") != versions_[0]->digest) throw Wrong("it is about another old");
+    if (text_in(header, "new") != versions_[1]->digest) throw Wrong("it is about another new");
+    for (const auto& [group, never] : header.at("never").as_object()) {
+      for (const json::value& one : never.as_array()) {
+        never_.emplace(std::string(group), std::string(one.as_string()));
+      }
+    }
+    same_handling_ = header.at("same_handling").as_bool();
+  }
+
+  void read_axis(const json::object& object) {
+    if (read_axes_ >= axes || text_in(object, "axis") != axis_names[read_axes_]) {
+      throw Wrong("the classes are in another order");
+    }
+    std::vector<Members>& all = classes_[read_axes_];
+    for (const json::value& value : object.at("classes").as_array()) {
+      Members made;
+      if (value.is_bool()) {
+        made.any = value.get_bool();
+      } else {
+        const json::object& one = value.as_object();
+        if (read_axes_ == client) {
+          made.first = ip(text_in(one, "first"));
+          made.last = ip(text_in(one, "last"));
+          made.one = ip(text_in(one, "one"));
+        }
+        made.kind = text_in(one, "kind");
+        made.name = text_in(one, read_axes_ == name || read_axes_ == helo ? "name" : "domain");
+        made.below = text_in(one, "below");
+        made.other = is(one, "other");
+        made.tls = is(one, "tls");
+        if (one.contains("login")) made.login = text_in(one, "login");
+        made.any = is(one, "any");
+        made.null = !one.contains("local_part");
+        made.local_part = text_in(one, "local_part");
+        made.local = text_in(one, "local");
+        made.extended = is(one, "extended");
+        made.winding = is(one, "winding");
+      }
+      all.push_back(std::move(made));
+    }
+    if (all.empty()) throw Wrong("a part of the dialogue has no classes");
+    ++read_axes_;
+  }
+
+  void read_question(const json::object& object) {
+    Question made{.key = text_in(object, "question"),
+                  .zone = text_in(object, "zone"),
+                  .of = text_in(object, "of"),
+                  .type = text_in(object, "type"),
+                  .name = text_in(object, "name"),
+                  .service = text_in(object, "service"),
+                  .request = {},
+                  .free = is(object, "free"),
+                  .answers = {}};
+    if (object.contains("request")) made.request = text_in(object, "request");
+    for (const json::value& one : object.at("answers").as_array()) {
+      made.answers.push_back(one.as_object());
+    }
+    if (made.answers.empty()) throw Wrong("a question has no answers: " + made.key);
+    questions_.push_back(std::move(made));
+  }
+
+  void read_node(const json::object& object) {
+    Node made;
+    made.impossible = is(object, "impossible");
+    made.before = text_in(object, "old");
+    made.after = text_in(object, "new");
+    if (object.contains("children")) {
+      made.variable = object.at("variable").to_number<std::size_t>();
+      for (const json::value& run : object.at("children").as_array()) {
+        const auto many = run.at(0).to_number<std::size_t>();
+        const auto child = run.at(1).to_number<std::uint32_t>();
+        if (child >= nodes_.size()) throw Wrong("the diagram goes upwards");
+        const Node& below = nodes_[child];
+        if (!below.children.empty() && below.variable <= made.variable) {
+          throw Wrong("the diagram asks something twice");
+        }
+        if (made.children.size() + many > values_of(made.variable)) {
+          throw Wrong("a node has more children than there are values");
+        }
+        made.children.insert(made.children.end(), many, child);
+      }
+      if (made.children.empty() || made.children.size() != values_of(made.variable)) {
+        throw Wrong("a node has not one child for each value");
+      }
+    }
+    nodes_.push_back(std::move(made));
+  }
+
+  std::size_t values_of(std::size_t variable) const {
+    if (variable < axes) return classes_[variable].size();
+    if (variable - axes >= questions_.size()) throw Wrong("a variable is no question");
+    return questions_[variable - axes].answers.size();
+  }
+
+  // What does not need the evaluation.
+
+  void check_equal() {
+    const auto text_of = [](const CertifiedVersion& version) {
+      if (version.lists == nullptr) return std::string();
+      json::value definition = json::parse(version.lists->definition);
+      definition.as_object().erase("places");
+      return json::serialize(definition);
+    };
+    if (text_of(*versions_[0]) != text_of(*versions_[1])) throw Wrong("the lists are not the same");
+  }
+
+  /// All addresses that clients have are in one class, and each in one.
+  void check_clients() {
+    std::vector<std::pair<IpAddress, IpAddress>> ranges;
+    for (const auto& [first, last] : never_clients) ranges.emplace_back(ip(first), ip(last));
+    for (const Members& one : classes_[client]) {
+      if (one.one < one.first || one.last < one.one) throw Wrong("a client is not of its class");
+      ranges.emplace_back(one.first, one.last);
+    }
+    std::ranges::sort(ranges, {}, [](const auto& range) {
+      return std::pair(range.first.is_v4(), number_of(range.first));
+    });
+    std::optional<IpAddress> next = ip("::");
+    for (const auto& [first, last] : ranges) {
+      if (first == ip("0.0.0.0") && !next) next = first;
+      if (first != next || first.is_v4() != last.is_v4() || last < first) {
+        throw Wrong("the classes of clients have a gap or overlap at " + first.to_string());
+      }
+      next = plan::after(last);
+    }
+    if (next) throw Wrong("the classes of clients end at " + next->to_string());
+  }
+
+  template <class Fits>
+  void need(std::size_t axis, std::string_view what, const Fits& fits) const {
+    if (std::ranges::none_of(classes_[axis], fits)) {
+      throw Wrong(fmt::format("the classes of {} lack {}", axis_names[axis], what));
+    }
+  }
+
+  /// Kinds of values that no text of a version names.
+  void check_forms() const {
+    need(helo, "that none is said", [](const Members& one) { return one.name.empty(); });
+    need(helo, "a name that no list has", [](const Members& one) { return one.other; });
+    for (const std::string_view form :
+         {"[192.0.2.9]", "[192.0.2", "192.0.2.9", "a..b", "1.2.3", "host.123"}) {
+      need(helo, form, [&](const Members& one) { return one.name == form; });
+    }
+    need(helo, "a name of one label", [](const Members& one) {
+      return !one.name.empty() && one.name.find_first_of(".[") == std::string::npos;
+    });
+    need(sender, "the null sender", [](const Members& one) { return one.null; });
+    for (const std::size_t axis : {std::size_t{sender}, std::size_t{rcpt}}) {
+      need(axis, "any other", [](const Members& one) { return one.other && one.local.empty(); });
+      need(axis, "a number at the end", [](const Members& one) { return one.name == "host.123"; });
+      need(axis, "a literal", [](const Members& one) { return one.name.starts_with('['); });
+      need(axis, "a domain of one label", [](const Members& one) {
+        return !one.null && !one.name.empty() && one.name.find_first_of(".[") == std::string::npos;
+      });
+      need(axis, "an address without domain",
+           [](const Members& one) { return !one.null && one.name.empty(); });
+      std::set<std::string> domains;  // with addresses that no table has
+      for (const Members& one : classes_[axis]) {
+        if (one.local.empty()) domains.insert(one.name);
+      }
+      for (const Members& one : classes_[axis]) {
+        if (one.winding || domains.contains(one.name)) continue;
+        throw Wrong(fmt::format("the classes of {} lack other addresses at {}", axis_names[axis],
+                                one.name));
+      }
+    }
+    if (std::ranges::any_of(classes_[session],
+                            [](const auto& one) { return one.login.has_value(); })) {
+      need(session, "a login that no list has", [](const Members& one) { return one.any; });
+      need(session, "TLS without a login",
+           [](const Members& one) { return one.tls && !one.login; });
+    }
+    need(session, "a session in clear", [](const Members& one) { return !one.tls && !one.login; });
+    need(name, "that there is none", [](const Members& one) { return one.kind == "none"; });
+    if (classes_[name].size() == 1) return;
+    need(name, "that DNS fails", [](const Members& one) { return one.kind == "trouble"; });
+    need(name, "one that no list has", [](const Members& one) { return one.other; });
+    std::map<std::string, std::set<std::string>> kinds;
+    for (const Members& one : classes_[name]) {
+      if (!one.name.empty()) kinds[one.name].insert(one.kind);
+    }
+    for (const auto& [named, of_name] : kinds) {
+      if (of_name != std::set<std::string>{"unconfirmed", "unverified", "verified"}) {
+        throw Wrong("the classes of client_name lack a kind of " + named);
+      }
+    }
+  }
+
+  /// Each answer that a question of DNS, or of a program, can have.
+  void check_answers() const {
+    for (const Question& question : questions_) {
+      if (!question.service.empty()) check_actions(question);
+      if (question.type.empty() && question.zone.empty()) continue;
+      bool found = false;
+      bool absent = false;
+      bool failed = false;
+      for (const json::object& one : question.answers) {
+        failed = failed || is(one, "failed");
+        if (!one.contains("records")) continue;
+        (one.at("records").as_array().empty() ? absent : found) = true;
+      }
+      const bool never_listed = !question.zone.empty() && question.answers.size() == 2;
+      const json::value null_mx = json::array{"0 ."};  // RFC 7505 §3
+      const bool mx = question.type != "MX" ||
+                      std::ranges::any_of(question.answers, [&](const json::object& one) {
+                        return one.contains("records") && one.at("records") == null_mx;
+                      });
+      if (!absent || !failed || !mx || (!found && !never_listed)) {
+        throw Wrong("a question has not all answers: " + question.key);
+      }
+    }
+  }
+
+  static void check_actions(const Question& question) {
+    const std::string start = question.request ? "found " : "";
+    for (const std::string_view action : {"DUNNO", "OK", "REJECT", "DEFER", "DEFER_IF_PERMIT",
+                                          "DEFER_IF_REJECT", "HOLD", "DISCARD", "no answer"}) {
+      const bool failed = action == "no answer";
+      const bool there = std::ranges::any_of(question.answers, [&](const json::object& one) {
+        return failed ? is(one, "failed") : text_in(one, "answer") == start + std::string(action);
+      });
+      if (!there) throw Wrong(fmt::format("{} lacks the answer {}", question.key, action));
+    }
+  }
+
+  // Paths.
+
+  bool in_time() {
+    if (Clock::now() < deadline_) return true;
+    result_.sampled = true;
+    return false;
+  }
+
+  void walk_all() {
+    std::vector<double> paths(nodes_.size(), 1);
+    std::vector<std::pair<std::uint32_t, std::size_t>> parent(nodes_.size());
+    std::vector<std::pair<std::uint32_t, std::size_t>> edges;
+    for (std::uint32_t at = 0; at < nodes_.size(); ++at) {
+      if (nodes_[at].children.empty()) continue;
+      paths[at] = 0;
+      for (std::size_t value = 0; value < nodes_[at].children.size(); ++value) {
+        const std::uint32_t child = nodes_[at].children[value];
+        if (value > 0 && child == nodes_[at].children[value - 1]) {
+          paths[at] += paths[child];
+          continue;
+        }
+        paths[at] += paths[child];
+        parent[child] = {at, value};
+        edges.emplace_back(at, value);
+      }
+    }
+    std::vector<std::size_t> values(axes + questions_.size(), unset);
+    if (paths.back() <= static_cast<double>(options_.most_paths)) {
+      const std::function<void(std::uint32_t)> walk = [&](std::uint32_t at) {
+        if (!in_time()) return;
+        const Node& node = nodes_[at];
+        if (node.children.empty()) return leaf(node, values);
+        for (std::size_t value = 0; value < node.children.size(); ++value) {
+          values[node.variable] = value;
+          walk(node.children[value]);
+        }
+        values[node.variable] = unset;
+      };
+      walk(static_cast<std::uint32_t>(nodes_.size() - 1));
+      return;
+    }
+    result_.sampled = true;
+    for (std::size_t i = 0; i < options_.most_paths && in_time(); ++i) {
+      std::ranges::fill(values, unset);
+      auto at = static_cast<std::uint32_t>(nodes_.size() - 1);
+      if (i < edges.size()) {  // each edge is on one path at least
+        const auto& [node, value] = edges[edges.size() - 1 - i];
+        for (std::uint32_t up = node; up != at; up = parent[up].first) {
+          values[nodes_[parent[up].first].variable] = parent[up].second;
+        }
+        values[nodes_[node].variable] = value;
+        at = nodes_[node].children[value];
+      }
+      while (!nodes_[at].children.empty()) {
+        const std::size_t value = below(nodes_[at].children.size());
+        values[nodes_[at].variable] = value;
+        at = nodes_[at].children[value];
+      }
+      leaf(nodes_[at], values);
+    }
+  }
+
+  static constexpr std::size_t unset = static_cast<std::size_t>(-1);
+
+  std::size_t below(std::size_t limit) {
+    return std::uniform_int_distribution<std::size_t>(0, limit - 1)(random_);
+  }
+
+  /// A path to a leaf: the members that stand for their classes, and two others.
+  void leaf(const Node& node, const std::vector<std::size_t>& values) {
+    ++result_.paths;
+    if (node.impossible) {
+      if (!contradicts(values)) throw Wrong("a dialogue is called impossible that is none");
+      return;
+    }
+    if (contradicts(values)) return;
+    for (int round = 0; round < 3; ++round) {
+      std::vector<std::size_t> chosen = values;
+      for (std::size_t variable = 0; variable < chosen.size(); ++variable) {
+        if (chosen[variable] == unset) {
+          chosen[variable] = round == 0 ? 0 : below(values_of(variable));
+        }
+      }
+      if (contradicts(chosen)) continue;
+      play(said_by(chosen, round > 0), round == 0);
+    }
+  }
+
+  /// Whether the client's name and the answer about its addresses exclude each other: a verified
+  /// name has the client's address, and the addresses of others can be looked up, or not.
+  bool contradicts(const std::vector<std::size_t>& values) const {
+    if (values[name] == unset) return false;
+    const Members& named = classes_[name][values[name]];
+    if (named.name.empty()) return false;
+    for (std::size_t at = 0; at < questions_.size(); ++at) {
+      const Question& question = questions_[at];
+      const std::size_t value = values[axes + at];
+      if (value == unset || values[client] == unset) continue;
+      const bool is_v4 = classes_[client][values[client]].one.is_v4();
+      if (question.type != (is_v4 ? "A" : "AAAA") || !iequals(question.name, named.name)) continue;
+      const json::object& answer = question.answers[value];
+      const bool failed = is(answer, "failed");
+      const bool found = !failed && !answer.at("records").as_array().empty();
+      if (named.kind == "verified" ? !found : failed != (named.kind == "unconfirmed")) return true;
+    }
+    return false;
+  }
+
+  // Dialogues.
+
+  Said drawn() {
+    for (;;) {
+      std::vector<std::size_t> values;
+      for (std::size_t variable = 0; variable < axes + questions_.size(); ++variable) {
+        values.push_back(below(3) == 0 ? 0 : below(values_of(variable)));
+      }
+      if (!contradicts(values)) return said_by(values, true);
+    }
+  }
+
+  Said said_by(const std::vector<std::size_t>& values, bool others) {
+    Said said;
+    for (std::size_t axis = 0; axis < axes; ++axis) {
+      said.classes[axis] = values[axis];
+    }
+    said.answers.assign(values.begin() + axes, values.end());
+    const Members& from = classes_[client][values[client]];
+    said.client = !others ? from.one : member_of(from);
+    const Members& secured = classes_[session][values[session]];
+    said.tls = secured.tls;
+    said.login = secured.login;
+    if (others && secured.any) said.login = fresh();
+    if (others && classes_[session].size() == 1) {
+      said.tls = below(2) == 0;
+      if (said.tls && below(2) == 0) said.login = fresh();
+    }
+    const Members& named = classes_[name][values[name]];
+    said.name_kind = named.kind;
+    said.client_name = renamed_to(named.name, named, said, others);
+    if (others && classes_[name].size() == 1 && below(2) == 0) {
+      said.name_kind = below(2) == 0 ? "verified" : "unverified";
+      said.client_name = "host." + fresh();
+    }
+    const Members& greeted = classes_[helo][values[helo]];
+    said.helo = renamed_to(greeted.name, greeted, said, others);
+    said.early = classes_[early][values[early]].any;
+    if (others && classes_[early].size() == 1) said.early = below(2) == 0;
+    const Members& from_address = classes_[sender][values[sender]];
+    if (!from_address.null) said.sender = mailbox(from_address, said, others);
+    const Members& to = classes_[rcpt][values[rcpt]];
+    if (to.null) throw Wrong("a recipient is no address");
+    said.recipient = mailbox(to, said, others);
+    return said;
+  }
+
+  /// A word that nobody has written.
+  std::string fresh() { return fmt::format("m{}q", 100'000 + below(900'000)); }
+
+  IpAddress member_of(const Members& from) {
+    auto first = number_of(from.first);
+    const auto last = number_of(from.last);
+    switch (below(3)) {
+      case 0:
+        return from.first;
+      case 1:
+        return from.last;
+      default:
+        break;
+    }
+    bool above = false;  // the lowest, and the octets after the first that differs are any
+    bool under = false;
+    for (std::size_t at = 0; at < 16; ++at) {
+      const unsigned low = above ? 0 : first[at];
+      const unsigned high = under ? 255 : last[at];
+      const auto octet = static_cast<std::uint8_t>(low + below(high - low + 1));
+      above = above || octet > first[at];
+      under = under || octet < last[at];
+      first[at] = octet;
+    }
+    return address_of(first, from.first.is_v4());
+  }
+
+  /// The name itself, or one of the others that it stands for: the same wherever it stands.
+  std::string renamed_to(const std::string& text, const Members& members, Said& said, bool others) {
+    if (!others || (members.below.empty() && !members.other)) return text;
+    for (const auto& [made, known] : said.renamed) {
+      if (known == lower(text)) return made;
+    }
+    const std::string made = members.other ? "a." + fresh() : fresh() + "." + members.below;
+    said.renamed.emplace_back(made, lower(text));
+    return made;
+  }
+
+  mail::Mailbox mailbox(const Members& members, Said& said, bool others) {
+    mail::Mailbox made{members.local_part, renamed_to(members.name, members, said, others)};
+    const bool any = members.local.empty();
+    if (others && (any || members.extended)) {
+      const std::string local =
+          members.extended
+              ? members.local + members.local_part.substr(members.local.size(), 1) + fresh()
+              : fresh();
+      said.renamed.emplace_back(local, lower(made.local_part));
+      made.local_part = local;
+    }
+    return made;
+  }
+
+  // Words of the versions: each is of some class, and is judged as this class is.
+
+  std::set<std::string> words_of_versions() const {
+    std::set<std::string> words;
+    const std::function<void(const json::value&)> collect = [&](const json::value& value) {
+      if (value.is_object()) {
+        for (const auto& [key, inner] : value.get_object()) {
+          if (key != "places") collect(inner);
+        }
+      } else if (value.is_array()) {
+        for (const json::value& inner : value.get_array()) collect(inner);
+      } else if (value.is_string()) {
+        const std::string text = lower(std::string(value.get_string()));
+        constexpr std::string_view ends = " \t\r\n,{}=\"'|!";
+        for (std::size_t at = 0; at < text.size();) {
+          const std::size_t end = std::min(text.find_first_of(ends, at), text.size());
+          if (end > at && end - at < 255) words.insert(text.substr(at, end - at));
+          at = end + 1;
+        }
+      }
+    };
+    for (const CertifiedVersion* version : versions_) {
+      collect(json::parse(version->lists->definition));
+    }
+    return words;
+  }
+
+  void play_word(const std::string& word) {
+    if (!in_time()) return;
+    constexpr int times = 4;
+    const std::size_t slash = word.find('/');
+    if (const auto address = IpAddress::from_text(word.substr(0, slash))) {
+      std::vector<IpAddress> near{*address};
+      if (slash != std::string::npos) {
+        const auto bits = parse_number(word.substr(slash + 1));
+        if (bits && *bits <= static_cast<unsigned>(address->bits())) {
+          const AddressRange range = range_of(Cidr(*address, static_cast<int>(*bits)));
+          near = {range.first, range.last};
+          if (const auto next = plan::after(range.last)) near.push_back(*next);
+        }
+      }
+      for (const IpAddress& one : near) {
+        const auto found = std::ranges::find_if(classes_[client], [&](const Members& members) {
+          return members.first.is_v4() == one.is_v4() && members.first <= one &&
+                 one <= members.last;
+        });
+        if (found == classes_[client].end()) continue;
+        for (int i = 0; i < times; ++i) {
+          Said said =
+              drawn_with(client, static_cast<std::size_t>(found - classes_[client].begin()));
+          said.client = one;
+          play(said, false);
+        }
+      }
+      return;
+    }
+    const std::size_t at = word.rfind('@');
+    std::string domain = at == std::string::npos ? word : word.substr(at + 1);
+    if (domain.starts_with('.')) domain.erase(0, 1);
+    if (domain.find('.') == std::string::npos || !mail::Domain::parse(domain)) return;
+    if (is_digit(domain.back())) return;  // a kind of its own
+    const std::string local = at == std::string::npos ? "" : word.substr(0, at);
+    for (int i = 0; i < times; ++i) {
+      for (const std::string& one : {domain, fresh() + "." + domain}) {
+        if (local.empty()) play_name(one);
+        play_address(sender, local, one);
+        play_address(rcpt, local, one);
+      }
+    }
+  }
+
+  Said drawn_with(std::size_t axis, std::size_t value) {
+    for (;;) {
+      std::vector<std::size_t> values;
+      for (std::size_t variable = 0; variable < axes + questions_.size(); ++variable) {
+        values.push_back(below(2) == 0 ? 0 : below(values_of(variable)));
+      }
+      values[axis] = value;
+      if (!contradicts(values)) return said_by(values, false);
+    }
+  }
+
+  /// The classes of one axis whose names these are, the closest first; empty: none.
+  template <class Fits>
+  std::vector<std::size_t> classes_with(std::size_t axis, const std::string& domain,
+                                        const Fits& fits) const {
+    std::vector<std::size_t> found;
+    std::size_t best = 0;
+    for (std::size_t at = 0; at < classes_[axis].size(); ++at) {
+      const Members& one = classes_[axis][at];
+      if (one.null || !fits(one)) continue;
+      std::size_t rank = 0;
+      if (one.other) {
+        rank = 1;
+      } else if (!one.below.empty()) {
+        if (domain != one.below && domain_below(domain, one.below)) rank = 1 + one.below.size();
+      } else if (iequals(domain, one.name)) {
+        rank = 1000;
+      }
+      if (rank == 0 || rank < best) continue;
+      if (rank > best) found.clear();
+      best = rank;
+      found.push_back(at);
+    }
+    return found;
+  }
+
+  void play_name(const std::string& domain) {
+    for (const std::size_t at : classes_with(helo, domain, [](const Members&) { return true; })) {
+      Said said = drawn_with(helo, at);
+      rename(said.helo, domain, said);
+      play(said, false);
+    }
+    for (const std::size_t at :
+         classes_with(name, domain, [](const Members& one) { return !one.name.empty(); })) {
+      Said said = drawn_with(name, at);
+      rename(said.client_name, domain, said);
+      play(said, false);
+    }
+  }
+
+  void play_address(std::size_t axis, const std::string& local, const std::string& domain) {
+    std::vector<std::size_t> found;
+    if (!local.empty()) {
+      found = classes_with(axis, domain, [&](const Members& one) {
+        return !one.extended && iequals(one.local, local);
+      });
+    }
+    // Where a class has the local part with a domain that fits better, or only without it.
+    const auto any =
+        classes_with(axis, domain, [](const Members& one) { return one.local.empty(); });
+    if (any.empty()) throw Wrong("no class has addresses at " + domain);
+    if (found.empty() || classes_[axis][any.front()].below != classes_[axis][found.front()].below ||
+        classes_[axis][any.front()].other != classes_[axis][found.front()].other) {
+      found = any;
+    }
+    for (const std::size_t at : found) {
+      if (classes_[axis][at].winding) continue;
+      Said said = drawn_with(axis, at);
+      mail::Mailbox& mailbox = axis == sender ? *said.sender : said.recipient;
+      const bool is_any = classes_[axis][at].local.empty();
+      if (is_any && !local.empty()) {
+        const std::size_t delimiter = local.find_first_of("+-=_.");
+        if (delimiter != std::string::npos) continue;  // an extension, perhaps
+        if (!mail::parse_mailbox(local + "@" + domain, mail::Utf8::allowed)) continue;
+        rename(mailbox.local_part, local, said);
+      }
+      rename(mailbox.domain, domain, said);
+      play(said, false);
+    }
+  }
+
+  /// Puts another member in place of the one that stands for it.
+  void rename(std::string& text, const std::string& member, Said& said) {
+    if (!iequals(text, member)) said.renamed.emplace_back(lower(member), lower(text));
+    text = member;
+  }
+
+  // Evaluation.
+
+  void play(const Said& said, bool stands_for_all) {
+    if (taken_first(said.recipient) || confuses(said)) return;
+    std::array<std::string, 2> fates;
+    try {
+      for (std::size_t side = 0; side < 2; ++side) fates[side] = fate_of(*lists_[side], said);
+    } catch (const NotAsked& asked) {
+      const bool excused = std::ranges::any_of(questions_, &Question::free);
+      if (!stands_for_all || excused) return;
+      throw Wrong(
+          fmt::format("it lacks a question that is asked, {}: {}", asked.what(), said.text()));
+    }
+    ++result_.dialogues;
+    const std::string kind = fates[0] == fates[1]    ? ""
+                             : fates[1] == "refused" ? "refuses_more"
+                             : fates[0] == "refused" ? "accepts_more"
+                                                     : "handling";
+    const std::string group = group_of(said);
+    const bool forbidden =
+        kind == "handling" ? same_handling_ && group != "winding" : never_.contains({group, kind});
+    const auto words = [&] {
+      return fmt::format("old {}, new {}: {}", fates[0], fates[1], said.text());
+    };
+    if (!kind.empty() && forbidden) throw Wrong("its claim is wrong: " + words());
+    std::set<std::uint32_t> leaves;
+    std::set<std::uint32_t> seen;
+    reach(static_cast<std::uint32_t>(nodes_.size() - 1), said, seen, leaves);
+    const bool fits = std::ranges::any_of(leaves, [&](std::uint32_t at) {
+      const Node& node = nodes_[at];
+      return node.impossible || (node.before == fates[0] && node.after == fates[1]);
+    });
+    if (fits) return;
+    const Node& node = nodes_[*leaves.begin()];
+    throw Wrong(fmt::format("its diagram says old {}, new {}; decided was {}", node.before,
+                            node.after, words()));
+  }
+
+  /// Whether a name that stands for itself has in it one that is put for another: questions about
+  /// it would be taken for questions about the other.
+  bool confuses(const Said& said) const {
+    const auto clear = [&](const std::string& text, const std::string& known) {
+      return std::ranges::all_of(said.renamed, [&](const auto& one) {
+        return lower(text).find(one.first) == std::string::npos || lower(known) == one.second ||
+               lower(text).find(lower(known)) == std::string::npos;
+      });
+    };
+    const auto name_of = [&](std::size_t axis) { return classes_[axis][said.classes[axis]].name; };
+    return !clear(said.client_name, name_of(name)) || !clear(said.helo, name_of(helo)) ||
+           (said.sender && !clear(said.sender->domain, name_of(sender))) ||
+           !clear(said.recipient.domain, name_of(rcpt));
+  }
+
+  /// The leaves of a dialogue; where only the evaluation knows the answer, those of each.
+  void reach(std::uint32_t at, const Said& said, std::set<std::uint32_t>& seen,
+             std::set<std::uint32_t>& leaves) const {
+    if (!seen.insert(at).second) return;
+    const Node& node = nodes_[at];
+    if (node.children.empty()) {
+      leaves.insert(at);
+    } else if (node.variable < axes) {
+      reach(node.children[said.classes[node.variable]], said, seen, leaves);
+    } else if (questions_[node.variable - axes].free) {
+      for (const std::uint32_t child : node.children) reach(child, said, seen, leaves);
+    } else {
+      reach(node.children[said.answers[node.variable - axes]], said, seen, leaves);
+    }
+  }
+
+  /// Mail that is taken before any list is asked.
+  bool taken_first(const mail::Mailbox& recipient) const {
+    return policy::is_bare_postmaster(recipient) ||
+           std::ranges::any_of(lists_, [&](const ListPolicy* lists) {
+             return lists->verification.may_be_probe_sender(recipient);
+           });
+  }
+
+  std::string group_of(const Said& said) const {
+    const Members& members = classes_[rcpt][said.classes[rcpt]];
+    if (members.winding) {
+      if (said.recipient.local_part.find_first_of("%!@") == std::string::npos) {
+        throw Wrong("a recipient has no route: " + said.recipient.text());
+      }
+      return "winding";
+    }
+    Evidence evidence;
+    evidence.candidate = policy::Recipient{.address = said.recipient, .route = {}};
+    for (const ListPolicy* lists : lists_) {
+      switch (restrictions::destination_of(*lists, evidence)) {
+        case restrictions::Destination::ours:
+          return "ours";
+        case restrictions::Destination::relay:
+          return "relay";
+        case restrictions::Destination::foreign:
+          break;
+      }
+    }
+    return "foreign";
+  }
+
+  /// What becomes of the dialogue: the straight one, which the first refusal ends.
+  std::string fate_of(const ListPolicy& lists, const Said& said) const {
+    bool held = false;
+    bool discarded = false;
+    const auto refused = [&](Stage stage, bool after_starttls = true) {
+      const auto result = evaluated(lists, said, stage, after_starttls);
+      held = held || (result.hold && stage >= Stage::mail);
+      discarded = discarded || result.discard;
+      return result.reply.code != 0;
+    };
+    if (!lists.delay_reject) {
+      if (refused(Stage::connect)) return "refused";
+      if (!said.helo.empty() && refused(Stage::helo, false)) return "refused";
+      if (!said.helo.empty() && said.tls && refused(Stage::helo)) return "refused";
+    }
+    if (lists.helo_required && said.helo.empty()) return "refused";
+    if (!lists.delay_reject && refused(Stage::mail)) return "refused";
+    for (const Stage stage : {Stage::rcpt, Stage::data, Stage::message}) {
+      if (!discarded && refused(stage)) return "refused";
+    }
+    return discarded ? "discard" : held ? "hold" : "deliver";
+  }
+
+  restrictions::Evaluated evaluated(const ListPolicy& lists, const Said& said, Stage stage,
+                                    bool after_starttls) const {
+    Evidence evidence = evidence_at(said, stage, after_starttls);
+    constexpr int most = 2000;
+    for (int round = 0; round < most; ++round) {
+      auto result = restrictions::evaluate(lists, evidence, stage);
+      if (result.complete()) return result;
+      if (result.wanted_dns) {
+        evidence.dns.push_back({*result.wanted_dns, answer_to(*result.wanted_dns, said)});
+      } else if (result.wanted_service) {
+        evidence.consulted.push_back(answer_to(*result.wanted_service, said));
+      } else {
+        break;
+      }
+    }
+    throw NotAsked("without end");
+  }
+
+  static Evidence evidence_at(const Said& said, Stage stage, bool after_starttls) {
+    Evidence evidence;
+    policy::SessionFacts& facts = evidence.session;
+    facts.id = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
+    facts.client_ip = said.client;
+    facts.client_port = 40'000;
+    facts.server_ip = IpAddress::v4(0xc0000219);  // 192.0.2.25
+    facts.server_port = 25;
+    facts.esmtp = true;
+    facts.early_talker = said.early;
+    if (stage == Stage::connect) return evidence;
+    facts.helo = said.helo;
+    if (said.tls && after_starttls) facts.tls = policy::Tls{"TLSv1.3", "TLS_AES_256_GCM_SHA384"};
+    if (stage < Stage::mail) return evidence;
+    if (said.login) {
+      policy::Authentication identity;
+      identity.username = identity.authz_id = *said.login;
+      identity.mechanism = "PLAIN";
+      facts.auth = std::move(identity);
+    }
+    evidence.reverse_path = said.sender;
+    const policy::Recipient recipient{.address = said.recipient, .route = {}};
+    if (stage == Stage::rcpt) evidence.candidate = recipient;
+    if (stage > Stage::rcpt) evidence.recipients.push_back(recipient);
+    if (stage == Stage::message) evidence.message = policy::MessageFacts{.size = 100};
+    return evidence;
+  }
+
+  static dns::Answer answer_of(const json::object& said) {
+    if (is(said, "failed")) return {.status = dns::Status::server_failure, .records = {}};
+    dns::Answer answer{.status = dns::Status::nx_domain, .records = {}};
+    for (const json::value& record : said.at("records").as_array()) {
+      answer.records.emplace_back(record.as_string());
+      answer.status = dns::Status::found;
+    }
+    return answer;
+  }
+
+  dns::Answer answer_to(const dns::Question& asked, const Said& said) const {
+    const dns::Answer none{.status = dns::Status::nx_domain, .records = {}};
+    const std::string asked_name = lower(asked.name);
+    const std::string reverse = policy::reverse_name(said.client);
+    if (asked.type == dns::Type::txt) return none;  // texts decide nothing
+    if (asked.type == dns::Type::ptr && asked_name == reverse) {
+      if (said.name_kind == "trouble")
+        return {.status = dns::Status::server_failure, .records = {}};
+      if (said.name_kind == "none") return none;
+      return {.status = dns::Status::found, .records = {said.client_name}};
+    }
+    const dns::Type own = said.client.is_v4() ? dns::Type::a : dns::Type::aaaa;
+    const bool of_client = asked.type == own && iequals(asked_name, said.client_name);
+    if (of_client && said.name_kind == "verified") {
+      return {.status = dns::Status::found, .records = {said.client.to_string()}};
+    }
+    std::string client_part = reverse;
+    client_part.resize(client_part.find(said.client.is_v4() ? ".in-addr." : ".ip6."));
+    const std::string stood_for = stands_for(asked_name, said);
+    for (std::size_t at = 0; at < questions_.size(); ++at) {
+      const Question& question = questions_[at];
+      bool same = question.type == dns::to_string(asked.type) && question.name == stood_for;
+      if (!question.zone.empty()) {
+        const std::string of = question.of == "%client" ? client_part : question.of;
+        same = asked.type == dns::Type::a &&
+               (stood_for == of + "." + question.zone || asked_name == of + "." + question.zone);
+      }
+      if (same) return answer_of(question.answers[said.answers[at]]);
+    }
+    if (of_client && said.name_kind == "unconfirmed") {
+      return {.status = dns::Status::server_failure, .records = {}};
+    }
+    if (of_client) return none;
+    throw NotAsked(fmt::format("{} {}", dns::to_string(asked.type), asked_name));
+  }
+
+  policy::Consultation answer_to(policy::Consultation asked, const Said& said) const {
+    const bool is_table = restrictions::is_remote_table(asked.service);
+    // A policy server is told all of the dialogue: what it is asked is the command.
+    const auto line = [&](std::string_view key) {
+      const std::string start = "\n" + std::string(key) + "=";
+      const std::size_t at = asked.request.find(start);
+      if (at == std::string::npos) return std::string();
+      return asked.request.substr(at + 1, asked.request.find('\n', at + 1) - at - 1);
+    };
+    const std::string key =
+        asked.service + " " + line("protocol_state") + " " + line("policy_context");
+    const std::string request = stands_for(asked.request, said);
+    for (std::size_t at = 0; at < questions_.size(); ++at) {
+      const Question& question = questions_[at];
+      if (question.service != asked.service) continue;
+      if (is_table ? question.request != request : question.key != key) continue;
+      const json::object& answer = question.answers[said.answers[at]];
+      asked.answer = text_in(answer, "answer");
+      asked.failed = is(answer, "failed");
+      return asked;
+    }
+    throw NotAsked(asked.service);
+  }
+
+  /// The question with the members that stand for those which were said.
+  static std::string stands_for(std::string text, const Said& said) {
+    for (const auto& [member, known] : said.renamed) {
+      for (std::size_t at = 0; (at = text.find(member, at)) != std::string::npos;) {
+        text.replace(at, member.size(), known);
+        at += known.size();
+      }
+    }
+    return text;
+  }
+
+  const std::array<const CertifiedVersion*, 2> versions_;
+  const CertificateCheck options_;
+  std::mt19937 random_;
+  const Clock::time_point deadline_;
+  Checked result_;
+  std::array<const ListPolicy*, 2> lists_{};
+  std::set<std::pair<std::string, std::string>> never_;  ///< group, kind
+  bool same_handling_ = false;
+  std::array<std::vector<Members>, axes> classes_;
+  std::size_t read_axes_ = 0;
+  std::vector<Question> questions_;
+  std::vector<Node> nodes_;
+};
+
+}  // namespace
+
+Checked check_certificate(std::string_view text, const CertifiedVersion& before,
+                          const CertifiedVersion& after, const CertificateCheck& options) {
+  return Checker(before, after, options).run(text);
+}
+
+}  // namespace postern::plan
