@@ -54,6 +54,19 @@ constexpr ExitCode accept_loss_exits[] = {ExitCode::ok,        ExitCode::no,
                                           ExitCode::usage,     ExitCode::bad_data,
                                           ExitCode::try_again, ExitCode::config};
 
+constexpr ExampleSpec migrate_examples[] = {
+    {"postern cluster migrate --config postern.toml", "from this data directory"},
+    {"postern cluster migrate --config postern.toml --owner postern_owner --back",
+     "from the cluster into it"},
+};
+constexpr OptionSpec migrate_options[] = {
+    {"--owner", "ROLE", "the role that owns the tables", "the user of `database`"},
+    {"--back", "", "from the cluster into this data directory", ""},
+};
+constexpr ExitCode migrate_exits[] = {ExitCode::ok,        ExitCode::usage, ExitCode::bad_data,
+                                      ExitCode::no_input,  ExitCode::io,    ExitCode::cannot_create,
+                                      ExitCode::try_again, ExitCode::config};
+
 constexpr CommandSpec table[] = {
     {"cluster init", "Operate", "makes the tables in the cluster's database",
      "Makes the tables of a cluster in the database that `[cluster]` names, or brings them to the "
@@ -113,6 +126,15 @@ constexpr CommandSpec table[] = {
      "and is missing stays missing, and mail that was delivered meanwhile is delivered again.",
      "[--yes] [--json]", 0, accept_loss_examples, accept_loss_options, accept_loss_exits,
      "postern cluster status"},
+    {"cluster migrate", "Operate", "moves a gateway's queue and accounts into a cluster, or back",
+     "Moves the accounts, policies, webhooks and the queue of this data directory into the "
+     "database "
+     "that `[cluster]` names, while no gateway runs and mail waits at its senders; `--back` moves "
+     "them into this data directory. All rows and messages are compared before either side serves. "
+     "It may be stopped at any time and run again; until it ends, no gateway starts on either "
+     "side.",
+     "[--owner ROLE] [--back] [--json]", 0, migrate_examples, migrate_options, migrate_exits,
+     "postern cluster init"},
 };
 
 }  // namespace

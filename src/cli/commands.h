@@ -66,6 +66,8 @@ int run_cluster_doctor(const Arguments& arguments, Streams& streams);
 int run_cluster_drain(const Arguments& arguments, Streams& streams);
 /// `postern cluster accept-loss`.
 int run_cluster_accept_loss(const Arguments& arguments, Streams& streams);
+/// `postern cluster migrate`.
+int run_cluster_migrate(const Arguments& arguments, Streams& streams);
 /// `postern tls install`.
 int run_tls_install(const Arguments& arguments, Streams& streams);
 /// `postern tls status`.

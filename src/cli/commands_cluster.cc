@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <boost/json.hpp>
 
+#include "cli/cluster_database.h"
 #include "cli/commands.h"
 #include "cluster/facts.h"
 #include "cluster/members.h"
@@ -26,10 +27,16 @@ namespace {
 /// More than the longest `drain_timeout` and its rest.
 constexpr std::chrono::minutes longest_drain{15};
 
-/// The database of the configuration. After an error, which is printed, the value is the exit code.
-/// `settings`: set to those of the configuration; may be null.
-tl::expected<std::unique_ptr<cluster::Database>, int> database_of(
-    const Arguments& arguments, Streams& streams, ClusterConfig* settings = nullptr) {
+std::string_view state_of(const cluster::Member& member) {
+  return member.is_dead ? "dead" : "live";
+}
+
+}  // namespace
+
+tl::expected<std::unique_ptr<cluster::Database>, int> cluster_database(const Arguments& arguments,
+                                                                       Streams& streams,
+                                                                       ClusterConfig* settings,
+                                                                       std::string* data_dir) {
   const bool as_json = arguments.has("--json");
   const auto owner = arguments.value("--owner");
   const std::optional<Config> config = load_for(arguments, streams, without_files(arguments));
@@ -41,6 +48,7 @@ tl::expected<std::unique_ptr<cluster::Database>, int> database_of(
     return tl::unexpected(to_int(ExitCode::config));
   }
   if (settings != nullptr) *settings = config->cluster;
+  if (data_dir != nullptr) *data_dir = config->server.data_dir.string();
   // The password is that of the gateways' role.
   auto options = cluster_options(config->cluster, !owner);
   if (options && owner) options->user = *owner;
@@ -52,32 +60,26 @@ tl::expected<std::unique_ptr<cluster::Database>, int> database_of(
   return std::move(*made);
 }
 
-int refuse(const Error& error, const Arguments& arguments, Streams& streams) {
+int refuse_cluster(const Error& error, const Arguments& arguments, Streams& streams) {
   report(error.message, "", arguments.has("--json"), streams);
   const bool is_setting = error.fault == Fault::denied || error.fault == Fault::conflict;
   return to_int(is_setting ? ExitCode::config : exit_code_of(error.fault));
 }
 
-std::string_view state_of(const cluster::Member& member) {
-  return member.is_dead ? "dead" : "live";
-}
-
-}  // namespace
-
 int run_cluster_init(const Arguments& arguments, Streams& streams) {
-  const auto database = database_of(arguments, streams);
+  const auto database = cluster_database(arguments, streams);
   if (!database) return database.error();
   auto session = (*database)->connect();
-  if (!session) return refuse(session.error(), arguments, streams);
+  if (!session) return refuse_cluster(session.error(), arguments, streams);
   for (const cluster::Schema* schema : app::cluster_schemas()) {
     if (const Result<void> done = cluster::migrate(**session, *schema); !done) {
-      return refuse(done.error(), arguments, streams);
+      return refuse_cluster(done.error(), arguments, streams);
     }
   }
   const auto role = arguments.value("--gateway");
   if (role) {
     if (const Result<void> done = cluster::grant(**session, *role); !done) {
-      return refuse(done.error(), arguments, streams);
+      return refuse_cluster(done.error(), arguments, streams);
     }
   }
   if (arguments.has("--json")) {
@@ -89,10 +91,10 @@ int run_cluster_init(const Arguments& arguments, Streams& streams) {
 }
 
 int run_cluster_status(const Arguments& arguments, Streams& streams) {
-  const auto database = database_of(arguments, streams);
+  const auto database = cluster_database(arguments, streams);
   if (!database) return database.error();
   const Result<cluster::Members> found = cluster::members(**database);
-  if (!found) return refuse(found.error(), arguments, streams);
+  if (!found) return refuse_cluster(found.error(), arguments, streams);
   const int code = to_int(found->without_owner > 0 ? ExitCode::no : ExitCode::ok);
   if (arguments.has("--json")) {
     json::array nodes;
@@ -128,10 +130,10 @@ int run_cluster_status(const Arguments& arguments, Streams& streams) {
 
 int run_cluster_doctor(const Arguments& arguments, Streams& streams) {
   ClusterConfig settings;
-  const auto database = database_of(arguments, streams, &settings);
+  const auto database = cluster_database(arguments, streams, &settings);
   if (!database) return database.error();
   const Result<cluster::Facts> facts = cluster::facts(**database);
-  if (!facts) return refuse(facts.error(), arguments, streams);
+  if (!facts) return refuse_cluster(facts.error(), arguments, streams);
   doctor::Findings found = doctor::check_cluster(*facts, settings.allow_one_copy);
   std::ranges::move(doctor::check_patroni(cluster::ask_patroni(settings.patroni),
                                           settings.patroni_protocol == PatroniProtocol::etcd3,
@@ -144,10 +146,11 @@ int run_cluster_doctor(const Arguments& arguments, Streams& streams) {
 int run_cluster_drain(const Arguments& arguments, Streams& streams) {
   const bool as_json = arguments.has("--json");
   const std::string& name = arguments.words.front();
-  const auto database = database_of(arguments, streams);
+  const auto database = cluster_database(arguments, streams);
   if (!database) return database.error();
   if (const Result<void> asked = cluster::drain(**database, name); !asked) {
-    if (asked.error().fault != Fault::not_found) return refuse(asked.error(), arguments, streams);
+    if (asked.error().fault != Fault::not_found)
+      return refuse_cluster(asked.error(), arguments, streams);
     report(asked.error().message, "`postern cluster status` shows who does", as_json, streams);
     return to_int(ExitCode::no_input);
   }
@@ -155,7 +158,7 @@ int run_cluster_drain(const Arguments& arguments, Streams& streams) {
   const auto began = std::chrono::steady_clock::now();
   for (;;) {
     const Result<bool> there = cluster::is_there(**database, name);
-    if (!there) return refuse(there.error(), arguments, streams);
+    if (!there) return refuse_cluster(there.error(), arguments, streams);
     if (!*there) break;
     if (std::chrono::steady_clock::now() - began > longest_drain) {
       report(fmt::format("{} has not stopped within {} minutes", name, longest_drain.count()),
@@ -177,11 +180,11 @@ int run_cluster_drain(const Arguments& arguments, Streams& streams) {
 
 int run_cluster_accept_loss(const Arguments& arguments, Streams& streams) {
   const bool as_json = arguments.has("--json");
-  const auto database = database_of(arguments, streams);
+  const auto database = cluster_database(arguments, streams);
   if (!database) return database.error();
   if (!arguments.has("--yes")) {
     const Result<cluster::Members> found = cluster::members(**database);
-    if (!found) return refuse(found.error(), arguments, streams);
+    if (!found) return refuse_cluster(found.error(), arguments, streams);
     report(fmt::format("nothing is changed. With --yes all gateways go on with timeline {} of "
                        "database {}, whatever it lacks",
                        found->epoch.timeline, found->epoch.system),
@@ -189,7 +192,7 @@ int run_cluster_accept_loss(const Arguments& arguments, Streams& streams) {
     return to_int(ExitCode::no);
   }
   const Result<std::int64_t> times = cluster::accept_loss(**database);
-  if (!times) return refuse(times.error(), arguments, streams);
+  if (!times) return refuse_cluster(times.error(), arguments, streams);
   if (as_json) {
     streams.out << json::serialize(json::object{{"losses_accepted", *times}}) << '\n';
   } else {

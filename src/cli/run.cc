@@ -159,6 +159,7 @@ int dispatch(const Arguments& arguments, Streams& streams) {
       {"cluster doctor", run_cluster_doctor},
       {"cluster drain", run_cluster_drain},
       {"cluster accept-loss", run_cluster_accept_loss},
+      {"cluster migrate", run_cluster_migrate},
       {"tls install", run_tls_install},
       {"tls status", run_tls_status},
       {"backup", run_backup},

@@ -8,6 +8,7 @@
 
 #include "base/version.h"
 #include "cluster/feed.h"
+#include "cluster/moving.h"
 #include "cluster/patroni.h"
 #include "cluster/schema.h"
 #include "config/cluster_options.h"
@@ -50,14 +51,16 @@ Result<void> look(cluster::Database& database) {
   for (const cluster::Schema* schema : cluster_schemas()) {
     if (Result<void> there = cluster::expect(**session, *schema); !there) return there;
   }
-  return {};
+  const Result<std::string> moving = cluster::why_moving(**session);
+  if (!moving) return tl::unexpected(moving.error());
+  return moving->empty() ? Result<void>() : fail(Fault::permanent, *moving);
 }
 
 }  // namespace
 
 std::vector<const cluster::Schema*> cluster_schemas() {
-  return {&cluster::node_schema(), &spool::pgsql_spool_schema(), &store::pgsql_store_schema(),
-          &cluster::limits_schema(), &cluster::feed_schema()};
+  return {&cluster::node_schema(),   &spool::pgsql_spool_schema(), &store::pgsql_store_schema(),
+          &cluster::limits_schema(), &cluster::feed_schema(),      &cluster::moving_schema()};
 }
 
 std::string node_name(const Config& config) {
@@ -68,6 +71,19 @@ Result<void> mark_cluster(const std::string& data_dir) {
   const std::string mark = cluster_mark(data_dir);
   if ((std::ofstream(mark) << "The queue is in the database of `[cluster]`.\n").flush()) return {};
   return fail(Fault::permanent, "cannot write " + mark);
+}
+
+Result<void> mark_moved(const std::string& data_dir, const std::string& where) {
+  const std::string mark = moved_mark(data_dir);
+  if ((std::ofstream(mark) << where << '\n').flush()) return {};
+  return fail(Fault::permanent, "cannot write " + mark);
+}
+
+std::string why_moved(const std::string& data_dir) {
+  std::ifstream file(moved_mark(data_dir));
+  std::string line;
+  std::getline(file, line);
+  return line;
 }
 
 Result<ClusterMember> join_cluster(const Config& config, std::chrono::milliseconds patience) {

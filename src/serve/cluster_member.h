@@ -44,4 +44,13 @@ inline std::string cluster_mark(const std::string& data_dir) {
   return data_dir + "/spool/in-cluster";
 }
 
+/// Notes that the queue and the accounts of a data directory were moved to a cluster, or are being
+/// moved: a gateway without `[cluster]` does not start there. `where`: goes on the sentence "the
+/// queue and the accounts of DIR". Fault::permanent: it cannot.
+Result<void> mark_moved(const std::string& data_dir, const std::string& where);
+/// What mark_moved() said; empty: nothing.
+std::string why_moved(const std::string& data_dir);
+/// The file of that note.
+inline std::string moved_mark(const std::string& data_dir) { return data_dir + "/moved"; }
+
 }  // namespace postern::app

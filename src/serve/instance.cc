@@ -321,6 +321,10 @@ Instance::Started Instance::no_local_queue() const {
 
 Instance::Started Instance::open_spool() {
   if (config_.cluster.database.empty()) {
+    if (const std::string where = why_moved(data_dir_); !where.empty()) {
+      return cannot(ExitCode::config, "the queue and the accounts of " + data_dir_ + " " + where,
+                    "set `[cluster]`, or bring them back: `postern cluster migrate --back`");
+    }
     auto spool = spool::SqliteSpool::open({.directory = data_dir_ + "/spool"});
     if (!spool) return database_error(data_dir_ + "/spool/spool.db", spool.error());
     spool_ = std::move(*spool);

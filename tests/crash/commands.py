@@ -78,6 +78,7 @@ def recipes(bench, trace):
         "cluster doctor": [Recipe("--json", right=(78,))],
         "cluster drain": [Recipe("mx1", "--json", right=(78,))],
         "cluster accept-loss": [Recipe("--json", right=(78,))],
+        "cluster migrate": [Recipe("--json", right=(78,))],
         "tls install": [Recipe(str(files / "pair.pem"), str(files / "pair.key")), Recipe(str(files / "pair.pem"), "/dev/null", right=(65,))],
         "tls status": [Recipe(), Recipe("--json")],
         "config": [Recipe("example", config=False)],

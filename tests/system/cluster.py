@@ -13,6 +13,7 @@ import http.server
 import json
 import pathlib
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -648,6 +649,101 @@ def any_gateway_shows_what_all_of_them_decided(bench):
     first.start()
     until("the first is ready", lambda: first.http("GET", "/readyz")[0] == 200, 60)
     until("it has all", lambda: len(listed(account)) == 5, 10)
+
+
+def move(bench, server, *more, seconds=120):
+    """`postern cluster migrate` for the data directory of a stopped gateway; what it says."""
+    status, out, err = bench.run("cluster", "migrate", "--json", "--config", server.write_config(), *more, seconds=seconds)
+    expect("exit status of cluster migrate %s (%s%s)" % (" ".join(more), out, err), 0, status)
+    return json.loads(out)
+
+
+def refusal(bench, server):
+    """What `serve` says that does not start."""
+    status, out, err = bench.run("serve", "--config", server.write_config(), seconds=80)
+    expect("exit status of serve (%s%s)" % (out, err), 78, status)
+    return out + err
+
+
+@check
+def one_gateway_becomes_a_cluster_and_back(bench):
+    """Accounts, webhooks, held and tried mail move both ways, over kills; each message is delivered once, and the side of before does not start."""
+    database = Postgres(bench)
+    initialised(bench, database)
+    port = instance.free_port()  # nobody listens there yet
+    shared = {**settings(bench, database, "mx1", port), **LOCAL, "queue": {"first_retry": "1s"}}
+    alone = {name: value for name, value in shared.items() if name != "cluster"}
+    server = bench.server(alone)
+    account = instance.Account(server)
+    receiver = bench.receiver()
+    hook = account.call("POST", "/webhooks", {"target_url": receiver.url + "/hook"}, expect=201)
+    account.call("POST", "/smtp-policies", {"name": "p", "allowed_source_ips": ["192.0.2.0/24"]}, expect=201)
+    global MAIL
+    for number in range(12):
+        smtp.check("250 2.0.0", send(server, number), "end of data")
+    usual, MAIL = MAIL, MAIL.replace("\r\n\r\n", "\r\n\r\n" + ("x" * 70 + "\r\n") * 10000, 1)
+    try:
+        smtp.check("250 2.0.0", send(server, 12), "end of data of a large one")
+    finally:
+        MAIL = usual
+
+    def queued():
+        status, out, err = bench.run("queue", "list", "--json", "--config", server.write_config())
+        expect("exit status of queue list (%s)" % err, 0, status)
+        return [json.loads(line) for line in out.splitlines()]
+    until("all were tried", lambda: all(to["attempts"] > 0 for one in queued() for to in one["recipients"]), 20)
+    before = sorted(one["id"] for one in queued())
+    status, _, err = bench.run("queue", "hold", before[3], "--config", server.write_config())
+    expect("exit status of queue hold (%s)" % err, 0, status)
+    expect("exit status", 0, server.stop())
+
+    server.write_config(shared)
+    killed = 0
+    for delay in (0.15, 0.4, 0.8, 1.2):
+        process = subprocess.Popen([str(bench.binary), "cluster", "migrate", "--config", str(server.write_config())], stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
+        time.sleep(delay)
+        killed += process.poll() is None
+        process.kill()
+        if process.wait() == 0:
+            break
+    print("     %d kills of the first move" % killed)
+    moved = move(bench, server)
+    if killed == 4:  # else one of them ended
+        expect("messages, accounts, webhooks", (13, 1, 1), (moved["messages"], moved["rows"]["account"], moved["rows"]["webhook"]))
+    server.write_config(alone)
+    if "cluster migrate --back" not in refusal(bench, server):
+        raise Fail("what to do is not said")
+    server.write_config(shared)
+    server.start()
+    expect("who the token is", account.email, account.call("GET", "/accounts/me")["email"])
+    expect("the webhook", hook["email_address"], account.call("GET", "/webhooks/" + hook["id"])["email_address"])
+    expect("the password", 200, server.http("POST", "/api/v1/sessions", json.dumps({"email": account.email, "password": account.PASSWORD}),
+                                            {"Content-Type": "application/json"})[0])
+    expect("the queue", before, sorted(one["id"] for one in queued()))
+    other = bench.server({**shared, "cluster": database.settings(bench, "mx2")})
+    account.call("POST", "/webhooks", {"target_url": receiver.url + "/hook"}, expect=201)
+    smtp.check("250 2.0.0", send(other, 13), "end of data at the second one")
+    status, out, err = bench.run("cluster", "migrate", "--back", "--config", server.write_config())
+    expect("exit status while gateways run (%s)" % err, 75, status)
+    expect("exit status", 0, other.stop())
+    expect("exit status", 0, server.stop())
+
+    moved = move(bench, server, "--back")
+    expect("messages, accounts, webhooks", (14, 1, 2), (moved["messages"], moved["rows"]["account"], moved["rows"]["webhook"]))
+    if "moved" not in refusal(bench, other) and "are in" not in refusal(bench, other):
+        raise Fail("the cluster does not say where its queue is")
+    status, out, err = bench.run("cluster", "migrate", "--back", "--config", server.write_config())
+    expect("exit status of a second time (%s)" % err, 78, status)
+    server.write_config(alone)
+    server.start()
+    expect("webhooks", 2, len(account.call("GET", "/webhooks")["data"]))
+    status, _, err = bench.run("queue", "release", before[3], "--config", server.write_config())
+    expect("exit status of queue release (%s)" % err, 0, status)
+    sink = Sink(port)
+    sink.wait(14, 60)
+    expect("messages, each once", list(range(14)), numbers_of(sink.messages))
+    sink.close()
 
 
 @check

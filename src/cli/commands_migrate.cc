@@ -1,0 +1,267 @@
+// `postern cluster migrate`.
+#include <filesystem>
+#include <ostream>
+#include <thread>
+
+#include <fmt/format.h>
+#include <boost/json.hpp>
+
+#include "base/version.h"
+#include "cli/cluster_database.h"
+#include "cli/commands.h"
+#include "cluster/members.h"
+#include "cluster/moving.h"
+#include "cluster/node.h"
+#include "serve/cluster_member.h"
+#include "serve/data_lock.h"
+#include "spool/move_spool.h"
+#include "spool/pgsql_spool.h"
+#include "spool/spool_schema.h"
+#include "spool/sqlite_spool.h"
+#include "store/move_store.h"
+#include "store/sqlite_schema.h"
+
+namespace postern::app {
+
+namespace fs = std::filesystem;
+namespace json = boost::json;
+
+namespace {
+
+constexpr std::chrono::seconds lock_patience{2};
+constexpr std::chrono::seconds parts_patience{45};
+constexpr const char* name_of_migration = "migrate";
+
+/// What has been moved.
+struct Moved {
+  std::vector<store::MovedRows> rows;
+  spool::MovedMail mail;
+  std::string kept;  ///< where the queue of before is now
+};
+
+/// Gateways run, or the tables are of another version.
+Result<void> alone(cluster::Database& database) {
+  const auto session = database.connect();
+  if (!session) return tl::unexpected(session.error());
+  for (const cluster::Schema* schema : cluster_schemas()) {
+    if (Result<void> there = cluster::expect(**session, *schema); !there) return there;
+  }
+  const Result<cluster::Members> members = cluster::members(database);
+  if (!members) return tl::unexpected(members.error());
+  for (const cluster::Member& one : members->nodes) {
+    if (one.is_dead || one.name == name_of_migration) continue;
+    return fail(Fault::temporary, "the gateway " + one.name +
+                                      " runs: stop all gateways of the cluster first; one that "
+                                      "died counts for half a minute");
+  }
+  return {};
+}
+
+/// Moves rows and mail one way. What is moved already is only compared, so it may be stopped at any
+/// time and run again. Each side has a mark that keeps gateways from starting there: both while it
+/// runs, the side of before for good.
+class Migration {
+ public:
+  Migration(cluster::Database& database, std::string data_dir, bool back)
+      : database_(database), data_dir_(std::move(data_dir)), back_(back) {}
+
+  Result<Moved> run() {
+    const auto there = why_moving();
+    if (!there) return tl::unexpected(there.error());
+    const std::string here = why_moved(data_dir_);
+    const bool is_away = there->find(are_in) != std::string::npos;
+    Moved moved;
+    if (back_ ? is_away && !here.empty() : here.starts_with(are_in)) {
+      // Only the end was missing; what is moved may have changed since.
+      auto kept = end();
+      if (!kept) return tl::unexpected(kept.error());
+      moved.kept = std::move(*kept);
+      return moved;
+    }
+    if (is_away) return fail(Fault::conflict, *there);
+    if (there->empty()) {
+      if (Result<void> fit = is_fit(); !fit) return tl::unexpected(fit.error());
+    }
+    if (Result<void> marked = begin(); !marked) return tl::unexpected(marked.error());
+    auto rows = move_rows();
+    if (!rows) return tl::unexpected(rows.error());
+    moved.rows = std::move(*rows);
+    auto mail = move_mail();
+    if (!mail) return tl::unexpected(mail.error());
+    moved.mail = *mail;
+    auto kept = end();
+    if (!kept) return tl::unexpected(kept.error());
+    moved.kept = std::move(*kept);
+    return moved;
+  }
+
+ private:
+  static constexpr std::string_view are_in = "are in ";
+
+  Result<std::string> why_moving() {
+    const auto session = database_.connect();
+    if (!session) return tl::unexpected(session.error());
+    return cluster::why_moving(**session);
+  }
+  Result<void> mark(const std::string& text) {
+    const auto session = database_.connect();
+    if (!session) return tl::unexpected(session.error());
+    return cluster::mark_moving(**session, text);
+  }
+  Result<std::unique_ptr<spool::SqliteSpool>> local_spool() {
+    std::error_code error;
+    fs::create_directories(data_dir_ + "/spool", error);
+    fs::create_directories(data_dir_ + "/tmp", error);
+    return spool::SqliteSpool::open({.directory = data_dir_ + "/spool"});
+  }
+
+  /// Before anything is marked: what is moved can be, and where it goes there is nothing.
+  Result<void> is_fit() {
+    auto local = local_spool();
+    if (!local) return tl::unexpected(local.error());
+    if (!back_) {
+      const auto session = database_.connect();
+      if (!session) return tl::unexpected(session.error());
+      const auto rows = (*session)->run(
+          {.sql = "SELECT EXISTS (SELECT FROM account) OR EXISTS (SELECT FROM message)",
+           .values = {}},
+          cluster::Clock::now() + cluster::answer_limit);
+      if (!rows) return fail(Fault::unreachable, "PostgreSQL: " + rows.error().message);
+      if (rows->boolean(0, 0)) return fail(Fault::conflict, "the cluster has accounts or mail");
+      return spool::may_be_moved(**local);
+    }
+    const auto mail = (*local)->list({}, "", 1);
+    if (!mail) return tl::unexpected(mail.error());
+    auto rows = store::Database::open(data_dir_ + "/postern.db", store::control_schema());
+    if (!rows) return tl::unexpected(rows.error());
+    const auto accounts = (*rows)->number("SELECT count(*) FROM account");
+    if (!accounts) return tl::unexpected(accounts.error());
+    if (*accounts == 0 && mail->empty()) return {};
+    return fail(Fault::conflict, data_dir_ + " has accounts or mail of its own");
+  }
+
+  /// From now on no gateway starts on either side, until the end.
+  Result<void> begin() {
+    if (Result<void> marked = mark("its queue and accounts are being moved: run `postern cluster "
+                                   "migrate` again, until it ends");
+        !marked) {
+      return marked;
+    }
+    return mark_moved(data_dir_, "are being moved: run `postern cluster migrate` again");
+  }
+
+  Result<std::vector<store::MovedRows>> move_rows() {
+    auto local = store::Database::open(data_dir_ + "/postern.db", store::control_schema());
+    if (!local) return tl::unexpected(local.error());
+    const auto session = database_.connect();
+    if (!session) return tl::unexpected(session.error());
+    return store::move_store(**local, **session,
+                             back_ ? store::MoveTo::sqlite : store::MoveTo::pgsql);
+  }
+
+  Result<spool::MovedMail> move_mail() {
+    auto local = local_spool();
+    if (!local) return tl::unexpected(local.error());
+    // By this file it has its name again at once when it was stopped.
+    const std::string promised = data_dir_ + "/migrate.json";
+    auto node = cluster::Node::join(database_, {.name = name_of_migration,
+                                                .version = std::string(current_version().number),
+                                                .promised_file = promised});
+    if (!node) return tl::unexpected(node.error());
+    const auto until = std::chrono::steady_clock::now() + parts_patience;
+    while ((*node)->parts().empty() && std::chrono::steady_clock::now() < until) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+    auto shared = spool::PgsqlSpool::open(database_, **node);
+    if (!shared) return tl::unexpected(shared.error());
+    const std::string temporary = data_dir_ + "/tmp";
+    if (!back_) {
+      return spool::move_spool(**local, **shared, spool::states_of(database_), temporary);
+    }
+    auto file = store::Database::open(data_dir_ + "/spool/spool.db", spool::spool_schema());
+    if (!file) return tl::unexpected(file.error());
+    return spool::move_spool(**shared, **local, spool::states_of(**file), temporary);
+  }
+
+  /// One side serves from now on, and the other says where everything is. Returns where what was
+  /// here is kept.
+  Result<std::string> end() {
+    std::error_code error;
+    fs::remove(data_dir_ + "/migrate.json", error);
+    if (back_) {
+      Result<void> marked =
+          mark(fmt::format("its queue and accounts {}{} now; make a new database "
+                           "for another cluster",
+                           are_in, data_dir_));
+      if (!marked) return tl::unexpected(marked.error());
+      fs::remove(cluster_mark(data_dir_), error);
+      fs::remove(moved_mark(data_dir_), error);
+      return std::string();
+    }
+    Result<void> marked = mark_moved(data_dir_, std::string(are_in) + "the cluster's database");
+    if (marked) marked = mark("");
+    if (!marked) return tl::unexpected(marked.error());
+    const std::string suffix = ".moved-" + std::to_string(store::to_millis(store::now()) / 1000);
+    for (const std::string name : {"/spool", "/postern.db"}) {
+      if (!fs::exists(data_dir_ + name, error)) continue;
+      fs::rename(data_dir_ + name, data_dir_ + name + suffix, error);
+      if (error) {
+        return fail(Fault::permanent,
+                    "cannot put " + data_dir_ + name + " aside: " + error.message());
+      }
+    }
+    fs::create_directories(data_dir_ + "/spool", error);
+    return data_dir_ + "/spool" + suffix;
+  }
+
+  cluster::Database& database_;
+  const std::string data_dir_;
+  const bool back_;
+};
+
+}  // namespace
+
+int run_cluster_migrate(const Arguments& arguments, Streams& streams) {
+  const bool as_json = arguments.has("--json");
+  const bool back = arguments.has("--back");
+  std::string data_dir;
+  const auto database = cluster_database(arguments, streams, nullptr, &data_dir);
+  if (!database) return database.error();
+  if (const Result<void> made = make_data_directory(data_dir); !made) {
+    report(made.error().message, "choose another with `server.data_dir`", as_json, streams);
+    return to_int(ExitCode::cannot_create);
+  }
+  const auto lock = DataLock::take(data_dir, lock_patience);
+  if (!lock) {
+    report(lock.error().message, "stop the gateway first", as_json, streams);
+    return to_int(exit_code_of(lock.error().fault));
+  }
+  if (const Result<void> nobody = alone(**database); !nobody) {
+    return refuse_cluster(nobody.error(), arguments, streams);
+  }
+  const Result<Moved> moved = Migration(**database, data_dir, back).run();
+  if (!moved) return refuse_cluster(moved.error(), arguments, streams);
+  const spool::MovedMail& mail = moved->mail;
+  if (as_json) {
+    json::object rows;
+    for (const store::MovedRows& one : moved->rows) rows[one.table] = one.rows;
+    streams.out << json::serialize(json::object{{"messages", mail.messages},
+                                                {"recipients", mail.recipients},
+                                                {"octets", mail.octets},
+                                                {"rows", std::move(rows)},
+                                                {"kept", moved->kept}})
+                << '\n';
+    return to_int(ExitCode::ok);
+  }
+  for (const store::MovedRows& one : moved->rows) {
+    if (one.rows > 0) streams.out << fmt::format("{:16} {:>10} rows\n", one.table, one.rows);
+  }
+  streams.out << fmt::format("{:16} {:>10} with {} recipients, {} octets\n", "messages",
+                             mail.messages, mail.recipients, mail.octets)
+              << "all of it was compared; "
+              << (back ? "start the gateway without `[cluster]`\n"
+                       : "start the gateways. What was here is kept in " + moved->kept + "\n");
+  return to_int(ExitCode::ok);
+}
+
+}  // namespace postern::app
