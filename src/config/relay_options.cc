@@ -223,11 +223,8 @@ bool Reader::add(const RouteConfig& given, const std::string& key, const Result<
   return false;
 }
 
-/// Matches no key of a sender.
-constexpr std::string_view no_such_sender = "nobody";
-
-/// A recipient is refused in RCPT for all senders or for none; so a route for some senders cannot
-/// refuse, and cannot be an exception to one that does. What a folder takes has no senders either.
+/// A recipient is refused in RCPT for all senders or for none, so a route for some senders cannot
+/// refuse, nor be an exception to one that does. A folder is chosen when the mail is accepted.
 void Reader::check_senders() {
   for (at_ = 0; at_ < config_.routes.size(); ++at_) {
     const RouteConfig& given = config_.routes[at_];
@@ -246,8 +243,10 @@ void Reader::check_senders() {
       const bool parent = written.starts_with('.');
       const auto domain = mail::Domain::parse(parent ? written.substr(1) : written);
       const std::string asked = !domain ? "" : (parent ? "any." : "") + domain->text();
-      const relay::Route& others = out_.routes.find(local, asked, no_such_sender);
-      if (others.kind != relay::Route::Kind::error || others.refusal.code < 500) continue;
+      const relay::Route& others = out_.routes.find(local, asked, relay::any_sender);
+      const bool refuses = others.kind == relay::Route::Kind::error && others.refusal.code >= 500 &&
+                           others.tables.empty();
+      if (!refuses) continue;
       complain("sender",
                fmt::format("`sender`: mail for {} from other senders is refused by the "
                            "route that applies to it",
@@ -262,9 +261,10 @@ void Reader::check_senders() {
 /// Tables have next hops in place of those of a route.
 void Reader::check_tables(const relay::Route& route) {
   if (route.tables.empty()) return;
-  if (route.kind != relay::Route::Kind::hosts && route.kind != relay::Route::Kind::mx) {
-    complain("tables", "`tables` of a route that leads to no host",
-             "`to` is for mail that no row is about: `[\"mx\"]`, or hosts");
+  if (route.kind == relay::Route::Kind::maildir || route.kind == relay::Route::Kind::discard) {
+    complain("tables",
+             "`tables` with `maildir:` or `discard`, which happen when the mail is accepted",
+             "`to` is for mail that no row is about: `[\"mx\"]`, hosts, or `error:`");
   }
 }
 
@@ -292,7 +292,7 @@ void Reader::check_fallback(const RouteConfig& given, const relay::Route& route)
 /// RFC 5321 §4.5.1: mail to <postmaster> and to postmaster at our host name is accepted. Without a
 /// route, the MX look-up would lead back to this host.
 void Reader::add_postmaster(const std::string& hostname) {
-  const relay::Route& written = out_.routes.find("postmaster", hostname, {});
+  const relay::Route& written = out_.routes.find("postmaster", hostname, relay::any_sender);
   if (!written.is_default()) return;
   (void)out_.routes.add("postmaster@" + hostname,
                         {.kind = relay::Route::Kind::maildir, .path = postmaster_folder(config_)});

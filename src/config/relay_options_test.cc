@@ -192,6 +192,8 @@ TEST(RelayOptions, a_route_by_sender_refuses_nobody_and_is_no_exception_to_a_ref
   const std::string later = "[[route]]\nmatch = [\"*\"]\nto = [\"error:450 4.7.1 later\"]\n";
   EXPECT_EQ(complaints(no + from), Complaints{"C050 6:10"});
   EXPECT_EQ(complaints(later + from), Complaints{}) << "4xx is no refusal in RCPT";
+  EXPECT_EQ(complaints(no + "tables = [\"static:smtp\"]\n" + from), Complaints{})
+      << "RCPT does not know what a table says";
   EXPECT_EQ(
       complaints(no + "[[route]]\nmatch = [\".example.net\"]\nsender = [\"a@example.org\"]\n"),
       Complaints{"C050 6:10"});

@@ -95,7 +95,7 @@ std::vector<Routeless> routeless_domains(const Config& config, const relay::Rout
   const bool by_script = !config.lua.policy.empty() || !config.vsl.policy.empty();
   if (policy == nullptr || config.restrictions.section.shadow || by_script) return out;
   const std::set<std::string> with_addresses = domains_of_addresses(config);
-  const Route& rest = routes.find("", "", "");
+  const Route& rest = routes.find("", "", relay::any_sender);
   const struct {
     std::string_view parameter;
     const lists::Domains* domains;
@@ -129,7 +129,7 @@ std::vector<Routeless> routeless_domains(const Config& config, const relay::Rout
       if (!usual || !domain || bare.starts_with("localhost.")) return;
       if (iequals(bare, config.webhooks.public_domain)) return;
       const std::string asked = (bare == name ? "" : "any.") + domain->text();
-      const Route& route = routes.find("", asked, "");
+      const Route& route = routes.find("", asked, relay::any_sender);
       const bool has_route = &route != &rest || rest_counts || with_addresses.contains(asked);
       if (!has_route && seen.insert(std::string(name)).second) one.domains.emplace_back(name);
     };

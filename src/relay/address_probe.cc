@@ -46,7 +46,7 @@ std::optional<Verified> verified_without_probe(const RelayConfig& config,
   if (const auto refusal = refusal_at_rcpt(config, local_part, domain)) {
     return Verified{Verified::Kind::undeliverable, printable(refusal->text, longest_reason)};
   }
-  const Route& route = route_of(config, local_part, domain, {});
+  const Route& route = route_of(config, local_part, domain, any_sender);
   if (route.kind == Route::Kind::discard) {
     return Verified{Verified::Kind::deliverable, "a route discards its mail"};
   }

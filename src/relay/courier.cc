@@ -59,7 +59,17 @@ Task<AttemptReport> Courier::Impl::attempt(const smtp::OutboundMessage& message,
     Way& way = ways.emplace_back();
     way.route = &route_of(*setup->config, to.local_part, to.domain, message.reverse_path);
     if (way.route->tables.empty()) continue;
-    way = co_await find_way(*setup->config, to.local_part, to.domain, message.reverse_path);
+    // A database that does not answer is waited for once.
+    const auto down = std::ranges::find_if(ways, [&](const Way& other) {
+      return other.is_down && other.route->tables == way.route->tables;
+    });
+    if (down != ways.end()) {
+      way.trouble = down->trouble;
+    } else if (Attempt::Clock::now() >= until) {
+      way.trouble = "there was no time to ask the tables of the route";
+    } else {
+      way = co_await find_way(*setup->config, to.local_part, to.domain, message.reverse_path);
+    }
   }
   const auto same = [&](std::size_t a, std::size_t b) {
     return same_way(ways[a], split_address(recipients[a].address), ways[b],
@@ -68,7 +78,7 @@ Task<AttemptReport> Courier::Impl::attempt(const smtp::OutboundMessage& message,
   bool all = true;
   for (std::size_t i = 1; i < recipients.size() && all; ++i) all = same(0, i);
   if (all) {
-    Attempt trip(*this, ways.front(), message, source, until);
+    Attempt trip(*this, setup, ways.front(), message, source, until);
     co_return co_await trip.run();
   }
   // Routes have changed since these recipients were grouped, or their tables distinguish them: one
@@ -85,7 +95,7 @@ Task<AttemptReport> Courier::Impl::attempt(const smtp::OutboundMessage& message,
     smtp::OutboundMessage part = message;
     part.recipients.clear();
     for (const std::size_t i : mine) part.recipients.push_back(recipients[i]);
-    Attempt trip(*this, ways[mine.front()], part, source, until);
+    Attempt trip(*this, setup, ways[mine.front()], part, source, until);
     AttemptReport report = co_await trip.run();
     const std::size_t before = whole.connections.size();
     for (std::size_t k = 0; k < mine.size(); ++k) {
@@ -99,9 +109,10 @@ Task<AttemptReport> Courier::Impl::attempt(const smtp::OutboundMessage& message,
     whole.dns.merge(report.dns);
     whole.our_fault |= report.our_fault;
     whole.credentials_refused |= report.credentials_refused;
+    if (whole.trouble.empty()) whole.trouble = std::move(report.trouble);
+    whole.contact = std::min(whole.contact, report.contact);
     // The caller's destination key is that of the first group.
     if (open.front() == 0) {
-      whole.contact = report.contact;
       whole.route = std::move(report.route);
       whole.next_hop = std::move(report.next_hop);
     }

@@ -108,8 +108,12 @@ Task<AttemptReport> Courier::Impl::Attempt::run() {
   report_.next_hop = to_texts(route);
   if (!way_.trouble.empty()) {
     report_.our_fault = true;
-    settle_all(found_by_us(ResultClass::temporary, {4, 3, 0}, way_.trouble));
-    report_.contact = Contact::connection_failed;
+    report_.trouble = way_.trouble;
+    // The sender is told no names of servers and files.
+    settle_all(found_by_us(ResultClass::temporary, {4, 3, 0},
+                           "the next hop for this recipient cannot be found now"));
+    // It says nothing about the hosts of the other recipients of this domain.
+    report_.contact = Contact::answered;
     co_return std::move(report_);
   }
   const Routed routed =
@@ -123,7 +127,8 @@ Task<AttemptReport> Courier::Impl::Attempt::run() {
                    ? found_by_us(ResultClass::delivered, {2, 0, 0}, "discarded by a route")
                    : found_by_us(temporary ? ResultClass::temporary : ResultClass::permanent,
                                  routed.reply.enhanced, routed.reply.text));
-    report_.contact = temporary ? Contact::connection_failed : Contact::answered;
+    const bool by_dns = temporary && route.kind != Route::Kind::error;
+    report_.contact = by_dns ? Contact::connection_failed : Contact::answered;
     co_return std::move(report_);
   }
   plan(routed);
@@ -310,7 +315,8 @@ Task<void> Courier::Impl::Attempt::dial(DeliveryAttempt& attempt, DeliveryAttemp
     OpenConnection open = fresh ? OpenConnection{} : courier_.idle_.take(key);
     if (open.connection != nullptr) {
       entry.reused = true;
-      const bool counts = co_await converse(attempt, std::move(open), key, entry);
+      const bool counts =
+          co_await converse(attempt, std::move(open), key, is_named_host(*place.target), entry);
       if (counts) co_return;
       entry.reused = false;
     }
@@ -325,7 +331,8 @@ Task<void> Courier::Impl::Attempt::dial(DeliveryAttempt& attempt, DeliveryAttemp
     if (dialled) {
       OpenConnection fresh_one{std::move(*dialled), Clock::now()};
       const std::size_t before = sessions_;
-      co_await converse(attempt, std::move(fresh_one), key, std::move(entry));
+      co_await converse(attempt, std::move(fresh_one), key, is_named_host(*place.target),
+                        std::move(entry));
       // TLS failed, and the session without it works.
       if (next.without_tls && sessions_ > before)
         note("no tls " + place_name(place.target->host, place.target->port), without_tls_memory);
@@ -361,11 +368,21 @@ void Courier::Impl::Attempt::no_connection_to(DeliveryAttempt& attempt, Connecti
 
 /// False when an idle connection was dead; this does not count as an attempt.
 Task<bool> Courier::Impl::Attempt::converse(DeliveryAttempt& attempt, OpenConnection open,
-                                            const std::string& key, ConnectionReport entry) {
+                                            const std::string& key, bool named,
+                                            ConnectionReport entry) {
   Connection& connection = *open.connection;
   entry.source = connection.local_address().to_string();
-  const Conversation said = co_await connection.deliver(attempt.remaining(), source_, until_);
+  Conversation said = co_await connection.deliver(attempt.remaining(), source_, until_);
   if (entry.reused && !said.done.mail_answered) co_return false;
+  // RFC 4954 §6: 530 asks for AUTH. A host that the operator named needs a password that its route
+  // does not have, or that is not sent to it: the mail waits for the operator.
+  for (RecipientResult& each : said.results) {
+    if (!named || each.code != 530) continue;
+    each.klass = ResultClass::temporary;
+    each.enhanced.klass = 4;
+    each.next_host = true;
+    said.done.credentials_refused = true;
+  }
   if (const auto facts = connection.tls_facts()) {
     entry.tls_version = facts->version;
     entry.tls_cipher = facts->cipher;

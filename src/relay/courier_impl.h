@@ -79,12 +79,12 @@ class Courier::Impl::Attempt {
   /// The monotonic clock.
   using Clock = std::chrono::steady_clock;
 
-  /// The references must outlive the attempt. `way` is that of all recipients.
-  Attempt(Impl& courier, Way way, const smtp::OutboundMessage& message, const TextSource& source,
-          Clock::time_point until)
+  /// The references must outlive the attempt. `way` is that of all recipients, found in `setup`.
+  Attempt(Impl& courier, std::shared_ptr<const Setup> setup, Way way,
+          const smtp::OutboundMessage& message, const TextSource& source, Clock::time_point until)
       : courier_(courier),
         way_(std::move(way)),
-        setup_(courier.setup_),
+        setup_(std::move(setup)),
         message_(message),
         source_(source),
         until_(until) {}
@@ -112,6 +112,10 @@ class Courier::Impl::Attempt {
   /// Whether the password and the pinned certificates of the route are those of the host: not of a
   /// fallback host, and not of one that a table names.
   bool is_own_host(const Target& target) const { return !target.fallback && way_.made == nullptr; }
+  /// Whether the operator named the host, so that its wish for a password is no fault of the mail.
+  bool is_named_host(const Target& target) const {
+    return target.fallback || way_.route->kind == Route::Kind::hosts;
+  }
   TlsLevel level_of(const Target& target) const;
   /// Draws one source for each family in an attempt, and another when that cannot be used.
   Egress egress_for(bool v4) {
@@ -123,7 +127,7 @@ class Courier::Impl::Attempt {
   Host host_for(const Place& place, const Egress& egress, bool without_tls) const;
   Task<void> dial(smtp::DeliveryAttempt& attempt, smtp::DeliveryAttempt::Dial next);
   Task<bool> converse(smtp::DeliveryAttempt& attempt, OpenConnection open, const std::string& key,
-                      ConnectionReport entry);
+                      bool named, ConnectionReport entry);
   void no_connection_to(smtp::DeliveryAttempt& attempt, ConnectionReport entry,
                         const DialFailure& failure);
   void learn(const Conversation& conversation);
@@ -134,7 +138,7 @@ class Courier::Impl::Attempt {
   }
 
   Impl& courier_;
-  const Way way_;  ///< of the first recipient
+  const Way way_;  ///< of all recipients; of `setup_`
   const std::shared_ptr<const Setup> setup_;
   const smtp::OutboundMessage& message_;
   const TextSource& source_;

@@ -285,7 +285,7 @@ TEST_F(CourierTest, sessions_are_limited_and_connections_that_fail_are_none) {
 
 TEST_F(CourierTest, fallback_hosts_are_tried_however_many_others_fail) {
   Taker busy({.replies = {{"MAIL", "450 4.3.2 later"}}});
-  Taker good;
+  Taker good({.ehlo = "250-mx.example\r\n250 AUTH PLAIN"});
   config_->limits.max_sessions = 2;
   Route route = parse_route({busy.hop(), busy.hop(), busy.hop()}).value();
   route.fallback = parse_hosts({good.hop()}).value();
@@ -351,7 +351,8 @@ TEST_F(CourierTest, rows_of_tables_replace_the_hops_of_the_route) {
   config_->tables = std::make_shared<Rows>(std::map<std::string, Result<std::vector<std::string>>>{
       {"row@example.org", std::vector<std::string>{row.hop()}},
       {"no@example.org", std::vector<std::string>{"error:550 5.1.1 gone"}},
-      {"lost@example.org", fail(Fault::temporary, "hash:/t: no connection in time")},
+      {"lost@example.org", fail(Fault::malformed, "hash:/t: a row of no use")},
+      {"same@example.org", std::vector<std::string>{own.hop()}},
       {"wait@example.org", std::vector<std::string>{"maildir:/mail"}}});
   const AttemptReport report = attempt();
   EXPECT_EQ(report.results[0].klass, ResultClass::temporary) << "this host offers no AUTH";
@@ -359,9 +360,48 @@ TEST_F(CourierTest, rows_of_tables_replace_the_hops_of_the_route) {
   EXPECT_EQ(report.results[2].klass, ResultClass::permanent);
   EXPECT_EQ(report.results[2].text, "gone");
   EXPECT_EQ(report.results[3].klass, ResultClass::temporary);
-  EXPECT_EQ(report.results[3].text, "hash:/t: no connection in time");
+  EXPECT_EQ(report.results[3].text, "the next hop for this recipient cannot be found now")
+      << "the sender is told no names of files";
+  EXPECT_EQ(report.trouble, "hash:/t: a row of no use");
+  EXPECT_EQ(report.contact, Contact::delivered) << "the best one; one row does not stop a domain";
   EXPECT_EQ(report.results[4].klass, ResultClass::temporary) << "a row names no folder";
   EXPECT_EQ(destination_of(*config_, "row", "example.org", {}), "example.org");
+}
+
+TEST_F(CourierTest, rows_alone_say_nothing_about_the_hosts_of_a_domain) {
+  Route route = parse_route({"[127.0.0.1]:1"}).value();
+  route.tables = {"hash:/t"};
+  ASSERT_TRUE(config_->routes.add("*", route));
+  int asked = 0;
+  class Down final : public RouteTables {
+   public:
+    explicit Down(int& asked) : asked_(asked) {}
+    Task<Result<std::optional<std::vector<std::string>>>> find(std::vector<std::string>,
+                                                               std::string, std::string) override {
+      ++asked_;
+      co_return fail(Fault::temporary, "no answer in time");
+    }
+
+   private:
+    int& asked_;
+  };
+  config_->tables = std::make_shared<Down>(asked);
+  message_.recipients = {{"a@example.org", "", ""}, {"b@example.org", "", ""}};
+  EXPECT_EQ(attempt().contact, Contact::answered);
+  EXPECT_EQ(asked, 1) << "a database that is away is waited for once in an attempt";
+  config_->tables = nullptr;
+  config_->routes = {};
+  ASSERT_TRUE(config_->routes.add("*", parse_route({"error:450 4.3.2 moving"}).value()));
+  EXPECT_EQ(attempt().contact, Contact::answered);
+}
+
+TEST_F(CourierTest, a_named_host_that_asks_for_a_password_lets_mail_wait) {
+  Taker wants({.replies = {{"MAIL", "530 5.7.0 Authentication required"}}});
+  route({wants.hop()});
+  const AttemptReport report = attempt();
+  EXPECT_EQ(report.results[0].klass, ResultClass::temporary);
+  EXPECT_EQ(report.results[0].enhanced, (smtp::EnhancedCode{4, 7, 0}));
+  EXPECT_TRUE(report.credentials_refused);
 }
 
 TEST_F(CourierTest, the_sender_chooses_the_route) {

@@ -21,9 +21,9 @@ std::string normal_literal(std::string_view domain) {
 
 constexpr std::string_view from = " from ";
 
-/// Whether mail goes to the MX of the recipient's own domain.
+/// Whether each domain of the route has a queue of its own.
 bool by_domain(const Route& route) {
-  // What a table says is known only at the attempt, so each domain has a queue of its own.
+  // What a table says is known only at the attempt.
   return !route.tables.empty() || (route.kind == Route::Kind::mx && route.mx_domain.empty());
 }
 
@@ -108,9 +108,10 @@ std::optional<smtp::Reply> refusal_at_rcpt(const RelayConfig& config, std::strin
     return smtp::Reply{.code = code, .enhanced = enhanced, .text = std::move(text)};
   };
   const Recipient recipient{.local_part = std::string(local_part), .domain = std::string(domain)};
-  const Route& route = route_of(config, local_part, domain, {});
-  if (!is_literal(domain) && route.kind != Route::Kind::error) {
-    // Anything else needs DNS.
+  const Route& route = route_of(config, local_part, domain, any_sender);
+  const bool certain = route.kind == Route::Kind::error && route.tables.empty();
+  if (!is_literal(domain) && !certain) {
+    // Anything else needs DNS, or a table.
     if (mail::Domain::parse(domain)) return std::nullopt;
     return refusal(501, {5, 1, 3}, "the domain of the address is malformed");
   }

@@ -15,7 +15,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-/// A loop of aliases takes eight rounds, everything else at most six.
+/// A loop of aliases takes eight rounds, everything else at most seven.
 constexpr int max_rounds = 20;
 
 /// Shared by the tasks of one round; the last task wakes the waiting one.

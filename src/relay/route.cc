@@ -228,10 +228,10 @@ Result<void> RouteTable::add(std::string_view key, std::string_view sender, Rout
                                              printable(sender, 100)));
   }
   place->second = std::move(route);
-  const bool known = std::ranges::any_of(entry.one_for_each_settings, [&](const Route* one) {
-    return one->settings == place->second.settings;
+  const bool known = std::ranges::any_of(entry.one_for_each_settings, [&](const std::string& one) {
+    return entry.by_sender.at(one).settings == place->second.settings;
   });
-  if (!known) entry.one_for_each_settings.push_back(&place->second);
+  if (!known) entry.one_for_each_settings.push_back(*from);
   return {};
 }
 
@@ -275,7 +275,8 @@ const Route& RouteTable::find(std::string_view local_part, std::string_view doma
 std::vector<const Route*> RouteTable::all_of(std::string_view domain) const {
   std::vector<const Route*> all;
   visit({}, domain, [&](const Entry& entry) {
-    all.insert(all.end(), entry.one_for_each_settings.begin(), entry.one_for_each_settings.end());
+    for (const std::string& one : entry.one_for_each_settings)
+      all.push_back(&entry.by_sender.at(one));
     if (entry.for_all) all.push_back(&*entry.for_all);
     return entry.for_all.has_value();
   });

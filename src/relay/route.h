@@ -77,6 +77,9 @@ Result<std::vector<std::vector<RouteHost>>> parse_hosts(const std::vector<std::s
 /// The next hops of a route in the form that parse_route() reads, one text for each group.
 std::vector<std::string> to_texts(const Route& route);
 
+/// As the sender of RouteTable::find(): only the routes of all senders count. No envelope has it.
+inline constexpr std::string_view any_sender = "*";
+
 /// The configured routes. Immutable once filled; may be shared by threads then.
 class RouteTable {
  public:
@@ -89,8 +92,8 @@ class RouteTable {
   /// The route of the address, else of its domain, of the longest parent, of `*`, else plain MX. Of
   /// each of these, the route of the sender's address, else of its domain, else that of all
   /// senders. `domain` is in the form of mail::Domain; case and quotes of local parts are ignored.
-  /// `sender` is as in the envelope; empty: the null sender. Valid as long as the table does not
-  /// change.
+  /// `sender` is as in the envelope, or any_sender; empty: the null sender. Valid as long as the
+  /// table does not change.
   const Route& find(std::string_view local_part, std::string_view domain,
                     std::string_view sender) const;
   /// One route for each Route::settings among those that mail for `domain` may have, depending on
@@ -102,7 +105,7 @@ class RouteTable {
   struct Entry {
     std::optional<Route> for_all;
     std::unordered_map<std::string, Route> by_sender;
-    std::vector<const Route*> one_for_each_settings;  ///< of by_sender
+    std::vector<std::string> one_for_each_settings;  ///< keys of by_sender
   };
   template <class Use>
   void visit(std::string_view local_part, std::string_view domain, const Use& use) const;

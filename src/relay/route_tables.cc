@@ -20,6 +20,7 @@ Task<Way> find_way(const RelayConfig& config, std::string_view local_part, std::
       co_await config.tables->find(route.tables, std::string(local_part), normal_domain(domain));
   if (!row) {
     way.trouble = printable(row.error().message, 400);
+    way.is_down = row.error().fault == Fault::temporary;
     co_return way;
   }
   if (!*row) co_return way;
@@ -28,6 +29,8 @@ Task<Way> find_way(const RelayConfig& config, std::string_view local_part, std::
     way.trouble = made ? "a table names a folder" : printable(made.error().message, 400);
     co_return way;
   }
+  // What belongs to the hosts of the route stays with them.
+  if (made->kind == Route::Kind::hosts && made->hosts == route.hosts) co_return way;
   // The row replaces the next hops, with what belongs to them: TLS level and names. The rest is
   // that of the route.
   made->fallback = route.fallback;

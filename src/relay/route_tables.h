@@ -27,8 +27,11 @@ class RouteTables {
 /// The route of a recipient, with what its tables say.
 struct Way {
   const Route* route = nullptr;       ///< never null; of the configuration, or `made`
-  std::shared_ptr<const Route> made;  ///< null: no table has a row
-  std::string trouble;  ///< why the mail must wait: no table could be asked; empty: none
+  std::shared_ptr<const Route> made;  ///< null: no table has a row, or it has the route's hosts
+  /// Why the mail must wait: a table could not be asked, or its row is of no use. Empty: it need
+  /// not. For the log; it names servers, files and rows.
+  std::string trouble;
+  bool is_down = false;  ///< a table could not be asked, and need not be for the next recipient
 };
 
 /// Finds the route, as route_of(), and asks its tables. `config` outlives the way. The views must

@@ -125,7 +125,6 @@ TEST(RouteTable, refuses_keys_that_are_none_and_keys_twice) {
   EXPECT_EQ(twice.error().fault, Fault::conflict);
 }
 
-// RFC 5321 §4.1.2: quoting does not change the mailbox.
 TEST(RouteTable, the_sender_decides_among_the_routes_of_one_key) {
   RouteTable table;
   const auto add = [&](std::string_view key, std::string_view sender, std::string mx) {
@@ -146,6 +145,7 @@ TEST(RouteTable, the_sender_decides_among_the_routes_of_one_key) {
   EXPECT_EQ(of("x.example", "ann@sub.example.org"), "all.test") << "a domain is not its parent";
   EXPECT_EQ(of("x.example", ""), "null.test");
   EXPECT_EQ(of("x.example", "ann"), "all.test");
+  EXPECT_EQ(of("x.example", any_sender), "all.test") << "not that of the null sender";
   EXPECT_EQ(of("near.example", "ann@example.org"), "near.test") << "the nearer key counts";
   EXPECT_EQ(of("a.far.example", "ann@example.org"), "far.test");
   EXPECT_EQ(of("a.far.example", "bob@example.net"), "all.test") << "the key has no route for bob";
@@ -170,6 +170,7 @@ TEST(RouteTable, all_routes_of_a_domain_are_one_for_each_settings) {
   EXPECT_EQ(settings("near.example"), (std::vector<std::size_t>{3, 2, 1}));
 }
 
+// RFC 5321 §4.1.2: quoting does not change the mailbox.
 TEST(RouteTable, quotes_of_a_local_part_do_not_matter) {
   RouteTable table;
   ASSERT_TRUE(table.add("postmaster@mx.example.net", {.kind = Route::Kind::discard}));

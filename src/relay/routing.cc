@@ -482,7 +482,7 @@ bool may_fall_back(const Route& route, const Routed& routed) {
   });
 }
 
-/// Puts the fallback hosts behind the route's own.
+/// Puts the fallback hosts after those of the route.
 void append(Routed& routed, Routed fallback) {
   routed.first_fallback = routed.groups.size();
   for (auto& group : fallback.groups) {

@@ -131,7 +131,7 @@ using Answers = std::map<dns::Question, dns::Answer>;
 /// (route_of()). Its fallback hosts come after its own, and alone when those cannot be found; not
 /// when the domain says that it takes no mail (RFC 7505), and not when this host is one of its MX
 /// hosts, because the mail could come back. There are at most six rounds of questions, except for
-/// loops of aliases and fallback hosts, which take two more.
+/// loops of aliases, and one more for fallback hosts.
 std::variant<Questions, Routed> route(const RoutingConfig& config, const Route& route,
                                       const Recipient& recipient, const Answers& answers);
 

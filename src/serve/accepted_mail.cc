@@ -106,8 +106,9 @@ std::optional<smtp::Reply> AcceptedMail::refusal(const policy::Recipient& recipi
   const auto relay = relay_.load();
   if (rooms_.postmaster != nullptr && !recipient.route.webhook &&
       iequals(recipient.address.unquoted_local_part(), "postmaster")) {
-    const auto destination = destination_of(
-        recipient, relay::qualified(recipient.address, *relay, settings_.hostname), {}, *relay);
+    const auto destination =
+        destination_of(recipient, relay::qualified(recipient.address, *relay, settings_.hostname),
+                       relay::any_sender, *relay);
     if (destination && is_postmasters(*destination) &&
         rooms_.postmaster->is_full(rooms_.measure_postmaster))
       return smtp::Reply{452, {4, 2, 2}, "mailbox full"};
@@ -123,7 +124,7 @@ bool AcceptedMail::is_postmasters(const spool::Destination& destination) const {
 
 gateway::MessageSink::QueueRun AcceptedMail::run_queue(const std::string& domain) {
   const auto relay = relay_.load();
-  const auto destination = destination_of({}, {"postmaster", domain}, {}, *relay);
+  const auto destination = destination_of({}, {"postmaster", domain}, relay::any_sender, *relay);
   if (!destination || !rooms_.run_queue) return QueueRun::cannot;
   return rooms_.run_queue(domain, *destination);
 }

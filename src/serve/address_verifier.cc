@@ -116,7 +116,8 @@ bool AddressVerifier::is_discarded(const mail::Mailbox& address, bool said) cons
   const auto settings = settings_.load();
   if (settings && settings->has_no_mailbox()) return true;
   const auto config = config_.load();
-  const relay::Route& route = relay::route_of(*config, address.local_part, address.domain, {});
+  const relay::Route& route =
+      relay::route_of(*config, address.local_part, address.domain, relay::any_sender);
   // A domain without a route of its own is not this server's: nothing is relayed there.
   return route.is_default();
 }
@@ -126,8 +127,8 @@ std::optional<std::string> AddressVerifier::look_up(const Question& question,
                                                     const std::string& address) {
   const auto now = std::chrono::system_clock::now();
   const auto config = config_.load();
-  const relay::Route& route =
-      relay::route_of(*config, question.address.local_part, question.address.domain, {});
+  const relay::Route& route = relay::route_of(*config, question.address.local_part,
+                                              question.address.domain, relay::any_sender);
   const bool is_foreign = route.is_default();
   const auto found = known_.look_up(address, subscriber_key(question.client),
                                     question.address.domain, is_foreign, now);
@@ -141,10 +142,10 @@ std::optional<std::string> AddressVerifier::look_up(const Question& question,
     known_.give_up(address);
     if (!answer) answer = in_progress;
   } else if (found.ask) {
-    asked_.push_back(
-        {address,
-         relay::destination_of(*config, question.address.local_part, question.address.domain, {}),
-         is_foreign});
+    asked_.push_back({address,
+                      relay::destination_of(*config, question.address.local_part,
+                                            question.address.domain, relay::any_sender),
+                      is_foreign});
     asio::post(loop_, [this] { pump(); });
   }
   return answer;

@@ -66,8 +66,9 @@ void tell(const relay::AttemptReport& report, const queue::DeliveryTask& task) {
   telemetry::log::error("route.trouble")
       .field("route", task.destination.key)
       .field("message_id", task.message.id)
-      .field("error", report.our_fault ? "the route has no usable next hop"
-                                       : "the host refused our credentials");
+      .field("error", !report.trouble.empty() ? report.trouble
+                      : report.our_fault      ? "the route has no usable next hop"
+                                         : "the host refused our credentials, or asks for some");
 }
 
 tl::unexpected<Error> unreadable(const queue::Text& text) {

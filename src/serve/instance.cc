@@ -399,7 +399,8 @@ Instance::Started Instance::open_delivery() {
   Result<relay::RelayConfig> relay = relay_options(config_);
   if (!relay) return cannot(ExitCode::config, relay.error().message, "see `[[route]]`");
   relay->tables = route_tables_of(config_);
-  const std::string& kept = relay->routes.find("postmaster", config_.server.hostname, {}).path;
+  const std::string& kept =
+      relay->routes.find("postmaster", config_.server.hostname, relay::any_sender).path;
   if (kept == postmaster_folder(config_)) {
     telemetry::log::info("server.postmaster")
         .field("path", kept)

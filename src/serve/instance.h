@@ -205,6 +205,8 @@ class Instance {
   std::shared_ptr<policy::CurrentEngine> engine_;
   std::shared_ptr<MemoryBudget> memory_;  ///< memory for clients' data and scripts
   std::unique_ptr<net::WorkPool> lookup_pool_;
+  /// Asks the databases of routes, so that one that hangs delays no session; null: not needed yet.
+  std::unique_ptr<net::WorkPool> route_pool_;
   std::shared_ptr<gateway::RemoteTables> tables_;  ///< of the lists in force
   /// Of the current policy and of earlier ones that sessions still use.
   std::vector<std::weak_ptr<ScriptRuntime>> scripts_;

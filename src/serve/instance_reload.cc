@@ -69,6 +69,9 @@ void Instance::follow_lists(const admin::Lists& lists) {
   }
 }
 
+constexpr std::size_t route_threads = 2;
+constexpr std::size_t route_jobs = 200;
+
 std::shared_ptr<relay::RouteTables> Instance::route_tables_of(const Config& config) {
   auto opened = open_route_tables(config, [&](std::size_t route, std::string trouble) {
     telemetry::log::error("route.trouble")
@@ -77,7 +80,11 @@ std::shared_ptr<relay::RouteTables> Instance::route_tables_of(const Config& conf
   });
   const bool any = std::ranges::any_of(
       config.routes, [](const RouteConfig& route) { return !route.tables.empty(); });
-  return any ? std::make_shared<RouteTables>(std::move(opened), *lookup_pool_) : nullptr;
+  if (!any) return nullptr;
+  if (!route_pool_) {
+    route_pool_ = std::make_unique<net::WorkPool>(route_threads, route_jobs, "route-table");
+  }
+  return std::make_shared<RouteTables>(std::move(opened), *route_pool_);
 }
 
 void Instance::follow_verification() {

@@ -76,10 +76,10 @@ void Instance::stop_threads() {
   // Sessions still ask it how far it is.
   if (follower_) follower_->stop();
   if (replay_port_) replay_port_->wait();
-  const auto pools = {auth_pool_.get(),    source_pool_.get(),
-                      account_pool_.get(), disk_pool_.get(),
-                      payload_pool_.get(), heavy_pool_.get(),
-                      lookup_pool_.get(),  plan_desk_ ? &plan_desk_->pool() : nullptr};
+  const auto pools = {
+      auth_pool_.get(),   source_pool_.get(),  account_pool_.get(),
+      disk_pool_.get(),   payload_pool_.get(), heavy_pool_.get(),
+      lookup_pool_.get(), route_pool_.get(),   plan_desk_ ? &plan_desk_->pool() : nullptr};
   for (net::WorkPool* pool : pools) {
     if (pool != nullptr) pool->refuse();
   }

@@ -111,9 +111,17 @@ std::string settings_text(const MasterService& service, Wanted wanted) {
 
 bool is_any(std::string_view) { return true; }
 /// The settings of an SMTP client that its [[route]]s and [[egress]] have.
-bool is_transport_setting(std::string_view name) {
-  return name == "smtp_bind_address" || name == "smtp_bind_address6" || name == "smtp_helo_name" ||
+bool is_transport_setting(const MasterService& service, std::string_view name) {
+  // The name in EHLO belongs to a source address.
+  if (name == "smtp_helo_name")
+    return service.sets("smtp_bind_address") || service.sets("smtp_bind_address6");
+  return name == "smtp_bind_address" || name == "smtp_bind_address6" ||
          name == "smtp_fallback_relay";
+}
+/// Those that they do not have, as text.
+std::string lost_settings(const MasterService& service) {
+  return settings_text(service,
+                       [&](std::string_view name) { return !is_transport_setting(service, name); });
 }
 bool is_login_setting(std::string_view name) { return name.starts_with("smtpd_sasl_"); }
 
@@ -155,8 +163,7 @@ std::string note_of(const MasterService& service, const std::vector<ListenerList
              " is not carried: it takes mail back from a content filter, and none is called" +
              (all.empty() ? "" : "; it sets " + all);
     case Role::transport: {
-      const std::string lost =
-          settings_text(service, [](std::string_view name) { return !is_transport_setting(name); });
+      const std::string lost = lost_settings(service);
       if (lost.empty()) return {};
       return service.text() + ": mail is passed on by SMTP, without its own settings: " + lost +
              "; a [[route]] has keys for most (docs/relay.md)";
@@ -169,8 +176,7 @@ std::string note_of(const MasterService& service, const std::vector<ListenerList
            (all.empty() ? "" : "; it sets " + all);
   }
   if (service.type == "unix" && service.command == "smtp") {
-    const std::string lost =
-        settings_text(service, [](std::string_view name) { return !is_transport_setting(name); });
+    const std::string lost = lost_settings(service);
     return lost.empty() ? "" : service.text() + " is carried without its own settings: " + lost;
   }
   return all.empty() ? "" : service.text() + " is not carried; it sets " + all;

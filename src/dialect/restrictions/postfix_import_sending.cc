@@ -39,6 +39,11 @@ struct Route {
   std::string_view origin;
 };
 
+std::string_view without_proxy(std::string_view spec) {
+  while (spec.starts_with("proxy:")) spec.remove_prefix(6);
+  return spec;
+}
+
 class Builder {
  public:
   Builder(const Parameters& parameters, const MasterCf& master, const ImportOptions& options)
@@ -105,7 +110,7 @@ class Builder {
   /// The rows of one table.
   void add_rows(std::string_view spec, std::vector<Row>& rows, std::set<std::string>& seen,
                 std::string& trouble) {
-    while (spec.starts_with("proxy:")) spec.remove_prefix(6);
+    spec = without_proxy(spec);
     const std::size_t colon = spec.find(':');
     if (colon == std::string_view::npos || !is_exact_type(spec.substr(0, colon))) {
       add_trouble(trouble, fmt::format("the rows of {} cannot be listed; write a [[route]] for "
@@ -313,7 +318,7 @@ class Builder {
 
   /// Whether Postern reads this type of table.
   static bool can_be_opened(std::string_view spec) {
-    while (spec.starts_with("proxy:")) spec.remove_prefix(6);
+    spec = without_proxy(spec);
     const std::size_t colon = spec.find(':');
     const ForeignWords foreign = foreign_words(spec);
     return colon != std::string_view::npos && foreign.types.empty();
@@ -325,8 +330,7 @@ class Builder {
     const auto words = parameters_.words("transport_maps");
     if (!words) return false;
     const auto has_rows = [](const Word& word) {
-      std::string_view spec = word.text;
-      while (spec.starts_with("proxy:")) spec.remove_prefix(6);
+      const std::string_view spec = without_proxy(word.text);
       return is_exact_type(spec.substr(0, spec.find(':')));
     };
     if (std::ranges::all_of(*words, has_rows)) return false;
@@ -539,6 +543,12 @@ class Builder {
     const auto passwords =
         by_sender_ ? sender_rows("smtp_sasl_password_maps", passwords_trouble, no_sender)
                    : std::vector<Row>();
+    if (const std::string why = no_route_by_sender(); !why.empty()) {
+      for (const std::string_view name : {hosts_name, transports_name}) {
+        if (is_set(name)) judge(name, meaningless(why));
+      }
+      return;
+    }
     std::set<std::string> senders;
     for (const auto* rows : {&hosts, &transports, &passwords}) {
       for (const Row& row : *rows) senders.insert(row.key);
@@ -569,6 +579,10 @@ class Builder {
         (to_host ? hosts_left : transports_left).insert(printable(sender, 80));
         continue;
       }
+      if (host != nullptr && !iequals(host->value, "DUNNO")) {
+        NextHops relayed = next_hops_in(host->value);
+        if (!relayed.to.empty()) hosts_by_sender_.emplace_back(sender, std::move(relayed));
+      }
       if (!hops.trouble.empty()) {
         add_trouble(to_host ? hosts_trouble : transports_trouble,
                     fmt::format("{}: {}", printable(sender, 80), hops.trouble));
@@ -576,7 +590,11 @@ class Builder {
       add_for(sender, std::move(hops), own != nullptr ? transports_name : hosts_name,
               transport.empty() ? "smtp" : transport);
     }
-    if (by_sender_) {
+    if (by_sender_ && passwords.empty()) {
+      judge("smtp_sender_dependent_authentication",
+            not_supported("smtp_sasl_password_maps has no row for a sender" +
+                          (passwords_trouble.empty() ? "" : ": " + passwords_trouble)));
+    } else if (by_sender_) {
       judge("smtp_sender_dependent_authentication",
             carried("auth_user of the [[route]] of a sender that has a password of its own"));
     } else if (!parameters_.flag("smtp_sender_dependent_authentication").value_or(false)) {
@@ -584,6 +602,18 @@ class Builder {
     }
     judge_senders(hosts_name, hosts, hosts_trouble, hosts_left);
     judge_senders(transports_name, transports, transports_trouble, transports_left);
+  }
+
+  /// Why the maps by sender decide nothing; empty: they do.
+  std::string no_route_by_sender() const {
+    const Route* const all = route_of_all();
+    if (all == nullptr) return {};
+    if (all->origin == "transport_maps") return "not used: " + taken_by(*all);
+    if (all->hops.to.front().starts_with("error:5") && tables_.empty()) {
+      return "default_transport refuses every recipient, and a [[route]] by sender can be no "
+             "exception to that";
+    }
+    return {};
   }
 
   void judge_senders(std::string_view name, const std::vector<Row>& rows, std::string& trouble,
@@ -640,17 +670,23 @@ class Builder {
       if (other.v4 == way.v4 && other.v6 == way.v6 && other.ehlo == way.ehlo) way.pool = other.pool;
     }
     if (!way.pool.empty()) return way;
-    way.pool = transport == "smtp" ? "main" : printable(transport, 60);
+    way.pool = transport == "smtp"   ? "main"
+               : transport == "main" ? "main-transport"
+                                     : printable(transport, 60);
     TomlSection egress{.name = "egress", .entries = {}};
     auto& entries = egress.entries;
     entries.push_back({"egress", "pool", toml_quoted(way.pool), ""});
     entries.push_back({"egress", "name", toml_quoted(way.pool), ""});
-    if (!way.v4.empty())
-      entries.push_back({"egress", "v4", toml_quoted(way.v4), "smtp_bind_address"});
-    if (!way.v6.empty())
-      entries.push_back({"egress", "v6", toml_quoted(way.v6), "smtp_bind_address6"});
-    if (!way.ehlo.empty())
-      entries.push_back({"egress", "ehlo", toml_quoted(way.ehlo), "smtp_helo_name"});
+    // What master.cf sets has no line in main.cf.
+    const MasterService* const service = master_.transport(transport);
+    const auto put = [&](std::string_view key, const std::string& value, std::string_view name) {
+      if (value.empty()) return;
+      const bool own = service != nullptr && service->sets(name);
+      entries.push_back({"egress", key, toml_quoted(value), own ? std::string_view() : name});
+    };
+    put("v4", way.v4, "smtp_bind_address");
+    put("v6", way.v6, "smtp_bind_address6");
+    put("ehlo", way.ehlo, "smtp_helo_name");
     out_.sections.push_back(std::move(egress));
     return way;
   }
@@ -678,29 +714,49 @@ class Builder {
     } else if (!way.fallback.to.empty()) {
       add("*", "mx", "smtp_fallback_relay", usual);
     }
-    if (!way.fallback.to.empty()) add_relayed();
+    add_relayed(!way.fallback.to.empty());
   }
 
-  /// The transport of relayed domains may have no fallback, as in the master.cf that Postfix comes
-  /// with: then they need routes of their own.
-  void add_relayed() {
-    if (is_set("relay_transport") || !way_of("relay").fallback.to.empty()) return;
+  /// What is said only of mail to other domains must not hold for relayed domains, whose transport
+  /// is relay_transport: they get routes of their own then. relayhost and
+  /// sender_dependent_relayhost_maps count for both.
+  void add_relayed(bool others_fall_back) {
     const Class& its_class = classes[0];
+    const auto [name, next_hop] =
+        transport_of(is_set(its_class.transport) ? parameters_.text(its_class.transport) : "relay");
+    if (!is_smtp(name) || !next_hop.empty()) return;
+    const Route* const all = route_of_all();
+    const bool elsewhere = all != nullptr && all->origin == "default_transport";
+    const bool by_transport = std::ranges::any_of(routes_, [](const Route& one) {
+      return one.origin == "sender_dependent_default_transport_maps";
+    });
+    const bool loses_fallback = others_fall_back && way_of(name).fallback.to.empty();
+    if (!elsewhere && !by_transport && !loses_fallback) return;
+    const NextHops hops = relay_.to.empty() ? hops_of("mx") : relay_;
+    std::vector<std::string> patterns;
     const auto words = parameters_.words(its_class.domains);
     for (const Word& word : words ? *words : std::vector<Word>()) {
       const std::string domain = lower(word.text);
-      if (domain.find_first_of(":/!$") != std::string::npos || !is_pattern(domain)) continue;
-      const NextHops hops = relay_.to.empty() ? hops_of("mx") : relay_;
-      std::vector<std::string> patterns{domain};
-      if (!domain.starts_with('.')) patterns.push_back("." + domain);
-      for (const std::string& pattern : patterns) {
-        if (matched_.contains(pattern)) continue;
-        add(pattern, hops, its_class.domains, "relay");
-        // A nearer route would hide those of senders.
-        for (Route& route : routes_) {
-          if (!route.sender.empty()) route.match.push_back(pattern);
-        }
+      if (domain.find(':') != std::string::npos) {
+        ask_class(word.text, "smtp:" + (relay_.written.empty() ? "" : relay_.written.front()));
+        continue;
       }
+      if (domain.find_first_of("/!$") != std::string::npos || !is_pattern(domain)) continue;
+      for (const std::string& pattern : {domain, "." + domain}) {
+        if (pattern.starts_with("..") || matched_.contains(pattern)) continue;
+        add(pattern, hops, its_class.domains, name);
+        patterns.push_back(pattern);
+      }
+    }
+    if (patterns.empty()) return;
+    for (const auto& [sender, host] : hosts_by_sender_) {
+      Route route;
+      route.match = patterns;
+      route.sender = {sender};
+      route.hops = host;
+      route.transport = name;
+      route.origin = "sender_dependent_relayhost_maps";
+      routes_.push_back(std::move(route));
     }
   }
 
@@ -913,7 +969,7 @@ class Builder {
         stem += '-';
       }
     }
-    while (stem.starts_with('.')) stem.erase(0, 1);
+    while (stem.starts_with('.') || stem.starts_with('-')) stem.erase(0, 1);
     if (stem.empty()) stem = "hop";
     const auto is_taken = [&](const std::string& name) {
       return std::ranges::any_of(taken, [&](const auto& one) { return iequals(one.second, name); });
@@ -1044,7 +1100,7 @@ class Builder {
         !route.hops.to.front().starts_with("error:") && route.hops.to.front() != "discard";
     const Way* const way = goes_out ? &way_of(route.transport) : nullptr;
     // Postfix asks transport_maps before all others.
-    if (way != nullptr && !tables_.empty())
+    if (!tables_.empty() && route.hops.to.front() != "discard")
       entries.push_back({"route", "tables", toml_list(tables_), "transport_maps"});
     if (way != nullptr && !way->fallback.to.empty())
       entries.push_back({"route", "fallback", toml_list(way->fallback.to), ""});
@@ -1070,6 +1126,8 @@ class Builder {
   std::map<std::string, Way> ways_;  ///< by transport
   std::vector<std::string> tables_;  ///< transport_maps that are asked; the routes have them
   bool by_sender_ = false;           ///< passwords may belong to senders
+  /// Rows of sender_dependent_relayhost_maps.
+  std::vector<std::pair<std::string, NextHops>> hosts_by_sender_;
 };
 
 }  // namespace

@@ -56,6 +56,7 @@ PostfixImport imported(std::string_view text, std::optional<std::string> master 
           "ann@example.org ann:one\neve@example.org eve:two\n"
           "[smart.example.net]:587 all:three\n");
     }
+    if (path == "/through_main") return std::string("a.example main:[a.example]\n");
     if (path == "/all_rows") return std::string("a.example smtp:[a.example]\n* smtp:[x.example]\n");
     if (path == "/key.pem")
       return std::string(
@@ -784,6 +785,39 @@ TEST(PostfixImport, RoutesBySender) {
             "@old.example (lmtp)");
 }
 
+TEST(PostfixImport, TransportsOfSendersAreNotThoseOfRelayedDomains) {
+  const std::string relayed = "relay_domains = in.example\n";
+  const std::string senders =
+      "sender_dependent_default_transport_maps = hash:/transports_by_sender\n";
+  const std::string master = "bulk unix - - n - - smtp -o smtp_bind_address=192.0.2.8\n";
+  const auto lines = route_lines(imported(
+      relayed + senders + "sender_dependent_relayhost_maps = hash:/hosts_by_sender\n", master));
+  EXPECT_THAT(lines, testing::Contains("* from spam@news.example: discard"));
+  EXPECT_THAT(lines, testing::Contains("in.example+.in.example: mx"));
+  EXPECT_THAT(lines, testing::Contains("in.example+.in.example from <>: null.example.net"));
+  EXPECT_THAT(route_lines(imported(relayed + "default_transport = error:5.1.2 nobody\n")),
+              testing::Contains("in.example+.in.example: mx"));
+  const PostfixImport refused =
+      imported(senders + "default_transport = error:5.1.2 nobody\n", master);
+  EXPECT_EQ(route_lines(refused), (Lines{"*: error:550 5.1.2 nobody"})) << "it must load";
+  EXPECT_THAT(fate_of(refused, "sender_dependent_default_transport_maps"),
+              HasSubstr("no exception to that"));
+  const PostfixImport hidden = imported(senders + "transport_maps = hash:/all_rows\n", master);
+  EXPECT_THAT(fate_of(hidden, "sender_dependent_default_transport_maps"),
+              HasSubstr("transport_maps has a row for *"));
+}
+
+TEST(PostfixImport, SourceAddressesOfTransports) {
+  const PostfixImport out =
+      imported("smtp_bind_address = 192.0.2.1\ntransport_maps = hash:/through_main\n",
+               "main unix - - n - - smtp -o smtp_bind_address=192.0.2.2\n"
+               "named unix - - n - - smtp -o smtp_helo_name=n.example.net\n");
+  EXPECT_THAT(route_lines(out), testing::Contains("a.example: a.example by main-transport"));
+  EXPECT_THAT(route_lines(out), testing::Contains("*: mx by main"));
+  const std::string notes = fmt::format("{}", fmt::join(out.notes, "\n"));
+  EXPECT_THAT(notes, HasSubstr("without its own settings: smtp_helo_name=n.example.net"));
+}
+
 TEST(PostfixImport, TablesThatCannotBeListedAreAsked) {
   const auto tables = [](const std::string& maps, const std::string& more = {}) {
     const PostfixImport out = imported("transport_maps = " + maps + "\n" + more);
@@ -848,8 +882,7 @@ TEST(PostfixImport, FallbackHostsAndTheTransportsThatHaveNone) {
                    "inner.example+.inner.example: mx"}));
   EXPECT_THAT(route_lines(imported(
                   given + "sender_dependent_relayhost_maps = hash:/hosts_by_sender\n", usual)),
-              testing::Contains("*+inner.example+.inner.example from <>: null.example.net, else "
-                                "rest.example.net:2525+other.example.net"));
+              testing::Contains("inner.example+.inner.example from <>: null.example.net"));
   EXPECT_EQ(route_lines(imported("smtp_fallback_relay = [rest.example.net]\n"
                                  "transport_maps = hash:/all_rows\n")),
             (Lines{"a.example: a.example, else rest.example.net",

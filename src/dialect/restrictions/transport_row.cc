@@ -24,11 +24,13 @@ std::string reply_of(std::string_view text, std::string_view code, char klass,
                      std::string_view otherwise) {
   const std::string_view status = text.substr(0, text.find(' '));
   const auto parts = split(status, '.');
-  const bool has_status = parts.size() == 3 && parts[0] == std::string_view(&klass, 1) &&
+  // As error(8) and retry(8), which give a status the class of their replies.
+  const bool has_status = parts.size() == 3 &&
+                          (parts[0] == "2" || parts[0] == "4" || parts[0] == "5") &&
                           parse_number(parts[1]) && parse_number(parts[2]);
   const std::string_view words = has_status ? trim(text.substr(status.size())) : trim(text);
   return fmt::format("error:{} {} {}", code,
-                     has_status ? std::string(status) : fmt::format("{}.0.0", klass),
+                     fmt::format("{}{}", klass, has_status ? status.substr(1) : ".0.0"),
                      words.empty() ? std::string(otherwise) : printable(words, 200));
 }
 
@@ -73,6 +75,10 @@ NextHop next_hop_of(std::string_view written) {
   }
   if (host.empty()) {
     out.trouble = "a next hop without a name";
+    return out;
+  }
+  if (host.find_first_of(" \t:|,") != std::string_view::npos) {
+    out.trouble = fmt::format("`{}` is not a next hop", printable(written, 80));
     return out;
   }
   if (!bracketed && number.empty()) {

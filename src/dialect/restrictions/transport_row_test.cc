@@ -28,6 +28,8 @@ TEST(TransportRow, is_read_as_a_route) {
       {"discard:", "discard"},
       {"error:5.1.1 no such user", "error:550 5.1.1 no such user"},
       {"error:gone", "error:550 5.0.0 gone"},
+      {"error:4.2.1 busy", "error:550 5.2.1 busy"},
+      {"smtp:[error:550 5.1.1 x.y]", "! `[error:550 5.1.1 x.y]` is not a next hop"},
       {"retry:", "error:450 4.0.0 mail for this address waits"},
       {"lmtp:unix:private/lmtp", "! the transport lmtp is not SMTP: `lmtp:unix:private/lmtp`"},
       {"smtp:[10.0.0.5", "! `[10.0.0.5` is not a next hop"},
