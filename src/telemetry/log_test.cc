@@ -345,10 +345,11 @@ TEST(Log, before_start_lines_vanish) {
 
 TEST(Log, the_manual_names_every_field_and_every_event_of_the_sources) {
   const std::filesystem::path root = POSTERN_SOURCE_DIR;
-  const std::string page = tests::read_file(root / "docs/logs.md");
+  std::string page = tests::read_file(root / "docs/logs.md");
   for (const std::string_view name : field_names) {
     EXPECT_THAT(page, HasSubstr(fmt::format("`{}`", name)));
   }
+  page.erase(page.find("\n## What to do\n"));  // its rows have no levels
   const std::regex call("log::(debug|info|warning|error)\\(\"([a-z_.]+)\"");
   std::size_t calls = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(root / "src")) {

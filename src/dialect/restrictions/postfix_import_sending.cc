@@ -724,7 +724,7 @@ class Builder {
     const Class& its_class = classes[0];
     const auto [name, next_hop] =
         transport_of(is_set(its_class.transport) ? parameters_.text(its_class.transport) : "relay");
-    if (!is_smtp(name) || !next_hop.empty()) return;
+    if (!is_smtp(name) || !next_hop.empty() || !is_set(its_class.domains)) return;
     const Route* const all = route_of_all();
     const bool elsewhere = all != nullptr && all->origin == "default_transport";
     const bool by_transport = std::ranges::any_of(routes_, [](const Route& one) {
@@ -741,7 +741,10 @@ class Builder {
         ask_class(word.text, "smtp:" + (relay_.written.empty() ? "" : relay_.written.front()));
         continue;
       }
-      if (domain.find_first_of("/!$") != std::string::npos || !is_pattern(domain)) continue;
+      if (domain.find_first_of("/!$") != std::string::npos || !is_pattern(domain) ||
+          is_stand_in(domain, parameters_)) {
+        continue;
+      }
       for (const std::string& pattern : {domain, "." + domain}) {
         if (pattern.starts_with("..") || matched_.contains(pattern)) continue;
         add(pattern, hops, its_class.domains, name);
