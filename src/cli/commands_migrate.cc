@@ -201,9 +201,18 @@ class Migration {
     Result<void> marked = mark_moved(data_dir_, std::string(are_in) + "the cluster's database");
     if (marked) marked = mark("");
     if (!marked) return tl::unexpected(marked.error());
-    const std::string suffix = ".moved-" + std::to_string(store::to_millis(store::now()) / 1000);
+    // An earlier run may have come so far: what it put aside stays, and an empty folder is no
+    // queue.
+    const std::string now = ".moved-" + std::to_string(store::to_millis(store::now()) / 1000);
+    std::string suffix = now;
+    for (int i = 2; fs::exists(data_dir_ + "/spool" + suffix, error) ||
+                    fs::exists(data_dir_ + "/postern.db" + suffix, error);
+         ++i) {
+      suffix = fmt::format("{}-{}", now, i);
+    }
     for (const std::string name : {"/spool", "/postern.db"}) {
-      if (!fs::exists(data_dir_ + name, error)) continue;
+      const std::string file = name == "/spool" ? "/spool/spool.db" : name;
+      if (!fs::exists(data_dir_ + file, error)) continue;
       fs::rename(data_dir_ + name, data_dir_ + name + suffix, error);
       if (error) {
         return fail(Fault::permanent,

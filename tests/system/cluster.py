@@ -691,7 +691,8 @@ def one_gateway_becomes_a_cluster_and_back(bench):
         status, out, err = bench.run("queue", "list", "--json", "--config", server.write_config())
         expect("exit status of queue list (%s)" % err, 0, status)
         return [json.loads(line) for line in out.splitlines()]
-    until("all were tried", lambda: all(to["attempts"] > 0 for one in queued() for to in one["recipients"]), 20)
+    # A destination that does not answer sleeps after some attempts, so not all have had one.
+    until("some were tried", lambda: any(to["attempts"] > 0 for one in queued() for to in one["recipients"]), 20)
     before = sorted(one["id"] for one in queued())
     status, _, err = bench.run("queue", "hold", before[3], "--config", server.write_config())
     expect("exit status of queue hold (%s)" % err, 0, status)
@@ -736,11 +737,11 @@ def one_gateway_becomes_a_cluster_and_back(bench):
     status, out, err = bench.run("cluster", "migrate", "--back", "--config", server.write_config())
     expect("exit status of a second time (%s)" % err, 78, status)
     server.write_config(alone)
+    sink = Sink(port)  # before the start, or the destination sleeps for a minute
     server.start()
     expect("webhooks", 2, len(account.call("GET", "/webhooks")["data"]))
     status, _, err = bench.run("queue", "release", before[3], "--config", server.write_config())
     expect("exit status of queue release (%s)" % err, 0, status)
-    sink = Sink(port)
     sink.wait(14, 60)
     expect("messages, each once", list(range(14)), numbers_of(sink.messages))
     sink.close()
