@@ -53,7 +53,7 @@ struct AttemptReport {
   std::vector<Skipped> skipped;       ///< hosts that were not tried, with the reason
   std::vector<ConnectionReport> connections;  ///< in the order of time
   bool our_fault = false;                     ///< one of our routes leads nowhere: raise an alarm
-  std::string trouble;               ///< of a table of the route, for the log alone; empty: none
+  std::string trouble;               ///< of a table or a password, for the log alone; empty: none
   bool credentials_refused = false;  ///< a smart host refused our credentials: raise an alarm
 };
 

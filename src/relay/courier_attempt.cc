@@ -382,6 +382,7 @@ Task<bool> Courier::Impl::Attempt::converse(DeliveryAttempt& attempt, OpenConnec
     each.enhanced.klass = 4;
     each.next_host = true;
     said.done.credentials_refused = true;
+    report_.trouble = "the host asks for a password that is not sent to it";
   }
   if (const auto facts = connection.tls_facts()) {
     entry.tls_version = facts->version;

@@ -402,6 +402,7 @@ TEST_F(CourierTest, a_named_host_that_asks_for_a_password_lets_mail_wait) {
   EXPECT_EQ(report.results[0].klass, ResultClass::temporary);
   EXPECT_EQ(report.results[0].enhanced, (smtp::EnhancedCode{4, 7, 0}));
   EXPECT_TRUE(report.credentials_refused);
+  EXPECT_EQ(report.trouble, "the host asks for a password that is not sent to it");
 }
 
 TEST_F(CourierTest, the_sender_chooses_the_route) {

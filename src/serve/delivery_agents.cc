@@ -68,7 +68,7 @@ void tell(const relay::AttemptReport& report, const queue::DeliveryTask& task) {
       .field("message_id", task.message.id)
       .field("error", !report.trouble.empty() ? report.trouble
                       : report.our_fault      ? "the route has no usable next hop"
-                                         : "the host refused our credentials, or asks for some");
+                                              : "the host refused our credentials");
 }
 
 tl::unexpected<Error> unreadable(const queue::Text& text) {

@@ -223,7 +223,9 @@ CREATE TABLE forgotten (webhook_id TEXT PRIMARY KEY, day INTEGER NOT NULL) WITHO
 
 constexpr const char* migrations[] = {first,          by_trace,   inbox_files, inbox_links,
                                       inbox_accounts, log_shares, told};
-constexpr Schema schema{.application_id = 0x506f4465, .migrations = migrations};  // "PoDe"
+// Version 7 only adds: programs of version 6 neither read nor need it.
+constexpr Schema schema{
+    .application_id = 0x506f4465, .migrations = migrations, .compatible_from = 6};  // "PoDe"
 
 }  // namespace
 

@@ -217,7 +217,9 @@ constexpr const char* migrations[] = {
        CREATE TABLE IF NOT EXISTS forgotten (
          account TEXT PRIMARY KEY, day INTEGER NOT NULL) WITHOUT ROWID;)",
 };
-constexpr Schema schema{.application_id = 0x50545243, .migrations = migrations};  // "PTRC"
+// Version 9 only adds: programs of version 8 neither read nor need it.
+constexpr Schema schema{
+    .application_id = 0x50545243, .migrations = migrations, .compatible_from = 8};  // "PTRC"
 
 /// The number of old rows deleted per call and per step, and what may be written between two calls,
 /// in traces and in octets (less for a small file). Each call deletes more than was written since
