@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <iterator>
@@ -180,8 +181,11 @@ class Backup {
   }
 
   Result<std::unique_ptr<Database>> open(const StoreFile& store) const {
+    // A gateway that commits all the time leaves few gaps for the one lock that a backup wants.
     return Database::open((data_ / store.name).string(), *store.schema,
-                          {.use = store::Use::copy, .quick_check_limit = 0});
+                          {.use = store::Use::copy,
+                           .busy_timeout = std::chrono::seconds(60),
+                           .quick_check_limit = 0});
   }
 
   /// Files that exist now are linked before anybody is held off, so that only newer ones are left.
