@@ -7,7 +7,6 @@
 #include "base/text.h"
 #include "dialect/restrictions/layer.h"
 #include "dialect/restrictions/remote_table.h"
-#include "dialect/restrictions/rules.h"
 #include "dialect/restrictions/transport_row.h"
 #include "policy/answers.h"
 
@@ -23,12 +22,13 @@ constexpr std::chrono::seconds patience{10};
 constexpr int most_questions = 40;
 
 std::vector<std::string> keys_of(std::string_view local_part, std::string_view domain,
-                                 std::string_view delimiter) {
+                                 const lists::ListPolicy* policy) {
   std::vector<std::string> keys;
   const std::string at = "@" + std::string(domain);
   keys.push_back(std::string(local_part) + at);
-  const std::size_t extension = local_part.find_first_of(delimiter);
-  if (extension != std::string_view::npos && extension > 0) {
+  const std::size_t extension =
+      policy != nullptr ? policy->extension_at(local_part) : std::string_view::npos;
+  if (extension != std::string_view::npos) {
     keys.push_back(std::string(local_part.substr(0, extension)) + at);
   }
   keys.emplace_back(domain);
@@ -61,8 +61,7 @@ OpenedRouteTables open_route_tables(
     }
   }
   const auto* loaded = config.restrictions.loaded();
-  if (loaded != nullptr && loaded->compiled.policy)
-    out.recipient_delimiter = loaded->compiled.policy->recipient_delimiter;
+  if (loaded != nullptr) out.policy = loaded->compiled.policy;
   return out;
 }
 
@@ -73,9 +72,9 @@ RouteTables::RouteTables(OpenedRouteTables opened, net::WorkPool& pool)
 
 Task<Result<std::optional<std::string>>> RouteTables::look_up(const lists::Table& table,
                                                               std::string key) {
-  policy::Consultations known;
+  policy::Evidence evidence;  // of its replies alone
   for (int asked = 0; asked < most_questions; ++asked) {
-    policy::Replies replies(known);
+    policy::Replies replies(evidence);
     lists::Found found = table.find(key, &replies);
     switch (found.status) {
       case lists::Found::Status::found:
@@ -90,16 +89,14 @@ Task<Result<std::optional<std::string>>> RouteTables::look_up(const lists::Table
     if (!replies.wanted()) break;
     policy::Consultation question = *replies.wanted();
     const auto answer = co_await remote_.look_up(question.service, question.request, patience);
-    question.failed = !answer;
-    question.answer = answer ? *answer : printable(answer.error().message, 600);
-    known.push_back(std::move(question));
+    gateway::add_answer(std::move(question), answer, evidence);
   }
   co_return fail(Fault::temporary, table.name() + ": it asks too many other tables");
 }
 
 Task<Result<std::optional<std::vector<std::string>>>> RouteTables::find(
     std::vector<std::string> tables, std::string local_part, std::string domain) {
-  const auto keys = keys_of(local_part, domain, opened_.recipient_delimiter);
+  const auto keys = keys_of(local_part, domain, opened_.policy.get());
   for (const std::string& key : keys) {
     for (const std::string& name : tables) {
       const auto table = opened_.tables.find(name);

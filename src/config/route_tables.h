@@ -7,6 +7,7 @@
 #include <string>
 
 #include "config/config.h"
+#include "dialect/restrictions/rules.h"
 #include "dialect/restrictions/table.h"
 #include "gateway/consultation.h"
 #include "net/work_pool.h"
@@ -18,7 +19,8 @@ namespace postern::app {
 struct OpenedRouteTables {
   std::map<std::string, std::shared_ptr<const dialect::restrictions::Table>, std::less<>> tables;
   gateway::RemoteTables::Named remote;  ///< those of other programs, also inside others
-  std::string recipient_delimiter;      ///< of the restriction lists; may be empty
+  /// Of the restriction lists: where the extension of an address begins. Null: there are none.
+  std::shared_ptr<const dialect::restrictions::ListPolicy> policy;
 };
 
 /// Opens them; asks no other program. `complain` gets the number of the route in the file and the

@@ -11,14 +11,10 @@ namespace {
 
 class RouteTablesTest : public testing::Test {
  protected:
-  /// "hash:PATH" with these rows.
-  std::string table(const std::string& name, const std::string& rows) {
-    const std::string path = folder_.write(name, rows);
-    return "hash:" + path;
-  }
-  std::string inline_regexp(const std::string& name, const std::string& rows) {
-    const std::string path = folder_.write(name, rows);
-    return "regexp:" + path;
+  /// "TYPE:PATH" with these rows.
+  std::string table(const std::string& name, const std::string& rows,
+                    const std::string& type = "hash") {
+    return type + ":" + folder_.write(name, rows);
   }
   /// The hops, "-" without a row, "! TROUBLE" for a failure.
   std::string find(const std::vector<std::string>& tables, const std::string& local_part,
@@ -28,7 +24,9 @@ class RouteTablesTest : public testing::Test {
     std::string troubles;
     OpenedRouteTables opened = open_route_tables(
         config, [&](std::size_t, const std::string& why) { troubles += "? " + why; });
-    opened.recipient_delimiter = "+";
+    const auto policy = std::make_shared<dialect::restrictions::ListPolicy>();
+    policy->recipient_delimiter = "+-";
+    opened.policy = policy;
     if (!troubles.empty()) return troubles;
     RouteTables routes(std::move(opened), pool_);
     boost::asio::io_context loop;
@@ -64,6 +62,7 @@ TEST_F(RouteTablesTest, keys_are_those_of_transport_maps) {
   EXPECT_EQ(find({rows}, "ann", "example.org"), "a.example");
   EXPECT_EQ(find({rows}, "ANN", "Example.org"), "a.example");
   EXPECT_EQ(find({rows}, "ann+list", "example.org"), "a.example");
+  EXPECT_EQ(find({rows}, "ann-request", "example.org"), "b.example") << "an address of its own";
   EXPECT_EQ(find({rows}, "bob", "example.org"), "b.example");
   EXPECT_EQ(find({rows}, "bob", "x.y.example.org"), "c.example");
   EXPECT_EQ(find({rows}, "bob", "here.example"), "-") << "as without a table";
@@ -80,8 +79,9 @@ TEST_F(RouteTablesTest, tables_are_asked_in_order_key_by_key) {
 }
 
 TEST_F(RouteTablesTest, patterns_see_whole_addresses_only) {
-  const std::string patterns = inline_regexp(
-      "patterns", "/^example\\.org$/ smtp:[no.example]\n/@example\\.org$/ smtp:[yes.example]\n");
+  const std::string patterns = table(
+      "patterns", "/^example\\.org$/ smtp:[no.example]\n/@example\\.org$/ smtp:[yes.example]\n",
+      "regexp");
   EXPECT_EQ(find({patterns}, "ann", "example.org"), "yes.example");
   EXPECT_EQ(find({patterns}, "ann", "example.net"), "-");
 }
