@@ -36,7 +36,6 @@ struct Inquiry {
   std::string sender;  ///< as in the envelope; empty: the null sender
   relay::Recipient recipient;
   relay::Way way;
-  const relay::Route* route = nullptr;
   relay::Routed routed;
   relay::Answers answers;
   std::vector<std::vector<relay::PlannedHost>> attempts;  ///< possible orders of hosts
@@ -73,7 +72,6 @@ std::optional<relay::StsPolicy> read_policy(std::string_view text) {
 Task<void> find_way_into(const relay::RelayConfig* config, Inquiry* inquiry) {
   inquiry->way = co_await relay::find_way(*config, inquiry->recipient.local_part,
                                           inquiry->recipient.domain, inquiry->sender);
-  inquiry->route = inquiry->way.route;
 }
 
 Task<void> look_up_into(const relay::RelayConfig* config, dns::Resolver* resolver,
@@ -84,8 +82,8 @@ Task<void> look_up_into(const relay::RelayConfig* config, dns::Resolver* resolve
                        .our_fault = true};
     co_return;
   }
-  inquiry->routed = co_await relay::look_up(config->routing, *inquiry->route, inquiry->recipient,
-                                            *resolver, limit, inquiry->answers);
+  inquiry->routed = co_await relay::look_up(config->routing, *inquiry->way.route,
+                                            inquiry->recipient, *resolver, limit, inquiry->answers);
 }
 
 /// The address, with or without its angle brackets; `postmaster` is the one at `hostname`
@@ -105,7 +103,7 @@ Result<mail::Mailbox> address_of(std::string_view text, std::string_view hostnam
 
 /// Delivered on this machine, so that no host is looked up.
 bool is_folder(const Inquiry& inquiry) {
-  return inquiry.route->kind == relay::Route::Kind::maildir;
+  return inquiry.way.route->kind == relay::Route::Kind::maildir;
 }
 
 std::vector<policy::DnsRecord> records_of(const Inquiry& inquiry) {
@@ -148,7 +146,8 @@ json::array addresses_json(const std::vector<IpAddress>& list) {
   return out;
 }
 
-json::object target_json(const relay::Target& target, const relay::RouteSettings& settings) {
+json::object target_json(const relay::Target& target, const relay::Way& way,
+                         const relay::RouteSettings& settings) {
   json::object out{{"host", policy::octets_json(target.host)},
                    {"pref", target.preference},
                    {"port", target.port},
@@ -159,7 +158,7 @@ json::object target_json(const relay::Target& target, const relay::RouteSettings
                    {"sni", nullptr}};
   if (target.sni) out["sni"] = *target.sni;
   if (!target.tlsa.empty()) out["tlsa"] = texts(target.tlsa);
-  if (!settings.tlsa.empty() && !target.fallback) out["pinned"] = texts(settings.tlsa);
+  if (!settings.tlsa.empty() && way.owns(target)) out["pinned"] = texts(settings.tlsa);
   if (target.fallback) out["fallback"] = true;
   return out;
 }
@@ -167,18 +166,18 @@ json::object target_json(const relay::Target& target, const relay::RouteSettings
 json::object inquiry_json(const Inquiry& inquiry, const relay::RelayConfig& config,
                           const std::optional<net::DnssecState>& dnssec) {
   const relay::Routed& routed = inquiry.routed;
-  const relay::RouteSettings& settings = config.settings_of(*inquiry.route);
+  const relay::RouteSettings& settings = config.settings_of(*inquiry.way.route);
   json::object out{
       {"address", policy::octets_json(inquiry.address)},
       {"route", policy::or_null(settings.name)},
-      {"to", texts(relay::to_texts(*inquiry.route))},
+      {"to", texts(relay::to_texts(*inquiry.way.route))},
       {"sender", policy::octets_json(inquiry.sender)},
       {"destination",
        policy::octets_json(relay::destination_of(config, inquiry.recipient.local_part,
                                                  inquiry.recipient.domain, inquiry.sender))},
       {"result", is_folder(inquiry) ? "folder" : result_name(routed.kind)},
   };
-  if (is_folder(inquiry)) out["folder"] = policy::octets_json(inquiry.route->path);
+  if (is_folder(inquiry)) out["folder"] = policy::octets_json(inquiry.way.route->path);
   if (has_reply(routed)) {
     out["code"] = routed.reply.code;
     out["enhanced"] = routed.reply.enhanced.to_string();
@@ -188,7 +187,8 @@ json::object inquiry_json(const Inquiry& inquiry, const relay::RelayConfig& conf
   json::array groups;
   for (const auto& group : routed.groups) {
     json::array members;
-    for (const relay::Target& target : group) members.push_back(target_json(target, settings));
+    for (const relay::Target& target : group)
+      members.push_back(target_json(target, inquiry.way, settings));
     groups.push_back(std::move(members));
   }
   out["groups"] = std::move(groups);
@@ -213,8 +213,9 @@ json::object inquiry_json(const Inquiry& inquiry, const relay::RelayConfig& conf
   return out;
 }
 
-std::string tls_text(const relay::Target& target, const relay::RouteSettings& settings) {
-  if (!settings.tlsa.empty() && !target.fallback) return "TLS dane, pinned by the route";
+std::string tls_text(const relay::Target& target, const relay::Way& way,
+                     const relay::RouteSettings& settings) {
+  if (!settings.tlsa.empty() && way.owns(target)) return "TLS dane, pinned by the route";
   std::string out = fmt::format("TLS {}", relay::to_string(target.tls));
   if (!target.names.empty()) out += fmt::format(" for {}", fmt::join(target.names, ", "));
   return out;
@@ -249,17 +250,17 @@ std::string_view reason(relay::Why why) {
 std::string inquiry_text(const Inquiry& inquiry, const relay::RelayConfig& config,
                          const std::optional<net::DnssecState>& dnssec) {
   const relay::Routed& routed = inquiry.routed;
-  const relay::RouteSettings& settings = config.settings_of(*inquiry.route);
+  const relay::RouteSettings& settings = config.settings_of(*inquiry.way.route);
   std::string out = printable(inquiry.address, longest) + "\n";
   out += fact("route", settings.name.empty()
                            ? "no route matches: the domain's MX"
                            : fmt::format("{} to {}", printable(settings.name, longest),
-                                         fmt::join(relay::to_texts(*inquiry.route), ", ")));
+                                         fmt::join(relay::to_texts(*inquiry.way.route), ", ")));
   if (settings.pool != nullptr) out += fact("from", "pool " + settings.pool->name);
   if (settings.login) out += fact("as", printable(settings.login->user, longest));
   if (is_folder(inquiry)) {
-    out += fact("result",
-                fmt::format("folder {}, delivered here", printable(inquiry.route->path, longest)));
+    out += fact("result", fmt::format("folder {}, delivered here",
+                                      printable(inquiry.way.route->path, longest)));
   }
   if (routed.kind == relay::Routed::Kind::discard) out += fact("result", "discarded");
   if (has_reply(routed)) {
@@ -278,7 +279,7 @@ std::string inquiry_text(const Inquiry& inquiry, const relay::RelayConfig& confi
                   fmt::format("{}, {} {}, port {}: {}", printable(target.host, longest),
                               target.fallback ? "fallback" : "preference", target.preference,
                               target.port, fmt::join(addresses, ", ")));
-      out += fact("", tls_text(target, settings));
+      out += fact("", tls_text(target, inquiry.way, settings));
     }
   }
   for (const relay::Skipped& each : routed.skipped)
@@ -296,7 +297,7 @@ void draw_attempts(Inquiry& inquiry, const relay::RelayConfig& config, std::uint
     return std::uniform_int_distribution<std::size_t>(0, bound - 1)(engine);
   };
   if (inquiry.routed.kind != relay::Routed::Kind::targets) return;
-  const relay::EgressPool* const pool = config.settings_of(*inquiry.route).pool.get();
+  const relay::EgressPool* const pool = config.settings_of(*inquiry.way.route).pool.get();
   for (std::uint64_t i = 0; i < count; ++i) {
     auto plan = relay::plan_routed(inquiry.routed, config.limits, relay::Family::v6, random);
     for (relay::PlannedHost& host : plan) {
@@ -363,7 +364,7 @@ int run_route(const Arguments& arguments, Streams& streams) {
     inquiry.recipient = {.local_part = to.local_part, .domain = to.domain};
     (*dns)->run(find_way_into(&relay, &inquiry));
     const auto domain = mail::Domain::parse(inquiry.recipient.domain);
-    const auto of = relay::policy_domain(*inquiry.route, inquiry.recipient);
+    const auto of = relay::policy_domain(*inquiry.way.route, inquiry.recipient);
     if (of && domain && *of == domain->text()) inquiry.recipient.sts = sts;
     if (!is_folder(inquiry))
       (*dns)->run(look_up_into(&relay, &(*dns)->resolver(), config->dns.timeout, &inquiry));

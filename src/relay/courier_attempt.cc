@@ -145,20 +145,13 @@ Task<AttemptReport> Courier::Impl::Attempt::run() {
       most = sessions_ + config.limits.max_sessions;
     }
     const bool same = next->without_tls || next->again;
-    const bool exhausted = !same && sessions_ >= most;
-    if (Clock::now() >= until_ || (exhausted && in_fallback)) {
+    if (Clock::now() >= until_) {
       attempt.end();
-      break;
+    } else if (!same && sessions_ >= most) {
+      attempt.skip_to(in_fallback ? places_.size() : first_fallback_);
+    } else {
+      co_await dial(attempt, *next);
     }
-    if (exhausted && first_fallback_ < places_.size()) {
-      attempt.skip_to(first_fallback_);
-      continue;
-    }
-    if (exhausted) {
-      attempt.end();
-      break;
-    }
-    co_await dial(attempt, *next);
   }
   report_.results = attempt.results();
   for (RecipientResult& result : report_.results) {
@@ -221,7 +214,7 @@ void Courier::Impl::Attempt::prefer_open_connections() {
 
 /// The TLS level that is required of a host for this message.
 TlsLevel Courier::Impl::Attempt::level_of(const Target& target) const {
-  if (!settings_->tlsa.empty() && is_own_host(target)) return TlsLevel::dane;
+  if (!settings_->tlsa.empty() && way_.owns(target)) return TlsLevel::dane;
   // RFC 8689 §4.2.1: REQUIRETLS requires a host named by DNSSEC or MTA-STS, with a valid
   // certificate.
   const bool required = message_.requiretls && !message_.reverse_path.empty();
@@ -270,7 +263,7 @@ Host Courier::Impl::Attempt::host_for(const Place& place, const Egress& egress,
   host.peer.names = target.names;
   if (host.peer.names.empty() && target.sni) host.peer.names = {*target.sni};
   host.peer.tlsa = target.tlsa;
-  if (!settings.tlsa.empty() && is_own_host(target)) host.peer.tlsa = settings.tlsa;
+  if (!settings.tlsa.empty() && way_.owns(target)) host.peer.tlsa = settings.tlsa;
   const std::string name = place_name(target.host, target.port);
   const bool may = options.tls == smtp::TlsLevel::may;
   if (may && (without_tls || settings.tls == nullptr || knows("no tls " + name)))
@@ -280,7 +273,7 @@ Host Courier::Impl::Attempt::host_for(const Place& place, const Egress& egress,
   options.send_8bit = settings.send_8bit;
   options.send_utf8_headers = settings.send_utf8_headers;
   options.auth_insecure = settings.auth_insecure;
-  if (settings.login && is_own_host(target)) {  // the password is that of the hosts of `to`
+  if (settings.login && way_.owns(target)) {  // the password is that of the hosts of `to`
     options.credentials =
         smtp::ClientCredentials{settings.login->user, settings.login->password, {}};
   }

@@ -109,9 +109,6 @@ class Courier::Impl::Attempt {
   void settle_all(const smtp::RecipientResult& result);
   void plan(const Routed& routed);
   void prefer_open_connections();
-  /// Whether the password and the pinned certificates of the route are those of the host: not of a
-  /// fallback host, and not of one that a table names.
-  bool is_own_host(const Target& target) const { return !target.fallback && way_.made == nullptr; }
   /// Whether the operator named the host, so that its wish for a password is no fault of the mail.
   bool is_named_host(const Target& target) const {
     return target.fallback || way_.route->kind == Route::Kind::hosts;

@@ -32,6 +32,10 @@ struct Way {
   /// not. For the log; it names servers, files and rows.
   std::string trouble;
   bool is_down = false;  ///< a table could not be asked, and need not be for the next recipient
+
+  /// Whether the password and the pinned certificates of the route are those of this host: not of a
+  /// fallback host, and not of one that a table names.
+  bool owns(const Target& target) const { return !target.fallback && made == nullptr; }
 };
 
 /// Finds the route, as route_of(), and asks its tables. `config` outlives the way. The views must
