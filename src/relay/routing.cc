@@ -43,7 +43,10 @@ class Router {
  public:
   Router(const RoutingConfig& config, const Route& route, const Recipient& recipient,
          const Answers& answers)
-      : config_(config), given_(route), recipient_(recipient), answers_(answers) {}
+      : config_(config),
+        route_(is_literal(recipient.domain) ? nullptr : &route),
+        recipient_(recipient),
+        answers_(answers) {}
 
   std::variant<Questions, Routed> run() {
     decide();
@@ -89,11 +92,10 @@ class Router {
   void nothing_left();
 
   const RoutingConfig& config_;
-  const Route& given_;
+  const Route* const route_;  ///< null: an address literal
   const Recipient& recipient_;
   const Answers& answers_;
   std::set<dns::Question> wanted_;
-  const Route* route_ = nullptr;  ///< null: an address literal
   bool by_mx_ = false;
   std::string domain_;  ///< the domain whose MX are used
   std::vector<Candidate> candidates_;
@@ -120,13 +122,12 @@ void Router::skip(Candidate& candidate, Why why) {
 }
 
 void Router::decide() {
-  if (is_literal(recipient_.domain)) {
+  if (route_ == nullptr) {
     decide_literal();
     if (candidates_.empty()) return;
   } else {
     const Result<mail::Domain> domain = mail::Domain::parse(recipient_.domain);
     if (!domain) return give_up(501, {5, 1, 3}, "the domain of the address is malformed");
-    route_ = &given_;
     switch (route_->kind) {
       case Route::Kind::discard:
         routed_.kind = Routed::Kind::discard;

@@ -109,12 +109,7 @@ void DeliveryAttempt::skip_to(std::size_t place) {
   if (!next()) conclude();
 }
 
-void DeliveryAttempt::end() {
-  if (!next()) return;
-  if (!is_dialled()) --hosts_;
-  open_.clear();
-  conclude();
-}
+void DeliveryAttempt::end() { skip_to(host_of_place_.size()); }
 
 /// A missing feature is a permanent failure only if every host of the attempt lacks it.
 void DeliveryAttempt::conclude() {

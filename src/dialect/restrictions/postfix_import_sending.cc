@@ -192,17 +192,22 @@ class Builder {
     add(std::move(match), hops_of(std::move(word)), origin, transport);
   }
 
+  /// The next hops that a parameter lists.
+  static NextHops hops_in(const Parameters& settings, std::string_view name) {
+    const auto words = settings.words(name);
+    std::vector<std::string_view> texts;
+    if (words) {
+      for (const Word& word : *words) texts.push_back(word.text);
+    }
+    return next_hops_of(texts);
+  }
+
   void read_relay_host() {
     if (!is_set("relayhost")) {
       judge("relayhost", carried("mail goes to the MX hosts of its domain, as it does here"));
       return;
     }
-    const auto words = parameters_.words("relayhost");
-    std::vector<std::string_view> texts;
-    if (words) {
-      for (const Word& word : *words) texts.push_back(word.text);
-    }
-    relay_ = next_hops_of(texts);
+    relay_ = hops_in(parameters_, "relayhost");
     const std::string& trouble = relay_.trouble;
     if (relay_.to.empty()) {
       judge("relayhost", not_supported(trouble.empty() ? "names no next hop" : trouble));
@@ -654,15 +659,11 @@ class Builder {
     way.v4 = address("smtp_bind_address");
     way.v6 = address("smtp_bind_address6");
     way.ehlo = settings.text("smtp_helo_name");
-    if (const auto words = settings.words("smtp_fallback_relay")) {
-      std::vector<std::string_view> texts;
-      for (const Word& word : *words) texts.push_back(word.text);
-      way.fallback = next_hops_of(texts);
-      for (std::string& to : way.fallback.to) {
-        if (!to.starts_with("mx:")) continue;
-        to.erase(0, 3);
-        way.fallback.trouble = "one host is used directly, not its MX hosts";
-      }
+    way.fallback = hops_in(settings, "smtp_fallback_relay");
+    for (std::string& to : way.fallback.to) {
+      if (!to.starts_with("mx:")) continue;
+      to.erase(0, 3);
+      way.fallback.trouble = "one host is used directly, not its MX hosts";
     }
     if (!way.has_addresses()) return way;
     for (const auto& [name, other] : ways_) {
