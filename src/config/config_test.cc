@@ -48,6 +48,7 @@ std::string another_value(const Key& key) {
     case Kind::domain:
       return "\"other.example.com\"";
     case Kind::file:
+    case Kind::folder:
       return "\"/nonexistent\"";
     case Kind::flag:
       return key.preset == "true" ? "false" : "true";

@@ -57,7 +57,7 @@ const Key keys[] = {
     {"server", "hostname", Kind::domain, R"("localhost")",
      "greeting, EHLO reply, Received fields; default: the machine's name",
      POSTERN_SLOT(c.server.hostname)},
-    {"server", "data_dir", Kind::file, R"("./postern-data")",
+    {"server", "data_dir", Kind::folder, R"("./postern-data")",
      "databases, generated certificate, temporary message bodies", POSTERN_SLOT(c.server.data_dir)},
     {"server", "threads", Kind::count, "0", "SMTP event loops; 0 = one for each core",
      POSTERN_SLOT(c.server.threads), 0, 1024},
@@ -123,7 +123,7 @@ const Key keys[] = {
     {"listener", "client_ca", Kind::file, R"("")",
      "PEM; a client's certificate is trusted if one of these authorities issued it",
      POSTERN_SLOT(l.client_ca)},
-    {"listener", "client_ca_directory", Kind::text, R"("")",
+    {"listener", "client_ca_directory", Kind::folder, R"("")",
      "the same: a directory, as `openssl rehash` makes it", POSTERN_SLOT(l.client_ca_directory)},
     {"listener", "client_fingerprint_digest", Kind::text, R"("sha256")",
      "the digest of the fingerprints that relay_clientcerts and check_ccert_access look up",
@@ -389,7 +389,7 @@ const Key keys[] = {
      POSTERN_SLOT(c.vsl.open_relay_is_known)},
     {"vsl", "allow_commands", Kind::texts, "[]",
      "paths of the programs that `service ... cmd` may run", POSTERN_SLOT(c.vsl.allow_commands)},
-    {"vsl", "app_dir", Kind::file, R"("")", "where write() and dump() may write; empty = nowhere",
+    {"vsl", "app_dir", Kind::folder, R"("")", "where write() and dump() may write; empty = nowhere",
      POSTERN_SLOT(c.vsl.app_dir)},
     {"vsl", "dkim_key", Kind::file, R"("")", "PEM; the key of sign_dkim()",
      POSTERN_SLOT(c.vsl.dkim_key)},
@@ -689,6 +689,39 @@ bool is_list(std::string_view section) {
          section == "auth.source" || section == "vsl.virtual";
 }
 
+void each_row(const Config& config, std::string_view section,
+              const std::function<void(Row& row)>& take) {
+  Row row;
+  const auto of = [&](auto Row::* member, const auto& elements) {
+    for (const auto& element : elements) {
+      row.*member = element;
+      take(row);
+    }
+  };
+  if (section == "listener") return of(&Row::listener, config.listeners);
+  if (section == "route") return of(&Row::route, config.routes);
+  if (section == "egress") return of(&Row::egress, config.egress);
+  if (section == "auth.source") return of(&Row::source, config.auth.sources);
+  if (section == "vsl.virtual") return of(&Row::virtual_domain, config.vsl.virtual_domains);
+  take(row);
+}
+
+std::vector<std::filesystem::path> named_paths(const Config& config, Kind kind) {
+  std::vector<std::filesystem::path> found;
+  Config values = config;  // a slot is a place to write to
+  for (const Key& key : keys) {
+    if (key.kind != kind) continue;
+    each_row(config, key.section, [&](Row& row) {
+      const Slot slot = key.slot(values, row);
+      const auto* text = std::get_if<std::string*>(&slot);
+      std::filesystem::path path =
+          text ? std::filesystem::path(**text) : *std::get<std::filesystem::path*>(slot);
+      if (!path.empty()) found.push_back(std::move(path));
+    });
+  }
+  return found;
+}
+
 std::string section_header(std::string_view section) {
   return is_list(section) ? "[[" + std::string(section) + "]]" : "[" + std::string(section) + "]";
 }
@@ -708,6 +741,8 @@ std::string_view kind_name(Kind kind) {
       return "a domain name";
     case Kind::file:
       return "a file name";
+    case Kind::folder:
+      return "the name of a directory";
     case Kind::flag:
       return "true or false";
     case Kind::count:

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,6 +20,7 @@ enum class Kind : std::uint8_t {
   name,        ///< letters, digits, "-", "_", "."; used as a metrics label
   domain,      ///< a domain name in ASCII
   file,        ///< a file name, or "credential:NAME"
+  folder,      ///< the name of a directory
   flag,        ///< true or false
   count,       ///< a whole number
   size,        ///< octets: 1024, "64 KiB"
@@ -80,6 +82,13 @@ std::span<const Key> config_keys();
 std::vector<std::string_view> config_sections();
 /// Whether the section is a list, written in double brackets.
 bool is_list(std::string_view section);
+/// Calls `take` with a row for each element of a list section, in the file's order; for any other
+/// section once, with an empty one.
+void each_row(const Config& config, std::string_view section,
+              const std::function<void(Row& row)>& take);
+/// The values of all keys of Kind::file or Kind::folder, in the order of the keys; none is empty.
+/// Files of tables, which stand in texts, are not among them.
+std::vector<std::filesystem::path> named_paths(const Config& config, Kind kind);
 /// `[limits]` or `[[listener]]`.
 std::string section_header(std::string_view section);
 /// Null if there is no such key.

@@ -234,6 +234,7 @@ std::optional<Complaint> fill_text(const Key& key, const Slot& slot, std::string
     case Kind::domain:
       return fill_domain(key, slot, text);
     case Kind::file:
+    case Kind::folder:
       return fill_file(slot, text);
     case Kind::address:
       return fill_address(key, slot, text);
@@ -354,6 +355,9 @@ std::string example_value(const Key& key) {
       return R"("https://mail.example.com")";
     case Kind::domain:
       return R"("mail.example.com")";
+    case Kind::folder:
+      if (key.preset == R"("")") return fmt::format("\"/etc/postern/{}\"", key.name);
+      return std::string(key.preset);
     case Kind::file:
       if (key.preset == R"("")") return fmt::format("\"/etc/postern/{}.pem\"", key.name);
       return std::string(key.preset);

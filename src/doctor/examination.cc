@@ -321,7 +321,8 @@ constexpr Check all_checks[] = {
      }},
     {"sandbox", false, false,
      [](Examination& e) {
-       return check_sandbox(e.server(), e.config().server.sandbox == app::SandboxMode::off);
+       return check_sandbox(e.server(), {.off = e.config().server.sandbox == app::SandboxMode::off,
+                                         .programs = !e.config().vsl.allow_commands.empty()});
      }},
     {"descriptors", false, false,
      [](Examination& e) {

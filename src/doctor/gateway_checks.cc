@@ -294,7 +294,7 @@ Findings check_integrity(const IntegrityFacts& facts) {
   return found;
 }
 
-Findings check_sandbox(const ServerFacts& facts, bool off) {
+Findings check_sandbox(const ServerFacts& facts, const AskedSandbox& asked) {
   constexpr std::string_view check = "sandbox";
   if (!facts.answers || facts.sandbox.empty()) {
     return {finding(Level::note, check, "not looked at: no gateway says what is in force")};
@@ -302,9 +302,15 @@ Findings check_sandbox(const ServerFacts& facts, bool off) {
   const bool whole = facts.sandbox.find("landlock") != std::string::npos &&
                      facts.sandbox.find("seccomp") != std::string::npos;
   if (whole) return {finding(Level::ok, check, printable(facts.sandbox, 200) + " are in force")};
-  if (off) {
+  if (asked.off) {
     return {finding(Level::warn, check, "the configuration switches it off",
                     "remove server.sandbox = \"off\"")};
+  }
+  if (asked.programs && facts.sandbox.find("seccomp") != std::string::npos) {
+    return {finding(Level::note, check,
+                    fmt::format("in force: {}; no restriction of files, because "
+                                "vsl.allow_commands has programs, which would be under it too",
+                                printable(facts.sandbox, 200)))};
   }
   return {
       finding(Level::warn, check,

@@ -70,8 +70,13 @@ Findings check_server(const ServerFacts& facts);
 /// The program that runs is the one that is installed; `installed` as ServerFacts::version. Says
 /// how long a version gets security fixes.
 Findings check_version(const ServerFacts& facts, const std::string& installed);
-/// Both layers of the sandbox are in force, unless the configuration switched it off (`off`).
-Findings check_sandbox(const ServerFacts& facts, bool off);
+/// What the configuration says about the sandbox.
+struct AskedSandbox {
+  bool off = false;       ///< `server.sandbox = "off"`
+  bool programs = false;  ///< `vsl.allow_commands` has some, so files are not restricted
+};
+/// Both layers of the sandbox are in force, as far as the configuration lets them be.
+Findings check_sandbox(const ServerFacts& facts, const AskedSandbox& asked);
 
 /// Mail that waits.
 struct QueueFacts {

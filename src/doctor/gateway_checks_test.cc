@@ -137,16 +137,19 @@ TEST(GatewayChecksTest, Server) {
   EXPECT_EQ(levels(check_server(facts)), "ok ");
   EXPECT_EQ(levels(check_version(facts, "1 (a)")), "ok ");
   EXPECT_EQ(levels(check_version(facts, "1 (b)")), "warn ");
-  EXPECT_EQ(levels(check_sandbox(facts, false)), "ok ");
+  EXPECT_EQ(levels(check_sandbox(facts, {})), "ok ");
   facts.sandbox = "seccomp";
-  EXPECT_EQ(levels(check_sandbox(facts, false)), "warn ");
+  EXPECT_EQ(levels(check_sandbox(facts, {})), "warn ");
+  EXPECT_EQ(levels(check_sandbox(facts, {.programs = true})), "note ");
+  EXPECT_THAT(check_sandbox(facts, {.programs = true}).front().what, HasSubstr("allow_commands"));
   facts.sandbox = "none";
-  EXPECT_THAT(check_sandbox(facts, true).front().to_do, HasSubstr("server.sandbox"));
+  EXPECT_EQ(levels(check_sandbox(facts, {.programs = true})), "warn ");
+  EXPECT_THAT(check_sandbox(facts, {.off = true}).front().to_do, HasSubstr("server.sandbox"));
   facts.problems = {"database: it is full"};
   EXPECT_EQ(levels(check_server(facts)), "fail ");
   EXPECT_EQ(exit_code_of(check_server({})), app::ExitCode::unavailable);
   EXPECT_EQ(levels(check_version({}, "1 (a)")), "note ");
-  EXPECT_EQ(levels(check_sandbox({}, false)), "note ");
+  EXPECT_EQ(levels(check_sandbox({}, {})), "note ");
 }
 
 TEST(GatewayChecksTest, Integrity) {

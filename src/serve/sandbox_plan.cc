@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "config/schema.h"
 #include "telemetry/log.h"
 
 namespace postern::app {
@@ -95,8 +96,17 @@ template <class Found>
 void each_path(std::string_view text, std::string_view prefix, const Found& found) {
   for (auto at = text.find(prefix); at != std::string_view::npos; at = text.find(prefix, at)) {
     at += prefix.size();
-    const auto end = std::min(text.find_first_of(" \t\r\n,{}\"'", at), text.size());
+    const auto end = std::min(text.find_first_of(" \t\r\n,{}&\"'", at), text.size());
     if (at < end && text[at] == '/') found(std::string(text.substr(at, end - at)));
+  }
+}
+
+/// Calls `found` with each text that may name tables: parameters of lists, and transport maps.
+template <class Found>
+void each_text_with_tables(const Config& config, const Found& found) {
+  for (const auto& [name, value] : config.restrictions.section.parameters) found(value);
+  for (const RouteConfig& route : config.routes) {
+    for (const std::string& table : route.tables) found(table);
   }
 }
 
@@ -105,11 +115,11 @@ void plan_databases(const Config& config, Planner& planner) {
   for (const gateway::AuthSource& source : config.auth.sources) {
     if (source.kind == gateway::AuthSource::Kind::sqlite) planner.write_beside(source.file);
   }
-  for (const auto& [name, value] : config.restrictions.section.parameters) {
-    each_path(value, "sqlite:", [&](const std::string& definition) {
+  each_text_with_tables(config, [&](const std::string& text) {
+    each_path(text, "sqlite:", [&](const std::string& definition) {
       planner.write_beside(dbpath_of(definition));
     });
-  }
+  });
 }
 
 void plan_mail(const Config& config, Planner& planner) {
@@ -134,34 +144,17 @@ void plan_reading(const Config& config, const fs::path& config_file, Planner& pl
   for (const std::string& path : config.server.sandbox_read) planner.read(path);
   for (const std::string& path : config.api.table_folders) planner.read(path);
   planner.read_beside(config_file);
-  planner.read_beside(config.dns.trust_anchor);
-  planner.read_beside(config.lua.ca);
-  planner.read_beside(config.vsl.dkim_key);
-  for (const ListenerConfig& one : config.listeners) {
-    for (const std::string& file : {one.certificate, one.key, one.client_ca}) {
-      planner.read_beside(file);
-    }
-    planner.read(one.client_ca_directory);
-  }
-  for (const VslVirtual& one : config.vsl.virtual_domains) {
-    for (const std::string& file : {one.certificate, one.key, one.dkim_key}) {
-      planner.read_beside(file);
-    }
-  }
-  for (const gateway::AuthSource& one : config.auth.sources) {
-    for (const std::string& file : {one.file, one.password, one.ca, one.token, one.client_secret}) {
-      planner.read_beside(file);
-    }
-  }
-  for (const RouteConfig& one : config.routes) {
-    for (const std::string& file : {one.ca, one.auth_password}) planner.read_beside(file);
-  }
-  for (const auto& [name, value] : config.restrictions.section.parameters) {
-    each_path(value, ":", [&](const std::string& table) {
+  for (const fs::path& file : named_paths(config, Kind::file)) planner.read_beside(file);
+  for (const fs::path& folder : named_paths(config, Kind::folder)) planner.read(folder);
+  // Certificates for the connection to the database: sslrootcert=, sslcert=, sslkey=.
+  each_path(config.cluster.database, "=",
+            [&](const std::string& file) { planner.read_beside(file); });
+  each_text_with_tables(config, [&](const std::string& text) {
+    each_path(text, ":", [&](const std::string& table) {
       planner.read_beside(table);
       planner.read_beside(dbpath_of(table));
     });
-  }
+  });
 }
 
 }  // namespace
