@@ -61,7 +61,7 @@ image: bootstrap-test
 	@packaging/image
 
 release: bootstrap-test
-	@packaging/release $${KEY:+--key "$$KEY"} $${SUITES:+--suites "$$SUITES"}
+	@packaging/release $${KEY:+--key "$$KEY"} $${SUITES:+--suites "$$SUITES"} $${ARCH:+--arch "$$ARCH"}
 
 test: bootstrap-test
 	@tools/test

@@ -30,7 +30,7 @@ target_link_libraries(postern_unbound INTERFACE ${UNBOUND_LIBRARY})
 # other format into the process, liblzma and libxml2 among them (docs/decisions/0071-backup.md).
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 find_library(ARCHIVE_LIBRARY libarchive.a REQUIRED)
-find_program(RELOCATING_LINKER ld.bfd REQUIRED)
+find_program(RELOCATING_LINKER NAMES ${CMAKE_LIBRARY_ARCHITECTURE}-ld.bfd ld.bfd REQUIRED)
 set(archive_functions
     archive_entry_filetype archive_entry_free archive_entry_hardlink archive_entry_new archive_entry_pathname
     archive_entry_set_filetype archive_entry_set_pathname archive_entry_set_perm archive_entry_set_size

@@ -31,6 +31,15 @@ security_mirror() {
     awk '$2 ~ /-security$/ { sub("/$", "", $1); print $1; exit }'
 }
 
+# arch_of FILE: Debian's name of the architecture of a program.
+arch_of() {
+  case $(readelf -h "$1" | sed -n 's/^ *Machine: *//p') in
+    *X86-64*) echo amd64 ;;
+    AArch64) echo arm64 ;;
+    *) die "$1 is for no architecture that is packed" ;;
+  esac
+}
+
 # in_chroot DIR COMMAND...: with /proc and /dev, in a mount name space of its own, so that nothing stays mounted whatever happens.
 in_chroot() {
   local root=$1; shift
