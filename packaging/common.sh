@@ -2,7 +2,7 @@
 #
 # The mirror is never written down: it is what apt on this machine already uses. RELEASE_MIRROR overrides it.
 
-PACKAGING_TMP=${PACKAGING_TMP:-${TMPDIR:-/tmp}/postern-packaging}
+PACKAGING_TMP=${PACKAGING_TMP:-/run/postern-packaging}  # root's alone: these scripts write there by names that others could guess
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "$0: $*"; exit 2; }
