@@ -48,6 +48,10 @@ def gateway(bench, release, facts, mail_host=9):
     return server
 
 
+def databases(data):
+    return sorted(str(path.relative_to(data)) for path in data.rglob("*.db"))
+
+
 def schemas(data, names):
     """{file: (version of its schema, oldest version that may write it)}"""
     found = {}
@@ -56,6 +60,30 @@ def schemas(data, names):
         found[name] = (database.execute("PRAGMA user_version").fetchone()[0], database.execute("SELECT compatible_from FROM schema_origin").fetchone()[0])
         database.close()
     return found
+
+
+def schema_now(path):
+    """The version of the schema as of the last commit, read beside the gateway without a lock: of the first page in the file and in its
+    log (https://www.sqlite.org/fileformat2.html, "The Database Header" and "The Write-Ahead Log")."""
+    head = path.read_bytes()[:100]
+    version = found = int.from_bytes(head[60:64], "big")
+    page = {1: 65536}.get(int.from_bytes(head[16:18], "big"), int.from_bytes(head[16:18], "big"))
+    try:
+        log = path.with_name(path.name + "-wal").read_bytes()
+    except FileNotFoundError:
+        return version
+    for at in range(32, len(log) - page - 23, page + 24):
+        if log[at + 8:at + 16] != log[16:24]:
+            break  # of an earlier use of the log
+        if int.from_bytes(log[at:at + 4], "big") == 1:
+            found = int.from_bytes(log[at + 84:at + 88], "big")
+        if any(log[at + 4:at + 8]):
+            version = found
+    return version
+
+
+def steps_done(data, names):
+    return sum(schema_now(data / name) for name in names)
 
 
 def as_it_was(what, before, now):
@@ -156,22 +184,53 @@ def data_of_releases(bench):
         expect("status of the stop", 0, server.stop())
 
 
+def kill(server, at):
+    """Starts the gateway and ends it by SIGKILL as soon as `at()` is true."""
+    process = server.spawn()
+    end = time.monotonic() + 20
+    while not at():
+        if process.poll() is not None or time.monotonic() > end:
+            raise Fail("the gateway ended, or did not migrate: " + server.tail())
+    process.send_signal(signal.SIGKILL)
+    process.wait(10)
+
+
+def goes_on(bench, server, facts):
+    server.start()
+    queued = bench.run("queue", "list", "--data-dir", server.root / "data", "--json")[1].splitlines()
+    expect("messages that wait", len(facts["waiting"]), len(queued))
+    Owner(server, facts["owner"]).call("GET", "/webhooks/" + facts["webhook"]["id"])
+
+
 def killed_migrations(bench):
-    """kill -9 at any time of the first start leaves data with which the next one goes on."""
+    """kill -9 between the steps of a migration, and at any time of a first start, leaves data with which the next start goes on."""
     random.seed(23)
     for release in RELEASES:
         facts = facts_of(release)
-        for _ in range(5):
+        server = gateway(bench, release, facts)
+        names = databases(server.root / "data")
+        begun = steps_done(server.root / "data", names)
+        for _ in range(3):
+            end = time.monotonic() + random.uniform(0, 0.12)
+            kill(server, lambda: time.monotonic() > end)
+        goes_on(bench, server, facts)
+        server.stop()
+        last = steps_done(server.root / "data", names)
+        server.remove()
+        # A gateway is faster than the eye at times: some kills come after the last step, and are no hits.
+        hits, rounds = 0, 0
+        while last - begun > 1 and hits < 5:
+            rounds += 1
+            if rounds > 15:
+                raise Fail("%s: only %d of %d kills came between the %d steps" % (release.name, hits, rounds - 1, last - begun))
             server = gateway(bench, release, facts)
-            for _ in range(3):
-                process = server.spawn()
-                time.sleep(random.uniform(0, 0.12))
-                process.send_signal(signal.SIGKILL)
-                process.wait(10)
-            server.start()
-            queued = bench.run("queue", "list", "--data-dir", server.root / "data", "--json")[1].splitlines()
-            expect("messages that wait", len(facts["waiting"]), len(queued))
-            Owner(server, facts["owner"]).call("GET", "/webhooks/" + facts["webhook"]["id"])
+            data = server.root / "data"
+            while last - (done := steps_done(data, names)) > 1:
+                wanted = random.randint(done + 1, last - 1)
+                kill(server, lambda: steps_done(data, names) >= wanted)
+                hits += begun < steps_done(data, names) < last
+            goes_on(bench, server, facts)
+            expect("steps that were done", last, steps_done(data, names))
             server.remove()
 
 
@@ -179,12 +238,16 @@ def way_back(bench):
     """The newest release may write what today's binary made of its data: no schema left it out."""
     release = RELEASES[-1]
     facts = facts_of(release)
-    server = gateway(bench, release, facts).start()
+    server = gateway(bench, release, facts)
+    had = {name: schema_now(server.root / "data" / name) for name in databases(server.root / "data")}
+    if "verify.db" not in had:
+        raise Fail("of the databases of %s only these are there: %s" % (release.name, ", ".join(had)))
+    server.start()
     server.stop()
-    for name, (version, compatible_from) in schemas(server.root / "data", facts["schemas"]).items():
-        if compatible_from > facts["schemas"][name]:
+    for name, (version, compatible_from) in schemas(server.root / "data", had).items():
+        if compatible_from > had[name]:
             raise Fail("%s, schema %d, is for versions from %d on; %s has %d and could not go back (docs/decisions/0069-schema-versions.md)"
-                       % (name, version, compatible_from, facts["version"], facts["schemas"][name]))
+                       % (name, version, compatible_from, facts["version"], had[name]))
 
 
 def configurations_of_releases(bench):
