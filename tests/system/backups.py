@@ -9,7 +9,7 @@ import tarfile
 import threading
 import time
 
-from bench import LOCAL, MULTIPART, expect, send
+from bench import LOCAL, MULTIPART, expect, needs_root, send
 from harness import instance, smtp
 from harness.cases import Fail
 
@@ -197,8 +197,7 @@ def several_in_one_second(bench):
 
 def mount_point(bench):
     """A data directory that is a mount point is refused before anything is read; a directory below it is not."""
-    if os.geteuid() != 0:
-        return
+    needs_root("mount")
     server = bench.server(LOCAL)
     backup(bench, server, "made")
     target = bench.root / "disk"
@@ -243,8 +242,7 @@ def newer(bench, plain):
 
 def directory_of_another_user(bench):
     """What root backs up of a directory that another user can write: no more than that user may read and change."""
-    if os.geteuid() != 0:
-        return
+    needs_root("another user")
     server = bench.server(LOCAL)
     server.stop()
     data, outside = server.root / "data", bench.root / "outside"

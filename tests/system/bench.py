@@ -21,6 +21,15 @@ MULTIPART = (
 LOCAL = {"webhooks": {"public_domain": "hooks.example.net", "allow_http": True, "allow_networks": ["127.0.0.1/32"]}}
 
 
+class NotRun(Exception):
+    """A check, or the rest of it, cannot run on this machine: root or a program is missing. It is named at the end, with status 77."""
+
+
+def needs_root(what):
+    if os.geteuid() != 0:
+        raise NotRun("needs root, for " + what)
+
+
 def expect(what, want, got):
     if want != got:
         raise Fail(wanted(what, want, got))

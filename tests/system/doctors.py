@@ -7,7 +7,7 @@ import subprocess
 import threading
 import time
 
-from bench import LOCAL, expect, send
+from bench import LOCAL, expect, needs_root, send
 from harness import dns, instance
 from harness.cases import Fail
 
@@ -176,8 +176,7 @@ def port_25_from_here(bench):
         return [(one["level"], one["check"]) for one in json.loads(out)["findings"]]
 
     expect("nobody", [("fail", "incoming")], found("127.0.0.77", 1))
-    if os.geteuid() != 0:
-        return
+    needs_root("port 25")
     for greeting, level, want in ((HOST, "ok", 0), ("mail.example.net", "fail", 1)):
         with socket.create_server(("127.0.0.77", 25)) as server:
             thread = threading.Thread(target=lambda: server.accept()[0].sendall(b"220 %s ESMTP\r\n" % greeting.encode()))

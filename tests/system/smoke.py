@@ -38,7 +38,7 @@ import plans  # noqa: E402
 import releases  # noqa: E402
 import service  # noqa: E402
 import shown  # noqa: E402
-from bench import LOCAL, Bench, expect, one_line_error, send, wait_ready  # noqa: E402
+from bench import LOCAL, Bench, NotRun, expect, one_line_error, send, wait_ready  # noqa: E402
 from harness import instance, shim, smtp  # noqa: E402
 from harness.cases import Fail, wanted  # noqa: E402
 from players.conduit import check_standard_signature  # noqa: E402
@@ -564,12 +564,15 @@ def start_before_the_fault(bench, server, account):
 
 
 def play(function, binary, verbose):
-    """Plays one check and says how it went -> whether it passed."""
+    """Plays one check and says how it went -> whether it passed; None when it cannot run here."""
     try:
         with Bench(binary) as bench:
             function(bench)
         print("ok   %s\n" % function.__name__, end="", flush=True)  # one write: others run too
         return True
+    except NotRun as e:
+        print("NOT RUN %s: %s\n" % (function.__name__, e), end="", flush=True)
+        return None
     except Exception as e:
         kind = "" if isinstance(e, (Fail, instance.StartError)) else type(e).__name__ + ": "
         print("FAIL %s: %s%s\n" % (function.__name__, kind, e), end="", flush=True)
@@ -592,9 +595,9 @@ def main(checks=CHECKS, about=__doc__):
     chosen = [f for f in checks if fnmatch.fnmatchcase(f.__name__, options.filter)]
     with concurrent.futures.ThreadPoolExecutor(max(1, options.jobs)) as pool:
         results = list(pool.map(lambda function: play(function, binary, options.verbose), chosen))
-    passed, failed = results.count(True), results.count(False)
-    print("%d passed, %d failed" % (passed, failed))
-    return 1 if failed or not passed else 0
+    passed, failed, not_run = results.count(True), results.count(False), results.count(None)
+    print("%d passed, %d failed, %d not run" % (passed, failed, not_run))
+    return 1 if failed or not results else 77 if not_run else 0
 
 
 if __name__ == "__main__":
