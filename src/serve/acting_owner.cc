@@ -38,9 +38,10 @@ Result<ActingOwner> ActingOwner::of(const std::string& data_dir) {
   owner.groups_.resize(static_cast<std::size_t>(std::max(::getgroups(0, nullptr), 0)));
   const int count = ::getgroups(static_cast<int>(owner.groups_.size()), owner.groups_.data());
   owner.groups_.resize(static_cast<std::size_t>(std::max(count, 0)));
-  owner.acts_ = true;  // from here on the destructor goes back
-  if (::setgroups(1, &about.st_gid) != 0 || ::setegid(about.st_gid) != 0 ||
-      ::seteuid(about.st_uid) != 0) {
+  // From the first change on the destructor goes back. Root without CAP_SETGID changes nothing, and
+  // has no right to go back.
+  owner.acts_ = ::setgroups(1, &about.st_gid) == 0;
+  if (!owner.acts_ || ::setegid(about.st_gid) != 0 || ::seteuid(about.st_uid) != 0) {
     return fail(Fault::denied,
                 fmt::format("{} belongs to uid {}, whose rights root cannot take on here ({}); run "
                             "the command as that user",

@@ -1,7 +1,10 @@
 #include "serve/acting_owner.h"
 
 #include <gtest/gtest.h>
+#include <linux/capability.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -51,6 +54,35 @@ TEST_F(ActingOwnerTest, takes_on_and_gives_back) {
   ASSERT_EQ(::stat((data_ + "/made").c_str(), &made), 0);
   EXPECT_EQ(made.st_uid, somebody);
   EXPECT_EQ(::unlink(of_root.c_str()), 0);
+}
+
+/// Gives up capabilities of this process, which is root's, as containers do.
+bool give_up(std::uint32_t capabilities) {
+  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {};
+  if (::syscall(SYS_capget, &header, sets) != 0) return false;
+  sets[0].effective &= ~capabilities;
+  sets[0].permitted &= ~capabilities;
+  return ::syscall(SYS_capset, &header, sets) == 0;
+}
+
+TEST_F(ActingOwnerTest, is_refused_to_root_without_the_rights) {
+  if (!of_somebody()) return;
+  for (const std::uint32_t lacking : {1U << CAP_SETGID, 1U << CAP_SETUID}) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      if (!give_up(lacking)) ::_exit(1);
+      if (const auto acting = ActingOwner::of(data_);
+          acting || acting.error().fault != Fault::denied) {
+        ::_exit(2);
+      }
+      ::_exit(::geteuid() == 0 && ::getegid() == 0 ? 0 : 3);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFEXITED(status)) << "signal " << WTERMSIG(status);
+    EXPECT_EQ(WEXITSTATUS(status), 0);
+  }
 }
 
 TEST_F(ActingOwnerTest, stays_root_where_root_owns_it) {
