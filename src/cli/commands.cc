@@ -14,7 +14,9 @@
 #include "base/version.h"
 #include "cli/check_guardrails.h"
 #include "cli/commands_plan.h"
+#include "cli/confine.h"
 #include "cli/help.h"
+#include "cli/plan_versions.h"
 #include "config/dnssec_report.h"
 #include "config/failing_calls.h"
 #include "config/schema.h"
@@ -183,6 +185,11 @@ int run_check(const Arguments& arguments, Streams& streams) {
                          "`postern check --against running --config "
                          "new.toml`"},
                         arguments.has("--json"), streams);
+  }
+  if (against) {
+    PlanVersions(arguments, streams).confine(*against, *config_named(arguments));
+  } else {
+    load.adjust = confined(std::move(load.adjust));
   }
   ConfigResult result = load_named(arguments, streams, load, name);
   result.diagnostics = refuse_failing_calls(result.diagnostics);

@@ -12,6 +12,7 @@
 #include <boost/json/serialize.hpp>
 
 #include "base/text.h"
+#include "cli/confine.h"
 #include "cli/file_update.h"
 #include "cli/mail_text.h"
 #include "config/input_file.h"
@@ -142,6 +143,13 @@ class Configurations {
     return *environment_;
   }
 
+  /// Adds what a configuration needs. Errors are those of load().
+  void add_needs(const std::string& name, const Arguments& arguments, FileNeeds& needs) const {
+    const Result<std::string> text =
+        given_ == "-" ? Result<std::string>(text_) : read_input(name, std::cin);
+    if (text) needs.add(*text, arguments);
+  }
+
   /// Valid until the next call.
   const ConfigResult& load(const std::string& name) {
     const auto found = loaded_.find(name);
@@ -177,8 +185,7 @@ bool add_errors(const ConfigResult& loaded, FileResult& result) {
   return true;
 }
 
-void run_file(const std::string& name, const Options& options, Configurations& configurations,
-              ptest::Coverage& coverage, FileResult& result) {
+void read_file(const std::string& name, FileResult& result) {
   result.name = name;
   Result<std::string> text = read_input(name, std::cin, largest_file);
   if (!text) {
@@ -190,9 +197,33 @@ void run_file(const std::string& name, const Options& options, Configurations& c
   ptest::Parsed parsed = ptest::parse_file(std::move(*text), name);
   result.file = std::move(parsed.file);
   result.diagnostics = std::move(parsed.diagnostics);
+}
+
+/// Gives up all files that are not changed.
+void confine_to(const Results& results, const Options& options, Configurations& configurations,
+                const Arguments& arguments) {
+  FileNeeds needs;
+  std::set<std::string> seen;
+  for (const FileResult& one : results.files) {
+    if (!one.usable()) continue;
+    const std::string config = configurations.name_for(one.file);
+    if (seen.insert(config).second) configurations.add_needs(config, arguments, needs);
+    if (!options.update) continue;
+    needs.add_file(one.name);
+    for (const ptest::Test& test : one.file.tests) {
+      if (test.golden) needs.add_file(ptest::beside(one.name, test.golden->name));
+    }
+  }
+  if (options.output) needs.add_file(*options.output);
+  if (!options.coverage_file.empty()) needs.add_file(options.coverage_file);
+  needs.enforce();
+}
+
+void run_file(const Options& options, Configurations& configurations, ptest::Coverage& coverage,
+              FileResult& result) {
   if (!result.usable()) return;
   const auto read = [&](const std::string& relative) {
-    return read_input(ptest::beside(name, relative), std::cin);
+    return read_input(ptest::beside(result.name, relative), std::cin);
   };
   ptest::Player player(result.file, read);
   player.prepare(result.diagnostics);
@@ -307,9 +338,9 @@ int run_test(const Arguments& arguments, Streams& streams) {
   results.files.resize(files.size());
   Configurations configurations(arguments, streams.in);
   ptest::Coverage coverage;
-  for (std::size_t i = 0; i < files.size(); ++i) {
-    run_file(files[i], *options, configurations, coverage, results.files[i]);
-  }
+  for (std::size_t i = 0; i < files.size(); ++i) read_file(files[i], results.files[i]);
+  confine_to(results, *options, configurations, arguments);
+  for (FileResult& one : results.files) run_file(*options, configurations, coverage, one);
   if (options->coverage) {
     results.coverage = coverage.json();
     results.coverage_text = coverage.text();

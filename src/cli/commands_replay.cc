@@ -12,6 +12,7 @@
 #include "base/terminal.h"
 #include "base/text.h"
 #include "cli/commands_store.h"
+#include "cli/confine.h"
 #include "cli/live_data.h"
 #include "cli/mail_text.h"
 #include "cli/recorded_traffic.h"
@@ -123,6 +124,7 @@ int run_replay(const Arguments& arguments, Streams& streams) {
   if (!options) return report_usage(options.error(), json, streams);
   LoadOptions load = without_files(arguments);
   load.load_policy = true;  // scripts of the draft decide, too
+  load.adjust = confined(std::move(load.adjust));
   const std::optional<Config> config = load_for(arguments, streams, load);
   if (!config) return to_int(ExitCode::config);
 

@@ -93,6 +93,9 @@ constexpr std::string_view environment_topic = R"(Environment variables:
                           sets it for a unit with LoadCredential=
   JOURNAL_STREAM          set by systemd: `log.format = "auto"` then writes to
                           the journal with its own protocol
+  POSTERN_SANDBOX         off: check, explain, plan, replay, test, import and
+                          the commands about SPF, DKIM and DMARC run without
+                          their sandbox
 )";
 
 constexpr std::string_view tracing_topic = R"(How to find out why a message was refused:

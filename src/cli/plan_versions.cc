@@ -10,6 +10,7 @@
 #include "admin/running_lists.h"
 #include "base/amount.h"
 #include "base/text.h"
+#include "cli/confine.h"
 #include "cli/mail_text.h"
 #include "config/engine.h"
 #include "config/input_file.h"
@@ -26,6 +27,12 @@ namespace restrictions = dialect::restrictions;
 namespace {
 
 constexpr std::string_view revision_prefix = "revision:";
+constexpr std::string_view tests_suffix = ".ptest";
+
+/// The configuration of a file of tests.
+std::string config_beside(const std::string& word, const ptest::File& file) {
+  return ptest::beside(word, file.config ? file.config->name : "postern.toml");
+}
 
 /// The text of each layer in the definition of an engine, with its mode.
 std::map<std::string, std::string> layers_in(const std::string& engine) {
@@ -83,14 +90,50 @@ tl::unexpected<ExitCode> PlanVersions::report_error(const std::string& message,
   return tl::unexpected<ExitCode>(code);
 }
 
-PlanVersions::Loaded PlanVersions::file_of_tests(const std::string& word) {
+const Result<std::string>& PlanVersions::read(const std::string& word) {
   constexpr std::size_t largest_file = std::size_t{16} << 20;
-  Result<std::string> text = read_input(word, std::cin, largest_file);
+  const auto found = texts_.find(word);
+  if (found != texts_.end()) return found->second;
+  return texts_
+      .emplace(word, word.ends_with(tests_suffix) ? read_input(word, streams_.in, largest_file)
+                                                  : read_input(word, streams_.in))
+      .first->second;
+}
+
+void PlanVersions::confine(const std::string& before, const std::string& after) {
+  FileNeeds needs;
+  const auto add = [&](const std::string& word) {
+    if (const auto& text = read(word)) needs.add(*text, arguments_);
+  };
+  for (const std::string& word : {before, after}) {
+    if (is_of_gateway(word)) continue;
+    if (!word.ends_with(tests_suffix)) {
+      add(word);
+    } else if (const auto& text = read(word)) {
+      add(config_beside(word, ptest::parse_file(*text, word).file));
+    }
+  }
+  if (is_of_gateway(before) && is_of_gateway(after)) {
+    const char* named = std::getenv("POSTERN_CONFIG");
+    if (named != nullptr && *named != '\0') {
+      add(named);
+    } else {
+      needs.add("", arguments_);
+    }
+  }
+  for (const std::string_view option : {"--as-test", "--certificate"}) {
+    if (const auto file = arguments_.value(option)) needs.add_file(*file);
+  }
+  needs.enforce();
+}
+
+PlanVersions::Loaded PlanVersions::file_of_tests(const std::string& word) {
+  const Result<std::string>& text = read(word);
   if (!text) {
     return report_error(text.error().message, "name a file of tests (docs/policy-tests.md)",
                         ExitCode::no_input);
   }
-  ptest::Parsed parsed = ptest::parse_file(std::move(*text), word);
+  ptest::Parsed parsed = ptest::parse_file(*text, word);
   Diagnostics diagnostics;
   for (const Diagnostic& one : parsed.diagnostics.list()) {
     if (one.code != "U003") diagnostics.add(one);  // that there is no test
@@ -101,8 +144,7 @@ PlanVersions::Loaded PlanVersions::file_of_tests(const std::string& word) {
     return report_version(diagnostics, word, "docs/policy-tests.md says what a file of tests has",
                           ExitCode::bad_data);
   }
-  const auto& config = parsed.file.config;
-  Loaded edition = file(ptest::beside(word, config ? config->name : "postern.toml"));
+  Loaded edition = file(config_beside(word, parsed.file));
   if (!edition) return edition;
   edition->name = word;
   edition->directory = directory;
@@ -122,8 +164,7 @@ PlanVersions::Loaded PlanVersions::file(const std::string& word) {
   LoadOptions load = without_files(arguments_);
   load.load_policy = true;
   plan::Edition edition{.name = word, .file = word, .config = {}, .text = {}};
-  // Read once: the sections are compared by the same text.
-  const Result<std::string> text = read_input(word, streams_.in);
+  const Result<std::string>& text = read(word);  // the sections are compared by the same text
   ConfigResult result = text ? parse_config(*text, word, load) : load_config(word, load);
   if (cannot_load(result.diagnostics)) {
     const bool missing = std::ranges::any_of(result.diagnostics.list(), [](const Diagnostic& one) {
@@ -235,18 +276,19 @@ PlanVersions::Loaded PlanVersions::of_gateway(const std::string& word) {
 
 tl::expected<std::pair<plan::Edition, plan::Edition>, ExitCode> PlanVersions::load(
     const std::string& before, const std::string& after) {
+  confine(before, after);
   std::optional<plan::Edition> one;
   std::optional<plan::Edition> other;
-  const auto read = [&](const std::string& word,
-                        std::optional<plan::Edition>& into) -> tl::expected<void, ExitCode> {
+  const auto load_file = [&](const std::string& word,
+                             std::optional<plan::Edition>& into) -> tl::expected<void, ExitCode> {
     if (is_of_gateway(word)) return {};
-    Loaded loaded = word.ends_with(".ptest") ? file_of_tests(word) : file(word);
+    Loaded loaded = word.ends_with(tests_suffix) ? file_of_tests(word) : file(word);
     if (!loaded) return tl::unexpected(loaded.error());
     into = std::move(*loaded);
     return {};
   };
-  if (auto done = read(before, one); !done) return tl::unexpected(done.error());
-  if (auto done = read(after, other); !done) return tl::unexpected(done.error());
+  if (auto done = load_file(before, one); !done) return tl::unexpected(done.error());
+  if (auto done = load_file(after, other); !done) return tl::unexpected(done.error());
   if (!one || !other) {
     const plan::Edition* beside = one ? &*one : other ? &*other : nullptr;
     std::filesystem::path data_dir;
@@ -267,7 +309,7 @@ tl::expected<std::pair<plan::Edition, plan::Edition>, ExitCode> PlanVersions::lo
       Loaded loaded = of_gateway(word);
       if (!loaded) return tl::unexpected(loaded.error());
       into = std::move(*loaded);
-    } else if (gateway_ && into->compared.empty() && !word.ends_with(".ptest")) {
+    } else if (gateway_ && into->compared.empty() && !word.ends_with(tests_suffix)) {
       const Result<bool> over = take_running_lists(into->config, *gateway_->control.store);
       if (!over) {
         return report_error(fmt::format("{} does not load: {}", word, over.error().message), "",

@@ -1,6 +1,7 @@
 // The versions that `postern plan` and `postern check --against` compare.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,6 +27,9 @@ class PlanVersions {
   /// would stay in force. Blocks.
   tl::expected<std::pair<plan::Edition, plan::Edition>, ExitCode> load(const std::string& before,
                                                                        const std::string& after);
+  /// Gives up the files that these versions do not need, if that is due (cli/confine.h). Part of
+  /// load(), for a command that loads one of them before. Blocks.
+  void confine(const std::string& before, const std::string& after);
 
  private:
   using Loaded = tl::expected<plan::Edition, ExitCode>;
@@ -37,6 +41,8 @@ class PlanVersions {
     LiveData::Control control;
   };
 
+  /// The text of a version that is a file, read once.
+  const Result<std::string>& read(const std::string& word);
   Loaded file(const std::string& word);
   Loaded file_of_tests(const std::string& word);
   tl::expected<void, ExitCode> open_gateway(const std::filesystem::path& data_dir);
@@ -49,6 +55,7 @@ class PlanVersions {
 
   const Arguments& arguments_;
   Streams& streams_;
+  std::map<std::string, Result<std::string>> texts_;  ///< of files, by their names
   std::optional<Gateway> gateway_;
 };
 

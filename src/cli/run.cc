@@ -22,6 +22,7 @@
 #include "cli/commands_queue.h"
 #include "cli/commands_replay.h"
 #include "cli/commands_setup.h"
+#include "cli/confine.h"
 #include "cli/help.h"
 #include "net/tls_memory.h"
 #include "serve/serve.h"
@@ -144,6 +145,7 @@ int run_explain(const Arguments& arguments, Streams& streams) {
   }
   LoadOptions load = without_files(arguments);
   load.load_policy = !options.id;  // a recorded decision contains its policy
+  load.adjust = confined(std::move(load.adjust));
   const std::optional<Config> config = load_for(arguments, streams, load);
   if (!config) return to_int(ExitCode::config);
   return explain(*config, options);
@@ -220,7 +222,7 @@ bool is_of_json(const std::logic_error& error) {
 
 }  // namespace
 
-int run_line(const std::vector<std::string>& words, Streams& streams) {
+int run_line(const std::vector<std::string>& words, Streams& streams, bool own_process) {
   const auto parsed = parse_command_line(words);
   if (const auto* error = std::get_if<UsageError>(&parsed)) {
     const bool json = std::find(words.begin(), words.end(), "--json") != words.end();
@@ -233,7 +235,12 @@ int run_line(const std::vector<std::string>& words, Streams& streams) {
   const auto& arguments = std::get<Arguments>(parsed);
   std::string odd;
   try {
+    if (own_process) confine(arguments);
     return dispatch(arguments, streams);
+  } catch (const CannotConfine& error) {
+    report(error.what(), "POSTERN_SANDBOX=off in the environment goes on without it",
+           arguments.has("--json"), streams);
+    return to_int(ExitCode::os);
   } catch (const boost::system::system_error& error) {
     if (!is_of_json(error)) throw;
     odd = error.code().message();
@@ -255,7 +262,7 @@ int run(int argc, char** argv) {
   const TerminalBuffer err(std::cerr, isatty(STDERR_FILENO) == 1);
   Streams streams{std::cin, std::cout, std::cerr, isatty(STDIN_FILENO) == 1};
   try {
-    return run_line({argv + (argc > 0 ? 1 : 0), argv + argc}, streams);
+    return run_line({argv + (argc > 0 ? 1 : 0), argv + argc}, streams, true);
   } catch (const std::exception& error) {
     report(fmt::format("unexpected: {}", error.what()),
            "this is our fault: please report it with the command line (`postern version`)", false,

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "sandbox/landlock.h"
 #include "sandbox/seccomp.h"
@@ -25,6 +26,21 @@ constexpr bool instrumented = true;
 #else
 constexpr bool instrumented = false;
 #endif
+constexpr std::string_view for_tests =
+    "this is a build for tests, whose reports need what the sandbox refuses";
+
+/// Filters the system calls, and adds it to the report.
+Result<Report> filtered(Report report, const Calls& calls) {
+  if (instrumented) {
+    report.lacking = for_tests;
+    return report;
+  }
+  const Result<void> done = filter_calls(calls);
+  if (!done && done.error().fault != Fault::not_found) return tl::unexpected(done.error());
+  report.seccomp = done.has_value();
+  if (!done) report.lacking += (report.lacking.empty() ? "" : "; ") + done.error().message;
+  return report;
+}
 
 }  // namespace
 
@@ -33,29 +49,33 @@ std::string Report::brief() const {
   return fmt::format("landlock {}{}", landlock, seccomp ? ", seccomp" : "");
 }
 
-Result<Report> put_on(const Plan& plan) {
+Result<Report> put_on_files(const Plan& plan) {
   Report report;
   if (instrumented) {
-    report.lacking = "this is a build for tests, whose reports need what the sandbox refuses";
+    report.lacking = for_tests;
     return report;
   }
-  if (!plan.programs) {
-    report.landlock = landlock_version();
-    if (report.landlock == 0) {
-      report.lacking = "the kernel has no Landlock, or it is not allowed here";
-    } else if (const Result<void> done = restrict_files(plan); !done) {
-      return tl::unexpected(done.error());
-    }
-  }
-  const Result<void> filtered = filter_calls(plan.programs);
-  if (!filtered && filtered.error().fault != Fault::not_found) {
-    return tl::unexpected(filtered.error());
-  }
-  report.seccomp = filtered.has_value();
-  if (!filtered) {
-    report.lacking += (report.lacking.empty() ? "" : "; ") + filtered.error().message;
+  report.landlock = landlock_version();
+  if (report.landlock == 0) {
+    report.lacking = "the kernel has no Landlock, or it is not allowed here";
+  } else if (const Result<void> done = restrict_files(plan); !done) {
+    return tl::unexpected(done.error());
   }
   return report;
+}
+
+Result<Report> put_on_calls(bool network) {
+  return filtered({}, {.network = network, .files_later = true, .users = ::geteuid() == 0});
+}
+
+Result<Report> put_on(const Plan& plan) {
+  Report report;
+  if (!plan.programs) {
+    auto done = put_on_files(plan);
+    if (!done) return done;
+    report = std::move(*done);
+  }
+  return filtered(std::move(report), {.programs = plan.programs, .network = plan.network});
 }
 
 bool is_below(const fs::path& path, const std::vector<fs::path>& allowed) {

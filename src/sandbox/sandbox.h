@@ -22,6 +22,8 @@ struct Plan {
   /// Empty: files may be read as the user's rights say. Else only these and those of `write`, with
   /// all that is below them.
   std::vector<std::filesystem::path> read;
+  /// Whether sockets may be made. Without programs alone.
+  bool network = true;
 };
 
 /// Which parts are in force.
@@ -38,6 +40,13 @@ struct Report {
 /// error some threads may be restricted and others not: end the process. Call it once, when no
 /// other thread changes user ids. Blocks.
 Result<Report> put_on(const Plan& plan);
+/// The same in two steps, for a process that knows what it writes only after it has read what
+/// others wrote: the system calls, but for those of the second step and of a terminal without echo;
+/// then the files. No programs. Root may still take on the rights of another user, who owns the
+/// data directory: that is less than root has.
+Result<Report> put_on_calls(bool network = true);
+/// The second step. Only `plan.write` and `plan.read` count.
+Result<Report> put_on_files(const Plan& plan);
 
 /// Whether a file or directory is one of `allowed` or below one. Symbolic links are followed as far
 /// as the path exists.

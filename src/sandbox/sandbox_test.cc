@@ -4,8 +4,11 @@
 #include <filesystem>
 #include <thread>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/temporary_folder_test.h"
@@ -84,6 +87,52 @@ TEST(Report, says_what_is_in_force) {
   EXPECT_EQ(Report{}.brief(), "none");
   EXPECT_EQ((Report{.landlock = 0, .seccomp = true, .lacking = ""}).brief(), "seccomp");
   EXPECT_EQ((Report{.landlock = 7, .seccomp = true, .lacking = ""}).brief(), "landlock 7, seccomp");
+}
+
+/// A sanitized build, or a kernel without seccomp.
+constexpr int not_for_it = 100;
+
+/// 0, or the number of the first step that did not go as it must, or not_for_it.
+int in_two_steps(const fs::path& root) {
+  const auto can_write = [&](const fs::path& file) {
+    const int made = ::open(file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (made >= 0) ::close(made);
+    return made >= 0;
+  };
+  const auto first = put_on_calls();
+  if (!first) return 1;
+  if (!first->seccomp) return not_for_it;
+  if (::fork() >= 0 || errno != EPERM) return 2;
+  if (!can_write(root / "out/before")) return 3;
+  const auto files = put_on_files({.write = {root / "in"}});
+  if (!files) return 4;
+  if (!can_write(root / "in/file")) return 5;
+  if (files->landlock > 0 && can_write(root / "out/after")) return 6;
+  return ::socket(AF_INET, SOCK_DGRAM, 0) >= 0 ? 0 : 7;
+}
+
+/// As in_two_steps().
+int without_network(const fs::path& root) {
+  const auto done = put_on({.write = {root / "in"}, .network = false});
+  if (!done) return 1;
+  if (!done->seccomp) return not_for_it;
+  return ::socket(AF_UNIX, SOCK_STREAM, 0) < 0 && ::socket(AF_INET, SOCK_STREAM, 0) < 0 ? 0 : 2;
+}
+
+TEST(Sandbox, for_commands) {
+  const tests::TemporaryFolder folder;
+  const fs::path root = folder.path();
+  fs::create_directories(root / "in");
+  fs::create_directories(root / "out");
+  for (const auto steps : {in_two_steps, without_network}) {
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(steps(root));
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFEXITED(status));
+    const int step = WEXITSTATUS(status);
+    EXPECT_TRUE(step == 0 || step == not_for_it) << step;
+  }
 }
 
 }  // namespace

@@ -130,9 +130,28 @@ void allow_memory(Filter& filter) {
   filter.rule(SCMP_ACT_ALLOW, "mprotect", {SCMP_A2_64(SCMP_CMP_MASKED_EQ, run, 0)});
 }
 
-void allow_what_is_needed(Filter& filter) {
+/// Landlock only ever takes away. Passwords are read from a terminal without echo.
+void allow_landlock(Filter& filter) {
+  for (const char* call :
+       {"landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self"}) {
+    filter.rule(SCMP_ACT_ALLOW, call);
+  }
+  filter.rule(SCMP_ACT_ALLOW, "prctl", {SCMP_A0_32(SCMP_CMP_EQ, PR_SET_NO_NEW_PRIVS)});
+  filter.rule(SCMP_ACT_ALLOW, "ioctl", {SCMP_A1_32(SCMP_CMP_EQ, TCSETSF)});
+}
+
+/// The calls of seteuid(3), setegid(3) and their like.
+void allow_users(Filter& filter) {
+  for (const char* call : {"setgroups", "setresgid", "setresuid", "capget", "capset"}) {
+    filter.rule(SCMP_ACT_ALLOW, call);
+  }
+}
+
+void allow_what_is_needed(Filter& filter, const Calls& calls) {
   for (const char* name : allowed) filter.rule(SCMP_ACT_ALLOW, name);
-  allow_sockets(filter);
+  if (calls.network) allow_sockets(filter);
+  if (calls.files_later) allow_landlock(filter);
+  if (calls.users) allow_users(filter);
   allow_memory(filter);
   // Threads, but no processes. clone3 has its flags in memory, which no filter reads; without it
   // glibc uses clone.
@@ -160,17 +179,17 @@ void refuse_what_is_not(Filter& filter) {
 
 }  // namespace
 
-Result<void> filter_calls(bool programs) {
-  Filter filter(programs ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EPERM));
+Result<void> filter_calls(const Calls& calls) {
+  Filter filter(calls.programs ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EPERM));
   filter.attribute(SCMP_FLTATR_CTL_TSYNC, 1);
   filter.attribute(SCMP_FLTATR_CTL_NNP, 1);
   filter.attribute(SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
   // A binary tree: the order of the rules costs nothing.
   filter.attribute(SCMP_FLTATR_CTL_OPTIMIZE, 2);
-  if (programs) {
+  if (calls.programs) {
     refuse_what_is_not(filter);
   } else {
-    allow_what_is_needed(filter);
+    allow_what_is_needed(filter, calls);
   }
   return filter.load();
 }

@@ -6,10 +6,13 @@
 Needs root (ptrace of a process that is not dumpable) and x86-64. What is expected: sandbox_expected.tsv.
 """
 import ctypes
+import fcntl
 import os
 import pathlib
+import socket
 import subprocess
 import sys
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT / "tests" / "conformance"), str(ROOT / "tests" / "system")]
@@ -45,10 +48,11 @@ def probe(bench, target, *writable, brief=False):
     return dict(line.split("\t") for line in done.stdout.splitlines())
 
 
-def judge(got, baseline, reading):
-    """Every row of the table. A probe that fails without a sandbox, too, with the same error, shows nothing and is no proof of a refusal."""
+def judge(got, baseline, reading=False, least=40, **other):
+    """Every row of the table, or of `other` for what it has. A probe that fails without a sandbox, too, with the same error, shows nothing and is no proof of a
+    refusal."""
     version, wrong, shown = landlock(), [], 0
-    for name, by in table().items():
+    for name, by in {**table(), **{name.replace("_", "-"): by for name, by in other.items()}}.items():
         result = got.get(name, "not probed")
         if by == "works" and result != "ok":
             wrong.append("%s: %s" % (name, result))
@@ -61,7 +65,7 @@ def judge(got, baseline, reading):
             shown += 1
     if wrong:
         raise Fail("; ".join(wrong))
-    if shown < 40:
+    if shown < least:
         raise Fail("only %d refusals differ from a process without a sandbox" % shown)
 
 
@@ -123,7 +127,148 @@ def reload_needs_more(bench):
     expect("a path inside: %s" % err, 0, status)
 
 
-CHECKS = [every_forbidden_call, every_thread, off_is_off, reload_needs_more]
+def command(bench, *words, env=None):
+    process = subprocess.Popen([str(bench.binary), *map(str, words)], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=bench.root,
+                               env={**os.environ, **(env or {})})
+    bench.stack.callback(process.wait)
+    bench.stack.callback(process.kill)
+    return process
+
+
+def reads_its_input(process):
+    """Waits until a command reads its standard input: system call 0, descriptor 0."""
+    until(lambda: pathlib.Path("/proc/%d/syscall" % process.pid).read_text().startswith("0 0x0 "), "%s does not read its input" % process.args)
+
+
+def until(done, what):
+    end = time.monotonic() + 20
+    while not done():
+        if time.monotonic() > end:
+            raise Fail(what)
+        time.sleep(0.02)
+
+
+# What differs for a command that needs no file, and for one that needs no network.
+NO_FILE = {"create_in_state": "landlock", "unlink_in_state": "none"}
+NO_NETWORK = {"socket_inet": "seccomp", "socket_netlink": "seccomp", "bind_port_23": "none", "bind_unconfigured_port": "none"}
+ALONE = {**NO_FILE, **NO_NETWORK}
+# Root may take on the rights of the user whose data directory a configuration names.
+OF_CONFIGURATION = {"setgroups": "none"}
+
+
+def commands_that_read_what_others_wrote(bench):
+    """They are in the sandbox before they read it, and write nowhere but where they must."""
+    baseline, data = probe(bench, ["--baseline", "0"]), bench.root / "data"
+    data.mkdir()
+    file = bench.config({"server": {"data_dir": str(data)}, "restrictions": {"smtpd_relay_restrictions": "reject_unauth_destination", "relay_domains": "example.com"}})
+    envelope = ["--client-ip", "192.0.2.1", "--from", "a@example.org", "--to", "b@example.com"]
+    for words, other in ((["import", "postfix", "-"], ALONE), (["import", "vsmtp", "-"], ALONE), (["dkim", "verify", "-"], NO_FILE),
+                         (["dmarc", "check", "--message", "-", "--ip", "192.0.2.1", "--from", "a@example.org"], NO_FILE),
+                         (["explain", "--config", file, *envelope, "--message", "-"], OF_CONFIGURATION)):
+        process = command(bench, *words)
+        reads_its_input(process)
+        try:
+            judge(probe(bench, [process.pid], data), baseline, **other)
+        except Fail as failure:
+            raise Fail("%s: %s" % (" ".join(map(str, words[:2])), failure)) from None
+
+
+def calls_before_the_configuration(bench):
+    """`check` gives up system calls before it reads the file."""
+    baseline, before = probe(bench, ["--baseline", "0"]), bench.root / "before"
+    before.mkdir()
+    process = command(bench, "check", "--config", "-")
+    reads_its_input(process)
+    calls = {name.replace("-", "_"): "none" for name, by in table().items() if by in ("landlock", "bind")}
+    judge(probe(bench, [process.pid], before), baseline, least=30, **OF_CONFIGURATION, **calls)
+
+
+def reads(process, pipe):
+    """Waits until a command reads a named pipe: system call 0, the descriptor of the pipe."""
+    def does():
+        call = pathlib.Path("/proc/%d/syscall" % process.pid).read_text().split()
+        link = pathlib.Path("/proc/%d/fd/%d" % (process.pid, int(call[1], 16))) if call[0] == "0" else None
+        return link is not None and link.is_symlink() and os.readlink(link) == str(pipe)
+    until(does, "%s does not read %s" % (process.args, pipe))
+
+
+def whole_before_it_is_read(bench):
+    """Commands that load configurations are in the whole sandbox before they play a version or a test, and before they ask name servers or the gateway."""
+    baseline, data = probe(bench, ["--baseline", "0"]), bench.root / "data"
+    data.mkdir()
+    pipe = bench.root / "message"
+    os.mkfifo(pipe)
+    bench.stack.callback(os.close, os.open(pipe, os.O_RDWR))  # a reader waits
+    (bench.root / "one.ptest").write_text('config = "other.toml"\n[[test]]\nname = "one"\nmessage = "message"\nclient = "192.0.2.1"\nfrom = "a@example.org"\nrcpt = "b@example.com"\nexpect.code = 554\n')
+    other = bench.root / "other.toml"
+    other.write_text('[server]\ndata_dir = "%s"\n' % data)
+    held = os.open(data / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    bench.stack.callback(os.close, held)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.settimeout(20)
+        file = bench.config({**LOCAL, "server": {"data_dir": str(data)}, "dns": {"servers": ["127.0.0.1:%d" % silent.getsockname()[1]], "timeout": "10s"}})
+        asks = lambda process: silent.recv(1)
+        waits = lambda process: until(lambda: pathlib.Path("/proc/%d/syscall" % process.pid).read_text().startswith("230 "), "it does not wait for the lock")
+        for words, stops, more in ((["check", "--config", file], asks, {}), (["check", "--config", file, "--against", other], asks, {}),
+                                   (["plan", other, file, "--verify", "-"], reads_its_input, {}), (["replay", "--config", file], waits, {}),
+                                   (["explain", "01JD9X3V5W6Y7Z8A9B0C1D2E3F", "--config", file], waits, {}),
+                                   (["test", bench.root / "one.ptest"], lambda process: reads(process, pipe), NO_NETWORK)):
+            process = command(bench, *words)
+            stops(process)
+            try:
+                judge(probe(bench, [process.pid], data), baseline, **OF_CONFIGURATION, **more)
+            except Fail as failure:
+                raise Fail("%s: %s" % (" ".join(map(str, words)), failure)) from None
+            process.kill()
+
+
+def results_go_where_they_belong(bench):
+    """`plan` and `test` write the files that options name, and expected values, wherever these are."""
+    for name in ("data", "tests", "results", "elsewhere"):
+        (bench.root / name).mkdir()
+    lists = {"smtpd_relay_restrictions": "reject_unauth_destination", "relay_domains": "example.com"}
+    new = bench.config({"server": {"data_dir": str(bench.root / "data")}, "restrictions": lists})
+    old = bench.root / "elsewhere" / "old.toml"
+    old.write_text(pathlib.Path(new).read_text().replace("example.com", "example.com, example.org"))
+    kept, proof = bench.root / "results" / "made.ptest", bench.root / "elsewhere" / "proof.jsonl"
+    status, out, err = bench.run("plan", old, new, "--as-test", kept, "--certificate", proof)
+    expect("plan: " + out + err, (2, True, True), (status, kept.exists(), proof.exists()))
+    (bench.root / "elsewhere" / "trace.txt").write_text("none\n")
+    case = bench.root / "tests" / "one.ptest"
+    case.write_text('config = "%s"\n[[test]]\nname = "one"\nclient = "192.0.2.1"\nfrom = "a@example.net"\nrcpt = "b@example.com"\n'
+                    'expect.code = 554\nexpect.trace = "../elsewhere/trace.txt"\n' % new)
+    report, rules = bench.root / "results" / "report.json", bench.root / "elsewhere" / "rules.json"
+    status, out, err = bench.run("test", case, "--format", "json", "--output", report, "--coverage=%s" % rules)
+    expect("test: " + out + err, (1, True, True), (status, report.exists(), rules.exists()))
+    status, out, err = bench.run("test", case, "--update=yes")
+    expect("test --update: " + out + err, 0, status)
+    expect("the expected values", (True, True), ("expect.code" not in case.read_text(), "none" not in (bench.root / "elsewhere" / "trace.txt").read_text()))
+
+
+def data_of_another_user(bench):
+    """`explain ID` of root reads the data directory of the service's user."""
+    data = bench.root / "data"
+    data.mkdir()
+    os.chown(data, 12345, 12345)
+    status, out, err = bench.run("explain", "01JD9X3V5W6Y7Z8A9B0C1D2E3F", "--config", bench.config({"server": {"data_dir": str(data)}}))
+    expect("exit status: " + out + err, 66, status)
+
+
+def import_writes_its_result(bench):
+    """In the directory of --out, and in no other; POSTERN_SANDBOX=off leaves the sandbox out."""
+    (bench.root / "main.cf").write_text("smtpd_relay_restrictions = reject_unauth_destination\n")
+    status, out, err = bench.run("import", "postfix", bench.root / "main.cf", "--out", bench.root / "made.toml")
+    expect("exit status of import: " + out + err, 0, status)
+    expect("the result is there", True, (bench.root / "made.toml").exists())
+    process = command(bench, "import", "postfix", "-", env={"POSTERN_SANDBOX": "off"})
+    reads_its_input(process)
+    expect("Seccomp", True, "Seccomp:\t0" in pathlib.Path("/proc/%d/status" % process.pid).read_text())
+
+
+CHECKS = [every_forbidden_call, every_thread, off_is_off, reload_needs_more, commands_that_read_what_others_wrote, calls_before_the_configuration,
+          whole_before_it_is_read, results_go_where_they_belong, data_of_another_user, import_writes_its_result]
 
 if __name__ == "__main__":
     if os.geteuid() != 0 or os.uname().machine != "x86_64":
