@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 
-.PHONY: help docs install package image release run demo shots test test-all build bootstrap bootstrap-test asan tsan fuzz coverage bench bench-quick bench-growth budget differential crash torture-cluster stop-asan stop-tsan format lint clean
+.PHONY: help docs install uninstall package image release run demo shots test test-all build bootstrap bootstrap-test asan tsan fuzz coverage bench bench-quick bench-growth budget differential crash torture-cluster stop-asan stop-tsan format lint clean
 
 help:
 	@echo "make run       install what is missing, build, start the gateway on this machine only"
@@ -10,7 +10,8 @@ help:
 	@echo "make shots     pictures of every page with demo data, light, dark and phone, in build/shots"
 	@echo "make docs      the handbook, a site with search, in build/docs; links are checked"
 	@echo "make test      install, build, run what every change must pass"
-	@echo "make install   puts the built program and its pages in place (PREFIX=/usr/local, DESTDIR=)"
+	@echo "make install   puts the built program, its pages and its units in place (PREFIX=/usr/local, DESTDIR=)"
+	@echo "make uninstall removes what make install put in place, and no configuration or data"
 	@echo "make package   the Debian package for this machine, in dist/, tried in a root of its own (root)"
 	@echo "make image     a container image without a shell, with its bills of materials, in dist/, started once (root)"
 	@echo "make release   packages for Debian 12 and 13, image, provenance, in dist/ (root; see docs/release.md first)"
@@ -51,6 +52,9 @@ build: bootstrap
 
 install: build
 	@packaging/install "$${DESTDIR:-}" "$${PREFIX:-/usr/local}"
+
+uninstall:
+	@packaging/install --remove "$${DESTDIR:-}" "$${PREFIX:-/usr/local}"
 
 package: bootstrap-test
 	@tools/build release postern
