@@ -250,6 +250,39 @@ def behind_a_proxy(bench):
         expect("from another address", b"", got)
 
 
+def compose_example(bench):
+    """examples/compose as it stands, but for the secrets' folder and the next hop: mail in, a refusal, the first account through the published port."""
+    fresh(bench)
+    secrets = bench.root / "secrets"
+    secrets.mkdir()
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=mx.example.org", "-addext",
+                    "subjectAltName=DNS:mx.example.org", "-keyout", secrets / "mx.key", "-out", secrets / "mx.pem"], check=True, capture_output=True)
+    sink = mailsink.Sink()
+    bench.stack.callback(sink.close)
+    compose = (ROOT / "examples/compose/compose.yaml").read_text()
+    text = (ROOT / "examples/compose/postern.toml").read_text()
+    for here, there in (("/run/secrets", str(secrets)), ("\"mail.example.org\"", "\"[127.0.0.1]:%d\"" % sink.port)):
+        if here not in text:
+            raise Fail("the example has no " + here)
+        text = text.replace(here, there)
+    config = bench.root / "etc" / "postern.toml"
+    config.write_text(text)
+    server = serve(bench, config, "--data-dir", bench.root / "data")
+    # What compose.yaml publishes is what the configuration listens on.
+    for port in ("}:2525\"", "\"127.0.0.1:8025:8025\""):
+        if port not in compose:
+            raise Fail("compose.yaml does not publish " + port)
+    with smtplib.SMTP(GATEWAY, 2525, source_address=(CLIENT, 0), timeout=20) as client:
+        context = ssl.create_default_context(cafile=secrets / "mx.pem")
+        client._host = "mx.example.org"
+        client.starttls(context=context)
+        client.sendmail("a@example.com", ["b@example.org"], MAIL)
+    if b"Subject: hello" not in sink.wait(1)[0]:
+        raise Fail("the next hop got something else")
+    expect("a foreign recipient", "554 5.7.1", dialogue("MAIL FROM:<a@example.com>", "RCPT TO:<b@foreign.example>", port=2525)[:9])
+    owner(bench, server, "postern passwd --owner-link --data-dir %s" % (bench.root / "data"))
+
+
 def on_a_terminal(bench):
     """What is missing is asked for; wrong answers are asked for again; a no writes nothing."""
     config = fresh(bench)
@@ -359,7 +392,7 @@ def records_that_doctor_calls_right(bench):
         expect("exit status of dkim check: " + said + err, 0, status)
 
 
-CHECKS = [certificate_in_the_usual_place, records_that_doctor_calls_right, relay_in_front_of_a_mail_server, inbox_and_first_account, webhook_over_https, behind_a_proxy, odd_places, on_a_terminal, without_a_terminal]
+CHECKS = [certificate_in_the_usual_place, records_that_doctor_calls_right, relay_in_front_of_a_mail_server, inbox_and_first_account, webhook_over_https, compose_example, behind_a_proxy, odd_places, on_a_terminal, without_a_terminal]
 
 
 def main():
