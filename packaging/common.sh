@@ -9,10 +9,12 @@ die() { say "$0: $*"; exit 2; }
 need() { for tool in "$@"; do command -v "$tool" > /dev/null || die "needs $tool (apt-get install ${tool%%_*})"; done; }
 as_root() { [ "$(id -u)" -eq 0 ] || die "needs root (chroot)"; }
 
-# install_shared SOURCE TO: what operators and editors take over, below TO: data for editors, and what watches a gateway (docs/monitoring.md).
+# install_shared SOURCE TO: what operators and editors take over, below TO: data for editors, what watches a gateway (docs/monitoring.md),
+# and what verifies a download (docs/release.md).
 install_shared() {
   install -d "$2"
   cp -r "$1/share/lua" "$1/share/editors" "$1/share/fail2ban" "$1/examples/prometheus" "$1/examples/grafana" "$2/"
+  install -m 755 "$1/packaging/verify" "$2/verify-release"
 }
 
 # mirror: the first archive site of apt's own sources that has a release named like a Debian suite.
