@@ -169,8 +169,24 @@ def jails_are_taken(bench):
         expect("what the filter of %s looks for" % jail, [mode], [word for line in filters for word in ("auth", "refused") if word in line.replace(jail, "")])
 
 
+def commands_of_the_page(bench):
+    """The commands of docs/monitoring.md, in a copy of Debian's configuration with sshd's jail on and no log file: fail2ban takes them."""
+    folder = bench.root / "commands"
+    shutil.copytree("/etc/fail2ban", folder)
+    (folder / "jail.d" / "defaults-debian.conf").write_text("[sshd]\nenabled = true\nlogpath = %s/none\n" % folder)
+    page = (ROOT / "docs" / "monitoring.md").read_text()
+    lines = [line.strip() for line in page.split("apt install fail2ban", 1)[1].split("\n\n", 1)[0].splitlines()[1:]]
+    expect("the last command", "fail2ban-client -t && systemctl restart fail2ban", lines.pop())
+    tried = subprocess.run(["fail2ban-client", "-c", str(folder), "-t"], capture_output=True, text=True, timeout=60, check=False)
+    expect("exit status before: " + tried.stdout + tried.stderr, 255, tried.returncode)
+    for line in lines:
+        subprocess.run(["sh", "-ec", line.replace("/etc/fail2ban", str(folder)).replace("/usr/share/postern/fail2ban", str(SHARE))], check=True)
+    tried = subprocess.run(["fail2ban-client", "-c", str(folder), "-t"], capture_output=True, text=True, timeout=60, check=False)
+    expect("exit status afterwards: " + tried.stdout + tried.stderr, 0, tried.returncode)
+
+
 if __name__ == "__main__":
     if not shutil.which("fail2ban-regex"):
         print("NOT RUN: fail2ban of tools/packages-test.txt is not installed", file=sys.stderr)
         sys.exit(1 if os.environ.get("CI") else 77)
-    sys.exit(smoke.main([lines_of_json, entries_of_the_journal, jails_are_taken], __doc__))
+    sys.exit(smoke.main([lines_of_json, entries_of_the_journal, jails_are_taken, commands_of_the_page], __doc__))
