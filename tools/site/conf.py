@@ -15,6 +15,15 @@ html_show_sourcelink = False
 html_show_sphinx = False
 
 
+def index_replies(app, page, source):
+    """Lets a search find the headings that begin with a reply: by its codes, by its first code alone, and by its text alone.
+
+    The search of the site drops numbers, and takes a heading only if the query is half of it.
+    """
+    source[0] = re.sub(r"^(#+ ((\d{3}) \d\.\d+\.\d+) (.+)\n)", lambda match: (
+        match[1] + "".join("\n```{index} single: %s\n```\n" % words.lower() for words in match.groups()[1:])), source[0], flags=re.M)
+
+
 def contents(app, page, source):
     """Gives the index and the decisions their tables of contents.
 
@@ -39,3 +48,4 @@ def contents(app, page, source):
 
 def setup(app):
     app.connect("source-read", contents)
+    app.connect("source-read", index_replies)
