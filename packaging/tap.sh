@@ -1,8 +1,8 @@
 # Shared by the tests of this folder, beside common.sh: one line a rule, as TAP has it. Source it; `plan` comes last.
 n=0 failed=0
 
-# rule TITLE COMMAND...: ok when COMMAND succeeds; the end of what it printed is shown when it does not.
-rule() {
+# judge TITLE COMMAND...: a rule, ok when COMMAND succeeds; the end of what it printed is shown when it does not.
+judge() {
   local title=$1 text; shift
   n=$((n + 1))
   if text=$("$@" 2>&1); then
@@ -13,6 +13,8 @@ rule() {
     sed 's/^/#   /' <<< "$text" | tail -n 15
   fi
 }
+
+rule() { judge "$@"; }
 
 # skip TITLE WHY: a rule that was not looked at is never a plain ok.
 skip() { n=$((n + 1)); echo "ok $n - $1 # SKIP $2"; }
