@@ -17,6 +17,15 @@ install_shared() {
   install -m 755 "$1/packaging/verify" "$2/verify-release"
 }
 
+# number: the version in CMakeLists.txt of the current folder.
+number() { sed -n 's/^project(postern VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt; }
+
+# next_number V: the patch version after V. What follows the numbers (+dirty, ~rc1) is left out, so that the next one is above it.
+next_number() { local base=${1%%[+~]*}; echo "${base%.*}.$((${base##*.} + 1))"; }
+
+# debian_version V RELEASE: below a package of Debian itself (V-1), and Debian 12 below 13, so that an upgrade of the system takes the newer build.
+debian_version() { echo "$1-1~deb$2u1"; }
+
 # mirror: the first archive site of apt's own sources that has a release named like a Debian suite.
 mirror() {
   if [ -n "${RELEASE_MIRROR:-}" ]; then echo "$RELEASE_MIRROR"; return; fi
