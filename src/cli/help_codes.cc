@@ -150,6 +150,11 @@ constexpr CodePage pages[] = {
      "name the address that the gateway itself listens on, which people outside cannot reach.",
      "[api]\nbehind_proxy = true\n",
      "[api]\nbehind_proxy = true\npublic_url = \"https://mail.example.com\"\n"},
+    {"C041", "a secret that others can read",
+     "A warning: the file holds a password, a token or a private key, and every user of this "
+     "machine may read it. Give it to the gateway's user with mode 0600, or put it into "
+     "/etc/postern/credentials, where systemd passes it as credential:certs_NAME.",
+     "", "[[listener]]\ntls = \"starttls\"\n"},
     {"C060", "an invalid source of accounts",
      "Each kind of `[[auth.source]]` needs its own keys: a list or file of users, a database and "
      "its query, a server and how a name becomes an entry there.",

@@ -69,6 +69,7 @@ class Files : public testing::Test {
     out = BIO_new_file(key(name).c_str(), "w");
     PEM_write_bio_PrivateKey(out, pair, nullptr, nullptr, 0, nullptr, nullptr);
     BIO_free(out);
+    EXPECT_EQ(chmod(key(name).c_str(), 0600), 0);
     X509_free(x509);
     EVP_PKEY_free(pair);
   }

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
 #include <regex>
 #include <set>
@@ -544,6 +545,31 @@ TEST(Config, behind_a_proxy_links_need_its_address) {
   EXPECT_THAT(result.diagnostics.list()[0].message,
               HasSubstr("links to attachments and invitations begin with http://127.0.0.1:8025"));
   EXPECT_THAT(result.diagnostics.list()[0].hint, HasSubstr("public_url = "));
+}
+
+TEST(Config, a_secret_that_others_can_read_is_a_warning) {
+  const tests::TemporaryFolder folder;
+  const std::string file = folder.file("password");
+  std::ofstream(file) << "secret\n";
+  const std::string route =
+      "[[route]]\nmatch = [\"example.com\"]\nto = [\"[192.0.2.1]\"]\ntls = "
+      "\"verify\"\nauth_user = \"u\"\nauth_password = \"" +
+      file + "\"\n";
+  const auto found = [&](std::filesystem::perms mode) {
+    std::filesystem::permissions(file, mode);
+    const ConfigResult result = parse_config(route, "postern.toml", options());
+    std::vector<std::string> lines;
+    for (const Diagnostic& one : result.diagnostics.list()) {
+      if (one.code == "C041") lines.push_back(on_one_line(one));
+    }
+    return lines;
+  };
+  using std::filesystem::perms;
+  const auto lines = found(perms::owner_read | perms::others_read);
+  ASSERT_EQ(lines.size(), 1u);
+  EXPECT_THAT(lines[0], ::testing::AllOf(HasSubstr("postern.toml:6:1"), HasSubstr("can read"),
+                                         Not(HasSubstr("secret"))));
+  EXPECT_TRUE(found(perms::owner_read | perms::group_read).empty());
 }
 
 TEST(Config, addresses_and_names_are_used_once) {

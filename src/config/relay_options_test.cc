@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "base/temporary_folder_test.h"
 #include "dialect/kumo/listener.h"
 #include "relay/destination.h"
@@ -215,6 +217,8 @@ TEST(RelayOptions, limits_of_a_route_by_sender_hold_for_every_domain) {
 TEST(RelayOptions, a_password_needs_a_verified_server_and_a_file) {
   const tests::TemporaryFolder folder;
   const std::string password = folder.write("password", "s3cret\n");
+  std::filesystem::permissions(
+      password, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
   const std::string user = "[[route]]\nmatch = [\"*\"]\nauth_user = \"us\"\n";
   const std::string file = "auth_password = \"" + password + "\"\n";
   EXPECT_EQ(complaints(user), Complaints{"C050 3:13"});
