@@ -83,7 +83,8 @@ class Filter {
       at_ = "loading the filter";
     }
     if (error_ == 0) return {};
-    return fail(error_ == -EINVAL || error_ == -ENOSYS ? Fault::not_found : Fault::permanent,
+    const bool absent = error_ == -EINVAL || error_ == -ENOSYS || error_ == -EOPNOTSUPP;
+    return fail(absent ? Fault::not_found : Fault::permanent,
                 fmt::format("seccomp, {}: {}", at_, std::strerror(-error_)));
   }
 

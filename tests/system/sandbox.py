@@ -7,6 +7,7 @@ Needs root (ptrace of a process that is not dumpable) and x86-64. What is expect
 """
 import ctypes
 import fcntl
+import json
 import os
 import pathlib
 import socket
@@ -19,7 +20,8 @@ sys.path[:0] = [str(ROOT / "tests" / "conformance"), str(ROOT / "tests" / "syste
 sys.dont_write_bytecode = True
 
 import smoke  # noqa: E402
-from bench import LOCAL, expect  # noqa: E402
+from bench import LOCAL, NotRun, expect  # noqa: E402
+from harness import instance  # noqa: E402
 from harness.cases import Fail  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -267,7 +269,51 @@ def import_writes_its_result(bench):
     expect("Seccomp", True, "Seccomp:\t0" in pathlib.Path("/proc/%d/status" % process.pid).read_text())
 
 
-CHECKS = [every_forbidden_call, every_thread, off_is_off, reload_needs_more, commands_that_read_what_others_wrote, calls_before_the_configuration,
+# Executes its arguments without one system call: a kernel that lacks it (seccomp(2); number, then ENOSYS for it and anything for the rest).
+WITHOUT = """
+import ctypes, os, struct, sys
+program = b"".join(struct.pack("HBBI", *line) for line in (
+    (0x20, 0, 0, 0), (0x15, 0, 1, int(sys.argv[1])), (0x06, 0, 0, 0x00050000 | 38), (0x06, 0, 0, 0x7fff0000)))
+memory = ctypes.create_string_buffer(program)
+filter = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", 4, ctypes.addressof(memory)))
+libc = ctypes.CDLL(None, use_errno=True)
+if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, filter, 0, 0):  # PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP
+    sys.exit("seccomp: " + os.strerror(ctypes.get_errno()))
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+LAYERS = {"landlock": 444, "seccomp": 317}  # their first system calls
+
+
+def without(bench, layer):
+    script = bench.root / ("without-" + layer)
+    script.write_text("#!/bin/sh\nexec %s -c '%s' %d %s \"$@\"\n" % (sys.executable, WITHOUT, LAYERS[layer], bench.binary))
+    script.chmod(0o755)
+    return script
+
+
+def strict_ends_the_start(bench):
+    """`strict` ends a start without one of the layers, with 71 and its name; `best_effort` goes on with the other, and the doctor warns."""
+    if landlock() == 0:
+        raise NotRun("the kernel has no Landlock that could be hidden")
+    for layer, kept in (("landlock", "seccomp"), ("seccomp", "landlock")):
+        program = without(bench, layer)
+        server = instance.Postern(program, {**LOCAL, "server": {"sandbox": "strict"}}, root=bench.root)
+        bench.stack.callback(server.remove)
+        expect("exit status of strict without " + layer, 71, server.spawn().wait(30))
+        if layer not in server.tail().lower():
+            raise Fail("the log does not name %s: %s" % (layer, server.tail()))
+        server.write_config({**LOCAL})
+        server.settings = {**LOCAL}
+        server.start()
+        status, out, _ = server.command("doctor", "--check", "sandbox", "--offline", "--json", "--config", server.root / "postern.toml", "--data-dir", server.root / "data")
+        found = json.loads(out)["findings"]
+        expect("findings without " + layer, [("warn", True)], [(one["level"], kept in one["what"]) for one in found])
+        server.stop()
+    server = bench.server({**LOCAL, "server": {"sandbox": "strict"}})
+    expect("strict with both", True, server.alive())
+
+
+CHECKS = [every_forbidden_call, every_thread, off_is_off, strict_ends_the_start, reload_needs_more, commands_that_read_what_others_wrote, calls_before_the_configuration,
           whole_before_it_is_read, results_go_where_they_belong, data_of_another_user, import_writes_its_result]
 
 if __name__ == "__main__":
