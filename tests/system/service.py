@@ -232,7 +232,7 @@ def sockets_of_systemd(bench):
 
 
 def restarts_refuse_nobody(bench):
-    """With a passed socket, 10 restarts under connections from many sides: every one is greeted."""
+    """With a passed socket, 20 restarts under connections from many sides: every one is greeted."""
     server = instance.Postern(bench.binary, {**LOCAL, "listener": [{"address": "systemd:smtp"}]}, root=bench.root)
     bench.stack.callback(server.remove)
     server.write_config()
@@ -260,7 +260,7 @@ def restarts_refuse_nobody(bench):
     for client in clients:
         client.start()
     try:
-        for _ in range(10):
+        for _ in range(20):
             server.process.send_signal(signal.SIGTERM)
             expect("exit status", 0, server.process.wait(40))
             wait_ready(server, passed(bench, server, [listening], "smtp"))
