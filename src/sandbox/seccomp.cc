@@ -97,17 +97,19 @@ class Filter {
   std::string_view at_;
 };
 
-/// Sockets of a family; raw ones are of other types.
-void allow_sockets(Filter& filter) {
-  for (const char* call : {"socket", "socketpair"}) {
-    for (const int family : {AF_UNIX, AF_INET, AF_INET6}) {
-      for (const int type : {SOCK_STREAM, SOCK_DGRAM}) {
-        filter.rule(SCMP_ACT_ALLOW, call,
-                    {SCMP_A0_64(SCMP_CMP_EQ, static_cast<scmp_datum_t>(family)),
-                     SCMP_A1_64(SCMP_CMP_MASKED_EQ, 0xf, static_cast<scmp_datum_t>(type))});
-      }
+/// A call that makes sockets of these families; raw ones are of other types.
+void allow_family(Filter& filter, const char* call, std::initializer_list<int> families) {
+  for (const int family : families) {
+    for (const int type : {SOCK_STREAM, SOCK_DGRAM}) {
+      filter.rule(SCMP_ACT_ALLOW, call,
+                  {SCMP_A0_64(SCMP_CMP_EQ, static_cast<scmp_datum_t>(family)),
+                   SCMP_A1_64(SCMP_CMP_MASKED_EQ, 0xf, static_cast<scmp_datum_t>(type))});
     }
   }
+}
+
+void allow_sockets(Filter& filter) {
+  allow_family(filter, "socket", {AF_UNIX, AF_INET, AF_INET6});
   // getifaddrs(3) asks for the machine's addresses when routes are read again.
   filter.rule(SCMP_ACT_ALLOW, "socket",
               {SCMP_A0_64(SCMP_CMP_EQ, AF_NETLINK), SCMP_A2_64(SCMP_CMP_EQ, 0)});
@@ -150,6 +152,7 @@ void allow_users(Filter& filter) {
 
 void allow_what_is_needed(Filter& filter, const Calls& calls) {
   for (const char* name : allowed) filter.rule(SCMP_ACT_ALLOW, name);
+  allow_family(filter, "socketpair", {AF_UNIX});  // it reaches nobody
   if (calls.network) allow_sockets(filter);
   if (calls.files_later) allow_landlock(filter);
   if (calls.users) allow_users(filter);

@@ -249,6 +249,14 @@ def results_go_where_they_belong(bench):
     expect("the expected values", (True, True), ("expect.code" not in case.read_text(), "none" not in (bench.root / "elsewhere" / "trace.txt").read_text()))
 
 
+def examples_are_played(bench):
+    """The examples' tests: of lists, `.vsl` rules and Lua, which make name servers' clients that ask nobody."""
+    status, out, err = bench.run("test", ROOT / "examples", "--format", "tap", seconds=60, cwd=ROOT)
+    expect("exit status: " + out + err, 0, status)
+    if err:
+        raise Fail("it complains: " + err)
+
+
 def data_of_another_user(bench):
     """`explain ID` of root reads the data directory of the service's user."""
     data = bench.root / "data"
@@ -314,7 +322,7 @@ def strict_ends_the_start(bench):
 
 
 CHECKS = [every_forbidden_call, every_thread, off_is_off, strict_ends_the_start, reload_needs_more, commands_that_read_what_others_wrote, calls_before_the_configuration,
-          whole_before_it_is_read, results_go_where_they_belong, data_of_another_user, import_writes_its_result]
+          whole_before_it_is_read, results_go_where_they_belong, examples_are_played, data_of_another_user, import_writes_its_result]
 
 if __name__ == "__main__":
     if os.geteuid() != 0 or os.uname().machine != "x86_64":
