@@ -273,6 +273,31 @@ TEST(Help, completions_know_every_command_and_option) {
   EXPECT_FALSE(completion_script("csh"));
 }
 
+TEST(Help, completions_know_what_arguments_are) {
+  std::string script = *completion_script("bash");
+  const auto count = [&](std::string_view text) {
+    std::size_t n = 0;
+    for (auto at = script.find(text); at != std::string::npos; at = script.find(text, at + 1)) ++n;
+    return n;
+  };
+  std::size_t files = 0;
+  std::size_t messages = 0;
+  for (const CommandSpec& command : commands()) {
+    for (const std::string_view form : {"|-", "FILE.", " NEW ", "CERTIFICATE KEY"}) {
+      if (command.usage.find(form) == std::string_view::npos) continue;
+      ++files;
+      break;
+    }
+    const FamilySpec* family = family_of(command);
+    if (family && family->name == "queue" && command.usage.starts_with("ID")) ++messages;
+  }
+  EXPECT_EQ(count("argument=file"), files);
+  EXPECT_EQ(count("argument=message"), messages);
+  for (const std::string_view word : {" C012 ", " 550 ", " server.data_dir "}) {
+    EXPECT_THAT(script, HasSubstr(std::string(word)));
+  }
+}
+
 TEST(Help, bash_accepts_its_script) {
   const std::string quoted = *completion_script("bash");
   ASSERT_EQ(quoted.find("POSTERN_END"), std::string::npos);

@@ -1,32 +1,77 @@
+#include <algorithm>
+#include <set>
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "cli/help.h"
+#include "config/schema.h"
+#include "smtp/codes.h"
 
 namespace postern::app {
 
 namespace {
 
+/// What the arguments of a command are.
+enum class Argument : std::uint8_t { other, words, file, message };
+
+constexpr std::pair<std::string_view, Argument> arguments_of[] = {
+    {"backup", Argument::file},         {"completion", Argument::words},
+    {"config", Argument::words},        {"dkim sign", Argument::file},
+    {"dkim verify", Argument::file},    {"help", Argument::words},
+    {"import postfix", Argument::file}, {"import vsmtp", Argument::file},
+    {"plan", Argument::file},           {"queue drop", Argument::message},
+    {"queue hold", Argument::message},  {"queue release", Argument::message},
+    {"queue retry", Argument::message}, {"queue show", Argument::message},
+    {"queue simulate", Argument::file}, {"restore", Argument::file},
+    {"test", Argument::file},           {"tls install", Argument::file},
+};
+
+Argument argument_of(const CommandSpec& command) {
+  const auto* const found =
+      std::ranges::find(arguments_of, command.name, &std::pair<std::string_view, Argument>::first);
+  return found == std::end(arguments_of) ? Argument::other : found->second;
+}
+
 /// The possible arguments of a command, if they are known.
 std::vector<std::string> argument_words(const CommandSpec& command) {
   if (command.name == "config") return {"example"};
   if (command.name == "completion") return {"bash", "zsh", "fish"};
-  std::vector<std::string> out;
+  if (command.name == "plan") return {"running"};
+  std::set<std::string> out;
   if (command.name == "help") {
     // Shells complete words: `dkim keygen` is completed from `dkim`.
     for (const std::string_view subject : help_subjects()) {
-      if (subject.find(' ') == std::string_view::npos) out.emplace_back(subject);
+      if (subject.find(' ') == std::string_view::npos) out.emplace(subject);
+    }
+    for (const smtp::CodeMeaning& one : smtp::known_codes()) out.insert(std::to_string(one.code));
+    for (const Key& key : config_keys()) {
+      out.insert(key.section.empty() ? std::string(key.name)
+                                     : fmt::format("{}.{}", key.section, key.name));
     }
   }
-  return out;
+  return {out.begin(), out.end()};
 }
 
 bool takes_path(const OptionSpec& option) {
   return option.value == "FILE" || option.value == "DIR";
 }
 
-/// Commands whose argument is a file.
-bool takes_file(const CommandSpec& command) {
-  return command.name == "dkim sign" || command.name == "dkim verify" || command.name == "test";
+/// Options that are followed by a word, and options that are followed by a path; between `|`.
+struct Valued {
+  std::string paths = "|";
+  std::string others = "|";
+};
+
+Valued valued(const CommandSpec& command) {
+  Valued out;
+  const auto add = [&](const OptionSpec& option) {
+    if (option.takes_word())
+      (takes_path(option) ? out.paths : out.others) += fmt::format("{}|", option.name);
+  };
+  for (const OptionSpec& option : command.options) add(option);
+  for (const OptionSpec& option : common_options()) add(option);
+  return out;
 }
 
 std::string joined(const std::vector<std::string>& words) {
@@ -57,41 +102,72 @@ std::string member_words(const FamilySpec& family) {
   return joined(out);
 }
 
+/// What a case of the bash script sets for a command.
+std::string bash_case(const CommandSpec& command) {
+  const Valued options = valued(command);
+  constexpr std::string_view names[] = {"other", "words", "file", "message"};
+  return fmt::format("words='{}' paths='{}' values='{}' argument={} ;;\n", joined_words(command),
+                     options.paths, options.others,
+                     names[static_cast<std::size_t>(argument_of(command))]);
+}
+
+constexpr std::string_view bash_functions =
+    R"sh(# The messages in the queue of the gateway that the line means.
+_postern_messages() {
+  local i word at=()
+  for ((i = 2; i < COMP_CWORD; i++)); do
+    word=${COMP_WORDS[i]}
+    case $word in
+      --config | --data-dir)
+        i=$((i + 1))
+        if [ "${COMP_WORDS[i]}" = = ]; then i=$((i + 1)); fi
+        at+=("$word" "${COMP_WORDS[i]/#\~\//$HOME/}") ;;
+    esac
+  done
+  "${COMP_WORDS[0]/#\~\//$HOME/}" queue list --limit 500 --json "${at[@]}" 2> /dev/null < /dev/null |
+    sed -n 's/^{"id":"\([0-9A-Z]*\)".*/\1/p'
+}
+_postern_files() {
+  compopt -o filenames 2> /dev/null
+  mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -f -- "$1")
+}
+)sh";
+
+constexpr std::string_view bash_end =
+    R"sh(  if [ "$cur" = = ]; then cur=; elif [ "$prev" = = ]; then prev=${COMP_WORDS[COMP_CWORD-2]}; fi
+  case $paths in *"|$prev|"*) _postern_files "$cur"; return ;; esac
+  case $values in *"|$prev|"*) return ;; esac
+  if [ "$argument" = message ] && [[ $cur != -* ]]; then words=$(_postern_messages); fi
+  COMPREPLY=($(compgen -W "$words" -- "$cur"))
+  if [ "$argument" = file ] && [[ $cur != -* ]]; then _postern_files "$cur"; fi
+}
+complete -F _postern postern
+)sh";
+
 std::string bash_script() {
   std::string names;
   std::string cases;
-  std::string paths;
-  const auto note_path = [&](const OptionSpec& option) {
-    if (takes_path(option) && paths.find(std::string(option.name)) == std::string::npos) {
-      paths += paths.empty() ? "" : "|";
-      paths += option.name;
-    }
-  };
-  for (const OptionSpec& option : common_options()) note_path(option);
   for (const CommandSpec& command : commands()) {
-    for (const OptionSpec& option : command.options) note_path(option);
     if (family_of(command)) continue;
     names += (names.empty() ? "" : " ") + std::string(command.name);
-    cases += fmt::format("    {}) words=\"{}\" ;;\n", command.name, joined_words(command));
+    cases += fmt::format("    {}) {}", command.name, bash_case(command));
   }
   for (const FamilySpec& family : families()) {
     names += " " + std::string(family.name);
     cases += fmt::format("    {}) case $COMP_CWORD.${{COMP_WORDS[2]}} in\n", family.name);
-    cases += fmt::format("      2.*) words=\"{} --help\" ;;\n", member_words(family));
+    cases += fmt::format("      2.*) words='{} --help' ;;\n", member_words(family));
     for (const CommandSpec* member : members(family)) {
-      cases +=
-          fmt::format("      *.{}) words=\"{}\" ;;\n", last_word(*member), joined_words(*member));
+      cases += fmt::format("      *.{}) {}", last_word(*member), bash_case(*member));
     }
     cases += "      esac ;;\n";
   }
   return fmt::format(
       "# bash completion for postern, made by `postern completion bash`\n"
+      "{}"
       "_postern() {{\n"
-      "  local cur=${{COMP_WORDS[COMP_CWORD]}} prev=${{COMP_WORDS[COMP_CWORD-1]}} words=\n"
+      "  local cur=${{COMP_WORDS[COMP_CWORD]}} prev=${{COMP_WORDS[COMP_CWORD-1]}}\n"
+      "  local words= paths= values= argument=\n"
       "  COMPREPLY=()\n"
-      "  case $prev in\n"
-      "    {}) COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n"
-      "  esac\n"
       "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
       "    COMPREPLY=($(compgen -W \"{} --help --version\" -- \"$cur\"))\n"
       "    return\n"
@@ -99,10 +175,8 @@ std::string bash_script() {
       "  case ${{COMP_WORDS[1]}} in\n"
       "{}"
       "  esac\n"
-      "  COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
-      "}}\n"
-      "complete -o default -F _postern postern\n",
-      paths, names, cases);
+      "{}",
+      bash_functions, names, cases, bash_end);
 }
 
 /// Single-quoted text for a shell; zsh needs brackets and colons in descriptions escaped.
@@ -131,15 +205,48 @@ std::string zsh_arguments(const CommandSpec& command, int at) {
   for (const OptionSpec& option : command.options) add(option);
   for (const OptionSpec& option : common_options()) add(option);
   const std::string words = joined(argument_words(command));
-  if (!words.empty()) out += fmt::format(" '{}:argument:({})'", at, words);
-  if (takes_file(command)) out += fmt::format(" '{}:file:_files'", at);
+  switch (argument_of(command)) {
+    case Argument::other:
+      // Without a form for arguments the name of the command would end what is completed.
+      out += " '*:argument: true'";
+      break;
+    case Argument::words:
+      out += fmt::format(" '{}:argument:({})'", at, words);
+      break;
+    case Argument::file:
+      out += words.empty()
+                 ? std::string(" '*:file:_files'")
+                 : fmt::format(" '*:argument: _alternative \"words:word:({})\" files:file:_files'",
+                               words);
+      break;
+    case Argument::message:
+      out += " '*:message:_postern_messages'";
+      break;
+  }
   return out;
 }
 
+constexpr std::string_view zsh_functions =
+    R"sh(# The messages in the queue of the gateway that the line means.
+_postern_messages() {
+  local -a at ids
+  local i
+  for ((i = 2; i < CURRENT; i++)); do
+    case $words[i] in
+      (--config|--data-dir) at+=($words[i] "${${(Q)words[i+1]}/#\~\//$HOME/}") ;;
+      (--config=*|--data-dir=*) at+=("${(Q)words[i]}") ;;
+    esac
+  done
+  ids=(${(f)"$("${${(Q)words[1]}/#\~\//$HOME/}" queue list --limit 500 --json $at 2> /dev/null < /dev/null |
+    sed -n 's/^{"id":"\([0-9A-Z]*\)".*/\1/p')"})
+  compadd -a ids
+}
+)sh";
+
 std::string zsh_script() {
   std::string out =
-      "#compdef postern\n# zsh completion for postern, made by `postern completion zsh`\n"
-      "_postern() {\n  local -a names\n  names=(\n";
+      "#compdef postern\n# zsh completion for postern, made by `postern completion zsh`\n" +
+      std::string(zsh_functions) + "_postern() {\n  local -a names\n  names=(\n";
   const auto describe = [&](std::string_view name, std::string_view summary) {
     out += fmt::format("    '{}:{}'\n", name, zsh_text(summary));
   };
@@ -181,9 +288,7 @@ std::string fish_text(std::string_view text) {
 
 /// The fish condition that the words of a command are on the line.
 std::string fish_condition(const CommandSpec& command) {
-  const FamilySpec* family = family_of(command);
-  const std::string own = fmt::format("__fish_seen_subcommand_from {}", last_word(command));
-  return family ? fmt::format("__fish_seen_subcommand_from {}; and {}", family->name, own) : own;
+  return fmt::format("__postern_on {}", command.name);
 }
 
 std::string fish_options(const CommandSpec& command) {
@@ -199,32 +304,64 @@ std::string fish_options(const CommandSpec& command) {
   };
   for (const OptionSpec& option : command.options) add(option);
   for (const OptionSpec& option : common_options()) add(option);
-  for (const std::string& word : argument_words(command)) {
-    out += fmt::format("complete -c postern -n '{}' -a {}\n", condition, word);
+  if (const std::string words = joined(argument_words(command)); !words.empty()) {
+    out += fmt::format("complete -c postern -n '{}' -a '{}'\n", condition, words);
   }
-  if (takes_file(command)) out += fmt::format("complete -c postern -n '{}' -F\n", condition);
+  const Argument argument = argument_of(command);
+  if (argument == Argument::file) out += fmt::format("complete -c postern -n '{}' -F\n", condition);
+  if (argument == Argument::message) {
+    out += fmt::format("complete -c postern -n '{}' -a '(__postern_messages)'\n", condition);
+  }
   return out;
 }
 
+constexpr std::string_view fish_functions =
+    R"sh(# Whether these are the first words of the line; without words: whether it has none.
+function __postern_on
+  set -l words (string match -v -- '-*' (commandline -opc)[2..])
+  test (count $argv) -gt 0; or return (count $words)
+  test "$words[1]" = "$argv[1]"; or return 1
+  test (count $argv) -eq 1; or test "$words[2]" = "$argv[2]"
+end
+# Whether the line has a family of commands and no more.
+function __postern_in
+  set -l words (string match -v -- '-*' (commandline -opc)[2..])
+  test (count $words) -eq 1; and test "$words[1]" = "$argv[1]"
+end
+# The messages in the queue of the gateway that the line means.
+function __postern_messages
+  set -l words (commandline -opc)
+  set -l at
+  for i in (seq 2 (count $words))
+    switch $words[$i]
+      case --config --data-dir
+        set -a at $words[$i] (string replace -r '^~/' "$HOME/" -- $words[(math $i + 1)])
+      case '--config=*' '--data-dir=*'
+        set -a at $words[$i]
+    end
+  end
+  set -l program (string replace -r '^~/' "$HOME/" -- $words[1])
+  $program queue list --limit 500 --json $at 2> /dev/null < /dev/null |
+    string replace -rf '^\{"id":"([0-9A-Z]+)".*' '$1'
+end
+)sh";
+
 std::string fish_script() {
-  std::string out =
-      "# fish completion for postern, made by `postern completion fish`\n"
-      "complete -c postern -f\n";
-  const auto first_word = [&](std::string_view name, std::string_view summary) {
-    out += fmt::format("complete -c postern -n __fish_use_subcommand -a {} -d '{}'\n", name,
+  std::string out = "# fish completion for postern, made by `postern completion fish`\n" +
+                    std::string(fish_functions) + "complete -c postern -f\n";
+  const auto word = [&](const std::string& condition, std::string_view name,
+                        std::string_view summary) {
+    out += fmt::format("complete -c postern -n '{}' -a {} -d '{}'\n", condition, name,
                        fish_text(summary));
   };
   for (const CommandSpec& command : commands()) {
-    if (!family_of(command)) first_word(command.name, command.summary);
+    if (!family_of(command)) word("__postern_on", command.name, command.summary);
     out += fish_options(command);
   }
   for (const FamilySpec& family : families()) {
-    first_word(family.name, family.summary);
+    word("__postern_on", family.name, family.summary);
     for (const CommandSpec* member : members(family)) {
-      out += fmt::format(
-          "complete -c postern -n '__fish_seen_subcommand_from {}; and not "
-          "__fish_seen_subcommand_from {}' -a {} -d '{}'\n",
-          family.name, member_words(family), last_word(*member), fish_text(member->summary));
+      word(fmt::format("__postern_in {}", family.name), last_word(*member), member->summary);
     }
   }
   return out;
