@@ -60,6 +60,9 @@ std::span<const CommandSpec> commands();
 std::span<const FamilySpec> families();
 /// The options that every command takes.
 std::span<const OptionSpec> common_options();
+/// The options of a command, then those that every command takes. One of its own stands for the
+/// common one of the same name, of which it says something else.
+std::vector<OptionSpec> options_of(const CommandSpec& command);
 /// By full name; null: unknown.
 const CommandSpec* find_command(std::string_view name);
 /// Null: unknown.

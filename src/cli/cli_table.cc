@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "cli/cli.h"
 #include "cli/cli_table_cluster.h"
 #include "cli/cli_table_doctor.h"
@@ -20,7 +22,7 @@ constexpr ExitCode config = ExitCode::config;
 
 constexpr OptionSpec shared[] = {
     {"--config", "FILE", "the configuration; - is standard input",
-     "$POSTERN_CONFIG, else embedded defaults"},
+     "$POSTERN_CONFIG, else /etc/postern/postern.toml if it exists, else embedded defaults"},
     {"--json", "", "print one JSON object, or one on each line", ""},
     {"--quiet", "", "print only errors", ""},
     {"--no-color", "", "no colours, as with NO_COLOR set", ""},
@@ -34,6 +36,8 @@ constexpr ExampleSpec serve_examples[] = {
      "when the default ports are in use"},
 };
 constexpr OptionSpec serve_options[] = {
+    {"--config", "FILE", "the configuration; - is standard input",
+     "$POSTERN_CONFIG, else embedded defaults"},
     {"--data-dir", "DIR", "databases, generated certificate, temporary bodies", "./postern-data"},
     {"--smtp", "ADDR:PORT", "address of the first listener", "127.0.0.1:2525"},
     {"--api", "ADDR:PORT", "address of the API and /metrics", "127.0.0.1:8025"},
@@ -221,8 +225,9 @@ constexpr OptionSpec version_options[] = {
 
 constexpr CommandSpec table[] = {
     {"serve", "Run", "run the gateway",
-     "Runs the gateway until it is stopped. Without a configuration it uses embedded defaults and "
-     "loopback only. SIGHUP (systemctl reload postern) reads configuration, policies, tables and "
+     "Runs the gateway until it is stopped. If no configuration is named it uses embedded defaults "
+     "and loopback only. SIGHUP (systemctl reload postern) reads configuration, policies, tables "
+     "and "
      "renewed certificates again; open sessions keep their limits and certificates.",
      "[--config FILE] [--data-dir DIR] [--smtp ADDR:PORT] [--api ADDR:PORT]", 0, serve_examples,
      serve_options, serve_exits, "postern check, postern reload, postern help configuration"},
@@ -355,6 +360,17 @@ std::string OptionSpec::usage() const {
 }
 
 std::span<const OptionSpec> common_options() { return shared; }
+
+std::vector<OptionSpec> options_of(const CommandSpec& command) {
+  std::vector<OptionSpec> out(command.options.begin(), command.options.end());
+  for (const OptionSpec& option : shared) {
+    if (std::ranges::find(command.options, option.name, &OptionSpec::name) ==
+        command.options.end()) {
+      out.push_back(option);
+    }
+  }
+  return out;
+}
 
 const CommandSpec* find_command(std::string_view name) {
   for (const CommandSpec& command : commands()) {

@@ -29,6 +29,8 @@ constexpr OptionSpec options[] = {
     {"--address", "IP", "a public address of this gateway; may be repeated",
      "those of the machine's interfaces"},
     {"--email", "ADDRESS", "gets reports about the domains", "postmaster@ the first domain"},
+    {"--config", "FILE", "where the configuration is written, and the report beside it",
+     "$POSTERN_CONFIG, else /etc/postern/postern.toml"},
     {"--data-dir", "DIR", "where the gateway keeps its data", "/var/lib/postern"},
     {"--dry-run", "", "print the configuration and the report, write nothing", ""},
     {"--yes", "", "ask nothing, even on a terminal", ""},

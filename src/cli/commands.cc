@@ -1,10 +1,12 @@
 #include "cli/commands.h"
 
+#include <cerrno>
 #include <cstdlib>
 #include <istream>
 #include <iterator>
 #include <ostream>
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -42,22 +44,27 @@ int report_usage(const UsageError& error, bool json, Streams& streams) {
   return to_int(ExitCode::usage);
 }
 
-namespace {
-
-/// The configuration that is named; nullopt: none is.
 std::optional<std::string> config_named(const Arguments& arguments) {
   const char* environment = std::getenv("POSTERN_CONFIG");
   std::string name = arguments.value("--config").value_or(environment ? environment : "");
   return name.empty() ? std::nullopt : std::optional(std::move(name));
 }
 
-}  // namespace
+std::optional<std::string> config_in_use(const Arguments& arguments) {
+  if (auto named = config_named(arguments)) return named;
+  // The unit names its file. Without one, `serve` is a trial in the current directory.
+  if (arguments.command->name == "serve") return std::nullopt;
+  // A file that this user may not read is an error: the defaults are another gateway's.
+  struct stat about{};
+  const bool there = ::stat(std::string(service_config).c_str(), &about) == 0 || errno == EACCES;
+  return there ? std::optional(std::string(service_config)) : std::nullopt;
+}
 
 ConfigResult load_named(const Arguments& arguments, Streams& streams, const LoadOptions& options,
                         std::string& name, ConfigSource* source) {
   ConfigSource own;
   ConfigSource& read = source != nullptr ? *source : own;
-  name = config_named(arguments).value_or("");
+  name = config_in_use(arguments).value_or("");
   if (name.empty()) {
     name = "embedded defaults";
     return default_config(options);
@@ -68,6 +75,11 @@ ConfigResult load_named(const Arguments& arguments, Streams& streams, const Load
     return parse_config(read.text, name, options);
   }
   return load_config(name, options, read);
+}
+
+void say_which_config(const Arguments& arguments, Streams& streams, std::string_view name) {
+  if (config_named(arguments) || arguments.has("--json") || arguments.has("--quiet")) return;
+  streams.err << fmt::format("configuration: {}; --config or POSTERN_CONFIG names another\n", name);
 }
 
 namespace {
@@ -180,7 +192,8 @@ int run_check(const Arguments& arguments, Streams& streams) {
   const auto against = arguments.value("--against");
   std::string name;
   LoadOptions load = beside_service(arguments);
-  if (against && (!config_named(arguments) || *config_named(arguments) == "-")) {
+  const auto in_use = config_in_use(arguments);
+  if (against && (!in_use || *in_use == "-")) {
     return report_usage({"--against compares a file",
                          "`postern check --against running --config "
                          "new.toml`"},
@@ -192,6 +205,7 @@ int run_check(const Arguments& arguments, Streams& streams) {
     load.adjust = confined(std::move(load.adjust));
   }
   ConfigResult result = load_named(arguments, streams, load, name);
+  say_which_config(arguments, streams, name);
   result.diagnostics = refuse_failing_calls(result.diagnostics);
   if (result.ok()) {
     if (auto warning = open_relay_warning(result.config)) {

@@ -6,6 +6,7 @@
 #include <iosfwd>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/error.h"
 #include "base/secret.h"
@@ -23,7 +24,16 @@ struct Streams {
   bool terminal = false;  ///< `in` is a terminal: passwords are prompted for without echo
 };
 
-/// Loads the configuration of --config, of POSTERN_CONFIG, or the defaults, and prints nothing.
+/// The configuration of the service: what `postern setup` writes, and the unit names.
+inline constexpr std::string_view service_config = "/etc/postern/postern.toml";
+/// The configuration that --config or POSTERN_CONFIG names; nullopt: neither does.
+std::optional<std::string> config_named(const Arguments& arguments);
+/// The configuration that the command reads: the one that is named, else that of the service if it
+/// exists; nullopt: the embedded defaults. `serve` does not look for that of the service.
+std::optional<std::string> config_in_use(const Arguments& arguments);
+/// If no configuration was named, prints which one the command read: without --json and --quiet.
+void say_which_config(const Arguments& arguments, Streams& streams, std::string_view name);
+/// Loads the configuration of config_in_use(), or the defaults, and prints nothing.
 /// `name` becomes the file, as it is named in diagnostics; `source` what was read, null: it is not
 /// needed.
 ConfigResult load_named(const Arguments& arguments, Streams& streams, const LoadOptions& options,
@@ -37,8 +47,8 @@ LoadOptions without_files(const Arguments& arguments);
 /// Options for a command that reads the files of the configuration as the service would, outside of
 /// it: --credentials applies.
 LoadOptions beside_service(const Arguments& arguments);
-/// Loads the configuration of --config, of POSTERN_CONFIG, or the defaults. Prints errors, and how
-/// many warnings there are; with errors the result is empty.
+/// Loads the configuration of config_in_use(), or the defaults. Prints errors, and how many
+/// warnings there are; with errors the result is empty.
 std::optional<Config> load_for(const Arguments& arguments, Streams& streams,
                                const LoadOptions& options = {});
 /// The same for the gateway, with each warning; `source` becomes what was read.

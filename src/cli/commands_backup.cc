@@ -79,7 +79,7 @@ std::optional<Gateway> gateway_of(const Arguments& arguments, Streams& streams) 
   char name[256] = {};
   if (::gethostname(name, sizeof name - 1) == 0) found.hostname = name;
   const auto given = arguments.value("--data-dir");
-  if (given && !arguments.value("--config") && std::getenv("POSTERN_CONFIG") == nullptr) {
+  if (given && !config_named(arguments)) {
     found.data_dir = *given;
     return found;
   }

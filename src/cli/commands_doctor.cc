@@ -119,6 +119,7 @@ int run_doctor(const Arguments& arguments, Streams& streams) {
   ConfigResult loaded = load_named(arguments, streams, load, file);
   auto named = read_options(arguments);
   if (!named) return report_usage(named.error(), json, streams);
+  say_which_config(arguments, streams, file);
   named->file = std::move(file);
 
   std::vector<std::string_view> names;

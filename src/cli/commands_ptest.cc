@@ -127,11 +127,8 @@ class Configurations {
   /// The configuration of a file of tests: --config, its own, the one beside it, that of
   /// POSTERN_CONFIG.
   Configurations(const Arguments& arguments, std::istream& in)
-      : given_(arguments.value("--config")) {
+      : given_(arguments.value("--config")), environment_(config_named(arguments)) {
     if (given_ == "-") text_.assign(std::istreambuf_iterator<char>(in), {});
-    if (const char* named = std::getenv("POSTERN_CONFIG"); named != nullptr && *named != '\0') {
-      environment_ = named;
-    }
   }
 
   std::string name_for(const ptest::File& file) const {

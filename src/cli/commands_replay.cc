@@ -51,8 +51,7 @@ tl::expected<Options, UsageError> read_options(const Arguments& arguments) {
   constexpr std::uint64_t most_traces = 1'000'000'000;
   constexpr std::uint64_t most_samples = 1000;
   Options options;
-  const char* named = std::getenv("POSTERN_CONFIG");
-  options.draft = arguments.value("--config").value_or(named != nullptr ? named : "");
+  options.draft = config_named(arguments).value_or("");  // that of the service is no draft
   if (options.draft.empty()) {
     return tl::unexpected(
         UsageError{"which draft?", "`postern replay --config draft.toml --since 24h`"});

@@ -37,14 +37,6 @@ using setup::Answers;
 using setup::SigningKey;
 using setup::There;
 
-constexpr std::string_view usual_config = "/etc/postern/postern.toml";
-
-std::string config_path(const Arguments& arguments) {
-  const char* environment = std::getenv("POSTERN_CONFIG");
-  if (auto given = arguments.value("--config")) return *given;
-  return environment != nullptr && *environment != '\0' ? environment : std::string(usual_config);
-}
-
 /// The selector of a new key.
 std::string selector_now() {
   const std::time_t now = std::time(nullptr);
@@ -105,7 +97,7 @@ class Setup {
       : arguments_(arguments), streams_(streams), json_(arguments.has("--json")) {}
 
   int run() {
-    config_ = config_path(arguments_);
+    config_ = config_named(arguments_).value_or(std::string(service_config));
     if (config_ == "-") {
       return report_usage({"--config: a file is written, not standard output",
                            "`--dry-run` prints the configuration"},

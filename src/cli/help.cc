@@ -85,18 +85,24 @@ std::string exit_code_topic() {
          "a\nhuman can fix.\n";
 }
 
-constexpr std::string_view environment_topic = R"(Environment variables:
+constexpr Variable variables[] = {
+    {"POSTERN_CONFIG",
+     "The configuration if --config is not given. Without both, commands read that of the service, "
+     "/etc/postern/postern.toml, if it exists. serve, and the others if it does not exist, use "
+     "embedded defaults."},
+    {"NO_COLOR", "Any value: no colours (https://no-color.org)."},
+    {"CREDENTIALS_DIRECTORY",
+     "Where `key = \"credential:NAME\"` is looked for. systemd sets it for a unit with "
+     "LoadCredential=."},
+    {"JOURNAL_STREAM",
+     "Set by systemd: `log.format = \"auto\"` then writes to the journal with its own protocol."},
+};
 
-  POSTERN_CONFIG          the configuration file when --config is not given
-  NO_COLOR                any value: no colours (https://no-color.org)
-  CREDENTIALS_DIRECTORY   where `key = "credential:NAME"` is looked for; systemd
-                          sets it for a unit with LoadCredential=
-  JOURNAL_STREAM          set by systemd: `log.format = "auto"` then writes to
-                          the journal with its own protocol
-  POSTERN_SANDBOX         off: check, explain, plan, replay, test, import and
-                          the commands about SPF, DKIM and DMARC run without
-                          their sandbox
-)";
+std::string environment_topic() {
+  std::string out = "Environment variables:\n\n";
+  for (const Variable& variable : variables) out += row(variable.name, variable.what, 26);
+  return out;
+}
 
 constexpr std::string_view tracing_topic = R"(How to find out why a message was refused:
 
@@ -265,7 +271,7 @@ struct Topic {
 constexpr Topic topics[] = {
     {"exit-codes", exit_code_topic},
     {"configuration", configuration_topic},
-    {"environment", [] { return std::string(environment_topic); }},
+    {"environment", environment_topic},
     {"tracing", [] { return std::string(tracing_topic); }},
     {"keywords", keyword_topic},
     {"capabilities", capability_topic},
@@ -285,6 +291,8 @@ std::string code_text(const CodePage& page) {
 }
 
 }  // namespace
+
+std::span<const Variable> environment_variables() { return variables; }
 
 std::string_view meaning_of(ExitCode code) {
   switch (code) {
@@ -348,8 +356,8 @@ std::string command_help(const CommandSpec& command) {
   for (const ExampleSpec& example : command.examples) {
     out += wrapped("$ " + std::string(example.line), 2) + wrapped(example.what, 6);
   }
-  out += "\nOptions:\n" + option_rows(command.options) +
-         option_rows(common_options(), command.name == "completion" ? "--json" : "");
+  out += "\nOptions:\n" +
+         option_rows(options_of(command), command.name == "completion" ? "--json" : "");
   out += "\nExit codes:\n";
   for (const ExitCode code : command.exit_codes) {
     out += row(std::to_string(to_int(code)), meaning_of(code), 6);

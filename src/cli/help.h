@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -33,6 +34,13 @@ std::vector<std::string> manual_pages();
 /// A page in mdoc(7), by the name of a command ("dkim-keygen") or of the page without its section
 /// ("postern.toml"); nullopt: there is none.
 std::optional<std::string> manual_page(std::string_view name);
+/// An environment variable that commands read.
+struct Variable {
+  std::string_view name;  ///< "NO_COLOR"
+  std::string_view what;  ///< what it does, as sentences
+};
+/// All of them.
+std::span<const Variable> environment_variables();
 /// "the command line is wrong", for example.
 std::string_view meaning_of(ExitCode code);
 

@@ -15,8 +15,8 @@ constexpr CodePage pages[] = {
      "line.",
      "[server]\nhostname = mail.example.com\n", "[server]\nhostname = \"mail.example.com\"\n"},
     {"C002", "the configuration cannot be read",
-     "The file named with --config or POSTERN_CONFIG is missing, a directory, larger than 1 MiB, "
-     "or not readable by this user. Without a named file Postern uses embedded defaults.",
+     "The file named with --config or POSTERN_CONFIG, or without both /etc/postern/postern.toml, is "
+     "missing, a directory, larger than 1 MiB, or not readable by this user.",
      "", "# postern config example > postern.toml\n"},
     {"G001", "a guardrail that cannot be read",
      "A guardrail is a sentence: `never` or `always`, then accept, refuse, discard or hold, then "

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/commands.h"
 #include "cli/help.h"
 #include "cli/made_pages.h"
 #include "cli/mdoc.h"
@@ -40,8 +41,8 @@ std::string page_of(const CommandSpec& command) {
   out += fmt::format(".Sh SYNOPSIS\n.Nm postern\n{}\n",
                      roff(fmt::format("{} {}", command.name, command.usage)));
   out += ".Sh DESCRIPTION\n" + prose(command.purpose);
-  out += ".Pp\nThe options are:\n.Bl -tag -width Ds\n" + list_of_options(command.options) +
-         list_of_options(common_options()) + ".El\n";
+  out += ".Pp\nThe options are:\n.Bl -tag -width Ds\n" + list_of_options(options_of(command)) +
+         ".El\n";
   out += ".Sh EXIT STATUS\n.Bl -tag -width Ds\n";
   for (const ExitCode code : command.exit_codes) {
     out += fmt::format(".It {}\n{}", to_int(code), prose(meaning_of(code)));
@@ -67,6 +68,13 @@ std::string page_of_all() {
   for (const CommandSpec& command : commands()) {
     pages.emplace_back(section_of(command), "postern-" + dashed(command.name));
   }
+  out += ".El\n.Sh ENVIRONMENT\n.Bl -tag -width Ds\n";
+  for (const Variable& variable : environment_variables()) {
+    out += fmt::format(".It Ev {}\n{}", variable.name, prose(variable.what));
+  }
+  out += fmt::format(".El\n.Sh FILES\n.Bl -tag -width Ds\n.It Pa {}\n{}", service_config,
+                     prose("The configuration of the service. Commands read it if none is named; "
+                           "serve does not."));
   return out + ".El\n.Sh SEE ALSO\n" + references(std::move(pages));
 }
 

@@ -295,11 +295,9 @@ tl::expected<std::pair<plan::Edition, plan::Edition>, ExitCode> PlanVersions::lo
     if (beside != nullptr) {
       data_dir = beside->config.server.data_dir;
     } else {
-      const char* named = std::getenv("POSTERN_CONFIG");
-      const LoadOptions load = without_files(arguments_);
-      data_dir =
-          (named != nullptr && *named != '\0' ? load_config(named, load) : default_config(load))
-              .config.server.data_dir;
+      const auto config = load_for(arguments_, streams_, without_files(arguments_));
+      if (!config) return tl::unexpected(ExitCode::config);
+      data_dir = config->server.data_dir;
     }
     if (auto done = open_gateway(data_dir); !done) return tl::unexpected(done.error());
   }

@@ -1,6 +1,5 @@
 #include "cli/run.h"
 
-#include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <stdexcept>
@@ -37,12 +36,6 @@ std::optional<std::filesystem::path> path_option(const Arguments& arguments,
   return text ? std::optional<std::filesystem::path>(*text) : std::nullopt;
 }
 
-std::optional<std::filesystem::path> config_file(const Arguments& arguments) {
-  if (auto file = path_option(arguments, "--config")) return file;
-  const char* named = std::getenv("POSTERN_CONFIG");
-  return named && *named ? std::optional<std::filesystem::path>(named) : std::nullopt;
-}
-
 /// Reads an option whose value is an address and port, if it was given.
 bool read_endpoint(const Arguments& arguments, std::string_view name, std::optional<Endpoint>& into,
                    std::optional<UsageError>& error) {
@@ -61,7 +54,7 @@ bool read_endpoint(const Arguments& arguments, std::string_view name, std::optio
 int run_serve(const Arguments& arguments, Streams& streams) {
   ServeOptions options;
   std::optional<UsageError> error;
-  options.config_file = config_file(arguments);
+  options.config_file = config_in_use(arguments);
   options.data_dir = path_option(arguments, "--data-dir");
   options.quiet = arguments.has("--quiet");
   options.json = arguments.has("--json");
@@ -96,7 +89,7 @@ std::optional<UsageError> read_explain(const Arguments& arguments, ExplainOption
   options.auth = arguments.value("--auth");
   options.dns = path_option(arguments, "--dns");
   options.answers = arguments.values("--answer");
-  options.config_file = config_file(arguments);
+  options.config_file = config_in_use(arguments);
   options.as_test = arguments.has("--as-test");
   options.with_message = arguments.has("--with-message");
   options.redact = arguments.has("--redact");

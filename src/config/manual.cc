@@ -35,7 +35,8 @@ std::string range_of(const Key& key) {
 
 constexpr std::string_view manual_head = R"(# Configuration
 
-One TOML file, named with `--config` or `POSTERN_CONFIG`; without one Postern runs on the defaults of this
+One TOML file, named with `--config` or `POSTERN_CONFIG`. Without both, commands read that of the service,
+`/etc/postern/postern.toml`, if it exists; `postern serve`, and commands on a machine without that file, use the defaults of this
 page, on loopback only. `postern config example` prints the whole file, `postern check` loads it and names every
 mistake with its line and column, `postern help CODE` explains an error code.
 

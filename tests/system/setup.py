@@ -392,7 +392,51 @@ def records_that_doctor_calls_right(bench):
         expect("exit status of dkim check: " + said + err, 0, status)
 
 
+<<<<<<< HEAD
 CHECKS = [certificate_in_the_usual_place, records_that_doctor_calls_right, relay_in_front_of_a_mail_server, inbox_and_first_account, webhook_over_https, compose_example, behind_a_proxy, odd_places, on_a_terminal, without_a_terminal]
+=======
+def commands_without_a_name(bench):
+    """Commands read the configuration of the service unless another is named, and check and doctor say so; serve does not."""
+    here = pathlib.Path("/etc/postern/postern.toml")
+    status, _, err = bench.run("check")
+    expect("exit status of check without any file: " + err, 0, status)
+    if not err.startswith("configuration: embedded defaults;"):
+        raise Fail("check does not name the defaults first: " + err)
+    here.parent.mkdir()
+    bench.stack.callback(shutil.rmtree, here.parent)
+    here.write_text("[server]\nhostnam = \"mx.example.org\"\n")
+    for words, want in (("check",), 78), (("doctor", "--offline"), 1), (("queue", "list"), 78), (("reload",), 78), (("tls", "status"), 78), (("backup", "-"), 78), \
+            (("explain", "--to", "a@example.org"), 78), (("route", "example.org"), 78), (("passwd", "--owner-link"), 78), (("plan", "running", "revision:1"), 78):
+        status, out, err = bench.run(*words)
+        expect("exit status of %s with a mistake in the file: %s" % (" ".join(words), out + err), want, status)
+        if str(here) not in out + err:
+            raise Fail("%s does not name the file: %s" % (words, out + err))
+    for words in ("check",), ("doctor", "--offline"):
+        first = bench.run(*words)[2].splitlines()[0]
+        expect("the first line of %s" % words[0], "configuration: /etc/postern/postern.toml; --config or POSTERN_CONFIG names another", first)
+    other = bench.root / "other.toml"
+    other.write_text("[server]\ndata_dir = \"%s\"\n" % (bench.root / "elsewhere"))
+    status, out, err = bench.run("check", "--config", other)
+    expect("exit status of check --config: " + out + err, 0, status)
+    if "configuration:" in err:
+        raise Fail("check says which file was named: " + err)
+    here.write_text("[server]\ndata_dir = \"%s\"\n" % (bench.root / "elsewhere"))
+    _, _, err = bench.run("reload")
+    if str(bench.root / "elsewhere") not in err:
+        raise Fail("reload does not ask the gateway of the file: " + err)
+    process = subprocess.Popen([str(bench.binary), "serve", "--smtp", "127.0.0.1:0", "--api", "127.0.0.1:0"], cwd=bench.root, stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    bench.stack.callback(lambda: (process.terminate(), process.wait(40)))
+    deadline = time.monotonic() + 20
+    while not (bench.root / "postern-data" / "postern.db").exists():
+        if time.monotonic() > deadline:
+            raise Fail("serve does not use the defaults")
+        time.sleep(0.1)
+    expect("the data directory of the file", False, (bench.root / "elsewhere").exists())
+
+
+CHECKS = [commands_without_a_name, certificate_in_the_usual_place, records_that_doctor_calls_right, relay_in_front_of_a_mail_server, inbox_and_first_account, webhook_over_https, behind_a_proxy, odd_places, on_a_terminal, without_a_terminal]
+>>>>>>> 4426fcae (cli: commands without a named configuration read the service's)
 
 
 def main():
