@@ -20,6 +20,7 @@
 #include "cli/mail_dns.h"
 #include "cli/setup_answers.h"
 #include "config/key_file.h"
+#include "config/renewal.h"
 #include "doctor/finding.h"
 #include "setup/configuration.h"
 #include "setup/machine.h"
@@ -107,6 +108,7 @@ class Setup {
     auto gathered = setup_answers(arguments_, config_, streams_);
     if (!gathered) return report_usage(gathered.error(), json_, streams_);
     answers_ = std::move(*gathered);
+    if (const int status = look_at_files(); status != 0) return status;
     text_ = setup::configuration(answers_);
     std::string there;
     const Result<There> found = setup::compare(config_, text_, &there);
@@ -120,6 +122,23 @@ class Setup {
   int end(ExitCode code, std::string_view message, std::string_view hint) {
     report(message, hint, json_, streams_);
     return to_int(code);
+  }
+
+  /// Files of a certificate that the service could not read: root, who runs this, can.
+  int look_at_files() {
+    if (fs::path(config_) != fs::path(service_config)) return 0;
+    for (const std::string& file : {answers_.certificate_file, answers_.key_file}) {
+      if (file.empty() || file.starts_with("credential:")) continue;
+      const std::string why = setup::hidden_from_service(file);
+      if (why.empty()) continue;
+      const std::string folder = setup::credentials_folder(config_);
+      return end(
+          ExitCode::config, fmt::format("the service cannot read {}: {}", file, why),
+          fmt::format("copy certificate and key to {0}, which the unit gives to the service, "
+                      "and name them there: {0}/{1}",
+                      folder, fs::path(file).filename().string()));
+    }
+    return 0;
   }
 
   int refuse_to_overwrite(const std::string& there) {
@@ -136,9 +155,15 @@ class Setup {
 
   int prove() {
     LoadOptions load;
-    load.credentials = {{"certs", fs::path(config_).parent_path() / "credentials"}};
+    load.credentials = {{"certs", setup::credentials_folder(config_)}};
     written_.config_file = config_;
-    written_.proof = setup::prove(text_, config_, answers_, load);
+    written_.hook = renewal_hook();
+    written_.users_file = setup::users_file(config_);
+    std::error_code unreadable;
+    Answers proved = answers_;
+    if (!fs::exists(written_.users_file, unreadable))
+      proved.users_file = "/dev/null";  // made later
+    written_.proof = setup::prove(setup::configuration(proved), config_, proved, load);
     const setup::Proof& proof = written_.proof;
     if (!proof.diagnostics.empty() && !arguments_.has("--quiet")) {
       streams_.err << (json_ ? proof.diagnostics.json_lines()
@@ -192,6 +217,15 @@ class Setup {
     if (setup::sends_mail(answers_)) {
       if (const int status = make_keys(made); status != 0) return status;
     }
+    if (answers_.submission) {
+      const Result<void> listed = write_key(
+          written_.users_file,
+          Secret("# Who signs in: htpasswd -B -C 12 FILE NAME@DOMAIN, then restart postern.\n"));
+      if (listed) made.file(written_.users_file);
+      if (!listed && listed.error().fault != Fault::conflict) {
+        return end(ExitCode::cannot_create, listed.error().message, "nothing was written");
+      }
+    }
     if (found != There::same) {
       const Result<void> put = setup::put(config_, text_, found == There::example);
       if (!put) return end(ExitCode::cannot_create, put.error().message, "nothing was written");
@@ -211,7 +245,7 @@ class Setup {
   }
 
   int make_keys(Made& made) {
-    const std::string folder = (fs::path(config_).parent_path() / "credentials").string();
+    const std::string folder = setup::credentials_folder(config_);
     if (::mkdir(folder.c_str(), 0700) == 0) {
       made.folder(folder);
     } else if (errno != EEXIST) {

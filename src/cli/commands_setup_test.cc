@@ -117,6 +117,23 @@ TEST_F(SetupCommand, writes_configuration_report_and_key) {
   EXPECT_EQ(tests::read_file(report()), text);
 }
 
+TEST_F(SetupCommand, with_submission_makes_the_file_of_users_and_keeps_it) {
+  std::vector<std::string> words = relayed;
+  words.emplace_back("--submission");
+  ASSERT_EQ(run(words).code, 0);
+  const std::string users = folder_.file("etc/credentials/users");
+  EXPECT_THAT(tests::read_file(config()), HasSubstr("file = \"" + users + "\""));
+  EXPECT_THAT(tests::read_file(report()), HasSubstr("htpasswd -B -C 12 " + users + " NAME@DOMAIN"));
+  struct stat about{};
+  ASSERT_EQ(::stat(users.c_str(), &about), 0);
+  EXPECT_EQ(about.st_mode & 07777, 0600u);
+  const std::string line =
+      "ann@example.org:$2y$12$MhtsZHdeOBMd7IOgw8.Nge1oKkL/7uE.qJSSuYqP3hhzqR148npU2\n";
+  std::ofstream(users) << line;
+  EXPECT_EQ(run(words).code, 0);
+  EXPECT_EQ(tests::read_file(users), line);
+}
+
 TEST_F(SetupCommand, in_another_month_uses_the_key_that_is_there) {
   ASSERT_EQ(run(relayed).code, 0);
   const std::string folder = folder_.file("etc/credentials");

@@ -96,6 +96,9 @@ constexpr Variable variables[] = {
      "LoadCredential=."},
     {"JOURNAL_STREAM",
      "Set by systemd: `log.format = \"auto\"` then writes to the journal with its own protocol."},
+    {"POSTERN_SANDBOX",
+     "off: check, explain, plan, replay, test, import and the commands about SPF, DKIM and DMARC "
+     "run without their sandbox."},
 };
 
 std::string environment_topic() {

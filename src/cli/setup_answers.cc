@@ -13,6 +13,7 @@
 #include "base/address_guard.h"
 #include "base/text.h"
 #include "config/relay_options.h"
+#include "setup/place.h"
 
 namespace postern::app {
 
@@ -24,7 +25,6 @@ using setup::Destination;
 
 constexpr std::string_view hint = "`postern setup --help`";
 constexpr std::string_view data_dir = "/var/lib/postern";
-constexpr std::string_view service_config = "/etc/postern";
 
 using Reader = std::function<Result<std::string>(std::string_view)>;
 
@@ -56,11 +56,17 @@ std::vector<std::string> words_of(std::string_view text) {
   return out;
 }
 
+/// Whether the configuration is beside that of the service, whose unit has credentials.
+bool is_of_service(const std::string& config) {
+  return std::filesystem::path(config).parent_path() ==
+         std::filesystem::path(service_config).parent_path();
+}
+
 /// A file of the folder that the unit loads as `certs` is a credential (docs/deploy.md, "Secrets").
 std::string as_the_service_names_it(const std::string& file, const std::string& config) {
   const std::filesystem::path path(file);
   const std::filesystem::path folder = std::filesystem::path(config).parent_path();
-  if (folder != service_config || path.parent_path() != folder / "credentials") return file;
+  if (!is_of_service(config) || path.parent_path() != folder / "credentials") return file;
   return "credential:certs_" + path.filename().string();
 }
 
@@ -212,6 +218,9 @@ class Gathering {
 
   void take_rest() {
     answers_.submission = arguments_.has("--submission");
+    if (answers_.submission) {
+      answers_.users_file = as_the_service_names_it(setup::users_file(config_), config_);
+    }
     answers_.email = optional("--email", setup::read_email);
     if (answers_.email.empty()) answers_.email = setup::default_email(answers_);
     answers_.data_dir = optional("--data-dir", setup::read_path);

@@ -1,6 +1,7 @@
 // When a certificate ends too soon, and what the operator does then.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 namespace postern::app {
@@ -22,5 +23,10 @@ enum class CertificateOrigin {
 
 /// How new sessions get a renewed certificate: a sentence without a capital and without its dot.
 std::string_view how_to_renew(CertificateOrigin origin);
+/// The same for files that systemd gives the service (LoadCredential=).
+std::string_view how_to_renew_credentials();
+
+/// The deploy hook of ACME clients that was installed with this program; empty: none was.
+std::string renewal_hook();
 
 }  // namespace postern::app

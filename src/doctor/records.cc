@@ -45,11 +45,16 @@ void add_addresses(const DnsFacts& facts, List& list) {
 }
 
 void add_spf(const DnsFacts& facts, List& list) {
+  std::string others;
+  for (const std::string& one : facts.other_senders) others += " " + one;
   for (const std::string& domain : facts.domains) {
     list.add({.name = domain,
               .type = "TXT",
-              .value = "v=spf1 mx -all",
-              .why = "SPF: only the hosts of the MX records send mail of the domain.",
+              .value = fmt::format("v=spf1 mx{} -all", others),
+              .why = others.empty()
+                         ? "SPF: only the hosts of the MX records send mail of the domain."
+                         : "SPF: only the hosts of the MX records and the ones that are named send "
+                           "mail of the domain.",
               .check = "spf"});
   }
   // A second SPF record of a name is an error (RFC 7208 §4.5).

@@ -24,6 +24,8 @@ struct DnsFacts {
   std::vector<IpAddress> addresses;  ///< public addresses that the gateway receives and sends from
   std::vector<std::string> domains;  ///< whose mail the gateway receives or sends
   std::vector<DkimKey> dkim;         ///< the keys that sign, and those that will sign next
+  /// SPF mechanisms of other hosts that send mail of the domains: "a:mail.example.org".
+  std::vector<std::string> other_senders;
   /// SHA-256 of the certificate's public key (SubjectPublicKeyInfo, RFC 6698 §2.1), 64 lower-case
   /// hexadecimal digits; one for each key in use. Only for a zone that is signed.
   std::vector<std::string> key_digests;

@@ -106,6 +106,13 @@ TEST(RecordsTest, AZoneFileHasReasonsAsCommentsAndNoReverseNames) {
   EXPECT_THAT(text, Not(HasSubstr("\n25.113.0.203")));
 }
 
+TEST(RecordsTest, OtherSendersAreInTheSpfRecord) {
+  DnsFacts with = facts();
+  with.other_senders = {"a:mail.example.org", "ip4:192.0.2.7"};
+  EXPECT_THAT(zone_text(records_for(with)),
+              HasSubstr("\"v=spf1 mx a:mail.example.org ip4:192.0.2.7 -all\""));
+}
+
 TEST(RecordsTest, ThePolicyNamesTheMx) {
   EXPECT_EQ(mta_sts_policy("mx.example.org", "testing"),
             "version: STSv1\r\nmode: testing\r\nmx: mx.example.org\r\nmax_age: 604800\r\n");

@@ -110,7 +110,8 @@ Result<std::string> read_path(std::string_view text) {
 }
 
 std::string default_email(const Answers& answers) {
-  return answers.domains.empty() ? "" : "postmaster@" + answers.domains.front();
+  if (answers.destination != Destination::relay || answers.domains.empty()) return "";
+  return "postmaster@" + answers.domains.front();
 }
 
 bool sends_mail(const Answers& answers) {

@@ -29,7 +29,7 @@ enum class Certificate : std::uint8_t {
 struct Answers {
   std::string hostname;              ///< of the gateway; A-labels in lower case
   std::vector<std::string> domains;  ///< whose mail is accepted; not empty, in the same form
-  std::string email;                 ///< who gets reports about the domains
+  std::string email;                 ///< who gets reports about the domains; empty: nobody
   Destination destination = Destination::relay;  ///< of accepted mail
   std::string relay;        ///< for Destination::relay: as `to` of a [[route]] has it
   std::string webhook;      ///< for Destination::webhook: an https URL
@@ -37,9 +37,10 @@ struct Answers {
   Certificate tls = Certificate::acme;  ///< source of the certificate
   std::string certificate_file;         ///< for Certificate::files: as [[listener]] has it
   std::string key_file;                 ///< likewise
-  std::vector<std::string> proxies;     ///< for Certificate::proxy: networks in CIDR notation
-  std::vector<IpAddress> addresses;     ///< public addresses of the gateway; empty: unknown
-  std::string data_dir;                 ///< where the gateway keeps its data
+  std::string users_file;            ///< with `submission`: who signs in, as [[auth.source]] has it
+  std::vector<std::string> proxies;  ///< for Certificate::proxy: networks in CIDR notation
+  std::vector<IpAddress> addresses;  ///< public addresses of the gateway; empty: unknown
+  std::string data_dir;              ///< where the gateway keeps its data
 };
 
 // Readers of answers. Fault::malformed: one sentence that quotes the answer.
@@ -57,7 +58,8 @@ Result<std::string> read_network(std::string_view text);
 /// An absolute path without characters that TOML or a shell would read otherwise.
 Result<std::string> read_path(std::string_view text);
 
-/// The address of the postmaster of the first domain, for reports when none is named.
+/// The address for reports when none is named: the postmaster of the first domain if the next hop
+/// decides who exists. Empty otherwise: a webhook would have to have that address.
 std::string default_email(const Answers& answers);
 /// Whether the gateway sends mail to other hosts, and needs SPF, a PTR record and a DKIM key.
 bool sends_mail(const Answers& answers);

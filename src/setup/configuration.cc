@@ -42,6 +42,14 @@ std::string listener(const Port& port, const Answers& answers) {
   return out;
 }
 
+/// Who signs in, and as whom they send.
+std::string users(const Answers& answers) {
+  return fmt::format(
+      "\n# Who signs in: lines NAME:HASH, which `htpasswd -B` writes (package apache2-utils).\n"
+      "[[auth.source]]\nkind = \"htpasswd\"\nfile = \"{}\"\n",
+      answers.users_file);
+}
+
 std::string destination(const Answers& answers) {
   std::string names;
   for (const std::string& domain : answers.domains) names += (names.empty() ? "" : " ") + domain;
@@ -54,6 +62,12 @@ std::string destination(const Answers& answers) {
   const std::string ours =
       fmt::format("permit_mynetworks, {}", answers.submission ? "permit_sasl_authenticated, " : "");
   out += fmt::format("relay = \"{}reject_unauth_destination, permit\"\n", ours);
+  if (answers.submission) {
+    out +=
+        "# Clients that signed in send mail of the address that is their name, and of no other.\n"
+        "sender = \"reject_authenticated_sender_login_mismatch, permit\"\n"
+        "smtpd_sender_login_maps = \"pcre:{ {/^(.+)$$/ $$1} }\"\n";
+  }
   if (answers.destination == Destination::relay) {
     out += fmt::format(
         "relay_domains = \"{}\"\n"
@@ -95,6 +109,7 @@ std::string configuration(const Answers& answers) {
     out += listener({"submissions", 465, "implicit"}, answers);
     out += listener({"submission", 587, "required"}, answers);
   }
+  if (answers.submission) out += users(answers);
   out += destination(answers);
   out += "\n[api]\naddress = \"127.0.0.1:8025\"\nsignup = \"closed\"    # accounts by invitation\n";
   return out;

@@ -68,14 +68,20 @@ INSTANTIATE_TEST_SUITE_P(
               "relay = \"permit_mynetworks, reject_unauth_destination, permit\"",
               "recipient = \"permit_mynetworks, reject_unverified_recipient\"",
               "signup = \"closed\"", "data_dir = \"/var/lib/postern\""},
-             {"[webhooks]", "permit_sasl", "proxy_", ":465", "certificate ="},
+             {"[webhooks]", "permit_sasl", "[[auth.source]]", "sender =", "proxy_", ":465",
+              "certificate ="},
              2},
         Case{"submission",
-             [](Answers& a) { a.submission = true; },
+             [](Answers& a) {
+               a.submission = true;
+               a.users_file = "credential:certs_users";
+             },
              {"address = \"0.0.0.0:465\"\ntls = \"implicit\"",
               "address = \"[::]:587\"\ntls = \"required\"",
               "permit_sasl_authenticated, reject_unauth",
-              "permit_sasl_authenticated, reject_unverified"},
+              "permit_sasl_authenticated, reject_unverified",
+              "kind = \"htpasswd\"\nfile = \"credential:certs_users\"",
+              "sender = \"reject_authenticated_sender_login_mismatch, permit\""},
              {},
              6},
         Case{"a webhook",
@@ -90,6 +96,7 @@ INSTANTIATE_TEST_SUITE_P(
              [](Answers& a) {
                a.destination = Destination::inbox;
                a.submission = true;
+               a.users_file = "/srv/mail/credentials/users";
              },
              {"public_domain = \"example.org\"", "permit_sasl_authenticated"},
              {"[[route]]"},

@@ -104,6 +104,36 @@ Result<void> put(const std::string& file, const std::string& text, bool over) {
   return {};
 }
 
+std::string credentials_folder(const std::string& config) {
+  return (std::filesystem::path(config).parent_path() / "credentials").string();
+}
+
+std::string users_file(const std::string& config) { return credentials_folder(config) + "/users"; }
+
+std::string hidden_from_service(const std::string& file) {
+  namespace fs = std::filesystem;
+  std::error_code missing;
+  const fs::path real = fs::canonical(file, missing);
+  if (missing) return "";
+  for (const fs::path& path : {fs::path(file), real}) {
+    for (const std::string_view closed : {"/home", "/root", "/run/user"}) {  // ProtectHome=yes
+      if (path.string().starts_with(std::string(closed) + "/")) {
+        return fmt::format("{} is below {}, which is closed to the service", file, closed);
+      }
+    }
+    for (fs::path above = path.parent_path(); above.has_relative_path();
+         above = above.parent_path()) {
+      const fs::perms mode = fs::status(above, missing).permissions();
+      if (missing || (mode & fs::perms::others_exec) == fs::perms::none) {
+        return fmt::format("other users may not enter {}", above.string());
+      }
+    }
+  }
+  const fs::perms mode = fs::status(real, missing).permissions();
+  if (!missing && (mode & fs::perms::others_read) != fs::perms::none) return "";
+  return fmt::format("other users may not read {}", file);
+}
+
 std::string difference(const std::string& before, const std::string& after) {
   const std::vector<std::string_view> old_lines = lines_of(before);
   const std::vector<std::string_view> new_lines = lines_of(after);

@@ -26,6 +26,16 @@ Result<There> compare(const std::string& file, const std::string& text,
 /// changed, and there is no draft. Blocks until the file is on the disk.
 Result<void> put(const std::string& file, const std::string& text, bool over);
 
+/// The folder beside the configuration for files that root alone reads: the unit of the service
+/// loads it.
+std::string credentials_folder(const std::string& config);
+/// The file there of those who sign in.
+std::string users_file(const std::string& config);
+
+/// Why a user that owns nothing, and for whom home directories are closed as in the unit, cannot
+/// read a file: one sentence with its names. Empty: it can, or there is no such file. Blocks.
+std::string hidden_from_service(const std::string& file);
+
 /// The lines that differ, as in `diff -u` without hunk headers: " same", "-only in `before`",
 /// "+only in `after`", at most three equal lines around a change.
 std::string difference(const std::string& before, const std::string& after);

@@ -42,6 +42,31 @@ TEST(Place, says_what_is_there) {
   EXPECT_FALSE(compare(file, "b\n"));
 }
 
+// The unit runs as a user that owns nothing, with ProtectHome=yes.
+TEST(Place, says_why_the_service_cannot_read_a_file) {
+  const TemporaryFolder folder;
+  std::filesystem::permissions(folder.path(), std::filesystem::perms(0755));
+  const std::string file = folder.file("mx.pem");
+  write(file, "x");
+  ::chmod(file.c_str(), 0644);
+  EXPECT_EQ(hidden_from_service(file), "");
+  EXPECT_EQ(hidden_from_service(folder.file("none")), "");
+  ::chmod(file.c_str(), 0640);
+  EXPECT_EQ(hidden_from_service(file), "other users may not read " + file);
+  // As /etc/letsencrypt/live, whose links lead to another closed folder.
+  const std::string closed = folder.file("live");
+  std::filesystem::create_directory(closed);
+  ::chmod(file.c_str(), 0644);
+  std::filesystem::create_symlink("../mx.pem", closed + "/mx.pem");
+  EXPECT_EQ(hidden_from_service(closed + "/mx.pem"), "");
+  ::chmod(closed.c_str(), 0700);
+  EXPECT_EQ(hidden_from_service(closed + "/mx.pem"), "other users may not enter " + closed);
+  write(closed + "/own.pem", "x");
+  ::chmod((closed + "/own.pem").c_str(), 0644);
+  std::filesystem::create_symlink("live/own.pem", folder.file("link.pem"));
+  EXPECT_EQ(hidden_from_service(folder.file("link.pem")), "other users may not enter " + closed);
+}
+
 TEST(Place, a_dangling_link_is_something) {
   const TemporaryFolder folder;
   std::filesystem::create_symlink(folder.file("nowhere"), folder.file("postern.toml"));

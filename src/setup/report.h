@@ -21,6 +21,8 @@ struct Written {
   std::string config_file;       ///< of the configuration
   std::vector<SigningKey> keys;  ///< one for each domain, or none
   Proof proof;                   ///< what was proved
+  std::string hook = {};         ///< deploy hook of ACME clients; empty: none is installed
+  std::string users_file = {};   ///< with `submission`: who signs in
 };
 
 /// The DNS records of these answers.

@@ -86,7 +86,7 @@ def relay_in_front_of_a_mail_server(bench):
     config.write_text(bench.run("config", "example")[1])
     sink = mailsink.Sink()
     bench.stack.callback(sink.close)
-    setup(bench, *NAMES, "--relay", "127.0.0.1:%d" % sink.port, "--submission")
+    out, _ = setup(bench, *NAMES, "--relay", "127.0.0.1:%d" % sink.port, "--submission")
     serve(bench, config)
     sender = "MAIL FROM:<a@example.com>"
     for recipient, want in (("b@example.org", "250"), ("b@EXAMPLE.net", "250"), ("b@sub.example.org", "554 5.7.1"), ("b@foreign.example", "554 5.7.1"),
@@ -108,6 +108,27 @@ def relay_in_front_of_a_mail_server(bench):
         if not client.has_extn("auth"):
             raise Fail("no AUTH on port 465")
         expect("unauthenticated on port 465", 554, [client.docmd("MAIL FROM:<a@example.com>"), client.docmd("RCPT TO:<b@foreign.example>")][1][0])
+    # Who signs in is in the file of the report, and sends as themself alone.
+    users = re.search(r"htpasswd .* (\S+) NAME@DOMAIN", out)[1]
+    expect("the mode of the file of users", 0o600, os.stat(users).st_mode & 0o777)
+    stored = subprocess.run(["openssl", "passwd", "-6", "correct-horse"], check=True, capture_output=True, text=True).stdout
+    pathlib.Path(users).write_text("ann@example.org:" + stored)
+    deadline = time.monotonic() + 20
+    while True:
+        with smtplib.SMTP_SSL(GATEWAY, 465, context=context, timeout=20) as client:
+            client.ehlo("client.example.com")
+            try:
+                client.login("ann@example.org", "correct-horse")
+            except smtplib.SMTPAuthenticationError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.5)
+                continue
+            for author, want in (("ceo@victim.example", 553), ("ann@example.org", 250), ("", 250)):
+                client.docmd("MAIL FROM:<%s>" % author)
+                expect("RCPT from <%s>" % author, want, client.docmd("RCPT TO:<b@foreign.example>")[0])
+                client.docmd("RSET")
+            break
     with smtplib.SMTP(GATEWAY, 25, source_address=(CLIENT, 0), timeout=20) as client:
         client.starttls(context=context)
         client.sendmail("a@example.com", ["b@example.org"], MAIL)
@@ -121,6 +142,10 @@ def inbox_and_first_account(bench):
     config = fresh(bench)
     out, _ = setup(bench, *NAMES, "--inbox")
     server = serve(bench, config)
+    # What the report says of the time before a webhook has the address, and of reports.
+    expect("mail before a webhook", "554 5.7.1", dialogue("MAIL FROM:<a@example.com>", "RCPT TO:<postmaster@example.org>")[:9])
+    if "refused with 554" not in out or "--mail-rcpt ADDRESS" not in out or "rua=" in out:
+        raise Fail("the report names an address that is refused: " + out)
     command = re.search(r"postern (passwd --owner-link .*)", out)
     status, link, err = bench.run(*command[1].split())
     expect("exit status of passwd: " + err, 0, status)
@@ -335,6 +360,15 @@ def certificate_in_the_usual_place(bench):
     words = ("setup", *NAMES, "--inbox", "--tls", "files", "--certificate", here / "mx.pem", "--key", here / "mx.key", "--offline", "--address", GATEWAY)
     status, out, err = bench.run(*words[:-3], "--certificate", here / "other.pem", *words[-3:])
     expect("exit status without the file: " + out + err, 78, status)
+    # root can read it, and the service cannot.
+    closed = bench.root / "live"
+    closed.mkdir(mode=0o700)
+    for name in ("mx.pem", "mx.key"):
+        shutil.copy(here / name, closed / name)
+    status, out, err = bench.run(*words[:-3], "--certificate", closed / "mx.pem", "--key", closed / "mx.key", *words[-3:])
+    expect("exit status with files that the service cannot read: " + out + err, 78, status)
+    if "may not enter" not in err or "/etc/postern/credentials/mx.pem" not in err:
+        raise Fail(err)
     expect("files after that", {"credentials"}, {path.name for path in here.parent.iterdir()})
     status, out, err = bench.run(*words)
     expect("exit status of setup: " + out + err, 0, status)
@@ -363,8 +397,9 @@ def records_that_doctor_calls_right(bench):
     """The records of the report, published as they are, satisfy `postern doctor` and `postern dkim check`; each that is left out is missed."""
     config = fresh(bench)
     out, _ = setup(bench, *NAMES, "--relay", "mail.example.net")
-    # As a zone file; PTR records are comments in it, as they belong into the provider's.
-    zone = out.split(". DNS, when a test mail has arrived\n", 1)[1].split("\n\n", 1)[1].split("\nThis machine, as", 1)[0]
+    # As zone files; PTR records are comments in them, as they belong into the provider's.
+    name = out.split(". The name, in DNS\n", 1)[1].split("\n\n", 2)[2].split("\n2. Firewall", 1)[0]
+    zone = name + out.split(". DNS, when a test mail has arrived\n", 1)[1].split("\n\n", 2)[2].split("\nThis machine, as", 1)[0]
     zone = re.sub(r"^; (\S+ IN PTR )", r"\1", zone, flags=re.M)
     records = [line for line in zone.splitlines() if line and not line.startswith(";")]
     kinds = {line.split(" IN ")[1].split()[0] for line in records}
@@ -392,9 +427,6 @@ def records_that_doctor_calls_right(bench):
         expect("exit status of dkim check: " + said + err, 0, status)
 
 
-<<<<<<< HEAD
-CHECKS = [certificate_in_the_usual_place, records_that_doctor_calls_right, relay_in_front_of_a_mail_server, inbox_and_first_account, webhook_over_https, compose_example, behind_a_proxy, odd_places, on_a_terminal, without_a_terminal]
-=======
 def commands_without_a_name(bench):
     """Commands read the configuration of the service unless another is named, and check and doctor say so; serve does not."""
     here = pathlib.Path("/etc/postern/postern.toml")
@@ -435,8 +467,8 @@ def commands_without_a_name(bench):
     expect("the data directory of the file", False, (bench.root / "elsewhere").exists())
 
 
-CHECKS = [commands_without_a_name, certificate_in_the_usual_place, records_that_doctor_calls_right, relay_in_front_of_a_mail_server, inbox_and_first_account, webhook_over_https, behind_a_proxy, odd_places, on_a_terminal, without_a_terminal]
->>>>>>> 4426fcae (cli: commands without a named configuration read the service's)
+CHECKS = [commands_without_a_name, certificate_in_the_usual_place, records_that_doctor_calls_right, relay_in_front_of_a_mail_server, inbox_and_first_account,
+          webhook_over_https, compose_example, behind_a_proxy, odd_places, on_a_terminal, without_a_terminal]
 
 
 def main():
