@@ -310,6 +310,20 @@ TEST_F(Files, credentials_are_found_in_the_directory_systemd_names) {
   unsetenv("CREDENTIALS_DIRECTORY");
 }
 
+// A file that was put into the folder while the service ran.
+TEST_F(Files, a_credential_that_the_service_was_not_given_needs_a_restart) {
+  LoadOptions options;
+  options.open_files = 100'000;
+  setenv("CREDENTIALS_DIRECTORY", folder_.path().c_str(), 1);
+  const ConfigResult result = parse_config(
+      "[[auth.source]]\nkind = \"htpasswd\"\nfile = \"credential:certs_users\"\n", "x", options);
+  unsetenv("CREDENTIALS_DIRECTORY");
+  ASSERT_EQ(result.diagnostics.errors(), 1u) << result.diagnostics.render();
+  const Diagnostic& only = result.diagnostics.list().front();
+  EXPECT_EQ(only.message, "`file`: the service has no `credential:certs_users`");
+  EXPECT_NE(only.hint.find("`systemctl restart postern`"), std::string::npos) << only.hint;
+}
+
 // As LoadCredential=ID:PATH names them: a directory's files are ID_FILE.
 TEST_F(Files, credentials_are_found_where_the_command_line_says) {
   unsetenv("CREDENTIALS_DIRECTORY");

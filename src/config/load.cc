@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <system_error>
 
 #include <unistd.h>
 
@@ -401,15 +403,25 @@ class Reader {
                        const Slot& slot) {
     const Result<std::optional<std::string>> file =
         credential_file(text.substr(credential_prefix.size()), options_.credentials);
-    const auto refuse = [&](std::string message) {
-      add(place, "T001", fmt::format("`{}`: {}", key.name, message), "",
-          fmt::format("add `LoadCredential={}.pem:/path/to/{}.pem` to the unit, or name the file",
-                      key.name, key.name));
+    const auto refuse = [&](std::string message, std::string hint = {}) {
+      if (hint.empty()) {
+        hint =
+            fmt::format("add `LoadCredential={}.pem:/path/to/{}.pem` to the unit, or name the file",
+                        key.name, key.name);
+      }
+      add(place, "T001", fmt::format("`{}`: {}", key.name, message), "", std::move(hint));
       // Kept, and no file is read: the missing value is not reported a second time.
       keep(place, key, fill_text(key, slot, text));
       lacks_credentials_ = true;
     };
     if (!file) return refuse(file.error().message);
+    std::error_code unreadable;
+    if (*file && options_.credentials.empty() && options_.read_files &&
+        !std::filesystem::exists(**file, unreadable) && !unreadable) {
+      return refuse(fmt::format("the service has no `{}`", printable(text, 64)),
+                    "put the file where LoadCredential= of the unit names it, then `systemctl "
+                    "restart postern`: systemd copies it when the service starts");
+    }
     if (*file) return keep(place, key, fill_text(key, slot, **file));
     const bool of_policy = key.section.starts_with("vsl") || key.section == "lua";
     const bool needed = options_.read_files || (of_policy && options_.load_policy);
