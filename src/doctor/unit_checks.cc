@@ -1,5 +1,8 @@
 #include "doctor/unit_checks.h"
 
+#include <filesystem>
+#include <system_error>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -58,6 +61,13 @@ UnitFacts look_at_unit(const RunProgram& run) {
     }
   }
   if (facts.file.empty()) return facts;
+  for (const std::string_view folder : {"/usr/lib/systemd/system", "/lib/systemd/system"}) {
+    const std::filesystem::path path = std::filesystem::path(folder) / unit;
+    std::error_code unreadable;
+    if (facts.packaged.empty() && std::filesystem::exists(path, unreadable)) {
+      facts.packaged = path.string();
+    }
+  }
   const auto table = run({"systemd-analyze", "security", "--no-pager", std::string(unit)});
   if (table) facts.exposure = exposure_in(*table);
   return facts;
@@ -83,11 +93,12 @@ Findings check_unit(const UnitFacts& facts) {
                             fmt::format("{} changed, and systemd has not read it again", of),
                             "systemctl daemon-reload"));
   }
-  if (facts.file.starts_with("/etc/")) {
+  // After `make install` it is the only one.
+  if (facts.file.starts_with("/etc/") && !facts.packaged.empty()) {
     found.push_back(finding(
         Level::warn, check,
-        fmt::format("{} replaces the unit of the package: upgrades do not change it",
-                    printable(facts.file, 200)),
+        fmt::format("{} replaces {}, the unit of the package: upgrades do not change it",
+                    printable(facts.file, 200), facts.packaged),
         fmt::format("keep your own settings alone: systemctl edit {}, and remove the file", unit)));
   }
   if (facts.exposure && *facts.exposure > most) {

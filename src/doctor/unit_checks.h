@@ -15,6 +15,7 @@ namespace postern::doctor {
 struct UnitFacts {
   std::string trouble;                ///< why it was not asked; empty: it was
   std::string file;                   ///< the unit; empty: there is none
+  std::string packaged;               ///< the package's unit, which may not be `file`; empty: none
   std::vector<std::string> drop_ins;  ///< paths, in the order in which they apply
   bool stale = false;                 ///< files changed after systemd read them
   /// Of `systemd-analyze security`, in tenths: 0 best, 100 worst; nullopt: not known.

@@ -45,12 +45,24 @@ TEST(Unit, names_drop_ins_and_judges_what_they_open) {
 }
 
 TEST(Unit, of_the_operator_or_not_read_again) {
-  const Findings found = check_unit(look_at_unit(saying(
+  UnitFacts facts = look_at_unit(saying(
       "FragmentPath=/etc/systemd/system/postern.service\nDropInPaths=\nNeedDaemonReload=yes\n",
-      table)));
+      table));
+  facts.packaged = "/usr/lib/systemd/system/postern.service";
+  const Findings found = check_unit(facts);
   ASSERT_EQ(found.size(), 2u);
   EXPECT_EQ(found[0].to_do, "systemctl daemon-reload");
-  EXPECT_THAT(found[1].what, HasSubstr("replaces the unit of the package"));
+  EXPECT_THAT(found[1].what, HasSubstr("replaces /usr/lib/systemd/system/postern.service, the"));
+}
+
+TEST(Unit, that_is_the_only_one_replaces_none) {
+  UnitFacts facts = look_at_unit(saying(
+      "FragmentPath=/etc/systemd/system/postern.service\nDropInPaths=\nNeedDaemonReload=no\n",
+      table));
+  facts.packaged.clear();
+  const Findings found = check_unit(facts);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].level, Level::ok);
 }
 
 TEST(Unit, that_is_not_there_is_a_note) {
