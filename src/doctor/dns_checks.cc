@@ -467,7 +467,8 @@ void check_sts_policy(const std::string& domain, const DnsFacts& facts, const Fe
   constexpr int success = 200;
   const std::string url = fmt::format("https://mta-sts.{}/.well-known/mta-sts.txt", domain);
   const Fetched file = fetch(url);
-  const std::string to_do = "see docs/dns-records.md; senders ignore the record until then";
+  const std::string to_do =
+      "see docs/dns-records.md, MTA-STS; senders ignore the record until then";
   if (!file.trouble.empty() || file.status != success) {
     report.add(Level::warn,
                fmt::format("{} cannot be fetched: {}", url,
@@ -498,7 +499,7 @@ Findings check_mta_sts(const DnsFacts& facts, const Ask& ask, const Fetch& fetch
   for (const std::string& domain : facts.domains) {
     const bool has_record = check_single_text("_mta-sts." + domain, "v=STSv1",
                                               "senders without DANE do not insist on TLS", report,
-                                              "see docs/dns-records.md");
+                                              "see docs/dns-records.md, MTA-STS");
     if (has_record && fetch) check_sts_policy(domain, facts, fetch, report);
   }
   return report.take();
