@@ -125,7 +125,7 @@ std::optional<Result<json::object>> LiveData::ask_gateway(std::string_view quest
   // What a crashed gateway left may name a port that another program has now.
   if (!DataLock::is_held(data_dir_.string())) return std::nullopt;
   const auto control = read_control(control_path(data_dir_.string()));
-  if (!control) return fail(Fault::permanent, control.error().message);
+  if (!control) return tl::unexpected(control.error());
   if (!*control) return std::nullopt;
   const auto answer = net::local_http(
       {.method = "POST",

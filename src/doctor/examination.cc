@@ -1,6 +1,7 @@
 #include "doctor/examination.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <filesystem>
 #include <iterator>
@@ -50,9 +51,9 @@ ServerFacts ask_server(const AskGateway& gateway, const std::string& directory) 
   }
   if (!*answer) {
     facts.trouble = answer->error().message;
-    facts.to_do = answer->error().fault == Fault::denied
-                      ? "run the command as root or as the gateway's user"
-                      : "journalctl -u postern";
+    facts.denied = answer->error().fault == Fault::denied;
+    facts.to_do =
+        facts.denied ? "run the command as root or as the gateway's user" : "journalctl -u postern";
     return facts;
   }
   const json::object& said = **answer;
@@ -95,7 +96,9 @@ const std::vector<CertificateFile>& Examination::certificates() {
     const app::CertificateSource source = source_of(listener, config().server.data_dir.string());
     const auto same = [&](const auto& one) { return one.file == source.certificate; };
     if (source.certificate.empty() || std::ranges::any_of(out, same)) continue;
-    out.push_back(look_at_certificate(source.certificate, config().server.hostname, source.origin));
+    CertificateFile& one = out.emplace_back(
+        look_at_certificate(source.certificate, config().server.hostname, source.origin));
+    if (!one.trouble.empty() && server().answers) ask_about(one, listener.name);
   }
   for (const app::VslVirtual& one : config().vsl.virtual_domains) {
     if (one.domain.empty() || one.certificate.empty()) continue;
@@ -103,6 +106,22 @@ const std::vector<CertificateFile>& Examination::certificates() {
     out.back().of_virtual_domain = true;
   }
   return out;
+}
+
+void Examination::ask_about(CertificateFile& certificate, const std::string& listener) {
+  const auto answer = sources_.gateway("tls-status", json::object());
+  if (!answer || !*answer) return;
+  for (const json::object* one : objects_of(**answer, "listeners")) {
+    const auto end = from_rfc3339(text_of(*one, "not_after"));
+    if (text_of(*one, "listener") != listener || !end) continue;
+    certificate.trouble.clear();
+    certificate.told = true;
+    certificate.matches = true;  // name and chain are not judged
+    certificate.facts.not_after = std::chrono::floor<Instant::duration>(*end);
+    certificate.facts.sha256 = text_of(*one, "sha256");
+    certificate.facts.tlsa = text_of(*one, "tlsa");
+    certificate.facts.names = texts_of(*one, "names");
+  }
 }
 
 const DnsFacts& Examination::dns_facts() {
@@ -256,7 +275,8 @@ Findings look_at_ports(Examination& from) {
     const std::string text = at.to_string();
     const bool ours = std::ranges::find(server.listeners, text) != server.listeners.end();
     const int error = server.answers ? 0 : bind_error(at.address.to_string(), at.port);
-    ports.push_back({text, error, ours});
+    // What listens may be the gateway, which this user cannot ask.
+    ports.push_back({text, error == EADDRINUSE && server.denied ? EACCES : error, ours});
   };
   for (const app::ListenerConfig& listener : from.config().listeners) add(listener.address);
   add(from.config().api.address);

@@ -79,6 +79,8 @@ class Examination {
 
  private:
   void add_live_facts();
+  /// What the gateway says of a listener's certificate whose file cannot be read here.
+  void ask_about(CertificateFile& certificate, const std::string& listener);
 
   app::ConfigResult loaded_;
   const Named named_;

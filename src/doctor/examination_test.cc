@@ -4,6 +4,11 @@
 
 #include <map>
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "base/temporary_folder_test.h"
 #include "base/time_text.h"
 #include "doctor/configured.h"
@@ -24,6 +29,7 @@ class Examining : public testing::Test {
     sources_.gateway = [this](std::string_view question,
                               const json::object&) -> std::optional<Result<json::object>> {
       ++asked_[std::string(question)];
+      if (denied_) return fail(Fault::denied, "control: Permission denied");
       if (!runs_) return std::nullopt;
       const auto found = answers_.find(std::string(question));
       if (found == answers_.end()) return fail(Fault::malformed, "an older gateway");
@@ -62,6 +68,7 @@ class Examining : public testing::Test {
   std::string more_;
   bool runs_ = true;
   bool silent_ = false;
+  bool denied_ = false;
   Named named_;
   Sources sources_;
 };
@@ -133,6 +140,50 @@ TEST_F(Examining, tells_who_does_not_take_a_certificate) {
   EXPECT_THAT(examine_all({"certificate"}),
               testing::Contains(AllOf(Field(&Finding::level, Level::fail),
                                       Field(&Finding::what, HasSubstr("smtp: no key")))));
+}
+
+// As after LoadCredential=: the file is the service's alone, and its end is watched all the same.
+TEST_F(Examining, asks_the_gateway_about_a_certificate_that_it_alone_has) {
+  more_ =
+      "[[listener]]\nname = \"smtp\"\ncertificate = \"credential:certs_mx.pem\"\n"
+      "key = \"credential:certs_mx.key\"\n";
+  EXPECT_THAT(examine_all({"certificate"}),
+              ElementsAre(AllOf(
+                  Field(&Finding::level, Level::note),
+                  Field(&Finding::to_do, HasSubstr("--credentials certs:/etc/postern/cred")))));
+  const auto ends_in = [&](int days) {
+    answers_["tls-status"] = {{"listeners",
+                               {{{"listener", "smtp"},
+                                 {"error", ""},
+                                 {"not_after", to_rfc3339(std::chrono::system_clock::now() +
+                                                          std::chrono::days(days))}}}}};
+    return examine_all({"certificate"});
+  };
+  EXPECT_THAT(ends_in(60),
+              ElementsAre(AllOf(Field(&Finding::level, Level::ok),
+                                Field(&Finding::what, HasSubstr(", the gateway says")))));
+  EXPECT_THAT(ends_in(14), ElementsAre(Field(&Finding::level, Level::warn)));
+  EXPECT_THAT(ends_in(3), ElementsAre(Field(&Finding::level, Level::fail)));
+}
+
+TEST_F(Examining, does_not_call_the_gateway_another_program) {
+  denied_ = true;
+  const int listening = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in at{};
+  socklen_t size = sizeof at;
+  at.sin_family = AF_INET;
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ASSERT_EQ(::bind(listening, reinterpret_cast<sockaddr*>(&at), size), 0);
+  ASSERT_EQ(::listen(listening, 1), 0);
+  ASSERT_EQ(::getsockname(listening, reinterpret_cast<sockaddr*>(&at), &size), 0);
+  more_ = "[api]\naddress = \"127.0.0.1:" + std::to_string(ntohs(at.sin_port)) + "\"\n";
+  const Findings found = examine_all({"ports"});
+  ASSERT_FALSE(found.empty());
+  EXPECT_THAT(found, testing::Each(Field(&Finding::level, testing::Ne(Level::fail))));
+  denied_ = false;
+  runs_ = false;
+  EXPECT_THAT(examine_all({"ports"}), testing::Contains(Field(&Finding::level, Level::fail)));
+  ::close(listening);
 }
 
 TEST(Configured, addresses_of_listeners_and_of_proxies) {

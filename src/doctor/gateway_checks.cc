@@ -71,6 +71,13 @@ void judge_dates(const CertificateFile& certificate, Instant now, Findings& foun
   }
 }
 
+/// The command that installs the certificate of an ACME client's folder.
+std::string renew_by_hook(const std::string& lineage) {
+  const std::string hook = app::renewal_hook();
+  if (!hook.empty()) return fmt::format("RENEWED_LINEAGE={} {}", lineage, hook);
+  return fmt::format("postern tls install {0}/fullchain.pem {0}/privkey.pem", lineage);
+}
+
 }  // namespace
 
 Findings check_configuration(const app::Diagnostics& diagnostics, const std::string& file) {
@@ -141,9 +148,12 @@ Findings check_certificates(const std::vector<CertificateFile>& certificates,
   }
   for (const CertificateFile& facts : certificates) {
     if (!facts.trouble.empty()) {
-      found.push_back(finding(Level::note, check,
-                              fmt::format("not looked at: {} {}", facts.file, facts.trouble),
-                              "run doctor as the gateway's user or root; see `postern check`"));
+      found.push_back(finding(
+          Level::note, check, fmt::format("not looked at: {} {}", facts.file, facts.trouble),
+          facts.file.starts_with("credential:")
+              ? "name what LoadCredential= of the unit names: --credentials "
+                "certs:/etc/postern/credentials"
+              : "run doctor as the gateway's user or root; see `postern check`"));
       continue;
     }
     const std::size_t before = found.size();
@@ -175,7 +185,8 @@ Findings check_certificates(const std::vector<CertificateFile>& certificates,
     if (silent) {
       found.push_back(finding(
           Level::ok, check,
-          fmt::format("{} is valid until {}", facts.file, date_text(facts.facts.not_after))));
+          fmt::format("{} is valid until {}{}", facts.file, date_text(facts.facts.not_after),
+                      facts.told ? ", the gateway says" : "")));
     }
   }
   return found;
@@ -207,8 +218,7 @@ Findings check_renewed(const std::vector<CertificateFile>& certificates,
                     date_text(one.facts.not_after)),
         one.origin == app::CertificateOrigin::files
             ? fmt::format("copy it to {}, at each renewal too (docs/tls.md)", one.file)
-            : fmt::format("RENEWED_LINEAGE={} /usr/lib/postern/hooks/renewed-certificate",
-                          lineage)));
+            : renew_by_hook(lineage)));
   }
   return found;
 }

@@ -34,6 +34,7 @@ struct CertificateFile {
   bool matches = false;       ///< one of its names is `host` (RFC 6125 §6.4)
   bool self_signed = false;   ///< issuer and subject are the same
   std::string chain_trouble;  ///< why the system's authorities do not vouch; empty: they do
+  bool told = false;          ///< the gateway said the dates: this process has no such file
 };
 /// Reads a certificate and those after it in the file. Blocks on the disk.
 CertificateFile look_at_certificate(const std::string& file, const std::string& host,
@@ -58,6 +59,7 @@ struct ServerFacts {
   bool answers = false;                ///< it was asked, and answered
   std::string trouble;                 ///< why it was not asked, or gave no answer
   std::string to_do;                   ///< what can be done about `trouble`
+  bool denied = false;                 ///< this user may not ask it; whether one runs is not known
   std::vector<std::string> problems;   ///< why it accepts no mail, as in /readyz
   std::string version;                 ///< number and revision
   std::string sandbox;                 ///< "landlock 7, seccomp"; empty: unknown

@@ -76,8 +76,9 @@ TEST(GatewayChecksTest, ARenewalWhoseHookDidNotRun) {
   made.self_signed = true;
   made.origin = app::CertificateOrigin::self_made;
   EXPECT_EQ(check_renewed({made}, renewed).front().to_do,
-            "RENEWED_LINEAGE=/etc/letsencrypt/live/mx.example.org "
-            "/usr/lib/postern/hooks/renewed-certificate");
+            "postern tls install /etc/letsencrypt/live/mx.example.org/fullchain.pem "
+            "/etc/letsencrypt/live/mx.example.org/privkey.pem")
+      << "no hook is installed with this program";
   EXPECT_EQ(levels(check_renewed({renewed}, renewed)), "");
   EXPECT_EQ(levels(check_renewed({certificate(91)}, renewed)), "") << "another client's, and newer";
 }

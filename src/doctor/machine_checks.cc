@@ -276,7 +276,9 @@ Findings check_ports(const std::vector<PortFacts>& ports, bool gateway_runs) {
     } else if (port.error == EACCES) {
       found.push_back(
           finding(Level::note, check,
-                  fmt::format("{} was not looked at: this user may not open it", port.address),
+                  fmt::format("{} was not looked at: this user may not open it, or ask the "
+                              "gateway whether it has it",
+                              port.address),
                   "run doctor as root"));
     } else if (port.error == EADDRINUSE) {
       found.push_back(finding(Level::fail, check,
