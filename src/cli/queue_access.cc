@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "cli/commands_store.h"
 #include "net/local_http.h"
+#include "serve/acting_owner.h"
 #include "serve/cluster_member.h"
 #include "serve/control_file.h"
 #include "serve/data_lock.h"
@@ -162,8 +163,8 @@ class RemoteQueue final : public QueueAccess {
 /// Uses the spool itself; holds its lock.
 class LocalQueue final : public QueueAccess {
  public:
-  LocalQueue(DataLock lock, std::unique_ptr<spool::SqliteSpool> spool)
-      : lock_(std::move(lock)), spool_(std::move(spool)) {}
+  LocalQueue(ActingOwner owner, DataLock lock, std::unique_ptr<spool::SqliteSpool> spool)
+      : owner_(std::move(owner)), lock_(std::move(lock)), spool_(std::move(spool)) {}
 
   QueueResult<json::object> list(const QueueFilter& filter, const std::string& before,
                                  std::size_t limit) override {
@@ -229,7 +230,8 @@ class LocalQueue final : public QueueAccess {
     return filter;
   }
 
-  DataLock lock_;  ///< released after the spool is closed
+  ActingOwner owner_;  ///< as which the files are used, until both others are gone
+  DataLock lock_;      ///< released after the spool is closed
   std::unique_ptr<spool::SqliteSpool> spool_;
 };
 
@@ -237,6 +239,9 @@ class LocalQueue final : public QueueAccess {
 
 QueueResult<std::unique_ptr<QueueAccess>> open_queue(const std::string& data_dir) {
   const std::string directory = data_dir + "/spool";
+  // root reads and changes the queue of a gateway that is stopped with its user's rights.
+  auto owner = ActingOwner::of(data_dir);
+  if (!owner) return failed(owner.error());
   struct stat about{};
   if (::stat(directory.c_str(), &about) != 0) {
     const bool hidden = errno == EACCES;
@@ -244,7 +249,7 @@ QueueResult<std::unique_ptr<QueueAccess>> open_queue(const std::string& data_dir
                   hidden ? fmt::format("{} may not be read by uid {}", data_dir, ::geteuid())
                          : fmt::format("{} has no queue", data_dir),
                   hidden
-                      ? "run the command as the gateway's user"
+                      ? "run the command as root"
                       : "name the gateway's data directory with --data-dir DIR or --config FILE");
   }
   // The lock tells whether a gateway runs, as a crashed one leaves its control file. Files that
@@ -258,7 +263,9 @@ QueueResult<std::unique_ptr<QueueAccess>> open_queue(const std::string& data_dir
     }
     if (lock) {
       auto spool = spool::SqliteSpool::open({.directory = directory});
-      if (spool) return std::make_unique<LocalQueue>(std::move(*lock), std::move(*spool));
+      if (spool) {
+        return std::make_unique<LocalQueue>(std::move(*owner), std::move(*lock), std::move(*spool));
+      }
       if (spool.error().fault != Fault::conflict) return failed(spool.error());
     }
   }
@@ -272,7 +279,7 @@ QueueResult<std::unique_ptr<QueueAccess>> open_queue(const std::string& data_dir
     return failed(
         ExitCode::no_permission,
         fmt::format("the queue {} belongs to uid {}, and no gateway runs", directory, about.st_uid),
-        "run this command as that user");
+        "run the command as root");
   }
   return failed(ExitCode::try_again, "another program has the queue open",
                 "another `postern queue`, or a gateway that starts or stops: try again");

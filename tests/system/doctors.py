@@ -2,6 +2,7 @@
 import fcntl
 import json
 import os
+import shutil
 import socket
 import subprocess
 import threading
@@ -134,6 +135,38 @@ def one_thing_broken_one_finding_changed(bench):
         raise Fail("an open relay was not found: %s" % sorted(now))
     file.write_text(text)
     expect("at last", right, case.run())
+
+
+def root_and_other_users(bench):
+    """root reads and changes the queue of a gateway that is stopped, and leaves no file of its own; doctor of another user calls the gateway no other program."""
+    if os.geteuid() != 0:
+        return
+    case = Case(bench)
+    send(case.server, "b@" + DOMAIN)
+    shown = bench.root / "shown"
+    shown.mkdir(mode=0o755)
+    bench.root.chmod(0o755)
+    shutil.copy(bench.binary, shown / "postern")
+    (shown / "postern.toml").write_text((case.server.root / "postern.toml").read_text())
+
+    def as_other(*words):
+        done = subprocess.run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps=-all", str(shown / "postern"), *words],
+                              cwd=shown, capture_output=True, text=True, timeout=30, check=False, env={"PATH": "/usr/bin:/bin", "NO_COLOR": "1"})
+        return done.returncode, done.stdout + done.stderr
+    _, out = as_other("doctor", "--config", str(shown / "postern.toml"), "--offline", "--check", "ports", "--check", "server")
+    if "another program" in out or "note  ports" not in out or "as root" not in out:
+        raise Fail("doctor of another user says " + out)
+    case.server.stop()
+    for path in (case.data, *case.data.rglob("*")):
+        os.chown(path, 65533, 65533, follow_symlinks=False)
+    for words in ("list",), ("destinations",), ("verify",), ("hold", "--all", "--yes"):
+        status, out, err = bench.run("queue", *words, "--data-dir", case.data)
+        expect("exit status of queue %s as root: %s" % (words[0], out + err), 0, status)
+    expect("files of root", [], [str(path) for path in case.data.rglob("*") if path.lstat().st_uid == 0])
+    status, out = as_other("queue", "list", "--data-dir", str(case.data))
+    expect("exit status of queue list as another user", 77, status)
+    if "run the command as root" not in out:
+        raise Fail(out)
 
 
 def queue_and_backup(bench):
@@ -321,4 +354,4 @@ class Always(dict):
         return list(self.answers)
 
 
-CHECKS = [keys_in_a_real_zone, mail_that_waits, odd_answers, one_thing_broken_one_finding_changed, queue_and_backup, data_read_whole, port_25_from_here, ready_or_not, what_is_sent_out]
+CHECKS = [keys_in_a_real_zone, mail_that_waits, root_and_other_users, odd_answers, one_thing_broken_one_finding_changed, queue_and_backup, data_read_whole, port_25_from_here, ready_or_not, what_is_sent_out]
