@@ -532,6 +532,10 @@ int restore_into(Input& input, const fs::path& named, backup::QueueFate fate,
     if (taken) next = std::move(*taken);
     if (!taken) ready = tl::unexpected(taken.error());
   }
+  // What is restored is backed up: the archive is there.
+  if (ready && restored->manifest.schemas.contains("spool/spool.db")) {
+    ready = backup::note_backup(draft.path(), restored->manifest.time);
+  }
   if (ready) ready = give_to_owner(draft.path(), owner);
   if (ready) ready = flush(draft.path());
   if (!ready) return refuse(ready.error(), arguments, streams);

@@ -95,6 +95,7 @@ def backup_under_load(bench):
     told = restore(bench, data, "last")
     expect("waiting", made["messages"], told["waiting"])
     expect("held", min(1000, made["messages"]), len(held(bench, data)))
+    expect("the time that the restored data was backed up", True, abs((data / "last-backup").stat().st_mtime - note.st_mtime) < 120)
     status, out, err = bench.run("queue", "verify", "--data-dir", data)
     expect("queue verify: " + out + err, 0, status)
 
