@@ -403,7 +403,7 @@ RCPT TO:<tickets+disk@hooks.example.net>   stage rcpt, 12 us
   => 550 5.7.1 source address 198.51.100.43 is not in the policy's allowlist
 
 Outcome: rejected: 550 5.7.1 source address 198.51.100.43 is not in the policy's allowlist
-Replayed from the record alone: 1 of 1 decision the same.
+Decided again from this record alone, without DNS and other servers: 1 of 1 decision came out the same.
 )";
   EXPECT_EQ(run_command(0), expected);
   options_.exit_code = true;

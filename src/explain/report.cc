@@ -354,8 +354,10 @@ std::string rederived_text(const Explanation& explanation, const Paint& paint) {
   const auto same = std::count_if(answers.begin(), answers.end(), [](const auto& answer) {
     return answer.asked && answer.differences.empty();
   });
-  std::string out = fmt::format("Replayed from the record alone: {} of {} {} the same.\n", same,
-                                asked, asked == 1 ? "decision" : "decisions");
+  std::string out = fmt::format(
+      "Decided again from this record alone, without DNS and other servers: {} of {} {} came out "
+      "the same.\n",
+      same, asked, asked == 1 ? "decision" : "decisions");
   if (!explanation.again->agrees()) out = paint.red(out);
   for (const auto& answer : answers) {
     for (const std::string& difference : answer.differences) out += "  " + shown(difference) + "\n";
