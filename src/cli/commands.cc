@@ -21,6 +21,7 @@
 #include "cli/plan_versions.h"
 #include "config/dnssec_report.h"
 #include "config/failing_calls.h"
+#include "config/handbook.h"
 #include "config/schema.h"
 #include "config/words.h"
 #include "dialect/restrictions/lint_report.h"
@@ -96,11 +97,12 @@ std::string counted(std::size_t n, std::string_view word) {
 /// Prints a text, with --json as the only member of an object.
 void print_text(std::string_view text, std::string_view member, const Arguments& arguments,
                 Streams& streams) {
+  const std::string shown = with_pages(text);
   if (!arguments.has("--json")) {
-    streams.out << text;
+    streams.out << shown;
     return;
   }
-  streams.out << boost::json::serialize(boost::json::object{{member, text}}) << '\n';
+  streams.out << boost::json::serialize(boost::json::object{{member, shown}}) << '\n';
 }
 
 /// "2 listeners (smtp 127.0.0.1:25 STARTTLS, ...), API 127.0.0.1:8025, data in ./postern-data"
@@ -252,7 +254,7 @@ int run_check(const Arguments& arguments, Streams& streams) {
   if (!guarded.results.empty() && !json && !quiet) streams.err << guardrails_text(guarded);
   if (!json && (!ok || !quiet)) {
     for (const auto& warning : {machine.traces_key, machine.dane})
-      if (warning) streams.err << "warning: " << *warning << "\n";
+      if (warning) streams.err << "warning: " << with_pages(*warning) << "\n";
   }
   if (json) {
     boost::json::object answer{{"ok", ok}, {"file", name}};

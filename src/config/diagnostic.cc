@@ -9,6 +9,7 @@
 
 #include "base/shown.h"
 #include "base/terminal.h"
+#include "config/handbook.h"
 
 namespace postern::app {
 
@@ -164,7 +165,7 @@ std::string render(const Diagnostic& diagnostic, bool color) {
   }
   if (!diagnostic.hint.empty()) {
     out += fmt::format("{}{} ={} what to do: {}\n", margin, paint.place, paint.plain,
-                       shown(diagnostic.hint));
+                       shown(with_pages(diagnostic.hint)));
   }
   return out;
 }
@@ -188,7 +189,7 @@ std::string to_json(const Diagnostic& diagnostic) {
       {"col", diagnostic.column},
       {"endCol", diagnostic.end_column},
       {"message", message},
-      {"hint", shown(diagnostic.hint)},
+      {"hint", shown(with_pages(diagnostic.hint))},
   });
 }
 

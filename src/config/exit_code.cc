@@ -4,6 +4,8 @@
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "config/handbook.h"
+
 namespace postern::app {
 
 ExitCode exit_code_of(Fault fault) {
@@ -27,7 +29,8 @@ ExitCode exit_code_of(Fault fault) {
   return ExitCode::bug;
 }
 
-std::string error_text(std::string_view message, std::string_view hint, bool json) {
+std::string error_text(std::string_view message, std::string_view what_to_do, bool json) {
+  const std::string hint = with_pages(what_to_do);
   if (json) {
     return boost::json::serialize(boost::json::object{{"error", message}, {"hint", hint}}) + '\n';
   }

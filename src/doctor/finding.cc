@@ -7,6 +7,7 @@
 #include <boost/json.hpp>
 
 #include "base/shown.h"
+#include "config/handbook.h"
 
 namespace postern::doctor {
 
@@ -22,7 +23,8 @@ Finding finding(Level level, std::string_view check, std::string what, std::stri
 std::string text_of(const Findings& findings) {
   std::string out;
   for (const Finding& one : findings) {
-    const std::string to_do = one.to_do.empty() ? "" : ". To do: " + shown(one.to_do);
+    const std::string to_do =
+        one.to_do.empty() ? "" : ". To do: " + shown(app::with_pages(one.to_do));
     out +=
         fmt::format("{:<5} {:<12} {}{}\n", to_string(one.level), one.check, shown(one.what), to_do);
   }
@@ -37,7 +39,7 @@ std::string json_of(const Findings& findings) {
     list.push_back({{"level", to_string(one.level)},
                     {"check", one.check},
                     {"what", shown(one.what)},
-                    {"to_do", shown(one.to_do)}});
+                    {"to_do", shown(app::with_pages(one.to_do))}});
   }
   const boost::json::object whole = {{"level", to_string(worst)}, {"findings", std::move(list)}};
   return boost::json::serialize(whole) + "\n";
