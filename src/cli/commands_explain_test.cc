@@ -421,7 +421,7 @@ TEST_F(Explain, says_where_accepted_mail_went) {
   const std::string out = run_command(0);
   EXPECT_NE(out.find("=> accepted → webhook wh_tickets\n"), std::string::npos) << out;
   EXPECT_NE(out.find("Outcome: accepted: 250 2.0.0 delivered as msg_1\n"), std::string::npos);
-  EXPECT_NE(out.find("2 of 2 decisions the same"), std::string::npos);
+  EXPECT_NE(out.find("2 of 2 decisions came out the same"), std::string::npos);
 }
 
 TEST_F(Explain, prints_one_json_object) {
@@ -536,7 +536,7 @@ TEST_F(Explain, live_uses_the_policies_of_the_data_directory) {
                      "with 535"),
             std::string::npos)
       << out;
-  EXPECT_NE(out.find("1 of 1 decision the same"), std::string::npos);
+  EXPECT_NE(out.find("1 of 1 decision came out the same"), std::string::npos);
   options_.recipients = {"other@hooks.example.net"};
   EXPECT_NE(run_command(0).find("would be refused: 550 5.7.1 relay not permitted"),
             std::string::npos);

@@ -53,7 +53,7 @@ TEST(Report, has_records_commands_and_fits_two_screens) {
                            "8. DNS"}) {
     EXPECT_THAT(text, HasSubstr(part));
   }
-  EXPECT_LE(std::ranges::count(text, '\n'), 75);
+  EXPECT_LE(std::ranges::count(text, '\n'), 76);
   EXPECT_THAT(text, Not(HasSubstr("link=")));
   EXPECT_THAT(text, Not(HasSubstr("POSTERN_CONFIG"))) << "commands read that file by themselves";
 }
