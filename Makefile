@@ -65,7 +65,7 @@ image: bootstrap-test
 	@packaging/image
 
 release: bootstrap-test
-	@packaging/release $${KEY:+--key "$$KEY"} $${SUITES:+--suites "$$SUITES"} $${ARCH:+--arch "$$ARCH"}
+	@packaging/release $${KEY:+--key "$$KEY"} $${SUITES:+--suites "$$SUITES"} $${REPROTEST:+--reprotest} $${ARCH:+--arch "$$ARCH"}
 
 test: bootstrap-test
 	@tools/test
