@@ -10,6 +10,7 @@ import threading
 import time
 
 from bench import LOCAL, MULTIPART, expect, needs_root, send
+from control_plane import soon
 from harness import instance, smtp
 from harness.cases import Fail
 
@@ -182,6 +183,34 @@ def fates_of_the_queue(bench):
     account.call("GET", "/webhooks")  # signs in again, with the password
 
 
+def the_same_to_receivers_and_no_old_link(bench):
+    """Mail that is sent from a restored queue has the webhook-id that its receiver saw before; links that were made before the backup are ended."""
+    settings = {**LOCAL, "webhooks": {**LOCAL["webhooks"], "retry_schedule": ["1d"]}}
+    server, receiver = bench.server(settings), bench.receiver()
+    account = instance.Account(server)
+    hook = account.call("POST", "/webhooks", {"target_url": receiver.url + "/hook", "delivery_mode": "queued"}, expect=201)
+    receiver.script("/hook", [{"status": 503}, {"status": 503}])
+    for content in (MULTIPART, MULTIPART.replace("rep-1", "rep-2")):  # the same message would have the same id
+        smtp.check("250", send(server, hook["email_address"], content=content), "end of data")
+    soon("both were tried", lambda: len(receiver.requests("/hook")) == 2)
+    before = sorted(request.headers["webhook-id"] for request in receiver.requests("/hook"))
+    status, out, err = bench.run("passwd", "--reset-link", account.email, "--data-dir", server.root / "data", "--json")
+    expect("a link: " + err, 0, status)
+    link = json.loads(out)["link"].split("?link=")[1]
+    backup(bench, server, "tried")
+    server.stop()
+    restore(bench, server.root / "data", "tried", "--replace", "--queue", "release")
+    server.start()
+    expect("queue retry", 0, bench.run("queue", "retry", "--all", "--state", "queued", "--data-dir", server.root / "data")[0])
+    soon("both were sent again", lambda: len(receiver.requests("/hook")) == 4)
+    expect("the ids after the restore", before, sorted(request.headers["webhook-id"] for request in receiver.requests("/hook")[2:]))
+    if len(set(before)) != 2:
+        raise Fail("two messages have one webhook-id")
+    for token, want in ((link, 401), (json.loads(server.command("passwd", "--reset-link", account.email, "--data-dir", server.root / "data", "--json")[1])["link"].split("?link=")[1], 204)):
+        expect("status with a link of %s" % ("now" if want == 204 else "before the backup"), want,
+               server.http("POST", "/api/v1/password-resets", json.dumps({"token": token, "new_password": "another password, long enough"}), {"Content-Type": "application/json"})[0])
+
+
 def several_in_one_second(bench):
     """Into one directory: each gets a name of its own."""
     server = bench.server(LOCAL)
@@ -289,4 +318,4 @@ def directory_of_another_user(bench):
     expect("tls status without a gateway", 69, status)
 
 
-CHECKS = [backup_under_load, directory_of_another_user, fates_of_the_queue, mount_point, restore_refuses, several_in_one_second]
+CHECKS = [backup_under_load, directory_of_another_user, fates_of_the_queue, mount_point, the_same_to_receivers_and_no_old_link, restore_refuses, several_in_one_second]
