@@ -9,6 +9,9 @@ run with 2 N messages less those of one with N, of copies without debug informat
 --program names a benchmark in the folder bench beside --plain and --hardened instead, with the
 arguments that follow a count ("restrictions_bench thirty"): its instructions for one more of N.
 
+--sandbox compares --plain with itself instead: without the sandbox that the gateway puts on itself,
+and with it.
+
 --patterns runs PROGRAM (bench/table_bench or bench/restrictions_bench) in turns as it is, and where
 the kernel refuses memory to become executable, as MemoryDenyWriteExecute= of the unit does: PCRE2
 then interprets what it compiles otherwise."""
@@ -68,9 +71,10 @@ def send(server, folder, count, seconds):
                  f"{result['said'][:200]}")
 
 
-def cpu_of(binary, group, folder, args):
+def cpu_of(binary, group, folder, args, sandbox=None):
     """Microseconds of CPU of a message."""
     server = servers.Postern(args.policy, binary)
+    server.sandbox = sandbox or server.sandbox
     server.start(group)
     try:
         send(server, folder, args.messages // 4, 300)
@@ -116,10 +120,10 @@ def instructions_of(binary, group, folder, args):
     return (totals[1] - totals[0]) / args.instructions
 
 
-def compared(title, plain, hardened):
+def compared(title, plain, hardened, names=("plain", "hardened")):
     """One row: both medians, and what the second costs more, with the lowest and highest round."""
     each = [100 * (h / p - 1) for p, h in zip(plain, hardened)]
-    return (f"{title}: plain {statistics.median(plain):,.1f}, hardened "
+    return (f"{title}: {names[0]} {statistics.median(plain):,.1f}, {names[1]} "
             f"{statistics.median(hardened):,.1f}: {statistics.median(each):+.1f} % "
             f"({min(each):+.1f} to {max(each):+.1f})")
 
@@ -134,13 +138,16 @@ def main():
     parser.add_argument("--policy", default="all", choices=servers.POLICIES, help="default: all")
     parser.add_argument("--instructions", type=int, default=0, metavar="N")
     parser.add_argument("--program", metavar="NAME")
+    parser.add_argument("--sandbox", action="store_true")
     parser.add_argument("--patterns", nargs=argparse.REMAINDER)
     args = parser.parse_args()
     if args.patterns:
         return patterns(args.patterns, args.rounds)
-    if not args.hardened:
-        parser.error("--hardened or --patterns is needed")
-    binaries = [args.plain.resolve(), args.hardened.resolve()]
+    if not args.hardened and not args.sandbox:
+        parser.error("--hardened, --sandbox or --patterns is needed")
+    binaries = [args.plain.resolve(), (args.hardened or args.plain).resolve()]
+    sandboxes = ("off", "strict") if args.sandbox else (None, None)
+    titles = ("without", "with") if args.sandbox else ("plain", "hardened")
     FOLDER.mkdir(parents=True, exist_ok=True)
     if args.program:
         name, *words = args.program.split()
@@ -159,8 +166,8 @@ def main():
         for number in range(args.rounds):
             order = (0, 1) if number % 2 == 0 else (1, 0)
             for which in order:
-                cpu[which].append(cpu_of(binaries[which], group, folder, args))
-            print(f"round {number + 1}: plain {cpu[0][-1]:.1f}, hardened {cpu[1][-1]:.1f} "
+                cpu[which].append(cpu_of(binaries[which], group, folder, args, sandboxes[which]))
+            print(f"round {number + 1}: {titles[0]} {cpu[0][-1]:.1f}, {titles[1]} {cpu[1][-1]:.1f} "
                   "µs of CPU a message", flush=True)
         if args.instructions:
             instructions = [[instructions_of(binary, group, folder, args)] for binary in binaries]
@@ -171,7 +178,7 @@ def main():
         names.wait()
         group.remove()
         shutil.rmtree(FOLDER, ignore_errors=True)
-    print(compared("CPU of a message, µs", *cpu))
+    print(compared("CPU of a message, µs", *cpu, titles))
     if instructions:
         print(compared("instructions of a message", *instructions))
     return 0

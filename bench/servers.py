@@ -399,6 +399,7 @@ PARTS_OF = {"full": ("lists", "webhook", "checked"),
 class Postern(Server):
     """Mail to a webhook that discards it, under one of POLICIES."""
     name, title, job = "postern", "Postern", "decides, traces, drops"
+    sandbox = "best_effort"
 
     def __init__(self, policy="none", binary=POSTERN, threads=0, name=None, sessions=0):
         self.policy, self.binary, self.threads = policy, binary, threads
@@ -446,6 +447,7 @@ dmarc = "{"enforce" if self.has("checked") else "report"}"
 hostname = "mx.example.net"
 data_dir = "{top}/data"
 threads = {self.threads}
+sandbox = "{self.sandbox}"
 [[listener]]
 address = "{SERVER}:{PORT}"
 tls = "starttls"
