@@ -159,7 +159,7 @@ def root_and_other_users(bench):
     case.server.stop()
     for path in (case.data, *case.data.rglob("*")):
         os.chown(path, 65533, 65533, follow_symlinks=False)
-    for words in ("list",), ("destinations",), ("verify",), ("hold", "--all", "--yes"):
+    for words in ("list",), ("destinations",), ("verify",), ("hold", "--all", "--state", "queued"):
         status, out, err = bench.run("queue", *words, "--data-dir", case.data)
         expect("exit status of queue %s as root: %s" % (words[0], out + err), 0, status)
     expect("files of root", [], [str(path) for path in case.data.rglob("*") if path.lstat().st_uid == 0])
