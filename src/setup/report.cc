@@ -205,8 +205,7 @@ std::string dns_part(const Answers& answers, const std::vector<doctor::Record>& 
   }
   return "From now on, mail comes here. Replace the MX, SPF and DMARC records that exist: a "
          "second\n"
-         "SPF record makes both invalid. Hosts that send mail of the domain by themselves have to\n"
-         "be in the SPF record.\n" +
+         "SPF record makes both invalid. Other hosts that send mail of the domain belong in it.\n" +
          reports + "\n" + zone_of(all, false);
 }
 
