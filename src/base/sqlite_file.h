@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/foreign_file.h"
 #include "base/owned.h"
 
 namespace postern {
@@ -21,12 +22,17 @@ inline constexpr int longest_sqlite_value = 1 << 20;
 /// Opens a database whose schema is not trusted: what views and triggers of the file call cannot
 /// affect the process, no statement can damage the file, and a LIKE costs little. `access`: the
 /// SQLITE_OPEN_* flags of reading, writing, creating and symbolic links. Blocks on the disk. The
-/// connection is for one thread at a time. Fault::not_found with SQLite's words, or if the path is
-/// no regular file: a FIFO would never open.
+/// connection is for one thread at a time. Fault::not_found with SQLite's words, if the path is no
+/// regular file (a FIFO would never open), or if root would write into what another user can
+/// exchange; to read is safe, as SQLite then acts on no journal.
 inline Result<SqliteFile> open_sqlite_file(const std::string& path, int access) {
   struct stat about{};
   if (::stat(path.c_str(), &about) == 0 && !S_ISREG(about.st_mode)) {
     return fail(Fault::not_found, "it is not a regular file");
+  }
+  if ((access & (SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE)) != 0) {
+    const std::string why = why_not_for_root(path);
+    if (!why.empty()) return fail(Fault::not_found, "root does not write there: " + why);
   }
   sqlite3* raw = nullptr;
   const int code = sqlite3_open_v2(

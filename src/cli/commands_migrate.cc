@@ -12,6 +12,7 @@
 #include "cluster/members.h"
 #include "cluster/moving.h"
 #include "cluster/node.h"
+#include "serve/acting_owner.h"
 #include "serve/cluster_member.h"
 #include "serve/data_lock.h"
 #include "spool/move_spool.h"
@@ -240,6 +241,9 @@ int run_cluster_migrate(const Arguments& arguments, Streams& streams) {
     report(made.error().message, "choose another with `server.data_dir`", as_json, streams);
     return to_int(ExitCode::cannot_create);
   }
+  // What is moved belongs to the gateway afterwards.
+  const auto owner = ActingOwner::of(data_dir);
+  if (!owner) return refuse_cluster(owner.error(), arguments, streams);
   const auto lock = DataLock::take(data_dir, lock_patience);
   if (!lock) {
     report(lock.error().message, "stop the gateway first", as_json, streams);

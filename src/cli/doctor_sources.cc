@@ -5,6 +5,7 @@
 #include "cli/live_data.h"
 #include "cli/queue_access.h"
 #include "net/http_client.h"
+#include "serve/acting_owner.h"
 
 namespace postern::app {
 
@@ -54,6 +55,11 @@ doctor::Sources doctor_sources(const std::filesystem::path& data_dir, MailDns* d
     return data->ask_gateway(question, given);
   };
   sources.destinations = [data_dir] { return of_queue(data_dir, &QueueAccess::destinations); };
+  sources.databases = [data_dir]() -> std::vector<backup::DatabaseState> {
+    const auto owner = ActingOwner::of(data_dir.string());
+    if (owner) return backup::look_at_databases(data_dir);
+    return {{.name = data_dir.string(), .trouble = owner.error().message, .wrong = {}}};
+  };
   sources.verification = [data_dir] { return of_queue(data_dir, &QueueAccess::verify); };
   if (dns == nullptr) return sources;
   sources.dns = [dns, dns_timeout](const dns::Question& question) {

@@ -173,6 +173,9 @@ Result<json::object> LiveData::ask(std::string_view question, const json::object
 Result<LiveData::Control> LiveData::borrow_control() const {
   const std::string path = (data_dir_ / "postern.db").string();
   Control control;
+  auto owner = ActingOwner::of(data_dir_.string());
+  if (!owner) return tl::unexpected(owner.error());
+  control.owner = std::move(*owner);
   auto lock = DataLock::take(data_dir_.string());
   if (!lock && lock.error().fault != Fault::conflict) return tl::unexpected(lock.error());
   if (lock) control.lock = std::move(*lock);

@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/json_members.h"
 #include "cluster/database.h"
+#include "serve/acting_owner.h"
 #include "serve/data_lock.h"
 #include "store/sql_store.h"
 
@@ -38,8 +39,10 @@ class LiveData {
                                                          const boost::json::object& given) const;
 
   /// Policies, webhooks and domains, for deciding like the gateway: too large and too secret for an
-  /// answer. If a gateway runs, the database is opened read-only.
+  /// answer. If a gateway runs, the database is opened read-only. Only what reads goes on while it
+  /// lives, as root then has no more rights than the owner.
   struct Control {
+    ActingOwner owner;                            ///< while it lives, root is the owner's
     std::optional<DataLock> lock;                 ///< nullopt: a gateway runs
     std::unique_ptr<cluster::Database> database;  ///< of a cluster; null: none
     std::unique_ptr<store::SqlStore> store;       ///< closed before the lock is released

@@ -329,6 +329,7 @@ tl::expected<std::pair<plan::Edition, plan::Edition>, ExitCode> PlanVersions::lo
   };
   if (auto done = take(before, one); !done) return tl::unexpected(done.error());
   if (auto done = take(after, other); !done) return tl::unexpected(done.error());
+  gateway_.reset();  // from here on files may be written, with the rights of the caller
   return std::pair(std::move(*one), std::move(*other));
 }
 

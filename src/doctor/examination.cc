@@ -222,7 +222,7 @@ std::vector<std::string> refused_certificates(Examination& from) {
 }
 
 Findings look_at_integrity(Examination& from) {
-  IntegrityFacts facts{.databases = backup::look_at_databases(from.config().server.data_dir)};
+  IntegrityFacts facts{.databases = from.sources().databases()};
   if (!from.server().answers) {
     facts.trouble = "no gateway runs; `postern queue verify` reads them";
   } else if (const auto verified = from.sources().verification(); !verified) {

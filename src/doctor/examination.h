@@ -11,6 +11,7 @@
 
 #include <boost/json/object.hpp>
 
+#include "backup/integrity.h"
 #include "base/error.h"
 #include "config/config.h"
 #include "doctor/dns_checks.h"
@@ -31,6 +32,8 @@ struct Sources {
   AskGateway gateway;  ///< never empty
   /// The state of each destination of the queue (docs/queue.md). Never empty. Blocks.
   std::function<Result<boost::json::object>()> destinations;
+  /// Whether each database is sound, read with the rights of their owner. Never empty. Blocks.
+  std::function<std::vector<backup::DatabaseState>()> databases;
   /// Reads every message of the queue (`postern queue verify`). Never empty. Blocks for long.
   std::function<Result<boost::json::object>()> verification;
   /// Never empty if a check with Check::network runs.

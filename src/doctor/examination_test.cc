@@ -36,6 +36,7 @@ class Examining : public testing::Test {
       return Result<json::object>(found->second);
     };
     sources_.destinations = [this]() -> Result<json::object> { return destinations_; };
+    sources_.databases = [] { return std::vector<backup::DatabaseState>(); };
     sources_.verification = [this]() -> Result<json::object> { return verification_; };
     sources_.dns = [this](const dns::Question& question) -> dns::Answer {
       ++asked_[question.name];

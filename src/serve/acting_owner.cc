@@ -56,6 +56,13 @@ ActingOwner::ActingOwner(ActingOwner&& other) noexcept
       group_(other.group_),
       groups_(std::move(other.groups_)) {}
 
+ActingOwner& ActingOwner::operator=(ActingOwner&& other) noexcept {
+  std::swap(acts_, other.acts_);
+  std::swap(group_, other.group_);
+  std::swap(groups_, other.groups_);
+  return *this;
+}
+
 ActingOwner::~ActingOwner() {
   if (!acts_) return;
   // To go on with half of the rights would be worse than to end.

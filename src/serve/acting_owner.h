@@ -20,15 +20,17 @@ class ActingOwner {
  public:
   /// Fault::denied: the rights cannot be changed. A directory that does not exist has no owner.
   static Result<ActingOwner> of(const std::string& data_dir);
+  /// Nobody else: nothing happens.
+  ActingOwner() = default;
   /// Root again.
   ~ActingOwner();
   ActingOwner(ActingOwner&& other) noexcept;
-  ActingOwner& operator=(ActingOwner&&) = delete;
+  /// Exchanges what both do.
+  ActingOwner& operator=(ActingOwner&& other) noexcept;
   /// Whether the rights are another user's than the process had.
   bool acts() const { return acts_; }
 
  private:
-  ActingOwner() = default;
   bool acts_ = false;
   gid_t group_ = 0;
   std::vector<gid_t> groups_;

@@ -11,6 +11,7 @@
 
 #include "base/temporary_folder_test.h"
 #include "serve/data_lock.h"
+#include "store/sqlite_store.h"
 
 namespace postern::app {
 namespace {
@@ -83,6 +84,31 @@ TEST_F(ActingOwnerTest, is_refused_to_root_without_the_rights) {
     ASSERT_TRUE(WIFEXITED(status)) << "signal " << WTERMSIG(status);
     EXPECT_EQ(WEXITSTATUS(status), 0);
   }
+}
+
+TEST_F(ActingOwnerTest, databases_are_opened_and_used_with_the_rights_of_their_owner) {
+  if (!of_somebody()) return;
+  const std::string path = data_ + "/postern.db";
+  const auto refused = store::SqliteStore::open(path);
+  ASSERT_FALSE(refused) << "root does not open it";
+  EXPECT_EQ(refused.error().fault, Fault::denied);
+  EXPECT_NE(::access(path.c_str(), F_OK), 0) << "nor make it";
+  {
+    auto acting = ActingOwner::of(data_);
+    ASSERT_TRUE(acting) << acting.error().message;
+    const auto store = store::SqliteStore::open(path);
+    ASSERT_TRUE(store) << store.error().message;
+    ASSERT_TRUE((*store)->list_revision(1));
+    *acting = ActingOwner();
+    const auto later = (*store)->list_revision(1);
+    ASSERT_FALSE(later) << "the rights were given back";
+    EXPECT_EQ(later.error().fault, Fault::bug);
+  }
+  const std::string mine = folder_.path() + "/mine.db";
+  EXPECT_TRUE(store::SqliteStore::open(mine));
+  std::ofstream(mine + "-journal") << "x";
+  ASSERT_EQ(::chown((mine + "-journal").c_str(), somebody, somebody), 0);
+  EXPECT_FALSE(store::SqliteStore::open(mine)) << "somebody's journal beside root's database";
 }
 
 TEST_F(ActingOwnerTest, stays_root_where_root_owns_it) {

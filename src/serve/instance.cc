@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include <boost/asio/post.hpp>
 
+#include "base/foreign_file.h"
 #include "base/text.h"
 #include "base/thread.h"
 #include "base/version.h"
@@ -141,6 +142,12 @@ Instance::Started Instance::open_directory() {
                   "choose another with --data-dir DIR or `server.data_dir`");
   }
   std::error_code error;
+  fs::permissions(data_dir_, fs::perms::owner_all, error);
+  // Before anything is made there that its owner could not use.
+  if (const std::string why = why_not_for_root(data_dir_ + "/postern.db"); !why.empty()) {
+    return cannot(ExitCode::no_permission, "root does not serve " + data_dir_ + ": " + why,
+                  "start it as the user to whom the directory belongs, or give all of it to root");
+  }
   for (const char* name : {"/attachments", "/tmp", "/spool"}) {
     fs::create_directories(data_dir_ + name, error);
     if (error) {
@@ -150,7 +157,6 @@ Instance::Started Instance::open_directory() {
                     "choose another with --data-dir DIR or `server.data_dir`");
     }
   }
-  fs::permissions(data_dir_, fs::perms::owner_all, error);
   // A command may hold the lock briefly.
   auto lock = DataLock::take(data_dir_, lock_patience);
   if (!lock && lock.error().fault == Fault::conflict) {

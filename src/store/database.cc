@@ -6,10 +6,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <filesystem>
 #include <mutex>
 
 #include "base/disk_full.h"
+#include "base/foreign_file.h"
 #include "base/owned.h"
 #include "base/version.h"
 
@@ -110,15 +113,60 @@ Result<void> create_private(const std::string& path) {
                           link ? "it is a symbolic link" : std::strerror(code)));
 }
 
+/// Fault::denied: another user could make root's SQLite act on a journal of his
+/// (base/foreign_file.h).
+Result<void> for_this_user(const std::string& path) {
+  const std::string why = why_not_for_root(path);
+  if (why.empty()) return {};
+  return fail(Fault::denied,
+              fmt::format("root does not open {}: {}; run the command as the user to whom the data "
+                          "directory belongs, or give directory and files to root",
+                          path, why));
+}
+
+/// The file without a link on the way to it, as SQLITE_OPEN_NOFOLLOW wants it: under systemd the
+/// data directory may be reached by one. The last part stays as it is.
+std::string without_links(const std::string& path) {
+  if (path == ":memory:") return path;
+  const std::filesystem::path given(path);
+  std::error_code bad;
+  const std::filesystem::path folder =
+      std::filesystem::canonical(given.has_parent_path() ? given.parent_path() : ".", bad);
+  return bad ? path : (folder / given.filename()).string();
+}
+
 /// All Database objects of this process.
 struct OpenDatabases {
   std::mutex mutex;
   std::vector<const Database*> all;
+  /// Those that root opened with the rights of another user, and that user.
+  std::unordered_map<const Database*, uid_t> acting;
+  std::atomic<bool> any_acting = false;
 };
 
 OpenDatabases& open_databases() {
   static auto* const made = new OpenDatabases;  // never destroyed, so it outlives every database
   return *made;
+}
+
+void note_user(const Database& database) {
+  if (::geteuid() == ::getuid()) return;
+  OpenDatabases& open = open_databases();
+  const std::lock_guard lock(open.mutex);
+  open.acting.emplace(&database, ::geteuid());
+  open.any_acting = true;
+}
+
+/// Fault::bug: a command opened the file with the rights of its owner and has given them back.
+/// SQLite looks for a journal again whenever it reads.
+Result<void> same_user(const Database& database, const std::string& path) {
+  OpenDatabases& open = open_databases();
+  if (!open.any_acting.load(std::memory_order_relaxed)) return {};
+  const std::lock_guard lock(open.mutex);
+  const auto by = open.acting.find(&database);
+  if (by == open.acting.end() || by->second == ::geteuid()) return {};
+  return fail(Fault::bug, fmt::format("{} was opened by uid {} and is used by uid {}", path,
+                                      by->second, ::geteuid()));
 }
 
 Fault fault_for(int extended) {
@@ -181,6 +229,7 @@ Error Database::error(int code) {
 Result<std::unique_ptr<Database>> Database::open(const std::string& path, const Schema& schema,
                                                  const DatabaseOptions& options) {
   const bool own = options.use == Use::own;
+  if (const Result<void> mine = for_this_user(path); !mine) return tl::unexpected(mine.error());
   if (own) {
     if (const Result<void> created = create_private(path); !created) {
       return tl::unexpected(created.error());
@@ -188,13 +237,16 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path, const 
   }
   std::unique_ptr<Database> database(new Database(path));
   // The caller serialises access, so SQLite's own mutexes are not needed.
-  const int flags = SQLITE_OPEN_NOMUTEX | (own ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
-                                           : options.use == Use::copy ? SQLITE_OPEN_READWRITE
-                                                                      : SQLITE_OPEN_READONLY);
-  if (const int code = sqlite3_open_v2(path.c_str(), &database->handle_, flags, nullptr);
+  const int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW |
+                    (own                        ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+                     : options.use == Use::copy ? SQLITE_OPEN_READWRITE
+                                                : SQLITE_OPEN_READONLY);
+  if (const int code =
+          sqlite3_open_v2(without_links(path).c_str(), &database->handle_, flags, nullptr);
       code != SQLITE_OK) {
     return tl::unexpected(database->error(code));
   }
+  note_user(*database);
   sqlite3_extended_result_codes(database->handle_, 1);
   if (const Result<void> set = database->configure(options); !set) {
     return tl::unexpected(set.error());
@@ -251,6 +303,7 @@ Database::~Database() {
     OpenDatabases& open = open_databases();
     const std::lock_guard lock(open.mutex);
     std::erase(open.all, this);
+    open.acting.erase(this);
   }
   for (const auto& [sql, statement] : idle_) sqlite3_finalize(statement);
   sqlite3_close_v2(handle_);
@@ -270,10 +323,12 @@ Result<void> Database::copy_to(const std::string& path) {
         (code & 0xff) == SQLITE_FULL || is_disk_full(errno) ? Fault::disk_full : Fault::permanent,
         fmt::format("copying {} to {}: {}", path_, path, why));
   };
+  if (Result<void> mine = for_this_user(path); !mine) return mine;
   if (Result<void> made = create_private(path); !made) return made;
   sqlite3* opened = nullptr;
   const int found =
-      sqlite3_open_v2(path.c_str(), &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
+      sqlite3_open_v2(without_links(path).c_str(), &opened,
+                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, nullptr);
   const Owned<sqlite3, sqlite3_close_v2> target(opened);
   if (found != SQLITE_OK) return cannot(found, sqlite3_errstr(found));
   // Half a copy is thrown away, so it needs no journal.
@@ -290,6 +345,7 @@ Result<void> Database::copy_to(const std::string& path) {
 void Database::interrupt() { sqlite3_interrupt(handle_); }
 
 Result<void> Database::script(const char* sql) {
+  if (Result<void> same = same_user(*this, path_); !same) return same;
   const int code = sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr);
   if (code != SQLITE_OK) return tl::unexpected(error(code));
   return {};
@@ -408,6 +464,7 @@ Result<void> Database::migrate(const Schema& schema, const DatabaseOptions& opti
 
 Result<Statement> Database::prepare(std::string_view sql) {
   if (broken_) return tl::unexpected(*broken_);
+  if (Result<void> same = same_user(*this, path_); !same) return tl::unexpected(same.error());
   auto cached = idle_.find(sql);
   if (cached != idle_.end() && cached->second != nullptr) {
     return Statement(*this, std::exchange(cached->second, nullptr), cached->second);

@@ -1,0 +1,130 @@
+#!/usr/bin/env python3
+"""System checks of what root runs in a data directory of another user: whoever can write there gets no more of root than his own files.
+
+  owners.py [--binary PATH] [--filter GLOB]
+
+Needs root. The directory belongs to USER, who forges journals of SQLite, exchanges folders and lies in wait on ports.
+"""
+import fcntl
+import os
+import pathlib
+import shutil
+import struct
+import subprocess
+import sys
+import types
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path[:0] = [str(ROOT / "tests" / "conformance"), str(ROOT / "tests" / "system"), str(ROOT / "tests" / "crash")]
+sys.dont_write_bytecode = True
+
+import commands  # noqa: E402  of tests/crash: every command, and how it is called
+import smoke  # noqa: E402
+from bench import LOCAL, expect, send  # noqa: E402
+from harness import instance  # noqa: E402
+from harness.cases import Fail  # noqa: E402
+
+USER = 12345
+DATABASES = ("postern.db", "traces.db", "verify.db", "delivery.db", "spool/spool.db")
+MAGIC = bytes.fromhex("d9d505f920a163d7")
+
+
+def give(top, user=USER):
+    """All that is below to a user; links are not followed."""
+    for path in (top, *top.rglob("*")):
+        os.chown(path, user, user, follow_symlinks=False)
+
+
+def forge(database, victim):
+    """A hot journal that names `victim` as the journal above it: SQLite deletes that once it has rolled back (https://sqlite.org/fileformat2.html#the_rollback_journal)."""
+    octets, name = bytearray(database.read_bytes()), str(victim).encode()
+    size = struct.unpack(">H", octets[16:18])[0]
+    size = 65536 if size == 1 else size
+    octets[18] = octets[19] = 1  # a rollback journal, no write-ahead log
+    database.write_bytes(octets)
+    head = MAGIC + struct.pack(">IIIII", 0, 1, len(octets) // size, 512, size)
+    above = struct.pack(">I", 0x40000000 // size + 1) + name + struct.pack(">II", len(name), sum(name)) + MAGIC
+    pathlib.Path("%s-journal" % database).write_bytes(head.ljust(512, b"\0") + above)
+
+
+def strangers(data):
+    """What is in the directory and is not USER's."""
+    return sorted(str(path.relative_to(data)) for path in (data, *data.rglob("*")) if path.lstat().st_uid != USER)
+
+
+def used(bench, settings=LOCAL):
+    """A gateway with an account, a webhook and two messages that wait; it is stopped, and its directory is USER's."""
+    server = bench.server(settings)
+    account = instance.Account(server)
+    hook = account.call("POST", "/webhooks", {"target_url": "http://127.0.0.1:%d/hook" % instance.free_port(), "delivery_mode": "queued"}, expect=201)
+    for _ in range(2):
+        send(server, hook["email_address"])
+    trace = account.call("GET", "/traces?page_size=1")["data"][0]["id"]
+    expect("exit status", 0, server.stop())
+    give(server.root / "data")
+    return server, account, hook, trace
+
+
+def every_command_beside_a_forged_journal(bench):
+    """Each command of the command line, with a forged journal beside each database: no file of root is deleted, and all that is there stays USER's."""
+    server, account, hook, trace = used(bench, {**LOCAL, "guardrails": {}})
+    data, victims = server.root / "data", bench.root / "victims"
+    config = server.write_config()
+    victims.mkdir(mode=0o755)
+    kept = bench.root / "kept"
+    shutil.copytree(data, kept, symlinks=True)
+    gateway = types.SimpleNamespace(inbox=hook["email_address"], root=bench.root / "files", account=account, config=config, server=server)
+    gateway.root.mkdir()
+    known = commands.recipes(types.SimpleNamespace(process=gateway), trace)
+    known["doctor"].append(commands.Recipe("--offline", "--check", "integrity"))
+    known["explain"].append(commands.Recipe("--from", "a@example.com", "--to", hook["email_address"]))
+    known["queue hold"].append(commands.Recipe("--all", "--state", "queued"))
+    known["replay"].append(commands.Recipe("--json"))
+
+    def play(name, recipe):
+        shutil.rmtree(data)
+        shutil.copytree(kept, data, symlinks=True)
+        for number, database in enumerate(DATABASES):
+            (victims / str(number)).write_text("root's")
+            (victims / str(number)).chmod(0o600)
+            if (data / database).exists():
+                forge(data / database, victims / str(number))
+        (data / "moved").unlink(missing_ok=True)
+        give(data)
+        words = [*name.split(), *recipe.words, *(["--config", config] if recipe.config else [])]
+        status, out, err = bench.run(*words, given=recipe.text, seconds=60)
+        said = "postern %s (%d, %s%s)" % (" ".join(map(str, words)), status, out[-200:], err[-300:])
+        gone = [DATABASES[number] for number in range(len(DATABASES)) if not (victims / str(number)).exists()]
+        if gone:
+            raise Fail("%s: a journal beside %s had a file of root deleted" % (said, ", ".join(gone)))
+        if status < 0 or status == 70:
+            raise Fail(said)
+        expect("what is not USER's any more after " + said, [], strangers(data))
+
+    names = commands.commands_of(gateway)
+    expect("commands without a recipe in tests/crash/commands.py", [], sorted(set(names) - set(known)))
+    for name in names:
+        for recipe in known[name]:
+            play(name, recipe)
+    # While somebody holds the lock, as a gateway does, commands read beside it.
+    for name, recipe in (("check", known["check"][0]), ("doctor", known["doctor"][-1]), ("explain", known["explain"][-1])):
+        with open(kept / "lock", "r", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            play(name, recipe)
+    # The probe can fail: SQLite deletes what the journal names if root opens it.
+    probe = bench.root / "probe"
+    probe.mkdir()
+    shutil.copy(kept / "postern.db", probe / "postern.db")
+    (victims / "0").write_text("root's")
+    forge(probe / "postern.db", victims / "0")
+    subprocess.run([sys.executable, "-c", "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('SELECT count(*) FROM sqlite_schema').fetchall()", probe / "postern.db"], check=True)
+    expect("root's file after sqlite3 opened the database", False, (victims / "0").exists())
+
+
+CHECKS = [every_command_beside_a_forged_journal]
+
+if __name__ == "__main__":
+    if os.geteuid() != 0:
+        print("needs root")
+        sys.exit(77)
+    sys.exit(smoke.main(CHECKS, __doc__))
