@@ -1,17 +1,19 @@
 #include "serve/cluster_member.h"
 
 #include <csignal>
-#include <fstream>
 #include <thread>
 
+#include <fcntl.h>
 #include <unistd.h>
 
+#include "base/descriptor.h"
 #include "base/version.h"
 #include "cluster/feed.h"
 #include "cluster/moving.h"
 #include "cluster/patroni.h"
 #include "cluster/schema.h"
 #include "config/cluster_options.h"
+#include "config/key_file.h"
 #include "spool/pgsql_schema.h"
 #include "store/pgsql_store_schema.h"
 #include "telemetry/log.h"
@@ -68,22 +70,23 @@ std::string node_name(const Config& config) {
 }
 
 Result<void> mark_cluster(const std::string& data_dir) {
-  const std::string mark = cluster_mark(data_dir);
-  if ((std::ofstream(mark) << "The queue is in the database of `[cluster]`.\n").flush()) return {};
-  return fail(Fault::permanent, "cannot write " + mark);
+  return replace_key(cluster_mark(data_dir),
+                     Secret("The queue is in the database of `[cluster]`.\n"));
 }
 
 Result<void> mark_moved(const std::string& data_dir, const std::string& where) {
-  const std::string mark = moved_mark(data_dir);
-  if ((std::ofstream(mark) << where << '\n').flush()) return {};
-  return fail(Fault::permanent, "cannot write " + mark);
+  return replace_key(moved_mark(data_dir), Secret(where + "\n"));
 }
 
 std::string why_moved(const std::string& data_dir) {
-  std::ifstream file(moved_mark(data_dir));
-  std::string line;
-  std::getline(file, line);
-  return line;
+  // Whoever can write in the directory may have put a link or a pipe there.
+  constexpr std::size_t longest = 4096;
+  const Descriptor file(
+      ::open(moved_mark(data_dir).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  std::string text(longest, '\0');
+  const ssize_t size = file.is_open() ? ::read(file.get(), text.data(), text.size()) : 0;
+  text.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+  return text.substr(0, text.find('\n'));
 }
 
 Result<ClusterMember> join_cluster(const Config& config, std::chrono::milliseconds patience) {

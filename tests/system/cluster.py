@@ -11,6 +11,7 @@ import glob
 import http.client
 import http.server
 import json
+import os
 import pathlib
 import signal
 import subprocess
@@ -23,7 +24,7 @@ sys.path[:0] = [str(ROOT / "tests" / "conformance"), str(ROOT / "tests" / "syste
 sys.dont_write_bytecode = True
 
 import smoke  # noqa: E402
-from bench import LOCAL, expect  # noqa: E402
+from bench import LOCAL, NotRun, expect  # noqa: E402
 from harness import instance, smtp  # noqa: E402
 from harness.cases import Fail  # noqa: E402
 from harness.mailsink import Sink  # noqa: E402
@@ -745,6 +746,35 @@ def one_gateway_becomes_a_cluster_and_back(bench):
     sink.wait(14, 60)
     expect("messages, each once", list(range(14)), numbers_of(sink.messages))
     sink.close()
+
+
+@check
+def root_moves_the_data_of_another_user(bench):
+    """`postern cluster migrate` as root, both ways: every file stays the user's, and a link in the place of a mark is not followed."""
+    if os.geteuid() != 0:
+        raise NotRun("only root can give files away")
+    user = 12345
+    database = Postgres(bench)
+    initialised(bench, database)
+    shared = {**settings(bench, database, "mx1", instance.free_port()), **LOCAL}
+    alone = {name: value for name, value in shared.items() if name != "cluster"}
+    server = bench.server(alone)
+    instance.Account(server)
+    smtp.check("250 2.0.0", send(server, 1), "end of data")
+    expect("exit status", 0, server.stop())
+    data, victim = server.root / "data", bench.root / "victim"
+    victim.write_text("root's")
+    for path in (data, *data.rglob("*")):
+        os.chown(path, user, user)
+    server.write_config(shared)
+    for words in ([], ["--back"]):
+        for mark in ([data / "moved.new"] if words else [data / "moved", data / "moved.new"]):
+            mark.symlink_to(victim)
+            os.chown(mark, user, user, follow_symlinks=False)
+        moved = move(bench, server, *words)
+        expect("messages %s" % words, 1, moved["messages"])
+        expect("root's file %s" % words, "root's", victim.read_text())
+        expect("what is not the user's %s" % words, [], [str(path) for path in (data, *data.rglob("*")) if path.lstat().st_uid != user])
 
 
 @check
