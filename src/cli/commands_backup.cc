@@ -1,5 +1,6 @@
 // `postern backup` and `postern restore`.
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -330,22 +331,73 @@ class Input {
   std::string buffer_ = std::string(std::size_t{1} << 18, '\0');
 };
 
-/// A folder that is removed unless it was kept.
+/// A folder that is removed unless it was kept; by root with the rights of the folder's owner.
 class Draft {
  public:
   explicit Draft(fs::path path) : path_(std::move(path)) {}
   ~Draft() {
-    std::error_code ignored;
-    if (!path_.empty()) fs::remove_all(path_, ignored);
+    if (!path_.empty()) remove(path_);
+    if (fd_ >= 0) ::close(fd_);
   }
   Draft(const Draft&) = delete;
   Draft& operator=(const Draft&) = delete;
+
+  /// Makes it, and gives it to another user if `owner` is set. False: `errno` says why.
+  bool make(const struct stat* owner) {
+    constexpr int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    if (::mkdir(path_.c_str(), 0700) != 0) return false;
+    fd_ = ::open(path_.c_str(), flags);
+    if (fd_ < 0 || ::flock(fd_, LOCK_EX | LOCK_NB) != 0) return false;
+    const int mark = ::openat(fd_, unfinished, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (mark < 0) return false;
+    const bool marked = owner == nullptr || ::fchown(mark, owner->st_uid, owner->st_gid) == 0;
+    ::close(mark);
+    return marked && (owner == nullptr || ::fchown(fd_, owner->st_uid, owner->st_gid) == 0);
+  }
+  /// All is in it: another restore does not remove it any more.
+  bool finish() const { return ::unlinkat(fd_, unfinished, 0) == 0; }
+
+  /// Removes what killed restores left: folders with this start of their names and a ULID.
+  static void remove_left(const fs::path& parent, const std::string& start) {
+    std::error_code bad;
+    for (fs::directory_iterator entry(parent, bad), end; !bad && entry != end;
+         entry.increment(bad)) {
+      const std::string name = entry->path().filename().string();
+      if (!name.starts_with(start) || !is_ulid(name.substr(start.size()))) continue;
+      const int fd = ::open(entry->path().c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+      const bool left = fd >= 0 && ::faccessat(fd, unfinished, F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
+                        ::flock(fd, LOCK_EX | LOCK_NB) == 0;
+      if (left) remove(entry->path());
+      if (fd >= 0) ::close(fd);
+    }
+  }
   const fs::path& path() const { return path_; }
   void keep() { path_.clear(); }
 
  private:
+  static constexpr const char* unfinished = "unfinished";
+  static void remove(const fs::path& folder) {
+    std::error_code ignored;
+    {
+      const auto owner = ActingOwner::of(folder.string());
+      if (owner) fs::remove_all(folder, ignored);
+    }
+    ::rmdir(folder.c_str());  // its name is in the folder above, which may be root's
+  }
   fs::path path_;
+  int fd_ = -1;  ///< locked while it is a draft
 };
+
+/// The first directory on the way down to `directory`, itself included, that is not root's; whoever
+/// owns it can exchange all that is below. nullopt: all are root's.
+std::optional<fs::path> not_of_root(const fs::path& directory, struct stat& about) {
+  fs::path at;
+  for (const fs::path& part : directory) {
+    at /= part;
+    if (::stat(at.c_str(), &about) == 0 && about.st_uid != 0) return at;
+  }
+  return std::nullopt;
+}
 
 bool is_empty_directory(const fs::path& directory) {
   std::error_code bad;
@@ -353,19 +405,6 @@ bool is_empty_directory(const fs::path& directory) {
     if (entry.path().filename() != "lock") return false;
   }
   return true;
-}
-
-/// Owner and group as `like`, for everything below.
-Result<void> give_to_owner(const fs::path& folder, const struct stat& like) {
-  if (::geteuid() != 0 || like.st_uid == 0) return {};
-  bool all = ::lchown(folder.c_str(), like.st_uid, like.st_gid) == 0;
-  std::error_code bad;
-  for (fs::recursive_directory_iterator entry(folder, bad), end; !bad && entry != end;
-       entry.increment(bad)) {
-    all = ::lchown(entry->path().c_str(), like.st_uid, like.st_gid) == 0 && all;
-  }
-  if (all && !bad) return {};
-  return fail(Fault::permanent, fmt::format("giving {} to its owner failed", folder.string()));
 }
 
 /// Everything below is on stable storage.
@@ -494,6 +533,22 @@ int restore_into(Input& input, const fs::path& named, backup::QueueFate fate,
     }
     owner.st_uid = ::geteuid();
   }
+  // Where another user can exchange what is made, root works as that user.
+  struct stat above{};
+  const auto theirs = ::geteuid() == 0 ? not_of_root(target.parent_path(), above) : std::nullopt;
+  if (theirs && exists && owner.st_uid != above.st_uid) {
+    return refuse(ExitCode::cannot_create,
+                  fmt::format("{} belongs to uid {}, and {} above it to uid {}", target.string(),
+                              owner.st_uid, theirs->string(), above.st_uid),
+                  "give both to one user, or the directory above to root", arguments, streams);
+  }
+  const auto outer = theirs ? ActingOwner::of(exists ? target.string() : theirs->string())
+                            : Result<ActingOwner>(ActingOwner());
+  if (!outer) return refuse(outer.error(), arguments, streams);
+  if (theirs && !outer->acts()) {
+    return refuse(ExitCode::cannot_create, target.string() + " was exchanged meanwhile", "",
+                  arguments, streams);
+  }
   std::optional<DataLock> lock;
   if (exists) {
     auto taken = DataLock::take(target.string());
@@ -516,11 +571,19 @@ int restore_into(Input& input, const fs::path& named, backup::QueueFate fate,
                     "--replace moves it aside", arguments, streams);
     }
   }
-  Draft draft(target.parent_path() /
-              fmt::format(".{}.restore-{}", target.filename().string(), new_ulid()));
-  if (::mkdir(draft.path().c_str(), 0700) != 0) {
+  const std::string start = fmt::format(".{}.restore-", target.filename().string());
+  Draft::remove_left(target.parent_path(), start);
+  Draft draft(target.parent_path() / (start + new_ulid()));
+  const bool gives = ::geteuid() == 0 && owner.st_uid != 0;
+  if (!draft.make(gives ? &owner : nullptr)) {
     return refuse(ExitCode::cannot_create,
                   fmt::format("making {}: {}", draft.path().string(), std::strerror(errno)), "",
+                  arguments, streams);
+  }
+  auto inner = ActingOwner::of(draft.path().string());
+  if (!inner) return refuse(inner.error(), arguments, streams);
+  if (gives && !inner->acts()) {
+    return refuse(ExitCode::cannot_create, draft.path().string() + " was exchanged meanwhile", "",
                   arguments, streams);
   }
   auto restored = backup::extract([&] { return input.read(); }, draft.path().string());
@@ -536,9 +599,13 @@ int restore_into(Input& input, const fs::path& named, backup::QueueFate fate,
   if (ready && restored->manifest.schemas.contains("spool/spool.db")) {
     ready = backup::note_backup(draft.path(), restored->manifest.time);
   }
-  if (ready) ready = give_to_owner(draft.path(), owner);
+  if (ready && !draft.finish()) {
+    ready = fail(Fault::permanent,
+                 fmt::format("finishing {}: {}", draft.path().string(), std::strerror(errno)));
+  }
   if (ready) ready = flush(draft.path());
   if (!ready) return refuse(ready.error(), arguments, streams);
+  *inner = ActingOwner();  // the names are in the folder above
   const auto aside = move_in(draft.path(), target, exists);
   if (!aside) {
     return refuse(ExitCode::cannot_create, aside.error().message, "", arguments, streams);

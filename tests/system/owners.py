@@ -6,6 +6,7 @@
 Needs root. The directory belongs to USER, who forges journals of SQLite, exchanges folders and lies in wait on ports.
 """
 import fcntl
+import json
 import os
 import pathlib
 import shutil
@@ -121,7 +122,81 @@ def every_command_beside_a_forged_journal(bench):
     expect("root's file after sqlite3 opened the database", False, (victims / "0").exists())
 
 
-CHECKS = [every_command_beside_a_forged_journal]
+SWAP = """
+import os, sys, time
+os.chdir(sys.argv[1])
+print("ready", flush=True)
+end = time.time() + 20
+while time.time() < end:
+    for name in os.listdir("."):
+        if name.startswith(".data.restore-") and not os.path.islink(name):
+            try:
+                os.rename(name, "stolen")
+                os.symlink(sys.argv[2], name)
+                print("swapped", flush=True)
+            except OSError:
+                pass
+"""
+
+
+def restore_below_a_directory_of_the_user(bench):
+    """The folder of a restore can be exchanged by the user: nothing is written or given away where a link leads."""
+    server, _, _, _ = used(bench)
+    status, out, err = bench.run("backup", bench.root / "made", "--data-dir", server.root / "data")
+    expect("exit status of backup (%s%s)" % (out, err), 0, status)
+    parent, roots = bench.root / "parent", bench.root / "roots"
+    parent.mkdir()
+    (parent / "data").mkdir(mode=0o700)
+    give(parent)
+    roots.mkdir(mode=0o755)
+    (roots / "shadow").write_text("root's")
+    (roots / "shadow").chmod(0o600)
+    bench.root.chmod(0o755)
+    thief = subprocess.Popen(["setpriv", "--reuid", str(USER), "--regid", str(USER), "--clear-groups", sys.executable, "-c", SWAP, parent, roots],
+                             stdout=subprocess.PIPE, text=True)
+    try:
+        expect("the thief", "ready", thief.stdout.readline().strip())
+        for _ in range(5):
+            bench.run("restore", bench.root / "made", "--data-dir", parent / "data", "--replace", seconds=60)
+    finally:
+        thief.kill()
+        thief.wait()
+    expect("the folder of root", ["shadow"], sorted(path.name for path in roots.iterdir()))
+    expect("owner of root's file", 0, (roots / "shadow").stat().st_uid)
+    shutil.rmtree(parent)
+    parent.mkdir()
+    give(parent)
+    for _ in range(2):
+        status, out, err = bench.run("restore", bench.root / "made", "--data-dir", parent / "data", "--replace", seconds=60)
+        expect("exit status of restore (%s%s)" % (out, err), 0, status)
+    expect("what is not USER's", [], strangers(parent))
+    (parent / "data").rename(parent / "other")
+    (parent / "data").mkdir()
+    status, out, err = bench.run("restore", bench.root / "made", "--data-dir", parent / "data", seconds=60)
+    expect("exit status where root has a directory below the user's (%s%s)" % (out, err), 73, status)
+
+
+def a_restore_that_was_killed(bench):
+    """What it left is removed by the next one; a folder of the same name without its mark is not."""
+    server, _, _, _ = used(bench)
+    data = server.root / "data"
+    status, out, err = bench.run("backup", bench.root / "made", "--data-dir", data)
+    expect("exit status of backup (%s%s)" % (out, err), 0, status)
+    left, other = (data.parent / (".data.restore-01KB000000000000000000000%d" % number) for number in (0, 1))
+    for folder in (left, other):
+        folder.mkdir(mode=0o700)
+        (folder / "postern.db").write_text("keys")
+    (left / "unfinished").touch()
+    give(left)
+    status, out, err = bench.run("restore", bench.root / "made", "--data-dir", data, "--replace", "--json")
+    expect("exit status of restore (%s%s)" % (out, err), 0, status)
+    expect("what is left of the one that was killed, and the other", (False, True), (left.exists(), other.exists()))
+    expect("what is not USER's", [], strangers(data))
+    if list(data.rglob("unfinished")) or strangers(pathlib.Path(json.loads(out)["moved_aside"])):
+        raise Fail("the mark stayed, or what was there is not USER's")
+
+
+CHECKS = [a_restore_that_was_killed, every_command_beside_a_forged_journal, restore_below_a_directory_of_the_user]
 
 if __name__ == "__main__":
     if os.geteuid() != 0:
