@@ -269,8 +269,13 @@ QueueResult<std::unique_ptr<QueueAccess>> open_queue(const std::string& data_dir
       if (spool.error().fault != Fault::conflict) return failed(spool.error());
     }
   }
-  auto control = read_control(control_path(data_dir));
-  if (!control) return failed(ExitCode::no_permission, control.error().message);
+  const bool runs = DataLock::is_held(data_dir);
+  auto control = runs ? read_control(control_path(data_dir))
+                      : Result<std::optional<ControlFile>>(std::nullopt);
+  if (!control) {
+    const bool wrong = control.error().fault == Fault::malformed;
+    return failed(wrong ? ExitCode::bad_data : ExitCode::no_permission, control.error().message);
+  }
   if (*control) {
     auto remote = std::make_unique<RemoteQueue>(std::move(**control));
     if (about.st_uid == ::geteuid() || remote->destinations()) return remote;

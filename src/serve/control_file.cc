@@ -1,5 +1,6 @@
 #include "serve/control_file.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 
@@ -11,12 +12,24 @@
 #include "admin/digest.h"
 #include "base/text.h"
 #include "config/key_file.h"
+#include "config/relay_options.h"
 
 namespace postern::app {
 
 namespace {
 
 constexpr std::size_t largest_control = 4096;
+
+/// control_url() of an API that can listen here.
+bool is_of_this_machine(std::string_view url) {
+  constexpr std::string_view scheme = "http://";
+  if (!url.starts_with(scheme)) return false;
+  const auto api = Endpoint::parse(url.substr(scheme.size()));
+  if (!api || !api->passed.empty() || control_url(*api) != url) return false;
+  if (api->address.is_loopback()) return true;
+  const std::vector<IpAddress> own = machine_addresses();
+  return std::ranges::find(own, api->address) != own.end();
+}
 
 }  // namespace
 
@@ -61,7 +74,11 @@ Result<std::optional<ControlFile>> read_control(const std::string& path) {
   if (!url || !token || !url->is_string() || !token->is_string()) {
     return fail(Fault::malformed, path + ": is not a control file");
   }
-  return ControlFile{std::string(url->get_string()), Secret(std::string(token->get_string()))};
+  const std::string where(url->get_string());
+  if (!is_of_this_machine(where)) {
+    return fail(Fault::malformed, path + ": its URL is not the address of an API on this machine");
+  }
+  return ControlFile{where, Secret(std::string(token->get_string()))};
 }
 
 }  // namespace postern::app

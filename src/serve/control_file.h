@@ -26,7 +26,8 @@ std::string control_url(Endpoint api);
 /// Writes the file atomically with mode 0600. Fault::denied or Fault::permanent.
 Result<void> write_control(const std::string& path, const ControlFile& control);
 /// nullopt: no such file. Fault::denied: this user cannot read it; Fault::malformed: invalid
-/// contents.
+/// contents, or a URL that is not "http://ADDRESS:PORT" with an address of this machine: whoever
+/// can write in the directory does not direct a command elsewhere.
 Result<std::optional<ControlFile>> read_control(const std::string& path);
 
 }  // namespace postern::app

@@ -169,6 +169,8 @@ Instance::Started Instance::open_directory() {
                               ::getuid()));
   }
   lock_ = std::move(*lock);
+  // Of a gateway that crashed, or of a backup: another program may have its port now.
+  ::unlink(control_path(data_dir_).c_str());
   return {};
 }
 

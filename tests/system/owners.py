@@ -5,14 +5,18 @@
 
 Needs root. The directory belongs to USER, who forges journals of SQLite, exchanges folders and lies in wait on ports.
 """
+import contextlib
 import fcntl
 import json
 import os
 import pathlib
 import shutil
+import signal
+import socket
 import struct
 import subprocess
 import sys
+import threading
 import types
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -122,6 +126,87 @@ def every_command_beside_a_forged_journal(bench):
     expect("root's file after sqlite3 opened the database", False, (victims / "0").exists())
 
 
+def the_queue_without_a_gateway(bench):
+    """`postern queue` as root: it reads and changes the queue, and every file stays USER's."""
+    server, _, _, _ = used(bench)
+    data, config = server.root / "data", server.write_config()
+
+    def queue(*words):
+        status, out, err = bench.run("queue", *words, "--config", config)
+        expect("exit status of queue %s (%s%s)" % (" ".join(words), out, err), 0, status)
+        expect("what is not USER's any more after queue " + words[0], [], strangers(data))
+        return out
+    ids = [json.loads(line)["id"] for line in queue("list", "--json").splitlines()]
+    expect("messages", 2, len(ids))
+    queue("hold", ids[0])
+    queue("drop", ids[1])
+    queue("verify")
+    expect("held", [ids[0]], [json.loads(line)["id"] for line in queue("list", "--state", "held", "--json").splitlines()])
+
+
+@contextlib.contextmanager
+def listening(port):
+    """A program of somebody on a port of this machine -> what it heard."""
+    heard, listener = [], socket.create_server(("127.0.0.1", port))
+    listener.settimeout(0.2)
+    ended = threading.Event()
+
+    def serve():
+        while not ended.is_set():
+            with contextlib.suppress(OSError):
+                client, _ = listener.accept()
+                with client:
+                    client.settimeout(1)
+                    heard.append(client.recv(65536))
+                    client.sendall(b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\nConnection: close\r\n\r\n{"data":[]}')
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield heard
+    finally:
+        ended.set()
+        thread.join()
+        listener.close()
+
+
+def whoever_listens_is_not_believed(bench):
+    """What a killed gateway left names a port that another user has now; and a control file names what it likes."""
+    server = bench.server(LOCAL)
+    account = instance.Account(server)
+    hook = account.call("POST", "/webhooks", {"target_url": "http://127.0.0.1:%d/hook" % instance.free_port(), "delivery_mode": "queued"}, expect=201)
+    send(server, hook["email_address"])
+    data, config = server.root / "data", server.write_config()
+    server.process.send_signal(signal.SIGKILL)
+    server.process.wait(10)
+    give(data)
+    control = data / "control.json"
+    expect("what a killed gateway leaves", True, control.exists())
+    with listening(server.api_port) as heard:
+        for words in (["queue", "list", "--json"], ["queue", "destinations"], ["queue", "drop", commands.NOBODY], ["dkim", "keys"], ["doctor", "--offline", "--json"]):
+            status, out, err = bench.run(*words, "--config", config)
+            expect("what is asked of %s (%d, %s%s)" % (" ".join(words), status, out, err), [], heard)
+            if words[1] == "list":
+                expect("messages that wait (%s)" % err, 1, len(out.splitlines()))
+            if words[1] == "drop":
+                expect("exit status of a message that is not there", 66, status)
+    with open(data / "lock", "r", encoding="ascii") as lock, listening(server.api_port) as heard:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for url in ("http://192.0.2.1:%d" % server.api_port, "http://127.0.0.1:%d/elsewhere" % server.api_port, "http://localhost:%d" % server.api_port,
+                    "https://127.0.0.1:%d" % server.api_port, "http://u@127.0.0.1:%d" % server.api_port):
+            control.write_text(json.dumps({"url": url, "token": "t" * 43}))
+            status, out, err = bench.run("queue", "list", "--config", config)
+            if status != 65 or "not the address of an API on this machine" not in err:
+                raise Fail("%s: %d %s%s" % (url, status, out, err))
+        expect("what is asked", [], heard)
+    status, out, err = bench.run("serve", "--config", config)
+    expect("exit status of serve in the directory of another user (%s%s)" % (out, err), 77, status)
+    give(data, 0)
+    control.write_text("of before")
+    server.start()
+    if "127.0.0.1" not in control.read_text():
+        raise Fail("control.json was not made anew")
+
+
 SWAP = """
 import os, sys, time
 os.chdir(sys.argv[1])
@@ -196,7 +281,7 @@ def a_restore_that_was_killed(bench):
         raise Fail("the mark stayed, or what was there is not USER's")
 
 
-CHECKS = [a_restore_that_was_killed, every_command_beside_a_forged_journal, restore_below_a_directory_of_the_user]
+CHECKS = [a_restore_that_was_killed, every_command_beside_a_forged_journal, restore_below_a_directory_of_the_user, the_queue_without_a_gateway, whoever_listens_is_not_believed]
 
 if __name__ == "__main__":
     if os.geteuid() != 0:
