@@ -50,18 +50,20 @@ constexpr NamedFolder named_folders[] = {
      "SELECT substr(id, -2) || '/' || id FROM message WHERE in_file = 1"},
 };
 
-/// Never part of a backup: of one process, or made anew by each start.
-bool is_left_out(const fs::path& name) {
+bool is_in_named_folder(const fs::path& name) {
+  return std::ranges::any_of(named_folders, [&](const NamedFolder& one) {
+    return name.string().starts_with(std::string(one.folder) + "/");
+  });
+}
+
+/// Of one process, or made anew by each start; or a database, which SQLite copies.
+bool is_never_taken(const fs::path& name) {
   const std::string first = name.begin()->string();
   const std::string last = name.filename().string();
   if (first == "tmp" || last == "lock" || first.starts_with("control.json")) return true;
   if (name == note_name) return true;
   if (last.ends_with(".new") && name.has_parent_path() == false) return true;
-  // Databases are copied by SQLite.
-  if (last.ends_with(".db") || is_beside_database(last)) return true;
-  return std::ranges::any_of(named_folders, [&](const NamedFolder& one) {
-    return name.string().starts_with(std::string(one.folder) + "/");
-  });
+  return last.ends_with(".db") || is_beside_database(last);
 }
 
 constexpr std::string_view work_start = "backup-";
@@ -317,7 +319,8 @@ class Backup {
       std::error_code gone;
       if (entry->is_directory(gone)) {
         if (name == "tmp" || options_.config_only) entry.disable_recursion_pending();
-      } else if (entry->is_regular_file(gone) && !entry->is_symlink(gone) && !is_left_out(name) &&
+      } else if (entry->is_regular_file(gone) && !entry->is_symlink(gone) &&
+                 !is_never_taken(name) && !is_in_named_folder(name) &&
                  !(options_.config_only && below) && is_safe_name(name.string())) {
         taken_.push_back({name.string(), entry->path().string()});
       }
@@ -373,6 +376,12 @@ const std::array<StoreFile, 5>& store_files() {
       {"spool/spool.db", &spool::spool_schema()},
   }};
   return files;
+}
+
+bool may_be_in_backup(const std::string& name) {
+  const bool is_store =
+      std::ranges::any_of(store_files(), [&](const StoreFile& one) { return one.name == name; });
+  return is_store || is_in_named_folder(name) || !is_never_taken(name);
 }
 
 Result<BackupMade> make_backup(const BackupOptions& options, ArchiveWriter::Sink sink) {

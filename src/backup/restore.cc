@@ -5,6 +5,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -14,6 +15,7 @@
 
 #include "backup/backup.h"
 #include "backup/integrity.h"
+#include "backup/known_schema.h"
 #include "base/descriptor.h"
 #include "base/disk_full.h"
 #include "base/sha256.h"
@@ -75,8 +77,13 @@ Result<std::string> read_file(ArchiveReader& archive, const FileEntry& entry, Ta
 
 Result<std::string> extract_file(ArchiveReader& archive, const FileEntry& entry,
                                  const fs::path& into) {
+  // What else writes on this disk goes on.
+  constexpr std::uint64_t largest_reserve = std::uint64_t{256} << 20;
   struct statvfs disk{};
-  if (::statvfs(into.c_str(), &disk) == 0 && entry.size / disk.f_frsize >= disk.f_bavail) {
+  const bool known = ::statvfs(into.c_str(), &disk) == 0 && disk.f_frsize > 0;
+  const std::uint64_t reserve =
+      known ? std::min<std::uint64_t>(disk.f_blocks / 50, largest_reserve / disk.f_frsize) : 0;
+  if (known && entry.size / disk.f_frsize + reserve >= disk.f_bavail) {
     return fail(Fault::disk_full, fmt::format("{} of the backup has {} octets, more than the disk "
                                               "of {} has left",
                                               entry.name, entry.size, into.string()));
@@ -112,7 +119,11 @@ Result<void> compare(const Manifest& manifest,
 }
 
 Result<void> verify_database(const fs::path& path, const store::Schema& schema) {
-  // The schema is looked at first, without a change; an older one is brought up to date after that.
+  // What the file declares is looked at before anything of it could run, as a trigger would that
+  // keeps rows or never ends; an older schema is brought up to date after that.
+  if (Result<void> known = declares_the_known(path.string(), schema); !known) {
+    return no_backup(known.error().message);
+  }
   auto database = Database::open(path.string(), schema, {.quick_check_limit = 0});
   if (!database) {
     const bool newer = database.error().fault == Fault::malformed;
@@ -126,14 +137,20 @@ Result<void> verify_database(const fs::path& path, const store::Schema& schema) 
   return {};
 }
 
+/// Goes by the files that are there: who wrote the manifest may have left them out of it.
 Result<void> verify_databases(const Manifest& manifest, const fs::path& folder) {
   std::size_t known = 0;
   for (const StoreFile& store : store_files()) {
-    if (!manifest.schemas.contains(store.name)) continue;
-    known += 1;
+    const bool named = manifest.schemas.contains(store.name);
     const fs::path path = folder / store.name;
     std::error_code unreadable;
-    if (!fs::exists(path, unreadable)) return no_backup(store.name + " is missing");
+    const bool there = fs::exists(path, unreadable);
+    if (!there && (named || store.name == "postern.db")) {
+      return no_backup(store.name + " is missing");
+    }
+    if (there && !named) return no_backup("its manifest does not name the database " + store.name);
+    if (!there) continue;
+    known += 1;
     if (Result<void> sound = verify_database(path, *store.schema); !sound) return sound;
   }
   if (known == manifest.schemas.size()) return {};
@@ -157,6 +174,9 @@ Result<Restored> extract(ArchiveReader::Source source, const std::string& into) 
     if (!*entry) break;
     if (manifest) return no_backup("there is something behind its manifest");
     FileEntry file = std::move(**entry);
+    if (file.name != manifest_name && !may_be_in_backup(file.name)) {
+      return no_backup(file.name + " is of one process, and in no backup");
+    }
     if (file.name == manifest_name) {
       if (file.size > max_manifest) return no_backup("its manifest is too large");
       std::string text;
@@ -187,7 +207,8 @@ Result<Restored> extract(ArchiveReader::Source source, const std::string& into) 
 Result<void> settle(const std::string& folder, QueueFate fate, Restored& restored) {
   const auto each_store = [&](std::string_view name, auto change) -> Result<void> {
     for (const StoreFile& store : store_files()) {
-      if (store.name != name || !restored.manifest.schemas.contains(store.name)) continue;
+      std::error_code unreadable;
+      if (store.name != name || !fs::exists(fs::path(folder) / store.name, unreadable)) continue;
       auto database = Database::open(folder + "/" + store.name, *store.schema);
       if (!database) return tl::unexpected(database.error());
       auto transaction = store::Transaction::begin(**database);

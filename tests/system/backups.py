@@ -1,4 +1,6 @@
 """System checks of `postern backup` and `postern restore`: beside a gateway under load, and onto another directory."""
+import hashlib
+import io
 import json
 import os
 import pathlib
@@ -248,9 +250,6 @@ def hostile(path, name, kind, link):
 
 def newer(bench, plain):
     """A backup whose control database a newer Postern wrote, with a manifest that is right."""
-    import hashlib
-    import io
-    import sqlite3
     with tarfile.open(plain) as tar:
         files = {member.name: tar.extractfile(member).read() for member in tar}
     path = bench.root / "newer.db"
@@ -268,6 +267,60 @@ def newer(bench, plain):
             info = tarfile.TarInfo(name)
             info.size = len(octets)
             tar.addfile(info, io.BytesIO(octets))
+
+
+def hostile_database(bench):
+    """A backup whose manifest is right for its files, and whose database runs something, lacks something, or is none: refused before any of it runs. A manifest without it does not hide it."""
+    server = bench.server(LOCAL)
+    backup(bench, server, "good")
+    with open(bench.root / "plain", "wb") as file:
+        expect("zstd", 0, subprocess.run(["zstd", "-dc", str(bench.root / "good")], stdout=file, check=False).returncode)
+    with tarfile.open(bench.root / "plain") as tar:
+        good = {member.name: tar.extractfile(member).read() for member in tar}
+    manifest = json.loads(good.pop("manifest.json"))
+
+    def play(what, *, statements=(), files=None, schemas=None, want=65):
+        made = {**good, **(files or {})}
+        if statements:
+            path = bench.root / "changed.db"
+            path.write_bytes(good["postern.db"])
+            with sqlite3.connect(path) as database:
+                for statement in statements:
+                    database.execute(statement)
+            database.execute("PRAGMA journal_mode = DELETE")
+            database.close()
+            made["postern.db"] = path.read_bytes()
+        told = {**manifest, "files": [{"name": name, "size": len(octets), "sha256": hashlib.sha256(octets).hexdigest()} for name, octets in made.items()]}
+        if schemas is not None:
+            told["schemas"] = schemas
+        with tarfile.open(bench.root / "hostile", "w") as tar:
+            for name, octets in [*made.items(), ("manifest.json", json.dumps(told).encode())]:
+                info = tarfile.TarInfo(name)
+                info.size = len(octets)
+                tar.addfile(info, io.BytesIO(octets))
+        for words in (["--verify-only"], []):
+            target = bench.root / ("into-%s" % what.replace(" ", "-"))
+            status, out, err = bench.run("restore", bench.root / "hostile", "--data-dir", target, "--json", *words, seconds=30)
+            expect("exit status of restore %s, %s (%s%s)" % (words, what, out, err), want, status)
+            expect("the directory, " + what, want == 0 and not words, target.exists())
+
+    play("as it was", want=0)
+    play("links kept", statements=["CREATE TRIGGER keep BEFORE DELETE ON link BEGIN SELECT RAISE(IGNORE); END"])
+    play("no end", statements=["CREATE TABLE turns (n)", "CREATE TRIGGER ever AFTER DELETE ON link BEGIN INSERT INTO turns WITH RECURSIVE r(n) AS "
+                               "(SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT n FROM r WHERE n < 0; END"])
+    play("older and no end", statements=["CREATE TRIGGER ever BEFORE UPDATE ON account BEGIN SELECT RAISE(IGNORE); END", "PRAGMA user_version = 3"])
+    play("newer with a view", statements=["CREATE VIEW seen AS SELECT 1", "PRAGMA user_version = 999"])
+    play("a table more", statements=["CREATE TABLE more (n)"])
+    play("a table less", statements=["DROP TABLE link"])
+    play("no manifest of databases", schemas={})
+    play("junk", files={"postern.db": b"no database at all\n" * 500})
+    play("junk that the manifest hides", files={"postern.db": b"no database at all\n" * 500}, schemas={})
+    play("empty", files={"postern.db": b""})
+    play("a control file", files={"control.json": b'{"url": "http://127.0.0.1:1", "token": "t"}'})
+    play("a lock", files={"spool/lock": b""})
+    play("another database", files={"other.db": good["postern.db"]})
+    good.pop("postern.db")
+    play("no control plane", schemas={name: version for name, version in manifest["schemas"].items() if name != "postern.db"})
 
 
 def directory_of_another_user(bench):
@@ -318,4 +371,4 @@ def directory_of_another_user(bench):
     expect("tls status without a gateway", 69, status)
 
 
-CHECKS = [backup_under_load, directory_of_another_user, fates_of_the_queue, mount_point, the_same_to_receivers_and_no_old_link, restore_refuses, several_in_one_second]
+CHECKS = [backup_under_load, directory_of_another_user, fates_of_the_queue, hostile_database, mount_point, the_same_to_receivers_and_no_old_link, restore_refuses, several_in_one_second]
