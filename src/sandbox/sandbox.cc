@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "sandbox/capabilities.h"
 #include "sandbox/landlock.h"
 #include "sandbox/seccomp.h"
 
@@ -74,6 +75,9 @@ Result<Report> put_on(const Plan& plan) {
     auto done = put_on_files(plan);
     if (!done) return done;
     report = std::move(*done);
+  }
+  if (const Result<void> dropped = instrumented ? Result<void>() : drop_capabilities(); !dropped) {
+    return tl::unexpected(dropped.error());
   }
   return filtered(std::move(report), {.programs = plan.programs, .network = plan.network});
 }

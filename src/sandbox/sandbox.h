@@ -36,7 +36,8 @@ struct Report {
   std::string brief() const;
 };
 
-/// Puts the sandbox on all threads, as far as the kernel has its parts. Sets no_new_privs. After an
+/// Puts the sandbox on all threads, as far as the kernel has its parts. Sets no_new_privs, and
+/// drops the capabilities of a process that is not root's. After an
 /// error some threads may be restricted and others not: end the process. Call it once, when no
 /// other thread changes user ids. Blocks.
 Result<Report> put_on(const Plan& plan);

@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import pathlib
+import shutil
 import socket
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from harness import instance  # noqa: E402
 from harness.cases import Fail  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
+LOW_PORT = 25
 REFUSED = {"EPERM", "EACCES", "ENOSYS"}
 
 
@@ -97,6 +99,37 @@ def every_thread(bench):
             expect("thread %s: create-in-etc" % thread, "EACCES", got.get("create-in-etc"))
     if not server.alive():
         raise Fail("the gateway ended")
+
+
+def no_capabilities(bench):
+    """What the service manager gives for ports below 1024 is given up once they are open, by each thread."""
+    bench.root.chmod(0o755)
+    home = bench.root / "home"
+    home.mkdir()
+    os.chown(home, 12345, 12345)
+    config = bench.config({"server": {"data_dir": str(home / "data")}, "listener": [{"address": "127.0.0.1:%d" % LOW_PORT}],
+                           "api": {"address": "127.0.0.1:%d" % instance.free_port()}})
+    config.chmod(0o644)
+    rights = ["--reuid", "12345", "--regid", "12345", "--clear-groups", "--inh-caps", "+net_bind_service", "--ambient-caps", "+net_bind_service"]
+    binary = home / "postern"
+    shutil.copy(bench.binary, binary)
+    space = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]  # the port is free there
+    with open(bench.root / "out", "w", encoding="utf-8") as out:
+        process = subprocess.Popen([*space, "setpriv", *rights, binary, "serve", "--config", config], stdout=out, stderr=out)
+    try:
+        end = time.monotonic() + 30
+        while "server.ready" not in (said := (bench.root / "out").read_text()) and process.poll() is None and time.monotonic() < end:
+            time.sleep(0.05)
+        if "server.ready" not in said:
+            raise Fail("it is not ready: " + said[-1000:])
+        threads = os.listdir("/proc/%d/task" % process.pid)
+        for thread in threads:
+            status = pathlib.Path("/proc/%d/task/%s/status" % (process.pid, thread)).read_text()
+            left = [line for line in status.splitlines() if line.startswith(("CapInh", "CapPrm", "CapEff", "CapAmb")) and int(line.split()[1], 16) != 0]
+            expect("capabilities of thread %s of %d" % (thread, len(threads)), [], left)
+    finally:
+        process.terminate()
+        process.wait(20)
 
 
 def off_is_off(bench):
@@ -321,7 +354,7 @@ def strict_ends_the_start(bench):
     expect("strict with both", True, server.alive())
 
 
-CHECKS = [every_forbidden_call, every_thread, off_is_off, strict_ends_the_start, reload_needs_more, commands_that_read_what_others_wrote, calls_before_the_configuration,
+CHECKS = [every_forbidden_call, every_thread, no_capabilities, off_is_off, strict_ends_the_start, reload_needs_more, commands_that_read_what_others_wrote, calls_before_the_configuration,
           whole_before_it_is_read, results_go_where_they_belong, examples_are_played, data_of_another_user, import_writes_its_result]
 
 if __name__ == "__main__":
