@@ -367,7 +367,9 @@ class Checker {
     check_proxies();
     check_places();
     check_names();
-    if (config_.api.address.address.is_loopback() || config_.api.behind_proxy) return;
+    const Endpoint& api = config_.api.address;
+    const bool known = api.passed.empty() || api.port != 0;  // `postern check` has no sockets
+    if (!known || api.address.is_loopback() || config_.api.behind_proxy) return;
     add("api.address", "C033",
         fmt::format("API address {} is reachable from outside without TLS: passwords and tokens "
                     "would cross the network in clear",

@@ -829,7 +829,8 @@ TEST(Config, a_listener_may_be_a_socket_that_systemd_opens) {
   EXPECT_EQ(one.config.listeners[0].address.to_string(), "systemd:smtp");
   EXPECT_FALSE(load("[[listener]]\naddress = \"systemd:\"\n").ok());
   EXPECT_FALSE(load("[[listener]]\naddress = \"systemd:a:b\"\n").ok());
-  EXPECT_FALSE(load("[api]\naddress = \"systemd:api\"\n").ok());
+  EXPECT_TRUE(load("[api]\naddress = \"systemd:api\"\n").ok());
+  EXPECT_FALSE(load("[api]\naddress = \"systemd:\"\n").ok());
   const ConfigResult twice = load(
       "[[listener]]\nname = \"a\"\naddress = \"systemd:smtp\"\n"
       "[[listener]]\nname = \"b\"\naddress = \"systemd:smtp\"\n");

@@ -599,7 +599,7 @@ const Key keys[] = {
      "payloads of messages without a Message-ID get one; false leaves it out",
      POSTERN_SLOT(c.webhooks.make_message_id)},
     {"api", "address", Kind::address, R"("127.0.0.1:8025")",
-     "API, /metrics, /healthz; an address other than loopback needs behind_proxy",
+     R"(API, /metrics, /healthz; other than loopback needs behind_proxy; or "systemd:NAME")",
      POSTERN_SLOT(c.api.address)},
     {"api", "public_url", Kind::url, R"("")",
      "for links in payloads and for passwords, port included; default http://<address>",

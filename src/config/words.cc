@@ -147,7 +147,7 @@ std::optional<Complaint> fill_file(const Slot& slot, std::string_view text) {
 
 std::optional<Complaint> fill_address(const Key& key, const Slot& slot, std::string_view text) {
   constexpr std::string_view passed = "systemd:";
-  if (key.section == "listener" && text.starts_with(passed)) {
+  if ((key.section == "listener" || key.section == "api") && text.starts_with(passed)) {
     const std::string_view name = text.substr(passed.size());
     if (!is_name(name)) return not_a_name(name);
     *std::get<Endpoint*>(slot) = {IpAddress::v6({}), 0, std::string(name)};

@@ -1,10 +1,14 @@
 #include "net/http_server.h"
 
+#include <cerrno>
 #include <ctime>
 #include <mutex>
 #include <set>
 
+#include <fcntl.h>
 #include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <boost/asio.hpp>
 #include <boost/beast/core.hpp>
@@ -525,6 +529,35 @@ Result<std::uint16_t> HttpServer::listen(const std::string& address) {
   }
   asio::co_spawn(shared_->loop, accept(shared_, acceptor), asio::detached);
   return bound;
+}
+
+Result<std::uint16_t> HttpServer::listen(const std::vector<int>& descriptors) {
+  std::uint16_t port = 0;
+  for (const int descriptor : descriptors) {
+    auto acceptor = std::make_shared<tcp::acceptor>(shared_->loop);
+    sockaddr_storage at{};
+    socklen_t length = sizeof at;
+    const int copy = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+    if (copy < 0 || ::getsockname(copy, reinterpret_cast<sockaddr*>(&at), &length) != 0) {
+      const error_code why(errno, asio::error::get_system_category());
+      if (copy >= 0) ::close(copy);
+      return fail(fault_of(why), why.message());
+    }
+    error_code error;
+    acceptor->assign(at.ss_family == AF_INET6 ? tcp::v6() : tcp::v4(), copy, error);
+    if (error) {
+      ::close(copy);
+      return fail(fault_of(error), error.message());
+    }
+    acceptor->set_option(asio::socket_base::enable_connection_aborted(true), error);
+    port = acceptor->local_endpoint(error).port();
+    {
+      const std::lock_guard lock(shared_->mutex);
+      shared_->acceptors.insert(acceptor);
+    }
+    asio::co_spawn(shared_->loop, accept(shared_, acceptor), asio::detached);
+  }
+  return port;
 }
 
 void HttpServer::stop() {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "net/http_limits.h"
@@ -35,6 +36,9 @@ class HttpServer {
   /// several addresses. Connections are accepted once the loop runs. Fault::malformed: not an
   /// address; conflict: in use; denied: no permission; permanent: another error.
   Result<std::uint16_t> listen(const std::string& address);
+  /// The same with TCP sockets that listen already; they are duplicated, and stay the caller's.
+  /// Returns the port of the last one.
+  Result<std::uint16_t> listen(const std::vector<int>& descriptors);
 
   /// Closes the listeners, idle connections and answers without a length. Other requests in
   /// progress are answered, then closed. Thread-safe.

@@ -450,11 +450,8 @@ ExitCode listen_code(const Error& error) {
 Instance::Started Instance::open_listener(
     ListenerConfig& listener, std::shared_ptr<const gateway::ListenerSettings> settings) {
   if (const std::string& name = listener.address.passed; !name.empty()) {
-    std::vector<int> descriptors;
-    for (const PassedSocket& socket : sockets_) {
-      if (socket.name == name) descriptors.push_back(socket.descriptor);
-    }
-    if (const Result<void> taken = server_->listen(descriptors, std::move(settings)); !taken) {
+    const Result<void> taken = server_->listen(descriptors_of(sockets_, name), std::move(settings));
+    if (!taken) {
       return cannot(
           ExitCode::os,
           fmt::format("cannot listen on the socket `systemd:{}`: {}", name, taken.error().message),
@@ -498,7 +495,9 @@ Instance::Started Instance::open_listeners() {
       [handler](net::HttpRequest request) { return handler->handle(std::move(request)); },
       http_limits(config_),
       [handler](const net::HttpRequest& head) { return handler->refuse_large_body(head); });
-  const auto port = http_->listen(config_.api.address.to_string());
+  const auto port = config_.api.address.passed.empty()
+                        ? http_->listen(config_.api.address.to_string())
+                        : http_->listen(descriptors_of(sockets_, config_.api.address.passed));
   if (!port) {
     return cannot(listen_code(port.error()),
                   fmt::format("cannot listen for the API on {}: {}",

@@ -243,7 +243,7 @@ void ServeOptions::apply_to(Config& config) const {
   if (api) config.api.address = *api;
   if (json) config.log.format = telemetry::LogFormat::json;
   if (no_color) config.log.color = false;
-  take_addresses(sockets, config.listeners);
+  take_addresses(sockets, config);
 }
 
 int serve(const Config& config, const ServeOptions& given) {
@@ -261,12 +261,12 @@ int serve(const Config& config, const ServeOptions& given) {
   if (!config.server.core_dumps) forbid_core_dumps();
   give_back_large_blocks();
 
-  if (const Result<void> matched = match_sockets(options.sockets, config.listeners); !matched) {
+  if (const Result<void> matched = match_sockets(options.sockets, config); !matched) {
     log::stop();
     return report_start_error(
         {ExitCode::config, matched.error().message,
          "`FileDescriptorName=NAME` of the socket unit and `address = \"systemd:NAME\"` of a "
-         "[[listener]] belong together; `systemctl start postern.socket` starts both"},
+         "[[listener]] or [api] belong together; `systemctl start postern.socket` starts both"},
         options);
   }
   std::optional<sandbox::Plan> confined;

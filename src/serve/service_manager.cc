@@ -115,49 +115,63 @@ Result<std::vector<PassedSocket>> passed_sockets(int first) {
   return found;
 }
 
-void take_addresses(const std::vector<PassedSocket>& sockets,
-                    std::vector<ListenerConfig>& listeners) {
-  for (ListenerConfig& listener : listeners) {
-    const std::string name = listener.address.passed;
-    if (name.empty()) continue;
+void take_addresses(const std::vector<PassedSocket>& sockets, Config& config) {
+  const auto take = [&](Endpoint& address) {
+    const std::string name = address.passed;
+    if (name.empty()) return;
     const PassedSocket* widest = nullptr;
     for (const PassedSocket& socket : sockets) {
       if (socket.name != name) continue;
       if (widest == nullptr || is_any_v6(socket.address)) widest = &socket;
     }
-    if (widest == nullptr) continue;
-    listener.address = widest->address;
-    listener.address.passed = name;
-  }
+    if (widest == nullptr) return;
+    address = widest->address;
+    address.passed = name;
+  };
+  for (ListenerConfig& listener : config.listeners) take(listener.address);
+  take(config.api.address);
 }
 
-Result<void> match_sockets(const std::vector<PassedSocket>& sockets,
-                           const std::vector<ListenerConfig>& listeners) {
+Result<void> match_sockets(const std::vector<PassedSocket>& sockets, const Config& config) {
   std::vector<std::string> passed;
   for (const PassedSocket& socket : sockets) {
     if (std::ranges::find(passed, socket.name) == passed.end()) passed.push_back(socket.name);
   }
-  for (const ListenerConfig& listener : listeners) {
-    const std::string& name = listener.address.passed;
-    if (name.empty() || std::ranges::find(passed, name) != passed.end()) continue;
+  std::vector<std::string> wanted;
+  const auto has_socket = [&](const Endpoint& address, std::string_view who) -> Result<void> {
+    const std::string& name = address.passed;
+    if (name.empty()) return {};
+    wanted.push_back(name);
+    if (std::ranges::find(passed, name) != passed.end()) return {};
     return fail(
         Fault::not_found,
-        fmt::format("listener `{}`: no socket `{}` was passed ({})", listener.name, name,
+        fmt::format("{}: no socket `{}` was passed ({})", who, name,
                     passed.empty()
                         ? std::string("none was")
                         : fmt::format("there are: {}",
                                       printable(fmt::format("{}", fmt::join(passed, ", "))))));
+  };
+  for (const ListenerConfig& listener : config.listeners) {
+    Result<void> has = has_socket(listener.address, fmt::format("listener `{}`", listener.name));
+    if (!has) return has;
   }
+  if (Result<void> has = has_socket(config.api.address, "[api]"); !has) return has;
   for (const std::string& name : passed) {
-    const bool used = std::ranges::any_of(
-        listeners, [&](const ListenerConfig& one) { return one.address.passed == name; });
-    if (used) continue;
+    if (std::ranges::find(wanted, name) != wanted.end()) continue;
     return fail(Fault::not_found,
                 fmt::format("a socket `{}` was passed, and no [[listener]] has `address = "
-                            "\"systemd:{}\"`",
+                            "\"systemd:{}\"`, nor has [api]",
                             printable(name, 64), printable(name, 64)));
   }
   return {};
+}
+
+std::vector<int> descriptors_of(const std::vector<PassedSocket>& sockets, std::string_view name) {
+  std::vector<int> found;
+  for (const PassedSocket& socket : sockets) {
+    if (socket.name == name) found.push_back(socket.descriptor);
+  }
+  return found;
 }
 
 void tell_manager(std::string_view assignments) {

@@ -29,15 +29,16 @@ struct PassedSocket {
 /// passed.
 Result<std::vector<PassedSocket>> passed_sockets(int first = 3);
 
-/// Gives each listener `systemd:NAME` the address of its socket. One name may have several sockets;
-/// then it is that of the widest one.
-void take_addresses(const std::vector<PassedSocket>& sockets,
-                    std::vector<ListenerConfig>& listeners);
+/// Gives each listener, and the API, with `systemd:NAME` the address of its socket. One name may
+/// have several sockets; then it is that of the widest one.
+void take_addresses(const std::vector<PassedSocket>& sockets, Config& config);
 
-/// Whether each listener `systemd:NAME` has a socket, and each socket a listener. Fault::not_found
-/// names the first that has none.
-Result<void> match_sockets(const std::vector<PassedSocket>& sockets,
-                           const std::vector<ListenerConfig>& listeners);
+/// Whether each listener, and the API, with `systemd:NAME` has a socket, and each socket one of
+/// them. Fault::not_found names the first that has none.
+Result<void> match_sockets(const std::vector<PassedSocket>& sockets, const Config& config);
+
+/// The descriptors of the sockets with this name.
+std::vector<int> descriptors_of(const std::vector<PassedSocket>& sockets, std::string_view name);
 
 /// Sends assignments, separated by line feeds, to the service manager (sd_notify(3)); does nothing
 /// without one. Blocks while the manager's queue is full. Any thread.

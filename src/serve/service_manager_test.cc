@@ -237,26 +237,38 @@ TEST(PassedSockets, belong_to_listeners_by_name) {
   const Endpoint v4 = *Endpoint::parse("0.0.0.0:25");
   const Endpoint v6 = *Endpoint::parse("[::]:25");
   const std::vector<PassedSocket> sockets{{"smtp", 3, v4}, {"smtp", 4, v6}};
-  std::vector<ListenerConfig> listeners(2);
+  Config config;
+  std::vector<ListenerConfig>& listeners = config.listeners;
+  listeners.assign(2, ListenerConfig());
   listeners[0].name = "mx";
   listeners[0].address.passed = "smtp";
   listeners[1].name = "local";
-  take_addresses(sockets, listeners);
+  take_addresses(sockets, config);
   EXPECT_EQ(listeners[0].address.to_string(), "[::]:25") << "it covers both families";
   EXPECT_EQ(listeners[0].address.passed, "smtp");
   EXPECT_EQ(listeners[1].address.to_string(), "127.0.0.1:2525");
-  EXPECT_TRUE(match_sockets(sockets, listeners));
+  EXPECT_TRUE(match_sockets(sockets, config));
 
-  const auto none = match_sockets({}, listeners);
+  const auto none = match_sockets({}, config);
   ASSERT_FALSE(none);
   EXPECT_EQ(none.error().message, "listener `mx`: no socket `smtp` was passed (none was)");
-  const auto other = match_sockets({{"mail", 3, v4}}, listeners);
+  const auto other = match_sockets({{"mail", 3, v4}}, config);
   ASSERT_FALSE(other);
   EXPECT_THAT(other.error().message, HasSubstr("no socket `smtp` was passed (there are: mail)"));
   listeners[0].address = v4;
-  const auto unused = match_sockets(sockets, listeners);
+  const auto unused = match_sockets(sockets, config);
   ASSERT_FALSE(unused);
   EXPECT_THAT(unused.error().message, HasSubstr("a socket `smtp` was passed, and no [[listener]]"));
+
+  config.api.address = {IpAddress::v6({}), 0, "api"};
+  listeners[0].address.passed = "smtp";
+  EXPECT_EQ(match_sockets(sockets, config).error().message,
+            "[api]: no socket `api` was passed (there are: smtp)");
+  const std::vector<PassedSocket> both{{"smtp", 3, v4}, {"api", 4, *Endpoint::parse("[::1]:8025")}};
+  take_addresses(both, config);
+  EXPECT_TRUE(match_sockets(both, config));
+  EXPECT_EQ(config.api.address.to_string(), "[::1]:8025");
+  EXPECT_EQ(descriptors_of(both, "api"), std::vector<int>{4});
 }
 
 }  // namespace

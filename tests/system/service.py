@@ -231,6 +231,34 @@ def sockets_of_systemd(bench):
     expect("reload", 0, server.command("reload", "--data-dir", server.root / "data")[0])
 
 
+def the_port_of_the_api_stays(bench):
+    """`[api] address = "systemd:NAME"`: nobody takes the port between a stop and the next start, and commands find the gateway there."""
+    server = instance.Postern(bench.binary, {**LOCAL, "api": {"address": "systemd:api"}}, root=bench.root)
+    bench.stack.callback(server.remove)
+    server.write_config()
+    status, out, err = bench.run("check", "--config", server.root / "postern.toml")
+    expect("exit status of check (%s%s)" % (out, err), 0, status)
+    one_line_error(server.spawn().wait(30), 78, server.log.read_text())
+    api = socket.create_server(("127.0.0.1", 0))
+    bench.stack.callback(api.close)
+    server.api_port = api.getsockname()[1]
+    for _ in range(2):
+        process = passed(bench, server, [api], "api")
+        wait_ready(server, process)
+        expect("the URL for commands", "http://127.0.0.1:%d" % server.api_port, json.loads((server.root / "data" / "control.json").read_text())["url"])
+        expect("queue list", 0, bench.run("queue", "list", "--data-dir", server.root / "data")[0])
+        process.send_signal(signal.SIGTERM)
+        expect("exit status", 0, process.wait(30))
+        with contextlib.suppress(OSError):
+            socket.create_server(("127.0.0.1", server.api_port)).close()
+            raise Fail("somebody else took the port")
+    open_to_all = socket.create_server(("0.0.0.0", 0))
+    bench.stack.callback(open_to_all.close)
+    if "C033" not in ((one := passed(bench, server, [open_to_all], "api")).wait(30), server.log.read_text())[1]:
+        one.kill()
+        raise Fail("an API that is reachable from outside is not refused: " + server.log.read_text()[:600])
+
+
 def restarts_refuse_nobody(bench):
     """With a passed socket, 20 restarts under connections from many sides: every one is greeted."""
     server = instance.Postern(bench.binary, {**LOCAL, "listener": [{"address": "systemd:smtp"}]}, root=bench.root)
@@ -283,4 +311,4 @@ def memory_is_not_for_others(bench):
     expect("owner of /proc/PID/environ", 0, os.stat("/proc/%d/environ" % server.pid).st_uid)
 
 
-CHECKS = [told_to_the_manager, stopped_loops_end_the_ticks, reload_answers, sockets_of_systemd, restarts_refuse_nobody, memory_is_not_for_others]
+CHECKS = [told_to_the_manager, stopped_loops_end_the_ticks, reload_answers, sockets_of_systemd, the_port_of_the_api_stays, restarts_refuse_nobody, memory_is_not_for_others]
