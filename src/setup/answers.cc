@@ -78,6 +78,16 @@ Result<std::string> read_webhook(std::string_view text) {
   return std::string(wanted);
 }
 
+std::string shown_webhook(std::string_view url) {
+  constexpr std::string_view scheme = "https://";
+  const std::string_view rest = url.substr(std::min(url.find("://"), url.size()));
+  const std::string_view host = rest.substr(std::min<std::size_t>(3, rest.size()));
+  const std::size_t end = std::min(host.find_first_of("/?#"), host.size());
+  const std::string_view more = host.substr(end);
+  return fmt::format("{}{}{}", scheme, host.substr(0, end),
+                     more.empty() || more == "/" ? more : "/…");
+}
+
 Result<std::string> read_network(std::string_view text) {
   const std::string_view wanted = trim(text);
   if (const auto address = IpAddress::parse(wanted)) {

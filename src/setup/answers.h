@@ -53,6 +53,9 @@ Result<std::string> read_email(std::string_view text);
 Result<std::string> read_relay(std::string_view text);
 /// An https URL without user, password or fragment.
 Result<std::string> read_webhook(std::string_view text);
+/// Scheme and host of a webhook's URL, for files that all may read: its path and its query may hold
+/// a token. "https://app.example.org/…"
+std::string shown_webhook(std::string_view url);
 /// A network in CIDR notation; an address is a network of one.
 Result<std::string> read_network(std::string_view text);
 /// An absolute path without characters that TOML or a shell would read otherwise.

@@ -102,5 +102,13 @@ TEST(Answers, only_a_relay_or_clients_that_submit_make_it_send) {
   EXPECT_TRUE(sends_mail(answers));
 }
 
+TEST(Answers, a_webhook_is_shown_without_what_may_be_a_token) {
+  EXPECT_EQ(shown_webhook("https://app.example.org/in?token=x"), "https://app.example.org/…");
+  EXPECT_EQ(shown_webhook("https://app.example.org:8443?token=x"),
+            "https://app.example.org:8443/…");
+  EXPECT_EQ(shown_webhook("https://app.example.org/"), "https://app.example.org/");
+  EXPECT_EQ(shown_webhook("https://app.example.org"), "https://app.example.org");
+}
+
 }  // namespace
 }  // namespace postern::setup

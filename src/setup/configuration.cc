@@ -84,7 +84,7 @@ std::string destination(const Answers& answers) {
       "\n# {}\n# Webhooks are made in the web pages or through the API; each has an address.\n"
       "[webhooks]\npublic_domain = \"{}\"\n",
       answers.destination == Destination::webhook
-          ? "Mail goes to the webhook " + answers.webhook
+          ? "Mail goes to the webhook " + shown_webhook(answers.webhook)
           : std::string("Mail goes into the built-in inbox: a webhook whose target is \"inbox\"."),
       answers.domains.front());
   return out;

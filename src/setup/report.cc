@@ -55,7 +55,7 @@ std::string where_to(const Answers& answers) {
     case Destination::relay:
       return "passes it on to " + answers.relay;
     case Destination::webhook:
-      return "posts it to " + answers.webhook;
+      return "posts it to " + shown_webhook(answers.webhook);
     case Destination::inbox:
       return "keeps it in its inbox";
   }
@@ -115,7 +115,8 @@ std::string webhook(const Answers& answers) {
       "  target   {}\n"
       "  address  given out below {}; or your choice, below a domain that you\n"
       "           verified (Domains): {}\n{}",
-      inbox ? "inbox" : answers.webhook, answers.domains.front(), joined(answers.domains),
+      inbox ? "inbox" : shown_webhook(answers.webhook), answers.domains.front(),
+      joined(answers.domains),
       inbox ? fmt::format("Read it: postern inbox --data-dir {}\n", answers.data_dir) : "");
 }
 

@@ -184,8 +184,11 @@ def webhook_over_https(bench):
     context.load_cert_chain(bench.root / "app.pem", bench.root / "app.key")
     receiver.server.socket = context.wrap_socket(receiver.server.socket, server_side=True)
     out, _ = setup(bench, *NAMES, "--webhook", "https://%s/mail" % APPLICATION)
-    target = re.search(r"target +(\S+)", out)[1]
-    expect("the target", "https://%s/mail" % APPLICATION, target)
+    target = "https://%s/mail" % APPLICATION
+    # The path may be a token, and all can read the report and the configuration.
+    expect("the target", "https://%s/…" % APPLICATION, re.search(r"target +(\S+)", out)[1])
+    if target in config.read_text() or target in out:
+        raise Fail("the whole URL is written")
     # Addresses of documentation are no targets otherwise.
     config.write_text(config.read_text().replace("[webhooks]\n", "[webhooks]\nallow_networks = [\"%s/32\"]\n" % APPLICATION))
     trusted = pathlib.Path("/etc/ssl/certs/ca-certificates.crt")
