@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <boost/json.hpp>
 #include <boost/system/system_error.hpp>
@@ -213,6 +214,14 @@ bool is_of_json(const std::logic_error& error) {
   return text.find("::") == text.npos && text.find(' ') != text.npos;
 }
 
+/// Commands read passwords, keys and mail, too. `serve` does as `server.core_dumps` says.
+void limit_core_dumps(std::string_view command) {
+  rlimit limit{};
+  if (command == "serve" || ::getrlimit(RLIMIT_CORE, &limit) != 0) return;
+  limit.rlim_cur = 0;
+  ::setrlimit(RLIMIT_CORE, &limit);
+}
+
 }  // namespace
 
 int run_line(const std::vector<std::string>& words, Streams& streams, bool own_process) {
@@ -228,7 +237,10 @@ int run_line(const std::vector<std::string>& words, Streams& streams, bool own_p
   const auto& arguments = std::get<Arguments>(parsed);
   std::string odd;
   try {
-    if (own_process) confine(arguments);
+    if (own_process) {
+      limit_core_dumps(arguments.command->name);
+      confine(arguments);
+    }
     return dispatch(arguments, streams);
   } catch (const CannotConfine& error) {
     report(error.what(), "POSTERN_SANDBOX=off in the environment goes on without it",

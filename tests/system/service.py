@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -309,6 +310,19 @@ def memory_is_not_for_others(bench):
         raise Fail("core files: " + limits)
     # A process that is not dumpable (PR_SET_DUMPABLE) has files of root in /proc (proc(5)).
     expect("owner of /proc/PID/environ", 0, os.stat("/proc/%d/environ" % server.pid).st_uid)
+    waiting = subprocess.Popen([str(bench.binary), "passwd", "--create", "a@example.com", "--data-dir", str(server.root / "data")], stdin=subprocess.PIPE,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                               preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (1 if resource.getrlimit(resource.RLIMIT_CORE)[1] else 0, resource.getrlimit(resource.RLIMIT_CORE)[1])))
+    try:
+        def soft():
+            return (pathlib.Path("/proc") / str(waiting.pid) / "limits").read_text().partition("Max core file size")[2].split()[0]
+        end = time.monotonic() + 10
+        while soft() != "0" and time.monotonic() < end:
+            time.sleep(0.05)
+        expect("core files of a command that waits for a password", "0", soft())
+    finally:
+        waiting.kill()
+        waiting.communicate()
 
 
 CHECKS = [told_to_the_manager, stopped_loops_end_the_ticks, reload_answers, sockets_of_systemd, the_port_of_the_api_stays, restarts_refuse_nobody, memory_is_not_for_others]
