@@ -8,6 +8,7 @@
 #include "base/sha256.h"
 #include "base/temporary_folder_test.h"
 #include "base/text.h"
+#include "store/sqlite_store.h"
 
 namespace postern::backup {
 namespace {
@@ -137,8 +138,12 @@ TEST(Manifest, refuses_what_it_does_not_know) {
 }
 
 TEST(Restore, takes_what_the_manifest_says_and_nothing_else) {
-  const std::vector<std::pair<std::string, std::string>> files{{"a", "one"}, {"b/c", "two"}};
-  const Manifest right = manifest_of(files);
+  const tests::TemporaryFolder folder;
+  ASSERT_TRUE(store::SqliteStore::open(folder.file("postern.db")));
+  const std::vector<std::pair<std::string, std::string>> files{
+      {"a", "one"}, {"b/c", "two"}, {"postern.db", tests::read_file(folder.file("postern.db"))}};
+  Manifest right = manifest_of(files);
+  right.schemas["postern.db"] = 1;
   EXPECT_TRUE(extracted(archive_of(files, &right)));
   const auto refused = [](const std::string& octets) {
     const auto read = extracted(octets);
@@ -146,8 +151,9 @@ TEST(Restore, takes_what_the_manifest_says_and_nothing_else) {
   };
   EXPECT_EQ(refused(archive_of(files, nullptr)), Fault::malformed);
   EXPECT_EQ(refused(archive_of({files[0]}, &right)), Fault::malformed);
-  EXPECT_EQ(refused(archive_of({files[0], {"b/c", "twO"}}, &right)), Fault::malformed);
-  EXPECT_EQ(refused(archive_of({files[0], files[1], {"d", ""}}, &right)), Fault::malformed);
+  EXPECT_EQ(refused(archive_of({files[0], {"b/c", "twO"}, files[2]}, &right)), Fault::malformed);
+  EXPECT_EQ(refused(archive_of({files[0], files[1], files[2], {"d", ""}}, &right)),
+            Fault::malformed);
   EXPECT_EQ(refused(archive_of({files[0], files[0]}, &right)), Fault::malformed);
   EXPECT_EQ(refused(archive_of({{"a", "one"}, {"a/c", "two"}}, &right)), Fault::malformed);
   Manifest newer = right;

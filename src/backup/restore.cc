@@ -139,7 +139,16 @@ Result<void> verify_database(const fs::path& path, const store::Schema& schema) 
 
 /// Goes by the files that are there: who wrote the manifest may have left them out of it.
 Result<void> verify_databases(const Manifest& manifest, const fs::path& folder) {
-  std::size_t known = 0;
+  for (const auto& [name, version] : manifest.schemas) {
+    const bool known = std::ranges::any_of(
+        store_files(), [&](const StoreFile& store) { return store.name == name; });
+    if (known) continue;
+    return fail(
+        Fault::denied,
+        fmt::format("the backup has databases that this Postern does not know; install Postern "
+                    "{}",
+                    printable(manifest.postern, 40)));
+  }
   for (const StoreFile& store : store_files()) {
     const bool named = manifest.schemas.contains(store.name);
     const fs::path path = folder / store.name;
@@ -150,15 +159,9 @@ Result<void> verify_databases(const Manifest& manifest, const fs::path& folder) 
     }
     if (there && !named) return no_backup("its manifest does not name the database " + store.name);
     if (!there) continue;
-    known += 1;
     if (Result<void> sound = verify_database(path, *store.schema); !sound) return sound;
   }
-  if (known == manifest.schemas.size()) return {};
-  return fail(
-      Fault::denied,
-      fmt::format("the backup has databases that this Postern does not know; install Postern "
-                  "{}",
-                  printable(manifest.postern, 40)));
+  return {};
 }
 
 }  // namespace
@@ -174,7 +177,8 @@ Result<Restored> extract(ArchiveReader::Source source, const std::string& into) 
     if (!*entry) break;
     if (manifest) return no_backup("there is something behind its manifest");
     FileEntry file = std::move(**entry);
-    if (file.name != manifest_name && !may_be_in_backup(file.name)) {
+    // A database that is not known may be a newer Postern's: the manifest says so.
+    if (file.name != manifest_name && !file.name.ends_with(".db") && !may_be_in_backup(file.name)) {
       return no_backup(file.name + " is of one process, and in no backup");
     }
     if (file.name == manifest_name) {
@@ -200,6 +204,9 @@ Result<Restored> extract(ArchiveReader::Source source, const std::string& into) 
   if (Result<void> same = compare(*manifest, found); !same) return tl::unexpected(same.error());
   if (Result<void> sound = verify_databases(*manifest, into); !sound) {
     return tl::unexpected(sound.error());
+  }
+  for (const auto& [name, file] : found) {
+    if (!may_be_in_backup(name)) return no_backup(name + " is no database of Postern");
   }
   return Restored{.manifest = std::move(*manifest)};
 }

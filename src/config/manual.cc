@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "base/amount.h"
+#include "config/handbook.h"
 #include "config/restart.h"
 #include "config/schema.h"
 #include "dialect/restrictions/section.h"
@@ -132,7 +133,8 @@ std::string example_config() {
       "#   [guardrails]\n"
       "#   no_relay = \"never accept where client not in mynetworks and auth = none and rcpt is "
       "foreign\"\n";
-  return out;
+  // The same on every machine: setup and the package compare a file with it.
+  return with_pages(out, [](std::string_view page) { return fmt::format("handbook: {}", page); });
 }
 
 std::string config_manual() {
