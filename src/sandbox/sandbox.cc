@@ -76,8 +76,9 @@ Result<Report> put_on(const Plan& plan) {
     if (!done) return done;
     report = std::move(*done);
   }
-  if (const Result<void> dropped = instrumented ? Result<void>() : drop_capabilities(); !dropped) {
-    return tl::unexpected(dropped.error());
+  const Result<void> dropped = instrumented ? Result<void>() : drop_capabilities();
+  if (!dropped && report.lacking.empty()) {
+    report.lacking = "the capabilities stay: " + dropped.error().message;
   }
   return filtered(std::move(report), {.programs = plan.programs, .network = plan.network});
 }
