@@ -425,7 +425,7 @@ def explained(bench, server, trace, *words, given=None):
     return out
 
 
-SAME, HANGS = r"(\d+) of \1 decisions? the same", "AUTH: the answer depends on a string that is not kept"
+SAME, HANGS = r"(\d+) of \1 decisions? came out the same", "AUTH: the answer depends on a string that is not kept"
 
 
 def made_again(bench, server, attempts, gone, without=(SAME, SAME)):
