@@ -202,7 +202,7 @@ int run_check(const Arguments& arguments, Streams& streams) {
                         arguments.has("--json"), streams);
   }
   if (against) {
-    PlanVersions(arguments, streams).confine(*against, *config_named(arguments));
+    PlanVersions(arguments, streams).confine(*against, *in_use);
   } else {
     load.adjust = confined(std::move(load.adjust));
   }

@@ -1,7 +1,6 @@
 #include "cli/commands_ptest.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 #include <iterator>

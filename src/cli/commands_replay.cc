@@ -1,7 +1,6 @@
 #include "cli/commands_replay.h"
 
 #include <chrono>
-#include <cstdlib>
 #include <iostream>
 
 #include <fmt/format.h>

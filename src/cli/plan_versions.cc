@@ -1,7 +1,6 @@
 #include "cli/plan_versions.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <iostream>
 
 #include <fmt/format.h>
@@ -114,9 +113,8 @@ void PlanVersions::confine(const std::string& before, const std::string& after) 
     }
   }
   if (is_of_gateway(before) && is_of_gateway(after)) {
-    const char* named = std::getenv("POSTERN_CONFIG");
-    if (named != nullptr && *named != '\0') {
-      add(named);
+    if (const auto named = config_in_use(arguments_)) {
+      add(*named);
     } else {
       needs.add("", arguments_);
     }

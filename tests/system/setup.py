@@ -440,7 +440,7 @@ def commands_without_a_name(bench):
     here.parent.mkdir()
     bench.stack.callback(shutil.rmtree, here.parent)
     here.write_text("[server]\nhostnam = \"mx.example.org\"\n")
-    for words, want in (("check",), 78), (("doctor", "--offline"), 1), (("queue", "list"), 78), (("reload",), 78), (("tls", "status"), 78), (("backup", "-"), 78), \
+    for words, want in (("check",), 78), (("doctor", "--offline"), 1), (("queue", "list"), 78), (("check", "--against", "running"), 78), (("reload",), 78), (("tls", "status"), 78), (("backup", "-"), 78), \
             (("explain", "--to", "a@example.org"), 78), (("route", "ann@example.org"), 78), (("passwd", "--owner-link"), 78), (("plan", "running", "revision:1"), 78):
         status, out, err = bench.run(*words)
         expect("exit status of %s with a mistake in the file: %s" % (" ".join(words), out + err), want, status)
