@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <filesystem>
 #include <mutex>
@@ -139,34 +138,11 @@ std::string without_links(const std::string& path) {
 struct OpenDatabases {
   std::mutex mutex;
   std::vector<const Database*> all;
-  /// Those that root opened with the rights of another user, and that user.
-  std::unordered_map<const Database*, uid_t> acting;
-  std::atomic<bool> any_acting = false;
 };
 
 OpenDatabases& open_databases() {
   static auto* const made = new OpenDatabases;  // never destroyed, so it outlives every database
   return *made;
-}
-
-void note_user(const Database& database) {
-  if (::geteuid() == ::getuid()) return;
-  OpenDatabases& open = open_databases();
-  const std::lock_guard lock(open.mutex);
-  open.acting.emplace(&database, ::geteuid());
-  open.any_acting = true;
-}
-
-/// Fault::bug: a command opened the file with the rights of its owner and has given them back.
-/// SQLite looks for a journal again whenever it reads.
-Result<void> same_user(const Database& database, const std::string& path) {
-  OpenDatabases& open = open_databases();
-  if (!open.any_acting.load(std::memory_order_relaxed)) return {};
-  const std::lock_guard lock(open.mutex);
-  const auto by = open.acting.find(&database);
-  if (by == open.acting.end() || by->second == ::geteuid()) return {};
-  return fail(Fault::bug, fmt::format("{} was opened by uid {} and is used by uid {}", path,
-                                      by->second, ::geteuid()));
 }
 
 Fault fault_for(int extended) {
@@ -246,7 +222,7 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path, const 
       code != SQLITE_OK) {
     return tl::unexpected(database->error(code));
   }
-  note_user(*database);
+  if (::geteuid() != ::getuid()) database->acting_as_ = ::geteuid();
   sqlite3_extended_result_codes(database->handle_, 1);
   if (const Result<void> set = database->configure(options); !set) {
     return tl::unexpected(set.error());
@@ -303,7 +279,6 @@ Database::~Database() {
     OpenDatabases& open = open_databases();
     const std::lock_guard lock(open.mutex);
     std::erase(open.all, this);
-    open.acting.erase(this);
   }
   for (const auto& [sql, statement] : idle_) sqlite3_finalize(statement);
   sqlite3_close_v2(handle_);
@@ -342,10 +317,16 @@ Result<void> Database::copy_to(const std::string& path) {
   return cannot(stepped, sqlite3_errstr(stepped));
 }
 
+Result<void> Database::same_user() const {
+  if (!acting_as_ || *acting_as_ == ::geteuid()) return {};
+  return fail(Fault::bug, fmt::format("{} was opened by uid {} and is used by uid {}", path_,
+                                      *acting_as_, ::geteuid()));
+}
+
 void Database::interrupt() { sqlite3_interrupt(handle_); }
 
 Result<void> Database::script(const char* sql) {
-  if (Result<void> same = same_user(*this, path_); !same) return same;
+  if (Result<void> same = same_user(); !same) return same;
   const int code = sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr);
   if (code != SQLITE_OK) return tl::unexpected(error(code));
   return {};
@@ -464,7 +445,7 @@ Result<void> Database::migrate(const Schema& schema, const DatabaseOptions& opti
 
 Result<Statement> Database::prepare(std::string_view sql) {
   if (broken_) return tl::unexpected(*broken_);
-  if (Result<void> same = same_user(*this, path_); !same) return tl::unexpected(same.error());
+  if (Result<void> same = same_user(); !same) return tl::unexpected(same.error());
   auto cached = idle_.find(sql);
   if (cached != idle_.end() && cached->second != nullptr) {
     return Statement(*this, std::exchange(cached->second, nullptr), cached->second);

@@ -2,6 +2,8 @@
 // turns SQLite's errors into Faults. All other code uses SQL only through this header.
 #pragma once
 
+#include <sys/types.h>
+
 #include <array>
 #include <chrono>
 #include <concepts>
@@ -269,6 +271,9 @@ class Database {
   }
 
   Result<void> configure(const DatabaseOptions& options);
+  /// Fault::bug: a command opened the file with the rights of its owner and has given them back.
+  /// SQLite looks for a journal again whenever it reads.
+  Result<void> same_user() const;
   void note_files();
   Result<void> verify(const Schema& schema, const DatabaseOptions& options);
   Result<void> migrate(const Schema& schema, const DatabaseOptions& options);
@@ -305,7 +310,8 @@ class Database {
   std::unordered_map<std::string, sqlite3_stmt*, Hash, std::equal_to<>> idle_;
   bool in_transaction_ = false;
   std::uint64_t rollbacks_ = 0;
-  std::optional<Error> broken_;  ///< the first error inside the open transaction
+  std::optional<Error> broken_;     ///< the first error inside the open transaction
+  std::optional<uid_t> acting_as_;  ///< whose rights root had taken on when it was opened
 };
 
 /// lost_file() of each database that this process has open, without duplicates. Safe from any
