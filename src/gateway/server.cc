@@ -14,6 +14,7 @@
 
 #include "base/allocator.h"
 #include "base/thread.h"
+#include "net/duplicate_acceptor.h"
 #include "net/event_loop.h"
 #include "net/stream.h"
 #include "telemetry/log.h"
@@ -44,23 +45,6 @@ void set_options(tcp::acceptor& acceptor, boost::system::error_code& error) {
   // Otherwise a connection that was aborted in the backlog is skipped silently, and the next one
   // waits until yet another client connects.
   if (!error) acceptor.set_option(asio::socket_base::enable_connection_aborted(true), error);
-}
-
-/// An acceptor for a descriptor of its own of the same socket: to close it does not end the
-/// listening.
-Result<std::shared_ptr<tcp::acceptor>> duplicate(asio::io_context& context, int socket) {
-  int family = 0;
-  socklen_t length = sizeof family;
-  ::getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &family, &length);
-  const int own = ::fcntl(socket, F_DUPFD_CLOEXEC, 0);
-  boost::system::error_code error;
-  if (own < 0) error.assign(errno, boost::system::system_category());
-  auto acceptor = std::make_shared<tcp::acceptor>(context);
-  if (!error) acceptor->assign(family == AF_INET6 ? tcp::v6() : tcp::v4(), own, error);
-  if (error && own >= 0) ::close(own);
-  if (!error) set_options(*acceptor, error);
-  if (!error) return acceptor;
-  return fail(Fault::permanent, error.message());
 }
 
 /// Says what cannot be had to a connection that gets no session.
@@ -170,8 +154,11 @@ Result<void> Server::listen(std::span<const int> sockets,
   listeners_.push_back({.settings = std::move(settings)});
   for (const auto& worker : workers_) {
     for (const int socket : sockets) {
-      auto acceptor = duplicate(worker->context, socket);
+      auto acceptor = net::duplicate_acceptor(worker->context, socket);
       if (!acceptor) return tl::unexpected(acceptor.error());
+      boost::system::error_code error;
+      set_options(**acceptor, error);
+      if (error) return fail(Fault::permanent, error.message());
       accept_from(*worker, index, std::move(*acceptor));
     }
   }

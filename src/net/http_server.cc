@@ -1,14 +1,10 @@
 #include "net/http_server.h"
 
-#include <cerrno>
 #include <ctime>
 #include <mutex>
 #include <set>
 
-#include <fcntl.h>
 #include <netinet/tcp.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <boost/asio.hpp>
 #include <boost/beast/core.hpp>
@@ -18,6 +14,7 @@
 #include "base/subscriber.h"
 #include "base/text.h"
 #include "base/time_text.h"
+#include "net/duplicate_acceptor.h"
 #include "net/forwarded.h"
 #include "net/http_head.h"
 #include "net/http_shares.h"
@@ -493,6 +490,20 @@ Task<void> accept(std::shared_ptr<Shared> shared, std::shared_ptr<tcp::acceptor>
   }
 }
 
+/// Accepts connections of a listening acceptor; its port.
+template <class Shared>
+std::uint16_t serve_on(const std::shared_ptr<Shared>& shared,
+                       const std::shared_ptr<tcp::acceptor>& acceptor) {
+  error_code none;
+  const std::uint16_t port = acceptor->local_endpoint(none).port();
+  {
+    const std::lock_guard lock(shared->mutex);
+    shared->acceptors.insert(acceptor);
+  }
+  asio::co_spawn(shared->loop, accept(shared, acceptor), asio::detached);
+  return port;
+}
+
 Fault fault_of(const error_code& error) {
   if (error == asio::error::address_in_use) return Fault::conflict;
   if (error == asio::error::access_denied) return Fault::denied;
@@ -522,40 +533,18 @@ Result<std::uint16_t> HttpServer::listen(const std::string& address) {
   if (!error) acceptor->set_option(asio::socket_base::enable_connection_aborted(true), error);
   if (!error) acceptor->listen(asio::socket_base::max_listen_connections, error);
   if (error) return fail(fault_of(error), address + ": " + error.message());
-  const std::uint16_t bound = acceptor->local_endpoint().port();
-  {
-    const std::lock_guard lock(shared_->mutex);
-    shared_->acceptors.insert(acceptor);
-  }
-  asio::co_spawn(shared_->loop, accept(shared_, acceptor), asio::detached);
-  return bound;
+  return serve_on(shared_, acceptor);
 }
 
 Result<std::uint16_t> HttpServer::listen(const std::vector<int>& descriptors) {
   std::uint16_t port = 0;
   for (const int descriptor : descriptors) {
-    auto acceptor = std::make_shared<tcp::acceptor>(shared_->loop);
-    sockaddr_storage at{};
-    socklen_t length = sizeof at;
-    const int copy = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
-    if (copy < 0 || ::getsockname(copy, reinterpret_cast<sockaddr*>(&at), &length) != 0) {
-      const error_code why(errno, asio::error::get_system_category());
-      if (copy >= 0) ::close(copy);
-      return fail(fault_of(why), why.message());
-    }
+    const auto acceptor = duplicate_acceptor(shared_->loop, descriptor);
+    if (!acceptor) return tl::unexpected(acceptor.error());
     error_code error;
-    acceptor->assign(at.ss_family == AF_INET6 ? tcp::v6() : tcp::v4(), copy, error);
-    if (error) {
-      ::close(copy);
-      return fail(fault_of(error), error.message());
-    }
-    acceptor->set_option(asio::socket_base::enable_connection_aborted(true), error);
-    port = acceptor->local_endpoint(error).port();
-    {
-      const std::lock_guard lock(shared_->mutex);
-      shared_->acceptors.insert(acceptor);
-    }
-    asio::co_spawn(shared_->loop, accept(shared_, acceptor), asio::detached);
+    (*acceptor)->set_option(asio::socket_base::enable_connection_aborted(true), error);
+    if (error) return fail(fault_of(error), error.message());
+    port = serve_on(shared_, *acceptor);
   }
   return port;
 }
