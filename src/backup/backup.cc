@@ -378,10 +378,12 @@ const std::array<StoreFile, 5>& store_files() {
   return files;
 }
 
+bool is_store(const std::string& name) {
+  return std::ranges::any_of(store_files(), [&](const StoreFile& one) { return one.name == name; });
+}
+
 bool may_be_in_backup(const std::string& name) {
-  const bool is_store =
-      std::ranges::any_of(store_files(), [&](const StoreFile& one) { return one.name == name; });
-  return is_store || is_in_named_folder(name) || !is_never_taken(name);
+  return is_store(name) || is_in_named_folder(name) || !is_never_taken(name);
 }
 
 Result<BackupMade> make_backup(const BackupOptions& options, ArchiveWriter::Sink sink) {

@@ -25,6 +25,9 @@ struct StoreFile {
 /// All databases, in the order in which they are read: the control plane first, the spool last.
 const std::array<StoreFile, 5>& store_files();
 
+/// Whether one of them has this name.
+bool is_store(const std::string& name);
+
 /// Whether a backup may have a file of this name: not the lock, control.json, drafts and the like,
 /// which are of one process, and no database but those of store_files().
 bool may_be_in_backup(const std::string& name);

@@ -140,9 +140,7 @@ Result<void> verify_database(const fs::path& path, const store::Schema& schema) 
 /// Goes by the files that are there: who wrote the manifest may have left them out of it.
 Result<void> verify_databases(const Manifest& manifest, const fs::path& folder) {
   for (const auto& [name, version] : manifest.schemas) {
-    const bool known = std::ranges::any_of(
-        store_files(), [&](const StoreFile& store) { return store.name == name; });
-    if (known) continue;
+    if (is_store(name)) continue;
     return fail(
         Fault::denied,
         fmt::format("the backup has databases that this Postern does not know; install Postern "
