@@ -13,6 +13,7 @@
 #include "cli/cli.h"
 #include "config/config.h"
 #include "config/input_file.h"
+#include "config/service_files.h"
 
 namespace postern::app {
 
@@ -24,8 +25,6 @@ struct Streams {
   bool terminal = false;  ///< `in` is a terminal: passwords are prompted for without echo
 };
 
-/// The configuration of the service: what `postern setup` writes, and the unit names.
-inline constexpr std::string_view service_config = "/etc/postern/postern.toml";
 /// The configuration that --config or POSTERN_CONFIG names; nullopt: neither does.
 std::optional<std::string> config_named(const Arguments& arguments);
 /// The configuration that the command reads: the one that is named, else that of the service if it

@@ -69,8 +69,7 @@ Valued valued(const CommandSpec& command) {
     if (option.takes_word())
       (takes_path(option) ? out.paths : out.others) += fmt::format("{}|", option.name);
   };
-  for (const OptionSpec& option : command.options) add(option);
-  for (const OptionSpec& option : common_options()) add(option);
+  for (const OptionSpec& option : options_of(command)) add(option);
   return out;
 }
 
@@ -82,8 +81,7 @@ std::string joined(const std::vector<std::string>& words) {
 
 std::string joined_words(const CommandSpec& command) {
   std::vector<std::string> out;
-  for (const OptionSpec& option : command.options) out.emplace_back(option.name);
-  for (const OptionSpec& option : common_options()) out.emplace_back(option.name);
+  for (const OptionSpec& option : options_of(command)) out.emplace_back(option.name);
   for (const std::string& word : argument_words(command)) out.push_back(word);
   return joined(out);
 }
@@ -202,8 +200,7 @@ std::string zsh_arguments(const CommandSpec& command, int at) {
                        : takes_path(option) ? fmt::format(":{}:_files", option.value)
                                             : fmt::format(":{}:", zsh_text(option.value)));
   };
-  for (const OptionSpec& option : command.options) add(option);
-  for (const OptionSpec& option : common_options()) add(option);
+  for (const OptionSpec& option : options_of(command)) add(option);
   const std::string words = joined(argument_words(command));
   switch (argument_of(command)) {
     case Argument::other:
@@ -302,8 +299,7 @@ std::string fish_options(const CommandSpec& command) {
                                             : "-x ",
                        fish_text(option.help));
   };
-  for (const OptionSpec& option : command.options) add(option);
-  for (const OptionSpec& option : common_options()) add(option);
+  for (const OptionSpec& option : options_of(command)) add(option);
   if (const std::string words = joined(argument_words(command)); !words.empty()) {
     out += fmt::format("complete -c postern -n '{}' -a '{}'\n", condition, words);
   }

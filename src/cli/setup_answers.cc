@@ -13,6 +13,7 @@
 #include "base/address_guard.h"
 #include "base/text.h"
 #include "config/relay_options.h"
+#include "config/service_files.h"
 #include "setup/place.h"
 
 namespace postern::app {
@@ -24,7 +25,6 @@ using setup::Certificate;
 using setup::Destination;
 
 constexpr std::string_view hint = "`postern setup --help`";
-constexpr std::string_view data_dir = "/var/lib/postern";
 
 using Reader = std::function<Result<std::string>(std::string_view)>;
 
@@ -224,7 +224,7 @@ class Gathering {
     answers_.email = optional("--email", setup::read_email);
     if (answers_.email.empty()) answers_.email = setup::default_email(answers_);
     answers_.data_dir = optional("--data-dir", setup::read_path);
-    if (answers_.data_dir.empty()) answers_.data_dir = data_dir;
+    if (answers_.data_dir.empty()) answers_.data_dir = service_data_dir;
     for (const std::string& text : arguments_.values("--address")) {
       const Result<IpAddress> address = IpAddress::parse(text);
       if (!address) return refuse(fmt::format("--address: {}", address.error().message));

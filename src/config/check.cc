@@ -16,6 +16,7 @@
 #include "config/room_options.h"
 #include "config/route_tables.h"
 #include "config/routeless.h"
+#include "config/schema.h"
 #include "dialect/kumo/listener.h"
 #include "dialect/restrictions/layer.h"
 #include "net/unbound_resolver.h"
@@ -547,40 +548,17 @@ class Checker {
   /// Files that hold a secret and nothing else.
   void check_secrets() {
     if (!options_.read_files) return;
-    check_secret("cluster.password_file", config_.cluster.password_file);
-    for (std::size_t i = 0; i < config_.listeners.size(); ++i) {
-      check_secret(path(i, "key"), config_.listeners[i].key);
+    for (const auto& [at, file] : named_paths(config_, Kind::secret)) {
+      std::error_code error;
+      const auto status = std::filesystem::status(file, error);
+      if (error || !std::filesystem::is_regular_file(status)) continue;
+      const auto others = status.permissions() & std::filesystem::perms::others_read;
+      if (others == std::filesystem::perms::none) continue;
+      add(at, "C041",
+          fmt::format("every user of this machine can read {}", printable(file.string(), 200)), "",
+          "`chmod 600` it for the gateway's user, or let systemd pass it: `credential:NAME`",
+          Severity::warning);
     }
-    check_secret("vsl.dkim_key", config_.vsl.dkim_key);
-    for (std::size_t i = 0; i < config_.vsl.virtual_domains.size(); ++i) {
-      const VslVirtual& one = config_.vsl.virtual_domains[i];
-      check_secret(fmt::format("vsl.virtual.{}.key", i), one.key);
-      check_secret(fmt::format("vsl.virtual.{}.dkim_key", i), one.dkim_key);
-    }
-    for (std::size_t i = 0; i < config_.auth.sources.size(); ++i) {
-      const AuthSource& source = config_.auth.sources[i];
-      const std::string at = fmt::format("auth.source.{}", i);
-      check_secret(at + ".password", source.password);
-      check_secret(at + ".token", source.token);
-      check_secret(at + ".client_secret", source.client_secret);
-    }
-    for (std::size_t i = 0; i < config_.routes.size(); ++i) {
-      check_secret(fmt::format("route.{}.auth_password", i), config_.routes[i].auth_password);
-    }
-  }
-
-  void check_secret(const std::string& key, const std::string& file) {
-    if (file.empty()) return;
-    std::error_code error;
-    const auto status = std::filesystem::status(file, error);
-    if (error || !std::filesystem::is_regular_file(status)) return;
-    if ((status.permissions() & std::filesystem::perms::others_read) ==
-        std::filesystem::perms::none) {
-      return;
-    }
-    add(key, "C041", fmt::format("every user of this machine can read {}", printable(file, 200)),
-        "", "`chmod 600` it for the gateway's user, or let systemd pass it: `credential:NAME`",
-        Severity::warning);
   }
 
   /// RFC 5321 §4.5.3.1: the minimum sizes that a server must accept.

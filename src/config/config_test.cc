@@ -49,6 +49,7 @@ std::string another_value(const Key& key) {
     case Kind::domain:
       return "\"other.example.com\"";
     case Kind::file:
+    case Kind::secret:
     case Kind::folder:
       return "\"/nonexistent\"";
     case Kind::flag:

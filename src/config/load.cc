@@ -391,7 +391,8 @@ class Reader {
         }
         const auto text = node.value_exact<std::string_view>();
         if (!text || key.kind == Kind::count) return wrong_type(key, node);
-        if (text->starts_with(credential_prefix) && key.kind == Kind::file &&
+        if (text->starts_with(credential_prefix) &&
+            (key.kind == Kind::file || key.kind == Kind::secret) &&
             std::holds_alternative<std::string*>(slot)) {
           return read_credential(key, place_of(node.source()), *text, slot);
         }

@@ -81,7 +81,7 @@ const Key keys[] = {
      R"(PostgreSQL that several gateways share: "postgresql://postern@pg1,pg2,pg3/postern" or libpq's )"
      R"(keywords, without a password; empty = none (docs/cluster.md))",
      POSTERN_SLOT(c.cluster.database)},
-    {"cluster", "password_file", Kind::file, R"("")", "a file that holds the password, one line",
+    {"cluster", "password_file", Kind::secret, R"("")", "a file that holds the password, one line",
      POSTERN_SLOT(c.cluster.password_file)},
     {"cluster", "node", Kind::text, R"("")",
      "this gateway's name in the cluster, unique; default: server.hostname",
@@ -114,7 +114,7 @@ const Key keys[] = {
     {"listener", "certificate", Kind::file, R"("")",
      "PEM chain; without it that of `postern tls install`, or a self-signed one in data_dir",
      POSTERN_SLOT(l.certificate)},
-    {"listener", "key", Kind::file, R"("")", "PEM; the private key of certificate",
+    {"listener", "key", Kind::secret, R"("")", "PEM; the private key of certificate",
      POSTERN_SLOT(l.key)},
     {"listener", "client_certificate", Kind::choice, R"("no")",
      R"(whether clients are asked for a certificate in TLS: "no", "ask", "require" (421 without a )"
@@ -305,7 +305,7 @@ const Key keys[] = {
     {"auth.source", "user", Kind::text, R"("")",
      "postgresql, mysql: the role to connect as; ldap: the name to search as",
      POSTERN_SLOT(s.user)},
-    {"auth.source", "password", Kind::file, R"("")", "a file that holds the password of user",
+    {"auth.source", "password", Kind::secret, R"("")", "a file that holds the password of user",
      POSTERN_SLOT(s.password)},
     {"auth.source", "database", Kind::text, R"("")", "postgresql, mysql", POSTERN_SLOT(s.database)},
     {"auth.source", "dn", Kind::text, R"("")",
@@ -321,7 +321,7 @@ const Key keys[] = {
      POSTERN_SLOT(s.ca)},
     {"auth.source", "address", Kind::text, R"("")", "vault: its URL; introspection: the endpoint's",
      POSTERN_SLOT(s.address)},
-    {"auth.source", "token", Kind::file, R"("")", "vault: a file that holds the token",
+    {"auth.source", "token", Kind::secret, R"("")", "vault: a file that holds the token",
      POSTERN_SLOT(s.token)},
     {"auth.source", "mount", Kind::text, R"("secret")",
      "vault: mount of the key-value engine, version 2", POSTERN_SLOT(s.mount)},
@@ -331,7 +331,7 @@ const Key keys[] = {
      POSTERN_SLOT(s.key)},
     {"auth.source", "client_id", Kind::text, R"("")", "introspection: id of Postern as a client",
      POSTERN_SLOT(s.client_id)},
-    {"auth.source", "client_secret", Kind::file, R"("")",
+    {"auth.source", "client_secret", Kind::secret, R"("")",
      "introspection: a file that holds the secret of client_id", POSTERN_SLOT(s.client_secret)},
     {"auth.source", "claim", Kind::text, R"("username")",
      "introspection: the claim that holds the account's name", POSTERN_SLOT(s.claim)},
@@ -391,7 +391,7 @@ const Key keys[] = {
      "paths of the programs that `service ... cmd` may run", POSTERN_SLOT(c.vsl.allow_commands)},
     {"vsl", "app_dir", Kind::folder, R"("")", "where write() and dump() may write; empty = nowhere",
      POSTERN_SLOT(c.vsl.app_dir)},
-    {"vsl", "dkim_key", Kind::file, R"("")", "PEM; the key of sign_dkim()",
+    {"vsl", "dkim_key", Kind::secret, R"("")", "PEM; the key of sign_dkim()",
      POSTERN_SLOT(c.vsl.dkim_key)},
     {"vsl", "maildir", Kind::text, R"("mail/{domain}/{local}")",
      "where maildir() delivers, below data_dir", POSTERN_SLOT(c.vsl.maildir)},
@@ -415,11 +415,11 @@ const Key keys[] = {
      POSTERN_SLOT(c.vsl.array), 1, 1000000},
     {"vsl.virtual", "domain", Kind::domain, R"("")", "another domain of ours",
      POSTERN_SLOT(v.domain)},
-    {"vsl.virtual", "dkim_key", Kind::file, R"("")", "PEM; signs for this domain",
+    {"vsl.virtual", "dkim_key", Kind::secret, R"("")", "PEM; signs for this domain",
      POSTERN_SLOT(v.dkim_key)},
     {"vsl.virtual", "certificate", Kind::file, R"("")",
      "PEM chain, for clients that ask for this name (SNI)", POSTERN_SLOT(v.certificate)},
-    {"vsl.virtual", "key", Kind::file, R"("")", "PEM; the private key of certificate",
+    {"vsl.virtual", "key", Kind::secret, R"("")", "PEM; the private key of certificate",
      POSTERN_SLOT(v.key)},
     {"lua", "policy", Kind::file, R"("")",
      "a KumoMTA policy script; empty = none (docs/lua-hooks.md)", POSTERN_SLOT(c.lua.policy)},
@@ -538,7 +538,7 @@ const Key keys[] = {
      POSTERN_SLOT(r.tlsa)},
     {"route", "auth_user", Kind::text, R"("")", "user name for a smart host; needs auth_password",
      POSTERN_SLOT(r.auth_user)},
-    {"route", "auth_password", Kind::file, R"("")", "a file that holds the password, one line",
+    {"route", "auth_password", Kind::secret, R"("")", "a file that holds the password, one line",
      POSTERN_SLOT(r.auth_password)},
     {"route", "auth_insecure", Kind::flag, "false",
      R"(send the password without tls = "verify" too: an attacker on the network can read it)",
@@ -706,17 +706,21 @@ void each_row(const Config& config, std::string_view section,
   take(row);
 }
 
-std::vector<std::filesystem::path> named_paths(const Config& config, Kind kind) {
-  std::vector<std::filesystem::path> found;
+std::vector<NamedPath> named_paths(const Config& config, Kind kind) {
+  std::vector<NamedPath> found;
   Config values = config;  // a slot is a place to write to
   for (const Key& key : keys) {
     if (key.kind != kind) continue;
+    std::size_t row_number = 0;
     each_row(config, key.section, [&](Row& row) {
       const Slot slot = key.slot(values, row);
       const auto* text = std::get_if<std::string*>(&slot);
       std::filesystem::path path =
           text ? std::filesystem::path(**text) : *std::get<std::filesystem::path*>(slot);
-      if (!path.empty()) found.push_back(std::move(path));
+      const std::string at = is_list(key.section)
+                                 ? fmt::format("{}.{}.{}", key.section, row_number++, key.name)
+                                 : fmt::format("{}.{}", key.section, key.name);
+      if (!path.empty()) found.push_back({at, std::move(path)});
     });
   }
   return found;
@@ -740,6 +744,7 @@ std::string_view kind_name(Kind kind) {
     case Kind::domain:
       return "a domain name";
     case Kind::file:
+    case Kind::secret:
       return "a file name";
     case Kind::folder:
       return "the name of a directory";

@@ -20,6 +20,7 @@ enum class Kind : std::uint8_t {
   name,        ///< letters, digits, "-", "_", "."; used as a metrics label
   domain,      ///< a domain name in ASCII
   file,        ///< a file name, or "credential:NAME"
+  secret,      ///< the same of a file that holds a secret and nothing else
   folder,      ///< the name of a directory
   flag,        ///< true or false
   count,       ///< a whole number
@@ -86,9 +87,14 @@ bool is_list(std::string_view section);
 /// section once, with an empty one.
 void each_row(const Config& config, std::string_view section,
               const std::function<void(Row& row)>& take);
-/// The values of all keys of Kind::file or Kind::folder, in the order of the keys; none is empty.
+/// What a key names on the disk.
+struct NamedPath {
+  std::string at;              ///< the key's place, as in Positions: "route.0.auth_password"
+  std::filesystem::path path;  ///< not empty
+};
+/// The values of all keys of Kind::file, Kind::secret or Kind::folder, in the order of the keys.
 /// Files of tables, which stand in texts, are not among them.
-std::vector<std::filesystem::path> named_paths(const Config& config, Kind kind);
+std::vector<NamedPath> named_paths(const Config& config, Kind kind);
 /// `[limits]` or `[[listener]]`.
 std::string section_header(std::string_view section);
 /// Null if there is no such key.

@@ -234,6 +234,7 @@ std::optional<Complaint> fill_text(const Key& key, const Slot& slot, std::string
     case Kind::domain:
       return fill_domain(key, slot, text);
     case Kind::file:
+    case Kind::secret:
     case Kind::folder:
       return fill_file(slot, text);
     case Kind::address:
@@ -359,6 +360,7 @@ std::string example_value(const Key& key) {
       if (key.preset == R"("")") return fmt::format("\"/etc/postern/{}\"", key.name);
       return std::string(key.preset);
     case Kind::file:
+    case Kind::secret:
       if (key.preset == R"("")") return fmt::format("\"/etc/postern/{}.pem\"", key.name);
       return std::string(key.preset);
     default:

@@ -144,8 +144,10 @@ void plan_reading(const Config& config, const fs::path& config_file, Planner& pl
   for (const std::string& path : config.server.sandbox_read) planner.read(path);
   for (const std::string& path : config.api.table_folders) planner.read(path);
   planner.read_beside(config_file);
-  for (const fs::path& file : named_paths(config, Kind::file)) planner.read_beside(file);
-  for (const fs::path& folder : named_paths(config, Kind::folder)) planner.read(folder);
+  for (const Kind kind : {Kind::file, Kind::secret}) {
+    for (const NamedPath& file : named_paths(config, kind)) planner.read_beside(file.path);
+  }
+  for (const NamedPath& folder : named_paths(config, Kind::folder)) planner.read(folder.path);
   // Certificates for the connection to the database: sslrootcert=, sslcert=, sslkey=.
   each_path(config.cluster.database, "=",
             [&](const std::string& file) { planner.read_beside(file); });

@@ -8,6 +8,7 @@
 #include "base/address_guard.h"
 #include "base/text.h"
 #include "config/renewal.h"
+#include "config/service_files.h"
 
 namespace postern::setup {
 
@@ -15,9 +16,6 @@ namespace {
 
 /// The authority that `certbot` and most other ACME clients use unless told otherwise.
 constexpr std::string_view usual_authority = "letsencrypt.org";
-/// What the unit and the hook of ACME clients have.
-constexpr std::string_view usual_config = "/etc/postern/postern.toml";
-constexpr std::string_view usual_data_dir = "/var/lib/postern";
 
 std::string joined(const std::vector<std::string>& words) {
   std::string out;
@@ -96,7 +94,7 @@ std::string certificate(const Answers& answers, const Written& written) {
         "'postern tls install $RENEWED_LINEAGE/fullchain.pem $RENEWED_LINEAGE/privkey.pem "
         "--if-named --data-dir {}'",
         answers.data_dir);
-  } else if (answers.data_dir != usual_data_dir) {
+  } else if (answers.data_dir != app::service_data_dir) {
     hook = fmt::format("'POSTERN_DATA={} {}'", answers.data_dir, hook);
   }
   return fmt::format(
@@ -242,7 +240,7 @@ std::string report(const Answers& answers, const Written& written) {
   for (const IpAddress& address : answers.addresses)
     addresses += " --address " + address.to_string();
   const std::string environment =
-      written.config_file == usual_config
+      written.config_file == app::service_config
           ? ""
           : fmt::format(
                 "The commands below read the configuration from the environment:\n"
