@@ -62,7 +62,12 @@ ServerFacts ask_server(const AskGateway& gateway, const std::string& directory) 
   facts.version = version_text(text_of(said, "version"), text_of(said, "revision"));
   facts.sandbox = text_of(said, "sandbox");
   facts.descriptors = number_of(said, "descriptors");
-  if (said.if_contains("user")) facts.user = static_cast<std::uint32_t>(number_of(said, "user"));
+  const auto id_of = [&said](std::string_view name) -> std::optional<std::uint32_t> {
+    if (!said.if_contains(name)) return std::nullopt;
+    return static_cast<std::uint32_t>(number_of(said, name));
+  };
+  facts.user = id_of("user");
+  facts.data_owner = id_of("data_owner");
   facts.listeners = texts_of(said, "listeners");
   return facts;
 }
@@ -324,7 +329,11 @@ constexpr Check all_checks[] = {
      [](Examination& e) { return check_configuration(e.loaded().diagnostics, e.named().file); }},
     {"relay", false, false, look_at_relay},
     {"data-dir", false, false,
-     [](Examination& e) { return check_data_directory(e.directory(), e.server().user); }},
+     [](Examination& e) {
+       DirectoryFacts facts = e.directory();
+       facts.mapped_owner = e.server().data_owner;
+       return check_data_directory(facts, e.server().user);
+     }},
     {"wal", false, false, [](Examination& e) { return check_wal(e.directory()); }},
     {"disk", false, false,
      [](Examination& e) { return check_disk(look_at_disk(e.config().server.data_dir.string())); }},

@@ -56,15 +56,17 @@ Findings check_relay(const std::optional<std::string>& dialogue, bool judged);
 
 /// What the running gateway says of itself.
 struct ServerFacts {
-  bool answers = false;                ///< it was asked, and answered
-  std::string trouble;                 ///< why it was not asked, or gave no answer
-  std::string to_do;                   ///< what can be done about `trouble`
-  bool denied = false;                 ///< this user may not ask it; whether one runs is not known
-  std::vector<std::string> problems;   ///< why it accepts no mail, as in /readyz
-  std::string version;                 ///< number and revision
-  std::string sandbox;                 ///< "landlock 7, seccomp"; empty: unknown
-  std::uint64_t descriptors = 0;       ///< its limit; 0: unknown
-  std::optional<std::uint32_t> user;   ///< its user id
+  bool answers = false;               ///< it was asked, and answered
+  std::string trouble;                ///< why it was not asked, or gave no answer
+  std::string to_do;                  ///< what can be done about `trouble`
+  bool denied = false;                ///< this user may not ask it; whether one runs is not known
+  std::vector<std::string> problems;  ///< why it accepts no mail, as in /readyz
+  std::string version;                ///< number and revision
+  std::string sandbox;                ///< "landlock 7, seccomp"; empty: unknown
+  std::uint64_t descriptors = 0;      ///< its limit; 0: unknown
+  std::optional<std::uint32_t> user;  ///< its user id
+  /// That of the owner of its data directory, as it sees it.
+  std::optional<std::uint32_t> data_owner;
   std::vector<std::string> listeners;  ///< addresses with ports, the API's included
 };
 /// The gateway answers, and accepts mail.

@@ -107,11 +107,12 @@ Findings check_data_directory(const DirectoryFacts& facts, std::optional<std::ui
                 fmt::format("{} has mode {:04o}: other users can enter it", path, facts.self.mode),
                 fmt::format("chmod 0700 {}", path)));
   }
-  if (gateway && *gateway != facts.self.owner) {
-    found.push_back(finding(Level::fail, check,
-                            fmt::format("{} belongs to user {}, and the gateway is user {}", path,
-                                        facts.self.owner, *gateway),
-                            fmt::format("chown {} {}", *gateway, path)));
+  const std::uint32_t owner = facts.mapped_owner.value_or(facts.self.owner);
+  if (gateway && *gateway != owner) {
+    found.push_back(finding(
+        Level::fail, check,
+        fmt::format("{} belongs to user {}, and the gateway is user {}", path, owner, *gateway),
+        fmt::format("chown {} {}", *gateway, path)));
   }
   for (const FileFacts& file : facts.files) {
     if (file.owner == facts.self.owner) continue;
@@ -122,8 +123,7 @@ Findings check_data_directory(const DirectoryFacts& facts, std::optional<std::ui
     break;
   }
   if (found.empty()) {
-    found.push_back(
-        finding(Level::ok, check, fmt::format("{} is user {}'s alone", path, facts.self.owner)));
+    found.push_back(finding(Level::ok, check, fmt::format("{} is user {}'s alone", path, owner)));
   }
   return found;
 }

@@ -24,6 +24,10 @@ struct DirectoryFacts {
   FileFacts self;                ///< the directory
   std::string trouble;           ///< why it cannot be looked at; empty: it was
   std::vector<FileFacts> files;  ///< in it and in its folder `spool`, at most some hundreds
+  /// The owner that the running gateway sees, if it is known. It may be another one: the systemd
+  /// of Debian 13 mounts the directory of a dynamic user with mapped ids, and the files are
+  /// nobody's.
+  std::optional<std::uint32_t> mapped_owner = {};
 };
 /// Reads owner, mode and size, and opens no file. Blocks on the disk.
 DirectoryFacts look_at_directory(const std::string& path);

@@ -34,6 +34,10 @@ TEST(MachineChecksTest, DataDirectory) {
   EXPECT_EQ(levels(found), "fail ");
   EXPECT_EQ(found.front().to_do, "chmod 0700 /data");
   EXPECT_EQ(levels(check_data_directory(directory(), 8)), "fail ");
+  DirectoryFacts mapped = directory();
+  mapped.mapped_owner = 8;
+  EXPECT_EQ(levels(check_data_directory(mapped, 8)), "ok ");
+  EXPECT_EQ(levels(check_data_directory(mapped, 7)), "fail ");
   DirectoryFacts mixed = directory();
   mixed.files[1].owner = 0;
   EXPECT_THAT(check_data_directory(mixed, 7).front().what, HasSubstr("postern.db-wal"));

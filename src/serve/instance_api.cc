@@ -1,6 +1,7 @@
 // The API part of an Instance: its dependencies, its thread, and housekeeping.
 #include <filesystem>
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -281,13 +282,16 @@ Task<boost::json::object> Instance::health() {
   }
   listeners.emplace_back(config_.api.address.to_string());
   const auto sandbox = sandbox_.load();
-  co_return boost::json::object{{"version", version.number},
-                                {"revision", version.revision},
-                                {"user", geteuid()},
-                                {"problems", std::move(problems)},
-                                {"listeners", std::move(listeners)},
-                                {"sandbox", sandbox ? *sandbox : std::string()},
-                                {"descriptors", descriptor_limit()}};
+  boost::json::object health{{"version", version.number},
+                             {"revision", version.revision},
+                             {"user", geteuid()},
+                             {"problems", std::move(problems)},
+                             {"listeners", std::move(listeners)},
+                             {"sandbox", sandbox ? *sandbox : std::string()},
+                             {"descriptors", descriptor_limit()}};
+  struct stat data{};
+  if (::stat(config_.server.data_dir.c_str(), &data) == 0) health["data_owner"] = data.st_uid;
+  co_return health;
 }
 
 /// In the file's order. The ports are known when this is called.
