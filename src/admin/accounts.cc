@@ -105,10 +105,13 @@ net::HttpResponse Accounts::described(const Call& call) const {
 }
 
 Task<store::AccountRow> Accounts::confirm_password(const Call& call, Secret password) {
-  auto look = [this](const Call& copy) { return own(copy); };
-  store::AccountRow account = co_await core_.disk(call, std::move(look));
   const std::string key = "confirm:" + call.caller.person_id;
-  core_.count_guess(key);
+  auto look = [this, key](const Call& copy) {
+    store::AccountRow found = own(copy);
+    core_.count_guess(key);
+    return found;
+  };
+  store::AccountRow account = co_await core_.disk(call, std::move(look));
   const Result<PasswordCheck> checked =
       co_await core_.passwords.check(turn_of(call), std::move(password), account.password_hash);
   if (!checked) {
@@ -182,7 +185,8 @@ Accounts::Newcomer Accounts::newcomer_of(const Call& call) const {
     newcomer.audit.account_id = account.id;
   }
   newcomer.audit.actor = account.id;
-  if (const auto wait = core_.signups.take(subscriber_key(call.client))) throw rate_limited(*wait);
+  if (const auto wait = core_.signups.take(subscriber_key(call.client), Core::both))
+    throw rate_limited(*wait);
   return newcomer;
 }
 

@@ -11,6 +11,7 @@
 
 #include "admin/passwords.h"
 #include "admin/ports.h"
+#include "base/shared_counts.h"
 #include "base/shared_limits.h"
 #include "dns/resolver.h"
 #include "net/http_message.h"
@@ -97,6 +98,7 @@ struct Dependencies {
   /// Where DNSSEC verdicts come from, for people; unset: DNS is not used.
   std::function<std::string()> dnssec = {};
   SharedLimits* limits = nullptr;  ///< of all gateways of a cluster; null: each counts its own
+  SharedCounts* tries = nullptr;   ///< the same
   /// In a cluster: how many gateways live, and how many of them have applied the edit of this
   /// number. Blocks. Null: no cluster.
   std::function<Result<std::pair<std::int64_t, std::int64_t>>(std::uint64_t edit)> applied = {};

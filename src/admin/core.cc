@@ -22,11 +22,15 @@ Core::Core(const Dependencies& dependencies, const Options& given, TokenKeys tok
     : deps(dependencies),
       options(given),
       passwords(dependencies.hashing, given.argon2, given.hashing_patience),
-      guesses(rate_of(given, 10), std::chrono::minutes(10)),
-      sign_in_guesses(rate_of(given, 10), std::chrono::minutes(10)),
-      link_guesses(rate_of(given, 10), std::chrono::minutes(10)),
-      account_guesses(rate_of(given, 100), std::chrono::minutes(10)),
-      signups(rate_of(given, 30), std::chrono::minutes(10)),
+      guesses(deps.tries, "confirmations", rate_of(given, 10), std::chrono::minutes(10)),
+      sign_in_guesses(deps.tries, "sign_ins_per_client", "sign_ins_per_network", rate_of(given, 10),
+                      std::chrono::minutes(10)),
+      link_guesses(deps.tries, "links_per_client", "links_per_network", rate_of(given, 10),
+                   std::chrono::minutes(10)),
+      account_guesses(deps.tries, "sign_ins_per_account", rate_of(given, 100),
+                      std::chrono::minutes(10)),
+      signups(deps.tries, "signups_per_client", "signups_per_network", rate_of(given, 30),
+              std::chrono::minutes(10)),
       calls_of_client(rate_of(given, 300)),
       calls_of_account(rate_of(given, 1200)),
       anonymous_calls(calls_of_client, std::chrono::minutes(1)),
@@ -65,13 +69,12 @@ void Core::count_guess(const std::string& key) {
 
 void Core::guess_was_right(const std::string& key) { guesses.give_back(key); }
 
-void Core::count_guess(SubscriberCounter& counter, const Call& call,
-                       SubscriberCounter::Against against) {
+void Core::count_guess(ClientTries& counter, const Call& call, SubscriberCounter::Against against) {
   if (const auto wait = counter.take(subscriber_key(call.client), against))
     throw rate_limited(*wait, "tries");
 }
 
-void Core::guess_was_right(SubscriberCounter& counter, const Call& call,
+void Core::guess_was_right(ClientTries& counter, const Call& call,
                            SubscriberCounter::Against against) {
   counter.give_back(subscriber_key(call.client), against);
 }

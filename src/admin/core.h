@@ -21,6 +21,7 @@
 #include "admin/refusal.h"
 #include "admin/sign_in_log.h"
 #include "admin/time_text.h"
+#include "admin/tries.h"
 #include "base/known_clients.h"
 #include "base/subscriber_counter.h"
 #include "base/window_counter.h"
@@ -76,23 +77,23 @@ class Core {
                         const boost::json::object& details = {}) const;
 
   /// Counts an attempt to guess what confirms an account, before it is judged. Throws 429 after too
-  /// many.
+  /// many. It may wait for the database.
   void count_guess(const std::string& key);
   /// Takes back one count.
   void guess_was_right(const std::string& key);
   /// The same for guesses of the call's client at what is not known to be of an account; `counter`
   /// is one of this object.
-  void count_guess(SubscriberCounter& counter, const Call& call,
+  void count_guess(ClientTries& counter, const Call& call,
                    SubscriberCounter::Against against = both);
   /// Takes back one count.
-  void guess_was_right(SubscriberCounter& counter, const Call& call,
+  void guess_was_right(ClientTries& counter, const Call& call,
                        SubscriberCounter::Against against = both);
   /// Counts a sign-in by client address and by account, so that many addresses together cannot
   /// guess one account's password either. An address that recently signed in to the account counts
   /// only by itself, not with its network either, so others' guesses do not lock it out.
   /// What count_sign_in() has counted.
   enum class CountedBy { address, address_and_account };
-  /// Throws 429 after too many.
+  /// Throws 429 after too many. It may wait for the database.
   [[nodiscard]] CountedBy count_sign_in(const Call& call, const std::string& email);
   /// Takes back what count_sign_in() counted.
   void sign_in_was_no_guess(const Call& call, const std::string& email, CountedBy counted);
@@ -109,16 +110,19 @@ class Core {
   /// What a browser must send with each write of this session.
   std::string csrf_token(std::string_view session_id) const;
 
-  Dependencies deps;                  ///< as given
-  Options options;                    ///< as given
-  Passwords passwords;                ///< hashes passwords
-  WindowCounter guesses;              ///< wrong confirmations by account
-  SubscriberCounter sign_in_guesses;  ///< failed sign-ins by address and network
-  SubscriberCounter link_guesses;     ///< unknown links by address and network
-  WindowCounter account_guesses;      ///< failed sign-ins by the account tried, from anywhere
+  /// A try counts against its client and its network.
+  static constexpr auto both = SubscriberCounter::Against::client_and_network;
+
+  Dependencies deps;            ///< as given
+  Options options;              ///< as given
+  Passwords passwords;          ///< hashes passwords
+  Tries guesses;                ///< wrong confirmations by account
+  ClientTries sign_in_guesses;  ///< failed sign-ins by address and network
+  ClientTries link_guesses;     ///< unknown links by address and network
+  Tries account_guesses;        ///< failed sign-ins by the account tried, from anywhere
   /// Clients that signed in recently, by account.
   KnownClients<std::monostate> known_clients{std::chrono::days(7)};
-  SubscriberCounter signups;             ///< by address and network
+  ClientTries signups;                   ///< by address and network
   const std::uint32_t calls_of_client;   ///< calls in a minute without an account
   const std::uint32_t calls_of_account;  ///< the same of an account
   SubscriberCounter anonymous_calls;     ///< by address and network
@@ -131,8 +135,6 @@ class Core {
   const std::shared_ptr<AccessChanges> access = std::make_shared<AccessChanges>();
 
  private:
-  static constexpr auto both = SubscriberCounter::Against::client_and_network;
-
   mutable std::mutex mutex_;
   TokenKeys keys_;
   Secret csrf_key_;

@@ -89,9 +89,11 @@ void Sessions::add_routes(Router& router) {
 }
 
 Task<store::AccountRow> Sessions::sign_in(Call& call, std::string email, Secret password) {
-  const Core::CountedBy counted = core_.count_sign_in(call, email);
-  auto look = [&store = core_.deps.store, email] { return store.account_by_email(email); };
-  std::optional<store::AccountRow> account = co_await core_.disk(call, std::move(look));
+  auto look = [this, email](const Call& own) {
+    const Core::CountedBy by = core_.count_sign_in(own, email);
+    return std::pair(by, unwrap(core_.deps.store.account_by_email(email)));
+  };
+  auto [counted, account] = co_await core_.disk(call, std::move(look));
   const Secret stored = account ? account->password_hash : Secret();
   // Hashing counts for the account concerned; unknown accounts share one turn.
   net::Turn turn = turn_of(call);

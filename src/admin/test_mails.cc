@@ -60,7 +60,9 @@ class TestMails::Turn {
 };
 
 TestMails::TestMails(Core& core)
-    : core_(core), sent_(rate_of(core.options, mails_a_minute), std::chrono::minutes(1)) {}
+    : core_(core),
+      sent_(core.deps.tries, "test_mails", rate_of(core.options, mails_a_minute),
+            std::chrono::minutes(1)) {}
 
 void TestMails::add_routes(Router& router) {
   router.add(*this, "POST", "/api/v1/webhooks/{id}/test-mail", Access::write, Body::optional_json,
@@ -77,7 +79,8 @@ Task<net::HttpResponse> TestMails::send(Call& call) {
     throw unavailable("test mails are not available on this server");
   refuse_while_stopping(core_);
   const Turn turn(*this, call.caller.account_id);
-  if (const auto wait = sent_.take(call.caller.account_id)) throw rate_limited(*wait);
+  auto count = [this, account = call.caller.account_id] { return sent_.take(account); };
+  if (const auto wait = co_await core_.disk(call, std::move(count))) throw rate_limited(*wait);
   const Result<TestMailResult> sent = co_await core_.deps.test_mail->send(std::move(request));
   if (!sent && sent.error().fault == Fault::not_found) throw not_found();
   if (!sent) throw unavailable(sent.error().message);

@@ -23,7 +23,7 @@ class TestMails {
   Task<net::HttpResponse> send(Call& call);
 
   Core& core_;
-  WindowCounter sent_;  ///< by account
+  Tries sent_;  ///< by account
   std::mutex mutex_;
   std::set<std::string> under_way_;  ///< accounts with a running test
 };

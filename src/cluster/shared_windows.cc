@@ -33,7 +33,29 @@ CREATE INDEX window_count_ends ON window_count (ends);
 END $do$
 )sql";
 
-constexpr const char* versions[] = {first};
+// Tries are counted from the first one of a window on. `was_full`: all that were allowed had been
+// used since the window began, so others may know it.
+constexpr const char* tries = R"sql(
+DO $do$ BEGIN
+CREATE TABLE try_count (
+  kind text NOT NULL,
+  key bytea NOT NULL,
+  step bigint NOT NULL,
+  most bigint NOT NULL,
+  lockout bigint NOT NULL,
+  last bigint NOT NULL,
+  n bigint NOT NULL,
+  ends timestamptz NOT NULL,
+  was_full boolean NOT NULL,
+  at timestamptz NOT NULL,
+  PRIMARY KEY (kind, key)
+) WITH (fillfactor = 50);
+CREATE INDEX try_count_full ON try_count (at) WHERE was_full;
+CREATE INDEX try_count_ends ON try_count (ends);
+END $do$
+)sql";
+
+constexpr const char* versions[] = {first, tries};
 constexpr Schema schema{.name = "limits", .versions = versions};
 
 std::string name_of(std::string_view kind, std::string_view key) {
@@ -48,9 +70,8 @@ std::string name_of(std::string_view kind, std::string_view key) {
 const Schema& limits_schema() { return schema; }
 
 SharedWindows::SharedWindows(Database& database, SharedWindowsOptions options)
-    : session_(database), options_(std::move(options)) {
+    : session_(database), options_(std::move(options)), late_("limits-late", options_.patience) {
   drawer_ = named_thread("limits", [this] { draw(); });
-  watcher_ = named_thread("limits-late", [this] { look_for_late(); });
 }
 
 SharedWindows::~SharedWindows() {
@@ -59,9 +80,7 @@ SharedWindows::~SharedWindows() {
     stopping_ = true;
   }
   wake_.notify_one();
-  late_.notify_one();
   drawer_.join();
-  watcher_.join();
 }
 
 std::uint64_t SharedWindows::statements() const {
@@ -81,21 +100,29 @@ void SharedWindows::take(const Limit& limit, std::string_view key,
   const Answer beyond = static_cast<std::uint64_t>(std::max<std::int64_t>(1, (ends - now) / 1000));
   std::unique_lock lock(mutex_);
   const auto verdict = shares_.take(own, now, options_.nodes(), away_ || stopping_);
+  std::shared_ptr<Waiter> waiter;
   if (verdict == WindowShares::Verdict::wait) {
-    const auto waiter = std::make_shared<Waiter>(
+    waiter = std::make_shared<Waiter>(
         Waiter{.done = std::move(done),
                .beyond = beyond,
-               .alone = {.kind = own.kind, .key = own.key, .ends = ends, .waiting = 1},
-               .until = Clock::now() + options_.patience});
+               .alone = {.kind = own.kind, .key = own.key, .ends = ends, .waiting = 1}});
     waiting_[name_of(own.kind, own.key)].push_back(waiter);
-    by_time_.push_back(waiter);
-    late_.notify_one();
   }
   const bool wants = shares_.wants();
   lock.unlock();
   if (wants) wake_.notify_one();
-  if (verdict == WindowShares::Verdict::wait) return;
+  if (waiter) return late_.add([this, waiter] { answer_alone(*waiter); });
   done(verdict == WindowShares::Verdict::yes ? std::nullopt : beyond);
+}
+
+/// By this gateway's share, unless it has its answer.
+void SharedWindows::answer_alone(Waiter& waiter) {
+  Calls calls;
+  {
+    const std::lock_guard lock(mutex_);
+    if (waiter.done) answer(waiter, shares_.failed(waiter.alone) > 0, calls);
+  }
+  for (auto& [done, said] : calls) done(said);
 }
 
 void SharedWindows::answer(Waiter& waiter, bool admitted, Calls& calls) {
@@ -156,33 +183,6 @@ void SharedWindows::draw() {
     if (rows) clean();
     lock.lock();
     if (away_) wake_.wait_for(lock, after_trouble, [this] { return stopping_; });
-  }
-}
-
-/// Answers those whose patience is over by this gateway's share.
-void SharedWindows::look_for_late() {
-  std::unique_lock lock(mutex_);
-  for (;;) {
-    Calls calls;
-    while (!by_time_.empty() &&
-           (!by_time_.front()->done || stopping_ || by_time_.front()->until <= Clock::now())) {
-      Waiter& waiter = *by_time_.front();
-      if (waiter.done) answer(waiter, shares_.failed(waiter.alone) > 0, calls);
-      by_time_.pop_front();
-    }
-    if (!calls.empty()) {
-      lock.unlock();
-      for (auto& [done, said] : calls) done(said);
-      lock.lock();
-      continue;
-    }
-    if (stopping_) return;
-    if (by_time_.empty()) {
-      late_.wait(lock, [this] { return stopping_ || !by_time_.empty(); });
-    } else {
-      const auto until = by_time_.front()->until;
-      late_.wait_until(lock, until, [this] { return stopping_; });
-    }
   }
 }
 

@@ -13,13 +13,14 @@
 #include <vector>
 
 #include "base/shared_limits.h"
+#include "cluster/late_answers.h"
 #include "cluster/lossy_session.h"
 #include "cluster/schema.h"
 #include "cluster/window_shares.h"
 
 namespace postern::cluster {
 
-/// The tables of the limits.
+/// The tables of the limits, those of SharedTries too.
 const Schema& limits_schema();
 
 /// What SharedWindows needs to know.
@@ -54,12 +55,11 @@ class SharedWindows final : public SharedLimits {
     std::function<void(Answer)> done;  ///< null: it has its answer
     Answer beyond;                     ///< what it gets when it is beyond the limit
     WindowShares::Draw alone;          ///< for its judgement without the database
-    Clock::time_point until;
   };
   using Waiters = std::deque<std::shared_ptr<Waiter>>;
   using Calls = std::vector<std::pair<std::function<void(Answer)>, Answer>>;
   void draw();
-  void look_for_late();
+  void answer_alone(Waiter& waiter);
   void clean();
   static void answer(Waiter& waiter, bool admitted, Calls& calls);
 
@@ -68,15 +68,13 @@ class SharedWindows final : public SharedLimits {
   Clock::time_point clean_at_;  ///< of the drawing thread
   mutable std::mutex mutex_;
   std::condition_variable wake_;
-  std::condition_variable late_;
   WindowShares shares_;
   std::unordered_map<std::string, Waiters> waiting_;  ///< that nobody has asked for yet, by name
-  Waiters by_time_;                                   ///< all that may have no answer yet
   std::uint64_t statements_ = 0;
   bool away_ = false;
   bool stopping_ = false;
   std::thread drawer_;
-  std::thread watcher_;
+  LateAnswers late_;
 };
 
 }  // namespace postern::cluster

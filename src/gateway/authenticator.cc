@@ -6,8 +6,10 @@
 #include <sodium.h>
 
 #include "base/hmac.h"
+#include "base/sha256.h"
 #include "base/subscriber.h"
 #include "base/text.h"
+#include "net/counted.h"
 #include "policy/questions/client_in.h"
 #include "smtp/saslprep.h"
 
@@ -70,8 +72,9 @@ std::span<const std::string_view> auth_check_names() {
   return names;
 }
 
-Authenticator::Authenticator(AuthLimits limits, std::string salt_key)
-    : salt_key_(salt_key.empty() ? random_octets(32) : std::move(salt_key)),
+Authenticator::Authenticator(AuthLimits limits, std::string salt_key, SharedCounts* shared)
+    : shared_(shared),
+      salt_key_(salt_key.empty() ? random_octets(32) : std::move(salt_key)),
       verifiers_(std::make_shared<const Verifiers>()) {
   set_limits(std::move(limits));
 }
@@ -80,7 +83,7 @@ void Authenticator::set_limits(AuthLimits limits) {
   by_client_.set_limits(limits.failures_per_address, limits.failures_per_subnet, limits.window,
                         limits.lockout);
   by_account_.set_limits(limits.failures_per_account, limits.window, limits.lockout);
-  exempt_.store(std::make_shared<const CidrSet>(std::move(limits.exempt)));
+  limits_.store(std::make_shared<const AuthLimits>(std::move(limits)));
 }
 
 void Authenticator::set_verifiers(std::shared_ptr<const Verifiers> verifiers) {
@@ -119,14 +122,67 @@ Authenticator::Accounts Authenticator::accounts_of(const std::string& name,
 }
 
 bool Authenticator::is_exempt(const IpAddress& client) const {
-  const auto networks = exempt_.load();
-  return policy::questions::client_in(client, *networks).yes;
+  const auto limits = limits_.load();
+  return policy::questions::client_in(client, limits->exempt).yes;
 }
 
-void Authenticator::note_failure(const IpAddress& client, const Accounts& accounts) {
+Authenticator::Counted Authenticator::counted_of(const std::string& client) const {
+  const auto limits = limits_.load();
+  return {{{.kind = "auth_per_client",
+            .most = limits->failures_per_address,
+            .window = limits->window,
+            .lockout = limits->lockout},
+           client},
+          {{.kind = "auth_per_network",
+            .most = limits->failures_per_subnet,
+            .window = limits->window,
+            .lockout = limits->lockout},
+           std::string(network_of_key(client))}};
+}
+
+Authenticator::Counted Authenticator::counted_of_account(const std::string& account) const {
+  const auto limits = limits_.load();
+  return {{{.kind = "auth_per_account",
+            .most = limits->failures_per_account,
+            .window = limits->window,
+            .lockout = limits->lockout},
+           sha256(account)}};
+}
+
+SubscriberCounter::Over Authenticator::exceeded(const std::string& client,
+                                                WindowCounter::Clock::time_point now) {
+  if (shared_ == nullptr) return by_client_.exceeded(client, now);
+  const Counted counted = counted_of(client);
+  if (shared_->closed(counted[0].first, counted[0].second)) return SubscriberCounter::Over::client;
+  return shared_->closed(counted[1].first, counted[1].second) ? SubscriberCounter::Over::network
+                                                              : SubscriberCounter::Over::none;
+}
+
+bool Authenticator::account_exceeded(const std::string& account,
+                                     WindowCounter::Clock::time_point now) {
+  if (shared_ == nullptr) return by_account_.exceeded(account, now);
+  const auto [limit, key] = counted_of_account(account).front();
+  return shared_->closed(limit, key).has_value();
+}
+
+Task<bool> Authenticator::note_failure(const IpAddress& client, const Accounts& accounts) {
   const auto now = WindowCounter::Clock::now();
-  if (!is_exempt(client)) by_client_.add(subscriber_key(client), now);
-  for (const std::string& account : accounts) by_account_.add(account, now);
+  const std::string key = subscriber_key(client);
+  const bool by_client = !is_exempt(client);
+  if (shared_ == nullptr) {
+    if (by_client) by_client_.add(key, now);
+    for (const std::string& account : accounts) by_account_.add(account, now);
+    co_return true;
+  }
+  Counted counted = by_client ? counted_of(key) : Counted();
+  for (const std::string& account : accounts) {
+    counted.push_back(std::move(counted_of_account(account).front()));
+  }
+  bool allowed = true;
+  for (const auto& [limit, counted_as] : counted) {
+    if (!co_await net::counted(shared_, limit, counted_as)) allowed = false;
+  }
+  co_return allowed;
 }
 
 void Authenticator::note_success(const IpAddress& client, const Accounts& accounts,
@@ -142,7 +198,7 @@ bool Authenticator::is_locked(const IpAddress& client, const Accounts& accounts,
   const auto now = WindowCounter::Clock::now();
   using Over = SubscriberCounter::Over;
   const std::string key = subscriber_key(client);
-  const Over over = is_exempt(client) ? Over::none : by_client_.exceeded(key, now);
+  const Over over = is_exempt(client) ? Over::none : exceeded(key, now);
   std::string_view by;
   if (over == Over::client) {
     by = "too many failures from this address";
@@ -150,7 +206,7 @@ bool Authenticator::is_locked(const IpAddress& client, const Accounts& accounts,
     by = "too many failures from this subnet";
   } else {
     for (const std::string& account : accounts) {
-      if (!by_account_.exceeded(account, now)) continue;
+      if (!account_exceeded(account, now)) continue;
       only = known_.find(key, account, now);
       if (only) continue;
       by = "too many failures with this name";
@@ -219,7 +275,8 @@ Task<Authenticator::Result> Authenticator::verify(smtp::Auth event, policy::Inqu
     steps.push_back(step_of("authz_id", {},
                             {.kind = Said::refused, .detail = "may not act for another identity"}));
   }
-  note_failure(client, accounts);
+  // Another gateway may have closed what this one held for open.
+  if (!co_await note_failure(client, accounts)) result = Result{.kind = Kind::throttled};
   co_return result;
 }
 
@@ -240,8 +297,8 @@ Task<tl::expected<policy::ScramKeys, Kind>> Authenticator::scram_keys(
   const std::optional<std::string> known_as = prepared(name);
   if (!known_as) {
     steps.push_back(step_of("scram", {}, {.kind = Said::refused, .detail = "no name"}));
-    note_failure(client, accounts);
-    co_return tl::unexpected(Kind::refused);
+    const bool allowed = co_await note_failure(client, accounts);
+    co_return tl::unexpected(allowed ? Kind::refused : Kind::throttled);
   }
   std::optional<policy::ScramKeys> made_up;
   for (const auto& verifier : *verifiers) {

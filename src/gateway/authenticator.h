@@ -7,10 +7,12 @@
 #include <set>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/ip.h"
 #include "base/known_clients.h"
+#include "base/shared_counts.h"
 #include "base/shared_pointer.h"
 #include "base/subscriber_counter.h"
 #include "base/task.h"
@@ -58,7 +60,9 @@ class Authenticator {
 
   /// `salt_key`: secret from which SCRAM salts are derived when none are stored; empty: random. A
   /// key that survives restarts keeps the salts constant, so that they do not reveal unknown names.
-  explicit Authenticator(AuthLimits limits, std::string salt_key = {});
+  /// `shared` counts failures over all gateways of a cluster, and is borrowed; null: there is none.
+  explicit Authenticator(AuthLimits limits, std::string salt_key = {},
+                         SharedCounts* shared = nullptr);
 
   /// Applies from the next attempt on; the counters stay.
   void set_limits(AuthLimits limits);
@@ -94,10 +98,19 @@ class Authenticator {
   bool is_locked(const IpAddress& client, const Accounts& accounts,
                  std::optional<policy::AskedBefore>& only, std::vector<policy::Step>& steps);
   void note_success(const IpAddress& client, const Accounts& accounts, policy::AskedBefore opened);
-  void note_failure(const IpAddress& client, const Accounts& accounts);
+  /// False: the failure was one too many, over all gateways.
+  Task<bool> note_failure(const IpAddress& client, const Accounts& accounts);
   std::string salt_of(const std::string& account) const;
 
-  SharedPointer<const CidrSet> exempt_;
+  /// What a failure counts against over all gateways, and by which key.
+  using Counted = std::vector<std::pair<SharedCounts::Limit, std::string>>;
+  Counted counted_of(const std::string& client) const;
+  Counted counted_of_account(const std::string& account) const;
+  SubscriberCounter::Over exceeded(const std::string& client, WindowCounter::Clock::time_point now);
+  bool account_exceeded(const std::string& account, WindowCounter::Clock::time_point now);
+
+  SharedCounts* const shared_;
+  SharedPointer<const AuthLimits> limits_;
   const std::string salt_key_;
   SubscriberCounter by_client_;
   WindowCounter by_account_;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <functional>
+#include <map>
 #include <thread>
 
 #include "policy/testing.h"
@@ -212,6 +213,50 @@ TEST_F(AuthenticatorTest, the_last_failure_allowed_locks_for_a_while) {
   EXPECT_EQ(attempt("d", "x", "", "192.0.2.2").kind, Kind::refused);
   std::this_thread::sleep_for(250ms);
   EXPECT_EQ(attempt("e").kind, Kind::refused);
+}
+
+/// Counts of a cluster without its database; they hold for ever.
+class Counts final : public SharedCounts {
+ public:
+  Answer closed(const Limit& limit, std::string_view key) override {
+    return !deaf && full(limit, key) ? Answer(60) : std::nullopt;
+  }
+  void count(const Limit& limit, std::string_view key, std::function<void(Answer)> done) override {
+    const bool beyond = full(limit, key);
+    if (!beyond) ++counts_[{std::string(limit.kind), std::string(key)}];
+    done(beyond ? Answer(60) : std::nullopt);
+  }
+  void take_back(const Limit& /*limit*/, std::string_view /*key*/) override {}
+  bool deaf = false;  ///< it has not heard yet what others counted
+
+ private:
+  bool full(const Limit& limit, std::string_view key) {
+    return limit.most != 0 && counts_[{std::string(limit.kind), std::string(key)}] >= limit.most;
+  }
+  std::map<std::pair<std::string, std::string>, std::uint64_t> counts_;
+};
+
+TEST_F(AuthenticatorTest, gateways_of_a_cluster_count_failures_together) {
+  Counts counts;
+  const auto says = add("a", {});
+  const auto gateway = [&] {
+    authenticator_ = std::make_unique<Authenticator>(
+        AuthLimits{.failures_per_address = 3, .failures_per_subnet = 0, .failures_per_account = 2},
+        "key", &counts);
+    authenticator_->set_verifiers(std::make_shared<const Authenticator::Verifiers>(verifiers_));
+  };
+  for (const char* user : {"a", "b", "c"}) {
+    gateway();
+    EXPECT_EQ(attempt(user).kind, Kind::refused);
+  }
+  gateway();
+  EXPECT_EQ(attempt("d").kind, Kind::throttled);
+  EXPECT_EQ(says->asked, 3);
+  EXPECT_EQ(attempt("a", "x", "", "192.0.2.2").kind, Kind::refused);
+  EXPECT_EQ(attempt("a", "x", "", "192.0.2.3").kind, Kind::throttled) << "by its name";
+  counts.deaf = true;
+  EXPECT_EQ(attempt("e").kind, Kind::throttled) << "what came of it is not told";
+  EXPECT_EQ(says->asked, 5);
 }
 
 TEST_F(AuthenticatorTest, counts_subnets_and_names_and_no_trouble) {

@@ -150,6 +150,10 @@ Result<ClusterMember> join_cluster(const Config& config, std::chrono::millisecon
           .cleans = [node = member.node.get()] { return node->leads(); }});
   telemetry::log::info("cluster.joined")
       .field("name", name)
+  member.tries = std::make_unique<cluster::SharedTries>(
+      *member.database, cluster::SharedTriesOptions{
+                            .nodes = [node = member.node.get()] { return node->counts().nodes; },
+                            .cleans = [node = member.node.get()] { return node->leads(); }});
       .field("count", member.node->parts().size());
   return member;
 }

@@ -10,6 +10,7 @@
 #include "cluster/database.h"
 #include "cluster/node.h"
 #include "cluster/schema.h"
+#include "cluster/shared_tries.h"
 #include "cluster/shared_windows.h"
 #include "config/config.h"
 #include "spool/pgsql_spool.h"
@@ -21,6 +22,7 @@ struct ClusterMember {
   std::unique_ptr<cluster::Database> database;
   std::unique_ptr<cluster::Node> node;
   std::unique_ptr<cluster::SharedWindows> limits;
+  std::unique_ptr<cluster::SharedTries> tries;
   std::unique_ptr<spool::PgsqlSpool> spool;
 };
 

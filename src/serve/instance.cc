@@ -391,8 +391,8 @@ Instance::Started Instance::open_delivery() {
   source_pool_ = std::make_unique<net::WorkPool>(source_threads, source_queue, "auth-source");
   const Result<Secret> salt_key = store::token_file(data_dir_ + "/scram.key");
   if (!salt_key) return cannot(ExitCode::cannot_create, salt_key.error().message, "");
-  authenticator_ =
-      std::make_unique<gateway::Authenticator>(auth_limits(config_), salt_key->reveal());
+  authenticator_ = std::make_unique<gateway::Authenticator>(auth_limits(config_),
+                                                            salt_key->reveal(), tries_.get());
   auto verifiers = verifiers_of(config_);
   if (!verifiers) return tl::unexpected(verifiers.error());
   authenticator_->set_verifiers(std::move(*verifiers));
@@ -402,6 +402,7 @@ Instance::Started Instance::open_delivery() {
   options.test_recipients = test_recipients_;
   delivery_ = std::make_unique<deliver::WebhookDelivery>(
       deliver::DeliveryServices{directory_, *resolver_, *payload_pool_, *heavy_pool_, rates_,
+  tries_ = std::move(member->tries);
                                 limits_.get(), *delivery_log_, *inbox_, *memory_},
       options);
   Result<relay::RelayConfig> relay = relay_options(config_);

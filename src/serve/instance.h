@@ -19,6 +19,7 @@
 #include "base/shared_pointer.h"
 #include "cluster/applied.h"
 #include "cluster/node.h"
+#include "cluster/shared_tries.h"
 #include "cluster/shared_windows.h"
 #include "config/config.h"
 #include "config/exit_code.h"
@@ -237,6 +238,7 @@ class Instance {
   std::atomic<bool> begins_anew_{false};
   std::unique_ptr<admin::RunningLists> lists_;
   std::unique_ptr<GuardrailDesk> guardrails_;
+  std::unique_ptr<cluster::SharedTries> tries_;     ///< the same
   std::unique_ptr<AttachmentFiles> attachments_;
   std::unique_ptr<gateway::Resources> resources_;
   std::unique_ptr<gateway::SignatureSightings> sightings_;

@@ -249,6 +249,7 @@ Instance::Started Instance::open_api() {
                                     .smtp_listeners = [this] { return smtp_listeners(); },
                                     .dnssec = [this] { return dnssec().text(); },
                                     .limits = limits_.get(),
+                                    .tries = tries_.get(),
                                     .applied = applied_by()},
                                    options);
   if (!api) return database_error(data_dir_ + "/postern.db", api.error());

@@ -129,6 +129,7 @@ void Instance::destroy_owners() {
   follower_.reset();
   applied_.reset();
   limits_.reset();
+  tries_.reset();
   tell_the_others();
   node_.reset();  // others take over what it had
   cluster_.reset();

@@ -23,6 +23,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT / "tests" / "conformance"), str(ROOT / "tests" / "system")]
 sys.dont_write_bytecode = True
 
+import auth  # noqa: E402
 import smoke  # noqa: E402
 from bench import LOCAL, NotRun, expect  # noqa: E402
 from harness import instance, smtp  # noqa: E402
@@ -358,6 +359,43 @@ def a_limit_holds_over_all_gateways(bench):
     within_a_window(database, "new_sessions_per_address", 60, lambda: session(0))
     said = [session(number) for number in range(45)]
     expect("sessions after the first", {"220": 39, "421": 6}, {code: said.count(code) for code in said})
+
+
+@check
+def guesses_are_counted_over_all_gateways(bench):
+    """AUTH, sign-ins, one-time codes and unknown links, at two gateways in turn: both together allow what one does, and a gateway that saw none hears of it."""
+    database = Postgres(bench)
+    initialised(bench, database)
+    more = {"auth": {"policies": False, "failure_delay": "0s", "failures_per_address": 6},
+            "auth.source": [{"kind": "static", "users": ["scott:" + auth.bcrypt("tiger")]}], "limits": {"exempt_networks": []}}
+    servers = [bench.server({"cluster": database.settings(bench, name), **LOCAL, **more}) for name in ("mx1", "mx2", "mx3")]
+    auth_said = [auth.attempt(servers[number % 2], "nobody%d" % number, "x")[:3] for number in range(9)]
+    expect("AUTH at two gateways", ["535"] * 6 + ["454"] * 3, auth_said)
+    seconds_until(lambda: auth.attempt(servers[2], "scott", "tiger").startswith("454"))
+
+    def api(server, path, body=None):
+        out = server.http("GET" if body is None else "POST", "/api/v1" + path, None if body is None else json.dumps(body), {"Content-Type": "application/json"})
+        return out[0]
+
+    account = instance.Account(servers[0])
+    wrong = {"email": account.email, "password": "wrong-horse-battery"}
+    said = [api(servers[number % 3], "/sessions", wrong) for number in range(13)]
+    expect("wrong sign-ins", [401] * 10 + [429] * 3, said)
+    database.sql("DELETE FROM try_count")  # the client is closed for ten minutes
+    for one in servers:
+        one.stop()
+        one.start()
+    right = {"email": account.email, "password": account.PASSWORD}
+    expect("right sign-ins", [200] * 15, [api(servers[number % 3], "/sessions", right) for number in range(15)])
+    said = [api(servers[number % 3], "/links/unknown-%d" % number) for number in range(13)]
+    expect("links that nobody made", [404] * 10 + [429] * 3, said)
+    account.call("POST", "/accounts/me/2fa")
+
+    def code(number):
+        return servers[number % 3].http("POST", "/api/v1/accounts/me/2fa/confirm", json.dumps({"code": "000000"}),
+                                        {"Content-Type": "application/json", "Authorization": "Bearer " + account.token})[0]
+
+    expect("wrong codes", [422] * 10 + [429] * 3, [code(number) for number in range(13)])
 
 
 @check
