@@ -59,6 +59,8 @@ struct PgsqlSpool::Batch {
 struct PgsqlSpool::Change {
   /// Its statements, which are sent together with others'.
   std::vector<net::PgsqlStatement> statements;
+  /// As many, in their place after an end that was unknown; empty: the same again.
+  std::vector<net::PgsqlStatement> repeated;
   /// Takes over their results; its error is the change's alone.
   std::function<Result<void>(std::span<const net::PgsqlRows>)> read;
   /// For a change that decides by what it reads: run in the same transaction instead. It changes

@@ -404,7 +404,8 @@ PgsqlOutcome PgsqlSpool::commit_changes(PgsqlSession& session,
   const bool converses = std::any_of(jobs.begin(), jobs.end(),
                                      [](const auto& job) { return job->converse != nullptr; });
   for (const std::shared_ptr<Change>& job : jobs) {
-    statements.insert(statements.end(), job->statements.begin(), job->statements.end());
+    const auto& own = again && !job->repeated.empty() ? job->repeated : job->statements;
+    statements.insert(statements.end(), own.begin(), own.end());
   }
   const auto read = [&](std::span<const net::PgsqlRows> rows) {
     std::size_t at = again ? 1 : 0;

@@ -98,15 +98,23 @@ void PgsqlSpool::claim(std::vector<RecipientKey> keys, Time now, Time until,
   const auto change = std::make_shared<Change>();
   // Of two nodes one gets the row: the other waits for it and sees it changed. A claim of this
   // process's own ends when the caller says so, one of another's with that process.
-  change->statements.push_back(
-      {.sql = fmt::format("UPDATE recipient AS r SET claimed_by = $3, attempts = r.attempts + 1, "
-                          "next_at = $4 FROM unnest($1, $2) AS k(message, idx) WHERE r.message = "
-                          "k.message AND r.idx = k.idx AND r.state = 0 AND r.next_at <= $5 AND "
-                          "(r.claimed_by IS NULL OR r.claimed_by = $3 OR NOT {}) RETURNING "
-                          "r.message, r.idx, r.attempts",
-                          claim_lives),
-       .values = {pg::uuids(all.messages), pg::integers(all.indexes), pg::uuid(node_.boot()),
-                  pg::time(at(until)), pg::time(at(now))}});
+  // After an end that was unknown, a row may have what this claim wrote: it is this claim's, and
+  // is no attempt more.
+  constexpr const char* is_mine = "r.claimed_by = $3 AND r.next_at = $4";
+  const auto claiming = [&, ends = at(until), begins = at(now)](const char* written) {
+    return net::PgsqlStatement{
+        .sql =
+            fmt::format("UPDATE recipient AS r SET claimed_by = $3, attempts = r.attempts + CASE "
+                        "WHEN {0} THEN 0 ELSE 1 END, next_at = $4 FROM unnest($1, $2) AS "
+                        "k(message, idx) WHERE r.message = k.message AND r.idx = k.idx AND "
+                        "r.state = 0 AND ({0} OR r.next_at <= $5 AND (r.claimed_by IS NULL OR "
+                        "r.claimed_by = $3 OR NOT {1})) RETURNING r.message, r.idx, r.attempts",
+                        written, claim_lives),
+        .values = {pg::uuids(all.messages), pg::integers(all.indexes), pg::uuid(node_.boot()),
+                   pg::time(ends), pg::time(begins)}};
+  };
+  change->statements.push_back(claiming("false"));
+  change->repeated.push_back(claiming(is_mine));
   change->read = [claims](std::span<const PgsqlRows> rows) -> Result<void> {
     claims->clear();
     for (std::size_t row = 0; row < rows[0].size(); ++row) {

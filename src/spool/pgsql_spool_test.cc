@@ -173,6 +173,27 @@ TEST_F(PgsqlSpoolTest, a_claim_is_kept_while_its_process_may_live) {
   EXPECT_EQ(theirs()->size(), 1u) << "it ended in order";
 }
 
+TEST_F(PgsqlSpoolTest, a_claim_whose_end_was_unknown_is_one_attempt) {
+  const MessageId id = put(envelope(), "x").value();
+  sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+  sql("SELECT pg_reload_conf()");
+  auto answer = std::make_shared<std::promise<Result<std::vector<Claim>>>>();
+  spool_->claim({{id, 0}}, at(0), at(3600),
+                [answer](Result<std::vector<Claim>> claims) { answer->set_value(claims); });
+  const std::string waiting =
+      "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND query = 'COMMIT' AND "
+      "datname = current_database()";
+  ASSERT_TRUE(soon([&] { return sql(waiting).size() > 0; }));
+  sql("SELECT pg_terminate_backend(pid) FROM (" + waiting + ") AS w");
+  sql("ALTER SYSTEM RESET synchronous_standby_names");
+  sql("SELECT pg_reload_conf()");
+  const auto claims = answer->get_future().get();
+  ASSERT_TRUE(claims) << claims.error().message;
+  ASSERT_EQ(claims->size(), 1u) << "it is this process's";
+  EXPECT_EQ(claims->front().attempt, 1u);
+  EXPECT_EQ(sql("SELECT attempts FROM recipient").integer(0, 0), 1);
+}
+
 TEST_F(PgsqlSpoolTest, what_a_dead_process_had_begun_is_due_when_its_claim_ends) {
   ASSERT_TRUE(put(envelope(), "x"));
   sql("INSERT INTO node (boot, name, version, started, seen, beat) VALUES "
