@@ -92,6 +92,8 @@ def merge(base, extra):
 class Postern:
     """One server process with its configuration, data directory and log."""
 
+    lag = 0  # seconds after which the API shows what was decided
+
     def __init__(self, binary, settings, root=None, env=None):
         self.binary = str(binary)
         self.root = pathlib.Path(tempfile.mkdtemp(prefix="postern-run-", dir=root))
