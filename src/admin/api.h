@@ -18,6 +18,7 @@
 #include "net/work_pool.h"
 #include "spool/inbox.h"
 #include "store/delivery_log.h"
+#include "store/linked_octets.h"
 #include "store/store.h"
 
 namespace postern::admin {
@@ -99,6 +100,8 @@ struct Dependencies {
   std::function<std::string()> dnssec = {};
   SharedLimits* limits = nullptr;  ///< of all gateways of a cluster; null: each counts its own
   SharedCounts* tries = nullptr;   ///< the same
+  /// Links of all gateways of a cluster; null: there are only those of the delivery log.
+  store::LinkedOctets* linked = nullptr;
   /// In a cluster: how many gateways live, and how many of them have applied the edit of this
   /// number. Blocks. Null: no cluster.
   std::function<Result<std::pair<std::int64_t, std::int64_t>>(std::uint64_t edit)> applied = {};

@@ -54,6 +54,9 @@ Result<void> Core::forget_deliveries(std::span<const std::string> webhooks) cons
   const auto files = deps.delivery_log.forget_webhooks(webhooks);
   if (!files) return tl::unexpected(files.error());
   if (Result<void> emptied = deps.inbox.forget(webhooks); !emptied) return emptied;
+  if (deps.linked != nullptr) {
+    if (Result<void> gone = deps.linked->forget(webhooks); !gone) return gone;
+  }
   for (const std::string& file : *files) {
     // A leftover file costs disk space but gives no access: its link is gone.
     std::error_code ignored;

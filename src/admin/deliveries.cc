@@ -140,6 +140,23 @@ InboxPage read_inbox(spool::Inbox& inbox, const std::string& id, const policy::I
   return page;
 }
 
+/// The octets of a link from the file of its message; nullopt: it is gone.
+std::optional<store::LinkedOctets::Source> octets_of(const store::AttachmentRow& row,
+                                                     const std::string& directory) {
+  const auto path = std::filesystem::path(directory) / std::filesystem::path(row.path).filename();
+  auto file = std::make_shared<std::ifstream>(path, std::ios::binary | std::ios::ate);
+  const bool whole = *file && static_cast<std::uint64_t>(file->tellg()) >= row.start + row.size;
+  if (!whole) return std::nullopt;
+  file->seekg(static_cast<std::streamoff>(row.start));
+  return [file, left = row.size]() mutable -> Result<std::string> {
+    if (left == 0) return std::string();
+    std::string piece(std::min<std::uint64_t>(left, attachment_piece), '\0');
+    left -= piece.size();
+    if (file->read(piece.data(), static_cast<std::streamsize>(piece.size()))) return piece;
+    return fail(Fault::temporary, "an attachment file cannot be read to its end");
+  };
+}
+
 /// A plain file name for old clients, and the real one percent-encoded (RFC 6266 §4.3).
 std::string disposition(const std::string& filename) {
   std::string plain;
@@ -338,25 +355,18 @@ net::HttpResponse Deliveries::clear_inbox(const Call& call) const {
 
 net::HttpResponse Deliveries::attachment(const Call& call) const {
   const std::string token(call.request.parameter("t").value_or(""));
-  const auto row = unwrap(core_.deps.delivery_log.attachment(call.ids[0]));
+  store::LinkedOctets* const shared = core_.deps.linked;
+  auto row = shared != nullptr ? unwrap(shared->find(call.ids[0])) : std::nullopt;
+  const bool is_shared = row.has_value();
+  if (!row) row = unwrap(core_.deps.delivery_log.attachment(call.ids[0]));
   // Without the right token, an expired link must look unknown, too.
   if (!row || !row->token_hash.equals(sha256(token))) throw not_found();
   if (row->expires_at <= call.now) throw Refusal{410, "not_found", "the link has expired", {}, {}};
-  const auto name = std::filesystem::path(row->path).filename();
-  const auto path = std::filesystem::path(core_.options.attachment_dir) / name;
-  auto file = std::make_shared<std::ifstream>(path, std::ios::binary | std::ios::ate);
-  const bool whole = *file && static_cast<std::uint64_t>(file->tellg()) >= row->start + row->size;
-  if (!whole) throw not_found();
-  file->seekg(static_cast<std::streamoff>(row->start));
-  auto read = [file, left = row->size]() mutable -> Result<std::string> {
-    if (left == 0) return std::string();
-    std::string piece(std::min<std::uint64_t>(left, attachment_piece), '\0');
-    left -= piece.size();
-    if (file->read(piece.data(), static_cast<std::streamsize>(piece.size()))) return piece;
-    return fail(Fault::temporary, "an attachment file cannot be read to its end");
-  };
+  auto read =
+      is_shared ? unwrap(shared->open(*row)) : octets_of(*row, core_.options.attachment_dir);
+  if (!read) throw not_found();
   net::HttpResponse response;
-  response.stream = core_.stream(call, row->size, std::move(read));
+  response.stream = core_.stream(call, row->size, std::move(*read));
   // A browser must not render it as the type that the sender claims.
   response.content_type = "application/octet-stream";
   response.headers.emplace_back("Content-Disposition", disposition(row->filename));

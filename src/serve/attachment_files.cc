@@ -39,11 +39,11 @@ void note(const Error& error) {
 
 }  // namespace
 
-class AttachmentFiles::Message final : public deliver::LinkedFiles {
+class Attachments::Message final : public deliver::LinkedFiles {
  public:
-  Message(AttachmentFiles& owner, std::string message_id, std::string webhook_id,
+  Message(Attachments& owner, std::string message_id, std::string webhook_id,
           std::chrono::hours life)
-      : owner_(owner), name_(new_id(prefix)), path_(owner.directory_ + "/" + name_) {
+      : owner_(owner), name_(new_id(prefix)) {
     common_.webhook_id = std::move(webhook_id);
     common_.message_id = std::move(message_id);
     common_.path = name_;
@@ -52,21 +52,16 @@ class AttachmentFiles::Message final : public deliver::LinkedFiles {
     common_.expires_at = std::min(common_.kept_until, common_.created_at + unkept_life);
   }
   ~Message() override {
-    if (fd_ >= 0) ::close(fd_);
-    if (!linked_) {
-      if (made_) ::unlink(path_.c_str());
-    } else if (!left_) {
-      drop(false);
-    }
+    if (linked_ && !left_) owner_.drop(name_, false);
   }
   Message(const Message&) = delete;
   Message& operator=(const Message&) = delete;
 
   Result<deliver::Link> add(const File& file, const Source& source) override {
-    if (!made_) {
-      fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-      if (fd_ < 0) return trouble();
-      made_ = true;
+    if (!octets_) {
+      auto made = owner_.create(name_);
+      if (!made) return tl::unexpected(made.error());
+      octets_ = std::move(*made);
     }
     const std::string token = base64url_encode(admin::random_bytes(32));
     store::AttachmentRow row = common_;
@@ -76,7 +71,10 @@ class AttachmentFiles::Message final : public deliver::LinkedFiles {
     row.content_type = file.content_type;
     row.size = file.size;
     row.token_hash = Secret(sha256(token));
-    const Result<void> copied = source([this](std::string_view octets) { return write(octets); });
+    const Result<void> copied = source([this](std::string_view octets) {
+      size_ += octets.size();
+      return octets_->append(octets);
+    });
     if (!copied) return tl::unexpected(copied.error());
     rows_.push_back(std::move(row));
     return deliver::Link{.url = fmt::format("{}/api/v1/attachments/{}?t={}", owner_.public_url_,
@@ -85,31 +83,49 @@ class AttachmentFiles::Message final : public deliver::LinkedFiles {
   }
 
   Result<void> finish() override {
-    if (::fsync(fd_) != 0) return trouble();
-    ::close(std::exchange(fd_, -1));
-    if (Result<void> flushed = flush_directory(owner_.directory_); !flushed) return flushed;
     const std::vector<store::AttachmentRow> rows = std::exchange(rows_, {});
-    if (Result<void> added = owner_.log_.add_attachments(rows); !added) return added;
+    if (Result<void> done = octets_->finish(rows); !done) return done;
     linked_ = true;
     return {};
   }
 
   std::string name() const override { return name_; }
-
-  void keep(Done done) override {
-    owner_.worker_.post([&log = owner_.log_, name = name_, done = std::move(done)] {
-      done(log.keep_attachments(name));
-    });
-  }
+  void keep(Done done) override { owner_.keep(name_, std::move(done)); }
   void leave() override { left_ = true; }
   void remove() override {
     left_ = true;
-    drop(true);
+    if (linked_) owner_.drop(name_, true);
   }
 
  private:
-  Result<void> write(std::string_view octets) {
-    size_ += octets.size();
+  Attachments& owner_;
+  const std::string name_;
+  store::AttachmentRow common_;  ///< what all rows share
+  std::vector<store::AttachmentRow> rows_;
+  std::unique_ptr<Octets> octets_;
+  std::uint64_t size_ = 0;
+  bool linked_ = false;  ///< the rows exist
+  bool left_ = false;
+};
+
+std::unique_ptr<deliver::LinkedFiles> Attachments::begin(std::string message_id,
+                                                         std::string webhook_id,
+                                                         std::chrono::hours life) {
+  return std::make_unique<Message>(*this, std::move(message_id), std::move(webhook_id), life);
+}
+
+class AttachmentFiles::File final : public Octets {
+ public:
+  File(AttachmentFiles& owner, std::string path, int fd)
+      : owner_(owner), path_(std::move(path)), fd_(fd) {}
+  ~File() override {
+    if (fd_ >= 0) ::close(fd_);
+    if (!finished_) ::unlink(path_.c_str());
+  }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+
+  Result<void> append(std::string_view octets) override {
     while (!octets.empty()) {
       const ssize_t written = ::write(fd_, octets.data(), octets.size());
       if (written < 0 && errno == EINTR) continue;
@@ -118,32 +134,40 @@ class AttachmentFiles::Message final : public deliver::LinkedFiles {
     }
     return {};
   }
-
-  /// The rows know whether the message was accepted meanwhile; the caller may not.
-  void drop(bool kept_too) {
-    owner_.worker_.post([&log = owner_.log_, name = name_, path = path_, kept_too] {
-      const Result<bool> gone = log.drop_attachments(name, kept_too);
-      if (!gone) return note(gone.error());  // the rows expire
-      if (*gone) ::unlink(path.c_str());
-    });
+  Result<void> finish(std::span<const store::AttachmentRow> rows) override {
+    if (::fsync(fd_) != 0) return trouble();
+    ::close(std::exchange(fd_, -1));
+    if (Result<void> flushed = flush_directory(owner_.directory_); !flushed) return flushed;
+    if (Result<void> added = owner_.log_.add_attachments(rows); !added) return added;
+    finished_ = true;
+    return {};
   }
 
+ private:
   AttachmentFiles& owner_;
-  const std::string name_;
   const std::string path_;
-  store::AttachmentRow common_;  ///< what all rows share
-  std::vector<store::AttachmentRow> rows_;
-  std::uint64_t size_ = 0;
-  int fd_ = -1;
-  bool made_ = false;
-  bool linked_ = false;  ///< the rows exist
-  bool left_ = false;
+  int fd_;
+  bool finished_ = false;
 };
 
-std::unique_ptr<deliver::LinkedFiles> AttachmentFiles::begin(std::string message_id,
-                                                             std::string webhook_id,
-                                                             std::chrono::hours life) {
-  return std::make_unique<Message>(*this, std::move(message_id), std::move(webhook_id), life);
+Result<std::unique_ptr<Attachments::Octets>> AttachmentFiles::create(const std::string& name) {
+  std::string path = directory_ + "/" + name;
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0) return trouble();
+  return std::unique_ptr<Octets>(std::make_unique<File>(*this, std::move(path), fd));
+}
+
+void AttachmentFiles::keep(const std::string& name, deliver::LinkedFiles::Done done) {
+  worker_.post([&log = log_, name, done = std::move(done)] { done(log.keep_attachments(name)); });
+}
+
+/// The rows know whether the message was accepted meanwhile; the caller may not.
+void AttachmentFiles::drop(const std::string& name, bool kept_too) {
+  worker_.post([&log = log_, name, path = directory_ + "/" + name, kept_too] {
+    const Result<bool> gone = log.drop_attachments(name, kept_too);
+    if (!gone) return note(gone.error());  // the rows expire
+    if (*gone) ::unlink(path.c_str());
+  });
 }
 
 Result<void> AttachmentFiles::recover() {

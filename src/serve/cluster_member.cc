@@ -14,6 +14,7 @@
 #include "cluster/schema.h"
 #include "config/cluster_options.h"
 #include "config/key_file.h"
+#include "spool/pgsql_inbox_schema.h"
 #include "spool/pgsql_schema.h"
 #include "store/pgsql_store_schema.h"
 #include "telemetry/log.h"
@@ -61,8 +62,9 @@ Result<void> look(cluster::Database& database) {
 }  // namespace
 
 std::vector<const cluster::Schema*> cluster_schemas() {
-  return {&cluster::node_schema(),   &spool::pgsql_spool_schema(), &store::pgsql_store_schema(),
-          &cluster::limits_schema(), &cluster::feed_schema(),      &cluster::moving_schema()};
+  return {&cluster::node_schema(),     &spool::pgsql_spool_schema(), &store::pgsql_store_schema(),
+          &cluster::limits_schema(),   &cluster::feed_schema(),      &cluster::moving_schema(),
+          &spool::pgsql_inbox_schema()};
 }
 
 std::string node_name(const Config& config) {
@@ -148,12 +150,12 @@ Result<ClusterMember> join_cluster(const Config& config, std::chrono::millisecon
               },
           .nodes = [node = member.node.get()] { return node->counts().nodes; },
           .cleans = [node = member.node.get()] { return node->leads(); }});
-  telemetry::log::info("cluster.joined")
-      .field("name", name)
   member.tries = std::make_unique<cluster::SharedTries>(
       *member.database, cluster::SharedTriesOptions{
                             .nodes = [node = member.node.get()] { return node->counts().nodes; },
                             .cleans = [node = member.node.get()] { return node->leads(); }});
+  telemetry::log::info("cluster.joined")
+      .field("name", name)
       .field("count", member.node->parts().size());
   return member;
 }

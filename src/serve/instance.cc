@@ -18,6 +18,8 @@
 #include "policy/catalogue.h"
 #include "serve/cluster_member.h"
 #include "serve/queue_metrics.h"
+#include "spool/pgsql_inbox.h"
+#include "spool/sqlite_inbox.h"
 #include "spool/sqlite_spool.h"
 #include "store/pgsql_store.h"
 #include "store/sqlite_store.h"
@@ -220,12 +222,7 @@ Instance::Started Instance::open_databases() {
   if (!log) return database_error(delivery, log.error());
   delivery_log_ = std::move(*log);
 
-  auto inbox = spool::Inbox::open({.database = delivery,
-                                   .directory = data_dir_ + "/inbox",
-                                   .linked_directory = data_dir_ + "/attachments",
-                                   .max_octets = config_.inbox.max_size});
-  if (!inbox) return database_error(delivery, inbox.error());
-  inbox_ = std::move(*inbox);
+  if (Started opened = open_inboxes(); !opened) return opened;
 
   const std::string traces = data_dir_ + "/traces.db";
   store::TraceOptions trace_options;
@@ -274,12 +271,69 @@ Instance::Started Instance::open_databases() {
   guardrails_ = std::make_unique<GuardrailDesk>(*store_, [this] { return deciding(); });
   lists_->guard([this](const admin::Lists& lists) { return guardrails_->why_not(lists); });
   if (Started followed = follow_file(config_); !followed) return followed;
-  attachments_ = std::make_unique<AttachmentFiles>(*delivery_log_, data_dir_ + "/attachments",
-                                                   config_.api.base_url());
-  if (Result<void> swept = attachments_->recover(); !swept) {
-    return database_error(delivery, swept.error());
+  if (cluster_) move_own_inboxes();
+  return open_links();
+}
+
+spool::InboxOptions Instance::own_inboxes() const {
+  return {.database = data_dir_ + "/delivery.db",
+          .directory = data_dir_ + "/inbox",
+          .linked_directory = data_dir_ + "/attachments",
+          .max_octets = config_.inbox.max_size};
+}
+
+Instance::Started Instance::open_inboxes() {
+  if (cluster_) {
+    inbox_ = std::make_unique<spool::PgsqlInbox>(
+        *cluster_, spool::PgsqlInboxOptions{.max_octets = config_.inbox.max_size,
+                                            .publish_wait = config_.cluster.publish_wait});
+    return {};
   }
+  auto inbox = spool::Inbox::open(own_inboxes());
+  if (!inbox) return database_error(own_inboxes().database, inbox.error());
+  inbox_ = std::move(*inbox);
   return {};
+}
+
+/// What is behind links that were made before this gateway joined a cluster stays in its files.
+Instance::Started Instance::open_links() {
+  auto files = std::make_unique<AttachmentFiles>(*delivery_log_, data_dir_ + "/attachments",
+                                                 config_.api.base_url());
+  if (Result<void> swept = files->recover(); !swept) {
+    return database_error(data_dir_ + "/delivery.db", swept.error());
+  }
+  if (!cluster_) {
+    attachments_ = std::move(files);
+    return {};
+  }
+  auto linked = std::make_unique<ClusterAttachments>(*cluster_, data_dir_, config_.api.base_url());
+  linked_ = linked.get();
+  attachments_ = std::move(linked);
+  return {};
+}
+
+/// Messages that were put into inboxes before this gateway joined its cluster.
+void Instance::move_own_inboxes() {
+  Result<std::uint64_t> moved = 0;
+  if (auto own = spool::SqliteInbox::open(own_inboxes())) {
+    const auto limits = [this](const std::string& id) {
+      const auto webhook = directory_.webhook(id);
+      return webhook ? std::optional(webhook->inbox) : std::nullopt;
+    };
+    moved = spool::move_inboxes(**own, *inbox_, limits, data_dir_);
+  } else {
+    moved = tl::unexpected(own.error());
+  }
+  if (moved && *moved == 0) return;
+  if (moved) {
+    telemetry::log::info("cluster.inbox")
+        .field("count", *moved)
+        .msg("messages of this machine's inboxes are in those of the cluster now");
+    return;
+  }
+  telemetry::log::warning("cluster.inbox")
+      .field("error", moved.error().message)
+      .msg("messages of this machine's inboxes stay here until a start moves them");
 }
 
 Instance::Started Instance::cluster_error(const Error& error) {
@@ -348,6 +402,7 @@ Instance::Started Instance::open_spool() {
   cluster_ = std::move(member->database);
   node_ = std::move(member->node);
   limits_ = std::move(member->limits);
+  tries_ = std::move(member->tries);
   spool_ = std::move(member->spool);
   return {};
 }
@@ -402,7 +457,6 @@ Instance::Started Instance::open_delivery() {
   options.test_recipients = test_recipients_;
   delivery_ = std::make_unique<deliver::WebhookDelivery>(
       deliver::DeliveryServices{directory_, *resolver_, *payload_pool_, *heavy_pool_, rates_,
-  tries_ = std::move(member->tries);
                                 limits_.get(), *delivery_log_, *inbox_, *memory_},
       options);
   Result<relay::RelayConfig> relay = relay_options(config_);

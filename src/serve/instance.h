@@ -34,6 +34,7 @@
 #include "net/unbound_resolver.h"
 #include "serve/adapters.h"
 #include "serve/attachment_files.h"
+#include "serve/cluster_attachments.h"
 #include "serve/cluster_feeds.h"
 #include "serve/control_file.h"
 #include "serve/data_lock.h"
@@ -129,6 +130,10 @@ class Instance {
   Started open_directory();
   Started open_databases();
   Started open_store();
+  spool::InboxOptions own_inboxes() const;
+  Started open_inboxes();
+  Started open_links();
+  void move_own_inboxes();
   static Started cluster_error(const Error& error);
   Result<void> follow(const store::Change& edit);
   void follow_cluster();
@@ -233,13 +238,14 @@ class Instance {
   std::uint64_t follow_from_ = 0;                   ///< the newest edit when the store was opened
   std::unique_ptr<cluster::AppliedEdits> applied_;  ///< null: no cluster
   std::unique_ptr<cluster::SharedWindows> limits_;  ///< the same
+  std::unique_ptr<cluster::SharedTries> tries_;     ///< the same
   std::unique_ptr<admin::Follower> follower_;       ///< the same
   std::unique_ptr<ClusterFeeds> feeds_;             ///< null: decisions are this gateway's alone
   std::atomic<bool> begins_anew_{false};
   std::unique_ptr<admin::RunningLists> lists_;
   std::unique_ptr<GuardrailDesk> guardrails_;
-  std::unique_ptr<cluster::SharedTries> tries_;     ///< the same
-  std::unique_ptr<AttachmentFiles> attachments_;
+  std::unique_ptr<Attachments> attachments_;
+  ClusterAttachments* linked_ = nullptr;  ///< the same object in a cluster, else null
   std::unique_ptr<gateway::Resources> resources_;
   std::unique_ptr<gateway::SignatureSightings> sightings_;
   std::unique_ptr<gateway::Admission> admission_;

@@ -250,6 +250,7 @@ Instance::Started Instance::open_api() {
                                     .dnssec = [this] { return dnssec().text(); },
                                     .limits = limits_.get(),
                                     .tries = tries_.get(),
+                                    .linked = linked_,
                                     .applied = applied_by()},
                                    options);
   if (!api) return database_error(data_dir_ + "/postern.db", api.error());
@@ -355,7 +356,7 @@ Task<void> Instance::housekeeping() {
     });
     co_await in_round("deliveries", [this] { return purge_deliveries(); });
     if (for_all) co_await in_round("queue", [this] { return purge_queue(); });
-    co_await in_round("inboxes", [this] { return purge_inboxes(); });
+    if (for_all) co_await in_round("inboxes", [this] { return purge_inboxes(); });
     co_await in_round("certificates", [this]() -> Task<Result<void>> {
       const auto ran = co_await disk_pool_->run(admin::own_turn(),
                                                 [this] { return renew_changed_certificates(); });
@@ -404,7 +405,12 @@ Task<Result<void>> Instance::count_queue() {
 }
 
 Task<Result<void>> Instance::purge_inboxes() {
-  const auto ran = co_await disk_pool_->run(admin::own_turn(), [this] {
+  const auto ran = co_await disk_pool_->run(admin::own_turn(), [this]() -> Result<std::uint64_t> {
+    if (linked_ != nullptr) {
+      if (Result<void> purged = linked_->purge(store::now()); !purged) {
+        return tl::unexpected(purged.error());
+      }
+    }
     return inbox_->purge(store::now(), [this](const std::string& id) {
       const auto webhook = directory_.webhook(id);
       return webhook ? std::optional(webhook->inbox) : std::nullopt;

@@ -1,26 +1,22 @@
 // The built-in receiver for webhooks whose target is "inbox". A message for which put() answered
 // `taken` is on stable storage and stays until it is deleted or exceeds the retention of its
-// webhook; a full inbox refuses messages. Small payloads are rows of delivery.db and large ones
-// files, so that neither memory nor the write-ahead log grows with the size of a message.
+// webhook; a full inbox refuses messages.
 #pragma once
 
-#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "spool/body.h"
-#include "spool/group_commit.h"
 #include "spool/inbox_reader.h"
-#include "spool/workers.h"
 
 namespace postern::spool {
 
-/// Settings of the inboxes.
+/// Settings of the inboxes of one gateway.
 struct InboxOptions {
   std::string database;          ///< path of delivery.db
   std::string directory;         ///< for the payload files; its parent must exist
@@ -50,76 +46,49 @@ struct InboxPut {
   bool known = false;                       ///< it was stored before; the new copy was not kept
 };
 
-/// All inboxes of one database. Thread-safe.
+/// All inboxes: of one gateway, or of a cluster. Thread-safe.
 class Inbox {
  public:
   /// Receives the result of put().
   using Done = std::function<void(Result<InboxPut>)>;
 
-  /// Opens the database, removes files without a message, and moves large payloads from rows of an
-  /// older version to files. Blocks. Only one Inbox may use a database at a time.
+  /// Those of one gateway: opens the database, removes files without a message, and moves large
+  /// payloads from rows of an older version to files. Blocks. Only one Inbox may use a database at
+  /// a time.
   static Result<std::unique_ptr<Inbox>> open(const InboxOptions& options);
   /// As stop().
-  ~Inbox() { stop(); }
+  virtual ~Inbox() = default;
   /// Waits until what was put is on stable storage or refused, and ends the threads. Later messages
   /// are refused with Fault::temporary. May be called again.
-  void stop();
+  virtual void stop() = 0;
 
   /// Stores a message, once for each webhook and id. The octets of linked files count like those of
   /// the payload. `done` is called once, on a thread of the inbox or on the caller's; it must not
-  /// block. Faults: `disk_full`, `temporary` too much is waiting, `permanent` a disk error.
-  void put(InboxMessage message, Body payload, const policy::InboxLimits& limits, store::Time now,
-           Done done);
+  /// block. Faults: `disk_full`, `temporary` too much is waiting, `permanent` a disk error,
+  /// `unreachable` the database of the cluster is away.
+  virtual void put(InboxMessage message, Body payload, const policy::InboxLimits& limits,
+                   store::Time now, Done done) = 0;
 
   /// Deletes a message and blocks until it is done. False when it does not exist.
-  Result<bool> erase(std::string_view webhook, std::string_view id);
+  virtual Result<bool> erase(std::string_view webhook, std::string_view id) = 0;
   /// Deletes the messages that exist now, blocks until it is done, and returns their number.
-  Result<std::uint64_t> clear(std::string_view webhook);
-  /// Deletes messages beyond the retention of their webhook; blocks, and returns their number.
-  /// `limits` returns nullopt for a deleted webhook; all its messages are deleted and not counted.
-  Result<std::uint64_t> purge(
-      store::Time now,
-      const std::function<std::optional<policy::InboxLimits>(const std::string&)>& limits);
+  virtual Result<std::uint64_t> clear(std::string_view webhook) = 0;
+  /// The limits of a webhook's inbox; nullopt: it was deleted.
+  using LimitsOf = std::function<std::optional<policy::InboxLimits>(const std::string& webhook)>;
+  /// Deletes messages beyond the retention of their webhook; blocks, and returns their number. All
+  /// messages of deleted webhooks are deleted and not counted.
+  virtual Result<std::uint64_t> purge(store::Time now, const LimitsOf& limits) = 0;
   /// Deletes all messages and counters of these webhooks. Blocks.
-  Result<void> forget(std::span<const std::string> webhooks);
+  virtual Result<void> forget(std::span<const std::string> webhooks) = 0;
 
   /// For reading; valid as long as the Inbox.
-  InboxReader& reader() { return *reader_; }
-  /// The highest sequence of all inboxes. Long polls compare this number, without disk access, and
-  /// read when it has grown.
-  std::uint64_t sequence() const { return sequence_.load(std::memory_order_acquire); }
+  virtual InboxReader& reader() = 0;
+  /// A number that grows when there is a message more. Long polls compare it, without disk access,
+  /// and read when it has grown. With one gateway it is the highest sequence of all inboxes; in a
+  /// cluster it also grows each half second, when others may have put something.
+  virtual std::uint64_t sequence() const = 0;
   /// Why no message is accepted until a restart; nullopt: messages are accepted.
-  std::optional<Error> trouble() const { return writer_->trouble(); }
-
- private:
-  struct Put;
-  explicit Inbox(const InboxOptions& options);
-
-  struct Files {
-    std::string payload;
-    std::string links;
-  };
-  void remove_files(const std::vector<Files>& files);
-  Result<void> recover();
-  Result<void> move_to_file(std::int64_t seq);
-  void write_file(const std::shared_ptr<Put>& put);
-  void write_row(const std::shared_ptr<Put>& put);
-  void finish(Put& put, const Result<void>& result);
-  /// Runs the DELETE statement `remove`, which deletes some hundred rows, until none is left.
-  /// Returns the number of rows and removes their files.
-  template <class... Values>
-  Result<std::uint64_t> drop(std::string_view remove, const Values&... values);
-  template <class T>
-  Result<T> change(std::function<Result<T>(store::Database&)> write);
-
-  const InboxOptions options_;
-  BodyFiles files_;
-  std::unique_ptr<InboxReader> reader_;
-  std::unique_ptr<store::Database> writing_;
-  std::atomic<std::uint64_t> sequence_{0};
-  std::atomic<std::uint64_t> waiting_octets_{0};
-  std::unique_ptr<GroupCommit> writer_;
-  std::unique_ptr<Workers> workers_;
+  virtual std::optional<Error> trouble() const = 0;
 };
 
 }  // namespace postern::spool

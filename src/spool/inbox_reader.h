@@ -1,17 +1,14 @@
-// Reads the built-in inboxes: rows of delivery.db, and files.
+// Reads the built-in inboxes.
 #pragma once
 
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "policy/inbox_limits.h"
-#include "spool/body_files.h"
 #include "spool/body_reader.h"
-#include "store/database.h"
 #include "store/records.h"
 
 namespace postern::spool {
@@ -45,22 +42,23 @@ struct InboxState {
   }
 };
 
-/// Thread-safe; all functions block on the disk.
+/// Thread-safe; all functions block on the disk, or on the database of the cluster.
 class InboxReader {
  public:
-  /// `database`: path of delivery.db. `directory`: of the payload files.
+  /// Of one gateway. `database`: path of delivery.db. `directory`: of the payload files.
   static Result<std::unique_ptr<InboxReader>> open(const std::string& database,
                                                    const std::string& directory);
+  virtual ~InboxReader() = default;
 
   /// A page of messages, newest first. With `after`, only those with a higher sequence; `total`
   /// counts at most 10,000 then.
-  Result<store::Listed<InboxMessage>> list(std::string_view webhook, std::uint64_t after,
-                                           const store::Page& page);
+  virtual Result<store::Listed<InboxMessage>> list(std::string_view webhook, std::uint64_t after,
+                                                   const store::Page& page) = 0;
   /// The same with keyset paging.
-  Result<store::Slice<InboxMessage>> slice(std::string_view webhook, std::uint64_t after,
-                                           const store::Keyset& keyset);
+  virtual Result<store::Slice<InboxMessage>> slice(std::string_view webhook, std::uint64_t after,
+                                                   const store::Keyset& keyset) = 0;
   /// The counters of an inbox; all 0 when it has never had a message.
-  Result<InboxState> state(std::string_view webhook);
+  virtual Result<InboxState> state(std::string_view webhook) = 0;
 
   /// A message with its payload.
   struct Found {
@@ -68,7 +66,7 @@ class InboxReader {
     BodyReader payload;    ///< read in pieces, because it may not fit into memory
   };
   /// A message with its payload; nullopt: it does not exist.
-  Result<std::optional<Found>> message(std::string_view webhook, std::string_view id);
+  virtual Result<std::optional<Found>> message(std::string_view webhook, std::string_view id) = 0;
 
   /// A part of a payload.
   struct Piece {
@@ -76,19 +74,8 @@ class InboxReader {
     std::string digest;  ///< SHA-256 of the whole payload, for the caller to check
   };
   /// The octets of a payload from `offset` on, at most 1 MiB; nullopt: the message does not exist.
-  Result<std::optional<Piece>> piece(std::string_view webhook, std::string_view id,
-                                     std::uint64_t offset);
-
- private:
-  struct Stored;
-  /// A message with its payload in memory, or with the descriptor of its file.
-  Result<std::optional<Stored>> find(std::string_view webhook, std::string_view id);
-  InboxReader(std::unique_ptr<store::Database> database, const std::string& directory)
-      : database_(std::move(database)), files_(directory) {}
-
-  std::mutex mutex_;  ///< guards `database_`
-  std::unique_ptr<store::Database> database_;
-  BodyFiles files_;
+  virtual Result<std::optional<Piece>> piece(std::string_view webhook, std::string_view id,
+                                             std::uint64_t offset) = 0;
 };
 
 }  // namespace postern::spool

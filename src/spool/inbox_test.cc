@@ -2,10 +2,17 @@
 
 #include <filesystem>
 #include <future>
+#include <set>
 
 #include <gtest/gtest.h>
 
 #include "base/temporary_folder_test.h"
+#include "cluster/pgsql_server_test.h"
+#include "spool/body_files.h"
+#include "spool/pgsql_inbox.h"
+#include "spool/pgsql_inbox_schema.h"
+#include "spool/sqlite_inbox.h"
+#include "store/database.h"
 #include "store/delivery_schema.h"
 
 namespace postern::spool {
@@ -19,32 +26,63 @@ constexpr std::uint64_t mib = 1 << 20;
 
 class InboxTest : public testing::Test {
  protected:
-  InboxTest() {
+  explicit InboxTest(bool cluster = false) {
     options_.database = folder_.file("delivery.db");
     options_.directory = folder_.file("inbox");
+    if (!cluster) return;
+    auto made = cluster::Database::make(
+        {.postgres = tests::PgsqlServer::one().database(), .allow_one_copy = true});
+    EXPECT_TRUE(made);
+    database_ = std::move(*made);
+    auto session = database_->connect();
+    EXPECT_TRUE(session && cluster::migrate(**session, pgsql_inbox_schema()));
+    sql("CREATE TABLE webhook (id text PRIMARY KEY)");
+    sql("INSERT INTO webhook VALUES ('wh_1')");
   }
 
   void open() {
     inbox_.reset();
+    if (database_) {
+      inbox_ = another();
+      return;
+    }
     auto opened = Inbox::open(options_);
     ASSERT_TRUE(opened) << opened.error().message;
     inbox_ = std::move(*opened);
+  }
+  /// The inboxes as another gateway of the cluster has them.
+  std::unique_ptr<Inbox> another() {
+    return std::make_unique<PgsqlInbox>(
+        *database_, PgsqlInboxOptions{.max_octets = options_.max_octets,
+                                      .row_threshold = options_.file_threshold});
+  }
+  /// The first column of the first row.
+  std::int64_t sql(std::string text) {
+    auto session = database_->connect();
+    const auto rows = (*session)->run({.sql = std::move(text), .values = {}},
+                                      cluster::Clock::now() + std::chrono::seconds(10));
+    EXPECT_TRUE(rows) << rows.error().message;
+    return rows && rows->size() > 0 ? rows->integer(0, 0) : 0;
   }
 
   /// Begins to put a message received at `at_`.
   std::future<Result<InboxPut>> start(const std::string& webhook, const std::string& id,
                                       const std::string& payload) {
+    return start(*inbox_, webhook, id, payload);
+  }
+  std::future<Result<InboxPut>> start(Inbox& inbox, const std::string& webhook,
+                                      const std::string& id, const std::string& payload) {
     Body body(folder_.path());
     EXPECT_TRUE(body.append(payload));
     const auto answer = std::make_shared<std::promise<Result<InboxPut>>>();
-    inbox_->put({.id = id,
-                 .webhook_id = webhook,
-                 .account = account_,
-                 .received_at = at_,
-                 .sender = "a@example.com",
-                 .subject = "s"},
-                std::move(body), limits_, at_,
-                [answer](Result<InboxPut> put) { answer->set_value(std::move(put)); });
+    inbox.put({.id = id,
+               .webhook_id = webhook,
+               .account = account_,
+               .received_at = at_,
+               .sender = "a@example.com",
+               .subject = "s"},
+              std::move(body), limits_, at_,
+              [answer](Result<InboxPut> put) { answer->set_value(std::move(put)); });
     return answer->get_future();
   }
   InboxPut put(const std::string& webhook, const std::string& id,
@@ -76,7 +114,11 @@ class InboxTest : public testing::Test {
       all += *piece;
     }
   }
+  /// Payloads that are no rows.
   std::size_t files() {
+    if (database_) {
+      return static_cast<std::size_t>(sql("SELECT count(DISTINCT body) FROM inbox_part"));
+    }
     std::size_t count = 0;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(options_.directory)) {
       count += entry.is_regular_file() ? 1 : 0;
@@ -89,14 +131,30 @@ class InboxTest : public testing::Test {
   std::string account_;  ///< the owner of the inboxes
   InboxOptions options_;
   InboxLimits limits_;
+  std::unique_ptr<cluster::Database> database_;  ///< null: the inboxes are those of one gateway
   std::unique_ptr<Inbox> inbox_;
 };
 
-TEST_F(InboxTest, keeps_messages_once_and_numbers_them) {
+/// What holds for one gateway and in a cluster.
+class EveryInboxTest : public InboxTest, public testing::WithParamInterface<bool> {
+ protected:
+  EveryInboxTest() : InboxTest(GetParam()) {}
+};
+INSTANTIATE_TEST_SUITE_P(, EveryInboxTest, testing::Bool(), [](const auto& cluster) {
+  return std::string(cluster.param ? "pgsql" : "sqlite");
+});
+
+/// What holds in a cluster.
+class ClusterInboxTest : public InboxTest {
+ protected:
+  ClusterInboxTest() : InboxTest(true) {}
+};
+
+TEST_P(EveryInboxTest, keeps_messages_once_and_numbers_them) {
   open();
-  EXPECT_EQ(inbox_->sequence(), 0u);
+  const std::uint64_t before = inbox_->sequence();
   const std::uint64_t first = put("wh_1", "msg_1", R"({"n":1})").sequence;
-  EXPECT_EQ(inbox_->sequence(), first);
+  EXPECT_GT(inbox_->sequence(), before);
   EXPECT_TRUE(ids("wh_1", first).empty());
   const std::uint64_t second = put("wh_1", "msg_2").sequence;
   EXPECT_GT(second, first);
@@ -112,14 +170,14 @@ TEST_F(InboxTest, keeps_messages_once_and_numbers_them) {
   EXPECT_EQ(state("wh_1").messages, 2u);
   EXPECT_EQ(state("wh_1").octets, 9u);
   open();
-  EXPECT_EQ(inbox_->sequence(), second + 1);
+  if (!database_) EXPECT_EQ(inbox_->sequence(), second + 1);
   EXPECT_TRUE(inbox_->erase("wh_1", "msg_1").value());
   EXPECT_FALSE(inbox_->erase("wh_1", "msg_1").value());
   EXPECT_EQ(payload("wh_2", "msg_1"), "{}");
   EXPECT_EQ(state("wh_1").octets, 2u);
 }
 
-TEST_F(InboxTest, follows_a_cursor) {
+TEST_P(EveryInboxTest, follows_a_cursor) {
   open();
   for (const char* id : {"msg_1", "msg_2", "msg_3"}) {
     for (const char* webhook : {"wh_1", "wh_2"}) EXPECT_EQ(answer(webhook, id), InboxAnswer::taken);
@@ -151,7 +209,7 @@ TEST_F(InboxTest, a_list_takes_its_total_from_the_box_and_walks_nothing) {
   EXPECT_EQ(total(0), 42u) << "its rows are not counted";
 }
 
-TEST_F(InboxTest, a_full_inbox_refuses_and_drops_nothing) {
+TEST_P(EveryInboxTest, a_full_inbox_refuses_and_drops_nothing) {
   open();
   limits_.messages = 3;
   for (const char* id : {"msg_1", "msg_2", "msg_3"}) {
@@ -170,7 +228,7 @@ TEST_F(InboxTest, a_full_inbox_refuses_and_drops_nothing) {
   EXPECT_EQ(answer("wh_1", "msg_6"), InboxAnswer::taken);
 }
 
-TEST_F(InboxTest, octets_are_limited_for_one_inbox_and_for_all) {
+TEST_P(EveryInboxTest, octets_are_limited_for_one_inbox_and_for_all) {
   options_.max_octets = 2500;
   open();
   limits_.octets = 1000;
@@ -186,7 +244,7 @@ TEST_F(InboxTest, octets_are_limited_for_one_inbox_and_for_all) {
   EXPECT_EQ(ids("wh_1"), (Ids{"c", "a"}));
 }
 
-TEST_F(InboxTest, an_account_fills_no_more_than_it_leaves_free) {
+TEST_P(EveryInboxTest, an_account_fills_no_more_than_it_leaves_free) {
   options_.max_octets = 10'000;
   open();
   const std::string hundred(100, 'x');
@@ -210,7 +268,7 @@ TEST_F(InboxTest, an_account_fills_no_more_than_it_leaves_free) {
   EXPECT_EQ(put("wh_d", "x", hundred).answer, InboxAnswer::taken);
 }
 
-TEST_F(InboxTest, drops_only_what_is_older_than_it_says_and_counts_it) {
+TEST_P(EveryInboxTest, drops_only_what_is_older_than_it_says_and_counts_it) {
   open();
   limits_ = {.messages = 3, .keep_days = 7};
   EXPECT_EQ(answer("wh_1", "msg_1"), InboxAnswer::taken);
@@ -238,7 +296,7 @@ TEST_F(InboxTest, drops_only_what_is_older_than_it_says_and_counts_it) {
 
 // A former defect: a message that arrived while its webhook was being deleted was unreachable and
 // used up storage.
-TEST_F(InboxTest, mail_of_a_deleted_webhook_goes) {
+TEST_P(EveryInboxTest, mail_of_a_deleted_webhook_goes) {
   open();
   EXPECT_EQ(answer("wh_1", "msg_1"), InboxAnswer::taken);
   EXPECT_EQ(answer("wh_gone", "msg_2", std::string(400'000, 'x')), InboxAnswer::taken);
@@ -363,6 +421,112 @@ TEST_F(InboxTest, large_payloads_stay_out_of_the_write_ahead_log) {
   EXPECT_LT(std::filesystem::file_size(options_.database + "-wal"), mib);
   EXPECT_EQ(inbox_->clear("wh_1").value(), 4u);
   EXPECT_LT(std::filesystem::file_size(options_.database + "-wal"), mib);
+}
+
+TEST_F(ClusterInboxTest, any_gateway_shows_and_deletes_what_another_took) {
+  open();
+  const auto other = another();
+  const std::string large(700'000, 'x');
+  EXPECT_EQ(answer("wh_1", "msg_1", R"({"n":1})"), InboxAnswer::taken);
+  EXPECT_EQ(answer("wh_1", "msg_2", large), InboxAnswer::taken);
+  inbox_.reset();  // it is dead
+  inbox_ = another();
+  EXPECT_EQ(ids("wh_1"), (Ids{"msg_2", "msg_1"}));
+  EXPECT_EQ(payload("wh_1", "msg_1"), R"({"n":1})");
+  EXPECT_EQ(payload("wh_1", "msg_2"), large);
+  std::string pieces;
+  for (;;) {
+    const auto piece = other->reader().piece("wh_1", "msg_2", pieces.size()).value();
+    if (piece->octets.empty()) break;
+    pieces += piece->octets;
+  }
+  EXPECT_EQ(pieces, large);
+  EXPECT_TRUE(other->erase("wh_1", "msg_2").value());
+  EXPECT_EQ(ids("wh_1"), Ids{"msg_1"});
+  EXPECT_EQ(files(), 0u);
+  EXPECT_EQ(state("wh_1").octets, 7u);
+}
+
+TEST_F(ClusterInboxTest, who_asks_for_what_came_after_a_number_misses_nothing) {
+  open();
+  const auto other = another();
+  std::vector<std::future<Result<InboxPut>>> under_way;
+  std::set<std::string> seen;
+  std::uint64_t after = 0;
+  const auto look = [&] {
+    const auto listed = inbox_->reader().list("wh_1", after, {.limit = 1000}).value();
+    for (const InboxMessage& one : listed.rows) {
+      EXPECT_TRUE(seen.insert(one.id).second);
+      after = std::max(after, one.sequence);
+    }
+  };
+  for (int i = 0; i < 200; ++i) {
+    Inbox& inbox = i % 2 == 0 ? *inbox_ : *other;
+    under_way.push_back(start(inbox, i % 5 == 0 ? "wh_2" : "wh_1", std::to_string(i), "{}"));
+    if (i % 10 == 0) look();
+  }
+  for (auto& one : under_way) {
+    const auto put = one.get();
+    ASSERT_TRUE(put) << put.error().message;
+    EXPECT_EQ(put->answer, InboxAnswer::taken);
+  }
+  look();
+  EXPECT_EQ(seen.size(), 160u);
+  EXPECT_EQ(after, 160u) << "their numbers have no gaps";
+}
+
+TEST_F(ClusterInboxTest, two_gateways_keep_one_copy_and_one_limit) {
+  open();
+  const auto other = another();
+  limits_.messages = 5;
+  int taken = 0;
+  int known = 0;
+  std::vector<std::future<Result<InboxPut>>> under_way;
+  for (int i = 0; i < 20; ++i) {
+    under_way.push_back(start(i % 2 == 0 ? *inbox_ : *other, "wh_1", std::to_string(i / 2), "{}"));
+  }
+  for (auto& one : under_way) {
+    const auto put = one.get();
+    ASSERT_TRUE(put) << put.error().message;
+    taken += put->answer == InboxAnswer::taken && !put->known ? 1 : 0;
+    known += put->known ? 1 : 0;
+  }
+  EXPECT_EQ(taken, 5);
+  EXPECT_LE(known, 5);
+  EXPECT_EQ(state("wh_1").messages, 5u);
+  EXPECT_EQ(state("wh_1").octets, 10u);
+}
+
+TEST_F(ClusterInboxTest, while_the_database_is_away_messages_wait) {
+  open();
+  EXPECT_EQ(answer("wh_1", "msg_1"), InboxAnswer::taken);
+  tests::PgsqlServer::one().crash();
+  auto late = start("wh_1", "msg_2", "{}");
+  EXPECT_FALSE(inbox_->reader().state("wh_1"));
+  EXPECT_EQ(late.wait_for(std::chrono::milliseconds(300)), std::future_status::timeout);
+  tests::PgsqlServer::one().start();
+  EXPECT_EQ(late.get()->answer, InboxAnswer::taken);
+  EXPECT_EQ(ids("wh_1"), (Ids{"msg_2", "msg_1"}));
+}
+
+TEST_F(ClusterInboxTest, a_gateways_own_messages_move_into_the_cluster) {
+  const auto own = SqliteInbox::open(options_).value_or(nullptr);
+  ASSERT_TRUE(own);
+  for (const char* id : {"msg_1", "msg_2", "msg_3"}) {
+    EXPECT_EQ(start(*own, "wh_1", id, id).get()->answer, InboxAnswer::taken);
+    EXPECT_EQ(start(*own, "wh_gone", id, id).get()->answer, InboxAnswer::taken);
+  }
+  open();
+  EXPECT_EQ(answer("wh_1", "msg_1", "msg_1"), InboxAnswer::taken) << "a move that was stopped";
+  const auto limits = [&](const std::string& id) {
+    return id == "wh_1" ? std::optional(limits_) : std::nullopt;
+  };
+  EXPECT_EQ(move_inboxes(*own, *inbox_, limits, folder_.path()).value(), 3u);
+  EXPECT_EQ(ids("wh_1"), (Ids{"msg_3", "msg_2", "msg_1"}));
+  EXPECT_EQ(payload("wh_1", "msg_2"), "msg_2");
+  EXPECT_EQ(own->reader().state("wh_1").value().messages, 0u);
+  EXPECT_EQ(own->reader().state("wh_gone").value().messages, 3u);
+  EXPECT_EQ(move_inboxes(*own, *inbox_, limits, folder_.path()).value(), 0u);
 }
 
 }  // namespace

@@ -5,15 +5,14 @@
 #include <mutex>
 
 #include "cluster/database.h"
-#include "spool/pgsql_spool.h"
 
 namespace postern::spool {
 
 /// Thread-safe; one statement at a time. What is read proves nothing: only a commit of one's own
 /// does.
-class PgsqlSpool::Reader {
+class PgsqlReader {
  public:
-  explicit Reader(cluster::Database& database) : database_(database) {}
+  explicit PgsqlReader(cluster::Database& database) : database_(database) {}
 
   /// Runs a SELECT. Fault::unreachable: PostgreSQL cannot be reached now, or does not answer.
   Result<net::PgsqlRows> ask(const net::PgsqlStatement& statement) {

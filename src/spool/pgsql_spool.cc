@@ -145,8 +145,8 @@ PgsqlSpool::PgsqlSpool(cluster::Database& database, cluster::Node& node, PgsqlSp
     : database_(database),
       node_(node),
       options_(options),
-      reading_(std::make_unique<Reader>(database)),
-      asking_(std::make_unique<Reader>(database)) {}
+      reading_(std::make_unique<PgsqlReader>(database)),
+      asking_(std::make_unique<PgsqlReader>(database)) {}
 
 PgsqlSpool::~PgsqlSpool() { stop(); }
 

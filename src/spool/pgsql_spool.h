@@ -16,6 +16,8 @@
 
 namespace postern::spool {
 
+class PgsqlReader;
+
 /// Settings of the spool of a cluster.
 struct PgsqlSpoolOptions {
   std::uint64_t row_threshold = 256 << 10;  ///< octets; larger bodies are split over rows
@@ -64,7 +66,6 @@ class PgsqlSpool final : public Spool {
   struct Put;
   struct Batch;
   struct Change;
-  class Reader;
   /// What was put into a part since this node owns it.
   struct Progress {
     std::int64_t epoch = 0;
@@ -91,8 +92,8 @@ class PgsqlSpool final : public Spool {
   cluster::Database& database_;
   cluster::Node& node_;
   const PgsqlSpoolOptions options_;
-  std::unique_ptr<Reader> reading_;  ///< for deliveries
-  std::unique_ptr<Reader> asking_;   ///< for operators' queries, which may take long
+  std::unique_ptr<PgsqlReader> reading_;  ///< for deliveries
+  std::unique_ptr<PgsqlReader> asking_;   ///< for operators' queries, which may take long
   std::unique_ptr<PgsqlWriter<std::shared_ptr<Batch>>> small_;
   std::unique_ptr<PgsqlWriter<std::shared_ptr<Batch>>> large_;
   std::unique_ptr<PgsqlWriter<std::shared_ptr<Change>>> changes_;

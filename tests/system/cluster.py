@@ -690,6 +690,64 @@ def any_gateway_shows_what_all_of_them_decided(bench):
     until("it has all", lambda: len(listed(account)) == 5, 10)
 
 
+WITH_FILE = ("From: <a@example.com>\r\nTo: <b@example.net>\r\nSubject: {n}\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+             "--b\r\n\r\nnumber {n}\r\n--b\r\nContent-Type: application/octet-stream\r\nContent-Disposition: attachment; filename=f.bin\r\n\r\n"
+             "{octets}\r\n--b--\r\n")
+
+
+@check
+def inboxes_and_attachments_are_those_of_all_gateways(bench):
+    """What one gateway keeps in an inbox and behind links is listed, fetched and deleted at the other, also when the first is dead; a long poll sees it."""
+    database = Postgres(bench)
+    initialised(bench, database)
+    first, second, account = two_with_accounts(bench, database)
+    there = elsewhere(account, second)
+    made = account.call("POST", "/webhooks", {"target_url": "inbox", "attachments": "link"}, expect=201)
+    box = "/webhooks/%s/inbox" % made["id"]
+    octets = "\r\n".join("x" * 70 for _ in range(8000))  # three rows
+
+    def send_file(server, number):
+        client = smtp.Client(server.smtp_port)
+        try:
+            client.reply()
+            for line in (b"EHLO client.example.com\r\n", b"MAIL FROM:<a@example.com>\r\n", ("RCPT TO:<%s>\r\n" % made["email_address"]).encode(),
+                         b"DATA\r\n", (WITH_FILE.format(n=number, octets=octets) + ".\r\n").encode()):
+                client.send(line)
+                client.sock.settimeout(60)
+                reply = client.reply()[-1]
+            return reply
+        finally:
+            client.close()
+
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(there.call, "GET", box + "?wait=20")
+        time.sleep(0.3)
+        smtp.check("250", [send_file(first, 1)], "end of data at the first")
+        began = time.monotonic()
+        listed = waiting.result()
+        print("     a long poll at the other gateway ends after %.0f ms" % (1000 * (time.monotonic() - began)))
+    expect("messages that the long poll shows", 1, listed["total"])
+    smtp.check("250", [send_file(second, 2)], "end of data at the second")
+    expect("what both list", *[[one["subject"] for one in who.call("GET", box)["data"]] for who in (account, there)])
+    first.process.kill()
+    first.process.wait()
+    shown = there.call("GET", box)["data"]
+    expect("subjects and numbers", [("2", 2), ("1", 1)], [(one["subject"], one["sequence"]) for one in shown])
+    message = there.call("GET", box + "/" + shown[1]["id"])
+    link = message["payload"]["attachments"][0]
+    path = link["url"][link["url"].index("/api/v1/"):]
+    status, headers, out = second.http("GET", path)
+    expect("status and octets behind a link of the dead one", (200, octets), (status, out.decode()))
+    expect("status without the token", 404, second.http("GET", path.split("?")[0])[0])
+    there.call("DELETE", box + "/" + shown[1]["id"], expect=204)
+    expect("status of a link whose message is deleted", 410, second.http("GET", path)[0])
+    expect("rows of what is deleted", "1", database.sql("SELECT count(DISTINCT path) FROM attachment_part").strip())
+    first.start()
+    expect("subjects after a restart", ["2"], [one["subject"] for one in account.call("GET", box)["data"]])
+    account.call("DELETE", "/webhooks/" + made["id"], expect=204)
+    until("nothing of it is left", lambda: database.sql("SELECT (SELECT count(*) FROM inbox) + (SELECT count(*) FROM attachment_part)").strip() == "0")
+
+
 def move(bench, server, *more, seconds=120):
     """`postern cluster migrate` for the data directory of a stopped gateway; what it says."""
     status, out, err = bench.run("cluster", "migrate", "--json", "--config", server.write_config(), *more, seconds=seconds)

@@ -1,9 +1,13 @@
 #include "spool/inbox_reader.h"
 
+#include <mutex>
+
 #include <unistd.h>
 
 #include "base/io_error.h"
 #include "base/sha256.h"
+#include "spool/body_files.h"
+#include "store/database.h"
 #include "store/delivery_schema.h"
 #include "store/keyset.h"
 
@@ -32,17 +36,44 @@ InboxMessage read_message(const Row& row) {
           .payload_size = static_cast<std::uint64_t>(row.integer(6))};
 }
 
+/// Rows of delivery.db, and files.
+class SqliteInboxReader final : public InboxReader {
+ public:
+  SqliteInboxReader(std::unique_ptr<Database> database, const std::string& directory)
+      : database_(std::move(database)), files_(directory) {}
+
+  Result<store::Listed<InboxMessage>> list(std::string_view webhook, std::uint64_t after,
+                                           const store::Page& page) override;
+  Result<store::Slice<InboxMessage>> slice(std::string_view webhook, std::uint64_t after,
+                                           const store::Keyset& keyset) override;
+  Result<InboxState> state(std::string_view webhook) override;
+  Result<std::optional<Found>> message(std::string_view webhook, std::string_view id) override;
+  Result<std::optional<Piece>> piece(std::string_view webhook, std::string_view id,
+                                     std::uint64_t offset) override;
+
+ private:
+  struct Stored;
+  /// A message with its payload in memory, or with the descriptor of its file.
+  Result<std::optional<Stored>> find(std::string_view webhook, std::string_view id);
+
+  std::mutex mutex_;  ///< guards `database_`
+  std::unique_ptr<Database> database_;
+  BodyFiles files_;
+};
+
 }  // namespace
 
 Result<std::unique_ptr<InboxReader>> InboxReader::open(const std::string& database,
                                                        const std::string& directory) {
   auto opened = Database::open(database, store::delivery_schema(), {.quick_check_limit = 0});
   if (!opened) return tl::unexpected(opened.error());
-  return std::unique_ptr<InboxReader>(new InboxReader(std::move(*opened), directory));
+  return std::unique_ptr<InboxReader>(
+      std::make_unique<SqliteInboxReader>(std::move(*opened), directory));
 }
 
-Result<store::Listed<InboxMessage>> InboxReader::list(std::string_view webhook, std::uint64_t after,
-                                                      const store::Page& page) {
+Result<store::Listed<InboxMessage>> SqliteInboxReader::list(std::string_view webhook,
+                                                            std::uint64_t after,
+                                                            const store::Page& page) {
   const std::lock_guard lock(mutex_);
   auto found = database_->all("SELECT " POSTERN_INBOX_COLUMNS
                               " FROM inbox WHERE webhook_id = ? AND seq > ? "
@@ -62,8 +93,9 @@ Result<store::Listed<InboxMessage>> InboxReader::list(std::string_view webhook, 
   return store::Listed<InboxMessage>{std::move(*found), static_cast<std::uint64_t>(*total)};
 }
 
-Result<store::Slice<InboxMessage>> InboxReader::slice(std::string_view webhook, std::uint64_t after,
-                                                      const store::Keyset& keyset) {
+Result<store::Slice<InboxMessage>> SqliteInboxReader::slice(std::string_view webhook,
+                                                            std::uint64_t after,
+                                                            const store::Keyset& keyset) {
   const std::lock_guard lock(mutex_);
   const auto fits = [](const Row&, const store::Needle&) { return true; };
   return store::slice(*database_,
@@ -72,7 +104,7 @@ Result<store::Slice<InboxMessage>> InboxReader::slice(std::string_view webhook, 
                       0, keyset, read_message, fits, webhook, after);
 }
 
-Result<InboxState> InboxReader::state(std::string_view webhook) {
+Result<InboxState> SqliteInboxReader::state(std::string_view webhook) {
   const std::lock_guard lock(mutex_);
   auto found = database_->one(
       "SELECT messages, octets, aged_out, refused, refused_at, full FROM inbox_box "
@@ -90,7 +122,7 @@ Result<InboxState> InboxReader::state(std::string_view webhook) {
   return found->value_or(InboxState());
 }
 
-struct InboxReader::Stored {
+struct SqliteInboxReader::Stored {
   InboxMessage message;
   std::string payload;  ///< of a row
   std::string file;
@@ -98,8 +130,8 @@ struct InboxReader::Stored {
   int fd = -1;  ///< of a file; the caller of find() closes it
 };
 
-Result<std::optional<InboxReader::Stored>> InboxReader::find(std::string_view webhook,
-                                                             std::string_view id) {
+Result<std::optional<SqliteInboxReader::Stored>> SqliteInboxReader::find(std::string_view webhook,
+                                                                         std::string_view id) {
   constexpr std::string_view select = "SELECT " POSTERN_INBOX_COLUMNS
                                       ", payload, file, digest FROM inbox "
                                       "WHERE webhook_id = ? AND id = ?";
@@ -132,8 +164,8 @@ Result<std::optional<InboxReader::Stored>> InboxReader::find(std::string_view we
   return tl::unexpected(fd.error());
 }
 
-Result<std::optional<InboxReader::Found>> InboxReader::message(std::string_view webhook,
-                                                               std::string_view id) {
+Result<std::optional<InboxReader::Found>> SqliteInboxReader::message(std::string_view webhook,
+                                                                     std::string_view id) {
   auto stored = find(webhook, id);
   if (!stored) return tl::unexpected(stored.error());
   if (!*stored) return std::nullopt;
@@ -144,9 +176,9 @@ Result<std::optional<InboxReader::Found>> InboxReader::message(std::string_view 
   return Found{std::move(one.message), std::move(payload)};
 }
 
-Result<std::optional<InboxReader::Piece>> InboxReader::piece(std::string_view webhook,
-                                                             std::string_view id,
-                                                             std::uint64_t offset) {
+Result<std::optional<InboxReader::Piece>> SqliteInboxReader::piece(std::string_view webhook,
+                                                                   std::string_view id,
+                                                                   std::uint64_t offset) {
   auto stored = find(webhook, id);
   if (!stored) return tl::unexpected(stored.error());
   if (!*stored) return std::nullopt;

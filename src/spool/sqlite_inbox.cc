@@ -1,4 +1,4 @@
-#include "spool/inbox.h"
+#include "spool/sqlite_inbox.h"
 
 #include <array>
 #include <future>
@@ -71,7 +71,7 @@ Result<Sums> sums_of(Database& database, std::string_view webhook) {
 }  // namespace
 
 /// A message during put().
-struct Inbox::Put {
+struct SqliteInbox::Put {
   InboxMessage message;
   Body payload;
   policy::InboxLimits limits;
@@ -183,9 +183,10 @@ struct Inbox::Put {
   }
 };
 
-Inbox::Inbox(const InboxOptions& options) : options_(options), files_(options.directory) {}
+SqliteInbox::SqliteInbox(const InboxOptions& options)
+    : options_(options), files_(options.directory) {}
 
-void Inbox::stop() {
+void SqliteInbox::halt() {
   // First the file workers, which submit rows at their end. What the writer accepts later is
   // refused.
   if (workers_) workers_->stop();
@@ -193,7 +194,13 @@ void Inbox::stop() {
 }
 
 Result<std::unique_ptr<Inbox>> Inbox::open(const InboxOptions& options) {
-  std::unique_ptr<Inbox> inbox(new Inbox(options));
+  auto opened = SqliteInbox::open(options);
+  if (!opened) return tl::unexpected(opened.error());
+  return std::unique_ptr<Inbox>(std::move(*opened));
+}
+
+Result<std::unique_ptr<SqliteInbox>> SqliteInbox::open(const InboxOptions& options) {
+  std::unique_ptr<SqliteInbox> inbox(new SqliteInbox(options));
   if (const Result<void> made = inbox->files_.prepare(); !made) {
     return tl::unexpected(made.error());
   }
@@ -210,7 +217,7 @@ Result<std::unique_ptr<Inbox>> Inbox::open(const InboxOptions& options) {
   return inbox;
 }
 
-Result<void> Inbox::recover() {
+Result<void> SqliteInbox::recover() {
   // Mail need not be overwritten when deleted. A write-ahead log that has grown is truncated when
   // it restarts.
   for (const char* pragma : {"PRAGMA secure_delete=FAST", "PRAGMA journal_size_limit=16777216"}) {
@@ -243,7 +250,7 @@ Result<void> Inbox::recover() {
 }
 
 /// Holds one payload in memory; it runs once, before mail is accepted.
-Result<void> Inbox::move_to_file(std::int64_t seq) {
+Result<void> SqliteInbox::move_to_file(std::int64_t seq) {
   Body payload(options_.directory);
   Result<void> copied;
   const Result<void> read = writing_->each(
@@ -261,8 +268,8 @@ Result<void> Inbox::move_to_file(std::int64_t seq) {
   return {};
 }
 
-void Inbox::put(InboxMessage message, Body payload, const policy::InboxLimits& limits,
-                store::Time now, Done done) {
+void SqliteInbox::put(InboxMessage message, Body payload, const policy::InboxLimits& limits,
+                      store::Time now, Done done) {
   message.payload_size = payload.size();
   const bool in_file = payload.size() > options_.file_threshold;
   const auto put = std::make_shared<Put>(Put{.message = std::move(message),
@@ -292,7 +299,7 @@ void Inbox::put(InboxMessage message, Body payload, const policy::InboxLimits& l
                   });
 }
 
-void Inbox::write_file(const std::shared_ptr<Put>& put) {
+void SqliteInbox::write_file(const std::shared_ptr<Put>& put) {
   const std::string file = new_ulid();
   Result<std::string> digest = files_.write(file, put->payload);
   if (!digest) {
@@ -307,12 +314,12 @@ void Inbox::write_file(const std::shared_ptr<Put>& put) {
   write_row(put);
 }
 
-void Inbox::write_row(const std::shared_ptr<Put>& put) {
+void SqliteInbox::write_row(const std::shared_ptr<Put>& put) {
   writer_->submit([put](Database& database) { return put->store(database); },
                   [this, put](const Result<void>& result) { finish(*put, result); });
 }
 
-void Inbox::finish(Put& put, const Result<void>& result) {
+void SqliteInbox::finish(Put& put, const Result<void>& result) {
   waiting_octets_ -= put.waiting;
   if (!result) {
     // After a disk error it is unknown whether the row exists: keep the file; the next open()
@@ -330,7 +337,7 @@ void Inbox::finish(Put& put, const Result<void>& result) {
 }
 
 /// For linked files that remain, the same commit has set an expiry; they are removed then.
-void Inbox::remove_files(const std::vector<Files>& files) {
+void SqliteInbox::remove_files(const std::vector<Files>& files) {
   for (const Files& one : files) {
     if (!one.payload.empty()) files_.remove(one.payload);
     if (!one.links.empty()) ::unlink((options_.linked_directory + "/" + one.links).c_str());
@@ -338,7 +345,7 @@ void Inbox::remove_files(const std::vector<Files>& files) {
 }
 
 template <class T>
-Result<T> Inbox::change(std::function<Result<T>(Database&)> write) {
+Result<T> SqliteInbox::change(std::function<Result<T>(Database&)> write) {
   std::promise<Result<T>> answer;
   Result<T> value;
   writer_->submit(
@@ -355,7 +362,7 @@ Result<T> Inbox::change(std::function<Result<T>(Database&)> write) {
 }
 
 template <class... Values>
-Result<std::uint64_t> Inbox::drop(std::string_view remove, const Values&... values) {
+Result<std::uint64_t> SqliteInbox::drop(std::string_view remove, const Values&... values) {
   std::uint64_t all = 0;
   while (true) {
     std::vector<Files> files;
@@ -380,30 +387,41 @@ Result<std::uint64_t> Inbox::drop(std::string_view remove, const Values&... valu
   }
 }
 
-Result<bool> Inbox::erase(std::string_view webhook, std::string_view id) {
+Result<bool> SqliteInbox::erase(std::string_view webhook, std::string_view id) {
   const Result<std::uint64_t> gone =
       drop("DELETE FROM inbox WHERE webhook_id = ? AND id = ? RETURNING file, links", webhook, id);
   if (!gone) return tl::unexpected(gone.error());
   return *gone != 0;
 }
 
-Result<std::uint64_t> Inbox::clear(std::string_view webhook) {
+Result<bool> SqliteInbox::hand_over(std::string_view webhook, std::string_view id) {
+  const auto unlinked = change<std::int64_t>([&](Database& database) {
+    return database.execute("UPDATE inbox SET links = '' WHERE webhook_id = ? AND id = ?", webhook,
+                            id);
+  });
+  if (!unlinked) return tl::unexpected(unlinked.error());
+  return erase(webhook, id);
+}
+
+Result<std::uint64_t> SqliteInbox::clear(std::string_view webhook) {
   return drop(
       "DELETE FROM inbox WHERE seq IN (SELECT seq FROM inbox WHERE webhook_id = ? AND seq <= ? "
       "ORDER BY seq LIMIT 500) RETURNING file, links",
       webhook, sequence());
 }
 
-Result<std::uint64_t> Inbox::purge(
-    store::Time now,
-    const std::function<std::optional<policy::InboxLimits>(const std::string&)>& limits) {
-  const auto boxes = change<Names>([](Database& database) {
+Result<Names> SqliteInbox::boxes() {
+  return change<Names>([](Database& database) {
     return database.all("SELECT webhook_id FROM inbox_box WHERE messages > 0 AND webhook_id <> ''",
                         [](const Row& row) { return row.text(0); });
   });
-  if (!boxes) return tl::unexpected(boxes.error());
+}
+
+Result<std::uint64_t> SqliteInbox::purge(store::Time now, const LimitsOf& limits) {
+  const Result<Names> all_boxes = boxes();
+  if (!all_boxes) return tl::unexpected(all_boxes.error());
   std::uint64_t all = 0;
-  for (const std::string& webhook : *boxes) {
+  for (const std::string& webhook : *all_boxes) {
     const auto known = limits(webhook);
     if (!known) {  // deleted during the delivery of mail, or its deletion was interrupted
       const std::array<std::string, 1> deleted{webhook};
@@ -426,7 +444,7 @@ Result<std::uint64_t> Inbox::purge(
   return all;
 }
 
-Result<void> Inbox::forget(std::span<const std::string> webhooks) {
+Result<void> SqliteInbox::forget(std::span<const std::string> webhooks) {
   for (const std::string& webhook : webhooks) {
     if (const auto gone = clear(webhook); !gone) return tl::unexpected(gone.error());
     const auto box = change<std::int64_t>([&](Database& database) {
