@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 
-.PHONY: help docs install uninstall package image release run demo shots test test-all build bootstrap bootstrap-test asan tsan fuzz coverage bench bench-quick bench-growth budget differential crash torture-cluster stop-asan stop-tsan format lint clean
+.PHONY: help docs install uninstall package image release run demo shots test test-all build bootstrap bootstrap-test asan tsan fuzz mutants plan-bench coverage bench bench-quick bench-growth budget differential crash torture-cluster stop-asan stop-tsan format lint clean
 
 help:
 	@echo "make run       install what is missing, build, start the gateway on this machine only"
@@ -24,6 +24,8 @@ help:
 	@echo "make crash     100 kills under load: nothing acknowledged is lost (ROUNDS=, SEED=, SHIM=all)"
 	@echo "make torture-cluster  gateways over one PostgreSQL while things break; writes docs/cluster.md (ROUNDS=)"
 	@echo "make stop-asan | stop-tsan  20 stops with everything under way, with sanitizers"
+	@echo "make mutants   faults planted in the compiler of plan: each has to be found by its tests"
+	@echo "make plan-bench  what plan proves about single edits of real configurations; writes docs/benchmarks.md"
 	@echo "make coverage  line coverage of the SMTP session core"
 	@echo "make asan | tsan | fuzz | lint | format"
 
@@ -102,6 +104,14 @@ stop-asan: bootstrap
 stop-tsan: bootstrap
 	@tools/build tsan postern
 	@tests/crash/stop --binary build/tsan/postern --slow 3 --seed $${SEED:-1}
+
+mutants: bootstrap-test
+	@cmake --preset release -DPOSTERN_TESTS=ON > /dev/null && tools/build release plan_test
+	@tests/tools/plan_mutants.py --verbose
+
+plan-bench: bootstrap
+	@tools/build release postern
+	@bench/plan_bench --certify 20 --write
 
 coverage: bootstrap
 	@tools/coverage

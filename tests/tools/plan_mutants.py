@@ -1,0 +1,234 @@
+#!/usr/bin/env python3
+"""Plants faults in the compiler of `postern plan`, one at a time, and runs the tests: each has to be found.
+
+usage: tests/tools/plan_mutants.py [--build build/release] [--filter TEXT] [--numbers 3,17] [--suite] [--brief] [--verbose] [--jobs N]
+
+The sources of the compiler (src/plan, and what it asks of the restriction lists) are copied; each fault of the table below becomes a switch in the copy,
+which an environment variable turns on. So all faults are compiled once, nothing of this is in the program, and the copy without a fault has to pass.
+The build folder needs `plan_test` (-DPOSTERN_TESTS=ON), and `postern` for --suite, which plays the plan suite for what the unit tests do not find. --brief
+plants two faults only, and leaves out the run without a fault. Status 1 if a fault is not found.
+"""
+import argparse
+import concurrent.futures
+import json
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+COMPILE, CLASSES = "plan/compile.cc", "plan/classes.cc"
+WORDS, EFFECT, DIAGRAM = "dialect/restrictions/policy_words.cc", "dialect/restrictions/rule_effect.cc", "plan/diagram.cc"
+
+# (name, file, the code, the code with PLANTED where the fault is on)
+FAULTS = [
+    # Questions and their answers.
+    ("no filter holds beside another", COMPILE, "for (bool grew = true; grew &&", "for (bool grew = !PLANTED; grew &&"),
+    ("a list in DNS always answers", COMPILE, 'answers.push_back({.dns = failed(), .words = "no answer"});\n  return answers;',
+     'if (!PLANTED) answers.push_back({.dns = failed(), .words = "no answer"});\n  return answers;'),
+    ("one listing for all names of a zone", COMPILE, "if (prefix == reversed_client(client))", "if (PLANTED || prefix == reversed_client(client))"),
+    ("one question for all types of records", COMPILE, 'question.key = std::string(dns::to_string(asked.type)) + " " + name;',
+     'question.key = (PLANTED ? "A" : std::string(dns::to_string(asked.type))) + " " + name;'),
+    ("no null MX", COMPILE, 'question.answers.push_back({.dns = found({"0 ."}), .words = "null MX"});',
+     'if (!PLANTED) question.answers.push_back({.dns = found({"0 ."}), .words = "null MX"});'),
+    ("DNS always answers", COMPILE, 'question.answers.push_back({.dns = failed(), .words = "no answer"});\n  return add(',
+     'if (!PLANTED) question.answers.push_back({.dns = failed(), .words = "no answer"});\n  return add('),
+    ("one answer of a server at all commands", COMPILE, 'line("protocol_state") + " "', '(PLANTED ? "" : line("protocol_state")) + " "'),
+    ("a server never refuses", COMPILE, "add_answer(text);\n  }\n  for (const std::string& name : actions_)",
+     'if (!PLANTED || text != "REJECT") add_answer(text);\n  }\n  for (const std::string& name : actions_)'),
+    ("a server always answers", COMPILE, "question.answers.back().service.failed = true;", "question.answers.back().service.failed = !PLANTED;"),
+    ("a verified name need have no address", COMPILE, "name.kind == Kind::verified     ? answer.dns.status == dns::Status::found\n",
+     "name.kind == Kind::verified     ? PLANTED || answer.dns.status == dns::Status::found\n"),
+    ("an unconfirmed name has an address", COMPILE, ": answer.dns.trouble();\n", ": !PLANTED == answer.dns.trouble();\n"),
+    ("implications of the other family", COMPILE, "client.one.is_v4() == is_v4 ? has", "(client.one.is_v4() == is_v4) != PLANTED ? has"),
+    ("no HELO is said", COMPILE, "if (stage != Stage::connect) session.helo", "if (!PLANTED && stage != Stage::connect) session.helo"),
+    ("TLS before STARTTLS", COMPILE, "if (stage != Stage::connect && after_starttls && secured.tls)", "if (stage != Stage::connect && (PLANTED || after_starttls) && secured.tls)"),
+    ("no TLS", COMPILE, 'session.tls = policy::Tls{"TLSv1.3", "TLS_AES_256_GCM_SHA384"};', 'if (!PLANTED) session.tls = policy::Tls{"TLSv1.3", "TLS_AES_256_GCM_SHA384"};'),
+    ("no login", COMPILE, "if (stage >= Stage::mail && secured.login)", "if (!PLANTED && stage >= Stage::mail && secured.login)"),
+    # The order of the lists.
+    ("EHLO before STARTTLS is not judged", COMPILE, "Ref greeted = only_refusal(state, clear, Stage::helo);", "Ref greeted = PLANTED ? state : only_refusal(state, clear, Stage::helo);"),
+    ("a reason to defer does not prevail over DISCARD", COMPILE, "if (!at.refused && stage == Stage::mail && judged.discard && judged.if_permit)",
+     "if (!PLANTED && !at.refused && stage == Stage::mail && judged.discard && judged.if_permit)"),
+    ("DISCARD at MAIL is forgotten", COMPILE, "judged.discard) at.discard = true;", "judged.discard) at.discard = !PLANTED;"),
+    ("HOLD at MAIL is forgotten", COMPILE, "judged.hold) at.hold = true;", "judged.hold) at.hold = !PLANTED;"),
+    ("HELO need not be said", COMPILE, "if (policy_.helo_required) {", "if (!PLANTED && policy_.helo_required) {"),
+    ("what was raised is not met again", COMPILE, "if (goes_on && !now.if_permit) now.if_permit", "if (!PLANTED && goes_on && !now.if_permit) now.if_permit"),
+    ("relay and recipient lists change places", COMPILE, "const bool relay_first = policy_.relay_first;", "const bool relay_first = policy_.relay_first != PLANTED;"),
+    ("lists are not delayed", COMPILE, "if (policy_.delay_reject) {\n      state = next_list", "if (policy_.delay_reject != PLANTED) {\n      state = next_list"),
+    ("recipients that do not exist", COMPILE, "if (policy_.reject_unlisted_recipient) {", "if (!PLANTED && policy_.reject_unlisted_recipient) {"),
+    ("senders that do not exist", COMPILE, "if (!policy_.reject_unlisted_sender) return state;", "if (PLANTED || !policy_.reject_unlisted_sender) return state;"),
+    ("a permit ends all lists", COMPILE, "state = change(state, [&](State& at) {\n      at.list_over = false;\n      if (fresh_if_reject",
+     "state = change(state, [&](State& at) {\n      if (!PLANTED) at.list_over = false;\n      if (fresh_if_reject"),
+    ("defer_if_reject is not reset", COMPILE, "if (fresh_if_reject && !at.discard)", "if (!PLANTED && fresh_if_reject && !at.discard)"),
+    ("defer_if_permit does not refuse", COMPILE, "if (at.if_permit) {\n        at.refused = true;", "if (at.if_permit) {\n        at.refused = !PLANTED;"),
+    ("the list at DATA is not asked", COMPILE, "state = later_list(state, ListKind::data, Stage::data);", "if (!PLANTED) state = later_list(state, ListKind::data, Stage::data);"),
+    ("mail to postmaster is judged", COMPILE, "if (!taken_first(policy_, mailbox)) {", "if (PLANTED || !taken_first(policy_, mailbox)) {"),
+    # Rules.
+    ("warn_if_reject refuses", COMPILE, "here.warn_only = at.warn_only || rule.warn_only;", "here.warn_only = at.warn_only || (!PLANTED && rule.warn_only);"),
+    ("warn_if_reject does not reach into classes", COMPILE, "here.warn_only = at.warn_only ||", "here.warn_only = (!PLANTED && at.warn_only) ||"),
+    ("defer_if_reject changes no refusal", COMPILE, "at.refusal = step.yields && at.if_reject ? *at.if_reject : step.refusal;",
+     "at.refusal = !PLANTED && step.yields && at.if_reject ? *at.if_reject : step.refusal;"),
+    ("the last reason to defer counts", COMPILE, "if (step.if_permit && !at.if_permit)", "if (step.if_permit && (PLANTED || !at.if_permit))"),
+    ("both reasons to defer leave the list on", COMPILE, "step.permits || (at.if_permit && at.if_reject);\n      return states_.of(at);\n    });\n  }\n\n  /// A check",
+     "step.permits || (!PLANTED && at.if_permit && at.if_reject);\n      return states_.of(at);\n    });\n  }\n\n  /// A check"),
+    ("a permit permits nothing", COMPILE, "step.permits = effect.outcome == RuleOutcome::permit;", "step.permits = !PLANTED && effect.outcome == RuleOutcome::permit;"),
+    ("HOLD of a rule is forgotten", COMPILE, "step.hold = effect.holds;", "step.hold = !PLANTED && effect.holds;"),
+    ("rules of a row are not run", COMPILE, "steps_[what].rules) nested.insert(what);", "steps_[what].rules && !PLANTED) nested.insert(what);"),
+    ("a row that may not permit does", COMPILE, "if (meaning == restrictions::InnerPermit::permits) return after;", "if (PLANTED || meaning == restrictions::InnerPermit::permits) return after;"),
+    ("a pattern matches what it does not", COMPILE, "for (const bool matches : {false, true}) {", "for (const bool matches : {PLANTED, !PLANTED}) {"),
+    ("rules do not look at the login", COMPILE, "if (looks.session) axes.push_back", "if (!PLANTED && looks.session) axes.push_back"),
+    ("rules do not look at the client's name", COMPILE, "if (looks.name) axes.push_back", "if (!PLANTED && looks.name) axes.push_back"),
+    ("rules do not look at HELO", COMPILE, "if (looks.helo) axes.push_back", "if (!PLANTED && looks.helo) axes.push_back"),
+    ("rules do not look at the sender", COMPILE, "if (looks.sender) axes.push_back", "if (!PLANTED && looks.sender) axes.push_back"),
+    ("a rule is the same behind warn_if_reject", COMPILE, "std::make_tuple(&rule, at.list, at.stage, at.warn_only,", "std::make_tuple(&rule, at.list, at.stage, !PLANTED && at.warn_only,"),
+    ("a rule is the same in all lists", COMPILE, "std::make_tuple(&rule, at.list, at.stage,",
+     "std::make_tuple(&rule, PLANTED ? ListKind::client : at.list, PLANTED ? Stage::rcpt : at.stage,"),
+    ("a rule is the same before STARTTLS", COMPILE, "at.looks_back, after_starttls_);", "at.looks_back, PLANTED || after_starttls_);"),
+    ("mynetworks is not looked up", EFFECT, 'if (is({"permit_mynetworks"})) return {.client = true,', 'if (is({"permit_mynetworks"})) return {.client = !PLANTED,'),
+    ("the sender of a table is not looked up", EFFECT, "return {.helo = true};", "return {.helo = !PLANTED};"),
+    # Classes.
+    ("a range ends one too late", CLASSES, "if (add(behind, 1, is_v4)) starts.insert(behind);", "if (add(behind, PLANTED ? 2 : 1, is_v4)) starts.insert(behind);"),
+    ("a class reaches into the next", CLASSES, "if (next != starts.end()) decrement(last);", "if (!PLANTED && next != starts.end()) decrement(last);"),
+    ("no client has IPv6", CLASSES, "add_clients(v6, false,", "if (!PLANTED) add_clients(v6, false,"),
+    ("nothing is below a name", CLASSES, "if (!IpAddress::from_text(key)) names.push_back(below(key, keys));", "if (!PLANTED && !IpAddress::from_text(key)) names.push_back(below(key, keys));"),
+    ("only what is below a name", CLASSES, "    names.push_back(key);\n", "    if (!PLANTED) names.push_back(key);\n"),
+    ("no null sender", CLASSES, "classes.senders.push_back({.one = {}", "if (!PLANTED) classes.senders.push_back({.one = {}"),
+    ("whole addresses are no keys", CLASSES, "for (const auto& [local, domain] : whole) extended(local, domain);", "for (const auto& [local, domain] : whole) if (!PLANTED) extended(local, domain);"),
+    ("local parts are no keys", CLASSES, "    if (domain.empty()) {\n      anywhere.insert(local);", "    if (domain.empty()) {\n      if (!PLANTED) anywhere.insert(local);"),
+    ("no TLS without login", CLASSES, "classes.sessions.push_back({.tls = true, .login = {}});", "{ if (!PLANTED) classes.sessions.push_back({.tls = true, .login = {}}); }"),
+    ("nobody signs in", CLASSES, "classes.sessions.push_back({.tls = true, .login = any});", "if (!PLANTED) classes.sessions.push_back({.tls = true, .login = any});"),
+    ("all names can be confirmed", CLASSES, "for (const Kind kind : {Kind::verified, Kind::unverified, Kind::unconfirmed}) {",
+     "for (const Kind kind : {Kind::verified, Kind::unverified, PLANTED ? Kind::unverified : Kind::unconfirmed}) {"),
+    ("names of clients can be looked up", CLASSES, "classes.names.push_back({.kind = Kind::trouble, .name = {}});", "if (!PLANTED) classes.names.push_back({.kind = Kind::trouble, .name = {}});"),
+    ("networks of tables make no classes", WORDS, "if (first && last) words_.clients.push_back({*first, *last});", "if (!PLANTED && first && last) words_.clients.push_back({*first, *last});"),
+    ("keys of sender tables make no classes", WORDS, "keys(*rule.table, words_.sender_keys);", "if (!PLANTED) keys(*rule.table, words_.sender_keys);"),
+    ("relay domains make no classes", WORDS, "{&policy_.mydestination, &policy_.relay_domains,", "{&policy_.mydestination, PLANTED ? &policy_.mydestination : &policy_.relay_domains,"),
+    # Diagrams.
+    ("nodes with the same first child are one", DIAGRAM, "[&](Ref one) { return one == node.children.front(); })) {",
+     "[&](Ref one) { return one == node.children.front() || (PLANTED && node.children.size() > 3 && one == node.children[1]); })) {"),
+    ("children are asked above their variable", DIAGRAM, "if (const auto found = known.find(of); found != known.end()) return found->second;",
+     "if (const auto found = known.find(of); !PLANTED && found != known.end()) return found->second;\n    if (PLANTED && !known.empty()) return known.begin()->second;"),
+]
+SWITCH = """
+#include <cstdlib>
+static int planted_fault() {
+  static const int number = [] {
+    const char* text = std::getenv("POSTERN_PLAN_FAULT");
+    return text != nullptr ? std::atoi(text) : 0;
+  }();
+  return number;
+}
+"""
+
+
+def planted_sources(folder, chosen):
+    """Copies of the sources with these faults; their paths below src."""
+    texts = {}
+    for number, (name, file, right, wrong) in enumerate(FAULTS, 1):
+        if number not in chosen:
+            continue
+        text = texts.setdefault(file, (ROOT / "src" / file).read_text(encoding="utf-8"))
+        if text.count(right) != 1:
+            sys.exit("%s: %d times, not once: %s" % (name, text.count(right), right))
+        texts[file] = text.replace(right, wrong.replace("PLANTED", "(planted_fault() == %d)" % number))
+    for file, text in texts.items():
+        at = text.rindex("\n#include ")
+        at = text.index("\n", at + 1) + 1
+        path = folder / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text[:at] + SWITCH + text[at:], encoding="utf-8")
+    return sorted(texts)
+
+
+def run(words, **more):
+    done = subprocess.run(words, capture_output=True, text=True, **more)
+    if done.returncode != 0:
+        sys.exit("%s\n%s" % (" ".join(words)[:300], (done.stdout + done.stderr)[-4000:]))
+    return done.stdout
+
+
+def planted_objects(build, folder, chosen):
+    """The sources with these faults, compiled with the commands of the build."""
+    commands = {entry["file"]: entry for entry in json.loads((build / "compile_commands.json").read_text())}
+    objects = []
+    for file in planted_sources(folder, chosen):
+        entry = commands[str(ROOT / "src" / file)]
+        planted, made = folder / file, folder / (file.replace("/", "_") + ".o")
+        words = shlex.split(entry["command"].replace(entry["file"], str(planted)))
+        words[words.index("-o") + 1] = str(made)
+        if "-MF" in words:
+            words[words.index("-MF") + 1] = str(made) + ".d"
+        while not words[0].endswith("++-19"):  # a launcher, with its arguments
+            words.pop(0)
+        run(words, cwd=entry["directory"])
+        objects.append(str(made))
+    return objects
+
+
+def linked(build, folder, target, objects):
+    """The target with the planted objects in front of the libraries."""
+    link = run(["ninja", "-C", str(build), "-t", "commands", target]).strip().splitlines()[-1]
+    words = shlex.split(next(part for part in link.split("&&") if " -o " in part))
+    at = words.index("-o")
+    made = folder / target
+    words[at + 1] = str(made)
+    words[at:at] = objects
+    run(words, cwd=build)
+    return made
+
+
+def finds(words, number, seconds=600):
+    """What fails with the fault; empty: nothing does."""
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, timeout=seconds, env={**os.environ, "POSTERN_PLAN_FAULT": str(number)})
+    except subprocess.TimeoutExpired:
+        return "no end"
+    if done.returncode == 0:
+        return ""
+    failed = re.findall(r"\[  FAILED  \] ([\w.]+)", done.stdout) or re.findall(r"^(?:FAIL|not ok)\S*\s+(\S+)", done.stdout, re.M)
+    return failed[0] if failed else "status %d" % done.returncode
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", default="build/release")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--filter", default="", help="faults whose name has this")
+    parser.add_argument("--numbers", default="", help="faults with these numbers: 3,17")
+    parser.add_argument("--suite", action="store_true")
+    parser.add_argument("--brief", action="store_true")
+    parser.add_argument("--verbose", action="store_true")
+    arguments = parser.parse_args()
+    build = pathlib.Path(arguments.build).resolve()
+    folder = build / "plan-mutants"
+    numbers = "29,32" if arguments.brief else arguments.numbers
+    wanted = {int(one) for one in numbers.split(",") if one} or set(range(1, len(FAULTS) + 1))
+    chosen = [number for number in sorted(wanted) if arguments.filter in FAULTS[number - 1][0]]
+    objects = planted_objects(build, folder, chosen)
+    test = str(linked(build, folder, "plan_test", objects))
+    # The quick ones first.
+    stages = [[test, "--gtest_brief=1", "--gtest_fail_fast", "--gtest_filter=" + tests]
+              for tests in ("PlanCompileTest.*:DiagramTest.*", "PlanCompareTest.*", "CertificateTest.*")]
+    if arguments.suite:
+        postern = linked(build, folder, "postern", objects)
+        stages.append([str(ROOT / "tests/conformance/run"), "--suite", "plan", "--binary", str(postern)])
+    for words in [] if arguments.brief else stages:
+        if failed := finds(words, 0):
+            sys.exit("without a fault, %s fails" % failed)
+
+    def found(number):
+        what = next((what for words in stages if (what := finds(words, number))), "")
+        if arguments.verbose or not what:
+            print("%2d %-50s %s" % (number, FAULTS[number - 1][0], what or "NOT FOUND"), flush=True)
+        return what
+
+    with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
+        left = [what for what in pool.map(found, chosen) if not what]
+    print("%d faults planted, %d not found" % (len(chosen), len(left)))
+    return 1 if left else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
