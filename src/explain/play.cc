@@ -257,6 +257,7 @@ class Player {
     session.id = new_ulid();
     session.listener = listener.name;
     session.client_ip = said.client;
+    session.early_talker = said.early;
     const bool implicit = listener.tls == gateway::ListenerTls::implicit;
     uses_tls_ = uses_tls(said) || (implicit && !said.listener.empty());
     // STARTTLS comes after EHLO.

@@ -37,6 +37,7 @@ struct Dialogue {
   /// Credential::stamp of what it authenticates with; nullopt: it opens all that the name opens.
   std::optional<std::uint64_t> credential;
   bool auth_in_clear = false;             ///< it authenticates without TLS
+  bool early = false;                     ///< its commands come ahead of replies
   std::optional<mail::Mailbox> sender;    ///< nullopt: the null reverse-path
   std::vector<mail::Mailbox> recipients;  ///< in order
   std::optional<std::string> mail_path;   ///< "<a@example.com>", in place of `sender`

@@ -13,6 +13,7 @@
 #include "plan/check_certificate.h"
 #include "plan/compare.h"
 #include "plan/edit.h"
+#include "plan/edition_test.h"
 #include "plan/random_lists_test.h"
 
 namespace postern::plan {
@@ -20,17 +21,6 @@ namespace {
 
 namespace json = boost::json;
 namespace restrictions = dialect::restrictions;
-
-Edition edition_of(const std::string& name, const std::string& lists) {
-  app::LoadOptions options;
-  options.read_files = false;
-  options.machine_name = "mx.example.com";
-  Edition made{.name = name, .file = name, .text = "[restrictions]\n" + lists};
-  app::ConfigResult loaded = app::parse_config(made.text, name, options);
-  EXPECT_TRUE(loaded.ok()) << loaded.diagnostics.render();
-  made.config = std::move(loaded.config);
-  return made;
-}
 
 constexpr auto old_lists = R"(
 mynetworks = "10.1.0.0/16"

@@ -18,6 +18,7 @@
 #include "dialect/restrictions/evaluate.h"
 #include "dialect/restrictions/remote_table.h"
 #include "dialect/restrictions/rule_effect.h"
+#include "mail/postfix_path.h"
 #include "policy/own_addresses.h"
 
 namespace postern::plan {
@@ -779,6 +780,8 @@ class Checker {
         rename(mailbox.local_part, local, said);
       }
       rename(mailbox.domain, domain, said);
+      // The session itself refuses what it cannot read.
+      if (!mail::parse_postfix_path("<" + mailbox.text() + ">", mail::Utf8::allowed)) continue;
       play(said, false);
     }
   }
@@ -808,8 +811,12 @@ class Checker {
                              : fates[0] == "refused" ? "accepts_more"
                                                      : "handling";
     const std::string group = group_of(said);
-    const bool forbidden =
-        kind == "handling" ? same_handling_ && group != "winding" : never_.contains({group, kind});
+    const bool goes_nowhere = group == "foreign" && said.recipient.domain.starts_with('[') &&
+                              !versions_[0]->relays_to_literals &&
+                              !versions_[1]->relays_to_literals;
+    const bool forbidden = goes_nowhere         ? false
+                           : kind == "handling" ? same_handling_ && group != "winding"
+                                                : never_.contains({group, kind});
     const auto words = [&] {
       return fmt::format("old {}, new {}: {}", fates[0], fates[1], said.text());
     };

@@ -33,6 +33,7 @@ struct Checked {
 struct CertifiedVersion {
   const dialect::restrictions::Loaded* lists = nullptr;  ///< null: it has none
   std::string digest;                                    ///< of all that decides
+  bool relays_to_literals = false;  ///< else such foreign recipients are refused behind the lists
 };
 
 /// Checks a text that certificate_of() wrote. Blocks for CertificateCheck::time at most.

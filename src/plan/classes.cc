@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "mail/local_part.h"
+#include "mail/postfix_path.h"
 
 namespace postern::plan {
 
@@ -235,6 +236,8 @@ class Addresses {
   }
 
   void put(mail::Mailbox mailbox, AddressClass members) {
+    // What the session refuses by itself comes to no list: "x@192.0.2.1".
+    if (!mail::parse_postfix_path("<" + mailbox.text() + ">", mail::Utf8::allowed)) return;
     if (!seen_.insert(lower(mailbox.text())).second) return;
     if (into_.size() >= most_addresses) throw TooManyClasses("more than 50,000 kinds of addresses");
     members.one = std::move(mailbox);
@@ -451,8 +454,12 @@ Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::s
   }
   std::set<std::string> sender_keys = words.sender_keys;
   sender_keys.insert(mailboxes.begin(), mailboxes.end());
-  const std::set<std::string> sender_locals =
-      words.asks_listed_sender ? mailbox_locals : std::set<std::string>();
+  std::set<std::string> sender_locals;
+  if (words.asks_listed_sender) sender_locals = mailbox_locals;
+  for (const std::string& key : words.owned_keys) {
+    // Without a domain it is a mailbox of this server.
+    (key.find('@') == std::string::npos ? sender_locals : sender_keys).insert(key);
+  }
   classes.senders =
       addresses_of(sender_keys, words.domains, sender_locals, delimiters, "sender", "a");
   classes.senders.push_back({.one = {}, .listed = false, .words = "the null sender"});

@@ -284,7 +284,13 @@ class Comparer {
       for (std::size_t side = 0; side < 2; ++side) {
         if (taken_first(*lists_[side], *classes.recipients[at].one)) not_compared_.insert(at);
       }
-      groups.emplace_back(group_of(evidence_of(classes, chosen, Stage::rcpt)));
+      const Group group = group_of(evidence_of(classes, chosen, Stage::rcpt));
+      const bool goes_nowhere =
+          group == Group::foreign && classes.recipients[at].one->domain.starts_with('[') &&
+          std::ranges::none_of(
+              sides_, [](const Version* side) { return may_relay_to_literals(*side->config); });
+      if (goes_nowhere) not_compared_.insert(at);
+      groups.emplace_back(group);
     }
     return groups;
   }
@@ -355,10 +361,6 @@ class Comparer {
         text = fmt::format("it hangs on {}, and no dialogue was found that shows it",
                            question->key.substr(0, question->key.find('\n')));
       }
-      if ((*path)[Vocabulary::variable(Axis::early)] == 1) {
-        reason = "other_layers";
-        text = "it hangs on a client that does not wait for replies, which is not played";
-      }
       left = without(diagrams_, left, *path);
     }
     if (!any) return Known::no;
@@ -427,7 +429,7 @@ class Comparer {
   std::unique_ptr<Vocabulary> vocabulary_;
   Ref possible_ = 0;  ///< Vocabulary::possible() of all that the lists ask
   std::vector<std::optional<Group>> groups_;
-  std::set<std::size_t> not_compared_;  ///< recipients that are taken before any list
+  std::set<std::size_t> not_compared_;  ///< recipients that are taken before any list, or by none
   std::array<std::shared_ptr<const restrictions::ListPolicy>, 2> lists_;
   std::unique_ptr<Player> player_;
   restrictions::PolicyWords words_;

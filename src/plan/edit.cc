@@ -221,7 +221,8 @@ Checked check_edit(const Edition& before, const Edition& after, std::string_view
   }
   const auto version = [](const Edition& edition) {
     return CertifiedVersion{.lists = edition.config.restrictions.loaded(),
-                            .digest = digest_of(edition.config)};
+                            .digest = digest_of(edition.config),
+                            .relays_to_literals = may_relay_to_literals(edition.config)};
   };
   return check_certificate(certificate, version(before), version(after), options);
 }

@@ -307,6 +307,11 @@ Outcome outcome_of(const Side& side) {
   return outcome;
 }
 
+bool may_relay_to_literals(const app::Config& config) {
+  // Scripts may send mail elsewhere.
+  return config.relay.relay_to_literals || config.lua.loaded || config.vsl.loaded;
+}
+
 policy::Engine engine_of(const app::Config& config) {
   policy::Engine engine = app::engine_for(config);
   if (!config.lua.loaded && !config.vsl.loaded) return engine;
@@ -336,6 +341,7 @@ std::optional<Player::Played> Player::play(const Assignment& path, const Claim& 
   if (!given.session.helo.empty()) dialogue.helo = given.session.helo;
   dialogue.tls = given.session.tls.has_value();
   dialogue.login = vocabulary_.classes().sessions[chosen[Axis::session]].login;
+  dialogue.early = given.session.early_talker;
   dialogue.sender = given.reverse_path;
   dialogue.recipients = {given.candidate->address};
   dialogue.message = std::string(plain_message);
@@ -455,6 +461,7 @@ std::optional<Player::Played> Player::play(const app::Dialogue& dialogue, const 
   spoken.helo = dialogue.helo;
   spoken.tls = dialogue.tls;
   spoken.login = dialogue.login;
+  spoken.early = dialogue.early;
   spoken.sender = dialogue.sender ? dialogue.sender->text() : "";
   spoken.recipient = dialogue.recipients.front().text();
   spoken.dns = world.zone();

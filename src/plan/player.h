@@ -46,6 +46,7 @@ struct Spoken {
   std::optional<std::string> helo;         ///< nullopt: none
   bool tls = false;                        ///< after STARTTLS
   std::optional<std::string> login;        ///< nullopt: not authenticated
+  bool early = false;                      ///< commands come ahead of replies
   std::string sender;                      ///< "": the null sender
   std::string recipient;                   ///< forward-path
   boost::json::object dns;                 ///< a zone, as `explain --dns` reads it
@@ -83,6 +84,8 @@ void note_unconfirmed();
 
 /// Whether a listener offers AUTH without TLS.
 bool auth_in_clear(const app::Config& config);
+/// Whether mail to user@[192.0.2.1] may be passed on; if not, it is refused behind the lists.
+bool may_relay_to_literals(const app::Config& config);
 /// The engine of a version. Scripts are copies that reach no server, file or log, and what they
 /// remember stays with them. Throws NotCompiled.
 policy::Engine engine_of(const app::Config& config);

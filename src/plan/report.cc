@@ -61,6 +61,7 @@ json::object spoken_json(const Spoken& spoken) {
                       {"dns", spoken.dns},
                       {"answers", std::move(answers)},
                       {"needs", json::value_from(spoken.needs)}};
+  if (spoken.early) object["early"] = true;
   if (!spoken.password_of.empty()) object["password_of"] = spoken.password_of;
   if (spoken.spf) {
     object["spf"] = *spoken.spf;
@@ -164,6 +165,7 @@ std::string conditions(const Witness& witness) {
   } else {
     text += witness.spoken.tls ? ", TLS, not authenticated" : ", not authenticated";
   }
+  if (witness.spoken.early) text += ", commands ahead of replies";
   if (!witness.spoken.password_of.empty()) {
     text += fmt::format(" with the {} password", witness.spoken.password_of);
   }

@@ -34,9 +34,9 @@ namespace {
 using Words = std::span<const std::string_view>;
 
 constexpr std::array<std::string_view, 5> file_keys{"config", "dns", "policy", "test", "webhook"};
-constexpr std::array<std::string_view, 14> test_keys{
-    "answers", "auth",     "client",  "dns",          "evidence", "expect", "from",
-    "helo",    "listener", "message", "message_text", "name",     "rcpt",   "tls"};
+constexpr std::array<std::string_view, 15> test_keys{
+    "answers", "auth",     "client",  "dns",          "early", "evidence", "expect", "from",
+    "helo",    "listener", "message", "message_text", "name",  "rcpt",     "tls"};
 constexpr std::array<std::string_view, 11> expect_keys{"at",   "code",  "enhanced", "layer",
                                                        "rcpt", "route", "rule",     "stage",
                                                        "text", "trace", "verdict"};
@@ -345,6 +345,12 @@ class Reader {
         if (const auto* flag = node.as_boolean()) {
           tls = test.dialogue.tls = flag->get();
           if (!*tls) plain_ = spot(node);
+        } else {
+          wrong_type(key, node, "true or false");
+        }
+      } else if (word == "early") {
+        if (const auto* flag = node.as_boolean()) {
+          test.dialogue.early = flag->get();
         } else {
           wrong_type(key, node, "true or false");
         }

@@ -156,6 +156,21 @@ local_recipient_maps = ""
   EXPECT_THAT(plain.got, Contains(Pair("stage", "helo"))) << plain.trace;
 }
 
+TEST_F(Played, a_client_that_does_not_wait_for_replies) {
+  constexpr std::string_view pipelining = R"([restrictions]
+mydestination = "local.test"
+local_recipient_maps = ""
+smtpd_recipient_restrictions = "reject_unauth_pipelining"
+)";
+  const auto& early =
+      run(test("early = true\nexpect.rule = \"reject_unauth_pipelining\"\n"), pipelining).front();
+  EXPECT_TRUE(early.passed()) << early.trace;
+  const std::string written = as_test(early.decided, {.name = "again"});
+  EXPECT_THAT(written, HasSubstr("early = true\n"));
+  EXPECT_TRUE(run(written, pipelining).front().passed()) << written;
+  EXPECT_TRUE(run(test("expect.verdict = \"taken\"\n"), pipelining).front().passed());
+}
+
 TEST_F(Played, a_decision_is_a_test_that_passes) {
   const std::string given = std::string(dunno) +
                             "dns.\"7.2.0.192.bl.test\" = { A = [\"127.0.0.2\"] }\n"

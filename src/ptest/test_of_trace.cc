@@ -297,6 +297,7 @@ std::string as_test(const policy::Trace& trace, const AsTest& options) {
   } else if (session.tls) {
     out += "tls = true\n";
   }
+  if (session.early_talker) out += "early = true\n";
   out += fmt::format(
       "from = {}\n",
       toml_string(evidence.reverse_path ? names.address(*evidence.reverse_path) : std::string()));

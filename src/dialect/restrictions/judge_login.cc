@@ -1,6 +1,8 @@
 // Keywords about the client's login; docs/restriction-keywords.md lists them.
 #include "dialect/restrictions/judges.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/text.h"
@@ -9,8 +11,6 @@
 namespace postern::dialect::restrictions {
 
 namespace {
-
-constexpr std::string_view separators = ", \t\r\n";
 
 /// Whether the client has a login, and to whom the sender's address belongs.
 struct Ownership {
@@ -25,12 +25,10 @@ Ownership ownership(Context& context, const Address& sender) {
   const Found found =
       policy.sender_login_maps.find(address_keys(sender, policy, here), &context.replies());
   Ownership owned{.status = found.status, .trouble = found.trouble, .by_client = false};
-  std::string_view rest = found.value;
-  while (owned.status == Found::Status::found && !rest.empty()) {
-    const std::size_t end = std::min(rest.find_first_of(separators), rest.size());
-    owned.by_client |= end > 0 && iequals(rest.substr(0, end), context.login_name());
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-  }
+  if (owned.status != Found::Status::found) return owned;
+  owned.by_client = std::ranges::any_of(owners_in(found.value), [&](std::string_view owner) {
+    return iequals(owner, context.login_name());
+  });
   return owned;
 }
 
@@ -70,6 +68,17 @@ RuleOutcome mismatch(Context& context, const Rule& rule, const Refuses& refuses)
 }
 
 }  // namespace
+
+std::vector<std::string_view> owners_in(std::string_view value) {
+  constexpr std::string_view separators = ", \t\r\n";
+  std::vector<std::string_view> owners;
+  while (!value.empty()) {
+    const std::size_t end = std::min(value.find_first_of(separators), value.size());
+    if (end > 0) owners.push_back(value.substr(0, end));
+    value.remove_prefix(std::min(end + 1, value.size()));
+  }
+  return owners;
+}
 
 RuleOutcome judge_authenticated_mismatch(Context& context, const Rule& rule) {
   return mismatch(context, rule, {.with_login = true, .unowned = true});

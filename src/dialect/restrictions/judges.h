@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string_view>
+#include <vector>
 
 #include "dialect/restrictions/context.h"
 
@@ -125,6 +126,8 @@ RuleOutcome judge_trusted_certificate(Context& context, const Rule& rule);
 RuleOutcome judge_certificate_access(Context& context, const Rule& rule);
 
 // About the client's login.
+/// The logins that a row of smtpd_sender_login_maps names. They point into the value.
+std::vector<std::string_view> owners_in(std::string_view value);
 /// reject_authenticated_sender_login_mismatch
 RuleOutcome judge_authenticated_mismatch(Context& context, const Rule& rule);
 /// reject_unauthenticated_sender_login_mismatch

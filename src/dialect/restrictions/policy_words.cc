@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "base/text.h"
+#include "dialect/restrictions/judges.h"
 #include "dialect/restrictions/rule_effect.h"
 
 namespace postern::dialect::restrictions {
@@ -158,8 +159,8 @@ class Collector {
     if (looks.session && name != "reject_plaintext_session") words_.asks_login = true;
     const bool knows_all =
         looks.client && looks.name && looks.helo && looks.session && looks.sender;
-    if (knows_all || name.find("_login_mismatch") != std::string::npos ||
-        name == "check_ccert_access" || name == "permit_tls_clientcerts" ||
+    if (name.find("_login_mismatch") != std::string::npos) owners();
+    if (knows_all || name == "check_ccert_access" || name == "permit_tls_clientcerts" ||
         name == "permit_tls_all_clientcerts") {
       words_.not_listed.insert(std::string(name));
     }
@@ -198,6 +199,28 @@ class Collector {
       case Subject::listener:
         words_.not_listed.insert(std::string(name));
         break;
+    }
+  }
+
+  /// Who owns which senders. Each login is a class of sessions, so that few are told apart.
+  void owners() {
+    constexpr std::size_t most_pairs = 20'000;
+    for (const auto& table : policy_.sender_login_maps.tables()) {
+      const auto values = table->values();
+      if (table->is_remote() || table->is_pattern() || !values) {
+        words_.not_listed.insert(table->name());
+        continue;
+      }
+      std::set<std::string> owners;
+      for (const std::string& value : *values) {
+        for (const std::string_view owner : owners_in(value)) owners.insert(lower(owner));
+      }
+      if (owners.size() * table->rows() > most_pairs) {
+        words_.not_listed.insert(table->name());
+        continue;
+      }
+      keys(*table, words_.owned_keys);
+      words_.logins.merge(owners);
     }
   }
 

@@ -22,6 +22,7 @@ struct PolicyWords {
   std::set<std::string> domains;         ///< domains of this server
   std::set<std::string> mailbox_keys;    ///< keys of local_recipient_maps and the like
   std::set<std::string> logins;          ///< login names
+  std::set<std::string> owned_keys;      ///< keys of tables that say whose a sender is
   std::set<std::string> locals;   ///< local parts that mean something at each domain of this server
   std::set<std::string> actions;  ///< restriction classes, which an answer of a program may name
   std::vector<policy::DnsList> zones;  ///< lists in DNS

@@ -1,0 +1,25 @@
+// A version of a configuration that has only restriction lists, for tests.
+#pragma once
+
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "config/config.h"
+#include "plan/edit.h"
+
+namespace postern::plan {
+
+/// `lists`: the lines of [restrictions].
+inline Edition edition_of(const std::string& name, const std::string& lists) {
+  app::LoadOptions options;
+  options.read_files = false;
+  options.machine_name = "mx.example.com";
+  Edition made{.name = name, .file = name, .text = "[restrictions]\n" + lists};
+  app::ConfigResult loaded = app::parse_config(made.text, name, options);
+  EXPECT_TRUE(loaded.ok()) << loaded.diagnostics.render();
+  made.config = std::move(loaded.config);
+  return made;
+}
+
+}  // namespace postern::plan
