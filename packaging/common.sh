@@ -17,6 +17,15 @@ install_shared() {
   install -m 755 "$1/packaging/verify" "$2/verify-release"
 }
 
+# write_man DIR COMMAND...: the manual pages that a program writes itself, in folders by section.
+write_man() {
+  local to=$1 page; shift
+  for page in $("$@" help --man); do
+    install -d "$to/man${page##*.}"
+    "$@" help --man "${page%.*}" > "$to/man${page##*.}/$page"
+  done
+}
+
 # number: the version in CMakeLists.txt of the current folder.
 number() { sed -n 's/^project(postern VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt; }
 

@@ -244,7 +244,7 @@ Findings look_at_integrity(Examination& from) {
 }
 
 Findings look_at_incoming(Examination& from) {
-  std::vector<OutgoingFacts> addresses;
+  std::vector<ConnectFacts> addresses;
   for (const IpAddress& one : from.dns_facts().addresses) {
     addresses.push_back(try_outgoing(one.to_string(), one.to_string(), 25));
   }
@@ -309,7 +309,7 @@ Findings look_at_outgoing(Examination& from) {
       if (address.empty() && !answer.records.empty()) address = answer.records.front();
     }
   }
-  return check_outgoing(address.empty() ? OutgoingFacts{.host = host}
+  return check_outgoing(address.empty() ? ConnectFacts{.host = host}
                                         : try_outgoing(host, address, port));
 }
 

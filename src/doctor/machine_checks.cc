@@ -293,8 +293,8 @@ Findings check_ports(const std::vector<PortFacts>& ports, bool gateway_runs) {
   return found;
 }
 
-OutgoingFacts try_outgoing(const std::string& host, const std::string& ip, std::uint16_t port) {
-  OutgoingFacts facts{.host = host, .address = ip};
+ConnectFacts try_outgoing(const std::string& host, const std::string& ip, std::uint16_t port) {
+  ConnectFacts facts{.host = host, .address = ip};
   sockaddr_storage address;
   const socklen_t length = fill(ip, port, address);
   if (length == 0) return facts;
@@ -324,7 +324,7 @@ OutgoingFacts try_outgoing(const std::string& host, const std::string& ip, std::
   return facts;
 }
 
-Findings check_outgoing(const OutgoingFacts& facts) {
+Findings check_outgoing(const ConnectFacts& facts) {
   constexpr std::string_view check = "outgoing";
   if (facts.address.empty()) {
     return {finding(Level::fail, check, fmt::format("{} has no address", facts.host),
@@ -354,10 +354,10 @@ Findings check_outgoing(const OutgoingFacts& facts) {
   return {finding(Level::ok, check, fmt::format("{} greets", peer))};
 }
 
-Findings check_incoming(const std::vector<OutgoingFacts>& addresses, const std::string& hostname) {
+Findings check_incoming(const std::vector<ConnectFacts>& addresses, const std::string& hostname) {
   constexpr std::string_view check = "incoming";
   Findings found;
-  for (const OutgoingFacts& facts : addresses) {
+  for (const ConnectFacts& facts : addresses) {
     const std::string from_outside = fmt::format(
         "on a machine elsewhere: `postern doctor --check outgoing --outgoing {}`", facts.address);
     if (facts.error != 0) {

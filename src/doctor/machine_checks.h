@@ -78,18 +78,18 @@ int bind_error(const std::string& ip, std::uint16_t port);
 Findings check_ports(const std::vector<PortFacts>& ports, bool gateway_runs);
 
 /// What became of a connection to port 25 of a host.
-struct OutgoingFacts {
+struct ConnectFacts {
   std::string host;      ///< as it was named
   std::string address;   ///< empty: it has none
   int error = 0;         ///< errno of connect(2), ETIMEDOUT included; 0: connected
   std::string greeting;  ///< the first line; empty: none
 };
 /// Connects, reads the greeting, says QUIT. Blocks for at most about 10 s.
-OutgoingFacts try_outgoing(const std::string& host, const std::string& ip, std::uint16_t port);
+ConnectFacts try_outgoing(const std::string& host, const std::string& ip, std::uint16_t port);
 /// A time-out is how a provider blocks the port.
-Findings check_outgoing(const OutgoingFacts& facts);
+Findings check_outgoing(const ConnectFacts& facts);
 /// Port 25 of our own public addresses, as this machine reaches them: whether `hostname` greets
 /// there. What other machines reach is not known, and said so.
-Findings check_incoming(const std::vector<OutgoingFacts>& addresses, const std::string& hostname);
+Findings check_incoming(const std::vector<ConnectFacts>& addresses, const std::string& hostname);
 
 }  // namespace postern::doctor

@@ -143,7 +143,7 @@ TEST(MachineChecksTest, Outgoing) {
 }
 
 TEST(MachineChecksTest, Incoming) {
-  const auto one = [](OutgoingFacts facts) {
+  const auto one = [](ConnectFacts facts) {
     facts.address = "192.0.2.1";
     return check_incoming({facts}, "mx.example.org");
   };
