@@ -7,7 +7,6 @@ The PostgreSQL is a private one on a loopback port, without a standby; as root i
 tools/packages-test.txt. Ends with the line "N passed, M failed"; exit status 1 when a check failed.
 """
 import concurrent.futures
-import glob
 import http.client
 import http.server
 import json
@@ -26,10 +25,9 @@ sys.dont_write_bytecode = True
 import auth  # noqa: E402
 import smoke  # noqa: E402
 from bench import LOCAL, NotRun, expect  # noqa: E402
-from harness import instance, smtp  # noqa: E402
+from harness import daemons, instance, smtp  # noqa: E402
 from harness.cases import Fail  # noqa: E402
 from harness.mailsink import Sink  # noqa: E402
-from tables import Daemon  # noqa: E402
 
 PASSWORD = "pg-hunter2-secret"
 CHECKS = []
@@ -41,39 +39,9 @@ def check(function):
     return function
 
 
-class Postgres(Daemon):
-    user = "postgres"
-
+class Postgres(daemons.Postgres):
     def __init__(self, bench):
-        super().__init__(bench)
-        self.bin = pathlib.Path(sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1])
-        (self.home / "pw").write_text(PASSWORD)
-        self.own()
-        self.run(self.bin / "initdb", "-D", self.home / "db", "-U", "postern", "-A", "scram-sha-256", "--pwfile", self.home / "pw",
-                 "-E", "UTF8", "--locale", "C", "--no-sync")
-        self.start()
-
-    def start(self):
-        self.spawn(self.bin / "postgres", "-D", self.home / "db", "-p", self.port, "-c", "listen_addresses=127.0.0.1",
-                   "-c", "unix_socket_directories=" + str(self.home), "-c", "recovery_init_sync_method=syncfs")
-        end = time.monotonic() + 20
-        while True:
-            try:
-                return self.sql("SELECT 1")
-            except Fail:
-                if time.monotonic() > end:
-                    raise
-                time.sleep(0.1)
-
-    def crash(self):
-        """As a kill -9 of the whole server: its children end when they miss it."""
-        self.run(self.bin / "pg_ctl", "-D", self.home / "db", "-m", "immediate", "-w", "stop")
-        self.process.wait(20)
-        self.process = None
-
-    def sql(self, text):
-        return self.run(self.bin / "psql", "-h", "127.0.0.1", "-p", self.port, "-U", "postern", "-d", "postgres", "-v", "ON_ERROR_STOP=1",
-                        "-qAtc", text, PGPASSWORD=PASSWORD)
+        super().__init__(bench, "postern", PASSWORD, "recovery_init_sync_method=syncfs")
 
     def settings(self, bench, node, **more):
         password = bench.root / "pg.password"

@@ -10,7 +10,6 @@ packages of tools/packages-test.txt. Ends with the line "N passed, M failed"; ex
 """
 import contextlib
 import functools
-import glob
 import json
 import os
 import pathlib
@@ -22,7 +21,6 @@ import socketserver
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
@@ -32,8 +30,9 @@ sys.dont_write_bytecode = True
 
 import smoke  # noqa: E402
 from bench import expect  # noqa: E402
-from harness import instance, mailsink, smtp  # noqa: E402
+from harness import daemons, mailsink, smtp  # noqa: E402
 from harness.cases import Fail  # noqa: E402
+from harness.daemons import Daemon  # noqa: E402
 
 PG_SECRET, MYSQL_SECRET, LDAP_SECRET = "pg-hunter2-secret", "mysql-hunter2-secret", "ldap-hunter2-secret"
 CHECKS = []
@@ -45,88 +44,10 @@ def check(function):
 
 
 # ---------------------------------------------------------------- private servers
-class Daemon:
-    """A server of Debian's, run by an unprivileged user in a directory of its own."""
-    user = ""
-    end = signal.SIGINT
-
-    def __init__(self, bench):
-        self.home = pathlib.Path(tempfile.mkdtemp(prefix="postern-%s-" % self.user))
-        self.port, self.process = instance.free_port(), None
-        bench.stack.callback(shutil.rmtree, self.home, ignore_errors=True)
-        bench.stack.callback(self.stop)
-        self.own()
-
-    def own(self):
-        if os.getuid() == 0:
-            for path in [self.home, *self.home.rglob("*")]:
-                shutil.chown(path, self.user, self.user)
-
-    def identity(self):
-        return {"user": self.user, "group": self.user, "extra_groups": []} if os.getuid() == 0 else {}
-
-    def run(self, *words, **env):
-        done = subprocess.run([str(w) for w in words], cwd=self.home, env={"PATH": "/usr/bin:/bin", "LC_ALL": "C", **env},
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, **self.identity())
-        if done.returncode != 0:
-            raise Fail("%s: %s%s" % (words[0], done.stdout, done.stderr))
-        return done.stdout
-
-    def spawn(self, *words):
-        with open(self.home / "log", "ab") as log:
-            self.process = subprocess.Popen([str(w) for w in words], cwd=self.home, env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, **self.identity())
-        end = time.monotonic() + 30
-        while time.monotonic() < end:
-            if self.process.poll() is not None:
-                break
-            with contextlib.suppress(OSError):
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-                return self
-            time.sleep(0.05)
-        raise Fail("%s did not start: %s" % (words[0], (self.home / "log").read_text(errors="replace")[-2000:]))
-
-    def stop(self):
-        if self.process is None:
-            return
-        self.process.send_signal(self.end)
-        try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait(20)
-        self.process = None
-
-
-class Postgres(Daemon):
-    user = "postgres"
-
+class Postgres(daemons.Postgres):
     def __init__(self, bench, sql):
-        super().__init__(bench)
-        self.bin = pathlib.Path(sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1])
-        (self.home / "pw").write_text(PG_SECRET)
-        self.own()
-        self.run(self.bin / "initdb", "-D", self.home / "db", "-U", "mail", "-A", "scram-sha-256", "--pwfile", self.home / "pw",
-                 "-E", "UTF8", "--locale", "C", "--no-sync")
-        self.start()
+        super().__init__(bench, "mail", PG_SECRET, "fsync=off")
         self.sql(sql)
-
-    def start(self):
-        self.spawn(self.bin / "postgres", "-D", self.home / "db", "-p", self.port, "-c", "listen_addresses=127.0.0.1",
-                   "-c", "unix_socket_directories=" + str(self.home), "-c", "fsync=off")
-        # The server listens before it can answer.
-        end = time.monotonic() + 20
-        while True:
-            try:
-                return self.sql("SELECT 1")
-            except Fail:
-                if time.monotonic() > end:
-                    raise
-                time.sleep(0.1)
-
-    def sql(self, text):
-        return self.run(self.bin / "psql", "-h", "127.0.0.1", "-p", self.port, "-U", "mail", "-d", "postgres", "-v", "ON_ERROR_STOP=1",
-                        "-qAtc", text, PGPASSWORD=PG_SECRET)
 
 
 class MariaDb(Daemon):

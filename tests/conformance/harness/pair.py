@@ -3,12 +3,11 @@ API calls and mail meet different gateways."""
 import contextlib
 import itertools
 import socket
-import sys
 import threading
 import time
 import types
 
-from harness import instance
+from harness import daemons, instance
 
 # What two gateways do otherwise than one, by suite and case: docs/cluster.md says it. These alone do not make a run fail.
 DIFFERS = {
@@ -85,17 +84,9 @@ class Engine:
     """One PostgreSQL for all pairs of a run; each has a database of its own."""
 
     def __init__(self, stack):
-        sys.path.append(str(instance.pathlib.Path(__file__).resolve().parents[2] / "system"))
-        import cluster  # noqa: PLC0415
-
-        class Postgres(cluster.Postgres):
-            more = ("-c", "max_connections=600", "-c", "shared_buffers=64MB")
-
-            def spawn(self, *words):
-                return super().spawn(*words, *self.more)
-
-        self.server = Postgres(types.SimpleNamespace(stack=stack))
-        self.password = cluster.PASSWORD
+        self.password = "pg-hunter2-secret"
+        self.server = daemons.Postgres(types.SimpleNamespace(stack=stack), "postern", self.password, "recovery_init_sync_method=syncfs",
+                                       "max_connections=600", "shared_buffers=64MB")
         self.lock, self.made = threading.Lock(), 0
 
     def database(self):

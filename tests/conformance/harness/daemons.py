@@ -1,0 +1,105 @@
+"""Private servers of Debian's packages on loopback ports, each in a directory of its own; as root they run as the user of their package."""
+import contextlib
+import glob
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+from harness import instance
+from harness.cases import Fail
+
+
+class Daemon:
+    """`bench.stack` ends it and removes its directory."""
+    user = ""
+    end = signal.SIGINT
+
+    def __init__(self, bench):
+        self.home = pathlib.Path(tempfile.mkdtemp(prefix="postern-%s-" % self.user))
+        self.port, self.process = instance.free_port(), None
+        bench.stack.callback(shutil.rmtree, self.home, ignore_errors=True)
+        bench.stack.callback(self.stop)
+        self.own()
+
+    def own(self):
+        if os.getuid() == 0:
+            for path in [self.home, *self.home.rglob("*")]:
+                shutil.chown(path, self.user, self.user)
+
+    def identity(self):
+        return {"user": self.user, "group": self.user, "extra_groups": []} if os.getuid() == 0 else {}
+
+    def run(self, *words, **env):
+        done = subprocess.run([str(w) for w in words], cwd=self.home, env={"PATH": "/usr/bin:/bin", "LC_ALL": "C", **env},
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, **self.identity())
+        if done.returncode != 0:
+            raise Fail("%s: %s%s" % (words[0], done.stdout, done.stderr))
+        return done.stdout
+
+    def spawn(self, *words):
+        with open(self.home / "log", "ab") as log:
+            self.process = subprocess.Popen([str(w) for w in words], cwd=self.home, env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, **self.identity())
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            if self.process.poll() is not None:
+                break
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                return self
+            time.sleep(0.05)
+        raise Fail("%s did not start: %s" % (words[0], (self.home / "log").read_text(errors="replace")[-2000:]))
+
+    def stop(self):
+        if self.process is None:
+            return
+        self.process.send_signal(self.end)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(20)
+        self.process = None
+
+
+class Postgres(Daemon):
+    """`settings`: of postgresql.conf, NAME=VALUE."""
+    user = "postgres"
+
+    def __init__(self, bench, owner, password, *settings):
+        super().__init__(bench)
+        self.bin = pathlib.Path(sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1])
+        self.owner, self.password, self.more = owner, password, [word for setting in settings for word in ("-c", setting)]
+        (self.home / "pw").write_text(password)
+        self.own()
+        self.run(self.bin / "initdb", "-D", self.home / "db", "-U", owner, "-A", "scram-sha-256", "--pwfile", self.home / "pw",
+                 "-E", "UTF8", "--locale", "C", "--no-sync")
+        self.start()
+
+    def start(self):
+        self.spawn(self.bin / "postgres", "-D", self.home / "db", "-p", self.port, "-c", "listen_addresses=127.0.0.1",
+                   "-c", "unix_socket_directories=" + str(self.home), *self.more)
+        # The server listens before it can answer.
+        end = time.monotonic() + 20
+        while True:
+            try:
+                return self.sql("SELECT 1")
+            except Fail:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.1)
+
+    def crash(self):
+        """As a kill -9 of the whole server: its children end when they miss it."""
+        self.run(self.bin / "pg_ctl", "-D", self.home / "db", "-m", "immediate", "-w", "stop")
+        self.process.wait(20)
+        self.process = None
+
+    def sql(self, text):
+        return self.run(self.bin / "psql", "-h", "127.0.0.1", "-p", self.port, "-U", self.owner, "-d", "postgres", "-v", "ON_ERROR_STOP=1",
+                        "-qAtc", text, PGPASSWORD=self.password)
