@@ -45,7 +45,8 @@ Result<void> alone(cluster::Database& database) {
   const auto session = database.connect();
   if (!session) return tl::unexpected(session.error());
   for (const cluster::Schema* schema : cluster_schemas()) {
-    if (Result<void> there = cluster::expect(**session, *schema); !there) return there;
+    Result<void> there = cluster::expect(**session, *schema, cluster::Newer::none);
+    if (!there) return there;
   }
   const Result<cluster::Members> members = cluster::members(database);
   if (!members) return tl::unexpected(members.error());

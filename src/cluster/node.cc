@@ -156,10 +156,12 @@ Result<void> Node::join() {
                "boot NOT IN (SELECT boot FROM shard WHERE boot IS NOT NULL) AND EXISTS (SELECT 1 "
                "FROM node WHERE name = $1 AND beat > old.beat)",
         .values = {pg::text(options_.name)}},
-       {.sql = "INSERT INTO node (boot, name, version, started, seen, beat) SELECT $1, $2, $3, "
-               "now(), now(), 1 + coalesce(max(beat), 0) FROM node WHERE name = $2 HAVING NOT "
-               "coalesce(bool_or(NOT replaced AND boot <> $1), false) RETURNING beat",
-        .values = {pg::uuid(boot_), pg::text(options_.name), pg::text(options_.version)}}});
+       {.sql =
+            "INSERT INTO node (boot, name, version, schemas, started, seen, beat) SELECT $1, $2, "
+            "$3, $4, now(), now(), 1 + coalesce(max(beat), 0) FROM node WHERE name = $2 HAVING "
+            "NOT coalesce(bool_or(NOT replaced AND boot <> $1), false) RETURNING beat",
+        .values = {pg::uuid(boot_), pg::text(options_.name), pg::text(options_.version),
+                   pg::text(options_.schemas)}}});
   if (!done) return tl::unexpected(done.error());
   if (done->back().size() == 0) {
     return fail(Fault::conflict,

@@ -38,6 +38,7 @@ inline constexpr const char* live_node =
 struct NodeOptions {
   std::string name;                               ///< unique in the cluster
   std::string version;                            ///< of the program
+  std::string schemas = {};                       ///< that the program knows: words_of()
   std::chrono::milliseconds heartbeat{5000};      ///< between two heartbeats
   std::chrono::milliseconds after_trouble{2000};  ///< the same after a failed one
   /// The file of Promised; empty: none.

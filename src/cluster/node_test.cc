@@ -65,10 +65,80 @@ class NodeTest : public ::testing::Test {
 
 TEST_F(NodeTest, migrating_again_changes_nothing_and_a_newer_schema_is_refused) {
   EXPECT_TRUE(migrate(*session_, node_schema()));
-  sql("UPDATE schema_version SET version = 99 WHERE name = 'node'");
+  sql("UPDATE schema_version SET version = 99, compatible_from = 99 WHERE name = 'node'");
   const Result<void> newer = migrate(*session_, node_schema());
   ASSERT_FALSE(newer);
   EXPECT_EQ(newer.error().fault, Fault::conflict);
+}
+
+// Three releases of one program: the second only adds, the third removes.
+constexpr const char* made = "CREATE TABLE thing (a int)";
+constexpr const char* adds = "ALTER TABLE thing ADD b int NOT NULL DEFAULT 7";
+constexpr const char* removes = "ALTER TABLE thing DROP a";
+constexpr const char* three[] = {made, adds, removes};
+constexpr Schema first_release{.name = "thing", .versions = std::span(three).first(1)};
+constexpr Schema second_release{
+    .name = "thing", .versions = std::span(three).first(2), .compatible_from = 1};
+constexpr Schema third_release{.name = "thing", .versions = three, .compatible_from = 2};
+
+Fault fault_of(const Result<void>& result) { return result ? Fault{} : result.error().fault; }
+
+TEST_F(NodeTest, a_program_goes_on_with_tables_of_the_next_release) {
+  ASSERT_TRUE(migrate(*session_, first_release));
+  EXPECT_TRUE(expect(*session_, first_release));
+  EXPECT_EQ(fault_of(expect(*session_, second_release)), Fault::not_found) << "not migrated yet";
+  ASSERT_TRUE(migrate(*session_, second_release));
+  EXPECT_TRUE(expect(*session_, second_release));
+  EXPECT_TRUE(expect(*session_, first_release));
+  EXPECT_EQ(fault_of(expect(*session_, first_release, Newer::none)), Fault::conflict);
+  EXPECT_TRUE(migrate(*session_, first_release)) << "there is nothing to do";
+  sql("SELECT b FROM thing");
+  EXPECT_TRUE(expect(*session_, second_release));
+  ASSERT_TRUE(migrate(*session_, third_release));
+  EXPECT_TRUE(expect(*session_, second_release));
+  const Result<void> refused = expect(*session_, first_release);
+  ASSERT_EQ(fault_of(refused), Fault::conflict);
+  EXPECT_NE(refused.error().message.find("install Postern "), std::string::npos);
+  EXPECT_EQ(fault_of(migrate(*session_, first_release)), Fault::conflict);
+}
+
+TEST_F(NodeTest, tables_that_say_nothing_are_for_their_own_version) {
+  ASSERT_TRUE(migrate(*session_, first_release));
+  sql("ALTER TABLE schema_version DROP compatible_from, DROP postern");
+  EXPECT_TRUE(expect(*session_, first_release));
+  sql("UPDATE schema_version SET version = 2 WHERE name = 'thing'");
+  EXPECT_EQ(fault_of(expect(*session_, first_release)), Fault::conflict);
+}
+
+TEST_F(NodeTest, nothing_is_removed_under_a_gateway_that_needs_it) {
+  ASSERT_TRUE(migrate(*session_, second_release));
+  const auto newer = join("mx2", {.schemas = "other=1 thing=2 node=2"});
+  auto old = join("mx1", {.schemas = "other=2 thing=1"});
+  const Result<void> refused = migrate(*session_, third_release);
+  ASSERT_EQ(fault_of(refused), Fault::temporary);
+  EXPECT_NE(refused.error().message.find("mx1"), std::string::npos) << refused.error().message;
+  EXPECT_TRUE(expect(*session_, second_release));
+  old->leave();
+  const auto silent = join("mx3");  // of a release that did not say what it knows
+  EXPECT_EQ(fault_of(migrate(*session_, third_release)), Fault::temporary);
+  silent->leave();
+  const Result<void> done = migrate(*session_, third_release);
+  EXPECT_TRUE(done) << done.error().message;
+}
+
+TEST_F(NodeTest, migration_waits_for_a_lock_without_holding_others_up) {
+  ASSERT_TRUE(migrate(*session_, first_release));
+  const auto reader = *database_->connect();
+  const auto deadline = Clock::now() + answer_limit;
+  ASSERT_TRUE(reader->run({.sql = "BEGIN", .values = {}}, deadline));
+  ASSERT_TRUE(reader->run({.sql = "SELECT FROM thing", .values = {}}, deadline));
+  std::thread ends([&] {
+    std::this_thread::sleep_for(2500ms);
+    reader->roll_back(Clock::now() + answer_limit);
+  });
+  EXPECT_TRUE(migrate(*session_, second_release));
+  ends.join();
+  sql("SELECT b FROM thing");
 }
 
 TEST_F(NodeTest, who_is_alone_owns_all_and_two_share) {

@@ -1,11 +1,20 @@
 #include "cluster/schema.h"
 
+#include <algorithm>
+#include <chrono>
+#include <initializer_list>
+#include <thread>
+
 #include <fmt/format.h>
 
+#include "base/version.h"
 #include "cluster/database.h"
+#include "cluster/node.h"
 
 namespace postern::cluster {
 namespace {
+
+constexpr std::chrono::seconds between_tries{1};
 
 // `node` has a row for each start of a process (a boot), so that a claim names a life and not a
 // machine. `shard` has a row for each part of the spool. `beat` of a name, and `puts` of a part,
@@ -47,60 +56,158 @@ INSERT INTO shard (shard) SELECT n FROM generate_series(0, 63) AS n;
 END $do$
 )sql";
 
-tl::unexpected<Error> newer(const Schema& schema, std::int64_t version) {
-  return fail(Fault::conflict, fmt::format("the tables `{}` have version {}; this program knows {}",
-                                           schema.name, version, schema.versions.size()));
+// What a program knows is compared before tables change under it.
+constexpr const char* schemas_of_nodes = "ALTER TABLE node ADD schemas text NOT NULL DEFAULT ''";
+
+constexpr const char* versions[] = {first, schemas_of_nodes};
+constexpr Schema schema{.name = "node", .versions = versions, .compatible_from = 1};
+
+constexpr std::string_view lock_not_had = "55P03";
+
+/// What the database says of some tables.
+struct Known {
+  std::int64_t version = 0;          ///< 0: they are not there
+  std::int64_t compatible_from = 0;  ///< the oldest version of programs that may use them
+  std::string postern;               ///< the version of the program that made them so
+};
+
+using Answer = tl::expected<Known, net::PgsqlFailure>;
+
+/// Tables of before have no column `compatible_from`, and are for their own version alone.
+Answer known(net::PgsqlSession& session, const Schema& wanted, Clock::time_point deadline) {
+  const auto rows = session.run(
+      {.sql = "SELECT version, coalesce((to_jsonb(s) ->> 'compatible_from')::int, version), "
+              "coalesce(to_jsonb(s) ->> 'postern', '') FROM schema_version AS s WHERE name = $1",
+       .values = {net::pgsql::text(wanted.name)}},
+      deadline);
+  if (!rows) return tl::unexpected(rows.error());
+  if (rows->size() == 0) return Known();
+  return Known{rows->integer(0, 0), rows->integer(0, 1), rows->text(0, 2)};
 }
 
-constexpr const char* versions[] = {first};
-constexpr Schema schema{.name = "node", .versions = versions};
+std::int64_t newest_of(const Schema& wanted) {
+  return static_cast<std::int64_t>(wanted.versions.size());
+}
+
+std::int64_t declared_by(const Schema& wanted) {
+  const auto declared = static_cast<std::int64_t>(wanted.compatible_from);
+  return declared == 0 ? newest_of(wanted) : std::min(declared, newest_of(wanted));
+}
+
+tl::unexpected<Error> newer(const Schema& wanted, const Known& there) {
+  return fail(Fault::conflict,
+              fmt::format("the tables `{}` have version {}, which programs from version {} on can "
+                          "use, and this one knows version {}: install {}",
+                          wanted.name, there.version, there.compatible_from, newest_of(wanted),
+                          there.postern.empty() ? "the Postern that made them"
+                                                : "Postern " + there.postern));
+}
 
 }  // namespace
 
 const Schema& node_schema() { return schema; }
 
-Result<void> migrate(net::PgsqlSession& session, const Schema& wanted) {
-  const auto deadline = Clock::now() + std::chrono::minutes(10);
-  const auto failed = [&](const net::PgsqlFailure& failure) -> Result<void> {
-    session.roll_back(deadline);
-    return fail(Fault::unreachable, "PostgreSQL: " + failure.message);
-  };
-  const std::vector<net::PgsqlStatement> opening = {
-      {.sql = "BEGIN", .values = {}},
-      {.sql = "SELECT pg_advisory_xact_lock(7304)", .values = {}},
-      {.sql = "CREATE TABLE IF NOT EXISTS schema_version (name text PRIMARY KEY, version int NOT "
-              "NULL, at timestamptz NOT NULL DEFAULT now())",
-       .values = {}}};
-  for (const net::PgsqlStatement& statement : opening) {
-    if (const auto said = session.run(statement, deadline); !said) return failed(said.error());
+std::string words_of(std::span<const Schema* const> schemas) {
+  std::string words;
+  for (const Schema* one : schemas) {
+    words += fmt::format("{}{}={}", words.empty() ? "" : " ", one->name, newest_of(*one));
   }
-  const auto known = session.run({.sql = "SELECT version FROM schema_version WHERE name = $1",
-                                  .values = {net::pgsql::text(wanted.name)}},
-                                 deadline);
-  if (!known) return failed(known.error());
-  const std::int64_t is = known->size() > 0 ? known->integer(0, 0) : 0;
-  const auto newest = static_cast<std::int64_t>(wanted.versions.size());
-  if (is > newest) {
-    session.roll_back(deadline);
-    return newer(wanted, is);
+  return words;
+}
+
+namespace {
+
+/// One gateway that lives and could not go on; empty: none.
+tl::expected<std::string, net::PgsqlFailure> left_behind(net::PgsqlSession& session,
+                                                         const Schema& wanted, const Known& there,
+                                                         Clock::time_point deadline) {
+  const auto rows = session.run(
+      {.sql = std::string("SELECT name FROM node WHERE ") + live_node +
+              " AND coalesce(substring(to_jsonb(node) ->> 'schemas' FROM '\\m' || $1 || "
+              "'=(\\d+)')::bigint, $2) < $3 ORDER BY name LIMIT 1",
+       .values = {net::pgsql::text(wanted.name), net::pgsql::integer(there.compatible_from),
+                  net::pgsql::integer(declared_by(wanted))}},
+      deadline);
+  if (!rows) return tl::unexpected(rows.error());
+  return rows->size() == 0 ? std::string() : rows->text(0, 0);
+}
+
+/// One try; a failure with `lock_not_had` may pass.
+tl::expected<Result<void>, net::PgsqlFailure> try_migrate(net::PgsqlSession& session,
+                                                          const Schema& wanted,
+                                                          Clock::time_point deadline) {
+  // Statements of gateways queue up behind one that waits for a lock on their table. Whoever else
+  // migrates is waited for without a limit.
+  for (const char* opening :
+       {"BEGIN", "SELECT pg_advisory_xact_lock(7304)", "SET LOCAL lock_timeout = '2s'",
+        "CREATE TABLE IF NOT EXISTS schema_version (name text PRIMARY KEY, version int NOT NULL, "
+        "at timestamptz NOT NULL DEFAULT now())"}) {
+    const auto said = session.run({.sql = opening, .values = {}}, deadline);
+    if (!said) return tl::unexpected(said.error());
   }
-  for (std::int64_t version = is; version < newest; ++version) {
-    const char* text = wanted.versions[static_cast<std::size_t>(version)];
-    if (const auto said = session.run({.sql = text, .values = {}}, deadline); !said) {
-      return failed(said.error());
+  const Answer there = known(session, wanted, deadline);
+  if (!there) return tl::unexpected(there.error());
+  const std::int64_t newest = newest_of(wanted);
+  if (there->version > newest) {
+    session.roll_back(deadline);
+    return there->compatible_from <= newest ? Result<void>() : Result<void>(newer(wanted, *there));
+  }
+  if (there->version > 0 && there->version < newest) {
+    const auto behind = left_behind(session, wanted, *there, deadline);
+    if (!behind) return tl::unexpected(behind.error());
+    if (!behind->empty()) {
+      session.roll_back(deadline);
+      return Result<void>(fail(
+          Fault::temporary,
+          fmt::format("the gateway {} lives, and its program cannot go on with version {} of the "
+                      "tables `{}`: stop all gateways first, or upgrade them to a release between "
+                      "the two",
+                      *behind, newest, wanted.name)));
     }
   }
-  const auto noted = session.run(
-      {.sql = "INSERT INTO schema_version (name, version) VALUES ($1, $2::bigint) ON CONFLICT "
-              "(name) DO UPDATE SET version = excluded.version, at = now()",
-       .values = {net::pgsql::text(wanted.name), net::pgsql::integer(newest)}},
-      deadline);
-  if (!noted) return failed(noted.error());
-  const net::PgsqlOutcome end = session.commit(deadline);
-  if (end.end != net::PgsqlEnd::committed) {
-    return fail(Fault::unreachable, "PostgreSQL: " + end.failure.message);
+  for (std::int64_t version = there->version; version < newest; ++version) {
+    const char* text = wanted.versions[static_cast<std::size_t>(version)];
+    const auto said = session.run({.sql = text, .values = {}}, deadline);
+    if (!said) return tl::unexpected(said.error());
   }
-  return {};
+  for (const net::PgsqlStatement& statement : std::initializer_list<net::PgsqlStatement>{
+           {.sql = "ALTER TABLE schema_version ADD COLUMN IF NOT EXISTS compatible_from int, ADD "
+                   "COLUMN IF NOT EXISTS postern text",
+            .values = {}},
+           {.sql = "INSERT INTO schema_version (name, version, compatible_from, postern) VALUES "
+                   "($1, $2::bigint, $3::bigint, $4) ON CONFLICT (name) DO UPDATE SET version = "
+                   "excluded.version, compatible_from = greatest(schema_version.compatible_from, "
+                   "excluded.compatible_from), postern = "
+                   "excluded.postern, at = now()",
+            .values = {net::pgsql::text(wanted.name), net::pgsql::integer(newest),
+                       net::pgsql::integer(declared_by(wanted)),
+                       net::pgsql::text(current_version().number)}}}) {
+    const auto said = session.run(statement, deadline);
+    if (!said) return tl::unexpected(said.error());
+  }
+  const net::PgsqlOutcome end = session.commit(deadline);
+  if (end.end != net::PgsqlEnd::committed) return tl::unexpected(end.failure);
+  return Result<void>();
+}
+
+}  // namespace
+
+Result<void> migrate(net::PgsqlSession& session, const Schema& wanted) {
+  const auto deadline = Clock::now() + std::chrono::minutes(10);
+  for (;;) {
+    const auto tried = try_migrate(session, wanted, deadline);
+    if (tried) return *tried;
+    session.roll_back(deadline);
+    const net::PgsqlFailure& failure = tried.error();
+    if (failure.state != lock_not_had) {
+      return fail(Fault::unreachable, "PostgreSQL: " + failure.message);
+    }
+    if (Clock::now() + between_tries >= deadline) {
+      return fail(Fault::temporary,
+                  fmt::format("the tables `{}` are in use: {}", wanted.name, failure.message));
+    }
+    std::this_thread::sleep_for(between_tries);
+  }
 }
 
 Result<void> grant(net::PgsqlSession& session, const std::string& role) {
@@ -124,20 +231,22 @@ Result<void> grant(net::PgsqlSession& session, const std::string& role) {
   return {};
 }
 
-Result<void> expect(net::PgsqlSession& session, const Schema& wanted) {
-  const auto known = session.run({.sql = "SELECT version FROM schema_version WHERE name = $1",
-                                  .values = {net::pgsql::text(wanted.name)}},
-                                 Clock::now() + answer_limit);
-  if (!known && known.error().state != "42P01") {
-    return fail(Fault::unreachable, "PostgreSQL: " + known.error().message);
+Result<void> expect(net::PgsqlSession& session, const Schema& wanted, Newer newer_tables) {
+  const Answer there = known(session, wanted, Clock::now() + answer_limit);
+  if (!there && there.error().state != "42P01") {
+    return fail(Fault::unreachable, "PostgreSQL: " + there.error().message);
   }
-  const std::int64_t is = known && known->size() > 0 ? known->integer(0, 0) : 0;
-  const auto newest = static_cast<std::int64_t>(wanted.versions.size());
-  if (is == newest) return {};
-  if (is > newest) return newer(wanted, is);
-  return fail(Fault::not_found, is == 0 ? std::string("the database has no tables of Postern")
-                                        : fmt::format("the tables `{}` have version {}, not {}",
-                                                      wanted.name, is, newest));
+  const Known is = there.value_or(Known());
+  const std::int64_t newest = newest_of(wanted);
+  if (is.version == newest) return {};
+  if (is.version > newest) {
+    const bool fits = newer_tables == Newer::compatible && is.compatible_from <= newest;
+    return fits ? Result<void>() : newer(wanted, is);
+  }
+  return fail(Fault::not_found, is.version == 0
+                                    ? std::string("the database has no tables of Postern")
+                                    : fmt::format("the tables `{}` have version {}, not {}",
+                                                  wanted.name, is.version, newest));
 }
 
 }  // namespace postern::cluster

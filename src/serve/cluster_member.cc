@@ -119,6 +119,7 @@ Result<ClusterMember> join_cluster(const Config& config, std::chrono::millisecon
     return cluster::Node::join(*member.database,
                                {.name = name,
                                 .version = std::string(current_version().number),
+                                .schemas = cluster::words_of(cluster_schemas()),
                                 .promised_file = config.server.data_dir.string() + "/cluster.json",
                                 .ends = [] { ::kill(::getpid(), SIGTERM); },
                                 .rolled_back = tell_of_loss});

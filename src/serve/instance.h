@@ -242,6 +242,7 @@ class Instance {
   std::unique_ptr<admin::Follower> follower_;       ///< the same
   std::unique_ptr<ClusterFeeds> feeds_;             ///< null: decisions are this gateway's alone
   std::atomic<bool> begins_anew_{false};
+  std::atomic<bool> met_unknown_edit_{false};  ///< of a newer gateway: it is not in force here
   std::unique_ptr<admin::RunningLists> lists_;
   std::unique_ptr<GuardrailDesk> guardrails_;
   std::unique_ptr<Attachments> attachments_;

@@ -76,6 +76,9 @@ class Instance::Readiness final : public admin::ReadinessProbe {
     if (instance_.follower_ && instance_.follower_->behind() > longest_lag) {
       found.emplace_back("changes", "edits of other gateways cannot be read");
     }
+    if (instance_.met_unknown_edit_) {
+      found.emplace_back("version", "a newer gateway edits what this version does not know");
+    }
     if (instance_.node_) {
       if (instance_.node_->is_draining()) found.emplace_back("draining", "it was asked to stop");
       if (const auto trouble = instance_.node_->trouble(ready_without_primary)) {

@@ -93,9 +93,20 @@ void Instance::follow_verification() {
                              !deciding_.restrictions.section.shadow);
 }
 
-/// The data directory stays, even if the changed file names another one.
+/// The kinds of the triggers in pgsql_store_schema.cc; `access` is told by the store.
+constexpr std::string_view kinds_of_edits[] = {"access", "policy", "webhook",      "domain",
+                                               "dkim",   "lists",  "signing_seed", "signing_key"};
+
 /// Another gateway of the cluster has edited something, or this one.
 Result<void> Instance::follow(const store::Change& edit) {
+  for (const store::Change::Key& key : edit.keys) {
+    if (std::ranges::find(kinds_of_edits, key.kind) != std::end(kinds_of_edits)) continue;
+    if (met_unknown_edit_.exchange(true)) continue;
+    telemetry::log::error("cluster.unknown_edit")
+        .field("name", key.kind)
+        .field("version", edit.number)
+        .msg("a newer gateway edits what this version does not know: upgrade this one");
+  }
   if (Result<void> done = publisher_->follow(edit); !done) return done;
   const auto names = [&](std::string_view kind) {
     return std::ranges::any_of(edit.keys, [&](const auto& key) { return key.kind == kind; });
@@ -184,6 +195,7 @@ Instance::ListenerResult Instance::listener_settings(const ListenerConfig& liste
   return settings;
 }
 
+/// The data directory stays, even if the changed file names another one.
 tl::expected<void, StartError> Instance::reload(const Config& config) {
   const std::lock_guard one_at_a_time(certificates_mutex_);
   std::string stamp = certificate_stamp_of(config);

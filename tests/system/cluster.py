@@ -131,6 +131,52 @@ def a_wrong_database_is_refused_with_what_to_do(bench):
     expect("exit status of cluster status without a cluster", 78, status)
 
 
+# What the next release may do to the tables: more columns everywhere, and a kind of edit that this one does not know.
+NEXT_RELEASE = """
+DO $do$ DECLARE t text; BEGIN
+  FOR t IN SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
+      AND relname <> 'schema_version' LOOP
+    EXECUTE format('ALTER TABLE %I ADD of_the_next_release text NOT NULL DEFAULT %L', t, 'x');
+  END LOOP;
+END $do$;
+UPDATE schema_version SET compatible_from = version, version = version + 1, postern = '99.1.0'"""
+
+
+@check
+def gateways_of_two_releases_work_beside_each_other(bench):
+    """Tables of the next release, made while a gateway runs: it goes on, another one starts, and both serve. What it cannot go on with is refused."""
+    database = Postgres(bench)
+    config = initialised(bench, database)
+    first = bench.server({"cluster": database.settings(bench, "mx1"), **LOCAL})
+    account = instance.Account(first)
+    receiver = bench.receiver()
+    database.sql(NEXT_RELEASE)
+    status, out, err = bench.run("cluster", "init", "--config", config)
+    expect("exit status of cluster init, which has nothing to do (%s)" % err, 0, status)
+    expect("versions that it has left as they were", "99.1.0", database.sql("SELECT DISTINCT postern FROM schema_version").strip())
+    second = bench.server({"cluster": database.settings(bench, "mx2"), **LOCAL})
+    there = elsewhere(account, second)
+    for here, other in ((account, second), (there, first)):
+        hook = here.call("POST", "/webhooks", {"target_url": receiver.url + "/hook"}, expect=201)
+        smtp.check("250 2.0.0", [post(other, hook["email_address"])], "end of data at the other")
+    until("both are delivered", lambda: len(receiver.requests("/hook")) == 2)
+    expect("gateways that live", ["live", "live"], [one["state"] for one in members(bench, config)["nodes"]])
+
+    database.sql("BEGIN; INSERT INTO change (edit) VALUES ('00000000-0000-0000-0000-000000000001'); SELECT changed('of_the_next_release', 'x', ''); "
+                 "SELECT end_edit('00000000-0000-0000-0000-000000000001'); COMMIT")
+    until("an edit of an unknown kind is said", lambda: b"does not know" in first.http("GET", "/readyz")[2])
+    if b"cluster.unknown_edit" not in first.log.read_bytes():
+        raise Fail("the log does not say so")
+
+    database.sql("UPDATE schema_version SET compatible_from = version")
+    refused = bench.config({"server": {"data_dir": str(bench.root / "third")}, "cluster": database.settings(bench, "mx3")}, "third.toml")
+    for words in (("serve",), ("cluster", "init")):
+        status, out, err = bench.run(*words, "--config", refused, seconds=80)
+        expect("exit status of %s with tables that need a newer program (%s)" % (words, err), 78, status)
+        if "99.1.0" not in out + err:
+            raise Fail("%s: what to install is not said: %s%s" % (words, out, err))
+
+
 @check
 def rights_of_the_gateways_role(bench):
     """`cluster init --gateway` gives what a gateway needs, and neither tables nor their removal."""
