@@ -13,6 +13,7 @@ constexpr std::size_t draws_at_once = 500;
 /// Before the database is asked again after a failure.
 constexpr std::chrono::milliseconds after_trouble{200};
 constexpr std::chrono::minutes between_cleanings{1};
+constexpr std::chrono::milliseconds between_looks{250};
 
 // `ends` is the window's end, the same on all gateways; `n` of `stock` events are drawn, `last` of
 // them by the latest draw. What a crash loses may be admitted twice, so no commit here waits for
@@ -55,8 +56,16 @@ CREATE INDEX try_count_ends ON try_count (ends);
 END $do$
 )sql";
 
-constexpr const char* versions[] = {first, tries};
-constexpr Schema schema{.name = "limits", .versions = versions};
+// Its value seldom changes, so most draws touch no index.
+constexpr const char* full_windows = R"sql(
+DO $do$ BEGIN
+ALTER TABLE window_count ADD is_full boolean NOT NULL GENERATED ALWAYS AS (n >= stock) STORED;
+CREATE INDEX window_count_full ON window_count (kind, ends) WHERE is_full;
+END $do$
+)sql";
+
+constexpr const char* versions[] = {first, tries, full_windows};
+constexpr Schema schema{.name = "limits", .versions = versions, .compatible_from = 2};
 
 std::string name_of(std::string_view kind, std::string_view key) {
   std::string name(kind);
@@ -83,9 +92,20 @@ SharedWindows::~SharedWindows() {
   drawer_.join();
 }
 
-std::uint64_t SharedWindows::statements() const {
+SharedWindows::Counts SharedWindows::counts() const {
   const std::lock_guard lock(mutex_);
-  return statements_;
+  return counts_;
+}
+
+bool SharedWindows::used_up(const Limit& limit, std::string_view key) const {
+  const WindowShares::Limit own{.kind = std::string(limit.kind),
+                                .key = std::string(key),
+                                .most = limit.most,
+                                .window = limit.window.count()};
+  const WindowShares::Time now = options_.now();
+  const std::int64_t nodes = options_.nodes();
+  const std::lock_guard lock(mutex_);
+  return !away_ && shares_.used_up(own, now, nodes);
 }
 
 void SharedWindows::take(const Limit& limit, std::string_view key,
@@ -120,7 +140,10 @@ void SharedWindows::answer_alone(Waiter& waiter) {
   Calls calls;
   {
     const std::lock_guard lock(mutex_);
-    if (waiter.done) answer(waiter, shares_.failed(waiter.alone) > 0, calls);
+    if (waiter.done) {
+      ++counts_.late;
+      answer(waiter, shares_.failed(waiter.alone) > 0, calls);
+    }
   }
   for (auto& [done, said] : calls) done(said);
 }
@@ -140,10 +163,25 @@ void SharedWindows::clean() {
                     .values = {}}));
 }
 
+/// Asks which windows others have used up; one gateway knows its own. False: there is no answer.
+bool SharedWindows::watch() {
+  if (options_.watched.empty() || Clock::now() < watch_at_) return true;
+  watch_at_ = Clock::now() + between_looks;
+  Result<net::PgsqlRows> rows = net::PgsqlRows();
+  if (options_.nodes() > 1) rows = session_.ask(full_statement(options_.watched));
+  std::vector<WindowShares::Full> full;
+  if (rows) full = full_in(*rows);
+  const std::lock_guard lock(mutex_);
+  shares_.know(std::move(full));
+  return rows.has_value();
+}
+
 void SharedWindows::draw() {
   std::unique_lock lock(mutex_);
+  const auto longest =
+      options_.watched.empty() ? std::chrono::milliseconds(between_cleanings) : between_looks;
   for (;;) {
-    wake_.wait_for(lock, between_cleanings, [this] { return stopping_ || shares_.wants(); });
+    wake_.wait_for(lock, longest, [this] { return stopping_ || shares_.wants(); });
     if (stopping_) return;
     const std::vector<WindowShares::Draw> draws = shares_.due(draws_at_once);
     std::vector<Waiters> asked;
@@ -157,20 +195,22 @@ void SharedWindows::draw() {
       if (found != waiting_.end() && found->second.empty()) waiting_.erase(found);
       asked.push_back(std::move(own));
     }
-    if (!draws.empty()) ++statements_;
+    if (!draws.empty()) ++counts_.statements;
     lock.unlock();
     Result<net::PgsqlRows> rows = net::PgsqlRows();
     if (!draws.empty()) rows = session_.ask(draw_statement(draws));
     lock.lock();
-    away_ = !rows;
+    if (!draws.empty()) away_ = !rows;
     std::unordered_map<std::string, std::int64_t> grants;
     for (std::size_t row = 0; rows && row < rows->size(); ++row) {
       grants[name_of(rows->octets(row, 0), rows->octets(row, 1))] = rows->integer(row, 2);
     }
+    const bool was_away = away_;
     Calls calls;
     for (std::size_t i = 0; i < draws.size(); ++i) {
       const auto found = grants.find(name_of(draws[i].kind, draws[i].key));
       std::int64_t granted = found != grants.end() ? found->second : 0;
+      (!rows ? counts_.failed : granted > 0 ? counts_.granted : counts_.empty) += 1;
       if (rows) {
         shares_.drawn(draws[i], granted);
       } else {
@@ -180,8 +220,13 @@ void SharedWindows::draw() {
     }
     lock.unlock();
     for (auto& [done, said] : calls) done(said);
-    if (rows) clean();
+    bool answers = rows.has_value();
+    if (answers && !was_away) {
+      clean();
+      answers = watch();
+    }
     lock.lock();
+    if (!answers) away_ = true;
     if (away_) wake_.wait_for(lock, after_trouble, [this] { return stopping_; });
   }
 }

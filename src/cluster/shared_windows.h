@@ -31,6 +31,8 @@ struct SharedWindowsOptions {
   std::function<std::int64_t()> nodes;
   /// Whether this gateway deletes what is over, for all. Null: no.
   std::function<bool()> cleans = nullptr;
+  /// Kinds of events for used_up().
+  std::vector<std::string> watched = {};
   /// How long an event of a small limit waits for the database, before this gateway's share
   /// decides.
   std::chrono::milliseconds patience{100};
@@ -47,8 +49,18 @@ class SharedWindows final : public SharedLimits {
   SharedWindows& operator=(const SharedWindows&) = delete;
 
   void take(const Limit& limit, std::string_view key, std::function<void(Answer)> done) override;
-  /// Statements that were sent to the database.
-  std::uint64_t statements() const;
+  /// Whether this gateway knows that take() would not admit an event. Of a watched kind it knows a
+  /// quarter of a second later what others have used up. Never waits.
+  bool used_up(const Limit& limit, std::string_view key) const;
+  /// What was asked of the database since the start.
+  struct Counts {
+    std::uint64_t granted = 0;     ///< draws that got something
+    std::uint64_t empty = 0;       ///< draws that found nothing left
+    std::uint64_t failed = 0;      ///< draws without an answer
+    std::uint64_t late = 0;        ///< events that waited in vain and were judged by this share
+    std::uint64_t statements = 0;  ///< that made draws
+  };
+  Counts counts() const;
 
  private:
   struct Waiter {
@@ -59,6 +71,7 @@ class SharedWindows final : public SharedLimits {
   using Waiters = std::deque<std::shared_ptr<Waiter>>;
   using Calls = std::vector<std::pair<std::function<void(Answer)>, Answer>>;
   void draw();
+  bool watch();
   void answer_alone(Waiter& waiter);
   void clean();
   static void answer(Waiter& waiter, bool admitted, Calls& calls);
@@ -66,11 +79,12 @@ class SharedWindows final : public SharedLimits {
   LossySession session_;  ///< of the drawing thread
   const SharedWindowsOptions options_;
   Clock::time_point clean_at_;  ///< of the drawing thread
+  Clock::time_point watch_at_;  ///< the same
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   WindowShares shares_;
   std::unordered_map<std::string, Waiters> waiting_;  ///< that nobody has asked for yet, by name
-  std::uint64_t statements_ = 0;
+  Counts counts_;
   bool away_ = false;
   bool stopping_ = false;
   std::thread drawer_;

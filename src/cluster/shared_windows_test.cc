@@ -21,10 +21,11 @@ class SharedWindowsTest : public ::testing::Test {
   }
   /// A gateway of two. Its clock stands still.
   std::unique_ptr<SharedWindows> gateway(std::chrono::milliseconds patience = 1min) {
-    return std::make_unique<SharedWindows>(
-        *database_, SharedWindowsOptions{.now = [] { return 1'800'000'000'000; },
-                                         .nodes = [] { return 2; },
-                                         .patience = patience});
+    return std::make_unique<SharedWindows>(*database_,
+                                           SharedWindowsOptions{.now = [now = now_] { return now; },
+                                                                .nodes = [] { return 2; },
+                                                                .watched = {"calls"},
+                                                                .patience = patience});
   }
   static SharedLimits::Answer take(SharedLimits& limits, std::uint64_t most, std::string_view key) {
     std::promise<SharedLimits::Answer> said;
@@ -34,6 +35,10 @@ class SharedWindowsTest : public ::testing::Test {
   }
 
   std::unique_ptr<Database> database_;
+  /// Windows do not end while the test runs.
+  const std::int64_t now_ = std::chrono::duration_cast<std::chrono::milliseconds>(
+                                (std::chrono::system_clock::now() + 24h).time_since_epoch())
+                                .count();
 };
 
 TEST_F(SharedWindowsTest, small_limits_are_counted_exactly) {
@@ -51,9 +56,9 @@ TEST_F(SharedWindowsTest, small_limits_are_counted_exactly) {
   EXPECT_LE(wait.value_or(0), 60u);
   EXPECT_FALSE(take(*one, 30, "b")) << "another key";
   EXPECT_FALSE(take(*one, 0, "a")) << "no limit";
-  const std::uint64_t before = one->statements();
+  const std::uint64_t before = one->counts().statements;
   EXPECT_TRUE(take(*one, 30, "a"));
-  EXPECT_EQ(one->statements(), before) << "an empty window is not asked about again";
+  EXPECT_EQ(one->counts().statements, before) << "an empty window is not asked about again";
 }
 
 TEST_F(SharedWindowsTest, many_at_once_each_get_one_answer) {
@@ -81,7 +86,7 @@ TEST_F(SharedWindowsTest, a_large_limit_does_not_wait) {
   }
   EXPECT_GE(admitted, 900);
   EXPECT_LE(admitted, 1040);
-  EXPECT_LE(one->statements(), 60u);
+  EXPECT_LE(one->counts().statements, 60u);
 }
 
 TEST_F(SharedWindowsTest, without_the_server_this_gateways_share_decides) {
@@ -98,6 +103,30 @@ TEST_F(SharedWindowsTest, without_the_server_this_gateways_share_decides) {
     std::this_thread::sleep_for(50ms);
     admitted = 0;
     for (int i = 0; i < 30; ++i) admitted += take(*one, 30, "c" + std::to_string(round)) ? 0 : 1;
+  }
+}
+
+TEST_F(SharedWindowsTest, what_others_have_used_up_is_known_without_a_try) {
+  const auto one = gateway();
+  const auto other = gateway();
+  for (const std::uint64_t most : {30u, 200u}) {
+    const SharedLimits::Limit limit{.kind = "calls", .most = most, .window = 60s};
+    const std::string key = std::to_string(most);
+    EXPECT_FALSE(other->used_up(limit, key));
+    const auto until = Clock::now() + 20s;
+    while (!one->used_up(limit, key) && Clock::now() < until) take(*one, most, key);
+    // It has admitted nothing, and nothing but its credit is left.
+    int own = 0;
+    while (!other->used_up(limit, key) && Clock::now() < until) {
+      std::this_thread::sleep_for(most == 30 ? 10ms : 300ms);
+      if (most == 200 && !take(*other, most, key)) ++own;
+    }
+    EXPECT_TRUE(other->used_up(limit, key));
+    EXPECT_LE(own, 200 / 20 + 4) << "its credit, and what it may owe";
+    EXPECT_TRUE(take(*other, most, key));
+    EXPECT_FALSE(other->used_up({.kind = "calls", .most = most + 10, .window = 60s}, key))
+        << "the limit was raised";
+    EXPECT_FALSE(other->used_up(limit, "another"));
   }
 }
 

@@ -37,6 +37,45 @@ std::int64_t WindowShares::share_of(const State& state) {
   return (static_cast<std::int64_t>(state.most) + state.nodes - 1) / state.nodes;
 }
 
+/// What is not admitted by gateways of themselves.
+std::int64_t WindowShares::stock_of(const State& state) {
+  const auto most = static_cast<std::int64_t>(state.most);
+  return state.most < exact_below ? most : most - state.nodes * (most / (10 * state.nodes));
+}
+
+WindowShares::State WindowShares::fresh(const Limit& limit, Time now, std::int64_t nodes) {
+  State state{.most = limit.most,
+              .window = limit.window,
+              .nodes = std::max<std::int64_t>(1, nodes),
+              .ends = end_of(limit, now)};
+  if (limit.most >= exact_below) {
+    state.credit = static_cast<std::int64_t>(limit.most) / (10 * state.nodes);
+  }
+  return state;
+}
+
+/// Others have drawn what there was. A limit that was changed since has another stock.
+bool WindowShares::is_full(const std::string& name, const State& state) const {
+  const auto found = full_.find(name);
+  return found != full_.end() && found->second == std::pair(state.ends, stock_of(state));
+}
+
+void WindowShares::know(std::vector<Full> full) {
+  full_.clear();
+  for (Full& one : full) full_[name_of(one.kind, one.key)] = {one.ends, one.stock};
+}
+
+bool WindowShares::used_up(const Limit& limit, Time now, std::int64_t nodes) const {
+  if (limit.most == 0) return false;
+  const std::string name = name_of(limit.kind, limit.key);
+  const auto found = states_.find(name);
+  const bool is_now = found != states_.end() && found->second.most == limit.most &&
+                      found->second.window == limit.window && now < found->second.ends &&
+                      now >= found->second.ends - limit.window;
+  const State state = is_now ? found->second : fresh(limit, now, nodes);
+  return (state.empty || is_full(name, state)) && state.credit == 0 && state.grant == 0;
+}
+
 WindowShares::Time WindowShares::end_of(const Limit& limit, Time now) {
   const std::int64_t phase = phase_of(name_of(limit.kind, limit.key), limit.window);
   return now + limit.window - (now - phase) % limit.window;
@@ -71,21 +110,17 @@ WindowShares::State& WindowShares::state_of(const Limit& limit, Time now, std::i
   const bool same = state.most == limit.most && state.window == limit.window;
   if (same && now < state.ends && now >= state.ends - state.window) return state;
   // Events that nobody has asked for yet are of this window now.
-  state = {.most = limit.most,
-           .window = limit.window,
-           .nodes = std::max<std::int64_t>(1, nodes),
-           .ends = end_of(limit, now),
-           .waiting = limit.most < exact_below ? state.waiting : 0,
-           .queued = state.queued};
-  if (limit.most >= exact_below) {
-    state.credit = static_cast<std::int64_t>(limit.most) / (10 * state.nodes);
-  }
+  State next = fresh(limit, now, nodes);
+  next.waiting = limit.most < exact_below ? state.waiting : 0;
+  next.queued = state.queued;
+  state = next;
   return state;
 }
 
 WindowShares::Verdict WindowShares::take(const Limit& limit, Time now, std::int64_t nodes,
                                          bool away) {
   State& state = state_of(limit, now, nodes);
+  if (!full_.empty() && is_full(name_of(limit.kind, limit.key), state)) state.empty = true;
   const auto ask = [&] {
     if (state.queued) return;
     state.queued = true;
@@ -134,13 +169,11 @@ std::vector<WindowShares::Draw> WindowShares::due(std::size_t limit) {
     state.queued = false;
     const bool is_exact = state.most < exact_below;
     const std::size_t end = name.find('\0');
-    const auto most = static_cast<std::int64_t>(state.most);
-    const std::int64_t credits = is_exact ? 0 : state.nodes * (most / (10 * state.nodes));
     draws.push_back({.kind = name.substr(0, end),
                      .key = name.substr(end + 1),
                      .ends = state.ends,
                      .block = is_exact ? state.waiting : block_of(state),
-                     .stock = most - credits,
+                     .stock = stock_of(state),
                      .waiting = is_exact ? state.waiting : 0});
     state.waiting = 0;
   }
@@ -176,6 +209,25 @@ std::int64_t WindowShares::failed(const Draw& draw) {
   const std::int64_t admitted = std::min(draw.waiting, room);
   state.used += admitted;
   return admitted;
+}
+
+net::PgsqlStatement full_statement(std::span<const std::string> kinds) {
+  return {.sql =
+              "SELECT kind, key, ends, stock FROM window_count WHERE is_full AND kind = ANY($1) "
+              "AND ends > now() ORDER BY ends LIMIT 10000",
+          .values = {pg::texts(kinds)}};
+}
+
+std::vector<WindowShares::Full> full_in(const net::PgsqlRows& rows) {
+  std::vector<WindowShares::Full> full;
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    const auto ends = std::chrono::floor<std::chrono::milliseconds>(rows.time(row, 2));
+    full.push_back({.kind = rows.text(row, 0),
+                    .key = rows.text(row, 1),
+                    .ends = ends.time_since_epoch().count(),
+                    .stock = rows.integer(row, 3)});
+  }
+  return full;
 }
 
 net::PgsqlStatement draw_statement(std::span<const WindowShares::Draw> draws) {

@@ -45,6 +45,14 @@ class WindowShares {
     std::int64_t waiting = 0;  ///< events that wait for the answer
   };
 
+  /// A window that all gateways together have used up, as the database has it.
+  struct Full {
+    std::string kind;        ///< of the events
+    std::string key;         ///< octets
+    Time ends = 0;           ///< of the window
+    std::int64_t stock = 0;  ///< what there was to draw
+  };
+
   /// At most so many keys are kept.
   explicit WindowShares(std::size_t max_keys = 100'000) : max_keys_(max_keys) {}
 
@@ -60,6 +68,10 @@ class WindowShares {
   /// There was none: those who wait are judged by this gateway's share. Returns how many of them
   /// it admits.
   std::int64_t failed(const Draw& draw);
+  /// Replaces what is known of full windows.
+  void know(std::vector<Full> full);
+  /// Whether this gateway knows that take() would not admit an event.
+  bool used_up(const Limit& limit, Time now, std::int64_t nodes) const;
   /// Whether draws are due.
   bool wants() const { return !asking_.empty(); }
   /// Keys in memory.
@@ -77,14 +89,22 @@ class WindowShares {
     bool asked = false, empty = false, queued = false;
   };
   State& state_of(const Limit& limit, Time now, std::int64_t nodes);
+  bool is_full(const std::string& name, const State& state) const;
   void sweep(Time now);
   static std::int64_t block_of(const State& state);
   static std::int64_t share_of(const State& state);
+  static std::int64_t stock_of(const State& state);
+  static State fresh(const Limit& limit, Time now, std::int64_t nodes);
 
   const std::size_t max_keys_;
   std::unordered_map<std::string, State> states_;
   std::vector<std::string> asking_;  ///< keys of states that are queued
+  std::unordered_map<std::string, std::pair<Time, std::int64_t>> full_;  ///< end and stock, by key
 };
+
+/// The statement that asks for the full windows of these kinds, and what its answer says.
+net::PgsqlStatement full_statement(std::span<const std::string> kinds);
+std::vector<WindowShares::Full> full_in(const net::PgsqlRows& rows);
 
 /// The statement that makes these draws, and its answer: a row of kind, key and granted events for
 /// each that got some.

@@ -475,12 +475,7 @@ Task<smtp::Reply> WebhookDelivery::test_reply(const Job& job) {
 /// together.
 Task<bool> WebhookDelivery::take_token(const policy::Webhook& webhook) {
   if (!services_.rates.take(webhook.id, webhook.rate_limit_per_minute)) co_return false;
-  const SharedLimits::Answer beyond = co_await net::counted(services_.limits,
-                                                            {.kind = "webhook_per_minute",
-                                                             .most = webhook.rate_limit_per_minute,
-                                                             .window = std::chrono::minutes(1)},
-                                                            webhook.id);
-  co_return !beyond;
+  co_return !co_await net::counted(services_.limits, rate_of(webhook), webhook.id);
 }
 
 Task<DeliveryOutcome> WebhookDelivery::keep(const Job& job, std::string id, Payload payload) {

@@ -21,6 +21,15 @@
 
 namespace postern::deliver {
 
+/// Of messages that all gateways of a cluster count together, for SharedLimits.
+inline constexpr std::string_view webhook_rate_kind = "webhook_per_minute";
+/// How many of them a webhook's rate limit allows.
+inline SharedLimits::Limit rate_of(const policy::Webhook& webhook) {
+  return {.kind = webhook_rate_kind,
+          .most = webhook.rate_limit_per_minute,
+          .window = std::chrono::minutes(1)};
+}
+
 /// What to do with messages for webhooks.
 enum class Disposition {
   deliver,  ///< the normal case

@@ -21,6 +21,7 @@ store::Time now() {
 }  // namespace
 
 double WebhookRates::tokens(const policy::Webhook& webhook) {
+  if (shared_ != nullptr && shared_->used_up(deliver::rate_of(webhook), webhook.id)) return 0;
   return limiter_.tokens(webhook.id, webhook.rate_limit_per_minute);
 }
 

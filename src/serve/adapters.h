@@ -4,6 +4,7 @@
 
 #include "admin/ports.h"
 #include "admin/trace_hub.h"
+#include "cluster/shared_windows.h"
 #include "deliver/rate_limiter.h"
 #include "deliver/webhook_delivery.h"
 #include "gateway/ports.h"
@@ -18,13 +19,15 @@ namespace postern::app {
 /// Webhooks' rate limits for the gateway.
 class WebhookRates final : public gateway::RateProbe {
  public:
-  /// `limiter` outlives it.
-  explicit WebhookRates(deliver::RateLimiter& limiter) : limiter_(limiter) {}
+  /// The arguments outlive it; `shared` is null outside of a cluster.
+  explicit WebhookRates(deliver::RateLimiter& limiter, const cluster::SharedWindows* shared)
+      : limiter_(limiter), shared_(shared) {}
   /// Deliveries that are left now.
   double tokens(const policy::Webhook& webhook) override;
 
  private:
   deliver::RateLimiter& limiter_;
+  const cluster::SharedWindows* shared_;
 };
 
 /// Records ended transactions: refusals in the delivery log, all in the trace database and for its

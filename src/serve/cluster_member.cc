@@ -14,6 +14,7 @@
 #include "cluster/schema.h"
 #include "config/cluster_options.h"
 #include "config/key_file.h"
+#include "deliver/webhook_delivery.h"
 #include "spool/pgsql_inbox_schema.h"
 #include "spool/pgsql_schema.h"
 #include "store/pgsql_store_schema.h"
@@ -150,7 +151,8 @@ Result<ClusterMember> join_cluster(const Config& config, std::chrono::millisecon
                     .count();
               },
           .nodes = [node = member.node.get()] { return node->counts().nodes; },
-          .cleans = [node = member.node.get()] { return node->leads(); }});
+          .cleans = [node = member.node.get()] { return node->leads(); },
+          .watched = {std::string(deliver::webhook_rate_kind)}});
   member.tries = std::make_unique<cluster::SharedTries>(
       *member.database, cluster::SharedTriesOptions{
                             .nodes = [node = member.node.get()] { return node->counts().nodes; },

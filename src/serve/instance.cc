@@ -476,7 +476,7 @@ Instance::Started Instance::open_delivery() {
   follow_verification();
   recorder_ = std::make_unique<Recorder>(*delivery_log_, *traces_, &trace_hub_);
   recorder_->watch(trace_watch_);
-  rate_probe_ = std::make_unique<WebhookRates>(rates_);
+  rate_probe_ = std::make_unique<WebhookRates>(rates_, limits_.get());
   services_ = std::make_unique<gateway::Services>(gateway::Services{
       directory_, *authenticator_, outbound_->sink(), *recorder_, *rate_probe_, *resources_,
       *resolver_, authentication_, *sightings_, operators_of(config_)});

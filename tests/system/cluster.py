@@ -370,6 +370,9 @@ def a_limit_holds_over_all_gateways(bench):
     within_a_window(database, "webhook_per_minute", 60, lambda: expect("the first message", "250", post(0)))
     said = [post(number) for number in range(14)]
     expect("messages after the first", {"250": 9, "450": 5}, {code: said.count(code) for code in said})
+    within_a_window(database, "webhook_per_minute", 60, lambda: expect("the first message", "250", post(0)))
+    expect("messages at one gateway", ["250"] * 9, [post(number * 2) for number in range(9)])
+    seconds_until(lambda: rcpt(servers[1], hook).startswith("450"), 2)
     within_a_window(database, "new_sessions_per_address", 60, lambda: session(0))
     said = [session(number) for number in range(45)]
     expect("sessions after the first", {"220": 39, "421": 6}, {code: said.count(code) for code in said})
