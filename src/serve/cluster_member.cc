@@ -12,6 +12,7 @@
 #include "cluster/moving.h"
 #include "cluster/patroni.h"
 #include "cluster/schema.h"
+#include "cluster/shared_jobs.h"
 #include "config/cluster_options.h"
 #include "config/key_file.h"
 #include "deliver/webhook_delivery.h"
@@ -63,9 +64,9 @@ Result<void> look(cluster::Database& database) {
 }  // namespace
 
 std::vector<const cluster::Schema*> cluster_schemas() {
-  return {&cluster::node_schema(),     &spool::pgsql_spool_schema(), &store::pgsql_store_schema(),
-          &cluster::limits_schema(),   &cluster::feed_schema(),      &cluster::moving_schema(),
-          &spool::pgsql_inbox_schema()};
+  return {&cluster::node_schema(),      &spool::pgsql_spool_schema(), &store::pgsql_store_schema(),
+          &cluster::limits_schema(),    &cluster::feed_schema(),      &cluster::moving_schema(),
+          &spool::pgsql_inbox_schema(), &cluster::jobs_schema()};
 }
 
 std::string node_name(const Config& config) {

@@ -205,7 +205,8 @@ Instance::Started Instance::open_api() {
       });
   replay_port_ = std::make_unique<ReplayPort>(
       *traces_, data_dir_ + "/traces.db",
-      [this](const std::optional<admin::Lists>& lists) { return draft_of(lists); }, *resolver_);
+      [this](const std::optional<admin::Lists>& lists) { return draft_of(lists); }, *resolver_,
+      node_ ? std::make_unique<cluster::SharedJobs>(*cluster_, node_->boot()) : nullptr);
   plan_desk_ = std::make_unique<PlanDesk>(*store_, directory_, [this] { return deciding(); });
   trace_rerun_ =
       std::make_unique<TraceRerunPort>(*traces_, data_dir_ + "/traces.db", *disk_pool_, directory_,

@@ -14,15 +14,58 @@ namespace {
 using Status = admin::ReplayState::Status;
 
 constexpr std::size_t most_kept = 20;
+constexpr std::string_view kind_of_job = "replay";
+constexpr std::chrono::seconds between_notes{1};
+constexpr int tries_of_end = 3;
+
+namespace json = boost::json;
+
+/// What other gateways show, without the result.
+std::string text_of(const admin::ReplayState& state) {
+  return json::serialize(json::object{{"status", static_cast<int>(state.status)},
+                                      {"done", state.done},
+                                      {"all", state.all},
+                                      {"seconds", state.seconds},
+                                      {"error", state.error},
+                                      {"created_at", store::to_millis(state.created_at)}});
+}
+
+/// What text_of() said, at this gateway or another one. Words that it does not know are left out.
+admin::ReplayState state_of(const cluster::Job& job) {
+  admin::ReplayState state{.id = job.id};
+  boost::system::error_code bad;
+  const json::value value = json::parse(job.state, bad);
+  const json::object* told = bad ? nullptr : value.if_object();
+  const auto number = [&](std::string_view name) {
+    const json::value* found = told != nullptr ? told->if_contains(name) : nullptr;
+    boost::system::error_code none;
+    return found != nullptr ? found->to_number<double>(none) : 0.0;
+  };
+  state.done = static_cast<std::uint64_t>(number("done"));
+  state.all = static_cast<std::uint64_t>(number("all"));
+  state.seconds = number("seconds");
+  state.created_at = store::from_millis(static_cast<std::int64_t>(number("created_at")));
+  state.status = number("status") == static_cast<int>(Status::done)      ? Status::done
+                 : number("status") == static_cast<int>(Status::stopped) ? Status::stopped
+                 : job.is_running                                        ? Status::running
+                                                                         : Status::failed;
+  if (state.status == Status::failed) {
+    const json::value* error = told != nullptr ? told->if_contains("error") : nullptr;
+    if (error != nullptr && error->is_string()) state.error = error->as_string();
+    if (state.error.empty()) state.error = "its gateway has stopped";
+  }
+  return state;
+}
 
 }  // namespace
 
 ReplayPort::ReplayPort(store::TraceWriter& writer, std::string path, DraftOf draft_of,
-                       dns::Resolver& resolver)
+                       dns::Resolver& resolver, std::unique_ptr<cluster::SharedJobs> jobs)
     : writer_(writer),
       path_(std::move(path)),
       draft_of_(std::move(draft_of)),
-      resolver_(resolver) {}
+      resolver_(resolver),
+      jobs_(std::move(jobs)) {}
 
 ReplayPort::~ReplayPort() { wait(); }
 
@@ -43,9 +86,18 @@ Result<std::string> ReplayPort::start(admin::ReplayRequest request) {
   if (!states_.empty() && states_.front().status == Status::running) {
     return fail(Fault::conflict, "a replay is running: " + states_.front().id);
   }
+  admin::ReplayState begun{.id = new_id("rep_"), .created_at = store::now()};
+  if (jobs_) {
+    const auto running = jobs_->begin(kind_of_job, begun.id, text_of(begun));
+    if (!running) return fail(Fault::temporary, running.error().message);
+    if (*running != begun.id) {
+      return fail(Fault::conflict, "a replay is running at another gateway: " + *running);
+    }
+  }
   if (thread_.joinable()) thread_.join();  // the thread has finished its work
   stop_ = false;
-  states_.push_front({.id = new_id("rep_"), .created_at = store::now()});
+  told_at_ = std::chrono::steady_clock::now();
+  states_.push_front(std::move(begun));
   if (states_.size() > most_kept) states_.pop_back();
   thread_ = named_thread(
       "replay", [this, request = std::move(request)]() mutable { run(std::move(request)); });
@@ -53,26 +105,73 @@ Result<std::string> ReplayPort::start(admin::ReplayRequest request) {
 }
 
 std::optional<admin::ReplayState> ReplayPort::state(const std::string& id) {
-  const std::lock_guard lock(mutex_);
-  const auto found = std::find_if(states_.begin(), states_.end(),
-                                  [&](const admin::ReplayState& one) { return one.id == id; });
-  return found == states_.end() ? std::nullopt : std::optional(*found);
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = std::find_if(states_.begin(), states_.end(),
+                                    [&](const admin::ReplayState& one) { return one.id == id; });
+    if (found != states_.end()) return *found;
+  }
+  if (!jobs_) return std::nullopt;
+  const auto all = jobs_->list(kind_of_job);
+  if (!all) return std::nullopt;
+  const auto job = std::ranges::find(*all, id, &cluster::Job::id);
+  if (job == all->end()) return std::nullopt;
+  admin::ReplayState state = state_of(*job);
+  boost::system::error_code bad;
+  json::value result = json::parse(jobs_->result(id).value_or(std::string()), bad);
+  if (!bad && result.is_object()) state.result = std::move(result.as_object());
+  return state;
 }
 
 std::vector<admin::ReplayState> ReplayPort::states() {
-  const std::lock_guard lock(mutex_);
-  return {states_.begin(), states_.end()};
+  std::vector<admin::ReplayState> all;
+  {
+    const std::lock_guard lock(mutex_);
+    all.assign(states_.begin(), states_.end());
+  }
+  if (!jobs_) return all;
+  const auto jobs = jobs_->list(kind_of_job);
+  if (!jobs) return all;
+  for (const cluster::Job& job : *jobs) {
+    const bool is_own = std::ranges::find(all, job.id, &admin::ReplayState::id) != all.end();
+    if (!is_own) all.push_back(state_of(job));
+  }
+  std::ranges::sort(all, std::greater(), &admin::ReplayState::created_at);
+  if (all.size() > most_kept) all.resize(most_kept);
+  return all;
 }
 
 void ReplayPort::stop(const std::string& id) {
-  const std::lock_guard lock(mutex_);
-  if (!states_.empty() && states_.front().id == id) stop_ = true;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!states_.empty() && states_.front().id == id) stop_ = true;
+  }
+  if (jobs_) static_cast<void>(jobs_->stop(id));
 }
 
+/// While the database is away the replay goes on, and nobody else sees how far.
 bool ReplayPort::note_progress(std::uint64_t done) {
-  const std::lock_guard lock(mutex_);
-  states_.front().done = done;
+  std::string id;
+  std::string state;
+  {
+    const std::lock_guard lock(mutex_);
+    states_.front().done = done;
+    if (!jobs_ || std::chrono::steady_clock::now() - told_at_ < between_notes) return !stop_;
+    id = states_.front().id;
+    state = text_of(states_.front());
+  }
+  if (jobs_->note(id, state).value_or(false)) stop_ = true;
+  told_at_ = std::chrono::steady_clock::now();
   return !stop_;
+}
+
+/// Others take it for one that was not finished if they do not hear of it.
+void ReplayPort::tell_end(const admin::ReplayState& state) {
+  if (!jobs_) return;
+  const std::string result = state.result.empty() ? "" : json::serialize(state.result);
+  for (int tries = 0; tries < tries_of_end; ++tries) {
+    if (jobs_->end(state.id, text_of(state), result)) return;
+  }
 }
 
 Result<boost::json::object> ReplayPort::replay(const admin::ReplayRequest& request) {
@@ -106,8 +205,11 @@ void ReplayPort::run(admin::ReplayRequest request) {
   } catch (const std::exception& error) {
     found = fail(Fault::bug, error.what());
   }
-  const std::lock_guard lock(mutex_);
-  admin::ReplayState& state = states_.front();
+  admin::ReplayState state;
+  {
+    const std::lock_guard lock(mutex_);
+    state = states_.front();
+  }
   state.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   state.status = !found ? Status::failed : stop_ ? Status::stopped : Status::done;
   if (found) {
@@ -115,6 +217,9 @@ void ReplayPort::run(admin::ReplayRequest request) {
   } else {
     state.error = found.error().message;
   }
+  tell_end(state);
+  const std::lock_guard lock(mutex_);
+  states_.front() = std::move(state);
 }
 
 }  // namespace postern::app

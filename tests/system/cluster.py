@@ -691,6 +691,15 @@ def any_gateway_shows_what_all_of_them_decided(bench):
         expect("its refusals", 1, who.call("GET", "/webhooks/%s/logs" % closed["id"])["total"])
     totals = [who.call("GET", "/stats")["totals"] for who in (account, there)]
     expect("decisions in the statistics of both", [(4, 1)] * 2, [(one["accepted"], one["refused"]) for one in totals])
+    draft = {"connection_policies": {"lists": {"recipient": "reject"}}}
+    job = account.call("POST", "/replay", {"draft": draft}, expect=202)["id"]
+    until("the other shows the replay's end", lambda: there.call("GET", "/replay/" + job)["status"] == "done", 20)
+    expect("the replay at both", account.call("GET", "/replay/" + job), there.call("GET", "/replay/" + job))
+    there.call("DELETE", "/replay/" + job, expect=204)
+    next_job = there.call("POST", "/replay", {"draft": draft}, expect=202)["id"]
+    until("the first one shows the other's", lambda: account.call("GET", "/replay/" + next_job)["status"] == "done", 20)
+    for who in (account, there):
+        expect("replays, newest first", [next_job, job], [one["id"] for one in who.call("GET", "/replay")["data"]])
     third = gateway("mx3", traces="node")
     smtp.check("550", [post(third, closed["email_address"])], "RCPT at the third")
     until("it shows its own", lambda: len(listed(elsewhere(account, third))) == 1, 10)
@@ -700,6 +709,7 @@ def any_gateway_shows_what_all_of_them_decided(bench):
     first.process.kill()
     first.process.wait()
     expect("traces when the first is dead", 5, len(listed(there)))
+    expect("the replay of the dead one", "done", there.call("GET", "/replay/" + job)["status"])
     database.crash()
     database.start()
     first.start()
