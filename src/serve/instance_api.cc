@@ -122,6 +122,15 @@ void show_addresses(const AddressVerifier::Counts& counts, const CatchUp& catch_
 }
 
 template <class CatchUp>
+void show_limits(const cluster::SharedWindows& limits, const CatchUp& catch_up) {
+  const cluster::SharedWindows::Counts counts = limits.counts();
+  catch_up(metrics().limit_draws.counter({"granted"}), counts.granted);
+  catch_up(metrics().limit_draws.counter({"empty"}), counts.empty);
+  catch_up(metrics().limit_draws.counter({"failed"}), counts.failed);
+  catch_up(metrics().limit_draws.counter({"late"}), counts.late);
+}
+
+template <class CatchUp>
 void show_cluster(const cluster::Node& node, const cluster::Database& database,
                   const CatchUp& catch_up) {
   const cluster::Node::Counts counts = node.counts();
@@ -167,6 +176,13 @@ class Instance::MetricsPort final : public admin::MetricsSource {
     if (instance_.node_) {
       show_cluster(*instance_.node_, *instance_.cluster_, catch_up);
       catch_up(metrics().cluster_unknown.counter({}), instance_.spool_->counters().unknown);
+      show_limits(*instance_.limits_, catch_up);
+    }
+    if (instance_.follower_) {
+      metrics().cluster_change_lag.gauge({}).set(
+          std::chrono::duration_cast<std::chrono::seconds>(instance_.follower_->behind()).count());
+      catch_up(metrics().cluster_changes.counter({}),
+               instance_.follower_->applied() - instance_.follow_from_);
     }
     catch_up(metrics().trace_dropped.counter({"error"}), instance_.traces_->failed());
     if (instance_.feeds_) {

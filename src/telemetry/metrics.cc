@@ -268,6 +268,17 @@ Metrics::Metrics(const MetricsSetup& setup)
           "cluster_lease_lost_total",
           "Parts of the queue that this gateway lost, to another or because it was silent.",
           counter)),
+      cluster_change_lag(registry.add(
+          "cluster_change_lag_seconds",
+          "Since when edits of other gateways could not be read or applied; 0: they are.", gauge)),
+      cluster_changes(registry.add("cluster_changes_total",
+                                   "Edits of all gateways that this one has applied.", counter)),
+      limit_draws(registry.add(
+          "limit_draws_total",
+          "Draws of this gateway from limits that hold over all gateways: granted, nothing left, "
+          "without an answer; and events that this gateway's share decided, as the answer was "
+          "late.",
+          counter, {label("result", {"granted", "empty", "failed", "late"})})),
       api_requests(registry.add("api_requests_total", "API requests.", counter,
                                 {pairs("method", "route", setup.routes),
                                  label("code", {"200", "201", "202", "204", "304", "400", "401",

@@ -128,6 +128,9 @@ struct Metrics {
   Family& cluster_rolled_back;    ///< G, 0 or 1
   Family& cluster_unknown;        ///< C
   Family& cluster_lease_lost;     ///< C
+  Family& cluster_change_lag;     ///< G, seconds
+  Family& cluster_changes;        ///< C
+  Family& limit_draws;            ///< C result (granted, empty, failed, late)
 
   // Control plane
   Family& api_requests;          ///< C method, route, code
