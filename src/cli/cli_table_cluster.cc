@@ -71,8 +71,8 @@ constexpr CommandSpec table[] = {
     {"cluster init", "Operate", "makes the tables in the cluster's database",
      "Makes the tables of a cluster in the database that `[cluster]` names, or brings them to the "
      "version of this program. What is there is kept. Run it once, before the first gateway "
-     "starts, "
-     "and before an upgrade.",
+     "starts, and before an upgrade. With `seal_key_file` it seals the secrets, and makes the file "
+     "if there is none yet.",
      "[--owner ROLE] [--gateway ROLE] [--json]", 0, init_examples, init_options, init_exits,
      "postern cluster status"},
     {"cluster status",

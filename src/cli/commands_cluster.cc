@@ -1,6 +1,7 @@
 // `postern cluster`.
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <iterator>
 #include <ostream>
 #include <thread>
@@ -15,8 +16,10 @@
 #include "cluster/node.h"
 #include "cluster/schema.h"
 #include "config/cluster_options.h"
+#include "config/key_file.h"
 #include "doctor/cluster_checks.h"
 #include "serve/cluster_member.h"
+#include "store/seal_store.h"
 
 namespace postern::app {
 
@@ -66,8 +69,46 @@ int refuse_cluster(const Error& error, const Arguments& arguments, Streams& stre
   return to_int(is_setting ? ExitCode::config : exit_code_of(error.fault));
 }
 
+namespace {
+
+/// What was done to the secrets of the database.
+struct Sealed {
+  std::uint64_t values = 0;
+  bool made_key = false;
+};
+
+/// Makes the key file if it is to be the first one.
+Result<Sealed> seal_secrets(net::PgsqlSession& session, const ClusterConfig& settings) {
+  Sealed done;
+  if (settings.seal_key_file.empty()) return done;
+  std::error_code unreadable;
+  if (!std::filesystem::exists(settings.seal_key_file, unreadable) && !unreadable) {
+    const Result<std::string> key = store::sealed_with(session);
+    if (!key) return tl::unexpected(key.error());
+    if (!key->empty()) {
+      return fail(
+          Fault::denied,
+          fmt::format("the secrets are sealed with the key {}, and {} does not exist: bring "
+                      "the file of the gateways",
+                      *key, settings.seal_key_file));
+    }
+    const Result<void> made = write_key(settings.seal_key_file, store::SecretSeal::new_key());
+    if (!made) return tl::unexpected(made.error());
+    done.made_key = true;
+  }
+  const auto seal = seal_of(settings);
+  if (!seal) return tl::unexpected(seal.error());
+  const auto values = store::seal_store(session, **seal);
+  if (!values) return tl::unexpected(values.error());
+  done.values = *values;
+  return done;
+}
+
+}  // namespace
+
 int run_cluster_init(const Arguments& arguments, Streams& streams) {
-  const auto database = cluster_database(arguments, streams);
+  ClusterConfig settings;
+  const auto database = cluster_database(arguments, streams, &settings);
   if (!database) return database.error();
   auto session = (*database)->connect();
   if (!session) return refuse_cluster(session.error(), arguments, streams);
@@ -76,6 +117,8 @@ int run_cluster_init(const Arguments& arguments, Streams& streams) {
       return refuse_cluster(done.error(), arguments, streams);
     }
   }
+  const Result<Sealed> sealed = seal_secrets(**session, settings);
+  if (!sealed) return refuse_cluster(sealed.error(), arguments, streams);
   const auto role = arguments.value("--gateway");
   if (role) {
     if (const Result<void> done = cluster::grant(**session, *role); !done) {
@@ -83,10 +126,18 @@ int run_cluster_init(const Arguments& arguments, Streams& streams) {
     }
   }
   if (arguments.has("--json")) {
-    streams.out << json::serialize(json::object{{"ready", true}}) << '\n';
-  } else {
-    streams.out << "the tables are there; start the gateways\n";
+    streams.out << json::serialize(json::object{
+                       {"ready", true}, {"sealed", sealed->values}, {"made_key", sealed->made_key}})
+                << '\n';
+    return to_int(ExitCode::ok);
   }
+  if (sealed->made_key) {
+    streams.out << settings.seal_key_file
+                << " is made: give each gateway a copy that its user alone can read, and keep one "
+                   "apart from the backups of the database\n";
+  }
+  if (sealed->values > 0) streams.out << sealed->values << " secrets are sealed\n";
+  streams.out << "the tables are there; start the gateways\n";
   return to_int(ExitCode::ok);
 }
 

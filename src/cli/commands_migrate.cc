@@ -20,6 +20,7 @@
 #include "spool/spool_schema.h"
 #include "spool/sqlite_spool.h"
 #include "store/move_store.h"
+#include "store/seal_store.h"
 #include "store/sqlite_schema.h"
 
 namespace postern::app {
@@ -64,8 +65,10 @@ Result<void> alone(cluster::Database& database) {
 /// runs, the side of before for good.
 class Migration {
  public:
-  Migration(cluster::Database& database, std::string data_dir, bool back)
-      : database_(database), data_dir_(std::move(data_dir)), back_(back) {}
+  /// `seal`: of the secrets in the database; may be null.
+  Migration(cluster::Database& database, std::string data_dir, bool back,
+            std::shared_ptr<const store::SecretSeal> seal)
+      : database_(database), data_dir_(std::move(data_dir)), back_(back), seal_(std::move(seal)) {}
 
   Result<Moved> run() {
     const auto there = why_moving();
@@ -121,9 +124,10 @@ class Migration {
   Result<void> is_fit() {
     auto local = local_spool();
     if (!local) return tl::unexpected(local.error());
+    const auto session = database_.connect();
+    if (!session) return tl::unexpected(session.error());
+    if (Result<void> known = store::check_seal(**session, seal_.get()); !known) return known;
     if (!back_) {
-      const auto session = database_.connect();
-      if (!session) return tl::unexpected(session.error());
       const auto rows = (*session)->run(
           {.sql = "SELECT EXISTS (SELECT FROM account) OR EXISTS (SELECT FROM message)",
            .values = {}},
@@ -158,7 +162,7 @@ class Migration {
     const auto session = database_.connect();
     if (!session) return tl::unexpected(session.error());
     return store::move_store(**local, **session,
-                             back_ ? store::MoveTo::sqlite : store::MoveTo::pgsql);
+                             back_ ? store::MoveTo::sqlite : store::MoveTo::pgsql, seal_.get());
   }
 
   Result<spool::MovedMail> move_mail() {
@@ -228,6 +232,7 @@ class Migration {
   cluster::Database& database_;
   const std::string data_dir_;
   const bool back_;
+  const std::shared_ptr<const store::SecretSeal> seal_;
 };
 
 }  // namespace
@@ -236,8 +241,11 @@ int run_cluster_migrate(const Arguments& arguments, Streams& streams) {
   const bool as_json = arguments.has("--json");
   const bool back = arguments.has("--back");
   std::string data_dir;
-  const auto database = cluster_database(arguments, streams, nullptr, &data_dir);
+  ClusterConfig settings;
+  const auto database = cluster_database(arguments, streams, &settings, &data_dir);
   if (!database) return database.error();
+  auto seal = seal_of(settings);
+  if (!seal) return refuse_cluster(seal.error(), arguments, streams);
   if (const Result<void> made = make_data_directory(data_dir); !made) {
     report(made.error().message, "choose another with `server.data_dir`", as_json, streams);
     return to_int(ExitCode::cannot_create);
@@ -253,7 +261,7 @@ int run_cluster_migrate(const Arguments& arguments, Streams& streams) {
   if (const Result<void> nobody = alone(**database); !nobody) {
     return refuse_cluster(nobody.error(), arguments, streams);
   }
-  const Result<Moved> moved = Migration(**database, data_dir, back).run();
+  const Result<Moved> moved = Migration(**database, data_dir, back, std::move(*seal)).run();
   if (!moved) return refuse_cluster(moved.error(), arguments, streams);
   const spool::MovedMail& mail = moved->mail;
   if (as_json) {

@@ -3,6 +3,7 @@
 #include "admin/running_lists.h"
 #include "config/cluster_options.h"
 #include "config/room_options.h"
+#include "serve/cluster_member.h"
 #include "store/pgsql_store.h"
 
 namespace postern::app {
@@ -15,7 +16,9 @@ Result<LiveData::Control> open_control(const Config& config) {
   auto database = cluster::Database::make(std::move(*options));
   if (!database) return tl::unexpected(database.error());
   control.database = std::move(*database);
-  auto store = store::PgsqlStore::open(*control.database);
+  auto seal = seal_of(config.cluster);
+  if (!seal) return tl::unexpected(seal.error());
+  auto store = store::PgsqlStore::open(*control.database, {.seal = std::move(*seal)});
   if (!store) return tl::unexpected(store.error());
   control.store = std::move(*store);
   return control;

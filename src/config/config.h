@@ -96,6 +96,7 @@ struct ServerConfig {
 struct ClusterConfig {
   std::string database;       ///< a connection string of libpq; empty: no cluster
   std::string password_file;  ///< one line; empty: none is sent
+  std::string seal_key_file;  ///< keys of the secrets in the database; empty: they are not sealed
   std::string node;           ///< name in the cluster; empty: server.hostname
   /// How long the reply to a message may wait for its commit.
   Milliseconds publish_wait = std::chrono::seconds(60);

@@ -83,6 +83,10 @@ const Key keys[] = {
      POSTERN_SLOT(c.cluster.database)},
     {"cluster", "password_file", Kind::secret, R"("")", "a file that holds the password, one line",
      POSTERN_SLOT(c.cluster.password_file)},
+    {"cluster", "seal_key_file", Kind::secret, R"("")",
+     "a file that all gateways have, with the key that seals the secrets in the database; empty = "
+     "they are not sealed",
+     POSTERN_SLOT(c.cluster.seal_key_file)},
     {"cluster", "node", Kind::text, R"("")",
      "this gateway's name in the cluster, unique; default: server.hostname",
      POSTERN_SLOT(c.cluster.node)},

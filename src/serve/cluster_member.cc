@@ -15,6 +15,7 @@
 #include "cluster/shared_jobs.h"
 #include "config/cluster_options.h"
 #include "config/key_file.h"
+#include "config/password_file.h"
 #include "deliver/webhook_delivery.h"
 #include "spool/pgsql_inbox_schema.h"
 #include "spool/pgsql_schema.h"
@@ -67,6 +68,18 @@ std::vector<const cluster::Schema*> cluster_schemas() {
   return {&cluster::node_schema(),      &spool::pgsql_spool_schema(), &store::pgsql_store_schema(),
           &cluster::limits_schema(),    &cluster::feed_schema(),      &cluster::moving_schema(),
           &spool::pgsql_inbox_schema(), &cluster::jobs_schema()};
+}
+
+Result<std::shared_ptr<const store::SecretSeal>> seal_of(const ClusterConfig& config) {
+  if (config.seal_key_file.empty()) return nullptr;
+  const Result<Secret> text = secrets_in(config.seal_key_file);
+  if (!text) return tl::unexpected(text.error());
+  auto seal = store::SecretSeal::of(*text);
+  if (!seal) {
+    return fail(seal.error().fault,
+                fmt::format("`seal_key_file` {}: {}", config.seal_key_file, seal.error().message));
+  }
+  return std::make_shared<const store::SecretSeal>(std::move(*seal));
 }
 
 std::string node_name(const Config& config) {

@@ -14,6 +14,7 @@
 #include "cluster/shared_windows.h"
 #include "config/config.h"
 #include "spool/pgsql_spool.h"
+#include "store/secret_seal.h"
 
 namespace postern::app {
 
@@ -32,6 +33,9 @@ struct ClusterMember {
 /// gateway that lives has its name; Fault::malformed: what the data directory says of the cluster;
 /// else as cluster_options(). When the cluster wants this process to end, it sends itself SIGTERM.
 Result<ClusterMember> join_cluster(const Config& config, std::chrono::milliseconds patience);
+
+/// The keys of `seal_key_file`; null: there is none. Fault::permanent, Fault::malformed: the file.
+Result<std::shared_ptr<const store::SecretSeal>> seal_of(const ClusterConfig& config);
 
 /// This gateway's name in its cluster.
 std::string node_name(const Config& config);

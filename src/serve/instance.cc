@@ -183,7 +183,14 @@ Instance::Started Instance::open_store() {
     if (!store) return database_error(control, store.error());
     store_ = std::move(*store);
   } else {
-    auto store = store::PgsqlStore::open(*cluster_);
+    auto seal = seal_of(config_.cluster);
+    if (!seal) {
+      return cannot(ExitCode::config, seal.error().message, "docs/cluster.md says what it holds");
+    }
+    auto store = store::PgsqlStore::open(*cluster_, {.seal = std::move(*seal)});
+    if (!store && store.error().fault == Fault::denied) {
+      return cannot(ExitCode::config, store.error().message, "docs/cluster.md, \"Secrets\"");
+    }
     if (!store) return cluster_error(store.error());
     store_ = std::move(*store);
     std::error_code unreadable;

@@ -8,6 +8,7 @@
 
 #include "base/sha256.h"
 #include "cluster/database.h"
+#include "store/seal_store.h"
 
 namespace postern::store {
 namespace {
@@ -39,6 +40,7 @@ struct Column {
   Type type = Type::octets;
   std::string in_sqlite;  ///< what a value becomes there: "INTEGER", "TEXT" or "BLOB"
   bool is_sequence = false;
+  bool is_sealed = false;
 };
 
 struct Table {
@@ -161,7 +163,7 @@ Value value_of(const Column& column, const net::PgsqlRows& rows, std::size_t row
 /// The tables of a cluster, in a transaction.
 class Pgsql {
  public:
-  explicit Pgsql(net::PgsqlSession& session) : session_(session) {}
+  Pgsql(net::PgsqlSession& session, const SecretSeal* seal) : session_(session), seal_(seal) {}
 
   Result<net::PgsqlRows> ask(net::PgsqlStatement statement) {
     auto rows = session_.run(std::move(statement), deadline());
@@ -184,7 +186,16 @@ class Pgsql {
       for (std::size_t row = 0; row < rows->size(); ++row) {
         Values values;
         for (std::size_t at = 0; at < table.columns.size(); ++at) {
-          values.push_back(value_of(table.columns[at], *rows, row, static_cast<int>(at)));
+          const Column& column = table.columns[at];
+          Value value = value_of(column, *rows, row, static_cast<int>(at));
+          if (seal_ != nullptr && column.is_sealed && value) {
+            value = seal_->open(*value);
+            if (!value) {
+              return fail(Fault::malformed, fmt::format("a value of {}.{} cannot be opened",
+                                                        table.name, column.name));
+            }
+          }
+          values.push_back(std::move(value));
         }
         if (Result<void> taken = take(values); !taken) return taken;
       }
@@ -242,12 +253,15 @@ class Pgsql {
   Result<void> queue(std::string sql, const Table& table, const Values& row) {
     net::PgsqlStatement statement{.sql = std::move(sql), .values = {}};
     for (std::size_t at = 0; at < row.size(); ++at) {
-      statement.values.push_back(value_of(table.columns[at], row[at]));
+      const Column& column = table.columns[at];
+      const bool seals = seal_ != nullptr && column.is_sealed && row[at];
+      statement.values.push_back(value_of(column, seals ? Value(seal_->close(*row[at])) : row[at]));
     }
     waiting_.push_back(std::move(statement));
     return waiting_.size() < rows_at_once ? Result<void>() : flush();
   }
   net::PgsqlSession& session_;
+  const SecretSeal* const seal_;
   std::vector<net::PgsqlStatement> waiting_;
 };
 
@@ -262,6 +276,7 @@ Result<Table> describe(Database& sqlite, Pgsql& pgsql, std::string_view name) {
   Table table{.name = std::string(name), .columns = {}};
   for (std::size_t row = 0; row < rows->size(); ++row) {
     Column column{.name = rows->text(row, 0), .is_sequence = rows->boolean(row, 2)};
+    column.is_sealed = is_sealed(name, column.name);
     const std::string type = rows->text(row, 1);
     if (type == "bigint") column.type = Type::number;
     if (type == "boolean") column.type = Type::flag;
@@ -348,8 +363,10 @@ Result<std::vector<MovedRows>> move(From& from, To& to, const std::vector<Table>
 
 }  // namespace
 
-Result<std::vector<MovedRows>> move_store(Database& sqlite, net::PgsqlSession& pgsql, MoveTo to) {
-  Pgsql cluster(pgsql);
+Result<std::vector<MovedRows>> move_store(Database& sqlite, net::PgsqlSession& pgsql, MoveTo to,
+                                          const SecretSeal* seal) {
+  if (Result<void> known = check_seal(pgsql, seal); !known) return tl::unexpected(known.error());
+  Pgsql cluster(pgsql, seal);
   Sqlite local(sqlite);
   Result<Transaction> transaction = Transaction::begin(sqlite);
   if (!transaction) return tl::unexpected(transaction.error());

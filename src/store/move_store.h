@@ -7,6 +7,7 @@
 
 #include "net/pgsql_session.h"
 #include "store/database.h"
+#include "store/secret_seal.h"
 
 namespace postern::store {
 
@@ -25,7 +26,9 @@ struct MovedRows {
 /// Copies all tables in one transaction, and compares all values before it ends. What was copied
 /// before is only compared. Nobody else may write to either database. `sqlite`: of sqlite_schema();
 /// `pgsql`: has the tables, as the role that owns them. Fault::conflict: the other database has
-/// accounts of its own, or differs; Fault::unreachable: PostgreSQL does not answer.
-Result<std::vector<MovedRows>> move_store(Database& sqlite, net::PgsqlSession& pgsql, MoveTo to);
+/// accounts of its own, or differs; Fault::unreachable: PostgreSQL does not answer. `seal`: of the
+/// secrets in PostgreSQL, null: they are there as they are; Fault::denied: check_seal().
+Result<std::vector<MovedRows>> move_store(Database& sqlite, net::PgsqlSession& pgsql, MoveTo to,
+                                          const SecretSeal* seal = nullptr);
 
 }  // namespace postern::store

@@ -73,6 +73,31 @@ TEST_F(MoveStoreTest, all_rows_go_there_and_back) {
   add_policy(first, "made at home");
 }
 
+TEST_F(MoveStoreTest, secrets_are_sealed_on_the_way_and_opened_on_the_way_back) {
+  const std::string account = add_account("someone@example.com");
+  const WebhookRow hook = add_webhook(account, "a@hooks.example.net");
+  ASSERT_TRUE(store_->server_secret("csrf", Secret(std::string("\0\xff octets", 9))));
+  store_.reset();
+  ASSERT_TRUE(seal_store(*session_, *seal_));
+  EXPECT_EQ(move(MoveTo::pgsql, "postern.db").error().fault, Fault::denied) << "without the key";
+  const auto sealed = [&](MoveTo to, const std::string& file) {
+    const auto local = Database::open(folder_.file(file), control_schema());
+    return move_store(**local, *session_, to, seal_.get());
+  };
+  ASSERT_TRUE(sealed(MoveTo::pgsql, "postern.db"));
+  ASSERT_TRUE(sealed(MoveTo::pgsql, "postern.db")) << "what is there is compared";
+  store_ = open_pgsql({.seal = seal_});
+  EXPECT_EQ(store_->webhook(account, hook.id).value()->secret.reveal(), hook.secret.reveal());
+  store_.reset();
+  const auto rows = session_->run({.sql = "SELECT secret FROM webhook", .values = {}},
+                                  cluster::Clock::now() + cluster::answer_limit);
+  EXPECT_EQ(rows->text(0, 0), seal_->close(hook.secret.reveal()));
+  ASSERT_TRUE(sealed(MoveTo::sqlite, "back.db"));
+  store_ = std::move(*SqliteStore::open(folder_.file("back.db")));
+  EXPECT_EQ(store_->webhook(account, hook.id).value()->secret.reveal(), hook.secret.reveal());
+  EXPECT_EQ(store_->server_secret("csrf", Secret("x"))->reveal(), std::string("\0\xff octets", 9));
+}
+
 TEST_F(MoveStoreTest, a_cluster_with_other_accounts_is_left_as_it_is) {
   add_account("a@example.com");
   store_ = open_pgsql();

@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <sodium.h>
 
+#include "store/seal_store.h"
+
 namespace postern::store {
 namespace {
 
@@ -117,6 +119,29 @@ class PgsqlStore::Session final : public SqlSession {
     if (!rows) return tl::unexpected(rows.error());
     return static_cast<std::uint64_t>(rows->integer(0, 0));
   }
+  std::string close(const Secret& secret) const override {
+    const SecretSeal* seal = store_.options_.seal.get();
+    const std::string_view text = secret.reveal();
+    return seal != nullptr ? seal->close(text) : std::string(text);
+  }
+  Secret open(std::string octets) override {
+    const SecretSeal* seal = store_.options_.seal.get();
+    if (seal == nullptr) return Secret(std::move(octets));
+    auto text = seal->open(octets);
+    if (text) return Secret(std::move(*text));
+    unopened_ = Error{Fault::permanent,
+                      "a secret in the cluster's database cannot be opened: it is damaged, or was "
+                      "written without `seal_key_file`"};
+    if (open_) {
+      broken_ = unopened_;
+      state_ = "seal";
+    }
+    return {};
+  }
+  Result<void> opened() override {
+    if (!unopened_) return {};
+    return tl::unexpected(*std::exchange(unopened_, std::nullopt));
+  }
   PgsqlEnd commit(Until until = deadline()) {
     const net::PgsqlOutcome outcome = session_->commit(until);
     if (outcome.end != PgsqlEnd::committed) static_cast<void>(broken(outcome.failure));
@@ -159,7 +184,7 @@ class PgsqlStore::Session final : public SqlSession {
       if (!rows) return tl::unexpected(rows.error());
       more = rows->size() == wanted;
       for (std::size_t at = 0; at < rows->size(); ++at) {
-        if (read(SqlRow(*rows, at))) continue;
+        if (read(SqlRow(*rows, at, *this))) continue;
         more = false;
         break;
       }
@@ -173,7 +198,8 @@ class PgsqlStore::Session final : public SqlSession {
   std::unique_ptr<PgsqlSession> session_;
   bool open_ = false;  ///< a transaction is
   std::optional<Error> broken_;
-  std::string state_;  ///< the SQLSTATE of `broken_`
+  std::string state_;                   ///< the SQLSTATE of `broken_`
+  std::optional<Error> unopened_ = {};  ///< a secret could not be opened
 };
 
 struct PgsqlStore::Attempt {
@@ -194,6 +220,11 @@ Result<std::unique_ptr<PgsqlStore>> PgsqlStore::open(cluster::Database& database
     Error error = there.error();
     if (error.fault == Fault::bug) error.fault = Fault::permanent;
     return tl::unexpected(std::move(error));
+  }
+  const auto session = database.connect();
+  if (!session) return tl::unexpected(session.error());
+  if (Result<void> sealed = check_seal(**session, options.seal.get()); !sealed) {
+    return tl::unexpected(sealed.error());
   }
   return store;
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cluster/database.h"
+#include "store/secret_seal.h"
 #include "store/sql_store.h"
 
 namespace postern::store {
@@ -20,6 +21,8 @@ struct PgsqlStoreOptions {
   std::chrono::milliseconds patience{5'000};  ///< how long a call waits for PostgreSQL
   /// How long a write is repeated whose commit ended in doubt.
   std::chrono::milliseconds doubt{10'000};
+  /// Of the secrets; null: they are stored as they are.
+  std::shared_ptr<const SecretSeal> seal = nullptr;
 };
 
 /// The methods of Store are documented in store.h. Fault::unreachable: PostgreSQL cannot be reached
@@ -27,7 +30,7 @@ struct PgsqlStoreOptions {
 class PgsqlStore final : public SqlStore {
  public:
   /// `database` is borrowed; it has the tables of pgsql_store_schema(). Fault::unreachable: it
-  /// cannot be reached; Fault::permanent: it has no such tables.
+  /// cannot be reached; Fault::permanent: it has no such tables; Fault::denied: check_seal().
   static Result<std::unique_ptr<PgsqlStore>> open(cluster::Database& database,
                                                   PgsqlStoreOptions options = {});
   ~PgsqlStore() override;

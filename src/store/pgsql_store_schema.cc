@@ -381,8 +381,21 @@ CREATE TRIGGER audit_added AFTER INSERT ON audit FOR EACH ROW EXECUTE FUNCTION a
 END $do$
 )sql";
 
-constexpr const char* versions[] = {tables, changes};
-constexpr cluster::Schema schema{.name = "store", .versions = versions};
+// `key_id` names the key that the secrets are sealed with; empty: they are not. Programs that know
+// nothing of it are kept away when it is set.
+constexpr const char* seal = R"sql(
+DO $do$ BEGIN
+CREATE TABLE seal (
+  one boolean PRIMARY KEY DEFAULT true CHECK (one),
+  key_id text NOT NULL DEFAULT '',
+  at timestamptz NOT NULL DEFAULT now()
+);
+INSERT INTO seal DEFAULT VALUES;
+END $do$
+)sql";
+
+constexpr const char* versions[] = {tables, changes, seal};
+constexpr cluster::Schema schema{.name = "store", .versions = versions, .compatible_from = 2};
 
 }  // namespace
 

@@ -12,6 +12,8 @@ std::optional<Time> SqlRow::optional_time(int column) const {
 }
 
 // The one place where a secret leaves the database.
-Secret SqlRow::secret(int column) const { return Secret(text(column)); }
+Secret SqlRow::secret(int column) const {
+  return session_ != nullptr ? session_->open(text(column)) : Secret(text(column));
+}
 
 }  // namespace postern::store

@@ -17,13 +17,21 @@
 
 namespace postern::store {
 
+class SqlSession;
+
+/// A secret that SQLite keeps as an SQL BLOB.
+struct SecretBlob {
+  const Secret& secret;  ///< outlives the statement
+};
+
 /// One row of a result, with columns counted from 0. Valid while it is being read.
 class SqlRow {
  public:
   /// A row of SQLite.
   explicit SqlRow(const Row& row) : sqlite_(&row) {}
   /// A row of PostgreSQL.
-  SqlRow(const net::PgsqlRows& rows, std::size_t at) : rows_(&rows), at_(at) {}
+  SqlRow(const net::PgsqlRows& rows, std::size_t at, SqlSession& session)
+      : rows_(&rows), at_(at), session_(&session) {}
 
   /// SQL NULL
   bool is_null(int column) const {
@@ -40,13 +48,14 @@ class SqlRow {
   std::string text(int column) const {
     return sqlite_ != nullptr ? sqlite_->text(column) : rows_->text(at_, column);
   }
-  Secret secret(int column) const;                      ///< a copy as a Secret
+  Secret secret(int column) const;  ///< a copy; what PostgreSQL has of it may be sealed
   std::optional<Time> optional_time(int column) const;  ///< nullopt for NULL
 
  private:
   const Row* sqlite_ = nullptr;
   const net::PgsqlRows* rows_ = nullptr;
   std::size_t at_ = 0;
+  SqlSession* session_ = nullptr;
 };
 
 /// A session with PostgreSQL as Sql uses it; after an error inside a transaction every further
@@ -62,6 +71,12 @@ class SqlSession {
                               const std::function<bool(const SqlRow&)>& read) = 0;
   /// From now on sees one state; its change number.
   virtual Result<std::uint64_t> begin_snapshot() = 0;
+  /// What the database gets and has of a secret.
+  virtual std::string close(const Secret& secret) const = 0;
+  /// The inverse. Empty, and opened() says so: it cannot be opened.
+  virtual Secret open(std::string octets) = 0;
+  /// Whether all secrets could be opened since the last call. Fault::permanent.
+  virtual Result<void> opened() = 0;
 };
 
 /// How values go to PostgreSQL. Texts and octets have no type: the server takes that of the column,
@@ -77,15 +92,30 @@ inline net::PgsqlValue value(std::string_view value) { return {0, std::string(va
 inline net::PgsqlValue value(const std::string& text) { return value(std::string_view(text)); }
 inline net::PgsqlValue value(const char* text) { return value(std::string_view(text)); }
 inline net::PgsqlValue value(Blob octets) { return value(octets.bytes); }
-/// The one place where a secret enters the database.
-inline net::PgsqlValue value(const Secret& secret) {
-  return value(std::string_view(secret.reveal()));
-}
 template <class T>
 net::PgsqlValue value(const std::optional<T>& optional) {
   if (optional) return value(*optional);
   return {value(T()).type, std::nullopt};
 }
+/// The one place where a secret enters PostgreSQL.
+template <class T>
+net::PgsqlValue value(const T& given, const SqlSession& session) {
+  if constexpr (std::same_as<T, Secret>) {
+    return value(session.close(given));
+  } else if constexpr (std::same_as<T, SecretBlob>) {
+    return value(session.close(given.secret));
+  } else if constexpr (std::same_as<T, std::optional<Secret>>) {
+    return given ? value(session.close(*given)) : net::PgsqlValue{0, std::nullopt};
+  } else {
+    return value(given);
+  }
+}
+/// The same for SQLite, whose files nobody else reads.
+template <class T>
+const T& plain(const T& given) {
+  return given;
+}
+inline Blob plain(const SecretBlob& given) { return Blob{given.secret.reveal()}; }
 }  // namespace sql
 
 /// The statements of one call: SQLite's connection, whose lock it holds, or a session with
@@ -100,8 +130,8 @@ class Sql {
   /// Runs a statement to its end and returns the number of rows changed.
   template <class... Values>
   Result<std::int64_t> execute(std::string_view text, const Values&... values) const {
-    if (database_ != nullptr) return database_->execute(text, values...);
-    const auto rows = session_->run(text, {sql::value(values)...});
+    if (database_ != nullptr) return database_->execute(text, sql::plain(values)...);
+    const auto rows = session_->run(text, {sql::value(values, *session_)...});
     if (!rows) return tl::unexpected(rows.error());
     return static_cast<std::int64_t>(rows->changed());
   }
@@ -110,12 +140,16 @@ class Sql {
   auto all(std::string_view text, Read&& read, const Values&... values) const
       -> Result<std::vector<decltype(read(std::declval<SqlRow>()))>> {
     if (database_ != nullptr) {
-      return database_->all(text, [&](const Row& row) { return read(SqlRow(row)); }, values...);
+      return database_->all(
+          text, [&](const Row& row) { return read(SqlRow(row)); }, sql::plain(values)...);
     }
     std::vector<decltype(read(std::declval<SqlRow>()))> found;
-    const auto rows = session_->run(text, {sql::value(values)...});
+    const auto rows = session_->run(text, {sql::value(values, *session_)...});
     if (!rows) return tl::unexpected(rows.error());
-    for (std::size_t at = 0; at < rows->size(); ++at) found.push_back(read(SqlRow(*rows, at)));
+    for (std::size_t at = 0; at < rows->size(); ++at) {
+      found.push_back(read(SqlRow(*rows, at, *session_)));
+    }
+    if (Result<void> opened = session_->opened(); !opened) return tl::unexpected(opened.error());
     return found;
   }
   /// Returns `read(row)` of the first row; nullopt without rows.
@@ -123,12 +157,14 @@ class Sql {
   auto one(std::string_view text, Read&& read, const Values&... values) const
       -> Result<std::optional<decltype(read(std::declval<SqlRow>()))>> {
     if (database_ != nullptr) {
-      return database_->one(text, [&](const Row& row) { return read(SqlRow(row)); }, values...);
+      return database_->one(
+          text, [&](const Row& row) { return read(SqlRow(row)); }, sql::plain(values)...);
     }
     std::optional<decltype(read(std::declval<SqlRow>()))> found;
-    const auto rows = session_->run(text, {sql::value(values)...});
+    const auto rows = session_->run(text, {sql::value(values, *session_)...});
     if (!rows) return tl::unexpected(rows.error());
-    if (rows->size() > 0) found.emplace(read(SqlRow(*rows, 0)));
+    if (rows->size() > 0) found.emplace(read(SqlRow(*rows, 0, *session_)));
+    if (Result<void> opened = session_->opened(); !opened) return tl::unexpected(opened.error());
     return found;
   }
   /// The first column of the first row as an integer, 0 without rows.
@@ -151,15 +187,18 @@ class Sql {
       }
     };
     if (database_ != nullptr) {
-      return database_->each(text, [&](const Row& row) { return go_on(SqlRow(row)); }, values...);
+      return database_->each(
+          text, [&](const Row& row) { return go_on(SqlRow(row)); }, sql::plain(values)...);
     }
-    return session_->stream(text, {sql::value(values)...}, go_on);
+    Result<void> done = session_->stream(text, {sql::value(values, *session_)...}, go_on);
+    Result<void> opened = session_->opened();
+    return done ? opened : done;
   }
 
   /// Runs a statement that only PostgreSQL needs. SQLite has one writer: it needs no row locks.
   template <class... Values>
   void on_pgsql(std::string_view text, const Values&... values) const {
-    if (session_) static_cast<void>(session_->run(text, {sql::value(values)...}));
+    if (session_) static_cast<void>(session_->run(text, {sql::value(values, *session_)...}));
   }
   /// Makes other writes of this account wait for the end of this transaction. Before other locks.
   void lock_account(std::string_view id) const {

@@ -180,7 +180,7 @@ Result<void> SqlStore::put_signing_key(const SigningKeyRow& key) {
     sql.execute(
         "INSERT INTO signing_key (kid, key, created_at, retired_at) VALUES (?,?,?,?) "
         "ON CONFLICT (kid) DO UPDATE SET key = excluded.key, retired_at = excluded.retired_at",
-        key.kid, Blob{key.key.reveal()}, key.created_at, key.retired_at);
+        key.kid, SecretBlob{key.key}, key.created_at, key.retired_at);
     return WriteOutcome::done;
   }));
 }
@@ -199,7 +199,7 @@ Result<Secret> SqlStore::server_secret(std::string_view name, const Secret& firs
     auto kept = sql.one(
         "INSERT INTO server_secret (name, value) VALUES (?,?) "
         "ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING value",
-        [](const SqlRow& row) { return row.secret(0); }, name, Blob{first.reveal()});
+        [](const SqlRow& row) { return row.secret(0); }, name, SecretBlob{first});
     if (rows::found(kept)) value = std::move(**kept);
     return WriteOutcome::done;
   }));

@@ -162,7 +162,7 @@ Result<WriteOutcome> SqlStore::create_link(const LinkRow& link, const Secret& ha
     sql.execute(
         "INSERT INTO link (id, hash, kind, account_id, role, email, created_by, created_at, "
         "expires_at) VALUES (?,?,?,?,?,?,?,?,?)",
-        link.id, Blob{hash.reveal()}, to_string(link.kind), reference(link.account_id),
+        link.id, SecretBlob{hash}, to_string(link.kind), reference(link.account_id),
         to_string(link.role), link.email, reference(link.created_by), link.created_at,
         link.expires_at);
     return WriteOutcome::done;
@@ -173,7 +173,7 @@ Result<std::optional<LinkRow>> SqlStore::link(const Secret& hash, Time at) {
   const Result<Sql> sql = reading();
   if (!sql) return tl::unexpected(sql.error());
   return sql->one("SELECT " POSTERN_LINK_VIEW " FROM link WHERE " POSTERN_LINK_IS_GOOD, link_row,
-                  Blob{hash.reveal()}, at);
+                  SecretBlob{hash}, at);
 }
 
 Result<std::vector<LinkRow>> SqlStore::invitations(std::string_view team, Time at) {
@@ -201,7 +201,7 @@ Result<WriteOutcome> SqlStore::create_account_by_link(const AccountRow& account,
     sql.lock_accounts();
     const auto spent =
         sql.execute("DELETE FROM link WHERE kind <> 'reset' AND " POSTERN_LINK_IS_GOOD,
-                    Blob{link_hash.reveal()}, account.created_at);
+                    SecretBlob{link_hash}, account.created_at);
     return affected(spent) == 0 ? WriteOutcome::not_found : insert_account(sql, account);
   });
 }
@@ -211,7 +211,7 @@ Result<WriteOutcome> SqlStore::reset_password(const Secret& link_hash, const Sec
   return write(audit, [&](const Sql& sql) {
     const auto given = sql.one("SELECT " POSTERN_LINK_VIEW
                                " FROM link WHERE kind = 'reset' AND " POSTERN_LINK_IS_GOOD,
-                               link_row, Blob{link_hash.reveal()}, at);
+                               link_row, SecretBlob{link_hash}, at);
     if (!rows::found(given)) return WriteOutcome::not_found;
     return replace_password(sql, (*given)->account_id, password_hash, Tokens::keep, "");
   });

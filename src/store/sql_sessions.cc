@@ -21,7 +21,7 @@ Result<WriteOutcome> SqlStore::create_session(const SessionRow& session, const S
                 session.id, session.account_id, session.ip, session.user_agent, session.created_at,
                 session.refreshed_at, session.expires_at);
     sql.execute("INSERT INTO refresh_token (hash, session_id, expires_at) VALUES (?,?,?)",
-                Blob{token_hash.reveal()}, session.id, session.expires_at);
+                SecretBlob{token_hash}, session.id, session.expires_at);
     sql.execute("UPDATE account SET last_seen_at = ? WHERE id = ?", session.created_at,
                 session.account_id);
     return WriteOutcome::done;
@@ -44,7 +44,7 @@ Result<std::optional<Token>> find_token(const Sql& sql, const Secret& hash) {
       [](const SqlRow& row) {
         return Token{row.text(0), row.text(1), row.boolean(2), row.time(3)};
       },
-      Blob{hash.reveal()});
+      SecretBlob{hash});
 }
 
 }  // namespace
@@ -54,8 +54,7 @@ Result<Refreshed> SqlStore::refresh_session(const Secret& token_hash, const Secr
   Refreshed refreshed;
   const auto spend = [&](const Sql& sql) {
     refreshed = {};
-    sql.on_pgsql("SELECT 1 FROM refresh_token WHERE hash = ? FOR UPDATE",
-                 Blob{token_hash.reveal()});
+    sql.on_pgsql("SELECT 1 FROM refresh_token WHERE hash = ? FOR UPDATE", SecretBlob{token_hash});
     const auto token = find_token(sql, token_hash);
     if (!rows::found(token)) return WriteOutcome::not_found;
     const Token& given = **token;
@@ -68,9 +67,9 @@ Result<Refreshed> SqlStore::refresh_session(const Secret& token_hash, const Secr
       return WriteOutcome::done;
     }
     if (given.expires_at <= at) return WriteOutcome::not_found;
-    sql.execute("UPDATE refresh_token SET spent = true WHERE hash = ?", Blob{token_hash.reveal()});
+    sql.execute("UPDATE refresh_token SET spent = true WHERE hash = ?", SecretBlob{token_hash});
     sql.execute("INSERT INTO refresh_token (hash, session_id, expires_at) VALUES (?,?,?)",
-                Blob{next_hash.reveal()}, given.session_id, next_expires_at);
+                SecretBlob{next_hash}, given.session_id, next_expires_at);
     sql.execute("UPDATE session SET refreshed_at = ?, expires_at = ? WHERE id = ?", at,
                 next_expires_at, given.session_id);
     // Expired tokens are refused anyway; their `spent` mark is no longer needed.
@@ -93,7 +92,7 @@ Result<std::optional<SessionRow>> SqlStore::end_session_by_token(
     auto session = sql.one(
         "SELECT " + rows::session.list +
             " FROM session WHERE id = (SELECT session_id FROM refresh_token WHERE hash = ?)",
-        rows::session, Blob{token_hash.reveal()});
+        rows::session, SecretBlob{token_hash});
     if (!rows::found(session)) return WriteOutcome::not_found;
     ended = std::move(**session);
     sql.execute("DELETE FROM session WHERE id = ?", ended->id);
@@ -173,7 +172,7 @@ Result<WriteOutcome> SqlStore::create_api_token(const ApiTokenRow& token, const 
     sql.lock_account(token.account_id);
     sql.execute(
         "INSERT INTO api_token (" + rows::api_token.stored + ") VALUES (?,?,?,?,?,?,?,?,?,?,?)",
-        token.id, token.account_id, token.name, token.prefix, Blob{token.hash.reveal()},
+        token.id, token.account_id, token.name, token.prefix, SecretBlob{token.hash},
         rows::join(token.scopes), rows::join(token.allowed_ips), token.expires_at,
         token.last_used_at, token.created_at, token.maker.empty() ? token.account_id : token.maker);
     return WriteOutcome::done;
@@ -197,7 +196,7 @@ Result<std::optional<ApiTokenRow>> SqlStore::api_token_by_hash(const Secret& has
   const Result<Sql> sql = reading();
   if (!sql) return tl::unexpected(sql.error());
   return sql->one("SELECT " + rows::api_token.list + " FROM api_token WHERE hash = ?",
-                  rows::api_token, Blob{hash.reveal()});
+                  rows::api_token, SecretBlob{hash});
 }
 
 Result<WriteOutcome> SqlStore::delete_api_token(std::string_view account, std::string_view maker,

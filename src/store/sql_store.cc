@@ -226,7 +226,7 @@ Result<WriteOutcome> SqlStore::set_signing_key(std::string_view account, const S
     sql.lock_account(account);
     const auto changed = sql.execute(
         "UPDATE account SET signing_seed = ?, signing_public_key = ?, updated_at = ? WHERE id = ?",
-        Blob{seed.reveal()}, public_key, now(), account);
+        SecretBlob{seed}, public_key, now(), account);
     return affected(changed) == 0 ? WriteOutcome::not_found : WriteOutcome::done;
   });
 }
@@ -271,7 +271,7 @@ void SqlStore::replace_backup_codes(const Sql& sql, std::string_view account,
   sql.execute("DELETE FROM backup_code WHERE account_id = ?", account);
   for (const Secret& hash : hashes) {
     sql.execute("INSERT INTO backup_code (account_id, hash) VALUES (?,?)", account,
-                Blob{hash.reveal()});
+                SecretBlob{hash});
   }
 }
 
@@ -323,7 +323,7 @@ Result<bool> SqlStore::use_totp_step(std::string_view account, std::int64_t step
 Result<bool> SqlStore::use_backup_code(std::string_view account, const Secret& hash) {
   return spend([&](const Sql& sql) {
     return sql.execute("DELETE FROM backup_code WHERE account_id = ? AND hash = ?", account,
-                       Blob{hash.reveal()});
+                       SecretBlob{hash});
   });
 }
 

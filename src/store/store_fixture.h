@@ -8,13 +8,14 @@
 #include "cluster/pgsql_server_test.h"
 #include "store/pgsql_store.h"
 #include "store/pgsql_store_schema.h"
+#include "store/seal_store.h"
 #include "store/sqlite_schema.h"
 #include "store/sqlite_store.h"
 
 namespace postern::store {
 
 /// What keeps the rows.
-enum class Engine { sqlite, pgsql };
+enum class Engine { sqlite, pgsql, sealed };
 
 /// A test with an open store.
 class StoreTest : public ::testing::Test {
@@ -34,7 +35,7 @@ class StoreTest : public ::testing::Test {
   }
   /// A store of a process of its own on the same database.
   std::unique_ptr<SqlStore> another() {
-    if (engine_ == Engine::pgsql) return open_pgsql();
+    if (engine_ != Engine::sqlite) return open_pgsql();
     auto opened = SqliteStore::open(folder_.file("postern.db"));
     EXPECT_TRUE(opened) << opened.error().message;
     return std::move(*opened);
@@ -48,9 +49,13 @@ class StoreTest : public ::testing::Test {
       database_ = std::move(*made);
       const auto session = database_->connect();
       EXPECT_TRUE(session) << session.error().message;
-      const Result<void> done = cluster::migrate(**session, pgsql_store_schema());
-      EXPECT_TRUE(done) << done.error().message;
+      for (const cluster::Schema* schema : {&cluster::node_schema(), &pgsql_store_schema()}) {
+        const Result<void> done = cluster::migrate(**session, *schema);
+        EXPECT_TRUE(done) << done.error().message;
+      }
+      if (engine_ == Engine::sealed) EXPECT_TRUE(seal_store(**session, *seal_));
     }
+    if (engine_ == Engine::sealed) options.seal = seal_;
     auto opened = PgsqlStore::open(*database_, options);
     EXPECT_TRUE(opened) << opened.error().message;
     return std::move(*opened);
@@ -136,6 +141,8 @@ class StoreTest : public ::testing::Test {
   const Time at_ = from_millis(1700000000000);
   tests::TemporaryFolder folder_;
   const Engine engine_;
+  const std::shared_ptr<const SecretSeal> seal_ = std::make_shared<const SecretSeal>(
+      *SecretSeal::of(Secret("a key of the tests, which is long enough")));
   std::unique_ptr<cluster::Database> database_;
   std::unique_ptr<SqlStore> store_;
 };
@@ -147,9 +154,11 @@ class EveryStoreTest : public StoreTest, public ::testing::WithParamInterface<En
 };
 
 inline std::string name_of(const ::testing::TestParamInfo<Engine>& engine) {
-  return engine.param == Engine::sqlite ? "sqlite" : "pgsql";
+  return engine.param == Engine::sqlite   ? "sqlite"
+         : engine.param == Engine::sealed ? "sealed"
+                                          : "pgsql";
 }
 /// INSTANTIATE_TEST_SUITE_P(, suite, every_engine, name_of)
-inline const auto every_engine = ::testing::Values(Engine::sqlite, Engine::pgsql);
+inline const auto every_engine = ::testing::Values(Engine::sqlite, Engine::pgsql, Engine::sealed);
 
 }  // namespace postern::store

@@ -901,6 +901,73 @@ def root_moves_the_data_of_another_user(bench):
 
 
 @check
+def secrets_are_sealed_with_a_file_that_all_gateways_have(bench):
+    """`cluster init` makes the key and seals; a dump shows no secret; gateways without the key, or with another, are refused; another key is taken into use."""
+    database = Postgres(bench)
+    key = bench.root / "cluster.key"
+
+    def settings_of(node, file=key):
+        return {"cluster": database.settings(bench, node, **({"seal_key_file": str(file)} if file else {})), **LOCAL}
+
+    def init(file=key):
+        return bench.run("cluster", "init", "--config", bench.config(settings_of("setup", file), "seal.toml"))
+
+    def refused(file, wanted):
+        config = bench.config({**settings_of("mx9", file), "server": {"data_dir": str(bench.root / "ninth")}}, "ninth.toml")
+        status, out, err = bench.run("serve", "--config", config, seconds=80)
+        expect("exit status (%s)" % err, 78, status)
+        if wanted not in out + err:
+            raise Fail("%r is not said: %s%s" % (wanted, out, err))
+
+    initialised(bench, database)
+    server = bench.server({"cluster": database.settings(bench, "mx1"), **LOCAL})
+    account = instance.Account(server)
+    receiver = bench.receiver()
+    hook = account.call("POST", "/webhooks", {"target_url": receiver.url + "/hook"}, expect=201)
+    secret = account.call("POST", "/webhooks/%s/rotate-secret" % hook["id"])["secret"]
+    refused(key, "cannot read")
+    status, out, err = init()
+    expect("exit status while a gateway lives (%s)" % err, 75, status)
+    server.stop()
+    expect("mode of the key", 0o600, key.stat().st_mode & 0o777)
+    status, out, err = init()
+    expect("exit status of cluster init (%s)" % err, 0, status)
+    if "secrets are sealed" not in out:
+        raise Fail("it is not said: " + out)
+
+    def dump():
+        return database.run(database.bin / "pg_dump", "-h", "127.0.0.1", "-p", database.port, "-U", "postern", "-d", "postgres", "--data-only", "-t", "webhook",
+                            "-t", "account", "-t", "server_secret", PGPASSWORD=PASSWORD)
+
+    for text in ("whsec_", secret.encode().hex(), "whsec_".encode().hex(), "$argon2", "$argon2".encode().hex()):
+        if text in dump():
+            raise Fail("the dump shows %s" % text)
+    refused(None, "seal_key_file")
+    other = bench.root / "other.key"
+    other.write_text("x" * 40 + "\n")
+    other.chmod(0o600)
+    refused(other, "the file that the others have")
+    sealed = [bench.server(settings_of(node)) for node in ("mx1", "mx2")]
+    there = [elsewhere(account, one) for one in sealed]
+    for one in there:
+        expect("who the token is", account.email, one.call("GET", "/accounts/me")["email"])
+    smtp.check("250", [post(sealed[1], hook["email_address"])], "end of data")
+    until("it is delivered", lambda: len(receiver.requests("/hook")) == 1)
+    expect("a sign-in", 200, sealed[0].http("POST", "/api/v1/sessions", json.dumps({"email": account.email, "password": account.PASSWORD}),
+                                            {"Content-Type": "application/json"})[0])
+    for one in sealed:
+        one.stop()
+
+    key.write_text("y" * 40 + "\n" + key.read_text())
+    refused(key, "cluster init")
+    status, out, err = init()
+    expect("exit status of cluster init with another key (%s)" % err, 0, status)
+    key.write_text("y" * 40 + "\n")
+    sealed[0].start()
+    expect("who the token is, with another key", account.email, there[0].call("GET", "/accounts/me")["email"])
+
+
+@check
 def edits_survive_a_crash_of_the_database(bench):
     """What was acknowledged is there afterwards, and both gateways have it; the API says 503 meanwhile."""
     database = Postgres(bench)
