@@ -14,6 +14,7 @@ constexpr std::size_t draws_at_once = 500;
 constexpr std::chrono::milliseconds after_trouble{200};
 constexpr std::chrono::minutes between_cleanings{1};
 constexpr std::chrono::milliseconds between_looks{250};
+constexpr std::chrono::milliseconds longest_unwatched{1000};
 
 // `ends` is the window's end, the same on all gateways; `n` of `stock` events are drawn, `last` of
 // them by the latest draw. What a crash loses may be admitted twice, so no commit here waits for
@@ -164,8 +165,10 @@ void SharedWindows::clean() {
 }
 
 /// Asks which windows others have used up; one gateway knows its own. False: there is no answer.
-bool SharedWindows::watch() {
-  if (options_.watched.empty() || Clock::now() < watch_at_) return true;
+/// Draws, of which others may follow, go first.
+bool SharedWindows::watch(bool draws) {
+  const auto due = watch_at_ + (draws ? longest_unwatched - between_looks : Clock::duration(0));
+  if (options_.watched.empty() || Clock::now() < due) return true;
   watch_at_ = Clock::now() + between_looks;
   Result<net::PgsqlRows> rows = net::PgsqlRows();
   if (options_.nodes() > 1) rows = session_.ask(full_statement(options_.watched));
@@ -223,7 +226,7 @@ void SharedWindows::draw() {
     bool answers = rows.has_value();
     if (answers && !was_away) {
       clean();
-      answers = watch();
+      answers = watch(!draws.empty());
     }
     lock.lock();
     if (!answers) away_ = true;

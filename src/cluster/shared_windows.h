@@ -71,7 +71,7 @@ class SharedWindows final : public SharedLimits {
   using Waiters = std::deque<std::shared_ptr<Waiter>>;
   using Calls = std::vector<std::pair<std::function<void(Answer)>, Answer>>;
   void draw();
-  bool watch();
+  bool watch(bool draws);
   void answer_alone(Waiter& waiter);
   void clean();
   static void answer(Waiter& waiter, bool admitted, Calls& calls);
