@@ -143,6 +143,8 @@ json::object of_question(const OpenQuestion& question) {
     // A policy server is told all of the dialogue: what is asked of it is the command.
     if (dialect::restrictions::is_remote_table(question.service->service)) {
       made["request"] = question.service->request;
+    } else if (policy::is_verification(question.service->service)) {
+      made["request"] = policy::verified_address(question.service->request);
     }
   } else {
     made["free"] = true;  // patterns and rules: the evaluation has the answer

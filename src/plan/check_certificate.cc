@@ -27,11 +27,15 @@ namespace json = boost::json;
 namespace restrictions = dialect::restrictions;
 using policy::Evidence;
 using policy::Stage;
+using restrictions::List;
 using restrictions::ListPolicy;
 
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+/// In an answer, where the client's own login stands.
+constexpr std::string_view own_login = "%login";
 
 /// What is wrong with the certificate.
 struct Wrong : std::runtime_error {
@@ -413,16 +417,65 @@ class Checker {
     }
   }
 
-  static void check_actions(const Question& question) {
-    const std::string start = question.request ? "found " : "";
-    for (const std::string_view action : {"DUNNO", "OK", "REJECT", "DEFER", "DEFER_IF_PERMIT",
-                                          "DEFER_IF_REJECT", "HOLD", "DISCARD", "no answer"}) {
+  void check_actions(const Question& question) const {
+    const bool is_table = restrictions::is_remote_table(question.service);
+    const std::string start = is_table ? "found " : "";
+    std::vector<std::string_view> wanted{"DUNNO",           "OK",   "REJECT",  "DEFER",
+                                         "DEFER_IF_PERMIT", "HOLD", "DISCARD", "DEFER_IF_REJECT"};
+    if (policy::is_verification(question.service)) {
+      if (is_known(question)) return;
+      wanted = {"deliverable", "undeliverable", "deferred"};
+    } else if (is_table && !std::ranges::any_of(lists_, asks_programs)) {
+      wanted = {"OK"};  // whether there is a row
+    }
+    if (is_table && std::ranges::any_of(lists_, [&](const ListPolicy* policy) {
+          return std::ranges::any_of(policy->sender_login_maps.tables(), [&](const auto& table) {
+            return table->name() == question.service;
+          });
+        })) {
+      wanted.emplace_back(own_login);
+    }
+    wanted.emplace_back("no answer");
+    for (const std::string_view action : wanted) {
       const bool failed = action == "no answer";
       const bool there = std::ranges::any_of(question.answers, [&](const json::object& one) {
         return failed ? is(one, "failed") : text_in(one, "answer") == start + std::string(action);
       });
       if (!there) throw Wrong(fmt::format("{} lacks the answer {}", question.key, action));
     }
+    const bool none = std::ranges::any_of(question.answers, [&](const json::object& one) {
+      return text_in(one, "answer") == "absent";
+    });
+    if (is_table && !none) throw Wrong(question.key + " lacks the answer absent");
+  }
+
+  /// Whether the gateway knows the one answer of this question without asking anybody.
+  bool is_known(const Question& question) const {
+    return question.answers.size() == 1 &&
+           std::ranges::all_of(versions_, [&](const CertifiedVersion* version) {
+             const auto known = version->known
+                                    ? version->known({.service = question.service,
+                                                      .request = question.request.value_or("")})
+                                    : std::nullopt;
+             return known && *known == text_in(question.answers.front(), "answer");
+           });
+  }
+
+  /// Whether the rows of an access table come from a program.
+  static bool asks_programs(const ListPolicy* policy) {
+    std::set<const List*> seen;
+    const std::function<bool(const List&)> any = [&](const List& rules) {
+      if (!seen.insert(&rules).second) return false;
+      return std::ranges::any_of(rules, [&](const restrictions::Rule& rule) {
+        if (rule.list != nullptr && any(*rule.list)) return true;
+        if (rule.table != nullptr && rule.table->is_remote()) return true;
+        return rule.actions != nullptr && std::ranges::any_of(*rule.actions, [&](const auto& row) {
+                 return row.second.list != nullptr && any(*row.second.list);
+               });
+      });
+    };
+    return std::ranges::any_of(policy->lists, any) ||
+           std::ranges::any_of(policy->classes, [&](const auto& one) { return any(*one.second); });
   }
 
   // Paths.
@@ -1012,7 +1065,8 @@ class Checker {
   }
 
   policy::Consultation answer_to(policy::Consultation asked, const Said& said) const {
-    const bool is_table = restrictions::is_remote_table(asked.service);
+    const bool verifies = policy::is_verification(asked.service);
+    const bool by_request = verifies || restrictions::is_remote_table(asked.service);
     // A policy server is told all of the dialogue: what it is asked is the command.
     const auto line = [&](std::string_view key) {
       const std::string start = "\n" + std::string(key) + "=";
@@ -1022,14 +1076,18 @@ class Checker {
     };
     const std::string key =
         asked.service + " " + line("protocol_state") + " " + line("policy_context");
-    const std::string request = stands_for(asked.request, said);
+    const std::string request = stands_for(
+        verifies ? std::string(policy::verified_address(asked.request)) : asked.request, said);
     for (std::size_t at = 0; at < questions_.size(); ++at) {
       const Question& question = questions_[at];
       if (question.service != asked.service) continue;
-      if (is_table ? question.request != request : question.key != key) continue;
+      if (by_request ? question.request != request : question.key != key) continue;
       const json::object& answer = question.answers[said.answers[at]];
       asked.answer = text_in(answer, "answer");
       asked.failed = is(answer, "failed");
+      if (const std::size_t own = asked.answer.find(own_login); own != std::string::npos) {
+        asked.answer.replace(own, own_login.size(), said.login.value_or(","));
+      }
       return asked;
     }
     throw NotAsked(asked.service);

@@ -5,11 +5,13 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "dialect/restrictions/layer.h"
+#include "policy/consultations.h"
 
 namespace postern::plan {
 
@@ -33,6 +35,8 @@ struct Checked {
 struct CertifiedVersion {
   const dialect::restrictions::Loaded* lists = nullptr;  ///< null: it has none
   std::string digest;                                    ///< of all that decides
+  /// What the gateway answers about addresses without asking anybody; null: nothing.
+  std::function<std::optional<std::string>(const policy::Consultation&)> known = {};
   bool relays_to_literals = false;  ///< else such foreign recipients are refused behind the lists
 };
 

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "dialect/restrictions/layer.h"
+#include "explain/known_addresses.h"
 #include "plan/certificate.h"
 
 namespace postern::plan {
@@ -230,6 +231,11 @@ class Comparer {
       throw NotCompiled("external_table", *words.not_listed.begin());
     }
     vocabulary_ = std::make_unique<Vocabulary>(diagrams_, words, delimiters);
+    vocabulary_->know([before = app::KnownAddresses(*sides_[0]->config),
+                       after = app::KnownAddresses(*sides_[1]->config)](const auto& question) {
+      const auto known = before.answer(question);
+      return known == after.answer(question) ? known : std::nullopt;
+    });
     for (std::size_t axis = 0; axis < axis_count; ++axis) {
       result_.classes[axis] = vocabulary_->classes().count(static_cast<Axis>(axis));
     }

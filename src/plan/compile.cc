@@ -15,6 +15,7 @@
 #include "dialect/restrictions/verification.h"
 #include "policy/answers.h"
 #include "policy/own_addresses.h"
+#include "policy/questions/authenticated.h"
 
 namespace postern::plan {
 
@@ -60,6 +61,21 @@ constexpr OpaqueStep opaque_steps[] = {{.words = "passes"},
                                        {.words = "holds", .hold = true},
                                        {.words = "discards", .permits = true, .discard = true}};
 
+/// What a rule of this keyword may do: one that refuses never permits, and only a table or a
+/// program can say HOLD or DISCARD.
+std::vector<OpaqueStep> steps_of(const restrictions::Keyword& keyword) {
+  using Class = restrictions::Keyword::Class;
+  std::vector<OpaqueStep> steps;
+  for (const OpaqueStep& step : opaque_steps) {
+    const bool by_action = step.hold || step.discard;
+    const bool is_possible = keyword.kind == Class::reject   ? !by_action && !step.permits
+                             : keyword.kind == Class::permit ? !by_action
+                                                             : true;
+    if (is_possible) steps.push_back(step);
+  }
+  return steps;
+}
+
 /// More answers than these are not told apart.
 constexpr std::size_t most_listings = 64;
 
@@ -76,7 +92,9 @@ Vocabulary::Vocabulary(Diagrams& diagrams, const restrictions::PolicyWords& word
       classes_(classes_of(words, delimiters)),
       zones_(words.zones),
       opaque_(words.opaque),
-      actions_(words.actions) {
+      actions_(words.actions),
+      asks_rows_(words.asks_rows),
+      asks_owners_(words.asks_owners) {
   for (std::size_t axis = 0; axis < axis_count; ++axis) {
     diagrams_.add(classes_.count(static_cast<Axis>(axis)));
   }
@@ -237,11 +255,13 @@ const OpenQuestion& Vocabulary::ask(const policy::Consultation& asked) {
   OpenQuestion question;
   question.service = asked;
   const bool is_table = restrictions::is_remote_table(asked.service);
-  if (policy::is_verification(asked.service)) {
-    throw NotCompiled("external_table", "a rule verifies addresses");
-  }
+  const bool verifies = policy::is_verification(asked.service);
   if (is_table) {
     question.key = asked.service + " " + asked.request;
+  } else if (verifies) {
+    // Asked again, the answer is the same.
+    question.key =
+        asked.service + " " + lower(std::string(policy::verified_address(asked.request)));
   } else {
     // A server is told everything about the dialogue; at one command, with one policy_context, it
     // is asked the same, and both versions get one answer.
@@ -265,13 +285,27 @@ const OpenQuestion& Vocabulary::ask(const policy::Consultation& asked) {
     question.answers.back().service.answer = "absent";
     question.answers.back().words = "absent";
   }
-  for (const std::string_view text :
-       {"DUNNO", "OK", "REJECT", "DEFER", "DEFER_IF_PERMIT", "DEFER_IF_REJECT", "HOLD", "DISCARD",
-        "permit_mynetworks", "permit_sasl_authenticated", "permit_auth_destination",
-        "reject_unauth_destination"}) {
-    add_answer(text);
+  const auto known = verifies && known_ ? known_(asked) : std::nullopt;
+  if (known) {
+    add_answer(*known);
+    return add(std::move(question));
   }
-  for (const std::string& name : actions_) add_answer(name);
+  if (verifies) {
+    for (const std::string_view text : {"deliverable", "undeliverable", "deferred"}) {
+      add_answer(text);
+    }
+  } else if (is_table && !asks_rows_) {
+    add_answer("OK");  // that there is a row is all that matters
+  } else {
+    for (const std::string_view text :
+         {"DUNNO", "OK", "REJECT", "DEFER", "DEFER_IF_PERMIT", "DEFER_IF_REJECT", "HOLD", "DISCARD",
+          "permit_mynetworks", "permit_sasl_authenticated", "permit_auth_destination",
+          "reject_unauth_destination"}) {
+      add_answer(text);
+    }
+    for (const std::string& name : actions_) add_answer(name);
+  }
+  if (is_table && asks_owners_) add_answer(own_login);
   add_answer("no answer");
   question.answers.back().service.failed = true;
   question.answers.back().service.answer = "no answer";
@@ -298,12 +332,13 @@ const OpenQuestion& Vocabulary::ask_fact(const std::string& key,
   return add(std::move(question));
 }
 
-const OpenQuestion& Vocabulary::ask_rule(const std::string& key) {
+const OpenQuestion& Vocabulary::ask_rule(const std::string& key,
+                                         const restrictions::Keyword& keyword) {
   if (const auto known = by_key_.find(key); known != by_key_.end()) return *known->second;
   OpenQuestion question;
   question.key = key;
   question.is_rule = true;
-  for (const OpaqueStep& step : opaque_steps) {
+  for (const OpaqueStep& step : steps_of(keyword)) {
     question.answers.push_back({.words = std::string(step.words)});
   }
   return add(std::move(question));
@@ -350,6 +385,18 @@ Ref Vocabulary::possible() {
     possible = diagrams_.both(possible, diagrams_.choose(variable(Axis::name), by_name));
   }
   return possible;
+}
+
+policy::Consultation answered(policy::Consultation question, const PossibleAnswer& answer,
+                              std::string_view login) {
+  question.answer = answer.service.answer;
+  question.failed = answer.service.failed;
+  // Of nobody who is known, if the client has no login.
+  const std::size_t at = question.answer.find(own_login);
+  if (at != std::string::npos) {
+    question.answer.replace(at, own_login.size(), login.empty() ? "," : login);
+  }
+  return question;
 }
 
 // ---------------------------------------------------------------------------------- evidence_of
@@ -857,12 +904,11 @@ class Compiler {
     if (!effect.wanted_service) throw NotCompiled("external_table", "a rule waits");
     const OpenQuestion& question = vocabulary_.ask(*effect.wanted_service);
     const policy::Consultations before = evidence.consulted;
+    const auto client = policy::questions::authenticated(evidence);
     for (const PossibleAnswer& answer : question.answers) {
-      policy::Consultation said = *effect.wanted_service;
-      said.answer = answer.service.answer;
-      said.failed = answer.service.failed;
       evidence.consulted = before;
-      evidence.consulted.push_back(std::move(said));
+      evidence.consulted.push_back(answered(*effect.wanted_service, answer,
+                                            client ? client.login->username : std::string()));
       by_answer.push_back(explore(evidence, patterns, judge));
     }
     evidence.consulted = before;
@@ -924,10 +970,11 @@ class Compiler {
     const bool of_list = rule.keyword->subject == restrictions::Subject::list;
     const OpenQuestion& question = vocabulary_.ask_rule(
         "rule " + rule.words + " at " + std::string(policy::to_string(at.stage)) +
-        (of_list ? " in " + std::string(restrictions::parameter_of(at.list)) : "") +
-        (after_starttls_ ? "" : " in clear") + "\n" + settings_ + tables_of(rule));
+            (of_list ? " in " + std::string(restrictions::parameter_of(at.list)) : "") +
+            (after_starttls_ ? "" : " in clear") + "\n" + settings_ + tables_of(rule),
+        *rule.keyword);
     std::vector<Ref> by_answer;
-    for (const OpaqueStep& one : opaque_steps) {
+    for (const OpaqueStep& one : steps_of(*rule.keyword)) {
       Step step;
       step.permits = one.permits;
       step.hold = one.hold;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <compare>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -39,11 +40,17 @@ struct OpenQuestion {
   std::optional<dns::Question> dns;             ///< as asked of the first client
   std::optional<policy::Consultation> service;  ///< as first asked
   std::optional<dialect::restrictions::PatternQuestions::Question> pattern;  ///< and a key
-  bool is_rule = false;  ///< what a rule does: the answers are opaque_steps in compile.cc
+  bool is_rule = false;  ///< what a rule does: the answers are those of steps_of() in compile.cc
   std::string zone;      ///< of a list in DNS
   std::vector<PossibleAnswer> answers;  ///< by the variable's value
   Variable variable = 0;                ///< in the arena
 };
+
+/// In an answer of PossibleAnswer::service, where the client's own login stands.
+inline constexpr std::string_view own_login = "%login";
+/// The question with this answer, for a client with this login ("": none).
+policy::Consultation answered(policy::Consultation question, const PossibleAnswer& answer,
+                              std::string_view login);
 
 /// What becomes of a dialogue.
 struct Outcome {
@@ -84,11 +91,17 @@ class Vocabulary {
   /// The question whether a pattern matches a key.
   const OpenQuestion& ask(const dialect::restrictions::PatternQuestions::Question& question);
 
+  /// What the gateway answers without asking anybody, as Consultation::answer.
+  using Known = std::function<std::optional<std::string>(const policy::Consultation&)>;
+  /// Of all questions from here on.
+  void know(Known known) { known_ = std::move(known); }
+
   /// A fact about the message (plan/facts.h) that has one of these values, by their words. The
   /// first is that of a plain message.
   const OpenQuestion& ask_fact(const std::string& key, const std::vector<std::string>& words);
-  /// What a rule does whose answers cannot be listed; equal keys are equal rules.
-  const OpenQuestion& ask_rule(const std::string& key);
+  /// What a rule does whose answers cannot be listed; equal keys are equal rules, of this keyword.
+  const OpenQuestion& ask_rule(const std::string& key,
+                               const dialect::restrictions::Keyword& keyword);
 
   /// Numbers an outcome.
   Leaf number(const Outcome& outcome);
@@ -111,6 +124,9 @@ class Vocabulary {
   std::map<std::string, OpenQuestion*> by_key_;
   std::map<Outcome, Leaf> numbers_;
   std::vector<Outcome> outcomes_;
+  bool asks_rows_;
+  bool asks_owners_;
+  Known known_;
 };
 
 /// Fills in what a client has said and done so far, of the classes with these numbers.

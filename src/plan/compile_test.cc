@@ -53,10 +53,10 @@ class Player {
         continue;
       }
       const OpenQuestion& open = vocabulary_.ask(*result.wanted_service);
-      policy::Consultation said = *result.wanted_service;
-      said.answer = open.answers[value(open.variable)].service.answer;
-      said.failed = open.answers[value(open.variable)].service.failed;
-      evidence.consulted.push_back(std::move(said));
+      const auto& auth = evidence.session.auth;
+      evidence.consulted.push_back(answered(*result.wanted_service,
+                                            open.answers[value(open.variable)],
+                                            auth ? auth->username : std::string()));
     }
     ADD_FAILURE() << "no end of questions";
     return {};

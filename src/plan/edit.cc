@@ -14,6 +14,7 @@
 #include "config/engine.h"
 #include "dialect/restrictions/layer.h"
 #include "dialect/restrictions/lint.h"
+#include "explain/known_addresses.h"
 #include "plan/certificate.h"
 #include "plan/vsl.h"
 #include "plan/webhooks.h"
@@ -222,6 +223,8 @@ Checked check_edit(const Edition& before, const Edition& after, std::string_view
   const auto version = [](const Edition& edition) {
     return CertifiedVersion{.lists = edition.config.restrictions.loaded(),
                             .digest = digest_of(edition.config),
+                            .known = [known = app::KnownAddresses(edition.config)](
+                                         const auto& question) { return known.answer(question); },
                             .relays_to_literals = may_relay_to_literals(edition.config)};
   };
   return check_certificate(certificate, version(before), version(after), options);

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "config/room_options.h"
 #include "dialect/restrictions/layer.h"
+#include "explain/known_addresses.h"
 #include "plan/behind.h"
 #include "plan/report.h"
 #include "policy/answers.h"
@@ -210,6 +211,9 @@ class Checker {
       throw NotCompiled("external_table", *words_.not_listed.begin());
     }
     vocabulary_ = std::make_unique<Vocabulary>(diagrams_, words_, delimiters);
+    vocabulary_->know([known = app::KnownAddresses(*version_.config)](const auto& question) {
+      return known.answer(question);
+    });
     facts_ = std::make_unique<Facts>(*vocabulary_, facts,
                                      app::authentication_options(*version_.config).dmarc);
     outcomes_ = deciding_.lists != nullptr ? compile(*deciding_.lists, *vocabulary_)

@@ -18,6 +18,7 @@
 namespace postern::plan {
 
 namespace json = boost::json;
+namespace restrictions = dialect::restrictions;
 using policy::Stage;
 
 namespace {
@@ -346,11 +347,38 @@ std::optional<Player::Played> Player::play(const Assignment& path, const Claim& 
   dialogue.recipients = {given.candidate->address};
   dialogue.message = std::string(plain_message);
   if (auto played = play(dialogue, values, chosen, given, claim)) return played;
-  for (const app::Dialogue& other : variants_of(dialogue, texts_of(values))) {
+  std::vector<app::Dialogue> others = variants_of(dialogue, texts_of(values));
+  if (names_owner(values)) {
+    others.insert(others.begin(), dialogue);
+    others = with_owners(others);
+  }
+  for (const app::Dialogue& other : others) {
     if (Clock::now() > deadline_) return std::nullopt;
     if (auto played = play(other, values, chosen, given, claim)) return played;
   }
   return std::nullopt;
+}
+
+/// Whether a result with groups has to name the client's login.
+bool Player::names_owner(const Assignment& values) const {
+  return std::ranges::any_of(vocabulary_.questions(), [&](const auto& one) {
+    return one->pattern && one->pattern->first.starts_with(restrictions::owner_question) &&
+           one->variable < values.size() && values[one->variable] == 1;
+  });
+}
+
+/// The dialogues with logins that groups of the sender's address may be.
+std::vector<app::Dialogue> Player::with_owners(const std::vector<app::Dialogue>& dialogues) {
+  std::vector<app::Dialogue> owned;
+  for (const app::Dialogue& one : dialogues) {
+    if (!one.sender || !one.login) continue;
+    for (const std::string& login :
+         {one.sender->text(), one.sender->local_part, one.sender->domain}) {
+      owned.push_back(one);
+      owned.back().login = login;
+    }
+  }
+  return owned;
 }
 
 /// Texts that the patterns which have to match may match, alone and two at a time.
@@ -360,6 +388,7 @@ std::vector<std::string> Player::texts_of(const Assignment& values) const {
     if (!one->pattern || one->variable >= values.size() || values[one->variable] != 1) continue;
     // "regexp 11010010 TEXT"
     const std::string& question = one->pattern->first;
+    if (question.starts_with(restrictions::owner_question)) continue;
     const std::size_t flags = question.find(' ') + 1;
     of_pattern.push_back(
         samples_of(std::string_view(question).substr(question.find(' ', flags) + 1)));
@@ -433,10 +462,9 @@ std::optional<Player::Played> Player::play(const app::Dialogue& dialogue, const 
                                     policy::Evidence& evidence) -> Task<void> {
     const OpenQuestion& open = vocabulary_.ask(question);
     const PossibleAnswer& answer = answer_in(values, open);
-    question.answer = answer.service.answer;
-    question.failed = answer.service.failed;
-    answers[question.service] = answer.words;
-    evidence.consulted.push_back(std::move(question));
+    const std::string login = dialogue.login.value_or("");
+    answers[question.service] = answer.words == own_login ? login : answer.words;
+    evidence.consulted.push_back(answered(std::move(question), answer, login));
     co_return;
   };
   Played played;

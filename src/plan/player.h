@@ -138,6 +138,8 @@ class Player {
 
  private:
   std::vector<std::string> texts_of(const Assignment& values) const;
+  bool names_owner(const Assignment& values) const;
+  static std::vector<app::Dialogue> with_owners(const std::vector<app::Dialogue>& dialogues);
   static std::vector<app::Dialogue> variants_of(const app::Dialogue& dialogue,
                                                 const std::vector<std::string>& texts);
   std::optional<Played> play(const app::Dialogue& dialogue, const Assignment& values,

@@ -9,8 +9,8 @@ thread_local PatternQuestions* of_this_thread = nullptr;
 }  // namespace
 
 PatternQuestions::PatternQuestions(const std::set<std::string, std::less<>>& keys,
-                                   const Answers& answers, Keys are)
-    : keys_(keys), answers_(answers), are_(are) {
+                                   const Answers& answers, Keys are, std::string login)
+    : keys_(keys), answers_(answers), are_(are), login_(std::move(login)) {
   of_this_thread = this;
 }
 

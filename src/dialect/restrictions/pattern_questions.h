@@ -9,8 +9,11 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace postern::dialect::restrictions {
+
+class Table;
 
 /// While it lives, regexp and pcre tables that are looked up on this thread ask it about its keys.
 /// Scopes do not nest.
@@ -23,9 +26,10 @@ class PatternQuestions {
   /// Whether the keys are looked up without capitals, also those that a key stands for.
   enum class Keys : std::uint8_t { as_they_are, folded };
 
-  /// Both outlive this object.
+  /// The references outlive this object. `login`: results with groups are about owners, and are
+  /// asked whether they name this login; empty: they are not asked.
   PatternQuestions(const std::set<std::string, std::less<>>& keys, const Answers& answers,
-                   Keys are = Keys::as_they_are);
+                   Keys are = Keys::as_they_are, std::string login = {});
   PatternQuestions(const PatternQuestions&) = delete;
   PatternQuestions& operator=(const PatternQuestions&) = delete;
   ~PatternQuestions();
@@ -35,6 +39,13 @@ class PatternQuestions {
 
   /// Whether patterns are asked about this key.
   bool asks_about(std::string_view key) const { return keys_.contains(key); }
+  /// Whether a result with groups for this key is asked for its owner: the key or the login stands
+  /// for others.
+  bool asks_owner(std::string_view key) const {
+    return !login_.empty() && (asks_about(key) || asks_about(login_));
+  }
+  /// The login that such a result may name.
+  const std::string& owner() const { return login_; }
   /// Whether `/x/` and `/x/i` are one question.
   bool are_folded() const { return are_ == Keys::folded; }
   /// Nullopt: no answer yet; wanted() is then the first such question.
@@ -46,7 +57,13 @@ class PatternQuestions {
   const std::set<std::string, std::less<>>& keys_;
   const Answers& answers_;
   const Keys are_;
+  const std::string login_;
   std::optional<Question> wanted_;
 };
+
+/// The beginning of a question for an owner.
+inline constexpr std::string_view owner_question = "owner ";
+/// The results without groups of a table of patterns; nullopt: it is none.
+std::optional<std::vector<std::string>> plain_results(const Table& table);
 
 }  // namespace postern::dialect::restrictions

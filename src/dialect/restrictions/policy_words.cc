@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "dialect/restrictions/judges.h"
+#include "dialect/restrictions/pattern_questions.h"
 #include "dialect/restrictions/rule_effect.h"
 
 namespace postern::dialect::restrictions {
@@ -153,8 +154,11 @@ class Collector {
     const std::string_view name = rule.keyword->name;
     asks_programs_ = asks_programs_ || name == "check_policy_service" ||
                      (rule.table != nullptr && rule.table->is_remote());
+    words_.asks_rows = words_.asks_rows || (rule.table != nullptr && rule.table->is_remote());
     words_.asks_early = words_.asks_early || name == "reject_unauth_pipelining";
-    if (name == "reject_unlisted_sender") words_.asks_listed_sender = true;
+    if (name == "reject_unlisted_sender" || name == "reject_unverified_sender") {
+      words_.asks_listed_sender = true;
+    }
     if (looks.session && name == "reject_plaintext_session") words_.asks_tls = true;
     if (looks.session && name != "reject_plaintext_session") words_.asks_login = true;
     const bool knows_all =
@@ -206,8 +210,15 @@ class Collector {
   void owners() {
     constexpr std::size_t most_pairs = 20'000;
     for (const auto& table : policy_.sender_login_maps.tables()) {
-      const auto values = table->values();
-      if (table->is_remote() || table->is_pattern() || !values) {
+      // Of a cache the table behind it answers, too.
+      if (policy_.remote_tables.contains(table->name()) &&
+          !table->name().starts_with("memcache:")) {
+        words_.asks_owners = true;
+        continue;
+      }
+      const auto patterns = plain_results(*table);
+      const auto values = patterns ? patterns : table->values();
+      if (table->is_remote() || (table->is_pattern() && !patterns) || !values) {
         words_.not_listed.insert(table->name());
         continue;
       }
@@ -219,7 +230,7 @@ class Collector {
         words_.not_listed.insert(table->name());
         continue;
       }
-      keys(*table, words_.owned_keys);
+      if (!patterns) keys(*table, words_.owned_keys);
       words_.logins.merge(owners);
     }
   }

@@ -32,6 +32,8 @@ struct PolicyWords {
   bool asks_client_name = false;       ///< a rule looks at the client's name
   bool asks_listed_sender = false;     ///< whether the sender exists is asked
   bool asks_early = false;             ///< whether commands come ahead of a reply is asked
+  bool asks_rows = false;              ///< a program serves the rows of an access table
+  bool asks_owners = false;            ///< a program serves the owners of senders
   /// Rules whose answers cannot be listed: of verified addresses, of servers of a domain, of
   /// databases.
   std::set<const Rule*> opaque;

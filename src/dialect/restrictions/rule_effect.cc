@@ -4,6 +4,7 @@
 #include <initializer_list>
 
 #include "dialect/restrictions/context.h"
+#include "policy/questions/authenticated.h"
 
 namespace postern::dialect::restrictions {
 
@@ -25,12 +26,19 @@ PatternQuestions::Keys keys_of(const Rule& rule) {
   return folded ? PatternQuestions::Keys::folded : PatternQuestions::Keys::as_they_are;
 }
 
+/// Whose results of tables are owners: the client's login, if the rule asks who owns an address.
+std::string owner_of(const Rule& rule, const policy::Evidence& evidence) {
+  const bool asks = rule.keyword != nullptr && rule.keyword->name.ends_with("_login_mismatch");
+  const auto client = policy::questions::authenticated(evidence);
+  return asks && client ? client.login->username : std::string();
+}
+
 /// What `judge` did to the context.
 template <class Judge>
 RuleEffect observe(const ListPolicy& policy, const RuleMoment& moment,
                    const policy::Evidence& evidence, const KnownPatterns& patterns,
-                   PatternQuestions::Keys keys, const Judge& judge) {
-  PatternQuestions questions(patterns.keys, patterns.answers, keys);
+                   PatternQuestions::Keys keys, const std::string& login, const Judge& judge) {
+  PatternQuestions questions(patterns.keys, patterns.answers, keys, login);
   Evaluated result;
   Context context(policy, evidence, moment.stage, result);
   RuleEffect effect;
@@ -65,12 +73,13 @@ RuleEffect observe(const ListPolicy& policy, const RuleMoment& moment,
 RuleEffect effect_of(const ListPolicy& policy, const Rule& rule, const RuleMoment& moment,
                      const policy::Evidence& evidence, const KnownPatterns& patterns) {
   bool routed = false;
-  RuleEffect effect =
-      observe(policy, moment, evidence, patterns, keys_of(rule), [&](Context& context) {
-        const Address* recipient = context.recipient();
-        routed = recipient != nullptr && recipient->routed && !policy.allow_untrusted_routing;
-        return context.run_alone(rule);
-      });
+  RuleEffect effect = observe(policy, moment, evidence, patterns, keys_of(rule),
+                              owner_of(rule, evidence), [&](Context& context) {
+                                const Address* recipient = context.recipient();
+                                routed = recipient != nullptr && recipient->routed &&
+                                         !policy.allow_untrusted_routing;
+                                return context.run_alone(rule);
+                              });
   if (effect.rules && rule.keyword != nullptr) {
     // As check_address() and without_permit() do with the outcome of these rules.
     if (!rule.keyword->may_permit) effect.inner_permit = InnerPermit::fails;
@@ -84,7 +93,7 @@ RuleEffect effect_of(const ListPolicy& policy, const Rule& rule, const RuleMomen
 RuleEffect effect_of_unlisted(const ListPolicy& policy, Subject subject, const RuleMoment& moment,
                               const policy::Evidence& evidence, const KnownPatterns& patterns) {
   constexpr auto as_they_are = PatternQuestions::Keys::as_they_are;
-  return observe(policy, moment, evidence, patterns, as_they_are, [&](Context& context) {
+  return observe(policy, moment, evidence, patterns, as_they_are, {}, [&](Context& context) {
     const Address* address = subject == Subject::sender ? context.sender() : context.recipient();
     if (address == nullptr || context.is_webhook()) return RuleOutcome::pass;
     if (subject == Subject::sender && address->is_null()) return RuleOutcome::pass;
@@ -142,7 +151,7 @@ LooksAt looks_at(const ListPolicy& policy, const Rule& rule) {
     return {.helo = true};
   }
   if (is({"reject_non_fqdn_sender", "reject_unknown_sender_domain", "reject_unlisted_sender",
-          "reject_rhsbl_sender", "check_sender_access"})) {
+          "reject_rhsbl_sender", "reject_unverified_sender", "check_sender_access"})) {
     return {.sender = true};
   }
   if (is({"reject_sender_login_mismatch", "reject_authenticated_sender_login_mismatch",
@@ -151,8 +160,8 @@ LooksAt looks_at(const ListPolicy& policy, const Rule& rule) {
   }
   if (is({"reject_unauth_destination", "defer_unauth_destination", "permit_auth_destination",
           "reject_non_fqdn_recipient", "reject_unknown_recipient_domain",
-          "reject_unlisted_recipient", "reject_rhsbl_recipient", "check_recipient_access",
-          "check_relay_domains"})) {
+          "reject_unlisted_recipient", "reject_unverified_recipient", "reject_rhsbl_recipient",
+          "check_recipient_access", "check_relay_domains"})) {
     return {.recipient = true};
   }
   return everything;

@@ -114,6 +114,7 @@ struct Rule {
   std::string question;  ///< its name in PatternQuestions; empty: it matches every key
   std::string folded;    ///< the same where no key has capitals
   Template result;
+  std::string owner;  ///< the name of the question whom the result names; empty: it has no groups
   std::size_t line = 0;
   std::size_t behind = 0;  ///< of a block: index of the rule after its endif
 };
@@ -127,6 +128,16 @@ class PatternTable final : public NamedTable {
     return search(key, questions != nullptr && questions->asks_about(key) ? questions : nullptr);
   }
   bool is_pattern() const override { return true; }
+  /// The results without groups.
+  std::vector<std::string> plain_results() const {
+    std::vector<std::string> results;
+    for (const Rule& rule : rules_) {
+      if (rule.kind == Rule::Kind::row && rule.result.is_constant()) {
+        results.push_back(rule.result.expand({}));
+      }
+    }
+    return results;
+  }
 
   std::optional<std::vector<std::string>> values() const override {
     std::vector<std::string> list;
@@ -185,16 +196,27 @@ class PatternTable final : public NamedTable {
       if (rule.kind == Rule::Kind::block) {
         i = holds ? i + 1 : rule.behind;
       } else if (holds) {
-        // A pattern that was asked has no groups; values() is nullopt if they mattered.
-        const bool asked = questions != nullptr && !rule.result.is_constant();
-        return {Found::Status::found,
-                asked ? certain_value(rule.result).value_or("") : rule.result.expand(key),
-                {}};
+        return result_of(rule, key, questions != nullptr);
       } else {
         ++i;
       }
     }
     return {};
+  }
+  /// Of a row that was found; `asked`: whether its pattern matches was a question.
+  static Found result_of(const Rule& rule, std::string_view key, bool asked) {
+    if (rule.result.is_constant()) return {Found::Status::found, rule.result.expand(key), {}};
+    PatternQuestions* questions = PatternQuestions::current();
+    if (questions != nullptr && questions->asks_owner(key)) {
+      const auto owns =
+          questions->answer(rule.owner, fmt::format("{} {}", key, questions->owner()));
+      if (!owns) return {Found::Status::waiting, {}, {}};
+      return {Found::Status::found, *owns ? questions->owner() : std::string(), {}};
+    }
+    // A pattern that was asked has no groups; values() is nullopt if they mattered.
+    return {Found::Status::found,
+            asked ? certain_value(rule.result).value_or("") : rule.result.expand(key),
+            {}};
   }
   /// Whether the pattern matches; nullopt: `questions` has no answer yet.
   static std::optional<Regex::Outcome> match(const Rule& rule, std::string_view key,
@@ -307,6 +329,11 @@ class PatternReader {
                                             result->highest, rule.regex->groups()));
     }
     rule.result = std::move(*result);
+    if (!rule.result.is_constant()) {
+      rule.owner =
+          fmt::format("{}{} {} {}", owner_question, kind_ == PatternKind::perl ? "pcre" : "regexp",
+                      text_of(*pattern), text);
+    }
     note_hidden(*pattern);
     table_.rules_.push_back(std::move(rule));
     ++table_.rows_;
@@ -468,6 +495,12 @@ class PatternReader {
 };
 
 }  // namespace
+
+std::optional<std::vector<std::string>> plain_results(const Table& table) {
+  const auto* patterns = dynamic_cast<const PatternTable*>(&table);
+  if (patterns == nullptr) return std::nullopt;
+  return patterns->plain_results();
+}
 
 OpenedTable open_pattern(std::string spec, PatternKind kind, std::string_view name,
                          const TableSources& sources) {
