@@ -10,6 +10,7 @@ constexpr ExampleSpec examples[] = {
     {"postern plan running revision:3", "what a rollback of the lists would do"},
     {"postern plan old.toml new.toml --allow same,refuses-more", "for CI: fails if mail is let in"},
     {"postern plan old.toml new.toml --verify proof.jsonl", "whether a certificate holds"},
+    {"postern plan postern.toml --suggest failed.ptest", "edits that mend these tests"},
 };
 constexpr OptionSpec options[] = {
     {"--against", "OLD", "the same as the word OLD", "running"},
@@ -21,6 +22,8 @@ constexpr OptionSpec options[] = {
     {"--as-test", "FILE", "append each dialogue to this file of tests, passing on NEW", ""},
     {"--certificate", "FILE", "write the proof to this file, for --verify", ""},
     {"--verify", "FILE", "check this certificate of OLD and NEW, and prove nothing", ""},
+    {"--suggest", "FILE", "edits by which these tests get the verdict that they expect", ""},
+    {"--should", "VERDICT", "with --suggest: what all its tests should be: taken or refused", ""},
     {"--data-dir", "DIR", "where the gateway keeps its data", "as the file says"},
 };
 constexpr ExitCode exits[] = {ExitCode::ok,         ExitCode::no,          ExitCode::differs,

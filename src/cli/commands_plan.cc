@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "cli/file_update.h"
 #include "cli/mail_text.h"
+#include "cli/plan_suggest.h"
 #include "cli/plan_versions.h"
 #include "cli/recorded_traffic.h"
 #include "cli/witness_tests.h"
@@ -38,6 +39,7 @@ struct Options {
   std::optional<std::string> tests;        ///< --as-test
   std::optional<std::string> certificate;  ///< --certificate
   std::optional<std::string> verified;     ///< --verify
+  std::optional<std::string> suggested;    ///< --suggest
 };
 
 /// NEW is the last word, or --config; OLD the word before it, or --against, or what runs.
@@ -45,6 +47,12 @@ std::optional<UsageError> read_versions(const Arguments& arguments, Options& opt
   std::vector<std::string> words = arguments.words;
   if (const auto config = arguments.value("--config")) words.push_back(*config);
   if (const auto against = arguments.value("--against")) words.insert(words.begin(), *against);
+  options.suggested = arguments.value("--suggest");
+  if (options.suggested && words.empty()) words.push_back(*options.suggested);
+  if (options.suggested && words.size() > 1) {
+    return UsageError{"--suggest is about one version",
+                      "`postern plan postern.toml --suggest FILE`"};
+  }
   if (words.empty() || words.size() > 2) {
     return UsageError{"which two versions?",
                       "`postern plan old.toml new.toml`, or `postern plan new.toml` for what runs"};
@@ -251,6 +259,9 @@ int plan_versions(const Options& options, const Arguments& arguments, Streams& s
 int run_plan(const Arguments& arguments, Streams& streams) {
   const auto options = read_options(arguments);
   if (!options) return report_usage(options.error(), arguments.has("--json"), streams);
+  if (options->suggested) {
+    return suggest_edits(options->after, *options->suggested, options->edit, arguments, streams);
+  }
   return plan_versions(*options, arguments, streams);
 }
 

@@ -158,6 +158,21 @@ PlanVersions::Loaded PlanVersions::file_of_tests(const std::string& word) {
   return edition;
 }
 
+std::optional<plan::Edition> PlanVersions::edited(const plan::Edition& edition,
+                                                  const plan::ListEdit& edit) {
+  const auto text = plan::with_parameters(edition.text, edit);
+  if (!text) return std::nullopt;
+  LoadOptions load = without_files(arguments_);
+  load.load_policy = true;
+  ConfigResult result = parse_config(*text, edition.file, load);
+  if (cannot_load(result.diagnostics)) return std::nullopt;
+  plan::Edition made = edition;
+  result.config.api.operators = edition.config.api.operators;
+  made.config = std::move(result.config);
+  made.text = *text;
+  return made;
+}
+
 PlanVersions::Loaded PlanVersions::file(const std::string& word) {
   LoadOptions load = without_files(arguments_);
   load.load_policy = true;

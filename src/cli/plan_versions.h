@@ -11,6 +11,7 @@
 #include "cli/running_policies.h"
 #include "config/exit_code.h"
 #include "plan/edit.h"
+#include "plan/suggest.h"
 #include "serve/stored_policies.h"
 
 namespace postern::app {
@@ -27,6 +28,8 @@ class PlanVersions {
   /// would stay in force. Blocks.
   tl::expected<std::pair<plan::Edition, plan::Edition>, ExitCode> load(const std::string& before,
                                                                        const std::string& after);
+  /// The version with an edit of its lists; nullopt: that does not load. Blocks.
+  std::optional<plan::Edition> edited(const plan::Edition& edition, const plan::ListEdit& edit);
   /// Gives up the files that these versions do not need, if that is due (cli/confine.h). Part of
   /// load(), for a command that loads one of them before. Blocks.
   void confine(const std::string& before, const std::string& after);

@@ -1,0 +1,103 @@
+#include "cli/plan_suggest.h"
+
+#include <algorithm>
+#include <iostream>
+
+#include <fmt/format.h>
+#include <boost/json.hpp>
+
+#include "base/text.h"
+#include "cli/mail_text.h"
+#include "cli/plan_versions.h"
+#include "config/input_file.h"
+#include "plan/suggest.h"
+#include "ptest/file.h"
+#include "ptest/run.h"
+
+namespace postern::app {
+
+namespace {
+
+/// Which verdict a test expects; nullopt: none that an edit of lists could give.
+std::optional<std::string> wanted_by(const ptest::Test& test) {
+  for (const ptest::Expectation& one : test.expected) {
+    const bool is_verdict = one.key == "verdict" && one.recipient.empty();
+    if (is_verdict && (one.value == "taken" || one.value == "refused")) return one.value;
+  }
+  return std::nullopt;
+}
+
+int report_file(const Diagnostics& diagnostics, const Arguments& arguments, Streams& streams) {
+  streams.err << (arguments.has("--json") ? diagnostics.json_lines()
+                                          : diagnostics.render(wants_color(arguments)));
+  return to_int(ExitCode::bad_data);
+}
+
+}  // namespace
+
+int suggest_edits(const std::string& version, const std::string& tests,
+                  const plan::EditOptions& options, const Arguments& arguments, Streams& streams) {
+  const bool json = arguments.has("--json");
+  const auto should = arguments.value("--should");
+  if (should && *should != "taken" && *should != "refused") {
+    return report_usage(
+        {fmt::format("--should: `{}` is no verdict", printable(*should, 64)), "taken or refused"},
+        json, streams);
+  }
+  if (is_of_gateway(version)) {
+    return report_usage({"--suggest edits a configuration file", "name the file"}, json, streams);
+  }
+  const Result<std::string> text = read_input(tests, streams.in);
+  if (!text) {
+    report(text.error().message, "name a file of tests (docs/policy-tests.md)", json, streams);
+    return to_int(ExitCode::no_input);
+  }
+  ptest::Parsed parsed = ptest::parse_file(*text, tests);
+  ptest::Player player(parsed.file, [&](const std::string& relative) {
+    return read_input(ptest::beside(tests, relative), std::cin);
+  });
+  if (parsed.ok()) player.prepare(parsed.diagnostics);
+  if (!parsed.ok()) return report_file(parsed.diagnostics, arguments, streams);
+
+  PlanVersions versions(arguments, streams);
+  const auto loaded = versions.load(version, version);
+  if (!loaded) return to_int(loaded.error());
+  const plan::Edition& now = loaded->first;
+  bool all_found = true;
+  std::size_t asked = 0;
+  boost::json::array answers;
+  for (const ptest::Test& test : parsed.file.tests) {
+    const auto wanted = should ? should : wanted_by(test);
+    if (!wanted || test.dialogue.recipients.size() != 1) continue;
+    ++asked;
+    const plan::Complaint complaint{
+        .name = test.name, .dialogue = test.dialogue, .should_be_taken = *wanted == "taken"};
+    const plan::SuggestTools tools{
+        .edited = [&](const plan::ListEdit& edit) { return versions.edited(now, edit); },
+        .play =
+            [&](const plan::Edition& edition) {
+              return player.play(test, edition.config).decided;
+            }};
+    const plan::Suggestions found = plan::suggest(now, complaint, tools, options);
+    all_found = all_found && (!found.is_wrong || !found.found.empty());
+    if (json) {
+      answers.push_back(plan::suggestions_json(complaint, found));
+    } else if (!arguments.has("--quiet")) {
+      streams.out << plan::suggestions_text(complaint, found);
+    }
+  }
+  if (asked == 0) {
+    report("no test says which verdict is wanted",
+           "each has one recipient and expect.verdict = \"taken\" or \"refused\", or --should",
+           json, streams);
+    return to_int(ExitCode::bad_data);
+  }
+  if (json) {
+    streams.out << boost::json::serialize(
+                       boost::json::object{{"suggest", 1}, {"tests", std::move(answers)}})
+                << '\n';
+  }
+  return to_int(all_found ? ExitCode::ok : ExitCode::no);
+}
+
+}  // namespace postern::app

@@ -1,0 +1,388 @@
+#include "plan/suggest.h"
+
+#include <algorithm>
+#include <map>
+#include <sstream>
+
+#include <fmt/format.h>
+#include <boost/json.hpp>
+
+#include "base/text.h"
+#include "base/toml.h"
+#include "dialect/restrictions/layer.h"
+
+namespace postern::plan {
+
+namespace json = boost::json;
+namespace restrictions = dialect::restrictions;
+using restrictions::List;
+using restrictions::ListKind;
+using restrictions::ListPolicy;
+using restrictions::Rule;
+
+namespace {
+
+/// A place in a list: the rule with this index.
+struct Spot {
+  std::string parameter;  ///< of a list or of a restriction class
+  std::size_t at = 0;     ///< the first rule has 0
+};
+
+/// The rules of a list or class; null: there is none of this name.
+const List* rules_of(const ListPolicy& policy, std::string_view parameter) {
+  for (std::size_t kind = 0; kind < restrictions::list_count; ++kind) {
+    if (restrictions::parameter_of(static_cast<ListKind>(kind)) == parameter) {
+      return &policy.lists[kind];
+    }
+  }
+  const auto found = policy.classes.find(parameter);
+  return found == policy.classes.end() ? nullptr : found->second.get();
+}
+
+/// Where a rule stands that has decided; nullopt: in no list.
+std::optional<Spot> spot_of(const ListPolicy& policy, const std::string& origin) {
+  const std::size_t colon = origin.rfind(':');
+  if (colon == std::string::npos) return std::nullopt;
+  const auto number = parse_number(std::string_view(origin).substr(colon + 1));
+  Spot spot{.parameter = origin.substr(0, colon)};
+  const List* rules = rules_of(policy, spot.parameter);
+  if (rules == nullptr || !number || *number == 0 || *number > rules->size()) return std::nullopt;
+  spot.at = *number - 1;
+  return spot;
+}
+
+/// As in a configuration, where a dollar sign begins the name of a parameter.
+std::string written(const Rule& rule) {
+  std::string text = rule.warn_only ? "warn_if_reject " : "";
+  for (const char c : rule.words) text += c == '$' ? std::string("$$") : std::string(1, c);
+  return text;
+}
+
+std::vector<std::string> written(const List& rules) {
+  std::vector<std::string> all;
+  for (const Rule& rule : rules) all.push_back(written(rule));
+  return all;
+}
+
+std::string joined(const std::vector<std::string>& rules) {
+  std::string text;
+  for (const std::string& rule : rules) text += (text.empty() ? "" : ", ") + rule;
+  return text;
+}
+
+/// Whether a row of a table can have it as its key as it is.
+bool is_plain(std::string_view key) {
+  constexpr std::string_view others = "@._+-";
+  return !key.empty() && std::ranges::all_of(key, [&](char c) {
+    return is_alnum(c) || others.find(c) != std::string_view::npos;
+  });
+}
+
+/// One row that judges the dialogue by a part of it.
+struct Row {
+  ListKind list = ListKind::client;  ///< the list of rules about this part
+  std::string words;                 ///< "the client 192.0.2.7"
+  std::string rule;                  ///< "check_client_access cidr:{ {192.0.2.7 OK} }"
+};
+
+/// The rows of the grammar, the narrowest first.
+std::vector<Row> rows_for(const app::Dialogue& said, std::string_view action) {
+  std::vector<Row> rows;
+  const auto add = [&](ListKind list, std::string words, std::string_view keyword,
+                       const std::string& key) {
+    if (!is_plain(key)) return;
+    rows.push_back({.list = list,
+                    .words = std::move(words),
+                    .rule = fmt::format("{} inline:{{ {{{} = {}}} }}", keyword, key, action)});
+  };
+  const std::string client = said.client.to_string();
+  rows.push_back({.list = ListKind::client,
+                  .words = "the client " + client,
+                  .rule = fmt::format("check_client_access cidr:{{ {{{} {}}} }}", client, action)});
+  if (said.sender) {
+    const std::string sender = lower(said.sender->text());
+    add(ListKind::sender, "the sender " + sender, "check_sender_access", sender);
+  }
+  const std::string recipient = lower(said.recipients.front().text());
+  add(ListKind::recipient, "the recipient " + recipient, "check_recipient_access", recipient);
+  if (said.helo) {
+    const std::string helo = lower(*said.helo);
+    add(ListKind::helo, "HELO " + helo, "check_helo_access", helo);
+  }
+  if (said.sender) {
+    const std::string domain = lower(said.sender->domain);
+    add(ListKind::sender, "senders of " + domain, "check_sender_access", domain);
+  }
+  return rows;
+}
+
+/// An edit that is made again where the next rule decides against the dialogue.
+struct Kind {
+  std::string words;
+  std::size_t most_rounds = 1;
+  /// Changes the parameters; false: it cannot be made here.
+  std::function<bool(const ListPolicy&, const Side&, ListEdit&)> apply;
+};
+
+class Suggester {
+ public:
+  Suggester(const Edition& now, const Complaint& complaint, const SuggestTools& tools,
+            const EditOptions& options)
+      : now_(now), complaint_(complaint), tools_(tools), options_(options) {}
+
+  Suggestions run() {
+    Suggestions result;
+    result.got = side_of(tools_.play(now_));
+    result.is_wrong = !is_right(result.got);
+    if (!result.is_wrong || policy_of(now_) == nullptr) return result;
+    // By the groups of destinations that an edit changes; the narrower edits come first anyway.
+    std::multimap<std::ptrdiff_t, Suggestion> ranked;
+    for (const Kind& kind :
+         complaint_.should_be_taken ? that_take(result.got) : that_refuse(result.got)) {
+      auto tried = attempt(kind, result.got);
+      if (!tried) continue;
+      if (!tried->refused.empty()) {
+        result.refused.push_back(std::move(*tried));
+        continue;
+      }
+      const auto changed = std::ranges::count_if(
+          tried->report.comparison.groups,
+          [](const GroupAnswer& group) { return group.answer() != Answer::same; });
+      ranked.emplace(changed, std::move(*tried));
+    }
+    for (auto& [changed, one] : ranked) result.found.push_back(std::move(one));
+    return result;
+  }
+
+ private:
+  static const ListPolicy* policy_of(const Edition& edition) {
+    const auto* loaded = edition.config.restrictions.loaded();
+    return loaded == nullptr ? nullptr : loaded->compiled.policy.get();
+  }
+
+  bool is_right(const Side& side) const {
+    return complaint_.should_be_taken ? side.taken && side.handling == "deliver" : !side.taken;
+  }
+
+  std::optional<Suggestion> attempt(const Kind& kind, Side side) {
+    ListEdit edit{.words = kind.words, .parameters = {}};
+    std::optional<Edition> edited;
+    for (std::size_t round = 0; round < kind.most_rounds && !is_right(side); ++round) {
+      if (!kind.apply(*policy_of(edited ? *edited : now_), side, edit)) return std::nullopt;
+      edited = tools_.edited(edit);
+      if (!edited || policy_of(*edited) == nullptr) return std::nullopt;
+      side = side_of(tools_.play(*edited));
+    }
+    if (!edited || !is_right(side)) return std::nullopt;
+    Suggestion made{
+        .edit = std::move(edit), .report = judge_edit(now_, *edited, options_), .refused = {}};
+    made.refused = objection(*edited, made.report);
+    return made;
+  }
+
+  std::string objection(const Edition& edited, const Report& report) const {
+    for (std::size_t at = 0; at < report.guardrails.size(); ++at) {
+      if (refuses(report.guardrails[at], edited.config.guardrails->sentences[at])) {
+        return fmt::format("it breaks the guardrail `{}`", report.guardrails[at].name);
+      }
+    }
+    if (report.after_is_open) return "strangers would reach foreign destinations (R110)";
+    const Comparison& found = report.comparison;
+    const Answer wanted = complaint_.should_be_taken ? Answer::accepts_more : Answer::refuses_more;
+    if (found.answer() == Answer::not_proved || found.handling == Known::unknown) {
+      return "not proved: " + (found.not_proved.empty() ? std::string("what else it changes")
+                                                        : found.not_proved.front().text);
+    }
+    if (found.answer() == Answer::same) return "no group of destinations has this mail";
+    return found.answer() == wanted ? "" : "it does the converse, too";
+  }
+
+  /// In front of the rule that refuses.
+  static bool put_in_front(const ListPolicy& policy, const Side& side, const std::string& rule,
+                           ListEdit& edit) {
+    const auto spot = spot_of(policy, side.at);
+    if (!spot) return false;
+    auto rules = written(*rules_of(policy, spot->parameter));
+    rules.insert(rules.begin() + static_cast<std::ptrdiff_t>(spot->at), rule);
+    edit.parameters[spot->parameter] = joined(rules);
+    return true;
+  }
+
+  static bool take_out(const ListPolicy& policy, const Side& side, ListEdit& edit) {
+    const auto spot = spot_of(policy, side.at);
+    if (!spot) return false;
+    auto rules = written(*rules_of(policy, spot->parameter));
+    rules.erase(rules.begin() + static_cast<std::ptrdiff_t>(spot->at));
+    edit.parameters[spot->parameter] = joined(rules);
+    return true;
+  }
+
+  static std::string rule_at(const ListPolicy& policy, const Side& side) {
+    const auto spot = spot_of(policy, side.at);
+    return spot ? (*rules_of(policy, spot->parameter))[spot->at].words : side.rule;
+  }
+
+  std::vector<Kind> that_take(const Side& got) const {
+    constexpr std::size_t most_rounds = 4;
+    std::vector<Kind> kinds;
+    const auto add = [&](const std::string& who, const std::string& rule) {
+      kinds.push_back({.words = "permit " + who + " in front of what refuses",
+                       .most_rounds = most_rounds,
+                       .apply = [rule](const ListPolicy& policy, const Side& side, ListEdit& edit) {
+                         return put_in_front(policy, side, rule, edit);
+                       }});
+    };
+    for (const Row& row : rows_for(complaint_.dialogue, "OK")) add(row.words, row.rule);
+    if (complaint_.dialogue.login) add("clients that have signed in", "permit_sasl_authenticated");
+    kinds.push_back(networks());
+    const std::string rule = rule_at(*policy_of(now_), got);
+    kinds.push_back({.words = fmt::format("only warn where {} refuses", rule),
+                     .most_rounds = 1,
+                     .apply = [](const ListPolicy& policy, const Side& side, ListEdit& edit) {
+                       const auto spot = spot_of(policy, side.at);
+                       if (!spot) return false;
+                       auto rules = written(*rules_of(policy, spot->parameter));
+                       rules[spot->at].insert(0, "warn_if_reject ");
+                       edit.parameters[spot->parameter] = joined(rules);
+                       return true;
+                     }});
+    kinds.push_back({.words = "take out " + rule, .most_rounds = 1, .apply = take_out});
+    return kinds;
+  }
+
+  /// The client becomes one of ours.
+  Kind networks() const {
+    const std::string client = complaint_.dialogue.client.to_string();
+    return {.words = "add the client " + client + " to mynetworks",
+            .most_rounds = 1,
+            .apply = [&, client](const ListPolicy&, const Side&, ListEdit& edit) {
+              const auto& parameters = now_.config.restrictions.section.parameters;
+              const auto known = parameters.find("mynetworks");
+              if (known == parameters.end()) return false;
+              const bool is_v4 = complaint_.dialogue.client.is_v4();
+              edit.parameters["mynetworks"] =
+                  known->second + ", " + (is_v4 ? client : "[" + client + "]");
+              return true;
+            }};
+  }
+
+  std::vector<Kind> that_refuse(const Side& got) const {
+    std::vector<Kind> kinds;
+    for (const Row& row : rows_for(complaint_.dialogue, "REJECT")) {
+      kinds.push_back({.words = "refuse " + row.words,
+                       .most_rounds = 1,
+                       .apply = [row](const ListPolicy& policy, const Side&, ListEdit& edit) {
+                         const std::string parameter(restrictions::parameter_of(row.list));
+                         auto rules = written(policy.list(row.list));
+                         rules.insert(rules.begin(), row.rule);
+                         edit.parameters[parameter] = joined(rules);
+                         return true;
+                       }});
+    }
+    const ListPolicy& policy = *policy_of(now_);
+    for (std::size_t kind = 0; kind < restrictions::list_count; ++kind) {
+      const List& list = policy.lists[kind];
+      for (std::size_t at = 0; at < list.size(); ++at) {
+        if (!list[at].warn_only) continue;
+        kinds.push_back({.words = fmt::format("let {} refuse, which only warns", list[at].words),
+                         .most_rounds = 1,
+                         .apply = [kind, at](const ListPolicy& now, const Side&, ListEdit& edit) {
+                           List strict = now.lists[kind];
+                           strict[at].warn_only = false;
+                           edit.parameters[std::string(restrictions::parameter_of(
+                               static_cast<ListKind>(kind)))] = joined(written(strict));
+                           return true;
+                         }});
+      }
+    }
+    kinds.push_back(
+        {.words = "take out " + rule_at(policy, got), .most_rounds = 1, .apply = take_out});
+    return kinds;
+  }
+
+  const Edition& now_;
+  const Complaint& complaint_;
+  const SuggestTools& tools_;
+  const EditOptions& options_;
+};
+
+json::object edit_json(const Suggestion& one) {
+  json::object parameters;
+  for (const auto& [name, value] : one.edit.parameters) parameters[name] = value;
+  return {{"edit", one.edit.words}, {"parameters", std::move(parameters)}};
+}
+
+std::string_view wanted_word(const Complaint& complaint) {
+  return complaint.should_be_taken ? "taken" : "refused";
+}
+
+std::string_view got_word(const Side& side) {
+  if (!side.taken) return "refused";
+  return side.handling == "deliver" ? "taken" : side.handling == "discard" ? "discarded" : "held";
+}
+
+}  // namespace
+
+Suggestions suggest(const Edition& now, const Complaint& complaint, const SuggestTools& tools,
+                    const EditOptions& options) {
+  return Suggester(now, complaint, tools, options).run();
+}
+
+std::optional<std::string> with_parameters(const std::string& text, const ListEdit& edit) {
+  auto file = parse_toml(text);
+  if (!file) return std::nullopt;
+  toml::table* section = file->get_as<toml::table>("restrictions");
+  if (section == nullptr) return std::nullopt;
+  for (const auto& [name, value] : edit.parameters) section->insert_or_assign(name, value);
+  std::ostringstream out;
+  out << *file << '\n';
+  return out.str();
+}
+
+json::object suggestions_json(const Complaint& complaint, const Suggestions& found) {
+  json::array suggestions;
+  for (const Suggestion& one : found.found) {
+    json::object object = edit_json(one);
+    object["plan"] = report_json(one.report);
+    suggestions.push_back(std::move(object));
+  }
+  json::array refused;
+  for (const Suggestion& one : found.refused) {
+    json::object object = edit_json(one);
+    object["why"] = one.refused;
+    refused.push_back(std::move(object));
+  }
+  return {{"name", complaint.name},
+          {"wanted", wanted_word(complaint)},
+          {"got", side_json(found.got)},
+          {"is_wrong", found.is_wrong},
+          {"suggestions", std::move(suggestions)},
+          {"refused", std::move(refused)}};
+}
+
+std::string suggestions_text(const Complaint& complaint, const Suggestions& found) {
+  std::string text = fmt::format("{}: is {}", printable(complaint.name, 200), got_word(found.got));
+  if (!found.is_wrong) return text + ", as it should be\n";
+  text += fmt::format(", and should be {}\n", wanted_word(complaint));
+  const Side& got = found.got;
+  if (!got.rule.empty()) {
+    text +=
+        fmt::format("  now decides {} {}{}{}\n", got.layer, got.rule,
+                    got.at.empty() ? "" : "  " + got.at, got.place.empty() ? "" : "  " + got.place);
+  }
+  std::size_t number = 0;
+  for (const Suggestion& one : found.found) {
+    text += fmt::format("  {}. {}\n", ++number, one.edit.words);
+    for (const auto& [name, value] : one.edit.parameters) {
+      text += fmt::format("     {} = {}\n", name, json::serialize(json::value(value)));
+    }
+    text += fmt::format("     {}\n", sentence_of(one.report.comparison));
+  }
+  if (found.found.empty()) text += "  no edit of the grammar is suggested\n";
+  for (const Suggestion& one : found.refused) {
+    text += fmt::format("  not suggested: {}: {}\n", one.edit.words, printable(one.refused, 300));
+  }
+  return text;
+}
+
+}  // namespace postern::plan

@@ -1,0 +1,70 @@
+// Edits of restriction lists that judge one dialogue otherwise, each with what else it changes,
+// proved (docs/plan.md, "Suggestions").
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/json/object.hpp>
+
+#include "explain/play.h"
+#include "plan/edit.h"
+#include "policy/trace.h"
+
+namespace postern::plan {
+
+/// A dialogue that is judged wrongly.
+struct Complaint {
+  std::string name;              ///< for people
+  app::Dialogue dialogue;        ///< with one recipient
+  bool should_be_taken = false;  ///< else it should be refused
+};
+
+/// An edit of [restrictions].
+struct ListEdit {
+  std::string words;  ///< what it does: "take all mail of the client 192.0.2.7"
+  std::map<std::string, std::string> parameters;  ///< their new values
+};
+
+/// What is known of an edit that judges the dialogue as it should be.
+struct Suggestion {
+  ListEdit edit;
+  Report report;        ///< of the edit against what there is
+  std::string refused;  ///< why it is not suggested; empty: it is
+};
+
+/// The answer to one complaint.
+struct Suggestions {
+  Side got;                         ///< what is decided now
+  bool is_wrong = true;             ///< false: it is judged as it should be
+  std::vector<Suggestion> found;    ///< what changes least first
+  std::vector<Suggestion> refused;  ///< those that do more than they should
+};
+
+/// What only the caller can do.
+struct SuggestTools {
+  /// The version with this edit; nullopt: it does not load.
+  std::function<std::optional<Edition>(const ListEdit&)> edited;
+  /// Plays the dialogue of the complaint.
+  std::function<policy::Trace(const Edition&)> play;
+};
+
+/// Tries the edits of the grammar. Each that is found was played, and proved to take nothing away
+/// (or to let nothing in) and to break no guardrail. Blocks for the budget of `options`, once for
+/// each edit.
+Suggestions suggest(const Edition& now, const Complaint& complaint, const SuggestTools& tools,
+                    const EditOptions& options);
+
+/// The text of a configuration with these parameters in [restrictions]; nullopt: it has no such
+/// section.
+std::optional<std::string> with_parameters(const std::string& text, const ListEdit& edit);
+
+/// As JSON.
+boost::json::object suggestions_json(const Complaint& complaint, const Suggestions& found);
+/// For people; lines end in LF.
+std::string suggestions_text(const Complaint& complaint, const Suggestions& found);
+
+}  // namespace postern::plan
