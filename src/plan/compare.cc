@@ -250,6 +250,15 @@ class Comparer {
     const Ref kinds = diagrams_.apply(compiled[0], compiled[1], [&](Leaf before, Leaf after) {
       return static_cast<Leaf>(kind_of(vocabulary_->outcome(before), vocabulary_->outcome(after)));
     });
+    const auto discards = [&](Ref lists) {
+      const Ref any = diagrams_.map(
+          lists, [&](Leaf one) -> Leaf { return vocabulary_->outcome(one).discard ? 1 : 0; });
+      return any != diagrams_.leaf(0);
+    };
+    if (options_.rules_differ && (discards(compiled[0]) || discards(compiled[1]))) {
+      throw NotCompiled("other_layers",
+                        "lists may discard mail, which the rules behind them do not see then");
+    }
     possible_ = vocabulary_->possible();
     const Ref differ = diagrams_.apply(
         kinds, possible_, [](Leaf kind, Leaf is) -> Leaf { return is == 0 ? 0 : kind; });
@@ -370,6 +379,10 @@ class Comparer {
       left = without(diagrams_, left, *path);
     }
     if (!any) return Known::no;
+    if (reason == "witness_not_confirmed" && options_.rules_differ) {
+      reason = "other_layers";
+      text = "the dialogues found are judged alike with the rules behind the lists";
+    }
     if (reason == "witness_not_confirmed") note_unconfirmed();
     result_.not_proved.push_back({.group = group ? std::string(plan::to_string(*group)) : "winding",
                                   .direction = std::string(to_string(kind)),

@@ -99,6 +99,8 @@ struct CompareOptions {
   /// The lists and their tables are the same: they are not compared.
   bool lists_are_equal = false;
   bool certificate = false;  ///< Comparison::certificate is asked for
+  /// Rules behind the lists differ, too. They are compared elsewhere.
+  bool rules_differ = false;
 };
 
 /// The result.

@@ -165,9 +165,7 @@ Report judge_edit(const Edition& before, const Edition& after, const EditOptions
   compared.elsewhere = elsewhere(before.text, after.text);
   compared.lists_are_equal = lists_of(before.config) == lists_of(after.config);
   const bool rules_are_equal = same_vsl(before.config, after.config);
-  if (!rules_are_equal && !compared.lists_are_equal) {
-    compared.elsewhere.push_back({.what = "vsl", .reason = "other_layers"});
-  }
+  compared.rules_differ = !rules_are_equal;
   const Version old_version{
       .name = before.file, .config = &before.config, .directory = before.directory};
   const Version new_version{
@@ -175,7 +173,9 @@ Report judge_edit(const Edition& before, const Edition& after, const EditOptions
   const auto deadline = Player::Clock::now() + compared.time;
   Report found;
   found.comparison = compare(old_version, new_version, compared);
-  if (!rules_are_equal && compared.lists_are_equal) {
+  if (!rules_are_equal) {
+    // The first refusal of a layer counts, and none is overruled: what neither lists nor rules let
+    // in more, both together do not. What one of them does is shown by a dialogue through both.
     compare_vsl(old_version, new_version, compared, deadline, found.comparison);
     compared.elsewhere.push_back({.what = "vsl", .reason = "other_layers"});
   }

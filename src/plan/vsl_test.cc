@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "dialect/script_record.h"
 #include "dns/recorded_resolver.h"
+#include "plan/edition_test.h"
 #include "plan/vsl_explore.h"
 
 namespace postern::plan {
@@ -412,6 +413,42 @@ TEST(Vsl, IsOneQuestionWhereBothDoTheSameUnknown) {
   EXPECT_EQ(found.not_proved.front().reason, "service");
   EXPECT_NE(found.not_proved.front().text.find("main.vsl:1:"), std::string::npos);
   EXPECT_GT(found.played, 0u);
+}
+
+// Lists in front of rules are compared by themselves; a dialogue is played through both.
+TEST(Vsl, MayDifferTogetherWithLists) {
+  const auto version = [](const std::string& name, const std::string& senders,
+                          const std::string& domain) {
+    Edition made = edition_of(name,
+                              "mydestination = \"ours.test\"\nlocal_recipient_maps = \"\"\n"
+                              "smtpd_sender_restrictions = \"check_sender_access inline:{" +
+                                  senders + "}\"\n");
+    made.config.vsl = config_of({{"main.vsl",
+                                  "#{ mail: [ rule \"blocked\" || if "
+                                  "mail_from().domain == \"" +
+                                      domain + "\" { deny() } else { next() } ] }"}})
+                          .vsl;
+    return made;
+  };
+  EditOptions options;
+  options.compare.time = std::chrono::minutes(1);
+  const auto answer = [&](const Edition& before, const Edition& after) {
+    const Comparison found = judge_edit(before, after, options).comparison;
+    return found.groups[static_cast<std::size_t>(Group::ours)].answer();
+  };
+  const Edition before = version("old.toml", " {spam.test = REJECT}", "fail.test");
+  EXPECT_EQ(answer(before, version("new.toml", " {spam.test = REJECT} {x.test = OK}", "fail.test")),
+            Answer::same);
+  EXPECT_EQ(answer(before, version("new.toml", " {x.test = DUNNO}", "fail.test")),
+            Answer::accepts_more);
+  // One lets in more, the other less.
+  EXPECT_EQ(answer(before, version("new.toml", " {x.test = DUNNO}", "other.test")), Answer::both);
+  // What the lists let in, rules refuse from now on: that is no difference that is found, and
+  // nothing is called proved which is not.
+  const Edition moved = version("new.toml", " {x.test = DUNNO}", "spam.test");
+  const Comparison found = judge_edit(before, moved, options).comparison;
+  EXPECT_NE(found.groups[0].refuses_more, Known::yes);
+  EXPECT_NE(found.groups[0].accepts_more, Known::no);
 }
 
 TEST(Vsl, FollowsWhatADirectiveDoesToTheEnvelope) {
