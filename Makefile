@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 
-.PHONY: help docs install uninstall package image release run demo shots test test-all build bootstrap bootstrap-test asan tsan fuzz mutants plan-bench coverage bench bench-quick bench-growth budget differential crash torture-cluster stop-asan stop-tsan format lint clean
+.PHONY: help docs install uninstall package image release run demo shots test test-all build bootstrap bootstrap-test asan tsan fuzz mutants plan-bench plan-trust coverage bench bench-quick bench-growth budget differential crash torture-cluster stop-asan stop-tsan format lint clean
 
 help:
 	@echo "make run       install what is missing, build, start the gateway on this machine only"
@@ -25,6 +25,7 @@ help:
 	@echo "make torture-cluster  gateways over one PostgreSQL while things break; writes docs/cluster.md (ROUNDS=)"
 	@echo "make stop-asan | stop-tsan  20 stops with everything under way, with sanitizers"
 	@echo "make mutants   faults planted in the compiler of plan: each has to be found by its tests"
+	@echo "make plan-trust  a million dialogues beside the diagrams of plan, and z3 about small lists"
 	@echo "make plan-bench  what plan proves about single edits of real configurations; writes docs/benchmarks.md"
 	@echo "make coverage  line coverage of the SMTP session core"
 	@echo "make asan | tsan | fuzz | lint | format"
@@ -108,6 +109,11 @@ stop-tsan: bootstrap
 mutants: bootstrap-test
 	@cmake --preset release -DPOSTERN_TESTS=ON > /dev/null && tools/build release plan_test
 	@tests/tools/plan_mutants.py --verbose
+
+plan-trust: bootstrap-test
+	@cmake --preset release -DPOSTERN_TESTS=ON > /dev/null && tools/build release plan_test postern
+	@POSTERN_PLAN_LISTS=$${LISTS:-25000} build/release/src/plan_test --gtest_brief=1 --gtest_filter='PlanCompileTest.DiagramsSay*'
+	@tests/tools/plan_second_opinion.py --pairs 2000
 
 plan-bench: bootstrap
 	@tools/build release postern

@@ -4,6 +4,7 @@
 #include "plan/compile.h"
 
 #include <cstdlib>
+#include <iostream>
 #include <random>
 
 #include <fmt/format.h>
@@ -215,6 +216,7 @@ TEST(PlanCompileTest, DiagramsSayWhatTheEvaluationSays) {
         agreeing(settings, draw.random(), dialogues, fmt::format("seed {}", seed)));
   }
   EXPECT_GT(compared, lists * dialogues / 2);
+  if (lists > 100) std::cout << compared << " dialogues compared\n";
 }
 
 // What is drawn too seldom.
