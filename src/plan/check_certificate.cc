@@ -464,9 +464,11 @@ class Checker {
   /// Whether the rows of an access table come from a program.
   static bool asks_programs(const ListPolicy* policy) {
     std::set<const List*> seen;
+    bool names_classes = false;  // a policy server may answer with the name of a class
     const std::function<bool(const List&)> any = [&](const List& rules) {
       if (!seen.insert(&rules).second) return false;
       return std::ranges::any_of(rules, [&](const restrictions::Rule& rule) {
+        names_classes = names_classes || !rule.service.empty();
         if (rule.list != nullptr && any(*rule.list)) return true;
         if (rule.table != nullptr && rule.table->is_remote()) return true;
         return rule.actions != nullptr && std::ranges::any_of(*rule.actions, [&](const auto& row) {
@@ -474,7 +476,8 @@ class Checker {
                });
       });
     };
-    return std::ranges::any_of(policy->lists, any) ||
+    if (std::ranges::any_of(policy->lists, any)) return true;
+    return names_classes &&
            std::ranges::any_of(policy->classes, [&](const auto& one) { return any(*one.second); });
   }
 
