@@ -18,14 +18,6 @@ constexpr std::size_t most_keys = 100'000;
 constexpr std::chrono::milliseconds after_trouble{200};
 constexpr std::chrono::minutes between_cleanings{1};
 
-/// Neither has a NUL.
-std::string name_of(std::string_view kind, std::string_view key) {
-  std::string name(kind);
-  name += '\0';
-  name += key;
-  return name;
-}
-
 std::uint64_t seconds_until(Clock::time_point end) {
   const auto left = std::chrono::duration_cast<std::chrono::seconds>(end - Clock::now());
   return static_cast<std::uint64_t>(std::max<std::int64_t>(0, left.count())) + 1;
@@ -86,8 +78,8 @@ SharedTries::State& SharedTries::state_of(const Limit& limit, std::string_view k
 SharedCounts::Answer SharedTries::closed(const State& state) const {
   const auto now = Clock::now();
   if (state.ends > now && state.counted >= state.most) return seconds_until(state.ends);
-  const std::int64_t nodes = std::max<std::int64_t>(1, options_.nodes());
-  const bool alone = away_ && state.own_ends > now && state.own >= (state.most + nodes - 1) / nodes;
+  const bool alone =
+      away_ && state.own_ends > now && state.own >= share_of(state.most, options_.nodes());
   return alone ? Answer(seconds_until(state.own_ends)) : std::nullopt;
 }
 
@@ -100,8 +92,7 @@ SharedCounts::Answer SharedTries::closed(const Limit& limit, std::string_view ke
 
 /// Counts a try as this gateway's own. False: it is beyond its share of the limit.
 bool SharedTries::allow_alone(State& state) {
-  const std::int64_t nodes = std::max<std::int64_t>(1, options_.nodes());
-  const std::int64_t share = (state.most + nodes - 1) / nodes;
+  const std::int64_t share = share_of(state.most, options_.nodes());
   if (state.own == 0) state.own_ends = Clock::now() + state.window;
   ++state.own;
   if (state.own == share && state.lockout.count() > 0) {
@@ -131,10 +122,8 @@ void SharedTries::count(const Limit& limit, std::string_view key,
     lock.unlock();
     return done(said);
   }
-  const auto waiter =
-      std::make_shared<Waiter>(Waiter{.done = std::move(done),
-                                      .alone = alone,
-                                      .beyond = seconds_until(Clock::now() + limit.window)});
+  const auto waiter = std::make_shared<Waiter>(Waiter{
+      {.done = std::move(done), .beyond = seconds_until(Clock::now() + limit.window)}, alone});
   state.waiting.push_back(waiter);
   queue(name_of(limit.kind, key), state);
   lock.unlock();
@@ -160,11 +149,6 @@ void SharedTries::take_back(const Limit& limit, std::string_view key) {
     queue(name_of(limit.kind, key), state);
   }
   wake_.notify_one();
-}
-
-void SharedTries::answer(Waiter& waiter, bool allowed, Calls& calls) {
-  if (!waiter.done) return;
-  calls.emplace_back(std::exchange(waiter.done, nullptr), allowed ? std::nullopt : waiter.beyond);
 }
 
 /// What is asked next. What is taken back of a key goes before new tries of it.

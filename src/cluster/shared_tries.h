@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/shared_counts.h"
+#include "cluster/counting.h"
 #include "cluster/late_answers.h"
 #include "cluster/lossy_session.h"
 
@@ -47,13 +48,10 @@ class SharedTries final : public SharedCounts {
   void take_back(const Limit& limit, std::string_view key) override;
 
  private:
-  struct Waiter {
-    std::function<void(Answer)> done;  ///< null: it has its answer
-    bool alone = false;                ///< whether this gateway's share allows it
-    Answer beyond;                     ///< what it gets if it is not allowed
+  struct Waiter : Waiting {
+    bool alone = false;  ///< whether this gateway's share allows it
   };
   using Waiters = std::deque<std::shared_ptr<Waiter>>;
-  using Calls = std::vector<std::pair<std::function<void(Answer)>, Answer>>;
   struct State {
     std::string kind, key;
     std::int64_t most = 0;
@@ -83,7 +81,6 @@ class SharedTries final : public SharedCounts {
   void look();
   void clean();
   void run();
-  static void answer(Waiter& waiter, bool allowed, Calls& calls);
 
   LossySession session_;         ///< of the asking thread
   Clock::time_point look_at_{};  ///< of the asking thread

@@ -68,13 +68,6 @@ END $do$
 constexpr const char* versions[] = {first, tries, full_windows};
 constexpr Schema schema{.name = "limits", .versions = versions, .compatible_from = 2};
 
-std::string name_of(std::string_view kind, std::string_view key) {
-  std::string name(kind);
-  name += '\0';
-  name += key;
-  return name;
-}
-
 }  // namespace
 
 const Schema& limits_schema() { return schema; }
@@ -124,9 +117,8 @@ void SharedWindows::take(const Limit& limit, std::string_view key,
   std::shared_ptr<Waiter> waiter;
   if (verdict == WindowShares::Verdict::wait) {
     waiter = std::make_shared<Waiter>(
-        Waiter{.done = std::move(done),
-               .beyond = beyond,
-               .alone = {.kind = own.kind, .key = own.key, .ends = ends, .waiting = 1}});
+        Waiter{{.done = std::move(done), .beyond = beyond},
+               {.kind = own.kind, .key = own.key, .ends = ends, .waiting = 1}});
     waiting_[name_of(own.kind, own.key)].push_back(waiter);
   }
   const bool wants = shares_.wants();
@@ -147,11 +139,6 @@ void SharedWindows::answer_alone(Waiter& waiter) {
     }
   }
   for (auto& [done, said] : calls) done(said);
-}
-
-void SharedWindows::answer(Waiter& waiter, bool admitted, Calls& calls) {
-  if (!waiter.done) return;
-  calls.emplace_back(std::exchange(waiter.done, nullptr), admitted ? std::nullopt : waiter.beyond);
 }
 
 /// Deletes windows that are over, a piece at a time.

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/shared_limits.h"
+#include "cluster/counting.h"
 #include "cluster/late_answers.h"
 #include "cluster/lossy_session.h"
 #include "cluster/schema.h"
@@ -63,18 +64,14 @@ class SharedWindows final : public SharedLimits {
   Counts counts() const;
 
  private:
-  struct Waiter {
-    std::function<void(Answer)> done;  ///< null: it has its answer
-    Answer beyond;                     ///< what it gets when it is beyond the limit
-    WindowShares::Draw alone;          ///< for its judgement without the database
+  struct Waiter : Waiting {
+    WindowShares::Draw alone;  ///< for its judgement without the database
   };
   using Waiters = std::deque<std::shared_ptr<Waiter>>;
-  using Calls = std::vector<std::pair<std::function<void(Answer)>, Answer>>;
   void draw();
   bool watch(bool draws);
   void answer_alone(Waiter& waiter);
   void clean();
-  static void answer(Waiter& waiter, bool admitted, Calls& calls);
 
   LossySession session_;  ///< of the drawing thread
   const SharedWindowsOptions options_;

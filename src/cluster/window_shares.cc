@@ -4,19 +4,12 @@
 #include <tuple>
 
 #include "base/sha256.h"
+#include "cluster/counting.h"
 
 namespace postern::cluster {
 namespace {
 
 namespace pg = net::pgsql;
-
-/// Neither has a NUL.
-std::string name_of(std::string_view kind, std::string_view key) {
-  std::string name(kind);
-  name += '\0';
-  name += key;
-  return name;
-}
 
 /// The same on all gateways.
 std::int64_t phase_of(const std::string& name, std::int64_t window) {
@@ -32,9 +25,8 @@ std::int64_t WindowShares::block_of(const State& state) {
   return std::max<std::int64_t>(1, static_cast<std::int64_t>(state.most) / 50);
 }
 
-/// Rounded up.
 std::int64_t WindowShares::share_of(const State& state) {
-  return (static_cast<std::int64_t>(state.most) + state.nodes - 1) / state.nodes;
+  return cluster::share_of(static_cast<std::int64_t>(state.most), state.nodes);
 }
 
 /// What is not admitted by gateways of themselves.

@@ -11,7 +11,9 @@ namespace postern::app {
 namespace {
 
 namespace pg = net::pgsql;
+using spool::number;
 using spool::part_octets;
+using spool::time_of;
 using Ask = spool::PgsqlConversations::Ask;
 using Failed = tl::expected<void, net::PgsqlFailure>;
 
@@ -19,14 +21,6 @@ using Failed = tl::expected<void, net::PgsqlFailure>;
 constexpr std::chrono::seconds patience{10};
 /// See DeliveryLog::attachment().
 constexpr std::chrono::hours remember_links{30 * 24};
-
-store::Time time_of(const net::PgsqlRows& rows, int column) {
-  return std::chrono::floor<store::Time::duration>(rows.time(0, column));
-}
-
-net::PgsqlValue number(std::uint64_t value) {
-  return pg::integer(static_cast<std::int64_t>(value));
-}
 
 /// Runs statements one after the other.
 struct Step {
@@ -143,8 +137,8 @@ Result<std::optional<store::AttachmentRow>> ClusterAttachments::find(std::string
                               .content_type = rows->text(0, 5),
                               .size = static_cast<std::uint64_t>(rows->integer(0, 6)),
                               .token_hash = Secret(rows->text(0, 7)),
-                              .created_at = time_of(*rows, 8),
-                              .expires_at = time_of(*rows, 9)};
+                              .created_at = time_of(*rows, 0, 8),
+                              .expires_at = time_of(*rows, 0, 9)};
 }
 
 Result<std::optional<store::LinkedOctets::Source>> ClusterAttachments::open(

@@ -40,10 +40,6 @@ std::string begin_of(std::string_view text, std::size_t characters) {
   return std::string(text.substr(0, at));
 }
 
-store::Time time_of(const PgsqlRows& rows, std::size_t row, int column) {
-  return std::chrono::floor<store::Time::duration>(rows.time(row, column));
-}
-
 InboxMessage read_message(const PgsqlRows& rows, std::size_t row) {
   return {.sequence = static_cast<std::uint64_t>(rows.integer(row, 0)),
           .id = rows.text(row, 1),
@@ -52,11 +48,6 @@ InboxMessage read_message(const PgsqlRows& rows, std::size_t row) {
           .sender = rows.text(row, 4),
           .subject = begin_of(rows.octets(row, 5), subject_characters),
           .payload_size = static_cast<std::uint64_t>(rows.integer(row, 6))};
-}
-
-net::PgsqlValue number(std::uint64_t value) {
-  constexpr std::uint64_t most = std::numeric_limits<std::int64_t>::max();
-  return pg::integer(static_cast<std::int64_t>(std::min(value, most)));
 }
 
 store::Time kept_since(store::Time now, const policy::InboxLimits& limits) {

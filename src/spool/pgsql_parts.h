@@ -1,13 +1,17 @@
 // Shared by the files of PgsqlSpool.
 #pragma once
 
+#include <algorithm>
+#include <chrono>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/ulid.h"
 #include "spool/pgsql_spool.h"
+#include "store/database.h"
 
 namespace postern::spool {
 
@@ -16,6 +20,16 @@ namespace pg = net::pgsql;
 /// Octets in a row of `part`.
 inline constexpr std::size_t part_octets = 256 << 10;
 static_assert(part_octets % BodyReader::piece == 0);
+/// To the millisecond.
+inline store::Time time_of(const net::PgsqlRows& rows, std::size_t row, int column) {
+  return std::chrono::floor<store::Time::duration>(rows.time(row, column));
+}
+/// What is too large for a bigint becomes its largest.
+inline net::PgsqlValue number(std::uint64_t value) {
+  constexpr std::uint64_t most = std::numeric_limits<std::int64_t>::max();
+  return pg::integer(static_cast<std::int64_t>(std::min(value, most)));
+}
+
 /// Bits of a Sequence for the number within a part; the number of the part stands above them.
 inline constexpr int sequence_bits = 42;
 
