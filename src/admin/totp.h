@@ -24,7 +24,7 @@ std::optional<std::int64_t> match_totp(const Secret& secret, std::string_view co
 /// otpauth://totp/Postern:<email>?secret=...&issuer=Postern
 std::string otpauth_url(std::string_view email, const Secret& secret);
 
-/// Ten codes of the form `xxxxx-xxxxx`, 50 random bits each.
+/// Ten codes, each two groups of five characters with a hyphen between them: 50 random bits.
 std::vector<std::string> new_backup_codes();
 /// A backup code as it is stored: SHA-256 of the lower-case code without blanks and hyphens.
 Secret backup_code_hash(std::string_view code);

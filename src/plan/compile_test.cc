@@ -219,6 +219,11 @@ TEST(PlanCompileTest, DiagramsSayWhatTheEvaluationSays) {
   if (lists > 100) std::cout << compared << " dialogues compared\n";
 }
 
+/// What lists that are written by hand have besides.
+const Settings surroundings{{"compatibility_level", "3.6"},
+                            {"mydestination", "local.example"},
+                            {"smtpd_reject_unlisted_recipient", "no"}};
+
 // What is drawn too seldom.
 TEST(PlanCompileTest, DiagramsSayWhatTheEvaluationSaysOfRareLists) {
   const std::map<std::string, Settings> rare{
@@ -248,9 +253,7 @@ TEST(PlanCompileTest, DiagramsSayWhatTheEvaluationSaysOfRareLists) {
          "check_helo_access inline:{ {a.example = permit} }, reject_plaintext_session"}}}};
   for (const auto& [what, special] : rare) {
     Settings settings = special;
-    settings.insert({{"compatibility_level", "3.6"},
-                     {"mydestination", "local.example"},
-                     {"smtpd_reject_unlisted_recipient", "no"}});
+    settings.insert(surroundings.begin(), surroundings.end());
     Random random(1);
     EXPECT_GT(agreeing(settings, random, 3000, what), 1000);
   }
@@ -261,9 +264,7 @@ bool same_lists(Settings one, Settings other) {
   std::vector<std::shared_ptr<const ListPolicy>> policies;
   restrictions::PolicyWords words;
   for (Settings* settings : {&one, &other}) {
-    settings->insert({{"compatibility_level", "3.6"},
-                      {"mydestination", "local.example"},
-                      {"smtpd_reject_unlisted_recipient", "no"}});
+    settings->insert(surroundings.begin(), surroundings.end());
     policies.push_back(compiled(*settings));
     words.add(*policies.back());
   }
@@ -281,9 +282,7 @@ struct Compiled {
   Ref lists = 0;
 
   explicit Compiled(Settings settings, const Settings& files = {}) {
-    settings.insert({{"compatibility_level", "3.6"},
-                     {"mydestination", "local.example"},
-                     {"smtpd_reject_unlisted_recipient", "no"}});
+    settings.insert(surroundings.begin(), surroundings.end());
     policy = compiled(settings, files);
     restrictions::PolicyWords words;
     words.add(*policy);

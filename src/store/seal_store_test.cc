@@ -67,14 +67,14 @@ TEST_F(SealStoreTest, secrets_are_sealed_and_sealed_anew) {
   store_ = *open(key(one_));
   expect_all_there();
 
-  for (const auto& [seal, todo] :
+  for (const auto& [seal, advice] :
        {std::pair(std::shared_ptr<const SecretSeal>(), std::string("set `seal_key_file`")),
         std::pair(key(two_), std::string("the file that the others have")),
         std::pair(key(two_ + "\n" + one_), std::string("postern cluster init"))}) {
     const auto refused = open(seal);
-    ASSERT_FALSE(refused) << todo;
+    ASSERT_FALSE(refused) << advice;
     EXPECT_EQ(refused.error().fault, Fault::denied);
-    EXPECT_NE(refused.error().message.find(todo), std::string::npos) << refused.error().message;
+    EXPECT_NE(refused.error().message.find(advice), std::string::npos) << refused.error().message;
   }
   EXPECT_EQ(seal_store(*session_, *key(two_)).error().fault, Fault::denied);
 
