@@ -218,7 +218,7 @@ def outside(witness):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--binary", default=str(ROOT / "build" / "release" / "postern"))
+    parser.add_argument("--binary", type=os.path.abspath, default=str(ROOT / "build" / "release" / "postern"))
     parser.add_argument("--pairs", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rows", type=int, default=50, help="of the largest tables")

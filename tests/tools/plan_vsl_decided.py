@@ -138,7 +138,7 @@ def taken(binary, folder, config, one, zone):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--binary", required=True)
+    parser.add_argument("--binary", type=os.path.abspath, required=True)
     parser.add_argument("--play", type=int, default=0)
     parser.add_argument("--filter", default="")
     parser.add_argument("--verbose", action="store_true")
