@@ -3,6 +3,7 @@ replaced by an older copy. Steps that need three database hosts or another relea
 import concurrent.futures
 import contextlib
 import glob
+import hashlib
 import http.client
 import itertools
 import json
@@ -29,11 +30,13 @@ RIG = {"etcd-kill", "etcd-start", "slow", "pg-terminate-waiting", "pg-set", "pg-
 # The program that starts and breaks three database hosts, which are up; this run is in their network (tests/cluster/on-rig). Not every step is played there.
 PROGRAM = os.environ.get("CLUSTER_RIG")
 ON_RIG = {"slow", "pg-switchover", "pg-terminate-waiting", "pg-kill", "pg-start", "cut", "heal", "freeze-walreceivers", "thaw-walreceivers", "pg-cancel-waiting", "edits",
-          "gw-kill", "gw-start", "gw-restart", "gw-freeze", "gw-thaw"}
+          "gw-kill", "gw-start", "gw-restart", "gw-freeze", "gw-thaw", "power", "fill-disk", "free-disk"}
 # No case has these so far.
 UNPLAYED_STEPS = {"create-webhooks", "queue-acts", "auth-guesses", "totp-same-code"}
 RELEASES = {"gw-upgrade", "gw-downgrade", "migrate"}
-MOVES = {"migrate-from-sqlite", "export-to-sqlite"}
+# Another program that is the next release; without it this one is, over tables that have what the next release may add.
+NEXT = os.environ.get("CLUSTER_NEXT")
+MOVES = {"migrate-from-sqlite": (), "export-to-sqlite": ("--back",)}
 DEFAULTS = {"lost": 0, "double_unexplained": 0}
 KEEP = os.environ.get("CLUSTER_KEEP")  # a directory for the gateways' logs
 FIGURES = os.environ.get("CLUSTER_FIGURES")  # a file that gets a line of JSON for each case played
@@ -46,17 +49,13 @@ def needs_of(steps, load):
     needs = set()
     for step in steps:
         do = step["do"]
-        if PROGRAM and do in ON_RIG and not (do == "cut" and "g1" in step["host"] and step.get("peers") != "all-pg"):
+        if PROGRAM and do in ON_RIG:
             continue
         if do in RIG or (do == "cut" and not (step.get("peers") == "all-pg" and step["host"] in ("g1", "g2"))) or (do == "pg-kill" and not (step.get("host") == "all" or step.get("what") == "postgres")):
             needs.add("rig")
         elif do in UNPLAYED_STEPS:
             needs.add(UNPLAYED + do)
-        elif do in RELEASES:
-            needs.add("releases")
-        elif do in MOVES:
-            needs.add("moves")
-        elif do not in HERE and do not in ("pg-kill", "cut"):
+        elif do not in HERE and do not in RELEASES and do not in MOVES and do not in ("pg-kill", "cut"):
             raise FormatError("the step %s is not known" % do)
     return needs
 
@@ -95,7 +94,7 @@ class Player:
         import bench
         import cluster
         with self.two_at_a_time, bench.Bench(context.binary) as place:
-            run = Run(case, place, cluster)
+            run = (Run if "senders" in case.data["load"] else Move)(case, place, cluster)
             try:
                 run.go()
             finally:
@@ -108,10 +107,10 @@ class Message:
 
 
 class Link:
-    """The way of a gateway to PostgreSQL. While it is cut nothing passes, and nobody is told."""
+    """The way of a gateway to a PostgreSQL server. While it is cut nothing passes, and nobody is told."""
 
-    def __init__(self, port):
-        self.to, self.open = port, threading.Event()
+    def __init__(self, host, port):
+        self.to, self.open = (host, port), threading.Event()
         self.open.set()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
@@ -128,7 +127,7 @@ class Link:
     def join(self, near):
         self.open.wait()
         try:
-            far = socket.create_connection(("127.0.0.1", self.to))
+            far = socket.create_connection(self.to)
         except OSError:
             near.close()
             return
@@ -149,10 +148,13 @@ class Link:
 
 
 class RigHosts:
-    """Three database hosts that fail over by themselves."""
+    """Three database hosts that fail over by themselves. Gateways that are to be cut off from some of them reach each by a link of their own."""
 
-    def __init__(self, place):
+    ADDRESSES = {"n1": "198.51.100.11", "n2": "198.51.100.12", "n3": "198.51.100.13"}
+
+    def __init__(self, place, split):
         self.place, self.killed = place, []
+        self.links = {gateway: {host: Link(address, 5432) for host, address in self.ADDRESSES.items()} for gateway in (("g1", "g2") if split else ())}
         self.rig("heal")
         for host in ("n1", "n2", "n3"):
             self.rig("thaw", host)
@@ -172,7 +174,9 @@ class RigHosts:
         return self.rig("psql", "-v", "ON_ERROR_STOP=1", "-qAtc", text, database=database or self.name)
 
     def settings(self, bench, node, **more):
-        return {"database": "host=198.51.100.11,198.51.100.12,198.51.100.13 dbname=%s user=postern sslrootcert=%s/tls.crt" % (self.name, os.environ["RIG_DIR"]),
+        ways = self.links.get(node, {})
+        by = " hostaddr=%s port=%s" % (",".join("127.0.0.1" for _ in ways), ",".join(str(way.port) for way in ways.values())) if ways else ""
+        return {"database": "host=%s%s dbname=%s user=postern sslrootcert=%s/tls.crt" % (",".join(self.ADDRESSES.values()), by, self.name, os.environ["RIG_DIR"]),
                 "node": node, **more}
 
     def hosts(self, named):
@@ -204,9 +208,24 @@ class RigHosts:
             for host in hosts:
                 self.rig("start", host)
             self.killed = []
+        elif do == "cut" and self.links:
+            self.split(hosts, [one for one in ("g1", "g2") if one in step["host"]])
         elif do == "cut":
             for host in hosts:
                 self.rig("cut", host, step.get("way", "both"))
+        elif do == "power":
+            self.rig("power", *hosts)
+            self.killed += [host for host in hosts if host not in self.killed]
+        elif do == "fill-disk":
+            for host in hosts:
+                place = pathlib.Path(os.environ["RIG_DIR"]) / host
+                if not place.is_mount():
+                    raise Skip("the hosts have no disks of their own (RIG_DISK=loop)")
+                size = os.statvfs(place)
+                subprocess.run(["fallocate", "-l", str(size.f_bavail * size.f_frsize), str(place / "filler")], check=True)
+                self.filled = [*getattr(self, "filled", []), host]
+        elif do == "free-disk":
+            self.free()
         elif do == "slow":
             for host in hosts:
                 try:
@@ -215,6 +234,8 @@ class RigHosts:
                     raise (Skip("this kernel cannot slow a link (netem)") if "qdisc" in str(trouble) else trouble) from None
         elif do == "heal":
             self.rig("heal")
+            for link in (link for links in self.links.values() for link in links.values()):
+                link.open.set()
         elif do == "pg-switchover":
             self.rig("switchover")
         elif do in ("freeze-walreceivers", "thaw-walreceivers"):
@@ -228,10 +249,33 @@ class RigHosts:
             else:
                 self.sql(ask, "postgres")
 
+    def split(self, hosts, gateways):
+        """These hosts and gateways do not reach the others, and the other way round."""
+        for host in hosts:
+            self.rig("cut", host, "both", *(one for one in self.ADDRESSES if one not in hosts))
+        for gateway, links in self.links.items():
+            for host, link in links.items():
+                if (gateway in gateways) != (host in hosts):
+                    link.open.clear()
+
+    def free(self):
+        """There is room again, and the host starts anew what the full disk ended."""
+        for host in getattr(self, "filled", []):
+            (pathlib.Path(os.environ["RIG_DIR"]) / host / "filler").unlink()
+            self.rig("kill", host)
+            self.rig("start", host)
+        self.filled = []
+
     def close(self):
+        for link in (link for links in self.links.values() for link in links.values()):
+            link.open.set()
+            link.listener.close()
         self.rig("heal", check=False)
+        self.free()
         for host in self.killed:
             self.rig("start", host, check=False)
+        with contextlib.suppress(Fail):
+            self.sql("DROP DATABASE %s WITH (FORCE)" % self.name, "postgres")
 
 
 class Gateway:
@@ -262,9 +306,11 @@ class Run:
         self.messages, self.refused, self.kills, self.freezes, self.edits, self.troubles = [], [], [], [], [], []
         self.stale, self.replaced_at, self.stopping, self.ending = 0, None, False, False
         self.gateways, self.links, self.cut, self.frozen, self.judged_until, self.away = {}, {}, None, None, 0, None
+        self.beside = None  # a gateway whose senders reach no other
 
     def set_up(self):
-        self.database = RigHosts(self.place) if PROGRAM else self.system.Postgres(self.place)
+        splits = [step for step in self.steps if step["do"] == "cut" and ("g1" in step["host"] or "g2" in step["host"])]
+        self.database = RigHosts(self.place, bool(splits)) if PROGRAM else self.system.Postgres(self.place)
         self.config = self.system.initialised(self.place, self.database)
         receivers = self.load.get("receivers", {})
         self.sink = Sink(slow=receivers.get("dot_delay_ms", receivers.get("delay_ms", 0)) / 1000)
@@ -272,10 +318,8 @@ class Run:
         self.receiver.script("/hook", [{"status": 200, "delay_ms": receivers.get("delay_ms", 0)}])
         for name in ("g1", "g2"):
             own = {**self.system.settings(self.place, self.database, name, self.sink.port), **self.system.LOCAL}
-            if any(step["do"] == "cut" and step["host"] == name for step in self.steps):
-                if PROGRAM:
-                    raise Skip("a gateway is not cut off from three hosts")
-                self.links[name] = Link(self.database.port)
+            if not PROGRAM and any(name in step["host"] for step in splits):
+                self.links[name] = Link("127.0.0.1", self.database.port)
                 own["cluster"]["database"] = own["cluster"]["database"].replace("port=%d" % self.database.port, "port=%d" % self.links[name].port)
             own["cluster"].pop("allow_one_copy", None) if PROGRAM else None
             self.gateways[name] = Gateway(name, self.place.server(own, self.clock_of(name)))
@@ -349,7 +393,7 @@ class Run:
     def step(self, step):
         do, gateway = step["do"], self.gateways.get(step.get("node"))
         now = time.monotonic()
-        if PROGRAM and not do.startswith("gw-"):
+        if PROGRAM and not do.startswith("gw-") and do != "migrate":
             self.before_away = self.taken_over() if "takeovers" in self.expected and not hasattr(self, "before_away") else getattr(self, "before_away", 0)
             self.database.step(step)
             if do == "freeze-walreceivers":
@@ -358,8 +402,14 @@ class Run:
                 self.frozen[1] = now
             elif do == "pg-kill":
                 self.away = [time.monotonic() + 0.5, None]
-            elif do == "pg-start":
+            elif do == "pg-start" and self.away:
                 self.away[1] = now
+            elif do == "cut" and self.database.links:
+                self.cut = [now, None, next(one for one in ("g1", "g2") if one in step["host"])]
+                self.beside = self.cut[2] if self.database.hosts(step["host"]) else None
+                threading.Thread(target=self.ask_the_cut_one, daemon=True).start()
+            elif do == "heal" and self.cut:
+                self.cut[1], self.beside = now, None
         elif do == "gw-kill":
             gateway.server.process.kill()
             gateway.server.process.wait()
@@ -367,13 +417,21 @@ class Run:
             threading.Thread(target=self.see_takeover, args=(now,), daemon=True).start()
         elif do == "gw-start":
             gateway.server.start()
-        elif do == "gw-restart":
+        elif do in ("gw-restart", "gw-upgrade", "gw-downgrade"):
             gateway.up = False  # its service manager takes it out of the balancer first
             status = gateway.server.stop()
             if status != 0:
                 self.troubles.append("%s ended with status %s" % (gateway.name, status))
+            if do != "gw-restart":
+                gateway.server.binary = NEXT if NEXT and do == "gw-upgrade" else self.place.binary
             gateway.server.start()
             gateway.up = True
+        elif do == "migrate" and NEXT:
+            done = subprocess.run([NEXT, "cluster", "init", "--config", str(self.config)], capture_output=True, text=True, check=False)
+            if done.returncode != 0:
+                raise Fail("cluster init of the next release: %s" % done.stderr)
+        elif do == "migrate":
+            self.database.sql(self.system.NEXT_RELEASE)
         elif do == "gw-freeze":
             gateway.server.process.send_signal(19)
             self.freezes.append([now, None, gateway.name])
@@ -504,7 +562,7 @@ class Run:
             end = time.monotonic() + 180
             while message.taken_at is None and time.monotonic() < end and not (self.stopping and self.replaced_at):
                 gateway = self.gateways[home]
-                if not gateway.up or not gateway.server.alive():
+                if (not gateway.up or not gateway.server.alive()) and home != self.beside:
                     gateway = next((g for g in self.gateways.values() if g.up and g.server.alive()), gateway)
                 try:
                     self.send(gateway, to, octets, message)
@@ -622,6 +680,8 @@ class Run:
             late = [m.taken_at - self.cut[0] for m in taken if m.taken_by == self.cut[2] and self.cut[0] < m.taken_at < self.cut[1]]
             got["accepted_by_cut_node_after_s"] = int(max(late, default=0))
             got["sync_by_old_rules_until_s"] = int(self.judged_until)
+            # What the database had committed when the cut came may be told a moment later.
+            got["acks_beside_old_primary"] = sum(one > 0.5 for one in late)
         if self.frozen:
             got["acks_while_frozen"] = sum(self.frozen[0] < at < self.frozen[1] for at in acks)
         if self.away and self.away[1]:
@@ -632,7 +692,7 @@ class Run:
             got["takeovers"] = self.taken_over() - self.before_away
         if FIGURES:
             self.note_figures(got, taken, doubles)
-        wrong = list(self.troubles)
+        wrong, unanswered = list(self.troubles), []
         for member, bound in self.expected.items():
             if bound is None or member in ("stale_settles", "lease_lost"):  # what they do shows as lost or double
                 continue
@@ -640,7 +700,7 @@ class Run:
                 if set(doubles) - set(bound):
                     wrong.append("doubles of the kinds %s, not only %s" % (sorted(set(doubles)), bound))
             elif member not in got:
-                raise Skip("no answer to %s" % member)
+                unanswered.append(member)
             elif member == "rolled_back" and bound > 0:
                 if got[member] == 0:
                     wrong.append("no gateway noticed")
@@ -650,6 +710,8 @@ class Run:
             wrong.append("nothing was acknowledged")
         if wrong:
             raise Fail(wanted("after %d messages, refused %s" % (len(taken), self.refused[:3]), "the bounds of the case", "; ".join(wrong)))
+        if unanswered:
+            raise Skip("nothing else is wrong; not asked: %s" % ", ".join(unanswered))
 
     def note_figures(self, got, taken, doubles):
         line = {"case": self.name, "title": self.title, "hosts": 3 if PROGRAM else 1, "acknowledged": len(taken), "lost": got["lost"], "double": len(doubles),
@@ -671,3 +733,115 @@ class Run:
                 key = number.group(1) if number else text
                 seen[key] = seen.get(key, 0) + 1
         return sum(count > 1 for count in seen.values())
+
+
+class Move:
+    """A gateway's data move into the database of a cluster and back, each way over as many kills as the step says; then its mail is delivered."""
+
+    def __init__(self, case, place, system):
+        self.name, self.title, self.place, self.system = case.id, case.title, place, system
+        self.load, self.steps, self.expected = case.data["load"], case.data["steps"], case.data["expected"]
+        known(self.load, {"messages", "octets"}, "load")
+        self.draw = random.Random(self.name)
+        self.kills, self.refused, self.in_both = 0, [], 0
+
+    def go(self):
+        database = self.system.Postgres(self.place)
+        self.system.initialised(self.place, database)
+        port = instance.free_port()  # nobody listens there yet
+        self.shared = {**self.system.settings(self.place, database, "mx1", port), **self.system.LOCAL}
+        self.alone = {name: value for name, value in self.shared.items() if name != "cluster"}
+        server = self.server = self.place.server(self.alone)
+        with concurrent.futures.ThreadPoolExecutor(8) as workers:
+            sent = dict(workers.map(self.send, range(self.load["messages"])))
+        if server.stop() != 0:
+            raise Fail("the gateway did not end well")
+        for step in self.steps:
+            self.move(MOVES[step["do"]], step["kills"])
+        server.write_config(self.alone)
+        sink = Sink(port)  # before the start, or the destination sleeps for a minute
+        try:
+            server.start()
+            end = time.monotonic() + 300
+            while len(sink.messages) < len(sent) and time.monotonic() < end:
+                time.sleep(0.5)
+            time.sleep(3)  # what comes twice, comes soon
+            self.judge(sent, sink)
+        finally:
+            sink.close()
+
+    def send(self, number):
+        """(number, digest of the body) of a message that had its 250"""
+        line = "%05d " % number + "".join(self.draw.choices("abcdefghijklmnopqrstuvwxyz", k=64)) + "\r\n"
+        size = self.load["octets"][number % len(self.load["octets"])]
+        octets = MAIL.format(n=number, body=line * (size // len(line) + 1)).encode()
+        client = smtp.Client(self.server.smtp_port)
+        try:
+            client.reply()
+            for command, code in (("EHLO client.example.com", "250"), ("MAIL FROM:<a@example.com>", "250"), ("RCPT TO:<b@example.net>", "250"), ("DATA", "354")):
+                client.command(command, code)
+            client.send(octets + b".\r\n")
+            client.sock.settimeout(100)
+            reply = client.reply()[-1]
+        finally:
+            client.close()
+        if not reply.startswith("250"):
+            self.refused.append(reply)
+        return number, digest_of(octets)
+
+    def move(self, way, kills):
+        """Moves this way over that many kills. A move that ends before the kill goes back and begins again."""
+        killed, turn = 0, False
+        while killed < kills or turn:
+            words = MOVES["migrate-from-sqlite"] if bool(way) == turn else MOVES["export-to-sqlite"]
+            if self.moved(words, None if turn else self.draw.uniform(0.05, 4)):
+                turn = not turn
+            elif not turn:
+                killed += 1
+        self.moved(way, None)
+        self.kills += killed
+        # The side of before does not serve, or mail would be in both.
+        self.server.write_config(self.shared if way else self.alone)
+        status, out, err = self.place.run("serve", "--config", self.server.root / "postern.toml", seconds=80)
+        if status != 78:
+            self.in_both += self.load["messages"]
+        self.server.write_config(self.shared)
+
+    def moved(self, words, kill_after):
+        """Whether the move ended before its kill."""
+        self.server.write_config(self.shared)
+        process = subprocess.Popen([str(self.place.binary), "cluster", "migrate", *words, "--config", str(self.server.root / "postern.toml")],
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        try:
+            out = process.communicate(timeout=kill_after or 400)[0]
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            return False
+        if process.returncode != 0:
+            raise Fail("cluster migrate %s: %d %s" % (" ".join(words), process.returncode, out.decode()[-600:]))
+        return True
+
+    def judge(self, sent, sink):
+        arrived = {}
+        for text in list(sink.messages):
+            arrived.setdefault(int(re.search(rb"number-(\d+)-end", text).group(1)), []).append(digest_of(text))
+        got = {"lost": sum(number not in arrived for number in sent), "double_unexplained": sum(len(one) > 1 for one in arrived.values()),
+               "refused_4xx": len(self.refused), "reports_double": 0, "rolled_back": 0, "in_both": self.in_both,
+               "digests_differ": sum(one != digest for number, digest in sent.items() for one in arrived.get(number, []))}
+        if FIGURES:
+            with open(FIGURES, "a", encoding="utf-8") as file:
+                file.write(json.dumps({"case": self.name, "title": self.title, "hosts": 1, "acknowledged": len(sent) - len(self.refused), "lost": got["lost"],
+                                       "double": got["double_unexplained"], "double_unexplained": got["double_unexplained"], "no_ack_s": 0, "no_ack_s_allowed": None,
+                                       "falsely_accepted": 0, "refused": len(self.refused), "kills": self.kills}) + "\n")
+        wrong = ["%s is %s, at most %s" % (member, got[member], bound) for member, bound in self.expected.items() if bound is not None and got[member] > bound]
+        if wrong:
+            raise Fail(wanted("after %d messages, %d kills" % (len(sent), self.kills), "the bounds of the case", "; ".join(wrong)))
+
+    def end(self):
+        pass
+
+
+def digest_of(octets):
+    """Of the body, which nobody may change."""
+    return hashlib.sha256(octets.partition(b"\r\n\r\n")[2]).hexdigest()
