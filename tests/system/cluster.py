@@ -687,7 +687,10 @@ def any_gateway_shows_what_all_of_them_decided(bench):
         story = who.call("GET", "/traces/%s?view=story" % refused[0]["id"])
         if "allowed_source_ips" not in json.dumps(story) and "source" not in json.dumps(story):
             raise Fail("the story does not name the control: %s" % story)
-        logs = who.call("GET", "/webhooks/%s/logs" % hook["id"])
+        def logs_there(who=who):
+            return who.call("GET", "/webhooks/%s/logs" % hook["id"])
+        until("the deliveries of both at %s" % who.postern.api_port, lambda: logs_there()["total"] == 4, 10)
+        logs = logs_there()
         expect("deliveries of the webhook", 4, logs["total"])
         expect("its refusals", 1, who.call("GET", "/webhooks/%s/logs" % closed["id"])["total"])
     totals = [who.call("GET", "/stats")["totals"] for who in (account, there)]
