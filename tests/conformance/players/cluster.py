@@ -29,6 +29,8 @@ HERE = {"gw-kill", "gw-start", "gw-restart", "gw-freeze", "gw-thaw", "edits", "p
 RIG = {"etcd-kill", "etcd-start", "slow", "pg-terminate-waiting", "pg-set", "pg-switchover", "power", "fill-disk", "free-disk"}
 # The program that starts and breaks three database hosts, which are up; this run is in their network (tests/cluster/on-rig). Not every step is played there.
 PROGRAM = os.environ.get("CLUSTER_RIG")
+# Entering a network namespace makes a mount namespace: what is mounted there is gone with the case.
+OUTSIDE = ["nsenter", "--mount=" + os.environ["CLUSTER_MOUNTS"]] if "CLUSTER_MOUNTS" in os.environ else []
 ON_RIG = {"slow", "pg-switchover", "pg-terminate-waiting", "pg-kill", "pg-start", "cut", "heal", "freeze-walreceivers", "thaw-walreceivers", "pg-cancel-waiting", "edits",
           "gw-kill", "gw-start", "gw-restart", "gw-freeze", "gw-thaw", "power", "fill-disk", "free-disk"}
 # No case has these so far.
@@ -158,14 +160,14 @@ class RigHosts:
         self.rig("heal")
         for host in ("n1", "n2", "n3"):
             self.rig("thaw", host)
-        if subprocess.run([PROGRAM, "ready", "200"], stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode != 0:
+        if subprocess.run([*OUTSIDE, PROGRAM, "ready", "200"], stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode != 0:
             raise Fail("the three hosts are not ready")
         self.name = "t%x" % random.getrandbits(40)
         self.sql("CREATE DATABASE %s OWNER postern" % self.name, "postgres")
 
     @staticmethod
     def rig(*words, check=True, database="postgres"):
-        done = subprocess.run([PROGRAM, *words], env={**os.environ, "RIG_DB": database}, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False)
+        done = subprocess.run([*OUTSIDE, PROGRAM, *words], env={**os.environ, "RIG_DB": database}, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False)
         if check and done.returncode != 0:
             raise Fail("rig %s: %s" % (" ".join(words), done.stderr[-300:]))
         return done.stdout.strip()
@@ -219,10 +221,10 @@ class RigHosts:
         elif do == "fill-disk":
             for host in hosts:
                 place = pathlib.Path(os.environ["RIG_DIR"]) / host
-                if not place.is_mount():
+                if subprocess.run([*OUTSIDE, "mountpoint", "-q", place], check=False).returncode != 0:
                     raise Skip("the hosts have no disks of their own (RIG_DISK=loop)")
-                size = os.statvfs(place)
-                subprocess.run(["fallocate", "-l", str(size.f_bavail * size.f_frsize), str(place / "filler")], check=True)
+                size = subprocess.run([*OUTSIDE, "stat", "-f", "-c", "%a %S", place], capture_output=True, text=True, check=True).stdout.split()
+                subprocess.run([*OUTSIDE, "fallocate", "-l", str(int(size[0]) * int(size[1])), place / "filler"], check=True)
                 self.filled = [*getattr(self, "filled", []), host]
         elif do == "free-disk":
             self.free()
@@ -261,7 +263,7 @@ class RigHosts:
     def free(self):
         """There is room again, and the host starts anew what the full disk ended."""
         for host in getattr(self, "filled", []):
-            (pathlib.Path(os.environ["RIG_DIR"]) / host / "filler").unlink()
+            subprocess.run([*OUTSIDE, "rm", "-f", pathlib.Path(os.environ["RIG_DIR"]) / host / "filler"], check=True)
             self.rig("kill", host)
             self.rig("start", host)
         self.filled = []
@@ -657,6 +659,8 @@ class Run:
             "rolled_back": speaks,
             "reports_double": self.reports_twice(),
             "stale_answers": self.stale,
+            # Delivered well before its 250, and again: the row of the first time was gone.
+            "deliveries_of_unacked_vanished": sum(len(there.get(m.number, [])) > 1 and min(there[m.number]) < m.taken_at - 1 for m in taken),
             # A claim of one that died holds for 60 s after its last heartbeat, which was up to 5 s before its end.
             "early_claims": sum(1 < again - at < 54 for at, _ in self.kills for times in there.values() for again in sorted(times)[1:]),
             "crashed": sum(b"crash." in one.server.log.read_bytes() for one in self.gateways.values()),
