@@ -60,6 +60,38 @@ std::string_view words_of(Answer answer) {
   return "not proved";
 }
 
+std::string_view to_string(DifferenceKind kind) {
+  switch (kind) {
+    case DifferenceKind::none:
+      break;
+    case DifferenceKind::refuses_more:
+      return "refuses_more";
+    case DifferenceKind::accepts_more:
+      return "accepts_more";
+    case DifferenceKind::handling:
+      return "handling";
+    case DifferenceKind::replies:
+      return "replies";
+  }
+  return "";
+}
+
+std::string_view words_of(DifferenceKind kind) {
+  switch (kind) {
+    case DifferenceKind::none:
+      break;
+    case DifferenceKind::refuses_more:
+      return "refused by new";
+    case DifferenceKind::accepts_more:
+      return "accepted by new";
+    case DifferenceKind::handling:
+      return "other handling";
+    case DifferenceKind::replies:
+      return "other reply";
+  }
+  return "";
+}
+
 std::string_view to_string(Group group) {
   switch (group) {
     case Group::ours:
@@ -102,32 +134,10 @@ Answer answer_of(Known refuses_more, Known accepts_more) {
   return accepts_more == Known::yes ? Answer::accepts_more : Answer::same;
 }
 
-/// How the outcomes of a dialogue differ.
-enum class Kind : Leaf { none, refuses_more, accepts_more, handling, replies };
-constexpr std::size_t kind_count = 5;
-
-std::string_view to_string(Kind kind) {
-  switch (kind) {
-    case Kind::refuses_more:
-      return "refuses_more";
-    case Kind::accepts_more:
-      return "accepts_more";
-    case Kind::handling:
-      return "handling";
-    case Kind::replies:
-    case Kind::none:
-      break;
-  }
-  return "replies";
-}
-
-Kind kind_of(const Outcome& before, const Outcome& after) {
-  if (before.taken != after.taken) return before.taken ? Kind::refuses_more : Kind::accepts_more;
-  if (before.taken) {
-    return before.handling() == after.handling() ? Kind::none : Kind::handling;
-  }
-  const bool same = before.stage == after.stage && before.refusal == after.refusal;
-  return same ? Kind::none : Kind::replies;
+DifferenceKind kind_of(const Outcome& before, const Outcome& after) {
+  return plan::kind_of(
+      before.taken, after.taken, true, [&] { return before.handling() == after.handling(); },
+      [&] { return before.stage == after.stage && before.refusal == after.refusal; });
 }
 
 /// The lists of a version; null: it has none.
@@ -325,24 +335,20 @@ class Comparer {
     Ref here = only(differ, group);
     GroupAnswer& answer =
         group ? result_.groups[static_cast<std::size_t>(*group)] : result_.winding;
-    for (std::size_t number = 1; number < kind_count; ++number) {
-      const Kind kind = static_cast<Kind>(number);
+    for (const DifferenceKind kind : difference_kinds) {
       // One witness is enough for what is no verdict.
-      const bool is_verdict = kind == Kind::refuses_more || kind == Kind::accepts_more;
-      Known& known = kind == Kind::refuses_more   ? answer.refuses_more
-                     : kind == Kind::accepts_more ? answer.accepts_more
-                     : kind == Kind::handling     ? result_.handling
-                                                  : result_.replies;
-      if (!is_verdict && (known == Known::yes || !group)) continue;
+      Known& known = result_.of(kind, answer);
+      if (!is_verdict(kind) && (known == Known::yes || !group)) continue;
       const Known found = search(here, group, kind);
       if (found != Known::no) known = found;
-      if (found == Known::yes && is_verdict) {
-        (kind == Kind::refuses_more ? answer.refused : answer.accepted) = difference(here, kind);
+      if (found == Known::yes && is_verdict(kind)) {
+        (kind == DifferenceKind::refuses_more ? answer.refused : answer.accepted) =
+            difference(here, kind);
       }
     }
   }
 
-  Known search(Ref here, std::optional<Group> group, Kind kind) {
+  Known search(Ref here, std::optional<Group> group, DifferenceKind kind) {
     constexpr int most_tries = 16;
     Ref left = diagrams_.map(
         here, [&](Leaf one) -> Leaf { return one == static_cast<Leaf>(kind) ? 1 : 0; });
@@ -365,7 +371,7 @@ class Comparer {
         if (!group) return Known::yes;
         result_.witnesses.push_back({.spoken = found->spoken,
                                      .group = *group,
-                                     .kind = std::string(to_string(kind)),
+                                     .kind = kind,
                                      .before = found->sides[0],
                                      .after = found->sides[1]});
         return Known::yes;
@@ -385,7 +391,7 @@ class Comparer {
     }
     if (reason == "witness_not_confirmed") note_unconfirmed();
     result_.not_proved.push_back({.group = group ? std::string(plan::to_string(*group)) : "winding",
-                                  .direction = std::string(to_string(kind)),
+                                  .direction = kind,
                                   .layer = "restrictions",
                                   .place = {},
                                   .reason = reason,
@@ -396,7 +402,7 @@ class Comparer {
   // The difference in words.
 
   /// The values of each variable at which the diagram is not 0, if these are all that it says.
-  std::optional<Difference> difference(Ref here, Kind kind) {
+  std::optional<Difference> difference(Ref here, DifferenceKind kind) {
     const Ref wanted = diagrams_.map(
         here, [&](Leaf one) -> Leaf { return one == static_cast<Leaf>(kind) ? 1 : 0; });
     std::map<Variable, std::set<std::size_t>> values;

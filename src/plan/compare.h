@@ -36,23 +36,49 @@ std::string_view to_string(Group group);
 /// The name of a part of the dialogue in JSON.
 std::string_view to_string(Axis axis);
 
+/// How the outcomes of a dialogue differ.
+enum class DifferenceKind : Leaf { none, refuses_more, accepts_more, handling, replies };
+/// All that are a difference.
+inline constexpr std::array difference_kinds{DifferenceKind::refuses_more,
+                                             DifferenceKind::accepts_more, DifferenceKind::handling,
+                                             DifferenceKind::replies};
+/// The word of JSON: "refuses_more".
+std::string_view to_string(DifferenceKind kind);
+/// The word of text, of a dialogue: "refused by new".
+std::string_view words_of(DifferenceKind kind);
+/// Whether one version takes what the other refuses.
+constexpr bool is_verdict(DifferenceKind kind) {
+  return kind == DifferenceKind::refuses_more || kind == DifferenceKind::accepts_more;
+}
+
+/// What kinds tell apart of an outcome: how far it gets, and what is said or done there.
+/// `Rank`: the highest is `taken`. `Handling`, `Reply`: compared if both are taken, or neither.
+template <class Rank, class Handling, class Reply>
+DifferenceKind kind_of(const Rank& before, const Rank& after, const Rank& taken,
+                       const Handling& same_handling, const Reply& same_reply) {
+  if (before != after)
+    return before > after ? DifferenceKind::refuses_more : DifferenceKind::accepts_more;
+  if (before == taken) return same_handling() ? DifferenceKind::none : DifferenceKind::handling;
+  return same_reply() ? DifferenceKind::none : DifferenceKind::replies;
+}
+
 /// A dialogue that both versions' production evaluators have decided, with different results.
 struct Witness {
   Spoken spoken;
   Group group = Group::foreign;
-  std::string kind;  ///< "refuses_more", "accepts_more", "handling", "replies"
-  Side before;       ///< OLD
-  Side after;        ///< NEW
+  DifferenceKind kind = DifferenceKind::none;
+  Side before;  ///< OLD
+  Side after;   ///< NEW
 };
 
 /// Why something was not proved.
 struct NotProved {
-  std::string group;      ///< "" : all
-  std::string direction;  ///< "refuses_more", "accepts_more"; "": both
-  std::string layer;      ///< "restrictions"
-  std::string place;      ///< may be empty
-  std::string reason;     ///< a word of docs/plan.md, "Not proved"
-  std::string text;       ///< one sentence
+  std::string group;                                ///< "" : all
+  DifferenceKind direction = DifferenceKind::none;  ///< none: all of them
+  std::string layer;                                ///< "restrictions"
+  std::string place;                                ///< may be empty
+  std::string reason;                               ///< a word of docs/plan.md, "Not proved"
+  std::string text;                                 ///< one sentence
 };
 
 /// Where two versions differ, if that is one condition on each part of the dialogue.
@@ -76,6 +102,10 @@ struct GroupAnswer {
   std::optional<Difference> accepted;
   /// The word that follows from both.
   Answer answer() const;
+  /// What is known of a kind that is_verdict().
+  Known& of(DifferenceKind kind) {
+    return kind == DifferenceKind::refuses_more ? refuses_more : accepts_more;
+  }
 };
 
 /// The two questions about one webhook's address.
@@ -121,6 +151,12 @@ struct Comparison {
 
   /// Of all groups.
   Answer answer() const;
+  /// What is known of this kind; `group`: where verdicts are kept.
+  Known& of(DifferenceKind kind, GroupAnswer& group) {
+    return is_verdict(kind)                   ? group.of(kind)
+           : kind == DifferenceKind::handling ? handling
+                                              : replies;
+  }
   /// Of the lists alone, whatever differs elsewhere.
   Answer lists = Answer::same;
   /// Of `.vsl` rules alone, where lists are the same.

@@ -112,7 +112,7 @@ void compare_directories(const Version& before, const Version& after,
     }
     webhooks.not_proved.push_back(
         {.group = "",
-         .direction = "",
+         .direction = DifferenceKind::none,
          .layer = "webhook",
          .place = "",
          .reason = "other_layers",
@@ -137,7 +137,7 @@ void leave_all_open(const std::string& layer, Comparison& found) {
   found.witnesses.clear();
   found.not_proved.push_back(
       {.group = "",
-       .direction = "",
+       .direction = DifferenceKind::none,
        .layer = layer,
        .place = "",
        .reason = layer == "lua" ? "lua" : "other_layers",

@@ -73,7 +73,7 @@ json::object spoken_json(const Spoken& spoken) {
 namespace {
 
 json::object witness_json(const Witness& witness) {
-  json::object object{{"group", to_string(witness.group)}, {"kind", witness.kind}};
+  json::object object{{"group", to_string(witness.group)}, {"kind", to_string(witness.kind)}};
   for (auto& member : spoken_json(witness.spoken)) object[member.key()] = member.value();
   object["old"] = side_json(witness.before);
   object["new"] = side_json(witness.after);
@@ -177,11 +177,7 @@ std::string conditions(const Witness& witness) {
 }
 
 void add_witness(std::string& text, const Witness& witness) {
-  text += fmt::format("  for example ({}, {})\n", to_string(witness.group),
-                      witness.kind == "handling"       ? "other handling"
-                      : witness.kind == "replies"      ? "other reply"
-                      : witness.kind == "refuses_more" ? "refused by new"
-                                                       : "accepted by new");
+  text += fmt::format("  for example ({}, {})\n", to_string(witness.group), words_of(witness.kind));
   text += fmt::format("    {}\n", conditions(witness));
   for (const auto& [name, records] : witness.spoken.dns) {
     text += fmt::format("    DNS {} {}\n", std::string_view(name), json::serialize(records));
@@ -314,14 +310,16 @@ json::object report_json(const Report& report) {
   for (const GuardResult& one : report.guardrails) guardrails.push_back(guard_json(one));
   json::array not_proved;
   for (const NotProved& one : found.not_proved) {
-    not_proved.push_back(json::object{
-        {"group", one.group.empty() ? json::value() : json::value(one.group)},
-        {"direction", one.direction.empty() ? json::value() : json::value(one.direction)},
-        {"layer", one.layer},
-        {"place", one.place.empty() ? json::value() : json::value(one.place)},
-        {"reason", one.reason},
-        {"text", one.text},
-        {"tried", found.played}});
+    not_proved.push_back(
+        json::object{{"group", one.group.empty() ? json::value() : json::value(one.group)},
+                     {"direction", one.direction == DifferenceKind::none
+                                       ? json::value()
+                                       : json::value(to_string(one.direction))},
+                     {"layer", one.layer},
+                     {"place", one.place.empty() ? json::value() : json::value(one.place)},
+                     {"reason", one.reason},
+                     {"text", one.text},
+                     {"tried", found.played}});
   }
   return {{"plan", 1},
           {"answer", to_string(found.answer())},
@@ -366,11 +364,13 @@ std::string report_text(const Report& report) {
         words_of(found.winding.answer()));
   }
   for (const NotProved& one : found.not_proved) {
-    text += fmt::format("  not proved{}{}: {} ({})\n", one.group.empty() ? "" : " for " + one.group,
-                        one.direction.empty() ? "" : ", " + one.direction, one.text, one.reason);
+    text +=
+        fmt::format("  not proved{}{}{}: {} ({})\n", one.group.empty() ? "" : " for " + one.group,
+                    one.direction == DifferenceKind::none ? "" : ", ", to_string(one.direction),
+                    one.text, one.reason);
   }
   for (const Witness& witness : found.witnesses) {
-    if (witness.kind != "replies") add_witness(text, witness);
+    if (witness.kind != DifferenceKind::replies) add_witness(text, witness);
   }
   std::string classes;
   for (std::size_t axis = 0; axis < axis_count; ++axis) {

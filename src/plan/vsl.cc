@@ -22,38 +22,14 @@ namespace {
 using Clock = Player::Clock;
 using Rank = VslOutcome::Rank;
 
-/// How outcomes differ.
-enum class Kind : Leaf { none, refuses_more, accepts_more, handling, replies };
-constexpr std::array kinds{Kind::refuses_more, Kind::accepts_more, Kind::handling, Kind::replies};
-
-std::string_view to_string(Kind kind) {
-  switch (kind) {
-    case Kind::refuses_more:
-      return "refuses_more";
-    case Kind::accepts_more:
-      return "accepts_more";
-    case Kind::handling:
-      return "handling";
-    case Kind::replies:
-    case Kind::none:
-      break;
-  }
-  return "replies";
-}
-
 /// Rules that only differ in which of them gives a route matter where lists may give one.
-Kind kind_of(const VslOutcome& before, const VslOutcome& after, bool lists) {
+DifferenceKind kind_of(const VslOutcome& before, const VslOutcome& after, bool lists) {
   const auto rank = [&](const VslOutcome& one) {
     return lists || one.rank != Rank::no_route ? one.rank : Rank::refused;
   };
-  if (rank(before) != rank(after)) {
-    return rank(before) > rank(after) ? Kind::refuses_more : Kind::accepts_more;
-  }
-  if (before.rank == Rank::taken) {
-    return before.handling == after.handling ? Kind::none : Kind::handling;
-  }
-  const bool same = before.stage == after.stage && before.refusal == after.refusal;
-  return same ? Kind::none : Kind::replies;
+  return plan::kind_of(
+      rank(before), rank(after), Rank::taken, [&] { return before.handling == after.handling; },
+      [&] { return before.stage == after.stage && before.refusal == after.refusal; });
 }
 
 /// Answers with the records of a zone, and keeps what was asked.
@@ -179,10 +155,10 @@ class VslComparer {
     }
     open(found_.handling);
     open(found_.replies);
-    note(reason, text, place, "", "");
+    note(reason, text, place, "", DifferenceKind::none);
   }
   void note(const std::string& reason, const std::string& text, const std::string& place,
-            const std::string& group, const std::string& direction) {
+            const std::string& group, DifferenceKind direction) {
     found_.not_proved.push_back({.group = group,
                                  .direction = direction,
                                  .layer = "vsl",
@@ -317,11 +293,8 @@ class VslComparer {
   void look(Ref differ, Group group) {
     const Ref here = only(differ, group);
     GroupAnswer& answer = found_.groups[static_cast<std::size_t>(group)];
-    for (const Kind kind : kinds) {
-      Known& known = kind == Kind::refuses_more   ? answer.refuses_more
-                     : kind == Kind::accepts_more ? answer.accepts_more
-                     : kind == Kind::handling     ? found_.handling
-                                                  : found_.replies;
+    for (const DifferenceKind kind : difference_kinds) {
+      Known& known = found_.of(kind, answer);
       if (known == Known::yes) continue;
       const Known one = search(here, group, kind);
       if (one != Known::no) known = one;
@@ -341,7 +314,7 @@ class VslComparer {
     return words_.questions.at(name).test == "len" ? 30 + static_cast<unsigned>(value) : 50;
   }
 
-  Known search(Ref here, Group group, Kind kind) {
+  Known search(Ref here, Group group, DifferenceKind kind) {
     constexpr int most_tries = 16;
     Ref left = diagrams_->map(
         here, [&](Leaf one) -> Leaf { return one == static_cast<Leaf>(kind) ? 1 : 0; });
@@ -384,7 +357,7 @@ class VslComparer {
     if (!any) return Known::no;
     if (reason != "witness_not_confirmed" && try_all(group, kind)) return Known::yes;
     if (reason == "witness_not_confirmed" && !with_lists()) note_unconfirmed();
-    note(reason, text, place, std::string(plan::to_string(group)), std::string(to_string(kind)));
+    note(reason, text, place, std::string(plan::to_string(group)), kind);
     return Known::unknown;
   }
 
@@ -496,7 +469,7 @@ class VslComparer {
     return good(dialogue.recipients.front()) && (!dialogue.sender || good(*dialogue.sender));
   }
 
-  bool play(const VslValues& values, Group group, Kind kind) {
+  bool play(const VslValues& values, Group group, DifferenceKind kind) {
     for (const app::Dialogue& dialogue : variants(values)) {
       if (Clock::now() > deadline_) return false;
       if (can_be_said(dialogue) && play(dialogue, values, group, kind)) return true;
@@ -524,7 +497,8 @@ class VslComparer {
     return records;
   }
 
-  bool play(const app::Dialogue& dialogue, const VslValues& values, Group group, Kind kind) {
+  bool play(const app::Dialogue& dialogue, const VslValues& values, Group group,
+            DifferenceKind kind) {
     if (group_of(dialogue.recipients.front().domain) != group) return false;
     ZoneResolver resolver(zone_for(dialogue, values));
     app::FrozenEvidence frozen;
@@ -544,11 +518,12 @@ class VslComparer {
                                dialogue);
     }
     ++found_.played;
-    const Kind shows = kind_of(vsl_outcome_of(traces[0]), vsl_outcome_of(traces[1]), false);
+    const DifferenceKind shows =
+        kind_of(vsl_outcome_of(traces[0]), vsl_outcome_of(traces[1]), false);
     if (shows != kind) return false;
     Witness witness;
     witness.group = group;
-    witness.kind = std::string(to_string(kind));
+    witness.kind = kind;
     for (std::size_t side = 0; side < 2; ++side) {
       Side& one = side == 0 ? witness.before : witness.after;
       one = side_of(traces[side]);
@@ -577,7 +552,7 @@ class VslComparer {
   }
 
   /// Tries dialogues made of all that both versions name.
-  bool try_all(Group group, Kind kind) {
+  bool try_all(Group group, DifferenceKind kind) {
     constexpr std::size_t most = 2000;
     const VslClasses& classes = world_->classes();
     std::size_t tried = 0;

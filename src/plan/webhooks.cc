@@ -470,11 +470,11 @@ WebhookComparison compare_webhooks(const Version& before, const Version& after,
     }
     WebhookAnswer& answer = found.addresses.emplace_back();
     answer.address = address;
-    const auto ask = [&](std::string_view kind, const Takes& one, const Takes& other,
+    const auto ask = [&](DifferenceKind kind, const Takes& one, const Takes& other,
                          std::optional<Difference>& difference) {
       const auto unknown = [&](std::string reason, std::string text) {
         found.not_proved.push_back({.group = address,
-                                    .direction = std::string(kind),
+                                    .direction = kind,
                                     .layer = "webhook",
                                     .place = "",
                                     .reason = std::move(reason),
@@ -492,7 +492,7 @@ WebhookComparison compare_webhooks(const Version& before, const Version& after,
         if (!sides[taker].taken || sides[1 - taker].taken) continue;
         found.witnesses.push_back({.spoken = std::move(said.spoken),
                                    .group = Group::ours,
-                                   .kind = std::string(kind),
+                                   .kind = kind,
                                    .before = std::move(sides[0]),
                                    .after = std::move(sides[1])});
         difference = difference_between(pair.values, one, other);
@@ -508,9 +508,9 @@ WebhookComparison compare_webhooks(const Version& before, const Version& after,
       return Known::no;
     };
     answer.answer.refuses_more =
-        ask("refuses_more", pair.before, pair.after, answer.answer.refused);
+        ask(DifferenceKind::refuses_more, pair.before, pair.after, answer.answer.refused);
     answer.answer.accepts_more =
-        ask("accepts_more", pair.after, pair.before, answer.answer.accepted);
+        ask(DifferenceKind::accepts_more, pair.after, pair.before, answer.answer.accepted);
   }
   found.played = versions.count;
   return found;
