@@ -91,6 +91,9 @@ struct Classes {
   std::vector<AddressClass> recipients;  ///< the first: a foreign address
   std::size_t early = 1;                 ///< 2: whether commands come ahead is asked
 
+  /// All recipients are addresses of webhooks: whether mail is for this host is not asked for them.
+  bool to_webhooks = false;
+
   /// Keys of look-ups that stand for others, too.
   std::set<std::string, std::less<>> open_keys;
 

@@ -277,6 +277,10 @@ class Comparer {
     groups_ = groups_of();
     for (const Group group : {Group::ours, Group::relay, Group::foreign}) look(differ, group);
     look(differ, std::nullopt);
+    const auto has_webhooks = [](const Version* one) {
+      return one->directory && one->directory->webhook_count() > 0;
+    };
+    if (std::ranges::any_of(sides_, has_webhooks)) look_at_webhooks(lists);
     if (options_.certificate) {
       const Ref fates = diagrams_.apply(compiled[0], compiled[1], [&](Leaf before, Leaf after) {
         return fates_of(vocabulary_->outcome(before), vocabulary_->outcome(after));
@@ -345,6 +349,39 @@ class Comparer {
         (kind == DifferenceKind::refuses_more ? answer.refused : answer.accepted) =
             difference(here, kind);
       }
+    }
+  }
+
+  /// Mail for webhooks, which is always mail for this host (context.cc, is_authorised()). It is not
+  /// played, so that it differs is not shown.
+  void look_at_webhooks(
+      const std::array<std::shared_ptr<const restrictions::ListPolicy>, 2>& lists) {
+    vocabulary_->to_webhooks(true);
+    std::array<Ref, 2> compiled{};
+    for (std::size_t side = 0; side < 2; ++side) {
+      compiled[side] = compile(*lists[side], *vocabulary_, settings_of(*sides_[side]->config));
+    }
+    vocabulary_->to_webhooks(false);
+    const Ref kinds = diagrams_.apply(compiled[0], compiled[1], [&](Leaf before, Leaf after) {
+      return static_cast<Leaf>(kind_of(vocabulary_->outcome(before), vocabulary_->outcome(after)));
+    });
+    const Ref differ =
+        diagrams_.apply(kinds, vocabulary_->possible(),
+                        [](Leaf kind, Leaf is) -> Leaf { return is == 0 ? 0 : kind; });
+    GroupAnswer& ours = result_.groups[static_cast<std::size_t>(Group::ours)];
+    for (const DifferenceKind kind : difference_kinds) {
+      const Ref any = diagrams_.map(
+          differ, [&](Leaf one) -> Leaf { return one == static_cast<Leaf>(kind) ? 1 : 0; });
+      Known& known = result_.of(kind, ours);
+      if (any == diagrams_.leaf(0) || known != Known::no) continue;
+      known = Known::unknown;
+      result_.not_proved.push_back({.group = std::string(plan::to_string(Group::ours)),
+                                    .direction = kind,
+                                    .layer = "restrictions",
+                                    .place = {},
+                                    .reason = "other_layers",
+                                    .text = "mail for addresses of webhooks is judged differently, "
+                                            "and that is not played"});
     }
   }
 

@@ -16,6 +16,7 @@
 #include "policy/answers.h"
 #include "policy/own_addresses.h"
 #include "policy/questions/authenticated.h"
+#include "policy/webhook.h"
 
 namespace postern::plan {
 
@@ -415,6 +416,19 @@ bool has_listed(const policy::DnsList& list, const dns::Answer& answer) {
   return list.look_up(std::string_view("x"), answers).status == policy::DnsList::Status::listed;
 }
 
+namespace {
+
+/// Of an address that a webhook has. Lists see no more of it.
+policy::Route some_webhook() {
+  static const auto webhook = std::make_shared<const policy::Webhook>();
+  policy::Route route;
+  route.kind = policy::Route::Kind::webhook;
+  route.webhook = webhook;
+  return route;
+}
+
+}  // namespace
+
 Evidence evidence_of(const Classes& classes, const Chosen& chosen, Stage stage,
                      bool after_starttls) {
   Evidence evidence;
@@ -440,7 +454,7 @@ Evidence evidence_of(const Classes& classes, const Chosen& chosen, Stage stage,
   if (stage >= Stage::mail) evidence.reverse_path = classes.senders[chosen[Axis::sender]].one;
   if (stage >= Stage::rcpt) {
     policy::Recipient recipient{.address = *classes.recipients[chosen[Axis::recipient]].one,
-                                .route = {}};
+                                .route = classes.to_webhooks ? some_webhook() : policy::Route()};
     if (stage == Stage::rcpt) {
       evidence.candidate = std::move(recipient);
     } else {
@@ -652,7 +666,7 @@ class Compiler {
     std::vector<Ref> by_recipient;
     for (const AddressClass& recipient : classes_.recipients) {
       const mail::Mailbox& mailbox = *recipient.one;
-      if (!taken_first(policy_, mailbox)) {
+      if (classes_.to_webhooks || !taken_first(policy_, mailbox)) {
         by_recipient.push_back(after);
       } else if (policy::is_bare_postmaster(mailbox) ||
                  policy_.verification.sender_ttl.count() == 0) {

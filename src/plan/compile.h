@@ -75,6 +75,8 @@ class Vocabulary {
   Diagrams& diagrams() { return diagrams_; }
   /// The classes.
   const Classes& classes() const { return classes_; }
+  /// Whether all recipients are addresses of webhooks, for what is compiled from here on.
+  void to_webhooks(bool are) { classes_.to_webhooks = are; }
   /// The variable of a part of the dialogue.
   static Variable variable(Axis axis) { return static_cast<Variable>(axis); }
   /// The question with this variable; null: it is a part of the dialogue.

@@ -216,6 +216,7 @@ class Checker {
     });
     facts_ = std::make_unique<Facts>(*vocabulary_, facts,
                                      app::authentication_options(*version_.config).dmarc);
+    vocabulary_->to_webhooks(webhook_ != nullptr);
     outcomes_ = deciding_.lists != nullptr ? compile(*deciding_.lists, *vocabulary_)
                                            : diagrams_.leaf(vocabulary_->number({.taken = true}));
     Behind behind = behind_lists(version_, deciding_, *vocabulary_, *facts_);
