@@ -137,6 +137,19 @@ TEST(GuardTest, PoliciesOfWebhooksAreProved) {
   }
 }
 
+// Whatever domains the lists have, mail for a webhook is for this host.
+TEST(GuardTest, ListsLetMailToWebhooksThrough) {
+  const dialect::webhook::PolicyFields any;
+  EXPECT_EQ(word(Guarded("never accept where from in spam.test and rcpt in hooks.test", lists)
+                     .with(any)
+                     .result()),
+            "violated");
+  EXPECT_EQ(word(Guarded("never refuse where rcpt = in@hooks.test and from = null", lists)
+                     .with(any)
+                     .result()),
+            "holds");
+}
+
 TEST(GuardTest, ShadowAndInactive) {
   dialect::webhook::PolicyFields shadow;
   shadow.allowed_source_ips = {*Cidr::parse("203.0.113.0/24")};

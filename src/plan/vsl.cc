@@ -8,9 +8,12 @@
 #include <boost/json.hpp>
 
 #include "base/text.h"
+#include "dialect/restrictions/layer.h"
+#include "plan/behind.h"
 #include "plan/samples.h"
 #include "plan/vsl_explore.h"
 #include "plan/vsl_text.h"
+#include "policy/answers.h"
 
 namespace postern::plan {
 
@@ -126,7 +129,9 @@ class VslComparer {
 
   void run() {
     try {
-      prove();
+      // What lists let through has a route, and so has a webhook: RCPT is not the end of it.
+      prove(with_lists());
+      if (with_webhooks() && !with_lists()) prove(true);
     } catch (const NotCompiled& error) {
       leave_open(error.reason, error.what());
     } catch (const TooManyClasses& error) {
@@ -139,9 +144,17 @@ class VslComparer {
 
  private:
   bool with_lists() const {
+    return std::ranges::any_of(
+        versions_, [](const Version* one) { return lists_of(*one->config) != nullptr; });
+  }
+  bool with_webhooks() const {
     return std::ranges::any_of(versions_, [](const Version* one) {
-      return one->config->restrictions.loaded() != nullptr;
+      return one->directory && one->directory->webhook_count() > 0;
     });
+  }
+  /// Those that decide; null: there are none.
+  static const dialect::restrictions::ListPolicy* lists_of(const app::Config& config) {
+    return deciding_in(config).lists;
   }
 
   void leave_open(const std::string& reason, const std::string& text,
@@ -192,12 +205,13 @@ class VslComparer {
     }
   }
 
-  void prove() {
+  void prove(bool routed) {
     const auto began = Clock::now();
     std::array<std::unique_ptr<VslExplorer>, 2> explorers;
     for (std::size_t side = 0; side < 2; ++side) {
-      explorers[side] = std::make_unique<VslExplorer>(*versions_[side]);
+      explorers[side] = std::make_unique<VslExplorer>(*versions_[side], routed);
       explorers[side]->add_words(words_);
+      add_domains_of_lists(*versions_[side]->config);
     }
     const bool in_clear =
         auth_in_clear(*versions_[0]->config) && auth_in_clear(*versions_[1]->config);
@@ -240,7 +254,7 @@ class VslComparer {
       const bool is_directive = words_.questions.at(key).test == "directive";
       found_.evidence.push_back(is_directive ? replaced_[key].first : key);
     }
-    for (const Group group : {Group::ours, Group::foreign}) look(really, group);
+    for (const Group group : {Group::ours, Group::relay, Group::foreign}) look(really, group);
     found_.nodes += diagrams_->size();
     found_.took += std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - began);
   }
@@ -248,7 +262,33 @@ class VslComparer {
   Group group_of(std::string_view domain) const {
     const bool local = std::ranges::any_of(
         versions_, [&](const Version* one) { return is_local_in(*one->config, domain); });
-    return local ? Group::ours : Group::foreign;
+    if (local) return Group::ours;
+    for (const Version* one : versions_) {
+      const auto* lists = lists_of(*one->config);
+      if (lists == nullptr) continue;
+      policy::Evidence none;
+      policy::Replies replies(none);
+      const auto of_domain = lists->domain_class(std::string(domain), &replies);
+      if (of_domain == dialect::restrictions::DomainClass::relay) return Group::relay;
+      if (of_domain != dialect::restrictions::DomainClass::foreign &&
+          of_domain != dialect::restrictions::DomainClass::unknown) {
+        return Group::ours;
+      }
+    }
+    return Group::foreign;
+  }
+
+  /// So that each group has its recipients.
+  void add_domains_of_lists(const app::Config& config) {
+    const auto* lists = lists_of(config);
+    if (lists == nullptr) return;
+    std::set<std::string> names;
+    for (const dialect::restrictions::Domains* domains :
+         {&lists->mydestination, &lists->relay_domains, &lists->virtual_alias_domains,
+          &lists->virtual_mailbox_domains}) {
+      for (const std::string& name : domains->all_names()) names.insert(lower(name));
+    }
+    words_.texts[std::string(vsl::subject_rcpt_domain)].insert(std::move(names));
   }
 
   /// What is certain of DMARC: nothing vouches but SPF or a signature.
@@ -283,7 +323,9 @@ class VslComparer {
     const std::string part(vsl::subject_rcpt_domain);
     std::vector<Ref> children;
     for (const TextClass& one : world_->classes().rcpt_domains) {
-      children.push_back(diagrams_->leaf(group_of(one.text) == group ? 1 : 0));
+      // What no rule names may be in a table, or below a domain of the lists: of every group.
+      const bool any = one.made && (with_lists() || with_webhooks());
+      children.push_back(diagrams_->leaf(any || group_of(one.text) == group ? 1 : 0));
     }
     const Ref mask = diagrams_->choose(world_->variable(part), children);
     return diagrams_->apply(diagram, mask,

@@ -106,6 +106,20 @@ class WatchedResolver final : public dns::Resolver {
   const std::string client_;
 };
 
+/// Gives each recipient a route, in front of the rules.
+class RouteForAll final : public policy::Layer {
+ public:
+  std::string_view name() const override { return "routes"; }
+  bool speaks_at(Stage stage) const override { return stage == Stage::rcpt; }
+  Task<policy::Ruling> judge(Stage, policy::Inquiry&, std::vector<policy::Step>&) const override {
+    policy::Ruling ruling;
+    ruling.verdict = policy::pass_on();
+    ruling.effects.push_back(
+        {.what = policy::GrantRelay{policy::Grant::domain}, .why = {}, .check = {}, .place = {}});
+    co_return ruling;
+  }
+};
+
 constexpr std::string_view signer = "qzsigner.test";
 constexpr std::string_view cause = "qz-spf-cause";
 
@@ -266,9 +280,10 @@ app::FrozenEvidence VslWorld::frozen(const VslValues& values) const {
 
 // ------------------------------------------------------------------------------- exploring
 
-VslExplorer::VslExplorer(const Version& version) : config_(*version.config) {
+VslExplorer::VslExplorer(const Version& version, bool routed) : config_(*version.config) {
   const app::VslConfig& given = version.config->vsl;
   std::vector<policy::LayerEntry> layers;
+  if (routed) layers.push_back({std::make_shared<RouteForAll>()});
   if (given.loaded) {
     const auto definition = boost::json::parse(given.loaded->definition()).as_object();
     auto copy = vsl::load_definition(definition, given.loaded->options().limits, true);

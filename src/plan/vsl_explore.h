@@ -76,8 +76,10 @@ bool is_local_in(const app::Config& config, std::string_view domain);
 /// The rules of one version. Not thread-safe.
 class VslExplorer {
  public:
-  /// Throws NotCompiled.
-  explicit VslExplorer(const Version& version);
+  /// `routed`: every recipient has a route besides what the rules say, as one that lists let
+  /// through, or a webhook's. Else the dialogue ends at RCPT where the rules give none. Throws
+  /// NotCompiled.
+  VslExplorer(const Version& version, bool routed);
 
   /// What the domains and networks of the configuration tell apart.
   void add_words(dialect::vsl::WatchedWords& words) const;

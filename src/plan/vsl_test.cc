@@ -451,6 +451,29 @@ TEST(Vsl, MayDifferTogetherWithLists) {
   EXPECT_NE(found.groups[0].accepts_more, Known::no);
 }
 
+// What lists let through goes on behind RCPT, also where the rules give no route.
+TEST(Vsl, FollowsWhatListsLetThrough) {
+  const auto version = [](const std::string& name, const std::string& condition) {
+    Edition made = edition_of(name,
+                              "mydestination = \"lists.test\"\nrelay_domains = \"relay.test\"\n"
+                              "local_recipient_maps = \"\"\n"
+                              "smtpd_relay_restrictions = \"reject_unauth_destination\"\n");
+    made.config.vsl = config_of({{"main.vsl", "#{ preq: [ rule \"late\" || if " + condition +
+                                                  " { deny() } else { next() } ] }"}})
+                          .vsl;
+    return made;
+  };
+  const Edition before = version("old.toml", "false");
+  EditOptions options;
+  options.compare.time = std::chrono::minutes(1);
+  for (const auto& [domain, group] :
+       {std::pair("lists.test", Group::ours), std::pair("relay.test", Group::relay)}) {
+    const Edition after = version("new.toml", fmt::format("rcpt().domain == \"{}\"", domain));
+    const Comparison found = judge_edit(before, after, options).comparison;
+    EXPECT_EQ(found.groups[static_cast<std::size_t>(group)].refuses_more, Known::yes) << domain;
+  }
+}
+
 TEST(Vsl, FollowsWhatADirectiveDoesToTheEnvelope) {
   const std::string rewrites =
       "#{ mail: [ action \"w\" || rewrite_mail_from_envelop(\"a@b.test\"), rule \"x\" || if "
