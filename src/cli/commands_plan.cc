@@ -126,9 +126,9 @@ tl::expected<Options, UsageError> read_options(const Arguments& arguments) {
   options.since = *since;
   if (const auto text = arguments.value("--only")) {
     for (const plan::Group group : {plan::Group::ours, plan::Group::relay, plan::Group::foreign}) {
-      if (*text == plan::to_string(group)) options.edit.only = group;
+      if (*text == plan::to_string(group)) options.edit.compare.only = group;
     }
-    if (!options.edit.only) {
+    if (!options.edit.compare.only) {
       return tl::unexpected(
           UsageError{fmt::format("--only: `{}` is no group of destinations", printable(*text, 64)),
                      "ours, relay or foreign"});

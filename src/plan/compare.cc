@@ -275,12 +275,15 @@ class Comparer {
     player_ = std::make_unique<Player>(
         *vocabulary_, std::vector<const Version*>{sides_[0], sides_[1]}, deadline_);
     groups_ = groups_of();
-    for (const Group group : {Group::ours, Group::relay, Group::foreign}) look(differ, group);
-    look(differ, std::nullopt);
+    for (const Group group : {Group::ours, Group::relay, Group::foreign}) {
+      if (options_.asks(group)) look(differ, group);
+    }
+    if (!options_.only) look(differ, std::nullopt);
     const auto has_webhooks = [](const Version* one) {
       return one->directory && one->directory->webhook_count() > 0;
     };
-    if (std::ranges::any_of(sides_, has_webhooks)) look_at_webhooks(lists);
+    if (options_.asks(Group::ours) && std::ranges::any_of(sides_, has_webhooks))
+      look_at_webhooks(lists);
     if (options_.certificate) {
       const Ref fates = diagrams_.apply(compiled[0], compiled[1], [&](Leaf before, Leaf after) {
         return fates_of(vocabulary_->outcome(before), vocabulary_->outcome(after));

@@ -128,7 +128,10 @@ struct CompareOptions {
   std::vector<Elsewhere> elsewhere = {};
   /// The lists and their tables are the same: they are not compared.
   bool lists_are_equal = false;
-  bool certificate = false;  ///< Comparison::certificate is asked for
+  bool certificate = false;                  ///< Comparison::certificate is asked for
+  std::optional<Group> only = std::nullopt;  ///< one group of destinations; nullopt: all
+  /// Whether this group is asked about.
+  bool asks(Group group) const { return !only || *only == group; }
   /// Rules behind the lists differ, too. They are compared elsewhere.
   bool rules_differ = false;
 };

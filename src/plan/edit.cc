@@ -94,6 +94,28 @@ std::string lists_of(const app::Config& config) {
                      boost::json::serialize(definition));
 }
 
+/// Settings of tables that other programs serve, if they have one name and two contents: one
+/// question would stand for both.
+std::vector<Elsewhere> changed_settings(const app::Config& before, const app::Config& after) {
+  std::vector<Elsewhere> found;
+  const auto* one = before.restrictions.loaded();
+  const auto* other = after.restrictions.loaded();
+  if (one == nullptr || other == nullptr) return found;
+  const boost::json::value old_lists = boost::json::parse(one->definition);
+  const boost::json::value new_lists = boost::json::parse(other->definition);
+  const boost::json::object& new_files = new_lists.at("files").as_object();
+  for (const auto& [path, text] : old_lists.at("files").as_object()) {
+    const boost::json::value* now = new_files.if_contains(path);
+    if (now == nullptr || *now == text) continue;
+    for (const std::string_view type : {"sqlite:", "pgsql:", "mysql:", "ldap:", "memcache:"}) {
+      const std::string name = std::string(type) + std::string(path);
+      if (one->definition.find(name) == std::string::npos) continue;
+      found.push_back({.what = name, .reason = "external_table"});
+    }
+  }
+  return found;
+}
+
 /// Compares the webhooks of both versions. If something else differs, too, nothing is proved to be
 /// the same for them.
 void compare_directories(const Version& before, const Version& after,
@@ -163,6 +185,8 @@ void keep_only(Group group, Comparison& found) {
 Report judge_edit(const Edition& before, const Edition& after, const EditOptions& options) {
   CompareOptions compared = options.compare;
   compared.elsewhere = elsewhere(before.text, after.text);
+  std::ranges::move(changed_settings(before.config, after.config),
+                    std::back_inserter(compared.elsewhere));
   compared.lists_are_equal = lists_of(before.config) == lists_of(after.config);
   const bool rules_are_equal = same_vsl(before.config, after.config);
   compared.rules_differ = !rules_are_equal;
@@ -192,7 +216,7 @@ Report judge_edit(const Edition& before, const Edition& after, const EditOptions
   std::set<std::string> unloaded = before.unloaded;
   unloaded.insert(after.unloaded.begin(), after.unloaded.end());
   for (const std::string& layer : unloaded) leave_all_open(layer, found.comparison);
-  if (options.only) keep_only(*options.only, found.comparison);
+  if (compared.only) keep_only(*compared.only, found.comparison);
   found.before = before.name;
   found.after = after.name;
   found.before_digest = digest_of(before.config);

@@ -31,10 +31,9 @@ struct Edition {
 
 /// What is asked about an edit.
 struct EditOptions {
-  CompareOptions compare = {};               ///< `elsewhere` and `lists_are_equal` are found out
-  std::optional<Group> only = std::nullopt;  ///< one group of destinations; nullopt: all
-  bool guardrails = true;                    ///< those of NEW are proved
-  GuardBudget guards = {};                   ///< of the guardrails of NEW
+  CompareOptions compare = {};  ///< `elsewhere` and `lists_are_equal` are found out
+  bool guardrails = true;       ///< those of NEW are proved
+  GuardBudget guards = {};      ///< of the guardrails of NEW
 };
 
 /// Compares, and proves the guardrails of `after`. Blocks for the budgets. Sends nothing.

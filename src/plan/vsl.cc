@@ -254,7 +254,9 @@ class VslComparer {
       const bool is_directive = words_.questions.at(key).test == "directive";
       found_.evidence.push_back(is_directive ? replaced_[key].first : key);
     }
-    for (const Group group : {Group::ours, Group::relay, Group::foreign}) look(really, group);
+    for (const Group group : {Group::ours, Group::relay, Group::foreign}) {
+      if (options_.asks(group)) look(really, group);
+    }
     found_.nodes += diagrams_->size();
     found_.took += std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - began);
   }
