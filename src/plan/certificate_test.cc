@@ -15,6 +15,7 @@
 #include "plan/edit.h"
 #include "plan/edition_test.h"
 #include "plan/random_lists_test.h"
+#include "plan/settings_answers.h"
 
 namespace postern::plan {
 namespace {
@@ -99,6 +100,34 @@ std::size_t first_node(const Lines& lines) {
     ++at;
   }
   return lines[0].contains("certificate") && at == 0 ? 1 : at;
+}
+
+// A question that no rule asks, in the place of one that is asked.
+TEST(CertificateTest, LeavesNothingOpenThatIsAsked) {
+  const Proved proved;
+  Lines lines = lines_of(proved.certificate);
+  json::object& list = question_in(lines, "list bl.test");
+  list["question"] = "pcre 11010000 ^dummy x";
+  list["free"] = true;
+  for (const std::string_view member : {"zone", "of", "type", "name"}) list.erase(member);
+  EXPECT_NE(proved.check(text_of(lines)).fault, "");
+  list["question"] = "rule reject_nothing at rcpt";
+  EXPECT_NE(proved.check(text_of(lines)).fault, "");
+}
+
+// One text for what stands for many in two parts of the dialogue.
+TEST(CertificateTest, PartsOfTheDialogueShareNoText) {
+  const Proved proved;
+  Lines lines = lines_of(proved.certificate);
+  std::string sender;
+  for (json::value& one : classes_of_axis(lines, "sender")) {
+    if (one.as_object().contains("other")) sender = one.as_object()["domain"].as_string();
+  }
+  ASSERT_NE(sender, "");
+  for (json::value& one : classes_of_axis(lines, "rcpt")) {
+    if (one.as_object().contains("other")) one.as_object()["domain"] = sender;
+  }
+  EXPECT_NE(proved.check(text_of(lines)).fault.find("have one text"), std::string::npos);
 }
 
 TEST(CertificateTest, HoldsOfWhatWasProved) {
@@ -298,6 +327,7 @@ TEST(CertificateTest, HoldsOfDrawnLists) {
     std::string body;
     try {
       Vocabulary vocabulary(diagrams, words, delimiters);
+      vocabulary.may_answer(answers_by_settings(versions[0].definition, versions[1].definition));
       const Ref before = compile(*versions[0].compiled.policy, vocabulary);
       const Ref after = compile(*versions[1].compiled.policy, vocabulary);
       Ref fates = diagrams.apply(before, after, [&](Leaf one, Leaf other) {

@@ -19,6 +19,7 @@
 #include "dialect/restrictions/remote_table.h"
 #include "dialect/restrictions/rule_effect.h"
 #include "mail/postfix_path.h"
+#include "plan/settings_answers.h"
 #include "policy/own_addresses.h"
 
 namespace postern::plan {
@@ -85,7 +86,8 @@ struct Members {
 struct Question {
   std::string key, zone, of, type, name, service;
   std::optional<std::string> request;
-  bool free = false;
+  bool free = false;     // a pattern or a rule: the evaluation has its answer
+  bool is_rule = false;  // the latter: a rule that a version has
   std::vector<json::object> answers;
 };
 
@@ -189,6 +191,9 @@ class Checker {
       if (versions_[side]->lists == nullptr) throw Wrong("a version has no restriction lists");
       lists_[side] = versions_[side]->lists->compiled.policy.get();
     }
+    check_rules();
+    by_settings_ =
+        answers_by_settings(versions_[0]->lists->definition, versions_[1]->lists->definition);
     check_clients();
     check_forms();
     check_answers();
@@ -256,6 +261,7 @@ class Checker {
                   .service = text_in(object, "service"),
                   .request = {},
                   .free = is(object, "free"),
+                  .is_rule = false,
                   .answers = {}};
     if (object.contains("request")) made.request = text_in(object, "request");
     for (const json::value& one : object.at("answers").as_array()) {
@@ -339,8 +345,49 @@ class Checker {
     }
   }
 
+  /// Rules that are one question.
+  void check_rules() {
+    constexpr std::string_view start = "rule ";
+    for (Question& one : questions_) {
+      one.is_rule = one.free && one.key.starts_with(start);
+      const auto has = [&](const ListPolicy* lists) {
+        return has_rule(*lists, std::string_view(one.key).substr(start.size()));
+      };
+      if (one.is_rule && std::ranges::none_of(lists_, has)) {
+        throw Wrong("it leaves open what no version has: " + one.key);
+      }
+    }
+  }
+
+  /// A question is known by its text: what stands for many in one part of the dialogue has a text
+  /// that stands in no other.
+  void check_texts() const {
+    const std::array parts{name, helo, sender, rcpt};
+    for (const std::size_t one : parts) {
+      for (const Members& members : classes_[one]) {
+        const bool is_address = one == sender || one == rcpt;
+        const bool open_name = members.other || !members.below.empty();
+        const bool open_local = is_address && !members.null && members.local.empty();
+        for (const std::size_t other : parts) {
+          if (other == one) continue;
+          const bool shared = std::ranges::any_of(classes_[other], [&](const Members& there) {
+            return (open_name && !members.name.empty() && iequals(there.name, members.name)) ||
+                   (open_local && (other == sender || other == rcpt) && !there.null &&
+                    iequals(there.local_part, members.local_part));
+          });
+          if (shared) {
+            throw Wrong(fmt::format("{} and {} have one text for different members: {}{}",
+                                    axis_names[one], axis_names[other], members.local_part,
+                                    members.name.empty() ? "" : "@" + members.name));
+          }
+        }
+      }
+    }
+  }
+
   /// Kinds of values that no text of a version names.
   void check_forms() const {
+    check_texts();
     need(helo, "that none is said", [](const Members& one) { return one.name.empty(); });
     need(helo, "a name that no list has", [](const Members& one) { return one.other; });
     for (const std::string_view form :
@@ -353,7 +400,8 @@ class Checker {
     need(sender, "the null sender", [](const Members& one) { return one.null; });
     for (const std::size_t axis : {std::size_t{sender}, std::size_t{rcpt}}) {
       need(axis, "any other", [](const Members& one) { return one.other && one.local.empty(); });
-      need(axis, "a number at the end", [](const Members& one) { return one.name == "host.123"; });
+      need(axis, "a number at the end",
+           [](const Members& one) { return one.name.ends_with(".123"); });
       need(axis, "a literal", [](const Members& one) { return one.name.starts_with('['); });
       need(axis, "a domain of one label", [](const Members& one) {
         return !one.null && !one.name.empty() && one.name.find_first_of(".[") == std::string::npos;
@@ -373,10 +421,17 @@ class Checker {
     if (std::ranges::any_of(classes_[session],
                             [](const auto& one) { return one.login.has_value(); })) {
       need(session, "a login that no list has", [](const Members& one) { return one.any; });
+    }
+    const bool told = std::ranges::any_of(
+        classes_[session], [](const Members& one) { return one.login.has_value() || one.tls; });
+    if (serves(&CertifiedVersion::in_tls) && (told || !serves(&CertifiedVersion::in_clear))) {
       need(session, "TLS without a login",
            [](const Members& one) { return one.tls && !one.login; });
     }
-    need(session, "a session in clear", [](const Members& one) { return !one.tls && !one.login; });
+    if (serves(&CertifiedVersion::in_clear)) {
+      need(session, "a session in clear",
+           [](const Members& one) { return !one.tls && !one.login; });
+    }
     need(name, "that there is none", [](const Members& one) { return one.kind == "none"; });
     if (classes_[name].size() == 1) return;
     need(name, "that DNS fails", [](const Members& one) { return one.kind == "trouble"; });
@@ -427,6 +482,8 @@ class Checker {
       wanted = {"deliverable", "undeliverable", "deferred"};
     } else if (is_table && !std::ranges::any_of(lists_, asks_programs)) {
       wanted = {"OK"};  // whether there is a row
+    } else {
+      wanted.insert(wanted.end(), by_settings_.begin(), by_settings_.end());
     }
     if (is_table && std::ranges::any_of(lists_, [&](const ListPolicy* policy) {
           return std::ranges::any_of(policy->sender_login_maps.tables(), [&](const auto& table) {
@@ -613,7 +670,7 @@ class Checker {
     said.tls = secured.tls;
     said.login = secured.login;
     if (others && secured.any) said.login = fresh();
-    if (others && classes_[session].size() == 1) {
+    if (others && classes_[session].size() == 1 && serves(&CertifiedVersion::in_tls)) {
       said.tls = below(2) == 0;
       if (said.tls && below(2) == 0) said.login = fresh();
     }
@@ -663,12 +720,9 @@ class Checker {
     return address_of(first, from.first.is_v4());
   }
 
-  /// The name itself, or one of the others that it stands for: the same wherever it stands.
+  /// The name itself, or one of the others that it stands for.
   std::string renamed_to(const std::string& text, const Members& members, Said& said, bool others) {
     if (!others || (members.below.empty() && !members.other)) return text;
-    for (const auto& [made, known] : said.renamed) {
-      if (known == lower(text)) return made;
-    }
     const std::string made = members.other ? "a." + fresh() : fresh() + "." + members.below;
     said.renamed.emplace_back(made, lower(text));
     return made;
@@ -856,7 +910,9 @@ class Checker {
     try {
       for (std::size_t side = 0; side < 2; ++side) fates[side] = fate_of(*lists_[side], said);
     } catch (const NotAsked& asked) {
-      const bool excused = std::ranges::any_of(questions_, &Question::free);
+      // What a rule asks that is one question itself is not in the certificate.
+      const bool excused =
+          std::ranges::any_of(questions_, [&](const Question& one) { return one.is_rule; });
       if (!stands_for_all || excused) return;
       throw Wrong(
           fmt::format("it lacks a question that is asked, {}: {}", asked.what(), said.text()));
@@ -1050,15 +1106,17 @@ class Checker {
     std::string client_part = reverse;
     client_part.resize(client_part.find(said.client.is_v4() ? ".in-addr." : ".ip6."));
     const std::string stood_for = stands_for(asked_name, said);
-    for (std::size_t at = 0; at < questions_.size(); ++at) {
-      const Question& question = questions_[at];
-      bool same = question.type == dns::to_string(asked.type) && question.name == stood_for;
-      if (!question.zone.empty()) {
-        const std::string of = question.of == "%client" ? client_part : question.of;
-        same = asked.type == dns::Type::a &&
-               (stood_for == of + "." + question.zone || asked_name == of + "." + question.zone);
+    // One about the name itself may be about another part of the dialogue.
+    for (const std::string& about : {stood_for, asked_name}) {
+      for (std::size_t at = 0; at < questions_.size(); ++at) {
+        const Question& question = questions_[at];
+        bool same = question.type == dns::to_string(asked.type) && question.name == stood_for;
+        if (!question.zone.empty()) {
+          const std::string of = question.of == "%client" ? client_part : question.of;
+          same = asked.type == dns::Type::a && about == of + "." + question.zone;
+        }
+        if (same) return answer_of(question.answers[said.answers[at]]);
       }
-      if (same) return answer_of(question.answers[said.answers[at]]);
     }
     if (of_client && said.name_kind == "unconfirmed") {
       return {.status = dns::Status::server_failure, .records = {}};
@@ -1096,6 +1154,27 @@ class Checker {
     throw NotAsked(asked.service);
   }
 
+  /// Whether such a rule stands in a list or a restriction class: "WORDS at STAGE ...".
+  static bool has_rule(const ListPolicy& policy, std::string_view question) {
+    const std::function<bool(const restrictions::List&)> among =
+        [&](const restrictions::List& list) {
+          return std::ranges::any_of(list, [&](const restrictions::Rule& rule) {
+            if (question.starts_with(rule.words + " at ")) return true;
+            if (!rule.actions) return false;
+            return std::ranges::any_of(*rule.actions, [&](const auto& row) {
+              return row.second.list && among(*row.second.list);
+            });
+          });
+        };
+    return std::ranges::any_of(policy.lists, among) ||
+           std::ranges::any_of(policy.classes, [&](const auto& one) { return among(*one.second); });
+  }
+
+  /// Whether one of both has such a listener.
+  bool serves(bool CertifiedVersion::* kind) const {
+    return std::ranges::any_of(versions_, [&](const auto* one) { return one->*kind; });
+  }
+
   /// The question with the members that stand for those which were said.
   static std::string stands_for(std::string text, const Said& said) {
     for (const auto& [member, known] : said.renamed) {
@@ -1115,6 +1194,7 @@ class Checker {
   std::array<const ListPolicy*, 2> lists_{};
   std::set<std::pair<std::string, std::string>> never_;  ///< group, kind
   bool same_handling_ = false;
+  std::vector<std::string_view> by_settings_;
   std::array<std::vector<Members>, axes> classes_;
   std::size_t read_axes_ = 0;
   std::vector<Question> questions_;

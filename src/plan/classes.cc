@@ -177,10 +177,63 @@ std::string unrelated(const std::string& start, const std::set<std::string>& key
   }
 }
 
+/// How one part of a dialogue spells what stands for many. Each part has texts of its own, also
+/// where it has the keys of another: a question is known by its text, and one that was asked about
+/// the sender has its own answer beside one about the recipient.
+struct Spelling {
+  std::string other;        ///< begins a domain that no key names
+  std::string label;        ///< of a name below a key
+  std::string plain;        ///< a local part at that domain
+  std::string any;          ///< a local part elsewhere
+  std::string extension;    ///< behind a delimiter
+  std::string one_label;    ///< a domain of one label
+  std::string number_last;  ///< a domain that ends in a number
+  std::string literal;      ///< an address in the place of a domain
+};
+const Spelling client_name_spelling{.other = "host.fresh",
+                                    .label = "c",
+                                    .plain = {},
+                                    .any = {},
+                                    .extension = {},
+                                    .one_label = {},
+                                    .number_last = {},
+                                    .literal = {}};
+const Spelling helo_spelling{.other = "mx.client",
+                             .label = "k",
+                             .plain = {},
+                             .any = {},
+                             .extension = {},
+                             .one_label = "bare",
+                             .number_last = "host.123",
+                             .literal = "[192.0.2.9]"};
+const Spelling sender_spelling{.other = "sender",
+                               .label = "h",
+                               .plain = "a",
+                               .any = "x",
+                               .extension = "ext",
+                               .one_label = "dotless",
+                               .number_last = "sender.123",
+                               .literal = "[203.0.113.99]"};
+const Spelling recipient_spelling{.other = "foreign",
+                                  .label = "d",
+                                  .plain = "b",
+                                  .any = "y",
+                                  .extension = "detail",
+                                  .one_label = "nodots",
+                                  .number_last = "foreign.123",
+                                  .literal = "[203.0.113.98]"};
+
+/// What the versions name, in whatever part of the dialogue.
+struct Taken {
+  std::set<std::string> domains;
+  std::set<std::string> locals;
+};
+
 /// A name below `key` that is no key and below no longer one.
-std::string below(const std::string& key, const std::set<std::string>& keys) {
-  std::string label = "h";
-  for (int i = 1; keys.contains(label + "." + key); ++i) label = "h" + std::to_string(i);
+std::string below(const std::string& key, const std::set<std::string>& taken,
+                  const std::string& start) {
+  std::string label = start;
+  for (int i = 1; taken.contains(label + "." + key); ++i) label = start + std::to_string(i);
   return label + "." + key;
 }
 
@@ -199,18 +252,18 @@ std::set<std::string> bare_domains(const std::set<std::string>& keys) {
 }
 
 /// Each key and a name below it.
-std::vector<std::string> names_around(const std::set<std::string>& keys) {
+std::vector<std::string> names_around(const std::set<std::string>& keys, const Taken& taken,
+                                      const Spelling& spelling) {
   std::vector<std::string> names;
   for (const std::string& key : keys) {
     names.push_back(key);
-    if (!IpAddress::from_text(key)) names.push_back(below(key, keys));
+    if (!IpAddress::from_text(key)) names.push_back(below(key, taken.domains, spelling.label));
   }
   return names;
 }
 
-/// Names that no list in DNS is asked about; the first is no host name, either.
+/// No list in DNS is asked about it, and it is no host name.
 constexpr auto digits = "1.2.3";
-constexpr auto number_last = "host.123";
 
 constexpr std::size_t most_addresses = 50'000;
 
@@ -250,9 +303,10 @@ class Addresses {
 };
 
 /// A local part that none of these is.
-std::string unlike(std::string start, const std::set<std::string>& locals) {
-  for (int i = 1; locals.contains(start); ++i) start = "x" + std::to_string(i);
-  return start;
+std::string unlike(const std::string& start, const std::set<std::string>& locals) {
+  std::string local = start;
+  for (int i = 1; locals.contains(local); ++i) local = start + std::to_string(i);
+  return local;
 }
 
 /// The classes of addresses that tables with these keys tell apart. `own`: domains of this server;
@@ -260,14 +314,12 @@ std::string unlike(std::string start, const std::set<std::string>& locals) {
 std::vector<AddressClass> addresses_of(const std::set<std::string>& keys,
                                        const std::set<std::string>& own,
                                        const std::set<std::string>& locals,
-                                       const std::string& delimiters,
-                                       const std::string& unrelated_start,
-                                       const std::string& plain_local) {
+                                       const std::string& delimiters, const Taken& taken,
+                                       const Spelling& spelling) {
   std::set<std::string> domains = bare_domains(own);
-  std::set<std::string> literals{"[203.0.113.99]"};
+  std::set<std::string> literals{spelling.literal};
   std::vector<std::pair<std::string, std::string>> whole;  // local part, domain
   std::set<std::string> anywhere(locals);                  // local parts with any domain
-  std::set<std::string> known(locals);                     // all local parts
   const auto note_domain = [&](const std::string& domain) {
     if (domain.starts_with('[')) literals.insert(domain);
     if (is_domain(domain)) domains.insert(domain.starts_with('.') ? domain.substr(1) : domain);
@@ -280,7 +332,6 @@ std::vector<AddressClass> addresses_of(const std::set<std::string>& keys,
     }
     const std::string local = key.substr(0, at);
     const std::string domain = key.substr(at + 1);
-    known.insert(local);
     if (domain.empty()) {
       anywhere.insert(local);
     } else {
@@ -290,8 +341,8 @@ std::vector<AddressClass> addresses_of(const std::set<std::string>& keys,
   }
   std::vector<AddressClass> classes;
   Addresses addresses(classes);
-  const std::string other = unrelated(unrelated_start, domains);
-  addresses.add(unlike(plain_local, known), other,
+  const std::string other = unrelated(spelling.other, taken.domains);
+  addresses.add(unlike(spelling.plain, taken.locals), other,
                 {.words = "any other address", .other_domain = true});
   const auto is_exact = [&](const std::string& domain) {
     return domains.contains(domain) || literals.contains(domain);
@@ -309,20 +360,26 @@ std::vector<AddressClass> addresses_of(const std::set<std::string>& keys,
     members.extended = true;
     for (const char delimiter : std::set<char>(delimiters.begin(), delimiters.end())) {
       if (local.find(delimiter) != std::string::npos) continue;
-      const std::string more = local + delimiter + "ext";
+      const std::string more = local + delimiter + spelling.extension;
       members.words = more + "@" + domain;
       addresses.add(more, domain, members);
     }
   };
   for (const auto& [local, domain] : whole) extended(local, domain);
-  std::vector<std::string> names = names_around(domains);
-  const std::string any = unlike("x", known);
+  std::vector<std::string> names = names_around(domains, taken, spelling);
+  const std::string any = unlike(spelling.any, taken.locals);
+  std::set<std::string> with_addresses;
+  for (const auto& [local, domain] : whole) with_addresses.insert(domain);
   for (const std::string& name : names) {
     const std::string parent = name.substr(name.find('.') + 1);
     const bool exact = domains.contains(name);
-    addresses.add(
-        any, name,
-        {.listed = true, .words = exact ? name : "below " + parent, .below = exact ? "" : parent});
+    const bool some = !anywhere.empty() || with_addresses.contains(name);
+    addresses.add(any, name,
+                  {.listed = true,
+                   .words = !exact ? "below " + parent
+                            : some ? "other addresses at " + name
+                                   : name,
+                   .below = exact ? "" : parent});
   }
   for (const std::string& literal : literals) {
     addresses.add(any, literal, {.listed = true, .words = literal});
@@ -332,8 +389,8 @@ std::vector<AddressClass> addresses_of(const std::set<std::string>& keys,
   for (const std::string& local : anywhere) {
     for (const std::string& name : names) extended(local, name);
   }
-  addresses.add(any, "dotless", {.words = "a domain of one label"});
-  addresses.add(any, number_last, {.words = "a domain that ends in a number"});
+  addresses.add(any, spelling.one_label, {.words = "a domain of one label"});
+  addresses.add(any, spelling.number_last, {.words = "a domain that ends in a number"});
   // Where lists are in use, an address may lack its domain.
   for (const std::string& local : anywhere) {
     addresses.put({local, ""}, {.listed = true, .exact = true, .words = local, .local = local});
@@ -343,7 +400,7 @@ std::vector<AddressClass> addresses_of(const std::set<std::string>& keys,
 }
 
 /// Addresses with a route through a domain of this server, in each form.
-void add_routed(const std::set<std::string>& own, const std::string& foreign,
+void add_routed(const std::set<std::string>& own, const std::string& foreign, const Taken& taken,
                 std::vector<AddressClass>& recipients) {
   constexpr std::size_t most_targets = 8;
   Addresses routed(recipients);
@@ -351,7 +408,7 @@ void add_routed(const std::set<std::string>& own, const std::string& foreign,
   for (const std::string& domain : own) {
     if (targets.size() <= most_targets) targets.push_back(domain);
   }
-  for (const std::string& hop : names_around(own)) {
+  for (const std::string& hop : names_around(own, taken, recipient_spelling)) {
     for (const std::string& target : targets) {
       const std::string words = "addresses with a route through " + hop;
       const std::size_t before = recipients.size();
@@ -371,6 +428,32 @@ void add_routed(const std::set<std::string>& own, const std::string& foreign,
     routed.put({local, ""},
                {.listed = true, .words = "addresses with a route and no domain", .local = local});
   }
+}
+
+/// Forms of names in HELO that are no name of a host.
+const std::pair<std::string_view, std::string_view> helo_forms[] = {
+    {helo_spelling.one_label, "a name of one label"},
+    {"a..b", "a name with two dots"},
+    {helo_spelling.literal, "an address in brackets"},
+    {"[192.0.2", "an open bracket"},
+    {"192.0.2.9", "an address without brackets"},
+    {digits, "numbers with dots"},
+    {helo_spelling.number_last, "a name that ends in a number"},
+    {"", "none"}};
+
+Taken taken_by(const dialect::restrictions::PolicyWords& words) {
+  Taken taken;
+  for (const std::set<std::string>* keys :
+       {&words.client_keys, &words.helo_keys, &words.sender_keys, &words.recipient_keys,
+        &words.domains, &words.mailbox_keys, &words.owned_keys, &words.locals}) {
+    for (const std::string& key : *keys) {
+      const std::size_t at = key.rfind('@');
+      taken.locals.insert(key.substr(0, at));
+      const std::string domain = at == std::string::npos ? key : key.substr(at + 1);
+      taken.domains.merge(bare_domains({domain}));
+    }
+  }
+  return taken;
 }
 
 }  // namespace
@@ -395,20 +478,39 @@ std::size_t Classes::count(Axis axis) const {
   return early;
 }
 
-Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::string& delimiters) {
+ServedSessions either(const ServedSessions& one, const ServedSessions& other) {
+  return {.clear = one.clear || other.clear,
+          .tls = one.tls || other.tls,
+          .login = one.login || other.login,
+          .login_in_clear = one.login_in_clear || other.login_in_clear};
+}
+
+std::vector<SessionClass> sessions_of(const ServedSessions& served, bool told,
+                                      const std::vector<std::string>& logins) {
+  std::vector<SessionClass> sessions;
+  if (served.clear) sessions.push_back({});
+  if (served.tls && (told || !served.clear)) sessions.push_back({.tls = true, .login = {}});
+  for (const std::string& login : logins) {
+    if (!served.login) break;
+    if (served.tls) sessions.push_back({.tls = true, .login = login});
+    if (served.login_in_clear) sessions.push_back({.tls = false, .login = login});
+  }
+  return sessions;
+}
+
+Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::string& delimiters,
+                   const ServedSessions& served) {
   Classes classes;
-  classes.sessions.push_back({});
-  if (words.asks_tls || words.asks_login) classes.sessions.push_back({.tls = true, .login = {}});
   std::string any = "alice";
+  std::vector<std::string> logins;
   if (words.asks_login) {
     while (words.logins.contains(any)) any += "1";
-    classes.sessions.push_back({.tls = true, .login = any});
-    if (words.auth_in_clear) classes.sessions.push_back({.tls = false, .login = any});
-    for (const std::string& login : words.logins) {
-      classes.sessions.push_back({.tls = true, .login = login});
-      if (words.auth_in_clear) classes.sessions.push_back({.tls = false, .login = login});
-    }
+    logins.push_back(any);
+    logins.insert(logins.end(), words.logins.begin(), words.logins.end());
   }
+  classes.sessions = sessions_of(served, words.asks_tls || words.asks_login, logins);
+  for (SessionClass& one : classes.sessions) one.any = one.login == any;
+  const Taken taken = taken_by(words);
   classes.clients = clients_of(words.clients);
   if (words.asks_early) classes.early = 2;
 
@@ -416,8 +518,8 @@ Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::s
   if (words.asks_client_name) {
     using Kind = NameClass::Kind;
     const std::set<std::string> keys = bare_domains(words.client_keys);
-    std::vector<std::string> names = names_around(keys);
-    names.insert(names.begin(), unrelated("host.fresh", keys));
+    std::vector<std::string> names = names_around(keys, taken, client_name_spelling);
+    names.insert(names.begin(), unrelated(client_name_spelling.other, taken.domains));
     for (const std::string& name : names) {
       for (const Kind kind : {Kind::verified, Kind::unverified, Kind::unconfirmed}) {
         classes.names.push_back({.kind = kind, .name = name, .exact = keys.contains(name)});
@@ -427,23 +529,27 @@ Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::s
   }
 
   const std::set<std::string> helo_keys = bare_domains(words.helo_keys);
-  classes.helos.push_back({.name = unrelated("mx.client", helo_keys)});
-  for (const std::string& name : names_around(helo_keys)) {
-    classes.helos.push_back({.name = name, .listed = true, .exact = helo_keys.contains(name)});
+  classes.helos.push_back(
+      {.name = unrelated(helo_spelling.other, taken.domains), .words = "any other name"});
+  for (const std::string& name : names_around(helo_keys, taken, helo_spelling)) {
+    const bool exact = helo_keys.contains(name);
+    classes.helos.push_back({.name = name,
+                             .listed = true,
+                             .exact = exact,
+                             .words = exact ? name : "below " + name.substr(name.find('.') + 1)});
   }
   for (const std::string& key : words.helo_keys) {
     const bool is_new = std::ranges::none_of(
         classes.helos, [&](const HeloClass& one) { return iequals(one.name, key); });
     const bool can_be_said = !key.empty() && key.find_first_of(" \t") == std::string::npos;
     if (is_new && can_be_said) {
-      classes.helos.push_back({.name = key, .listed = true, .exact = true});
+      classes.helos.push_back({.name = key, .listed = true, .exact = true, .words = key});
     }
   }
-  for (const std::string_view name :
-       {"bare", "a..b", "[192.0.2.9]", "[192.0.2", "192.0.2.9", digits, number_last, ""}) {
+  for (const auto& [name, form] : helo_forms) {
     const auto same = [&](const HeloClass& one) { return one.name == name; };
     if (std::ranges::none_of(classes.helos, same))
-      classes.helos.push_back({.name = std::string(name)});
+      classes.helos.push_back({.name = std::string(name), .words = std::string(form)});
   }
 
   std::set<std::string> mailbox_locals = words.locals;
@@ -461,14 +567,14 @@ Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::s
     (key.find('@') == std::string::npos ? sender_locals : sender_keys).insert(key);
   }
   classes.senders =
-      addresses_of(sender_keys, words.domains, sender_locals, delimiters, "sender", "a");
+      addresses_of(sender_keys, words.domains, sender_locals, delimiters, taken, sender_spelling);
   classes.senders.push_back({.one = {}, .listed = false, .words = "the null sender"});
   std::set<std::string> recipient_keys = words.recipient_keys;
   recipient_keys.insert(mailboxes.begin(), mailboxes.end());
-  classes.recipients =
-      addresses_of(recipient_keys, words.domains, mailbox_locals, delimiters, "foreign", "b");
+  classes.recipients = addresses_of(recipient_keys, words.domains, mailbox_locals, delimiters,
+                                    taken, recipient_spelling);
   const std::string foreign = classes.recipients.front().one->domain;
-  add_routed(bare_domains(words.domains), foreign, classes.recipients);
+  add_routed(bare_domains(words.domains), foreign, taken, classes.recipients);
 
   auto& open = classes.open_keys;
   for (const ClientClass& one : classes.clients) {

@@ -49,13 +49,27 @@ struct HeloClass {
   std::string name;     ///< "": the client sends no HELO
   bool listed = false;  ///< a list names it or a parent of it
   bool exact = false;   ///< it stands for itself alone
+  std::string words;    ///< "mx.partner.test", "below partner.test", "a name of one label"
 };
 
 /// TLS and login.
 struct SessionClass {
   bool tls = false;                  ///< after STARTTLS
-  std::optional<std::string> login;  ///< its name; with TLS only
+  std::optional<std::string> login;  ///< its name
+  bool any = false;                  ///< the login stands for those that no list names
 };
+
+/// The sessions in which listeners take mail.
+struct ServedSessions {
+  bool clear = true;            ///< without TLS
+  bool tls = true;              ///< after STARTTLS, or all in TLS
+  bool login = true;            ///< with AUTH
+  bool login_in_clear = false;  ///< with AUTH without TLS
+
+  bool operator==(const ServedSessions&) const = default;
+};
+/// Those that one of both serves.
+ServedSessions either(const ServedSessions& one, const ServedSessions& other);
 
 /// An envelope address.
 struct AddressClass {
@@ -83,7 +97,7 @@ inline constexpr std::size_t axis_count = 7;
 
 /// The classes of all parts.
 struct Classes {
-  std::vector<SessionClass> sessions;    ///< the first: in clear
+  std::vector<SessionClass> sessions;    ///< the first: in clear, if that is served
   std::vector<ClientClass> clients;      ///< the first: a stranger
   std::vector<NameClass> names;          ///< the first: no name
   std::vector<HeloClass> helos;          ///< the first: a name that no list has
@@ -110,8 +124,12 @@ struct TooManyClasses : std::runtime_error {
 /// first is a stranger if there is one. O(n log n).
 std::vector<ClientClass> clients_of(const std::vector<AddressRange>& ranges);
 
-/// The classes that tell apart all that these words tell apart. `delimiters`: of all versions.
-/// Throws TooManyClasses.
-Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::string& delimiters);
+/// The classes that tell apart all that these words tell apart. `delimiters`, `served`: of all
+/// versions. Throws TooManyClasses.
+Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::string& delimiters,
+                   const ServedSessions& served = {});
+/// TLS without a login, if it is `told` apart, in clear, and with these logins.
+std::vector<SessionClass> sessions_of(const ServedSessions& served, bool told,
+                                      const std::vector<std::string>& logins);
 
 }  // namespace postern::plan

@@ -10,6 +10,7 @@
 #include "dialect/restrictions/layer.h"
 #include "explain/known_addresses.h"
 #include "plan/certificate.h"
+#include "plan/settings_answers.h"
 
 namespace postern::plan {
 
@@ -234,18 +235,24 @@ class Comparer {
         throw NotCompiled("other_layers", "the lists of a version are in shadow");
       }
       words.add(*lists[side]);
-      words.auth_in_clear = words.auth_in_clear || auth_in_clear(*sides_[side]->config);
       delimiters += lists[side]->recipient_delimiter;
     }
     if (!words.not_listed.empty()) {
       throw NotCompiled("external_table", *words.not_listed.begin());
     }
-    vocabulary_ = std::make_unique<Vocabulary>(diagrams_, words, delimiters);
+    vocabulary_ = std::make_unique<Vocabulary>(
+        diagrams_, words, delimiters,
+        either(served_sessions(*sides_[0]->config), served_sessions(*sides_[1]->config)));
     vocabulary_->know([before = app::KnownAddresses(*sides_[0]->config),
                        after = app::KnownAddresses(*sides_[1]->config)](const auto& question) {
       const auto known = before.answer(question);
       return known == after.answer(question) ? known : std::nullopt;
     });
+    const auto* before = sides_[0]->config->restrictions.loaded();
+    const auto* after = sides_[1]->config->restrictions.loaded();
+    if (before != nullptr && after != nullptr) {
+      vocabulary_->may_answer(answers_by_settings(before->definition, after->definition));
+    }
     for (std::size_t axis = 0; axis < axis_count; ++axis) {
       result_.classes[axis] = vocabulary_->classes().count(static_cast<Axis>(axis));
     }
@@ -282,8 +289,7 @@ class Comparer {
     const auto has_webhooks = [](const Version* one) {
       return one->directory && one->directory->webhook_count() > 0;
     };
-    if (options_.asks(Group::ours) && std::ranges::any_of(sides_, has_webhooks))
-      look_at_webhooks(lists);
+    if (options_.asks(Group::ours) && std::ranges::any_of(sides_, has_webhooks)) look_at_webhooks();
     if (options_.certificate) {
       const Ref fates = diagrams_.apply(compiled[0], compiled[1], [&](Leaf before, Leaf after) {
         return fates_of(vocabulary_->outcome(before), vocabulary_->outcome(after));
@@ -350,19 +356,18 @@ class Comparer {
       if (found != Known::no) known = found;
       if (found == Known::yes && is_verdict(kind)) {
         (kind == DifferenceKind::refuses_more ? answer.refused : answer.accepted) =
-            difference(here, kind);
+            difference(here, kind, group);
       }
     }
   }
 
-  /// Mail for webhooks, which is always mail for this host (context.cc, is_authorised()). It is not
-  /// played, so that it differs is not shown.
-  void look_at_webhooks(
-      const std::array<std::shared_ptr<const restrictions::ListPolicy>, 2>& lists) {
+  /// Mail for webhooks, which is always mail for this host (context.cc, is_authorised()): whoever
+  /// it is for, lists see a webhook. It is played to some of them.
+  void look_at_webhooks() {
     vocabulary_->to_webhooks(true);
     std::array<Ref, 2> compiled{};
     for (std::size_t side = 0; side < 2; ++side) {
-      compiled[side] = compile(*lists[side], *vocabulary_, settings_of(*sides_[side]->config));
+      compiled[side] = compile(*lists_[side], *vocabulary_, settings_of(*sides_[side]->config));
     }
     vocabulary_->to_webhooks(false);
     const Ref kinds = diagrams_.apply(compiled[0], compiled[1], [&](Leaf before, Leaf after) {
@@ -373,19 +378,49 @@ class Comparer {
                         [](Leaf kind, Leaf is) -> Leaf { return is == 0 ? 0 : kind; });
     GroupAnswer& ours = result_.groups[static_cast<std::size_t>(Group::ours)];
     for (const DifferenceKind kind : difference_kinds) {
-      const Ref any = diagrams_.map(
-          differ, [&](Leaf one) -> Leaf { return one == static_cast<Leaf>(kind) ? 1 : 0; });
       Known& known = result_.of(kind, ours);
-      if (any == diagrams_.leaf(0) || known != Known::no) continue;
-      known = Known::unknown;
+      if (known == Known::yes) continue;
+      const Ref left = diagrams_.map(
+          differ, [&](Leaf one) -> Leaf { return one == static_cast<Leaf>(kind) ? 1 : 0; });
+      if (left == diagrams_.leaf(0)) continue;
+      known = is_played_to_webhooks(left, kind) ? Known::yes : Known::unknown;
+      if (known == Known::yes) continue;
       result_.not_proved.push_back({.group = std::string(plan::to_string(Group::ours)),
                                     .direction = kind,
                                     .layer = "restrictions",
                                     .place = {},
                                     .reason = "other_layers",
-                                    .text = "mail for addresses of webhooks is judged differently, "
-                                            "and that is not played"});
+                                    .text =
+                                        "lists judge mail for addresses of webhooks "
+                                        "differently, and no dialogue was found that shows it"});
     }
+  }
+
+  bool is_played_to_webhooks(Ref left, DifferenceKind kind) {
+    constexpr int most_tries = 8;
+    for (int attempt = 0; attempt < most_tries; ++attempt) {
+      const auto path = cheapest(*vocabulary_, diagrams_, left);
+      if (!path) break;
+      for (const mail::Mailbox& webhook : sides_[1]->to_webhooks) {
+        const auto found = player_->play(
+            *path, {.about = [](const policy::Evidence&) { return true; },
+                    .holds =
+                        [&](const std::vector<Side>& sides) {
+                          return kind_of(outcome_of(sides[0]), outcome_of(sides[1])) == kind;
+                        },
+                    .to = webhook});
+        result_.played = player_->count();
+        if (!found) continue;
+        result_.witnesses.push_back({.spoken = found->spoken,
+                                     .group = Group::ours,
+                                     .kind = kind,
+                                     .before = found->sides[0],
+                                     .after = found->sides[1]});
+        return true;
+      }
+      left = without(diagrams_, left, *path);
+    }
+    return false;
   }
 
   Known search(Ref here, std::optional<Group> group, DifferenceKind kind) {
@@ -425,7 +460,10 @@ class Comparer {
       left = without(diagrams_, left, *path);
     }
     if (!any) return Known::no;
-    if (reason == "witness_not_confirmed" && options_.rules_differ) {
+    const bool has_rules = std::ranges::any_of(sides_, [](const Version* side) {
+      return side->config->vsl.loaded || side->config->lua.loaded;
+    });
+    if (reason == "witness_not_confirmed" && has_rules) {
       reason = "other_layers";
       text = "the dialogues found are judged alike with the rules behind the lists";
     }
@@ -442,7 +480,7 @@ class Comparer {
   // The difference in words.
 
   /// The values of each variable at which the diagram is not 0, if these are all that it says.
-  std::optional<Difference> difference(Ref here, DifferenceKind kind) {
+  std::optional<Difference> difference(Ref here, DifferenceKind kind, std::optional<Group> group) {
     const Ref wanted = diagrams_.map(
         here, [&](Leaf one) -> Leaf { return one == static_cast<Leaf>(kind) ? 1 : 0; });
     std::map<Variable, std::set<std::size_t>> values;
@@ -473,6 +511,7 @@ class Comparer {
     for (const auto& [variable, some] : values) {
       if (some.size() == diagrams_.values(variable)) continue;
       const std::size_t all = diagrams_.values(variable);
+      if (variable == Vocabulary::variable(Axis::recipient) && is_group(some, group)) continue;
       Difference::Part part{.name = variable < axis_count
                                         ? std::string(plan::to_string(static_cast<Axis>(variable)))
                                         : vocabulary_->question(variable)->key,
@@ -480,11 +519,22 @@ class Comparer {
                             .values = {}};
       for (std::size_t value = 0; value < all; ++value) {
         if (some.contains(value) == part.negated) continue;
-        part.values.push_back(words_for(*vocabulary_, variable, value));
+        const std::string words = words_for(*vocabulary_, variable, value);
+        if (std::ranges::find(part.values, words) == part.values.end())
+          part.values.push_back(words);
       }
       found.conditions.push_back(std::move(part));
     }
     return found;
+  }
+
+  /// Whether these are all recipients of the group.
+  bool is_group(const std::set<std::size_t>& recipients, std::optional<Group> group) const {
+    for (std::size_t at = 0; at < groups_.size(); ++at) {
+      const bool is = groups_[at] == group && !not_compared_.contains(at);
+      if (is != recipients.contains(at)) return false;
+    }
+    return true;
   }
 
   const std::array<const Version*, 2> sides_;

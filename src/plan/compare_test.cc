@@ -34,6 +34,121 @@ TEST(PlanCompareTest, CommandsMayComeAheadOfReplies) {
   EXPECT_EQ(found.witnesses.front().after.reply.code, 503);
 }
 
+// A question about the sender's domain is not one about the recipient's.
+TEST(PlanCompareTest, QuestionsOfTwoPartsOfTheDialogueAreTwo) {
+  const auto by_class = [](const std::string& rules) {
+    return "smtpd_restriction_classes = \"k\"\nk = \"" + rules +
+           ", permit\"\nsmtpd_recipient_restrictions = \"check_sender_access "
+           "inline:{ {partner.example = k} }, check_recipient_access inline:{ {partner.example = "
+           "k} }, reject\"\n";
+  };
+  for (const auto& [before, after] :
+       {std::pair("reject_rhsbl_sender bl.test", "reject_rhsbl_recipient bl.test"),
+        std::pair("reject_unknown_sender_domain", "reject_unknown_recipient_domain")}) {
+    const Comparison found = compared(by_class(before), by_class(after));
+    EXPECT_EQ(found.answer(), Answer::both) << before;
+  }
+}
+
+// What listeners do not serve is not asked.
+TEST(PlanCompareTest, SessionsAreThoseThatListenersServe) {
+  const auto version = [](const std::string& name, const std::string& tls,
+                          const std::string& rules) {
+    Edition made = edition_of(name, surroundings + rules);
+    for (app::ListenerConfig& one : made.config.listeners) {
+      if (tls == "none") one.tls = gateway::ListenerTls::none;
+      if (tls == "required") one.tls = gateway::ListenerTls::required;
+      one.auth_without_tls = false;
+    }
+    if (made.config.listeners.empty()) ADD_FAILURE() << "no listeners";
+    return made;
+  };
+  const std::string none = "smtpd_sender_restrictions = \"\"\n";
+  const std::string no_clear = "smtpd_sender_restrictions = \"reject_plaintext_session\"\n";
+  const std::string by_login =
+      "smtpd_sender_restrictions = \"permit_sasl_authenticated, reject\"\n";
+  const struct {
+    std::string tls, before, after;
+    Answer answer;
+  } cases[] = {
+      {"starttls", none, no_clear, Answer::refuses_more},
+      {"none", none, no_clear, Answer::refuses_more},
+      {"required", none, no_clear, Answer::same},
+      // Nobody can log in.
+      {"none", by_login, "smtpd_sender_restrictions = \"reject\"\n", Answer::same},
+      {"required", by_login, "smtpd_sender_restrictions = \"reject\"\n", Answer::refuses_more},
+  };
+  for (const auto& one : cases) {
+    EditOptions options;
+    options.compare.time = std::chrono::minutes(1);
+    const Comparison found = judge_edit(version("old.toml", one.tls, one.before),
+                                        version("new.toml", one.tls, one.after), options)
+                                 .comparison;
+    EXPECT_EQ(found.answer(), one.answer) << one.tls << " " << one.before << one.after;
+    EXPECT_TRUE(found.not_proved.empty()) << one.tls;
+  }
+}
+
+// A rule that is one question may look at tables that it does not name.
+TEST(PlanCompareTest, TablesBehindARuleThatIsAQuestionAreCompared) {
+  const auto by_class = [](const std::string& row) {
+    return "smtpd_restriction_classes = \"k\"\nk = \"check_client_access "
+           "inline:{ {192.0.2.7 = " +
+           row +
+           "} }\"\nsmtpd_recipient_restrictions = \"check_sender_mx_access inline:{ "
+           "{mx.bad.example = k} }\"\n";
+  };
+  EXPECT_NE(compared(by_class("REJECT"), by_class("DUNNO")).answer(), Answer::same);
+  const auto backup = [](const std::string& network) {
+    return "permit_mx_backup_networks = \"cidr:{ {" + network +
+           " OK} }\"\nsmtpd_relay_restrictions = \"permit_mx_backup, reject_unauth_destination\"\n";
+  };
+  EXPECT_NE(compared(backup("192.0.2.0/24"), backup("0.0.0.0/0")).answer(), Answer::same);
+  EXPECT_EQ(compared(backup("192.0.2.0/24"), backup("192.0.2.0/24")).answer(), Answer::same);
+}
+
+// A policy server may answer with what permits by a parameter.
+TEST(PlanCompareTest, AnswersThatHangOnParametersAreTried) {
+  const auto lists = [](const std::string& interfaces) {
+    return "inet_interfaces = \"" + interfaces +
+           "\"\nsmtpd_relay_restrictions = \"permit_mynetworks, check_policy_service "
+           "inet:127.0.0.1:9, reject_unauth_destination\"\n";
+  };
+  const Comparison found = compared(lists("192.0.2.25"), lists("192.0.2.25, 203.0.113.99"));
+  EXPECT_EQ(found.answer(), Answer::accepts_more);
+  ASSERT_FALSE(found.witnesses.empty());
+  EXPECT_EQ(found.witnesses.front().spoken.client, "203.0.113.99");
+}
+
+// Mail for webhooks is judged by the lists as mail for this host, whatever domains they have.
+TEST(PlanCompareTest, MailForWebhooksIsCompared) {
+  const auto version = [](const std::string& name, const std::string& lists) {
+    Edition made = edition_of(name, "mydestination = \"\"\nlocal_recipient_maps = \"\"\n" + lists);
+    auto webhook = std::make_shared<policy::Webhook>();
+    webhook->id = "wh_1";
+    webhook->address = "orders@hooks.example";
+    made.webhooks = {webhook};
+    policy::Change change;
+    change.put_domains.emplace_back("hooks.example");
+    change.put_webhooks = {webhook};
+    auto directory = std::make_shared<policy::Directory>();
+    directory->apply(std::move(change));
+    made.directory = std::move(directory);
+    return made;
+  };
+  EditOptions options;
+  options.compare.time = std::chrono::minutes(1);
+  const Comparison found =
+      judge_edit(version("old.toml", "smtpd_relay_restrictions = \"reject\"\n"),
+                 version("new.toml", "smtpd_relay_restrictions = \"reject_unauth_destination\"\n"),
+                 options)
+          .comparison;
+  EXPECT_EQ(found.groups[static_cast<std::size_t>(Group::ours)].accepts_more, Known::yes);
+  ASSERT_FALSE(found.witnesses.empty());
+  EXPECT_EQ(found.witnesses.front().spoken.recipient, "orders@hooks.example");
+  EXPECT_EQ(found.witnesses.front().after.route, "webhook");
+}
+
 // Whose a sender is tells logins apart, if the owners can be listed.
 TEST(PlanCompareTest, OwnersOfSendersAreClasses) {
   const auto lists = [](const std::string& rule, const std::string& owners) {

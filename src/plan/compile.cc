@@ -88,9 +88,9 @@ constexpr ReplyCodes bad_configuration{.code = 451, .enhanced = {4, 3, 5}};
 // ---------------------------------------------------------------------------------- Vocabulary
 
 Vocabulary::Vocabulary(Diagrams& diagrams, const restrictions::PolicyWords& words,
-                       const std::string& delimiters)
+                       const std::string& delimiters, const ServedSessions& served)
     : diagrams_(diagrams),
-      classes_(classes_of(words, delimiters)),
+      classes_(classes_of(words, delimiters, served)),
       zones_(words.zones),
       opaque_(words.opaque),
       actions_(words.actions),
@@ -305,6 +305,7 @@ const OpenQuestion& Vocabulary::ask(const policy::Consultation& asked) {
       add_answer(text);
     }
     for (const std::string& name : actions_) add_answer(name);
+    for (const std::string_view name : by_settings_) add_answer(name);
   }
   if (is_table && asks_owners_) add_answer(own_login);
   add_answer("no answer");
@@ -1009,15 +1010,55 @@ class Compiler {
 
   /// What the tables of a rule say, as far as it can be listed: a table of the same name may have
   /// other rows in the other version.
-  std::string tables_of(const Rule& rule) const {
-    std::vector<std::shared_ptr<const restrictions::Table>> tables;
-    if (rule.table) tables.push_back(rule.table);
-    for (const restrictions::Maps* maps :
-         {&policy_.sender_login_maps, &policy_.relay_clientcerts}) {
-      tables.insert(tables.end(), maps->tables().begin(), maps->tables().end());
+  std::string tables_of(const Rule& rule) {
+    if (!common_tables_) {
+      Tables tables;
+      add_tables_of_parameters(tables);
+      for (const auto& [name, list] : policy_.classes) add_tables(*list, tables);
+      common_tables_ = rows_of(tables);
     }
+    Tables own;
+    add_tables(rule, own);
+    return hex_encode(sha256(rows_of(own) + *common_tables_));
+  }
+
+  using Tables = std::map<std::string, std::shared_ptr<const restrictions::Table>>;  ///< by name
+
+  /// Those that a rule may look at whatever it names: of the parameters, and of restriction
+  /// classes, which any row may name.
+  void add_tables_of_parameters(Tables& tables) const {
+    const auto add = [&](const auto& more) {
+      for (const auto& one : more) tables.emplace(one->name(), one);
+    };
+    for (const restrictions::Maps* maps :
+         {&policy_.sender_login_maps, &policy_.relay_clientcerts, &policy_.local_recipient_maps,
+          &policy_.relay_recipient_maps, &policy_.virtual_alias_maps,
+          &policy_.virtual_mailbox_maps}) {
+      add(maps->tables());
+    }
+    for (const restrictions::Domains* domains :
+         {&policy_.mydestination, &policy_.relay_domains, &policy_.virtual_alias_domains,
+          &policy_.virtual_mailbox_domains}) {
+      add(domains->tables());
+    }
+    add(policy_.mynetworks.tables());
+    add(policy_.mx_backup_networks.tables());
+  }
+
+  static void add_tables(const restrictions::List& list, Tables& tables) {
+    for (const Rule& one : list) add_tables(one, tables);
+  }
+  static void add_tables(const Rule& rule, Tables& tables) {
+    const bool is_new = rule.table && tables.emplace(rule.table->name(), rule.table).second;
+    if (!is_new || !rule.actions) return;
+    for (const auto& [text, action] : *rule.actions) {
+      if (action.list) add_tables(*action.list, tables);
+    }
+  }
+
+  static std::string rows_of(const Tables& tables) {
     std::string text;
-    for (const auto& table : tables) {
+    for (const auto& [name, table] : tables) {
       if (table->is_remote()) continue;
       for (const std::string& value : table->values().value_or(std::vector<std::string>())) {
         const auto rows = table->rows_with(value, std::numeric_limits<std::size_t>::max());
@@ -1028,7 +1069,7 @@ class Compiler {
       }
       text += '\n';
     }
-    return hex_encode(sha256(text));
+    return text;
   }
 
   Ref unlisted(restrictions::Subject subject, Stage stage) {
@@ -1044,6 +1085,7 @@ class Compiler {
 
   const ListPolicy& policy_;
   const std::string& settings_;
+  std::optional<std::string> common_tables_;  ///< rows of the tables that all rules may look at
   Vocabulary& vocabulary_;
   Diagrams& diagrams_;
   const Classes& classes_;

@@ -67,9 +67,9 @@ struct Outcome {
 /// The vocabulary of one comparison: classes, questions and their variables. Not thread-safe.
 class Vocabulary {
  public:
-  /// `words`: of both versions.
+  /// `words`, `served`: of both versions.
   Vocabulary(Diagrams& diagrams, const dialect::restrictions::PolicyWords& words,
-             const std::string& delimiters);
+             const std::string& delimiters, const ServedSessions& served = {});
 
   /// The arena.
   Diagrams& diagrams() { return diagrams_; }
@@ -77,6 +77,8 @@ class Vocabulary {
   const Classes& classes() const { return classes_; }
   /// Whether all recipients are addresses of webhooks, for what is compiled from here on.
   void to_webhooks(bool are) { classes_.to_webhooks = are; }
+  /// More answers of other programs, for what is asked from here on (settings_answers.h).
+  void may_answer(std::vector<std::string_view> names) { by_settings_ = std::move(names); }
   /// The variable of a part of the dialogue.
   static Variable variable(Axis axis) { return static_cast<Variable>(axis); }
   /// The question with this variable; null: it is a part of the dialogue.
@@ -127,6 +129,7 @@ class Vocabulary {
   std::map<Outcome, Leaf> numbers_;
   std::vector<Outcome> outcomes_;
   bool asks_rows_;
+  std::vector<std::string_view> by_settings_;
   bool asks_owners_;
   Known known_;
 };

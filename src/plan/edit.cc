@@ -116,6 +116,20 @@ std::vector<Elsewhere> changed_settings(const app::Config& before, const app::Co
   return found;
 }
 
+/// Addresses of some webhooks that both have.
+std::vector<mail::Mailbox> webhooks_of_both(const Edition& before, const Edition& after) {
+  constexpr std::size_t most = 4;
+  std::vector<mail::Mailbox> some;
+  for (const auto& webhook : after.webhooks) {
+    if (some.size() == most) break;
+    auto address = mail::parse_mailbox(webhook->address, mail::Utf8::allowed);
+    if (address && webhook->is_active && before.directory->resolve(*address).webhook) {
+      some.push_back(std::move(*address));
+    }
+  }
+  return some;
+}
+
 /// Compares the webhooks of both versions. If something else differs, too, nothing is proved to be
 /// the same for them.
 void compare_directories(const Version& before, const Version& after,
@@ -192,8 +206,10 @@ Report judge_edit(const Edition& before, const Edition& after, const EditOptions
   compared.rules_differ = !rules_are_equal;
   const Version old_version{
       .name = before.file, .config = &before.config, .directory = before.directory};
-  const Version new_version{
-      .name = after.file, .config = &after.config, .directory = after.directory};
+  const Version new_version{.name = after.file,
+                            .config = &after.config,
+                            .directory = after.directory,
+                            .to_webhooks = webhooks_of_both(before, after)};
   const auto deadline = Player::Clock::now() + compared.time;
   Report found;
   found.comparison = compare(old_version, new_version, compared);
@@ -249,7 +265,9 @@ Checked check_edit(const Edition& before, const Edition& after, std::string_view
                             .digest = digest_of(edition.config),
                             .known = [known = app::KnownAddresses(edition.config)](
                                          const auto& question) { return known.answer(question); },
-                            .relays_to_literals = may_relay_to_literals(edition.config)};
+                            .relays_to_literals = may_relay_to_literals(edition.config),
+                            .in_clear = served_sessions(edition.config).clear,
+                            .in_tls = served_sessions(edition.config).tls};
   };
   return check_certificate(certificate, version(before), version(after), options);
 }

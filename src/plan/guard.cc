@@ -1,6 +1,7 @@
 #include "plan/guard.h"
 
 #include <algorithm>
+#include <functional>
 #include <set>
 
 #include <fmt/format.h>
@@ -196,7 +197,6 @@ class Checker {
       delimiters = deciding_.lists->recipient_delimiter;
       zones_ = words_.zones;
     }
-    words_.auth_in_clear = auth_in_clear(*version_.config);
     FactWords facts;
     for (const Guardrail& one : guardrails_.sentences) {
       add_words(one.sentence.condition, words_, facts);
@@ -210,7 +210,8 @@ class Checker {
     if (!words_.not_listed.empty()) {
       throw NotCompiled("external_table", *words_.not_listed.begin());
     }
-    vocabulary_ = std::make_unique<Vocabulary>(diagrams_, words_, delimiters);
+    vocabulary_ = std::make_unique<Vocabulary>(diagrams_, words_, delimiters,
+                                               served_sessions(*version_.config));
     vocabulary_->know([known = app::KnownAddresses(*version_.config)](const auto& question) {
       return known.answer(question);
     });
@@ -636,18 +637,67 @@ bool is_named(const policy::Webhook& webhook, const app::Guardrails& guardrails)
   return named;
 }
 
-/// Of the webhooks that no sentence names, one for each policy.
-Webhooks worth_asking(const Webhooks& webhooks, const app::Guardrails& guardrails) {
+/// What restriction lists know of recipients.
+class KnownRecipients {
+ public:
+  /// Null: there are no lists.
+  explicit KnownRecipients(const restrictions::ListPolicy* lists) {
+    if (lists == nullptr) return;
+    restrictions::PolicyWords words;
+    words.add(*lists);
+    for (std::set<std::string>* keys :
+         {&words.recipient_keys, &words.mailbox_keys, &words.domains, &words.locals}) {
+      keys_.merge(*keys);
+    }
+    const std::function<void(const restrictions::List&)> look = [&](const auto& list) {
+      for (const restrictions::Rule& rule : list) {
+        if (rule.list != nullptr) look(*rule.list);
+        if (rule.keyword == nullptr || rule.table == nullptr) continue;
+        const bool patterns = rule.table->is_pattern() && !rule.table->is_network();
+        by_pattern_ |= patterns && rule.keyword->subject == restrictions::Subject::recipient;
+      }
+    };
+    for (const restrictions::List& list : lists->lists) look(list);
+    for (const auto& [name, list] : lists->classes) look(*list);
+  }
+
+  /// Whether they may judge mail for this address otherwise than for others.
+  bool tell_apart(const std::string& address) const {
+    if (by_pattern_) return true;
+    const std::size_t at = address.rfind('@');
+    const std::string local = address.substr(0, at);
+    if (keys_.contains(address) || keys_.contains(local) || keys_.contains(local + "@"))
+      return true;
+    for (std::size_t dot = at; dot != std::string::npos; dot = address.find('.', dot + 1)) {
+      const std::string domain = address.substr(dot + 1);
+      if (keys_.contains(domain) || keys_.contains("." + domain) || keys_.contains("@" + domain)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+ private:
+  std::set<std::string> keys_;
+  bool by_pattern_ = false;
+};
+
+/// Of the webhooks that neither a sentence nor the lists tell apart, one for each policy.
+Webhooks worth_asking(const Webhooks& webhooks, const app::Guardrails& guardrails,
+                      const KnownRecipients& lists) {
   Webhooks some;
   std::set<std::pair<std::string, bool>> seen;
   for (const auto& webhook : webhooks) {
-    if (is_named(*webhook, guardrails) ||
+    if (is_named(*webhook, guardrails) || lists.tell_apart(webhook->address) ||
         seen.emplace(webhook->policy_id.value_or(""), webhook->is_active).second) {
       some.push_back(webhook);
     }
   }
   return some;
 }
+
+/// Each webhook that is asked about is a proof of its own.
+constexpr std::size_t most_webhooks = 1000;
 
 }  // namespace
 
@@ -660,7 +710,20 @@ std::vector<GuardResult> check_guardrails(const Version& version, const app::Gua
   if (scope.host) {
     Checker(version, guardrails, nullptr, deadline, budget.nodes).run(results);
   }
-  for (const auto& webhook : worth_asking(scope.webhooks, guardrails)) {
+  if (scope.webhooks.empty()) return results;
+  Webhooks asked =
+      worth_asking(scope.webhooks, guardrails, KnownRecipients(deciding_in(*version.config).lists));
+  if (asked.size() > most_webhooks) {
+    for (GuardResult& one : results) {
+      if (one.word != GuardResult::Word::holds) continue;
+      one.word = GuardResult::Word::not_proved;
+      one.reason = "table_too_large";
+      one.text = fmt::format("the lists tell {} webhooks apart, and {} are looked at", asked.size(),
+                             most_webhooks);
+    }
+    asked.resize(most_webhooks);
+  }
+  for (const auto& webhook : asked) {
     Checker(version, guardrails, webhook.get(), deadline, budget.nodes).run(results);
   }
   return results;

@@ -48,9 +48,9 @@ struct GuardScope {
 };
 
 /// The one judge of guardrails: proves each sentence, or finds a dialogue that breaks it and plays
-/// it. The answers stand in the order of the sentences. Each webhook is checked on its own, and of
-/// those that no sentence names one for each policy. Blocks for the budget's time at most, and the
-/// time of one rule. Thread-safe.
+/// it. The answers stand in the order of the sentences. Each webhook is checked on its own; of
+/// those that neither a sentence nor the lists tell apart, one for each policy. Blocks for the
+/// budget's time at most, and the time of one rule. Thread-safe.
 std::vector<GuardResult> check_guardrails(const Version& version, const app::Guardrails& guardrails,
                                           const GuardScope& scope = {},
                                           const GuardBudget& budget = {});

@@ -144,10 +144,13 @@ TEST(GuardTest, ListsLetMailToWebhooksThrough) {
                      .with(any)
                      .result()),
             "violated");
-  EXPECT_EQ(word(Guarded("never refuse where rcpt = in@hooks.test and from = null", lists)
-                     .with(any)
-                     .result()),
-            "holds");
+  EXPECT_EQ(
+      word(Guarded(
+               "never refuse where rcpt = in@hooks.test and from = null and helo = mx.client.test",
+               lists)
+               .with(any)
+               .result()),
+      "holds");
 }
 
 TEST(GuardTest, ShadowAndInactive) {

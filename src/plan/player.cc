@@ -9,6 +9,7 @@
 #include "base/domain_below.h"
 #include "base/text.h"
 #include "config/engine.h"
+#include "config/room_options.h"
 #include "explain/report.h"
 #include "plan/samples.h"
 #include "policy/answers.h"
@@ -212,7 +213,10 @@ std::string words_for(const Vocabulary& vocabulary, Variable variable, std::size
   switch (static_cast<Axis>(variable)) {
     case Axis::session: {
       const SessionClass& one = classes.sessions[value];
-      return one.login ? "login " + *one.login : one.tls ? "TLS" : "in clear";
+      return one.any     ? "any other login"
+             : one.login ? "login " + *one.login
+             : one.tls   ? "TLS"
+                         : "in clear";
     }
     case Axis::client:
       return words_of(classes.clients[value]);
@@ -226,7 +230,7 @@ std::string words_for(const Vocabulary& vocabulary, Variable variable, std::size
                                       : one.name + " (no answer about its address)";
     }
     case Axis::helo:
-      return classes.helos[value].name.empty() ? "none" : classes.helos[value].name;
+      return classes.helos[value].words;
     case Axis::sender:
       return classes.senders[value].words;
     case Axis::recipient:
@@ -247,8 +251,18 @@ const OpenQuestion* opaque_on(const Vocabulary& vocabulary, const Assignment& pa
 
 void note_unconfirmed() { telemetry::metrics().plan_unconfirmed.counter({}).add(); }
 
-bool auth_in_clear(const app::Config& config) {
-  return std::ranges::any_of(config.listeners, &app::ListenerConfig::auth_without_tls);
+ServedSessions served_sessions(const app::Config& config) {
+  using gateway::ListenerTls;
+  ServedSessions served{.clear = false, .tls = false, .login = false};
+  for (const app::ListenerConfig& one : config.listeners) {
+    const bool clear = one.tls == ListenerTls::none || one.tls == ListenerTls::starttls;
+    served.clear = served.clear || clear;
+    served.tls = served.tls || one.tls != ListenerTls::none;
+    served.login = served.login || app::session_settings(one, config).session.auth;
+    served.login_in_clear = served.login_in_clear || (clear && one.auth_without_tls);
+  }
+  if (config.listeners.empty()) return {};
+  return served;
 }
 
 Side side_of(policy::Trace decided) {
@@ -344,7 +358,7 @@ std::optional<Player::Played> Player::play(const Assignment& path, const Claim& 
   dialogue.login = vocabulary_.classes().sessions[chosen[Axis::session]].login;
   dialogue.early = given.session.early_talker;
   dialogue.sender = given.reverse_path;
-  dialogue.recipients = {given.candidate->address};
+  dialogue.recipients = {claim.to.value_or(given.candidate->address)};
   dialogue.message = std::string(plain_message);
   if (auto played = play(dialogue, values, chosen, given, claim)) return played;
   std::vector<app::Dialogue> others = variants_of(dialogue, texts_of(values));

@@ -23,6 +23,8 @@ struct Version {
   std::string name;                                    ///< as the user named it: "old.toml"
   const app::Config* config = nullptr;                 ///< outlives the comparison
   std::shared_ptr<const policy::Directory> directory;  ///< its webhooks; never null
+  std::vector<mail::Mailbox> to_webhooks =
+      {};  ///< some addresses of webhooks that mail is played to
 };
 
 /// What one version did with a dialogue, from the trace of the production evaluation.
@@ -82,8 +84,8 @@ const OpenQuestion* opaque_on(const Vocabulary& vocabulary, const Assignment& pa
 /// ours.
 void note_unconfirmed();
 
-/// Whether a listener offers AUTH without TLS.
-bool auth_in_clear(const app::Config& config);
+/// What its listeners serve.
+ServedSessions served_sessions(const app::Config& config);
 /// Whether mail to user@[192.0.2.1] may be passed on; if not, it is refused behind the lists.
 bool may_relay_to_literals(const app::Config& config);
 /// The engine of a version. Scripts are copies that reach no server, file or log, and what they
@@ -129,6 +131,7 @@ class Player {
   struct Claim {
     std::function<bool(const policy::Evidence&)> about;
     std::function<bool(const std::vector<Side>&)> holds;
+    std::optional<mail::Mailbox> to = std::nullopt;  ///< in the place of the path's recipient
   };
   /// Plays the dialogue of the path, then, where it hangs on patterns, others with texts that the
   /// patterns may match, until one is as claimed. Nullopt: none is. Blocks.

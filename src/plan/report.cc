@@ -121,7 +121,6 @@ std::string difference_text(const std::optional<Difference>& difference) {
   if (!difference) return "";
   std::string text;
   for (const Difference::Part& part : difference->conditions) {
-    if (part.name == "rcpt") continue;  // the group says it
     text += (text.empty() ? ": " : ", ") + part.name + (part.negated ? " not " : " ");
     constexpr std::size_t most = 4;
     for (std::size_t at = 0; at < part.values.size() && at < most; ++at) {
@@ -239,7 +238,7 @@ std::string conditions_text(const std::optional<Difference>& difference) {
 }
 
 /// What is refused (or accepted) that was not, at most three parts of it: "mail to foreign
-/// destinations (sender partner.test)".
+/// destinations (sender partner.test)"; "some" where the condition is not known.
 std::string parts_text(const Comparison& found, Known GroupAnswer::* known,
                        std::optional<Difference> GroupAnswer::* difference) {
   constexpr std::size_t most = 3;
@@ -247,7 +246,8 @@ std::string parts_text(const Comparison& found, Known GroupAnswer::* known,
   const auto add = [&](const std::string& where, const GroupAnswer& answer) {
     if (answer.*known != Known::yes) return;
     const std::string conditions = conditions_text(answer.*difference);
-    parts.push_back("mail to " + where + (conditions.empty() ? "" : " (" + conditions + ")"));
+    parts.push_back((answer.*difference ? "mail to " : "some mail to ") + where +
+                    (conditions.empty() ? "" : " (" + conditions + ")"));
   };
   for (const Group group : all_groups) {
     add(group == Group::ours    ? "this host's domains"

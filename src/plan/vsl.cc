@@ -213,15 +213,15 @@ class VslComparer {
       explorers[side]->add_words(words_);
       add_domains_of_lists(*versions_[side]->config);
     }
-    const bool in_clear =
-        auth_in_clear(*versions_[0]->config) && auth_in_clear(*versions_[1]->config);
+    const ServedSessions served =
+        either(served_sessions(*versions_[0]->config), served_sessions(*versions_[1]->config));
     std::array<Ref, 2> roots{};
     for (bool again = true; again;) {
       words_.grew = again = false;
       diagrams_ = std::make_unique<Diagrams>(options_.nodes, [this] {
         if (Clock::now() > deadline_) throw OverBudget("budget_time");
       });
-      world_ = std::make_unique<VslWorld>(*diagrams_, words_, in_clear, with_lists());
+      world_ = std::make_unique<VslWorld>(*diagrams_, words_, served, with_lists());
       for (std::size_t side = 0; side < 2 && !again; ++side) {
         const auto root = explorers[side]->explore(*world_);
         again = !root;
@@ -321,13 +321,13 @@ class VslComparer {
     return diagrams.map(wrong, [](Leaf one) -> Leaf { return one ^ 1; });
   }
 
-  Ref only(Ref diagram, Group group) {
+  /// `others`: with what no rule names, too.
+  Ref only(Ref diagram, Group group, bool others) {
     const std::string part(vsl::subject_rcpt_domain);
     std::vector<Ref> children;
     for (const TextClass& one : world_->classes().rcpt_domains) {
-      // What no rule names may be in a table, or below a domain of the lists: of every group.
-      const bool any = one.made && (with_lists() || with_webhooks());
-      children.push_back(diagrams_->leaf(any || group_of(one.text) == group ? 1 : 0));
+      const bool is = (others && one.made) || group_of(one.text) == group;
+      children.push_back(diagrams_->leaf(is ? 1 : 0));
     }
     const Ref mask = diagrams_->choose(world_->variable(part), children);
     return diagrams_->apply(diagram, mask,
@@ -335,14 +335,29 @@ class VslComparer {
   }
 
   void look(Ref differ, Group group) {
-    const Ref here = only(differ, group);
     GroupAnswer& answer = found_.groups[static_cast<std::size_t>(group)];
     for (const DifferenceKind kind : difference_kinds) {
       Known& known = found_.of(kind, answer);
       if (known == Known::yes) continue;
-      const Known one = search(here, group, kind);
+      Known one = search(only(differ, group, false), group, kind);
+      if (one == Known::no && may_have_others(group)) {
+        one = search(only(differ, group, true), group, kind);
+      }
       if (one != Known::no) known = one;
     }
+  }
+
+  /// Whether domains that no rule names may be of this group: those of tables, below domains of the
+  /// lists, of webhooks.
+  bool may_have_others(Group group) const {
+    if (group == Group::ours && with_webhooks()) return true;
+    return std::ranges::any_of(versions_, [&](const Version* one) {
+      const auto* lists = lists_of(*one->config);
+      if (lists == nullptr || group == Group::foreign) return false;
+      if (group == Group::relay) return !lists->relay_domains.empty();
+      return !lists->mydestination.empty() || !lists->virtual_alias_domains.empty() ||
+             !lists->virtual_mailbox_domains.empty();
+    });
   }
 
   unsigned cost(Variable variable, std::size_t value) const {

@@ -185,10 +185,9 @@ std::size_t VslClasses::count(std::string_view subject) const {
   return all != nullptr ? all->size() : 0;
 }
 
-VslClasses classes_of(const vsl::WatchedWords& words, bool auth_in_clear, bool no_helo) {
+VslClasses classes_of(const vsl::WatchedWords& words, const ServedSessions& served, bool no_helo) {
   VslClasses all;
-  all.sessions = {{}, {.tls = true}, {.tls = true, .login = "user"}};
-  if (auth_in_clear) all.sessions.push_back({.tls = false, .login = "user"});
+  all.sessions = sessions_of(served, true, {"user"});
   std::vector<AddressRange> ranges;
   for (const auto& networks : words.networks) {
     for (const std::string& one : networks) {

@@ -41,6 +41,7 @@ const std::vector<std::string>& vsl_parts();
 
 /// The classes of all that was compared. `no_helo`: a client may leave HELO out. Throws
 /// TooManyClasses.
-VslClasses classes_of(const dialect::vsl::WatchedWords& words, bool auth_in_clear, bool no_helo);
+VslClasses classes_of(const dialect::vsl::WatchedWords& words, const ServedSessions& served,
+                      bool no_helo);
 
 }  // namespace postern::plan

@@ -213,8 +213,9 @@ std::size_t value_of(const VslValues& values, std::string_view name) {
 
 // ------------------------------------------------------------------------------- the world
 
-VslWorld::VslWorld(Diagrams& diagrams, vsl::WatchedWords& words, bool auth_in_clear, bool no_helo)
-    : diagrams_(diagrams), words_(words), classes_(classes_of(words, auth_in_clear, no_helo)) {
+VslWorld::VslWorld(Diagrams& diagrams, vsl::WatchedWords& words, const ServedSessions& served,
+                   bool no_helo)
+    : diagrams_(diagrams), words_(words), classes_(classes_of(words, served, no_helo)) {
   for (const std::string& part : vsl_parts()) variable(part);
 }
 
@@ -332,7 +333,7 @@ void VslExplorer::replace(std::size_t directive, const std::string& what) {
       .key = key + (one.calls("check_rcpt_relay") ? " relays" : ""),
       .place = fmt::format("{} {} '{}'", named.place(), vsl::to_string(named.kind), named.name),
       .what = what};
-  if (!calls_one_of(one, changing_envelope)) return;
+  if (!calls_one_of(one, changing)) return;
   for (std::size_t behind = directive + 1; behind < policy_->directives().size(); ++behind) {
     if (!replaced_.contains(behind)) replace(behind, "what is behind " + named.place());
   }

@@ -42,7 +42,8 @@ using VslValues = std::map<std::string, std::size_t, std::less<>>;
 class VslWorld {
  public:
   /// `words`: what was compared so far; outlives it, as the diagrams do.
-  VslWorld(Diagrams& diagrams, dialect::vsl::WatchedWords& words, bool auth_in_clear, bool no_helo);
+  VslWorld(Diagrams& diagrams, dialect::vsl::WatchedWords& words, const ServedSessions& served,
+           bool no_helo);
 
   Diagrams& diagrams() { return diagrams_; }              ///< the arena
   const VslClasses& classes() const { return classes_; }  ///< of the parts

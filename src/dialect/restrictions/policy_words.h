@@ -27,7 +27,6 @@ struct PolicyWords {
   std::set<std::string> actions;  ///< restriction classes, which an answer of a program may name
   std::vector<policy::DnsList> zones;  ///< lists in DNS
   bool asks_login = false;             ///< a rule looks at the login
-  bool auth_in_clear = false;          ///< a listener offers AUTH without TLS
   bool asks_tls = false;               ///< a rule looks at TLS
   bool asks_client_name = false;       ///< a rule looks at the client's name
   bool asks_listed_sender = false;     ///< whether the sender exists is asked
