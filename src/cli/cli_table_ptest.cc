@@ -8,7 +8,7 @@ namespace {
 
 constexpr ExampleSpec examples[] = {
     {"postern test policy.ptest", "the tests of a file, with the configuration that it names"},
-    {"postern test tests/ --config postern.toml --format junit --output results.xml",
+    {"postern test tests/ --format junit --output results.xml",
      "every .ptest file below a folder, for a build server"},
     {"postern test policy.ptest --update", "expected values become those of the policy"},
 };
@@ -19,6 +19,7 @@ constexpr OptionSpec options[] = {
     {"--coverage", "[=FILE]", "say which rules the tests decided; with =FILE as JSON in a file too",
      ""},
     {"--fail-under", "PERCENT", "exit 1 if fewer rules are decided by a test", "0"},
+    {"--watch", "", "play again when a file changes that was read; Ctrl-C ends it", ""},
     {"--update", "[=yes]",
      "replace expected values and golden traces that differ; without =yes it asks on a terminal",
      ""},

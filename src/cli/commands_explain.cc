@@ -302,14 +302,14 @@ int explain_error(const NotFound& failed, const Config& config, const ExplainOpt
   return fail_with(exit_code_of(error.fault), error.message, "", options.json);
 }
 
-/// "decision 01JD9X…", "refused at rcpt by reject_rbl_client".
+/// "refused at rcpt by reject_rbl_client (01JD9X…)". With an id, as a file has no name twice.
 std::string test_name(const policy::Trace& trace, const ExplainOptions& options) {
-  if (options.id) return "decision " + trace.id;
+  const std::string id = options.id ? " (" + trace.id + ")" : "";
   const ptest::Got got = ptest::got_of(trace);
   const auto rule = got.find("rule");
-  return rule == got.end()
-             ? got.at("verdict")
-             : fmt::format("{} at {} by {}", got.at("verdict"), got.at("stage"), rule->second);
+  return rule == got.end() ? got.at("verdict") + id
+                           : fmt::format("{} at {} by {}{}", got.at("verdict"), got.at("stage"),
+                                         rule->second, id);
 }
 
 }  // namespace

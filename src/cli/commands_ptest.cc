@@ -1,11 +1,13 @@
 #include "cli/commands_ptest.h"
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <iostream>
 #include <iterator>
 #include <map>
 #include <set>
+#include <thread>
 
 #include <fmt/format.h>
 #include <boost/json/serialize.hpp>
@@ -14,6 +16,7 @@
 #include "cli/confine.h"
 #include "cli/file_update.h"
 #include "cli/mail_text.h"
+#include "cli/policy_files.h"
 #include "config/input_file.h"
 #include "ptest/coverage.h"
 #include "ptest/directory.h"
@@ -42,6 +45,7 @@ struct Options {
   bool coverage = false;
   std::string coverage_file;  ///< empty: it is in the report alone
   std::uint64_t fail_under = 0;
+  bool watch = false;
 };
 
 tl::expected<Options, UsageError> options_of(const Arguments& arguments, const Streams& streams) {
@@ -76,6 +80,13 @@ tl::expected<Options, UsageError> options_of(const Arguments& arguments, const S
   if (const auto file = arguments.value("--coverage")) {
     options.coverage = true;
     options.coverage_file = *file;
+  }
+  options.watch = arguments.has("--watch");
+  const bool reads_once =
+      arguments.value("--config") == "-" || std::ranges::count(arguments.words, "-") > 0;
+  if (options.watch && (arguments.has("--update") || reads_once)) {
+    return tl::unexpected(UsageError{"--watch reads files again and again, and changes none",
+                                     "without --update, and without - for standard input"});
   }
   if (const auto update = arguments.value("--update")) {
     options.update = true;
@@ -118,6 +129,39 @@ std::vector<std::string> files_of(const std::vector<std::string>& words,
   }
   return files;
 }
+
+/// What tells the versions of a file apart.
+struct Stamp {
+  fs::file_time_type written = {};
+  std::uintmax_t size = 0;
+  bool operator==(const Stamp&) const = default;
+};
+
+Stamp stamp_of(const fs::path& file) {
+  std::error_code unknown;  // a file that is not there has a version, too
+  Stamp stamp{.written = fs::last_write_time(file, unknown)};
+  if (!unknown) stamp.size = fs::file_size(file, unknown);
+  return stamp;
+}
+
+/// The files that runs have read.
+class ReadFiles {
+ public:
+  /// To be called before it is read, where that can be.
+  void add(const fs::path& file) { seen_.try_emplace(file, stamp_of(file)); }
+  /// Takes all files as they are now.
+  void renew() {
+    for (auto& [file, stamp] : seen_) stamp = stamp_of(file);
+  }
+  bool changed() const {
+    return std::ranges::any_of(seen_,
+                               [](const auto& one) { return stamp_of(one.first) != one.second; });
+  }
+  std::size_t count() const { return seen_.size(); }
+
+ private:
+  std::map<fs::path, Stamp> seen_;
+};
 
 /// Configurations by name. A script may keep values from one decision to the next, so that each
 /// test gets a configuration of its own where there is one.
@@ -216,8 +260,12 @@ void confine_to(const Results& results, const Options& options, Configurations& 
 }
 
 void run_file(const Options& options, Configurations& configurations, ptest::Coverage& coverage,
-              FileResult& result) {
+              FileResult& result, ReadFiles& files) {
   if (!result.usable()) return;
+  for (const ptest::Test& test : result.file.tests) {
+    if (test.message) files.add(ptest::beside(result.name, test.message->name));
+    if (test.golden) files.add(ptest::beside(result.name, test.golden->name));
+  }
   const auto read = [&](const std::string& relative) {
     return read_input(ptest::beside(result.name, relative), std::cin);
   };
@@ -229,7 +277,11 @@ void run_file(const Options& options, Configurations& configurations, ptest::Cov
   for (const auto& [id, spot] : result.file.policy_spots) policies.insert(id);
   for (const ptest::Test& test : result.file.tests) {
     if (test.name.find(options.filter) == std::string::npos) continue;
+    files.add(config);
     const ConfigResult& loaded = configurations.load(config);
+    if (result.outcomes.empty()) {
+      for (const fs::path& file : policy_files(loaded.config)) files.add(file);
+    }
     if (add_errors(loaded, result)) {
       result.outcomes.clear();
       return;
@@ -322,21 +374,24 @@ ExitCode code_of(const Results& results, bool any_missing) {
   return results.failed() > 0 ? ExitCode::no : ExitCode::ok;
 }
 
-}  // namespace
-
-int run_test(const Arguments& arguments, Streams& streams) {
+/// Plays all tests, once; the exit code. `read`: the files that were read are added.
+int play_all(const Options& given, const Arguments& arguments, Streams& streams, ReadFiles& read) {
+  const Options* const options = &given;
   const bool json = arguments.has("--json") || arguments.value("--format") == "json";
-  const auto options = options_of(arguments, streams);
-  if (!options) return report_usage(options.error(), json, streams);
   std::vector<std::string> missing;
   const std::vector<std::string> files = files_of(arguments.words, missing);
   Results results;
   results.files.resize(files.size());
   Configurations configurations(arguments, streams.in);
   ptest::Coverage coverage;
-  for (std::size_t i = 0; i < files.size(); ++i) read_file(files[i], results.files[i]);
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    read.add(files[i]);
+    read_file(files[i], results.files[i]);
+  }
   confine_to(results, *options, configurations, arguments);
-  for (FileResult& one : results.files) run_file(*options, configurations, coverage, one);
+  for (FileResult& one : results.files) {
+    run_file(*options, configurations, coverage, one, read);
+  }
   if (options->coverage) {
     results.coverage = coverage.json();
     results.coverage_text = coverage.text();
@@ -354,6 +409,10 @@ int run_test(const Arguments& arguments, Streams& streams) {
   ExitCode code = code_of(results, !missing.empty());
   if (code == ExitCode::ok && coverage.percent() < static_cast<double>(options->fail_under)) {
     code = ExitCode::no;
+    report(
+        fmt::format("{:.1f} % of the rules are decided by a test, and --fail-under asks for {} %",
+                    coverage.percent(), options->fail_under),
+        "", json, streams);
   }
   const bool broken = code != ExitCode::ok && code != ExitCode::no;
   if (options->update && !broken) return write_changes(results, *options, json, streams);
@@ -382,6 +441,40 @@ int run_test(const Arguments& arguments, Streams& streams) {
   }
   streams.out.flush();
   return to_int(code);
+}
+
+/// Plays again when a file changes that was read, or when there is another file of tests. Ends with
+/// the process (Ctrl-C).
+[[noreturn]] void watch(const Options& options, const Arguments& arguments, Streams& streams) {
+  constexpr std::chrono::milliseconds between{250};
+  ReadFiles read;
+  for (;;) {
+    std::vector<std::string> none;
+    const std::vector<std::string> files = files_of(arguments.words, none);
+    read.renew();
+    const auto began = std::chrono::steady_clock::now();
+    play_all(options, arguments, streams, read);
+    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
+        std::chrono::steady_clock::now() - began);
+    streams.err << fmt::format("played in {} ms; waiting for a change of {} files (Ctrl-C ends)\n",
+                               took.count(), read.count())
+                << std::flush;
+    do {
+      std::this_thread::sleep_for(between);
+      none.clear();
+    } while (!read.changed() && files_of(arguments.words, none) == files);
+  }
+}
+
+}  // namespace
+
+int run_test(const Arguments& arguments, Streams& streams) {
+  const bool json = arguments.has("--json") || arguments.value("--format") == "json";
+  const auto options = options_of(arguments, streams);
+  if (!options) return report_usage(options.error(), json, streams);
+  if (options->watch) watch(*options, arguments, streams);
+  ReadFiles read;
+  return play_all(*options, arguments, streams, read);
 }
 
 }  // namespace postern::app

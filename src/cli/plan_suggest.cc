@@ -68,7 +68,14 @@ int suggest_edits(const std::string& version, const std::string& tests,
   boost::json::array answers;
   for (const ptest::Test& test : parsed.file.tests) {
     const auto wanted = should ? should : wanted_by(test);
-    if (!wanted || test.dialogue.recipients.size() != 1) continue;
+    if (!wanted || test.dialogue.recipients.size() != 1) {
+      if (!json && !arguments.has("--quiet")) {
+        streams.out << fmt::format("{}: not asked: it {}\n", printable(test.name, 200),
+                                   wanted ? "has several recipients"
+                                          : "expects neither taken nor refused; --should says it");
+      }
+      continue;
+    }
     ++asked;
     const plan::Complaint complaint{
         .name = test.name, .dialogue = test.dialogue, .should_be_taken = *wanted == "taken"};

@@ -94,8 +94,9 @@ std::string human(const Results& results, bool color) {
   for (const FileResult& result : results.files) {
     out += paint.wrap(Ink::bold, result.name) + "\n";
     if (!result.usable()) {
-      out += fmt::format("  {}  {}\n", paint.wrap(Ink::red, "unusable"),
-                         result.diagnostics.first_error());
+      const std::size_t errors = result.diagnostics.errors();  // they are on standard error
+      out += fmt::format("  {}  {} {}\n", paint.wrap(Ink::red, "unusable"), errors,
+                         errors == 1 ? "error" : "errors");
       continue;
     }
     for (const Outcome& outcome : result.outcomes) {

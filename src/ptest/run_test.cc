@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "ptest/directory.h"
 #include "ptest/report.h"
 #include "ptest/test_of_trace.h"
 
@@ -208,6 +209,23 @@ TEST(AsTest, redacts_addresses_in_what_others_said) {
     EXPECT_THAT(redacted, HasSubstr(wanted));
   }
   EXPECT_THAT(redacted, HasSubstr("rob.bob.b@local.test")) << "another address";
+}
+
+TEST(Directory, another_password_has_another_stamp) {
+  const auto stamp = [](const std::string& password) {
+    const Parsed parsed = parse_file(
+        "[policy.p]\nrequire_smtp_auth = true\nsmtp_credentials = [{username = \"app\", "
+        "password = \"" +
+            password + "\"}]\n",
+        "t.ptest");
+    policy::Directory directory;
+    app::Diagnostics diagnostics;
+    fill_directory(parsed.file, directory, diagnostics);
+    EXPECT_EQ(diagnostics.errors(), 0u) << diagnostics.render();
+    return directory.policy("p")->credential("app")->stamp;
+  };
+  EXPECT_EQ(stamp("correct horse 1"), stamp("correct horse 1"));
+  EXPECT_NE(stamp("correct horse 1"), stamp("correct horse 2"));
 }
 
 TEST_F(Played, reports) {

@@ -139,7 +139,26 @@ std::string inline_table(const std::map<std::string, std::string>& members) {
   return out.empty() ? "{}" : fmt::format("{{{} }}", out);
 }
 
-std::string zone_lines(const std::vector<policy::DnsRecord>& answers) {
+/// Whether only SPF, DKIM or DMARC has asked for it, whose results stand in the test.
+bool is_replaced(const policy::DnsRecord& one, const policy::Evidence& evidence) {
+  if (one.question.type != dns::Type::txt) return false;
+  const std::string name = lower(one.question.name);
+  if (name.starts_with("_dmarc.")) return evidence.dmarc.has_value();
+  if (name.find("._domainkey.") != std::string::npos) return evidence.dkim.has_value();
+  if (!evidence.spf) return false;
+  const bool of_client = iequals(name, evidence.session.helo) ||
+                         (evidence.reverse_path && iequals(name, evidence.reverse_path->domain));
+  return of_client || std::ranges::any_of(one.answer.records, [](const std::string& record) {
+           return istarts_with(record, "v=spf1");
+         });
+}
+
+std::string zone_lines(const policy::Evidence& evidence, bool has_results) {
+  std::vector<policy::DnsRecord> answers = evidence.dns;
+  if (has_results) {
+    std::erase_if(answers,
+                  [&](const policy::DnsRecord& one) { return is_replaced(one, evidence); });
+  }
   std::string out;
   std::set<std::string> missing;
   for (const auto& [name, entry] : zone_of(answers, missing)) {
@@ -310,11 +329,12 @@ std::string as_test(const policy::Trace& trace, const AsTest& options) {
   if (recipients.empty()) list = "\"postmaster\"";
   out +=
       recipients.size() > 1 ? fmt::format("rcpt = [{}]\n", list) : fmt::format("rcpt = {}\n", list);
-  out += zone_lines(evidence.dns);
+  const bool has_results = !options.message && evidence.message;
+  out += zone_lines(evidence, has_results);
   out += answer_lines(evidence.consulted, names);
   if (options.message) {
     out += fmt::format("message_text = {}\n", toml_string(*options.message));
-  } else if (evidence.message) {
+  } else if (has_results) {
     out += evidence_line(evidence, options.redact);
   }
   return out + expected_lines(trace, recipients, names);
