@@ -90,6 +90,11 @@ TEST_F(PlanRoutes, refuses_what_is_no_plan) {
   EXPECT_EQ(plan(other_, R"({"new":7})").status, 422);
   EXPECT_EQ(plan(other_, R"({"new":"runing"})").status, 422);
   EXPECT_EQ(plan(other_, R"({"new":{},"more":1})").status, 422);
+  const auto draft = plan(other_, R"({"new":{"restrictions":{}}})");
+  EXPECT_EQ(draft.status, 422);
+  EXPECT_NE(draft.body.find("its fields are `connection_policies`, `smtp_policies`"),
+            std::string::npos)
+      << draft.body;
   EXPECT_EQ(plan(other_, R"({"new":{"smtp_policies":{"pol_x":{}}}})").status, 422);
   planner_.broken = true;
   EXPECT_EQ(plan(other_, R"({"new":{}})").status, 503);

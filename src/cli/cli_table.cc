@@ -297,7 +297,8 @@ constexpr CommandSpec table[] = {
      "postern help"},
     {"help", "About", "a command, a topic, a code or a word",
      "Explains a command, a topic (exit-codes, configuration, environment, tracing, keywords, "
-     "capabilities, codes, tables, verification, postfix, differences), an error code (C012), a "
+     "capabilities, codes, tables, verification, postfix, differences, guardrails, ptest), an "
+     "error code (C012), a "
      "reply code (550, 5.7.1), a command of SMTP (RCPT), or "
      "lists the configuration keys and the keywords of restriction lists that contain a word.",
      "[COMMAND|TOPIC|CODE|WORD] | --man [NAME]", 2, help_examples, help_options, plain_exits,

@@ -190,7 +190,13 @@ TEST(Help, topics_and_codes_are_known) {
     for (const std::string& line : lines_of(*text)) EXPECT_LE(display_width(line), 80u) << line;
   }
   EXPECT_FALSE(help_on("nonsense"));
-  EXPECT_THAT(*help_on("exit-codes"), HasSubstr("78  the configuration is wrong"));
+  const std::string codes = *help_on("exit-codes");
+  EXPECT_THAT(codes, HasSubstr("78  the configuration is wrong"));
+  for (const CommandSpec& command : commands()) {
+    for (const ExitCode code : command.exit_codes) {
+      EXPECT_THAT(codes, HasSubstr(fmt::format("\n  {} ", to_int(code))));
+    }
+  }
   EXPECT_THAT(*help_on("c012"), HasSubstr("mesage_size"));
 }
 
@@ -200,7 +206,7 @@ TEST(Help, every_topic_is_named_where_one_looks) {
   for (const std::string& line : lines_of(help)) words += line + " ";
   for (const char* topic :
        {"exit-codes", "configuration", "environment", "tracing", "keywords", "capabilities",
-        "codes", "tables", "verification", "postfix", "differences"}) {
+        "codes", "tables", "verification", "postfix", "differences", "guardrails", "ptest"}) {
     ASSERT_TRUE(help_on(topic)) << topic;
     EXPECT_THAT(words, HasSubstr(topic));
   }

@@ -24,12 +24,6 @@ constexpr std::string_view group_verbs[][2] = {
     {"Set up", "make files, keys and accounts; try DNS records"},
     {"About", "more with postern help configuration|keywords|tracing|help"}};
 
-constexpr ExitCode every_code[] = {ExitCode::ok,       ExitCode::no,        ExitCode::usage,
-                                   ExitCode::bad_data, ExitCode::no_input,  ExitCode::unavailable,
-                                   ExitCode::bug,      ExitCode::os,        ExitCode::cannot_create,
-                                   ExitCode::io,       ExitCode::try_again, ExitCode::no_permission,
-                                   ExitCode::config};
-
 }  // namespace
 
 std::string wrapped(std::string_view text, std::size_t indent, std::size_t begun) {
@@ -77,8 +71,10 @@ std::string option_rows(std::span<const OptionSpec> options, std::string_view sk
 
 std::string exit_code_topic() {
   std::string out = "Exit codes, as in sysexits.h:\n\n";
-  for (const ExitCode code : every_code) {
-    out += row(std::to_string(to_int(code)), meaning_of(code), 6);
+  constexpr int codes = 256;  // that a process can return
+  for (int code = 0; code < codes; ++code) {
+    const std::string_view meaning = meaning_of(static_cast<ExitCode>(code));
+    if (!meaning.empty()) out += row(std::to_string(code), meaning, 6);
   }
   return out +
          "\nA unit with RestartPreventExitStatus=64 77 78 stops restart loops on what only "
@@ -267,6 +263,60 @@ constexpr std::string_view postfix_topic = R"(Moving from Postfix (docs/postfix.
 More: postern help differences|keywords|tables|verification|codes
 )";
 
+constexpr std::string_view guardrail_topic =
+    R"(Guardrails: sentences that no edit may break (docs/guardrails.md):
+
+  [guardrails]
+  networks.inside = "10.0.0.0/8"
+  inside_only = "never accept where client not in @inside and rcpt is foreign"
+
+  SENTENCE   never|always  accept|refuse|discard|hold  [where CONDITION]
+
+  client     [not] in NETWORKS, @SET, mynetworks; listed in "ZONE"
+  client_name [not] in DOMAINS, verified
+  helo       = none | NAME; in DOMAINS; listed in "ZONE"
+  auth       = none | any | "NAME"
+  tls        = yes | no
+  from       = null | ADDRESS; in DOMAINS; listed in "ZONE"
+  rcpt       is ours | relay | foreign; = ADDRESS; in DOMAINS
+  spf, dkim, dmarc = RESULT; dkim in DOMAINS; dmarc_policy = POLICY
+  header_from in DOMAINS
+  size       > OCTETS
+
+Terms are put together with and, or, not and parentheses. example.com is the
+domain itself, *.example.com what is below it. A table in place of the text has
+rule, enforce = "warn" and public = true.
+
+They are proved by check, plan, serve, a reload, and before edits over the API:
+one that is broken, or not proved, refuses the edit (postern help G002, G003).
+)";
+
+constexpr std::string_view ptest_topic =
+    R"(Tests of policies, for `postern test` (docs/policy-tests.md):
+
+  config = "postern.toml"      relative to this file; --config wins
+  [dns]                        answers for all tests
+  "example.org" = { MX = [[10, "mx.example.org"]] }
+  [webhook."in@example.net"]   policy = "NAME"
+  [policy.NAME]                fields of a webhook policy
+
+  [[test]]
+  name = "a listed client is refused"
+  client = "192.0.2.7"
+  helo, auth, tls, early, listener      what the client says and does
+  from = "a@example.org"                "" is the null reverse-path
+  rcpt = "ann@example.com"              or a list
+  message, message_text, evidence       the message, or what it is worth
+  dns."7.2.0.192.bl.example.net" = { A = ["127.0.0.2"] }
+  answers."inet:127.0.0.1:10023" = "DUNNO"
+  expect.verdict = "refused"            taken, refused, held, discarded
+  expect.code = 554                     stage, code, enhanced, text, layer,
+                                        rule, at, route, trace
+
+A recorded decision becomes a test with `postern explain ID --as-test`, what
+`postern plan` finds with --as-test FILE.
+)";
+
 struct Topic {
   std::string_view name;
   std::string (*text)();
@@ -282,6 +332,8 @@ constexpr Topic topics[] = {
     {"tables", table_topic},
     {"verification", [] { return std::string(verification_topic); }},
     {"postfix", [] { return std::string(postfix_topic); }},
+    {"guardrails", [] { return std::string(guardrail_topic); }},
+    {"ptest", [] { return std::string(ptest_topic); }},
     {"differences", [] { return std::string(differences_topic); }},
 };
 
@@ -302,7 +354,9 @@ std::string_view meaning_of(ExitCode code) {
     case ExitCode::ok:
       return "done";
     case ExitCode::no:
-      return "a negative result: a check failed, a message is refused, a replay differs";
+      return "a negative result: a check or a test failed, a message is refused, a replay differs, "
+             "a "
+             "plan is not what --allow names";
     case ExitCode::differs:
       return "two versions of a configuration differ";
     case ExitCode::not_proved:

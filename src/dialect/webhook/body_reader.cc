@@ -159,6 +159,10 @@ void BodyReader::refuse_unknown(std::span<const std::string_view> writable,
     const auto near = nearest(name, names);
     std::string hint(otherwise);
     if (hint.empty() && names.size() == 1) hint = fmt::format("its only field is `{}`", names[0]);
+    constexpr std::size_t few = 4;
+    if (hint.empty() && names.size() > 1 && names.size() <= few) {
+      hint = fmt::format("its fields are `{}`", fmt::join(names, "`, `"));
+    }
     if (near) hint = fmt::format("did you mean `{}`?", *near);
     error(name.size() > 64 ? shown : std::string(name),
           fmt::format("`{}` is not a field of a {}{}{}", shown, object, hint.empty() ? "" : "; ",
