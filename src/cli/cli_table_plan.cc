@@ -14,9 +14,12 @@ constexpr ExampleSpec examples[] = {
 };
 constexpr OptionSpec options[] = {
     {"--against", "OLD", "the same as the word OLD", "running"},
-    {"--allow", "WORDS", "exit 0 for these answers: same,refuses-more,accepts-more,both", "-"},
+    {"--allow", "WORDS",
+     "exit 0 for these answers: same,refuses-more,accepts-more,both; else, or if handling, asked "
+     "replies or guardrails differ, 1",
+     "-"},
     {"--budget", "TIME[,NODES]", "how long, and how many nodes of diagrams at most", "2s,1M"},
-    {"--replies", "", "other codes of refusals are a difference, too", "counted only"},
+    {"--replies", "", "other codes of refusals are a difference, too", "said only"},
     {"--only", "GROUP", "one group of destinations: ours, relay or foreign", "all"},
     {"--replay", "TIME", "how NEW decides the traces of the last TIME (24h), below the proof", ""},
     {"--as-test", "FILE", "append each dialogue to this file of tests, passing on NEW", ""},

@@ -137,18 +137,37 @@ tl::expected<Options, UsageError> read_options(const Arguments& arguments) {
   return read;
 }
 
-ExitCode code_of(const plan::Comparison& found, const Options& options) {
-  const plan::Answer answer = found.answer();
-  if (options.has_allowed) {
-    const bool allowed = std::ranges::find(options.allowed, answer) != options.allowed.end();
-    return allowed ? ExitCode::ok : ExitCode::no;
+/// The verdicts of all mail, also of addresses that are in no group.
+plan::Answer verdicts_of(const plan::Comparison& found) {
+  const plan::Answer groups = found.answer();
+  const plan::Answer winding = found.winding.answer();
+  if (groups == winding || winding == plan::Answer::same) return groups;
+  if (groups == plan::Answer::same) return winding;
+  const bool open = groups == plan::Answer::not_proved || winding == plan::Answer::not_proved;
+  return open ? plan::Answer::not_proved : plan::Answer::both;
+}
+
+/// What --allow has no words for, and has to be the same whatever it allows.
+plan::Known differs_besides(const plan::Report& report, const Options& options) {
+  const plan::Comparison& found = report.comparison;
+  const plan::Known replies = options.replies ? found.replies : plan::Known::no;
+  for (const plan::Known known : {plan::Known::yes, plan::Known::unknown}) {
+    if (found.handling == known || replies == known) return known;
   }
-  if (answer == plan::Answer::not_proved || found.handling == plan::Known::unknown) {
+  return report.weakened.empty() ? plan::Known::no : plan::Known::yes;
+}
+
+ExitCode code_of(const plan::Report& report, const Options& options) {
+  const plan::Answer verdicts = verdicts_of(report.comparison);
+  const plan::Known besides = differs_besides(report, options);
+  if (options.has_allowed) {
+    const bool allowed = std::ranges::find(options.allowed, verdicts) != options.allowed.end();
+    return allowed && besides == plan::Known::no ? ExitCode::ok : ExitCode::no;
+  }
+  if (verdicts == plan::Answer::not_proved || besides == plan::Known::unknown) {
     return ExitCode::not_proved;
   }
-  const bool differs =
-      answer != plan::Answer::same || found.winding.answer() != plan::Answer::same ||
-      found.handling == plan::Known::yes || (options.replies && found.replies == plan::Known::yes);
+  const bool differs = verdicts != plan::Answer::same || besides == plan::Known::yes;
   return differs ? ExitCode::differs : ExitCode::ok;
 }
 
@@ -211,7 +230,9 @@ int plan_versions(const Options& options, const Arguments& arguments, Streams& s
   auto versions = PlanVersions(arguments, streams).load(options.before, options.after);
   if (!versions) return to_int(versions.error());
   if (options.verified) return verify(options, *versions, arguments, streams);
-  const plan::Report found = plan::judge_edit(versions->first, versions->second, options.edit);
+  plan::Report found = plan::judge_edit(versions->first, versions->second, options.edit);
+  found.asks_replies = options.replies;
+  found.read_once = read_once(versions->first, versions->second);
   if (options.tests) {
     const plan::Edition& after = versions->second;
     const auto kept = keep_as_tests(found.comparison.witnesses, *options.tests,
@@ -247,11 +268,7 @@ int plan_versions(const Options& options, const Arguments& arguments, Streams& s
     const Fault fault = tally->error().fault;
     return to_int(fault == Fault::not_found ? ExitCode::no_input : exit_code_of(fault));
   }
-  if (found.guardrail_broken) return to_int(ExitCode::config);
-  const ExitCode compared = code_of(found.comparison, options);
-  return to_int(compared == ExitCode::ok && !found.weakened.empty() && !options.has_allowed
-                    ? ExitCode::differs
-                    : compared);
+  return to_int(found.broken.empty() ? code_of(found, options) : ExitCode::config);
 }
 
 }  // namespace

@@ -1,7 +1,9 @@
 #include "cli/plan_versions.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
+#include <iterator>
 
 #include <fmt/format.h>
 #include <boost/json.hpp>
@@ -11,6 +13,7 @@
 #include "base/text.h"
 #include "cli/confine.h"
 #include "cli/mail_text.h"
+#include "cli/policy_files.h"
 #include "config/engine.h"
 #include "config/input_file.h"
 #include "config/room_options.h"
@@ -69,7 +72,30 @@ bool cannot_load(const Diagnostics& diagnostics) {
   });
 }
 
+/// Of a configuration's file; standard input is in the working folder.
+std::filesystem::path folder_of(const std::string& file) {
+  return std::filesystem::absolute(file).lexically_normal().parent_path();
+}
+
+/// The names of policies, accounts and tables that are no whole paths.
+std::set<std::string> relative_files(const Config& config) {
+  std::set<std::string> names;
+  for (const std::filesystem::path& path : policy_files(config)) {
+    if (path.is_relative()) names.insert(path.lexically_normal().string());
+  }
+  return names;
+}
+
 }  // namespace
+
+std::set<std::string> read_once(const plan::Edition& before, const plan::Edition& after) {
+  if (is_of_gateway(before.name) || is_of_gateway(after.name)) return {};
+  if (folder_of(before.file) == folder_of(after.file)) return {};
+  std::set<std::string> both;
+  std::ranges::set_intersection(relative_files(before.config), relative_files(after.config),
+                                std::inserter(both, both.end()));
+  return both;
+}
 
 bool is_of_gateway(std::string_view word) {
   return word == "running" || word.starts_with(revision_prefix);

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "base/error.h"
@@ -64,5 +65,10 @@ class PlanVersions {
 
 /// Whether the word names a version of the running gateway: "running", "revision:3".
 bool is_of_gateway(std::string_view word);
+
+/// Policies and tables with the same relative name in two configurations that lie in different
+/// folders: names are relative to the working folder, so both versions have read the same file.
+/// Sorted.
+std::set<std::string> read_once(const plan::Edition& before, const plan::Edition& after);
 
 }  // namespace postern::app

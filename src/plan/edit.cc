@@ -14,6 +14,7 @@
 #include "config/engine.h"
 #include "dialect/restrictions/layer.h"
 #include "dialect/restrictions/lint.h"
+#include "dialect/vsl/policy.h"
 #include "explain/known_addresses.h"
 #include "plan/certificate.h"
 #include "plan/vsl.h"
@@ -186,12 +187,57 @@ std::string digest_of(const app::Config& config) {
   return "sha256:" + hex_encode(sha256(app::engine_for(config).definition()));
 }
 
+/// The rules without the name of the folder they lie in, which scripts know as `toml::app`. Names
+/// of their files are relative to it.
+boost::json::object without_folder(const std::string& definition) {
+  boost::json::object rules = boost::json::parse(definition).as_object();
+  const bool may_ask = std::ranges::any_of(rules.at("files").as_object(), [](const auto& file) {
+    return std::string_view(file.value().as_string()).find("toml") != std::string_view::npos;
+  });
+  if (!may_ask) rules.erase("toml_app");
+  return rules;
+}
+
+/// Whether the `.vsl` rules are the same, wherever they lie.
+bool same_rules(const app::Config& before, const app::Config& after) {
+  if (same_vsl(before, after)) return true;
+  if (before.vsl.mode != after.vsl.mode || !before.vsl.loaded || !after.vsl.loaded) return false;
+  return without_folder(before.vsl.loaded->definition()) ==
+         without_folder(after.vsl.loaded->definition());
+}
+
 void keep_only(Group group, Comparison& found) {
   for (const Group other : {Group::ours, Group::relay, Group::foreign}) {
     if (other != group) found.groups[static_cast<std::size_t>(other)] = {};
   }
   std::erase_if(found.witnesses, [&](const Witness& one) { return one.group != group; });
   if (group != Group::ours) found.webhooks.clear();
+}
+
+/// The guardrails of NEW, those of OLD that are gone, and what OLD makes of those that are broken.
+void judge_guardrails(const Edition& before, const Edition& after, const EditOptions& options,
+                      Report& found) {
+  const auto version = [](const Edition& edition) {
+    return Version{.name = edition.file, .config = &edition.config, .directory = edition.directory};
+  };
+  const GuardScope scope{.webhooks = after.webhooks};
+  found.weakened = weakened(before.config.guardrails.get(), version(after), scope, options.guards);
+  if (after.config.guardrails == nullptr) return;
+  const app::Guardrails& guardrails = *after.config.guardrails;
+  found.guardrails = check_guardrails(version(after), guardrails, scope, options.guards);
+  app::Guardrails broken;
+  std::vector<std::size_t> numbers;
+  for (std::size_t at = 0; at < found.guardrails.size(); ++at) {
+    if (!refuses(found.guardrails[at], guardrails.sentences[at])) continue;
+    broken.sentences.push_back(guardrails.sentences[at]);
+    numbers.push_back(at);
+  }
+  if (numbers.empty()) return;
+  const auto old =
+      check_guardrails(version(before), broken, {.webhooks = before.webhooks}, options.guards);
+  for (std::size_t at = 0; at < numbers.size(); ++at) {
+    found.broken.emplace(numbers[at], old[at].word);
+  }
 }
 
 }  // namespace
@@ -202,7 +248,7 @@ Report judge_edit(const Edition& before, const Edition& after, const EditOptions
   std::ranges::move(changed_settings(before.config, after.config),
                     std::back_inserter(compared.elsewhere));
   compared.lists_are_equal = lists_of(before.config) == lists_of(after.config);
-  const bool rules_are_equal = same_vsl(before.config, after.config);
+  const bool rules_are_equal = same_rules(before.config, after.config);
   compared.rules_differ = !rules_are_equal;
   const Version old_version{
       .name = before.file, .config = &before.config, .directory = before.directory};
@@ -243,21 +289,13 @@ Report judge_edit(const Edition& before, const Edition& after, const EditOptions
   }
   found.after_is_open =
       found.open_relay == "yes" && !after.config.restrictions.section.open_relay_is_known;
-  found.weakened = weakened(before.config.guardrails.get(), after.config.guardrails.get());
-  if (const auto& guardrails = after.config.guardrails; guardrails && options.guardrails) {
-    found.guardrails =
-        check_guardrails(new_version, *guardrails, {.webhooks = after.webhooks}, options.guards);
-    for (std::size_t at = 0; at < found.guardrails.size(); ++at) {
-      found.guardrail_broken =
-          found.guardrail_broken || refuses(found.guardrails[at], guardrails->sentences[at]);
-    }
-  }
+  if (options.guardrails) judge_guardrails(before, after, options, found);
   return found;
 }
 
 Checked check_edit(const Edition& before, const Edition& after, std::string_view certificate,
                    const CertificateCheck& options) {
-  if (!elsewhere(before.text, after.text).empty() || !same_vsl(before.config, after.config)) {
+  if (!elsewhere(before.text, after.text).empty() || !same_rules(before.config, after.config)) {
     return {.fault = "more than the restriction lists differs"};
   }
   const auto version = [](const Edition& edition) {

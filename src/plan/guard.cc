@@ -188,7 +188,49 @@ class Checker {
     }
   }
 
+  /// Whether what breaks each of the first `count` sentences breaks one of the others, too,
+  /// whatever rules there are. What is not proved is false.
+  std::vector<bool> implied(std::size_t count) {
+    std::vector<bool> found(count);
+    try {
+      prepare();
+      for (std::size_t at = 0; at < count; ++at) found[at] = is_implied(count, at);
+    } catch (const NotCompiled&) {
+      return found;
+    } catch (const TooManyClasses&) {
+      return found;
+    } catch (const OverBudget&) {
+      return found;
+    }
+    return found;
+  }
+
  private:
+  bool is_implied(std::size_t count, std::size_t at) {
+    constexpr Outcome outcomes[] = {{.taken = false},
+                                    {.taken = true},
+                                    {.taken = true, .discard = true},
+                                    {.taken = true, .hold = true}};
+    const Guardrail& weighed = guardrails_.sentences[at];
+    const Ref meets =
+        diagrams_.both(condition(weighed.sentence.condition), vocabulary_->possible());
+    return std::ranges::all_of(outcomes, [&](const Outcome& outcome) {
+      const auto breaks = [&](const Guardrail& one) {
+        return is(outcome, one.sentence.verb) == one.sentence.never;
+      };
+      if (!breaks(weighed)) return true;
+      Ref broken = diagrams_.leaf(0);
+      for (std::size_t other = count; other < guardrails_.sentences.size(); ++other) {
+        const Guardrail& one = guardrails_.sentences[other];
+        if ((one.warns && !weighed.warns) || !breaks(one)) continue;
+        broken = diagrams_.either(broken, condition(one.sentence.condition));
+      }
+      const Ref left = diagrams_.apply(
+          meets, broken, [](Leaf here, Leaf there) -> Leaf { return here == 1 && there == 0; });
+      return left == diagrams_.leaf(0);
+    });
+  }
+
   void prepare() {
     deciding_ = deciding_in(*version_.config);
     std::string delimiters;
@@ -784,17 +826,33 @@ boost::json::object guard_json(const GuardResult& result) {
   return object;
 }
 
-std::vector<std::string> weakened(const app::Guardrails* before, const app::Guardrails* after) {
-  std::vector<std::string> gone;
-  if (before == nullptr) return gone;
+std::vector<Weakened> weakened(const app::Guardrails* before, const Version& after,
+                               const GuardScope& scope, const GuardBudget& budget) {
+  if (before == nullptr) return {};
+  const app::Guardrails none;
+  const app::Guardrails& others = after.config->guardrails ? *after.config->guardrails : none;
+  app::Guardrails changed;  // by their texts
   for (const Guardrail& one : before->sentences) {
-    const bool kept =
-        after != nullptr && std::ranges::any_of(after->sentences, [&](const Guardrail& other) {
-          return other.sentence == one.sentence && (one.warns || !other.warns);
-        });
-    if (!kept) gone.push_back(one.name);
+    const bool kept = std::ranges::any_of(others.sentences, [&](const Guardrail& other) {
+      return other.sentence == one.sentence && (one.warns || !other.warns);
+    });
+    if (!kept) changed.sentences.push_back(one);
   }
-  return gone;
+  if (changed.sentences.empty()) return {};
+  app::Guardrails all = changed;  // the classes are those of both versions' sentences
+  all.sentences.insert(all.sentences.end(), others.sentences.begin(), others.sentences.end());
+  const std::vector<bool> stand =
+      Checker(after, all, nullptr, Clock::now() + budget.time, budget.nodes)
+          .implied(changed.sentences.size());
+  app::Guardrails left;
+  for (std::size_t at = 0; at < changed.sentences.size(); ++at) {
+    if (!stand[at]) left.sentences.push_back(changed.sentences[at]);
+  }
+  std::vector<Weakened> found;
+  for (const GuardResult& one : check_guardrails(after, left, scope, budget)) {
+    found.push_back({.name = one.name, .now = one.word});
+  }
+  return found;
 }
 
 std::vector<app::Diagnostic> diagnostics_of(const std::vector<GuardResult>& results,

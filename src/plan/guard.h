@@ -54,8 +54,17 @@ struct GuardScope {
 std::vector<GuardResult> check_guardrails(const Version& version, const app::Guardrails& guardrails,
                                           const GuardScope& scope = {},
                                           const GuardBudget& budget = {});
-/// The guardrails of `before` that `after` has not, or lets pass with a warning. Null: none.
-std::vector<std::string> weakened(const app::Guardrails* before, const app::Guardrails* after);
+/// A guardrail of OLD that those of NEW do not stand for.
+struct Weakened {
+  std::string name;  ///< of OLD
+  /// What its sentence is for NEW as it is.
+  GuardResult::Word now = GuardResult::Word::not_proved;
+};
+/// Those of `before` that edits of `after` may break without breaking one of its own: proved, for
+/// any rules there can be. What only warns does not stand for what does not. Null: none. Blocks as
+/// check_guardrails() does.
+std::vector<Weakened> weakened(const app::Guardrails* before, const Version& after,
+                               const GuardScope& scope = {}, const GuardBudget& budget = {});
 /// Whether a configuration with this result is refused.
 bool refuses(const GuardResult& result, const app::Guardrail& guardrail);
 

@@ -1,5 +1,6 @@
 #include "plan/guard.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "config/config.h"
@@ -174,22 +175,48 @@ TEST(GuardTest, ASentenceThatIsNotProvedSaysWhy) {
 }
 
 TEST(GuardTest, SentencesThatAreGoneAreWeakened) {
-  const auto of = [](const std::string& sentence) {
-    return Guarded(sentence, lists).loaded.config.guardrails;
+  const auto weaker = [](const app::Guardrails* before, app::Config after) {
+    std::string names;
+    for (const Weakened& one :
+         weakened(before, {.name = "new",
+                           .config = &after,
+                           .directory = std::make_shared<policy::Directory>()})) {
+      names += fmt::format("{} {} ", one.name, to_string(one.now));
+    }
+    return names;
   };
-  const auto before = of("never accept where client in 10.0.0.0/8, mynetworks");
-  EXPECT_TRUE(weakened(before.get(), before.get()).empty());
-  EXPECT_TRUE(weakened(nullptr, before.get()).empty());
-  EXPECT_EQ(weakened(before.get(), nullptr), std::vector<std::string>{"a"});
-  EXPECT_TRUE(
-      weakened(before.get(), of("never  accept where (client in 10.0.0.0/8,mynetworks)").get())
-          .empty());
-  EXPECT_EQ(weakened(before.get(), of("never accept where client in 10.0.0.0/9, mynetworks").get()),
-            std::vector<std::string>{"a"});
-  app::Guardrails warning = *before;
-  warning.sentences[0].warns = true;
-  EXPECT_EQ(weakened(before.get(), &warning), std::vector<std::string>{"a"});
-  EXPECT_TRUE(weakened(&warning, before.get()).empty());
+  const auto of = [](const std::string& sentence) {
+    return Guarded(sentence, lists).loaded.config;
+  };
+  const std::string sentence = "never accept where client in 10.0.0.0/8, mynetworks and size > 10";
+  const app::Config old = of(sentence);
+  const auto* before = old.guardrails.get();
+  EXPECT_EQ(weaker(before, old), "");
+  EXPECT_EQ(weaker(nullptr, old), "");
+  app::Config none = old;
+  none.guardrails = nullptr;
+  EXPECT_EQ(weaker(before, none), "a violated ");
+  for (const char* as_strong :
+       {"never  accept where (client in 10.0.0.0/8,mynetworks) and size > 10",
+        "never accept where size > 10 and client in mynetworks, 10.0.0.0/9, 10.128.0.0/9",
+        "always refuse where client in 10.0.0.0/8, mynetworks and size > 9",
+        "never accept where client in 10.0.0.0/8, mynetworks", "always refuse"}) {
+    EXPECT_EQ(weaker(before, of(as_strong)), "") << as_strong;
+  }
+  for (const char* less :
+       {"never accept where client in 10.0.0.0/9, mynetworks and size > 10",
+        "never accept where client in 10.0.0.0/8, mynetworks and size > 11", "never hold",
+        "never discard where client in 10.0.0.0/8, mynetworks and size > 10"}) {
+    EXPECT_EQ(weaker(before, of(less)), "a violated ") << less;
+  }
+  app::Guardrails warns = *before;
+  warns.sentences[0].warns = true;
+  app::Config warning = old;
+  warning.guardrails = std::make_shared<const app::Guardrails>(warns);
+  EXPECT_EQ(weaker(before, warning), "a violated ");
+  EXPECT_EQ(weaker(&warns, old), "");
+  // What NEW keeps to today, a later edit may break.
+  EXPECT_EQ(weaker(of("never hold where size > 10").guardrails.get(), none), "a holds ");
 }
 
 TEST(GuardTest, OddSentencesAreNamed) {

@@ -147,12 +147,17 @@ std::string reply_text(const Side& side) {
   return fmt::format("{} {} {}", side.reply.code, side.reply.enhanced.to_string(), side.reply.text);
 }
 
+/// The line with layer, rule and place; empty: no rule decided.
+std::string decided_by(const Side& side, std::string_view indent) {
+  if (side.layer.empty()) return "";
+  return fmt::format("{}{} {}{}{}\n", indent, side.layer, side.rule,
+                     side.at.empty() ? "" : "  " + side.at,
+                     side.place.empty() ? "" : "  " + side.place);
+}
+
 void add_side(std::string& text, std::string_view which, const Side& side) {
   text += fmt::format("    {}  {}\n", which, printable(reply_text(side), 400));
-  if (side.layer.empty()) return;
-  text += fmt::format("         {} {}{}{}\n", side.layer, side.rule,
-                      side.at.empty() ? "" : "  " + side.at,
-                      side.place.empty() ? "" : "  " + side.place);
+  text += decided_by(side, "         ");
 }
 
 std::string conditions(const Witness& witness) {
@@ -202,18 +207,25 @@ std::string webhooks_text(const std::vector<WebhookAnswer>& webhooks) {
     if (++differ > most) continue;
     text += fmt::format("  {}  {}\n", printable(one.address, 320), answer_text(one.answer));
   }
-  if (differ > most) text += fmt::format("  and {} more webhooks\n", differ - most);
+  if (differ > most) {
+    text += fmt::format("  and {} more {}\n", differ - most,
+                        differ - most == 1 ? "webhook" : "webhooks");
+  }
   if (differ < webhooks.size()) {
-    text += fmt::format("  {} webhooks  same\n", webhooks.size() - differ);
+    const std::size_t same = webhooks.size() - differ;
+    text += fmt::format("  {} {}  same\n", same, same == 1 ? "webhook" : "webhooks");
   }
   return text;
 }
 
-std::string headline(const Comparison& comparison) {
+std::string headline(const Comparison& comparison, bool asks_replies) {
   switch (comparison.answer()) {
     case Answer::same:
-      return comparison.handling == Known::yes
-                 ? "SAME VERDICTS, OTHER HANDLING: what is taken is handled differently"
+      if (comparison.handling == Known::yes) {
+        return "SAME VERDICTS, OTHER HANDLING: what is taken is handled differently";
+      }
+      return asks_replies && comparison.replies == Known::yes
+                 ? "SAME VERDICTS, OTHER REPLIES: what is refused is refused with other codes"
                  : "same: every dialogue gets the same verdict";
     case Answer::refuses_more:
       return "REFUSES MORE: new refuses what old takes, and takes nothing else";
@@ -308,6 +320,13 @@ json::object report_json(const Report& report) {
   for (const Witness& witness : found.witnesses) witnesses.push_back(witness_json(witness));
   json::array guardrails;
   for (const GuardResult& one : report.guardrails) guardrails.push_back(guard_json(one));
+  for (const auto& [at, before] : report.broken) {
+    guardrails[at].as_object()["old"] = to_string(before);
+  }
+  json::array weakened;
+  for (const Weakened& one : report.weakened) weakened.emplace_back(one.name);
+  json::array assumptions{"one_recipient", "rate_limits_unused", "zone_constant"};
+  if (!report.read_once.empty()) assumptions.emplace_back("one_working_folder");
   json::array not_proved;
   for (const NotProved& one : found.not_proved) {
     not_proved.push_back(
@@ -321,37 +340,63 @@ json::object report_json(const Report& report) {
                      {"text", one.text},
                      {"tried", found.played}});
   }
-  return {{"plan", 1},
-          {"answer", to_string(found.answer())},
-          {"sentence", sentence_of(found)},
-          {"handling", differs(found.handling)},
-          {"replies", differs(found.replies)},
-          {"routes", nullptr},
-          {"groups", std::move(groups)},
-          {"webhooks", std::move(webhooks)},
-          {"winding", to_string(found.winding.answer())},
-          {"witnesses", std::move(witnesses)},
-          {"not_proved", std::move(not_proved)},
-          {"layers",
-           json::object{{"restrictions", to_string(found.lists)}, {"vsl", to_string(found.rules)}}},
-          {"proof", json::object{{"method", "diagrams"},
-                                 {"classes", std::move(classes)},
-                                 {"evidence", json::value_from(found.evidence)},
-                                 {"nodes", found.nodes},
-                                 {"ms", static_cast<double>(found.took.count()) / 1000.0}}},
-          {"assumptions", json::array{"one_recipient", "rate_limits_unused", "zone_constant"}},
-          {"guardrails", std::move(guardrails)},
-          {"guardrail_broken", report.guardrail_broken},
-          {"weakened", json::value_from(report.weakened)},
-          {"lint", json::object{{"open_relay", report.open_relay.empty()
-                                                   ? json::value()
-                                                   : json::value(report.open_relay)}}},
-          {"versions", json::object{{"old", report.before_digest}, {"new", report.after_digest}}}};
+  json::object all = {
+      {"plan", 1},
+      {"answer", to_string(found.answer())},
+      {"sentence", sentence_of(found)},
+      {"handling", differs(found.handling)},
+      {"replies", differs(found.replies)},
+      {"routes", nullptr},
+      {"groups", std::move(groups)},
+      {"webhooks", std::move(webhooks)},
+      {"winding", to_string(found.winding.answer())},
+      {"witnesses", std::move(witnesses)},
+      {"not_proved", std::move(not_proved)},
+      {"layers",
+       json::object{{"restrictions", to_string(found.lists)}, {"vsl", to_string(found.rules)}}},
+      {"proof", json::object{{"method", "diagrams"},
+                             {"classes", std::move(classes)},
+                             {"evidence", json::value_from(found.evidence)},
+                             {"nodes", found.nodes},
+                             {"ms", static_cast<double>(found.took.count()) / 1000.0}}},
+      {"assumptions", std::move(assumptions)},
+      {"guardrails", std::move(guardrails)},
+      {"guardrail_broken", !report.broken.empty()},
+      {"weakened", std::move(weakened)},
+      {"lint",
+       json::object{{"open_relay",
+                     report.open_relay.empty() ? json::value() : json::value(report.open_relay)}}},
+      {"versions", json::object{{"old", report.before_digest}, {"new", report.after_digest}}}};
+  if (!report.read_once.empty()) all["read_once"] = json::value_from(report.read_once);
+  return all;
 }
+
+namespace {
+
+/// In front of everything else: why new would not be served.
+std::string broken_text(const Report& report) {
+  std::string text;
+  for (const auto& [at, before] : report.broken) {
+    const GuardResult& one = report.guardrails[at];
+    text += fmt::format("GUARDRAIL BROKEN: {} would not be served: {} is {}\n",
+                        printable(report.after, 200), one.name, to_string(one.word));
+    text += fmt::format(
+        "  {}\n",
+        printable(one.spoken ? dialogue_of(one) : one.text + " (" + one.reason + ")", 600));
+    if (one.spoken) text += decided_by(one.got, "  ");
+    text += fmt::format("  for old it {}\n", before == GuardResult::Word::holds ? "holds"
+                                             : before == GuardResult::Word::violated
+                                                 ? "is violated, too"
+                                                 : "is not proved");
+  }
+  return text;
+}
+
+}  // namespace
 
 std::string report_text(const Report& report) {
   const Comparison& found = report.comparison;
-  std::string text = headline(found) + "\n";
+  std::string text = broken_text(report) + headline(found, report.asks_replies) + "\n";
   for (const Group group : all_groups) {
     text += fmt::format("  {:<9}{}\n", to_string(group),
                         answer_text(found.groups[static_cast<std::size_t>(group)]));
@@ -364,13 +409,21 @@ std::string report_text(const Report& report) {
         words_of(found.winding.answer()));
   }
   for (const NotProved& one : found.not_proved) {
-    text +=
-        fmt::format("  not proved{}{}{}: {} ({})\n", one.group.empty() ? "" : " for " + one.group,
-                    one.direction == DifferenceKind::none ? "" : ", ", to_string(one.direction),
-                    one.text, one.reason);
+    const std::string where = one.group.empty() ? ""
+                              : one.group == "winding"
+                                  ? " for addresses with a route to a domain of "
+                                    "this host"
+                                  : " for " + one.group;
+    text += fmt::format("  not proved{}{}{}: {} ({})\n", where,
+                        one.direction == DifferenceKind::none ? "" : ", ", to_string(one.direction),
+                        one.text, one.reason);
+    if (one.reason == "budget_time" || one.reason == "budget_nodes") {
+      text += "    --budget 30s,4M gives it more\n";
+    }
   }
   for (const Witness& witness : found.witnesses) {
-    if (witness.kind != DifferenceKind::replies) add_witness(text, witness);
+    const bool asked = witness.kind != DifferenceKind::replies || report.asks_replies;
+    if (asked) add_witness(text, witness);
   }
   std::string classes;
   for (std::size_t axis = 0; axis < axis_count; ++axis) {
@@ -392,13 +445,24 @@ std::string report_text(const Report& report) {
       "  assumed: one recipient, rate limits not reached, DNS and tables do not change; tables of "
       "the "
       "same name are the same\n";
-  for (const GuardResult& one : report.guardrails) {
-    if (one.word == GuardResult::Word::holds) continue;
+  for (const std::string& file : report.read_once) {
+    text += fmt::format(
+        "  assumed: {} is read from the working folder, for both versions; to compare two folders, "
+        "see \"Two revisions of git\" in docs/plan.md\n",
+        printable(file, 300));
+  }
+  for (std::size_t at = 0; at < report.guardrails.size(); ++at) {
+    const GuardResult& one = report.guardrails[at];
+    if (one.word == GuardResult::Word::holds || report.broken.contains(at)) continue;
     text += fmt::format("  guardrail {} of new is {}: {}\n", one.name, to_string(one.word),
                         printable(one.spoken ? dialogue_of(one) : one.text, 600));
   }
-  for (const std::string& name : report.weakened) {
-    text += fmt::format("  guardrail {} of old is not in new as it was\n", name);
+  for (const Weakened& one : report.weakened) {
+    text += fmt::format("  guardrail {} of old: new has none that says as much{}\n", one.name,
+                        one.now == GuardResult::Word::violated ? ", and breaks it"
+                        : one.now == GuardResult::Word::holds
+                            ? "; it holds for new as it is"
+                            : "; whether it holds for new is not proved");
   }
   if (report.after_is_open) {
     text += fmt::format("  R110 open relay: {} would not be served\n", report.after);

@@ -1,7 +1,9 @@
 // A comparison as text and as JSON (docs/plan.md).
 #pragma once
 
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,8 +24,13 @@ struct Report {
   bool after_is_open = false;           ///< NEW is an open relay: it would not be served
   std::string open_relay;               ///< "no", "keyed", "yes" of NEW's lists; empty: no lists
   std::vector<GuardResult> guardrails;  ///< of NEW
-  bool guardrail_broken = false;        ///< one of them: NEW would not be served
-  std::vector<std::string> weakened;    ///< guardrails of OLD that NEW does not have as they were
+  /// Those of them, by number, for which NEW would not be served, and what they are for OLD.
+  std::map<std::size_t, GuardResult::Word> broken;
+  std::vector<Weakened> weakened;  ///< guardrails of OLD that those of NEW do not stand for
+  bool asks_replies = false;       ///< other codes of refusals are a difference, too
+  /// Files with relative names in two configurations of different folders: one file stands for
+  /// both.
+  std::set<std::string> read_once;
   /// The certificate, if it was asked for; nullopt: nothing was proved about lists alone.
   std::optional<std::string> certificate = {};
 };

@@ -85,7 +85,7 @@ struct Row {
   std::string rule;                  ///< "check_client_access cidr:{ {192.0.2.7 OK} }"
 };
 
-/// The rows of the grammar, the narrowest first.
+/// The rows that are tried, the narrowest first.
 std::vector<Row> rows_for(const app::Dialogue& said, std::string_view action) {
   std::vector<Row> rows;
   const auto add = [&](ListKind list, std::string words, std::string_view keyword,
@@ -194,7 +194,9 @@ class Suggester {
                                                         : found.not_proved.front().text);
     }
     if (found.answer() == Answer::same) return "no group of destinations has this mail";
-    return found.answer() == wanted ? "" : "it does the converse, too";
+    if (found.answer() == wanted) return "";
+    return complaint_.should_be_taken ? "it refuses other mail that is taken now"
+                                      : "it takes other mail that is refused now";
   }
 
   /// In front of the rule that refuses.
@@ -378,7 +380,7 @@ std::string suggestions_text(const Complaint& complaint, const Suggestions& foun
     }
     text += fmt::format("     {}\n", sentence_of(one.report.comparison));
   }
-  if (found.found.empty()) text += "  no edit of the grammar is suggested\n";
+  if (found.found.empty()) text += "  none of the edits that are tried is suggested\n";
   for (const Suggestion& one : found.refused) {
     text += fmt::format("  not suggested: {}: {}\n", one.edit.words, printable(one.refused, 300));
   }

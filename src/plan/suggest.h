@@ -52,9 +52,9 @@ struct SuggestTools {
   std::function<policy::Trace(const Edition&)> play;
 };
 
-/// Tries the edits of the grammar. Each that is found was played, and proved to take nothing away
-/// (or to let nothing in) and to break no guardrail. Blocks for the budget of `options`, once for
-/// each edit.
+/// Tries the edits of docs/plan.md, "Suggestions". Each that is found was played, and proved to
+/// take nothing away (or to let nothing in) and to break no guardrail. Blocks for the budget of
+/// `options`, once for each edit.
 Suggestions suggest(const Edition& now, const Complaint& complaint, const SuggestTools& tools,
                     const EditOptions& options);
 

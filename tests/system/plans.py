@@ -1,10 +1,13 @@
 """System checks of `postern plan` against a running gateway: its lists, those of its history, its webhooks, and the same over the API."""
 import json
+import signal
+import subprocess
 
 from bench import LOCAL, expect
 from guardrails import CLOSED, PARTNER_IN, guarded
 from harness import instance
 from harness.cases import Fail
+from lists import wait_for
 
 RELAY = CLOSED["relay"]
 
@@ -102,6 +105,139 @@ def without_a_gateway(bench):
     expect("check --against without a file", 64, bench.run("check", "--against", config)[0])
 
 
+def passwords_in_files(bench):
+    """A new password is another credential; the same one is none."""
+    bench.config(guarded({}))
+    files = []
+    for number in (1, 2):
+        files.append(bench.root / ("%d.ptest" % number))
+        files[-1].write_text('config = "postern.toml"\n[policy.p]\nrequire_smtp_auth = true\n'
+                             'smtp_credentials = [{username = "app", password = "correct horse %d"}]\n[webhook."a@hooks.example.net"]\npolicy = "p"\n' % number)
+    expect("another password", "both", planned(bench, *files, status=2)["answer"])
+    expect("the same password", "same", planned(bench, files[0], files[0], status=0)["answer"])
+
+
+def version(bench, name, restrictions="", more=""):
+    """A configuration below the check's folder."""
+    path = bench.root / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text('[server]\nhostname = "mx.example.com"\n%s[restrictions]\nmydestination = "example.com"\nlocal_recipient_maps = ""\n'
+                    'smtpd_relay_restrictions = "reject_unauth_destination"\n%s' % (more, restrictions))
+    return path
+
+
+def what_is_allowed(bench):
+    """--allow has words for verdicts: whatever else differs, of what was asked, is not allowed."""
+    row = 'smtpd_recipient_restrictions = "check_recipient_access inline:{ {boss@example.com = %s} }"\n'
+    hold, discard, refused, deferred = (version(bench, one[:3] + ".toml", row % one) for one in ("HOLD", "DISCARD", "550 no", "450 no"))
+    expect("another handling", 2, bench.run("plan", hold, discard)[0])
+    expect("another handling, allowed", 1, bench.run("plan", hold, discard, "--allow", "same")[0])
+    expect("other replies", 0, bench.run("plan", refused, deferred, "--allow", "same")[0])
+    expect("other replies that are asked for", 1, bench.run("plan", refused, deferred, "--replies", "--allow", "same")[0])
+    guard = '[guardrails]\na = "never accept where rcpt is foreign and client not in 10.0.0.0/8"\n'
+    guarded_one = version(bench, "g.toml", guard)
+    gone = version(bench, "gone.toml")
+    status, out, _ = bench.run("plan", guarded_one, gone)
+    if status != 2 or "guardrail a of old: new has none that says as much; it holds for new as it is" not in out:
+        raise Fail("a guardrail that is gone: %d\n%s" % (status, out))
+    expect("a guardrail that is gone, allowed", 1, bench.run("plan", guarded_one, gone, "--allow", "same,refuses-more")[0])
+    for words in ("never accept where client not in 10.0.0.0/8 and rcpt is foreign", "never accept where rcpt is foreign"):
+        other = version(bench, "other.toml", '[guardrails]\nb = "%s"\n' % words)
+        expect(words, 0, bench.run("plan", guarded_one, other, "--allow", "same")[0])
+
+
+def broken_guardrails(bench):
+    """What new would not be served for stands first, with the rule and what old makes of it."""
+    guard = '[guardrails]\na = "never accept where rcpt is foreign"\n'
+    fine = version(bench, "fine.toml", guard)
+    path = version(bench, "open.toml")
+    path.write_text(path.read_text().replace("reject_unauth_destination", "check_sender_access inline:{ {partner.example = OK} }, reject_unauth_destination") + "i_know_this_is_an_open_relay = true\n" + guard)
+    for old, word in ((fine, "holds"), (path, "is violated, too")):
+        status, out, _ = bench.run("plan", old, path)
+        lines = out.splitlines()
+        if status != 78 or not lines[0].startswith("GUARDRAIL BROKEN: ") or "open.toml would not be served: a is violated" not in lines[0]:
+            raise Fail("exit status %d\n%s" % (status, out))
+        if "restrictions check_sender_access  smtpd_relay_restrictions:1  " not in lines[2] or lines[3] != "  for old it " + word:
+            raise Fail(out)
+    expect("in JSON", "violated", planned(bench, path, path, status=78)["guardrails"][0]["old"])
+
+
+def two_folders(bench):
+    """Files with relative names are those of the working folder: the report says so. Equal rules in two folders are the same."""
+    rules = "#{ rcpt: [ rule \"a\" || if rcpt().local_part == \"%s\" { deny() } else { accept() } ] }"
+    for folder in ("one", "two"):
+        (bench.root / folder).mkdir()
+        (bench.root / folder / "main.vsl").write_text(rules % "x")
+    vsl = '[vsl]\ndomain = "example.com"\npolicy = "%s"\n'
+    status, out, err = bench.run("plan", version(bench, "one/p.toml", more=vsl % "one/main.vsl"), version(bench, "two/p.toml", more=vsl % "one/main.vsl"), cwd=bench.root)
+    if status != 0 or "assumed: one/main.vsl is read from the working folder, for both versions" not in out:
+        raise Fail("%d\n%s%s" % (status, out, err))
+    whole = [version(bench, folder + "/p.toml", more=vsl % (bench.root / folder / "main.vsl")) for folder in ("one", "two")]
+    found = planned(bench, *whole, status=0)
+    expect("a copy of the rules", ("same", 0), (found["answer"], found["proof"]["nodes"]))
+    if "read_once" in found or "one_working_folder" in found["assumptions"]:
+        raise Fail("whole paths are read once each: %r" % found)
+    (bench.root / "two/main.vsl").write_text(rules % "y")
+    _, out, _ = bench.run("plan", *whole)
+    if out.startswith("same"):
+        raise Fail("other rules: %s" % out)
+
+
+def what_differs_in_words(bench):
+    """Other replies that are asked for have a headline and a dialogue; files that a plan makes give no warning; skipped tests are named."""
+    row = 'smtpd_sender_restrictions = "check_sender_access inline:{ {a@example.org = %s} }"\n'
+    refused, deferred = (version(bench, one[:3] + ".toml", row % one) for one in ("550 no", "450 no"))
+    _, out, _ = bench.run("plan", refused, deferred)
+    if not out.startswith("same: ") or "for example" in out or "replies: codes differ" not in out:
+        raise Fail(out)
+    status, out, _ = bench.run("plan", refused, deferred, "--replies")
+    if status != 2 or not out.startswith("SAME VERDICTS, OTHER REPLIES: ") or "\n    old  550" not in out or "\n    new  450" not in out:
+        raise Fail(out)
+    strict = version(bench, "strict.toml", more='[authentication]\ndmarc = "enforce"\n')
+    wide = version(bench, "wide.toml", 'smtpd_client_restrictions = "check_client_access inline:{ {192.0.2.7 = REJECT} }"\n', '[authentication]\ndmarc = "enforce"\n')
+    kept = bench.root / "kept.ptest"
+    expect("--as-test", 2, bench.run("plan", wide, strict, "--as-test", kept)[0])
+    status, out, err = bench.run("test", kept)
+    if status != 0 or "warning" in out + err:
+        raise Fail("%d\n%s%s" % (status, out, err))
+    tests = bench.root / "s.ptest"
+    tests.write_text('[[test]]\nname = "x"\nclient = "192.0.2.7"\nhelo = "mx.example.org"\nfrom = "a@example.org"\nrcpt = "b@example.com"\nexpect.code = 450\n')
+    _, out, err = bench.run("plan", wide, "--suggest", tests)
+    if "x: not asked: it expects neither taken nor refused; --should says it" not in out:
+        raise Fail(out + err)
+
+
+def what_a_test_says(bench):
+    """`postern test`: why --fail-under fails, errors of a file once, and --watch, which plays again."""
+    config = version(bench, "postern.toml", 'smtpd_sender_restrictions = "check_sender_access inline:{ {spam.example = REJECT} }"\n')
+    tests = bench.root / "t.ptest"
+    text = '[[test]]\nname = "x"\nclient = "192.0.2.7"\nfrom = "a@%s"\nrcpt = "b@example.com"\nexpect.verdict = "refused"\n'
+    tests.write_text(text % "spam.example")
+    status, _, err = bench.run("test", tests, "--fail-under", "90")
+    if status != 1 or "50.0 % of the rules are decided by a test, and --fail-under asks for 90 %" not in err:
+        raise Fail("%d %s" % (status, err))
+    wrong = bench.root / "wrong.ptest"
+    wrong.write_text(text.replace("client", "clent"))
+    status, out, err = bench.run("test", wrong)
+    if status != 65 or (out + err).count("`clent`") != 1:
+        raise Fail("%d\n%s%s" % (status, out, err))
+    expect("--watch --update", 64, bench.run("test", tests, "--watch", "--update=yes")[0])
+    log = bench.root / "watched"
+    with open(log, "w") as file:
+        process = subprocess.Popen([str(bench.binary), "test", str(tests), "--watch"], cwd=bench.root, stdin=subprocess.DEVNULL, stdout=file, stderr=file)
+    bench.stack.callback(process.kill)
+    runs = lambda: log.read_text().count("played in ")
+    wait_for("the first run", 1, runs)
+    config.write_text(config.read_text().replace("spam.example", "junk.example"))
+    wait_for("a run of another configuration", 2, runs)
+    if "1 passed, 0 failed" not in log.read_text() or "0 passed, 1 failed" not in log.read_text():
+        raise Fail(log.read_text())
+    tests.write_text(text % "junk.example")
+    wait_for("a run of another test", 3, runs)
+    process.send_signal(signal.SIGINT)
+    expect("Ctrl-C", -signal.SIGINT, process.wait(timeout=10))
+
+
 def webhooks_of_the_gateway(bench):
     """A file of tests is compared with the webhooks and policies of the gateway."""
     server = bench.server(LOCAL)
@@ -187,4 +323,5 @@ def answers(found):
     return {address: one["answer"] for address, one in found["webhooks"].items()}
 
 
-CHECKS = [against_what_runs, without_a_gateway, webhooks_of_the_gateway, over_the_api, policies_over_the_api]
+CHECKS = [against_what_runs, without_a_gateway, passwords_in_files, what_is_allowed, broken_guardrails, two_folders, what_differs_in_words,
+          what_a_test_says, webhooks_of_the_gateway, over_the_api, policies_over_the_api]
