@@ -162,6 +162,13 @@ TEST(Help, every_command_is_in_the_short_help_and_has_help_of_its_own) {
       EXPECT_THAT(*text, HasSubstr(std::string(option.name))) << command.name;
     }
     for (const std::string& line : lines_of(*text)) EXPECT_LE(display_width(line), 80u) << line;
+    // As a shell reads it.
+    std::string joined = *text;
+    for (std::size_t at; (at = joined.find(" \\\n     ")) != std::string::npos;)
+      joined.erase(at, 8);
+    for (const ExampleSpec& example : command.examples) {
+      EXPECT_THAT(joined, HasSubstr(fmt::format("  $ {}\n", example.line)));
+    }
   }
 }
 

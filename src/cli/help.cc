@@ -56,6 +56,22 @@ std::string row(std::string_view left, std::string_view right, std::size_t inden
   return head + wrapped(right, indent, indent);
 }
 
+/// "  $ postern …", so that a shell takes it as it stands: lines that go on end in a backslash.
+std::string command_line(std::string_view line) {
+  constexpr std::size_t room = width - 2;  // for the backslash
+  std::string out = "  $";
+  std::size_t column = out.size();
+  for (const std::string_view word : split(line, ' ')) {
+    if (column + 1 + word.size() > room) {
+      out += " \\\n     ";
+      column = 5;
+    }
+    out += fmt::format(" {}", word);
+    column += 1 + word.size();
+  }
+  return out + '\n';
+}
+
 std::string option_rows(std::span<const OptionSpec> options, std::string_view skipped = {}) {
   std::string out;
   for (const OptionSpec& option : options) {
@@ -411,7 +427,7 @@ std::string command_help(const CommandSpec& command) {
   out += "\n" + usage + wrapped(command.usage, usage.size(), usage.size());
   out += "\nExamples:\n";
   for (const ExampleSpec& example : command.examples) {
-    out += wrapped("$ " + std::string(example.line), 2) + wrapped(example.what, 6);
+    out += command_line(example.line) + wrapped(example.what, 6);
   }
   out += "\nOptions:\n" +
          option_rows(options_of(command), command.name == "completion" ? "--json" : "");
@@ -433,7 +449,7 @@ std::string family_help(const FamilySpec& family) {
   for (const CommandSpec& command : commands()) {
     if (family_of(command) != &family) continue;
     const ExampleSpec& example = command.examples.front();
-    out += wrapped("$ " + std::string(example.line), 2) + wrapped(example.what, 6);
+    out += command_line(example.line) + wrapped(example.what, 6);
   }
   return out + fmt::format("\nMore: postern help {} COMMAND\n", family.name);
 }
