@@ -31,7 +31,7 @@ namespace {
 constexpr std::chrono::minutes longest_drain{15};
 
 std::string_view state_of(const cluster::Member& member) {
-  return member.is_dead ? "dead" : "live";
+  return member.is_stopped ? "stopped" : member.is_dead ? "dead" : "live";
 }
 
 }  // namespace
@@ -163,10 +163,10 @@ int run_cluster_status(const Arguments& arguments, Streams& streams) {
                 << '\n';
     return code;
   }
-  streams.out << fmt::format("{:24} {:12} {:6} {:>10} {:>6}\n", "node", "version", "state",
+  streams.out << fmt::format("{:24} {:12} {:7} {:>9} {:>6}\n", "node", "version", "state",
                              "heard ago", "parts");
   for (const cluster::Member& one : found->nodes) {
-    streams.out << fmt::format("{:24} {:12} {:6} {:>8.1f} s {:>6}\n", one.name, one.version,
+    streams.out << fmt::format("{:24} {:12} {:7} {:>7.1f} s {:>6}\n", one.name, one.version,
                                state_of(one), static_cast<double>(one.silence.count()) / 1000,
                                one.parts);
   }

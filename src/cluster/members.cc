@@ -9,11 +9,15 @@ Result<Members> members(Database& database) {
   if (!session) return tl::unexpected(session.error());
   const auto rows = (*session)->run(
       {.sql =
-           std::string("SELECT DISTINCT ON (name) name, version, (extract(epoch FROM now() - "
-                       "seen) * 1000)::bigint, ") +
+           std::string("SELECT name, version, (extract(epoch FROM now() - seen) * 1000)::bigint, "
+                       "lives, parts, ended FROM (SELECT DISTINCT ON (name) name, version, seen, "
+                       "ended, ") +
            live_node +
-           ", (SELECT count(*) FROM shard WHERE shard.boot = node.boot) FROM node ORDER BY name, "
-           "started DESC",
+           " AS lives, (SELECT count(*) FROM shard WHERE shard.boot = node.boot) AS parts FROM "
+           "node "
+           "ORDER BY name, started DESC) AS last WHERE lives OR seen > now() - CASE WHEN ended "
+           "THEN "
+           "interval '1 day' ELSE interval '7 days' END ORDER BY name",
        .values = {}},
       Clock::now() + answer_limit);
   if (!rows) return fail(Fault::unreachable, "PostgreSQL: " + rows.error().message);
@@ -26,6 +30,7 @@ Result<Members> members(Database& database) {
     one.silence = std::chrono::milliseconds(rows->integer(row, 2));
     one.is_dead = !rows->boolean(row, 3);
     one.parts = rows->integer(row, 4);
+    one.is_stopped = rows->boolean(row, 5);
     if (!one.is_dead) found.without_owner -= one.parts;
   }
   found.epoch = database.epoch();

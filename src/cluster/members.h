@@ -16,12 +16,15 @@ struct Member {
   std::string version;                ///< of its program
   std::chrono::milliseconds silence;  ///< since its last heartbeat
   bool is_dead = false;               ///< it was silent for too long, or stopped
+  bool is_stopped = false;            ///< it has stopped in order
   std::int64_t parts = 0;             ///< parts of the queue that it owns
 };
 
 /// The cluster at one moment.
 struct Members {
-  std::vector<Member> nodes;       ///< by name: the last start of each
+  /// By name: the last start of each, without those that stopped a day ago and those that died a
+  /// week ago.
+  std::vector<Member> nodes;
   std::int64_t without_owner = 0;  ///< parts that no live node owns
   Epoch epoch;                     ///< of the primary
 };

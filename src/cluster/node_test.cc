@@ -236,6 +236,24 @@ TEST_F(NodeTest, numbers_are_never_given_twice_and_rise_within_a_part) {
   EXPECT_EQ(node->parts().size(), 63u);
 }
 
+TEST_F(NodeTest, who_stopped_is_said_and_forgotten_after_a_day) {
+  auto node = join("mx1");
+  const auto state = [&] {
+    const Members found = *members(*database_);
+    if (found.nodes.empty()) return "none";
+    return found.nodes[0].is_stopped ? "stopped" : found.nodes[0].is_dead ? "dead" : "live";
+  };
+  EXPECT_STREQ(state(), "live");
+  node->leave();
+  EXPECT_STREQ(state(), "stopped");
+  sql("UPDATE node SET seen = now() - interval '25 hours'");
+  EXPECT_STREQ(state(), "none");
+  sql("UPDATE node SET ended = false");
+  EXPECT_STREQ(state(), "dead");
+  sql("UPDATE node SET seen = now() - interval '8 days'");
+  EXPECT_STREQ(state(), "none");
+}
+
 TEST_F(NodeTest, who_lives_keeps_its_name_and_loses_it_when_it_is_dead) {
   std::atomic<int> ends = 0;
   const auto first = join("mx1", {.ends = [&] { ends += 1; }});

@@ -28,9 +28,11 @@ void check_standbys(const cluster::Facts& facts, bool allow_one_copy, Findings& 
   }
   if (hidden > 0) {
     found.push_back(finding(Level::note, "standby",
-                            fmt::format("{} standbys are connected; their state is not shown to "
-                                        "this role",
-                                        facts.standbys.size()),
+                            facts.standbys.size() == 1
+                                ? "1 standby is connected; its state is not shown to this role"
+                                : fmt::format("{} standbys are connected; their state is not shown "
+                                              "to this role",
+                                              facts.standbys.size()),
                             "as a superuser: GRANT pg_read_all_stats TO the gateways' role"));
   } else if (count == 0) {
     found.push_back(finding(Level::fail, "standby",
@@ -81,6 +83,19 @@ void check_session(const cluster::Facts& facts, Findings& found) {
   }
 }
 
+/// "1 gateway", "2 gateways".
+std::string count_of(std::int64_t count, std::string_view what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
+
+/// Whether commits wait for a standby, and heartbeats with them.
+bool do_commits_wait(const cluster::Facts& facts) {
+  return !facts.standby_names.empty() &&
+         std::ranges::none_of(facts.standbys, [](const cluster::Standby& one) {
+           return one.state == "streaming" || one.state.empty();
+         });
+}
+
 void check_members(const cluster::Facts& facts, Findings& found) {
   std::set<std::string> versions;
   std::int64_t live = 0;
@@ -89,13 +104,20 @@ void check_members(const cluster::Facts& facts, Findings& found) {
     ++live;
     versions.insert(one.version);
   }
-  if (facts.members.without_owner > 0) {
+  if (facts.members.without_owner > 0 && do_commits_wait(facts)) {
+    found.push_back(finding(Level::note, "nodes",
+                            fmt::format("{} of the queue have no owner that is heard of: without a "
+                                        "standby, gateways that run look dead",
+                                        count_of(facts.members.without_owner, "part")),
+                            "start a standby first"));
+  } else if (facts.members.without_owner > 0) {
     found.push_back(finding(Level::fail, "nodes",
-                            fmt::format("{} parts of the queue have no owner: their mail waits",
-                                        facts.members.without_owner),
+                            fmt::format("{} of the queue without an owner: their mail waits",
+                                        count_of(facts.members.without_owner, "part")),
                             "start a gateway"));
   } else {
-    found.push_back(finding(Level::ok, "nodes", fmt::format("{} gateways live", live)));
+    found.push_back(finding(Level::ok, "nodes",
+                            live == 1 ? "1 gateway lives" : fmt::format("{} gateways live", live)));
   }
   if (versions.size() > 1) {
     found.push_back(
@@ -185,8 +207,11 @@ Findings check_patroni(const cluster::Patroni& patroni, bool with_etcd3,
   }
   if (found.empty()) {
     add(Level::ok,
-        fmt::format("{} hosts answer; {} standbys may take over", patroni.hosts.size(),
-                    patroni.candidates),
+        fmt::format(
+            "{}; {} may take over",
+            patroni.hosts.size() == 1 ? "1 host answers"
+                                      : fmt::format("{} hosts answer", patroni.hosts.size()),
+            patroni.candidates == 1 ? "1 standby" : fmt::format("{} standbys", patroni.candidates)),
         "");
   }
   return found;

@@ -64,13 +64,26 @@ TEST(ClusterChecks, each_fault_has_one_finding) {
   EXPECT_EQ(with([](auto& f) { f.offset = milliseconds(-3100); }),
             "warn clock: the clock of the database differs by -3.1 s");
   EXPECT_EQ(with([](auto& f) { f.members.without_owner = 64; }),
-            "fail nodes: 64 parts of the queue have no owner: their mail waits");
+            "fail nodes: 64 parts of the queue without an owner: their mail waits");
+  EXPECT_EQ(with([](auto& f) { f.members.without_owner = 1; }),
+            "fail nodes: 1 part of the queue without an owner: their mail waits");
   EXPECT_EQ(with([](auto& f) { f.members.nodes[0].version = "0.3.0"; }),
             "note nodes: the gateways have different versions: 0.2.0, 0.3.0");
   EXPECT_EQ(with([](auto& f) { f.connections = 40; }),
             "warn sessions: max_connections is 40; 2 gateways may need 44");
   EXPECT_EQ(with([](auto& f) { f.bloats = {{"message", 10, 200'000}}; }),
             "warn vacuum: the table message has 200000 dead rows beside 10 live ones");
+}
+
+TEST(ClusterChecks, gateways_that_wait_for_a_standby_are_not_to_be_started) {
+  cluster::Facts facts = sound();
+  facts.standbys.clear();
+  facts.members.without_owner = 64;
+  EXPECT_THAT(wrong(facts),
+              ::testing::ElementsAre(
+                  "fail standby: no standby streams: every commit waits, and mail is held",
+                  "note nodes: 64 parts of the queue have no owner that is heard of: without a "
+                  "standby, gateways that run look dead"));
 }
 
 TEST(ClusterChecks, one_copy_that_was_allowed_is_a_warning) {
@@ -104,6 +117,11 @@ TEST(ClusterChecks, what_decides_over_failovers) {
     return std::string(to_string(found[0].level)) + ": " + found[0].what;
   };
   EXPECT_EQ(with([](auto&) {}), "ok: 2 hosts answer; 2 standbys may take over");
+  EXPECT_EQ(with([](auto& p) {
+              p.candidates = 1;
+              p.hosts.pop_back();
+            }),
+            "ok: 1 host answers; 1 standby may take over");
   EXPECT_EQ(with([](auto& p) { p = {}; }), "note: who decides over failovers is not asked");
   EXPECT_EQ(with([](auto& p) { p.hosts[1] = {"http://pg2:8008", "", "no connection"}; }),
             "warn: http://pg2:8008 does not answer: no connection");

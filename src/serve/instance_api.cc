@@ -1,4 +1,5 @@
 // The API part of an Instance: its dependencies, its thread, and housekeeping.
+#include <algorithm>
 #include <filesystem>
 
 #include <sys/stat.h>
@@ -85,7 +86,12 @@ class Instance::Readiness final : public admin::ReadinessProbe {
         found.emplace_back(trouble->word, trouble->sentence);
       }
     }
-    if (const Result<void> ready = instance_.spool_->ready(0); !ready) {
+    const Result<void> ready = instance_.spool_->ready(0);
+    // The spool of a cluster says what its node says.
+    const bool is_said = !ready && std::ranges::any_of(found, [&](const auto& one) {
+      return one.second == ready.error().message;
+    });
+    if (!ready && !is_said) {
       found.emplace_back("spool", ready.error().fault == Fault::permanent
                                       ? "the queue's disk has failed, mail is deferred until a "
                                         "restart: " +

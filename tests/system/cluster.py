@@ -495,6 +495,7 @@ def drain_stops_one_gateway_and_loses_nothing(bench):
     expect("messages, each once", list(range(6)), numbers_of(sink.messages))
     status, out, err = bench.run("cluster", "drain", "mx1", "--config", config)
     expect("exit status of drain of one that is gone", 66, status)
+    expect("states", ["stopped", "live"], [one["state"] for one in members(bench, config)["nodes"]])
     sink.close()
 
 
