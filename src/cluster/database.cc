@@ -34,6 +34,27 @@ std::string of_host(const std::string& list, std::size_t host) {
   return values.size() == 1 ? values[0] : host < values.size() ? values[host] : "";
 }
 
+/// A host as people name it.
+std::string name_of(const Settings& settings) {
+  std::string host;
+  std::string port = "5432";
+  for (const auto& [keyword, value] : settings) {
+    if (keyword == "host" || (keyword == "hostaddr" && host.empty())) host = value;
+    if (keyword == "port") port = value;
+  }
+  if (host.empty()) return "the local socket";
+  const bool is_v6 = host.find(':') != std::string::npos;
+  return is_v6 ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port);
+}
+
+/// What libpq says, without the host that it names first.
+std::string_view reason_of(std::string_view message) {
+  constexpr std::string_view until = " failed: ";
+  const std::size_t at = message.find(until);
+  const bool has_host = message.starts_with("connection to server") && at != std::string_view::npos;
+  return has_host ? message.substr(at + until.size()) : message;
+}
+
 /// Whether the octets of a session with `host` stay on this machine: a socket, or loopback.
 bool stays_here(const std::string& host) {
   return host.empty() || host.front() == '/' || host.front() == '@' || host == "localhost" ||
@@ -164,12 +185,16 @@ Result<std::unique_ptr<Session>> Database::connect() {
   auto sessions = Session::connect(hosts_, Clock::now() + answer_limit);
   std::unique_ptr<Session> best;
   Epoch newest;
-  Error trouble{.fault = Fault::unreachable, .message = "PostgreSQL: no host is known"};
-  for (auto& session : sessions) {
+  std::string troubles;
+  // A host that must not be trusted says more than one that is away.
+  Fault fault = Fault::unreachable;
+  for (std::size_t i = 0; i < sessions.size(); ++i) {
+    auto& session = sessions[i];
     Result<Epoch> found = session ? examine(**session) : tl::unexpected(session.error());
     if (!found) {
-      // A host that must not be trusted says more than one that is away.
-      if (trouble.fault != Fault::denied) trouble = found.error();
+      if (found.error().fault == Fault::denied) fault = Fault::denied;
+      troubles += fmt::format("{}{}: {}", troubles.empty() ? "" : "; ", name_of(hosts_[i]),
+                              reason_of(found.error().message));
       continue;
     }
     if (best && found->timeline <= newest.timeline) continue;
@@ -177,8 +202,7 @@ Result<std::unique_ptr<Session>> Database::connect() {
     newest = std::move(*found);
   }
   if (!best) {
-    const Fault fault = trouble.fault == Fault::denied ? Fault::denied : Fault::unreachable;
-    return fail(fault, "PostgreSQL: " + trouble.message);
+    return fail(fault, "PostgreSQL: " + (troubles.empty() ? "no host is known" : troubles));
   }
   if (Result<void> known = follow(newest); !known) return tl::unexpected(known.error());
   const std::shared_lock guard(witness_mutex_);

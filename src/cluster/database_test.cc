@@ -86,5 +86,30 @@ TEST(Database, of_several_hosts_the_one_that_answers_is_taken) {
   EXPECT_EQ(none.error().fault, Fault::unreachable);
 }
 
+TEST(Database, each_host_is_named_with_what_is_wrong_there) {
+  const auto none = (*Database::make({.postgres = "host=127.0.0.1,/nowhere,::1 port=1,2,3",
+                                      .allow_one_copy = true}))
+                        ->connect();
+  ASSERT_FALSE(none);
+  const std::string& said = none.error().message;
+  EXPECT_TRUE(said.starts_with("PostgreSQL: 127.0.0.1:1: Connection refused")) << said;
+  EXPECT_NE(said.find("; /nowhere:2: "), std::string::npos) << said;
+  EXPECT_NE(said.find("; [::1]:3: "), std::string::npos) << said;
+  EXPECT_EQ(said.find("\\x"), std::string::npos) << said;
+
+  // The one that is up is no help when the other is meant.
+  const std::string place = tests::PgsqlServer::one().database();
+  const std::string socket = place.substr(5, place.find(' ') - 5);
+  const auto alone = (*Database::make({.postgres = "host=" + socket + ",127.0.0.1 port=5432,1" +
+                                                   place.substr(place.find(' '))}))
+                         ->connect();
+  ASSERT_FALSE(alone);
+  EXPECT_EQ(alone.error().fault, Fault::denied);
+  EXPECT_NE(alone.error().message.find(socket + ":5432: synchronous_standby_names is empty"),
+            std::string::npos)
+      << alone.error().message;
+  EXPECT_NE(alone.error().message.find("127.0.0.1:1: "), std::string::npos);
+}
+
 }  // namespace
 }  // namespace postern::cluster

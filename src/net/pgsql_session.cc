@@ -44,6 +44,18 @@ void PgsqlSession::note(void* session, const pg_result* notice) {
   self.warning_ = printable(field(notice, PG_DIAG_MESSAGE_PRIMARY), longest_message);
 }
 
+/// What libpq says, in one line. It asks whether the server runs, and proposes not to verify it.
+std::string without_advice(std::string_view said) {
+  std::string all;
+  while (!said.empty()) {
+    const std::string_view line = said.substr(0, said.find('\n'));
+    said.remove_prefix(std::min(said.size(), line.size() + 1));
+    if (line.empty() || line.starts_with('\t') || line.starts_with("Either ")) continue;
+    all += (all.empty() ? "" : "; ") + std::string(line);
+  }
+  return all;
+}
+
 /// A connection that is being made.
 struct PgsqlSession::Attempt {
   std::unique_ptr<pg_conn, Close> handle;
@@ -68,9 +80,9 @@ struct PgsqlSession::Attempt {
   Result<std::unique_ptr<PgsqlSession>> end() {
     if (is_open()) return fail(Fault::unreachable, "no connection in time");
     if (next != PGRES_POLLING_OK) {
+      if (!handle) return fail(Fault::unreachable, "out of memory");
       return fail(Fault::unreachable,
-                  handle ? printable(trim(PQerrorMessage(handle.get())), longest_message)
-                         : "out of memory");
+                  printable(without_advice(PQerrorMessage(handle.get())), longest_message));
     }
     PQsetnonblocking(handle.get(), 1);
     PQenterPipelineMode(handle.get());
