@@ -275,16 +275,25 @@ Result<void> Node::share_out() {
   return give(std::move(mine));
 }
 
-/// Forgets parts that are not among these; returns those of them that it does not know.
+void Node::tell(std::string_view how, const std::string& owner, std::size_t count) const {
+  if (count > 0 && options_.moved) options_.moved(how, owner, count);
+}
+
+/// Forgets parts that are not among these; returns those of them that it does not know, or that
+/// are in doubt.
 std::vector<std::int64_t> Node::keep_only(const std::vector<std::int64_t>& parts) {
-  const std::lock_guard guard(mutex_);
-  counts_.lost += std::erase_if(owned_, [&](const auto& one) {
+  std::unique_lock lock(mutex_);
+  const std::size_t lost = std::erase_if(owned_, [&](const auto& one) {
     return !std::binary_search(parts.begin(), parts.end(), one.first);
   });
+  counts_.lost += lost;
   std::vector<std::int64_t> unknown;
   for (const std::int64_t part : parts) {
-    if (!owned_.contains(static_cast<int>(part))) unknown.push_back(part);
+    const auto at = owned_.find(static_cast<int>(part));
+    if (at == owned_.end() || at->second.in_doubt) unknown.push_back(part);
   }
+  lock.unlock();
+  tell("lost", "", lost);
   return unknown;
 }
 
@@ -295,18 +304,22 @@ Result<void> Node::take(std::vector<std::int64_t> parts) {
   const auto rows = commit(
       {{.sql =
             std::string(
-                "WITH free AS MATERIALIZED (SELECT n FROM unnest($1::bigint[]) AS n WHERE "
+                "WITH free AS MATERIALIZED (SELECT n, (SELECT owner FROM shard AS s WHERE "
+                "s.shard = n) AS was FROM unnest($1::bigint[]) AS n WHERE "
                 "pg_try_advisory_xact_lock(7305, n::int)) UPDATE shard SET owner = $2, boot = $3, "
                 "epoch = epoch + 1, since = now(), next_seq = next_seq + $4, was_dead = boot IS "
                 "NOT "
-                "NULL AND boot <> $3 WHERE shard IN "
-                "(SELECT n FROM free) AND (boot IS NULL OR boot = $3 OR NOT EXISTS (SELECT 1 FROM "
+                "NULL AND boot <> $3 FROM free WHERE shard = free.n AND (boot IS NULL OR boot = $3 "
+                "OR NOT EXISTS (SELECT 1 FROM "
                 "node WHERE node.boot = shard.boot AND ") +
-            live_node + ")) RETURNING shard, epoch, next_seq - $4, puts, was_dead",
+            live_node +
+            ")) RETURNING shard, epoch, next_seq - $4, puts, was_dead, coalesce(free.was, '')",
         .values = {pg::integers(parts), pg::text(options_.name), pg::uuid(boot_),
                    pg::integer(block)}}});
   if (!rows) return tl::unexpected(rows.error());
   const PgsqlRows& taken = (*rows)[0];
+  std::map<std::string, std::size_t> of_dead;
+  std::size_t of_nobody = 0;
   {
     const std::lock_guard guard(mutex_);
     for (std::size_t row = 0; row < taken.size(); ++row) {
@@ -318,8 +331,11 @@ Result<void> Node::take(std::vector<std::int64_t> parts) {
                              .limit = part.first + block,
                              .puts = taken.integer(row, 3)};
       (taken.boolean(row, 4) ? counts_.dead : counts_.free) += 1;
+      ++(taken.boolean(row, 4) ? of_dead[taken.text(row, 5)] : of_nobody);
     }
   }
+  tell("free", "", of_nobody);
+  for (const auto& [owner, count] : of_dead) tell("dead", owner, count);
   const std::lock_guard guard(gained_mutex_);
   if (taken.size() > 0 && gained_) gained_();
   return {};
@@ -338,7 +354,9 @@ Result<void> Node::give(std::vector<std::int64_t> parts) {
   const auto done = commit({{.sql = "UPDATE shard SET owner = NULL, boot = NULL, since = now() "
                                     "WHERE shard = ANY($1::bigint[]) AND boot = $2",
                              .values = {pg::integers(parts), pg::uuid(boot_)}}});
-  return done ? Result<void>() : tl::unexpected(done.error());
+  if (!done) return tl::unexpected(done.error());
+  tell("given", "", parts.size());
+  return {};
 }
 
 /// Reserves numbers in the parts that have used half of theirs.
@@ -376,7 +394,10 @@ void Node::leave() {
   if (!thread_.joinable()) return;
   thread_.join();
   std::vector<std::int64_t> parts;
-  for (const Part& part : this->parts()) parts.push_back(part.number);
+  {
+    const std::lock_guard guard(mutex_);
+    for (const auto& [number, owned] : owned_) parts.push_back(number);
+  }
   // What does not arrive is found out by the silence of this node.
   if (!parts.empty()) static_cast<void>(give(std::move(parts)));
   static_cast<void>(commit(
@@ -386,7 +407,9 @@ void Node::leave() {
 std::vector<Part> Node::parts() const {
   const std::lock_guard guard(mutex_);
   std::vector<Part> out;
-  for (const auto& [number, owned] : owned_) out.push_back(owned.part);
+  for (const auto& [number, owned] : owned_) {
+    if (!owned.in_doubt) out.push_back(owned.part);
+  }
   return out;
 }
 
@@ -397,7 +420,8 @@ std::optional<Numbers> Node::numbers(std::int64_t count) {
     if (at == owned_.end()) at = owned_.begin();
     turn_ = at->first;
     Owned& owned = at->second;
-    if (owned.limit - owned.next < count) continue;  // the next heartbeat reserves more
+    // The next heartbeat reserves more, or takes the part anew.
+    if (owned.in_doubt || owned.limit - owned.next < count) continue;
     owned.next += count;
     return Numbers{.part = owned.part, .first = owned.next - count};
   }
@@ -405,11 +429,20 @@ std::optional<Numbers> Node::numbers(std::int64_t count) {
 }
 
 void Node::lost(const Part& part) {
+  {
+    const std::lock_guard guard(mutex_);
+    const auto at = owned_.find(part.number);
+    if (at == owned_.end() || at->second.part != part) return;
+    owned_.erase(at);
+    counts_.lost += 1;
+  }
+  tell("lost", "", 1);
+}
+
+void Node::doubt(const Part& part) {
   const std::lock_guard guard(mutex_);
   const auto at = owned_.find(part.number);
-  if (at == owned_.end() || at->second.part != part) return;
-  owned_.erase(at);
-  counts_.lost += 1;
+  if (at != owned_.end() && at->second.part == part) at->second.in_doubt = true;
 }
 
 std::chrono::milliseconds Node::silence() const {

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -45,6 +46,11 @@ struct NodeOptions {
   std::string promised_file;
   /// From the request of this process's end (drain()) to `ends`: balancers see it not ready.
   std::chrono::milliseconds notice{5000};
+  /// Called on any thread for parts that this node has taken of nobody ("free"), or of the dead
+  /// node `owner` ("dead"), that others have now ("lost"), and that it has given up ("given").
+  /// Null: nothing.
+  std::function<void(std::string_view how, const std::string& owner, std::size_t count)> moved =
+      nullptr;
   /// Called once, on the node's thread, when another process has taken the name, or when somebody
   /// asks for this process's end. Null: nothing.
   std::function<void()> ends = nullptr;
@@ -101,6 +107,9 @@ class Node {
   void on_gain(std::function<void()> gained);
   /// Somebody else owns a part by now: it is not used any more.
   void lost(const Part& part);
+  /// What was put into a part is not known: a commit may still end. It is used no more until this
+  /// node has taken it anew, which waits for that commit, and lets no later one of this owner in.
+  void doubt(const Part& part);
   /// A put into this part was committed as the one with this number.
   void stored(const Part& part, std::int64_t puts);
   /// How long ago the last heartbeat that was acknowledged was sent.
@@ -139,6 +148,7 @@ class Node {
     std::int64_t next = 0;
     std::int64_t limit = 0;  ///< the first number that is not reserved
     std::int64_t puts = 0;   ///< the highest that was committed
+    bool in_doubt = false;   ///< it is not used until it is taken anew
   };
   Node(Database& database, NodeOptions options);
   void run();
@@ -147,6 +157,7 @@ class Node {
   Result<void> remember();
   Result<void> witness(net::PgsqlSession& session);
   Result<void> share_out();
+  void tell(std::string_view how, const std::string& owner, std::size_t count) const;
   std::vector<std::int64_t> keep_only(const std::vector<std::int64_t>& parts);
   Result<void> take(std::vector<std::int64_t> parts);
   Result<void> give(std::vector<std::int64_t> parts);

@@ -236,6 +236,36 @@ TEST_F(NodeTest, numbers_are_never_given_twice_and_rise_within_a_part) {
   EXPECT_EQ(node->parts().size(), 63u);
 }
 
+TEST_F(NodeTest, a_part_in_doubt_is_used_again_when_its_commits_have_ended) {
+  std::mutex mutex;
+  std::vector<std::string> moved;
+  const auto node =
+      join("mx1", {.moved = [&](std::string_view how, const std::string& owner, std::size_t count) {
+             const std::lock_guard guard(mutex);
+             moved.push_back(std::string(how) + owner + std::to_string(count));
+           }});
+  const Part part = node->parts().at(7);
+  sql("BEGIN");
+  sql("SELECT pg_advisory_xact_lock_shared(7305, 7)");  // a put that hangs at its commit
+  node->doubt(part);
+  for (int i = 0; i < 2 * part_count; ++i) EXPECT_NE(node->numbers(1)->part.number, 7);
+  std::this_thread::sleep_for(300ms);
+  EXPECT_FALSE(numbers(*node).contains(7));
+  sql("COMMIT");
+  ASSERT_TRUE(soon([&] { return numbers(*node).contains(7); }));
+  EXPECT_GT(node->parts().at(7).epoch, part.epoch) << "a late put of before is refused";
+  EXPECT_EQ(node->counts().lost, 0u);
+  sql("BEGIN");
+  sql("SELECT pg_advisory_xact_lock_shared(7305, 7)");
+  node->doubt(node->parts().at(7));
+  sql("COMMIT");
+  node->leave();
+  EXPECT_EQ(members(*database_)->without_owner, part_count) << "one in doubt is given back, too";
+  const std::lock_guard guard(mutex);
+  EXPECT_EQ(moved.front(), "free64");
+  EXPECT_EQ(moved.back(), "given64");
+}
+
 TEST_F(NodeTest, who_stopped_is_said_and_forgotten_after_a_day) {
   auto node = join("mx1");
   const auto state = [&] {

@@ -40,6 +40,31 @@ void tell_of_loss(const std::string& missing) {
           "`postern cluster accept-loss`, or before a host that has everything is back");
 }
 
+void tell_of_parts(std::string_view how, const std::string& owner, std::size_t count) {
+  auto line = telemetry::log::info("cluster.parts");
+  line.field("count", count);
+  if (!owner.empty()) line.field("name", owner);
+  line.msg(how == "free"    ? "taken; nobody had them"
+           : how == "dead"  ? "taken of a gateway that died"
+           : how == "given" ? "given up"
+                            : "lost: they are another's by now");
+}
+
+void tell_of_doubt(const spool::MessageId& id, const Error& error) {
+  telemetry::log::warning("cluster.commit_unknown")
+      .field("message_id", id)
+      .field("error", error.message)
+      .msg(
+          "answered with 451, and may be stored: it is delivered then, and the client sends it "
+          "again");
+}
+
+void tell_of_lease(const spool::RecipientKey& key) {
+  telemetry::log::warning("cluster.lease_lost")
+      .field("message_id", key.message)
+      .msg("delivered, when the message was another gateway's or was dropped: it may come twice");
+}
+
 Result<void> look_at_patroni(const ClusterConfig& config) {
   const cluster::Patroni patroni = cluster::ask_patroni(config.patroni);
   for (const cluster::PatroniHost& one : patroni.hosts) {
@@ -136,6 +161,7 @@ Result<ClusterMember> join_cluster(const Config& config, std::chrono::millisecon
                                 .version = std::string(current_version().number),
                                 .schemas = cluster::words_of(cluster_schemas()),
                                 .promised_file = config.server.data_dir.string() + "/cluster.json",
+                                .moved = tell_of_parts,
                                 .ends = [] { ::kill(::getpid(), SIGTERM); },
                                 .rolled_back = tell_of_loss});
   };
@@ -152,7 +178,9 @@ Result<ClusterMember> join_cluster(const Config& config, std::chrono::millisecon
   }
   member.node = std::move(*node);
   auto spool = spool::PgsqlSpool::open(*member.database, *member.node,
-                                       {.publish_wait = config.cluster.publish_wait});
+                                       {.publish_wait = config.cluster.publish_wait,
+                                        .commit_unknown = tell_of_doubt,
+                                        .lease_lost = tell_of_lease});
   if (!spool) return tl::unexpected(spool.error());
   member.spool = std::move(*spool);
   member.limits = std::make_unique<cluster::SharedWindows>(

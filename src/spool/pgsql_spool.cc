@@ -264,7 +264,7 @@ void PgsqlSpool::put(std::vector<Mail> mails, Done<std::vector<MessageId>> done)
 
 PgsqlSpool::Progress& PgsqlSpool::progress(const cluster::Part& part) {
   Progress& found = progress_.at(static_cast<std::size_t>(part.number));
-  if (found.epoch != part.epoch) {
+  if (found.epoch < part.epoch) {
     found = {.epoch = part.epoch, .in_flight = {}, .committed = part.first - 1};
   }
   return found;
@@ -285,7 +285,8 @@ bool PgsqlSpool::number(std::span<std::shared_ptr<Batch>> jobs) {
   Progress& found = progress(numbers->part);
   for (const std::shared_ptr<Batch>& job : jobs) {
     job->numbers = {.part = numbers->part, .first = next};
-    found.in_flight.insert(next);
+    // One of before the part was taken anew is refused, and read by nobody.
+    if (found.epoch == numbers->part.epoch) found.in_flight.insert(next);
     next += static_cast<std::int64_t>(job->puts.size());
   }
   return true;
@@ -302,6 +303,21 @@ void PgsqlSpool::forget_number(Batch& batch, bool stored) {
     if (stored) found.committed = std::max(found.committed, last);
   }
   batch.numbers.reset();
+  batch.in_doubt = false;
+}
+
+/// What is done at each end of a transaction that put messages.
+PgsqlOutcome PgsqlSpool::note_end(std::span<std::shared_ptr<Batch>> jobs, PgsqlOutcome outcome) {
+  const cluster::Part part = jobs.front()->numbers->part;
+  if (outcome.end == PgsqlEnd::unknown) {
+    for (const std::shared_ptr<Batch>& job : jobs) job->in_doubt = true;
+  }
+  if (outcome.end == PgsqlEnd::refused && outcome.failure.state == "22012") {
+    // Whoever owns it now has waited for an earlier try, and reads what that has stored.
+    node_.lost(part);
+    for (const std::shared_ptr<Batch>& job : jobs) forget_number(*job, false);
+  }
+  return outcome;
 }
 
 PgsqlOutcome PgsqlSpool::commit_puts(PgsqlSession& session,
@@ -322,11 +338,7 @@ PgsqlOutcome PgsqlSpool::commit_puts(PgsqlSession& session,
   statements.push_back(counted(part));
   PgsqlOutcome outcome = session.transact(std::move(statements), Clock::now() + commit_limit);
   if (outcome.end == PgsqlEnd::committed) node_.stored(part, outcome.rows.back().integer(0, 0));
-  if (outcome.end == PgsqlEnd::refused && outcome.failure.state == "22012") {
-    node_.lost(part);
-    for (const std::shared_ptr<Batch>& job : jobs) forget_number(*job, false);
-  }
-  return outcome;
+  return note_end(jobs, std::move(outcome));
 }
 
 /// A body above the threshold goes in rows of its own before its message, a few at a time.
@@ -375,23 +387,34 @@ PgsqlOutcome PgsqlSpool::commit_large(PgsqlSession& session, std::shared_ptr<Bat
   if (!failure && flush()) {
     PgsqlOutcome outcome = session.commit(deadline());
     if (outcome.end == PgsqlEnd::committed) node_.stored(part, puts);
-    if (outcome.end != PgsqlEnd::refused) return outcome;
+    if (outcome.end != PgsqlEnd::refused) return note_end({&job, 1}, std::move(outcome));
     failure = outcome.failure;
   }
-  if (!session.usable()) return {.end = PgsqlEnd::unknown, .rows = {}, .failure = *failure};
-  session.roll_back(deadline());
-  if (failure->state == "22012") {
-    node_.lost(part);
-    forget_number(batch, false);
+  if (!session.usable()) {
+    // Nobody asked for a commit: the server ends the transaction without one.
+    return {.end = PgsqlEnd::unknown, .rows = {}, .failure = *failure};
   }
-  return refused(std::move(*failure));
+  session.roll_back(deadline());
+  return note_end({&job, 1}, refused(std::move(*failure)));
 }
 
 void PgsqlSpool::finish(Batch& batch, const Result<void>& result) {
+  const bool is_in_doubt = !result && batch.in_doubt;
+  if (is_in_doubt) {
+    // It may be stored in spite of the answer, and is delivered then: by whoever takes the part.
+    node_.doubt(batch.numbers->part);
+    for (const Put& put : batch.puts) {
+      if (options_.commit_unknown) options_.commit_unknown(ulid_from_bytes(put.id), result.error());
+    }
+  }
   forget_number(batch, result.has_value());
   waiting_ -= batch.puts.size();
   waiting_octets_ -= batch.octets;
-  if (!result) return batch.done(tl::unexpected(result.error()));
+  if (!result) {
+    Error error = result.error();
+    if (is_in_doubt) error.fault = Fault::permanent;
+    return batch.done(tl::unexpected(std::move(error)));
+  }
   std::vector<MessageId> ids;
   for (const Put& put : batch.puts) ids.push_back(ulid_from_bytes(put.id));
   batch.done(std::move(ids));

@@ -25,6 +25,12 @@ struct PgsqlSpoolOptions {
   std::chrono::milliseconds publish_wait{60'000};
   std::uint64_t max_waiting = 4096;             ///< messages in put() at a time
   std::uint64_t max_waiting_octets = 64 << 20;  ///< octets of their bodies, in all
+  /// Called on any thread for a message that was refused because the end of its commit is unknown:
+  /// it may be stored. Null: nothing.
+  std::function<void(const MessageId&, const Error&)> commit_unknown = nullptr;
+  /// Called on any thread for a recipient whose message this node has delivered when it was no
+  /// longer its to deliver: another one may deliver it, too. Null: nothing.
+  std::function<void(const RecipientKey&)> lease_lost = nullptr;
 };
 
 /// The implementation of Spool for a cluster. The functions of Spool are documented there.
@@ -76,6 +82,7 @@ class PgsqlSpool final : public Spool {
   PgsqlSpool(cluster::Database& database, cluster::Node& node, PgsqlSpoolOptions options);
   bool number(std::span<std::shared_ptr<Batch>> jobs);
   void forget_number(Batch& batch, bool stored);
+  net::PgsqlOutcome note_end(std::span<std::shared_ptr<Batch>> jobs, net::PgsqlOutcome outcome);
   net::PgsqlOutcome commit_puts(net::PgsqlSession& session, std::span<std::shared_ptr<Batch>> jobs);
   net::PgsqlOutcome commit_large(net::PgsqlSession& session, std::shared_ptr<Batch>& job);
   net::PgsqlOutcome commit_changes(net::PgsqlSession& session,

@@ -167,9 +167,26 @@ void PgsqlSpool::settle(std::vector<Settlement> settlements, Done<void> done) {
       {.sql = "SELECT 1 FROM message WHERE id = ANY($1) ORDER BY id FOR UPDATE",
        .values = {pg::uuids(touched)}});
   // Who delivered has delivered, whatever became of the claim.
-  add(delivered, std::string("UPDATE recipient AS r SET state = 1, claimed_by = NULL, last_reply = "
-                             "k.reply ") +
-                     settled_rows + "r.state NOT IN (1, 2)");
+  const std::string deliver =
+      std::string("UPDATE recipient AS r SET state = 1, claimed_by = NULL, last_reply = k.reply ") +
+      settled_rows + "r.state NOT IN (1, 2)";
+  // A claim of somebody else counts one attempt more, and who has delivered it has settled it.
+  add(delivered, "WITH done AS (" + deliver +
+                     " RETURNING r.message, r.idx, r.attempts = k.attempt AS mine) SELECT "
+                     "k.message, k.idx FROM unnest($1, $2) AS k(message, idx) LEFT JOIN done "
+                     "USING (message, idx) WHERE done.mine IS NOT TRUE");
+  change->repeated = change->statements;
+  if (!delivered.states.empty()) {
+    // An earlier try may have done it: what it finds then says nothing.
+    change->repeated.back().sql = deliver;
+    change->read = [told = options_.lease_lost](std::span<const PgsqlRows> rows) -> Result<void> {
+      for (std::size_t row = 0; told && row < rows[1].size(); ++row) {
+        told({ulid_from_bytes(rows[1].octets(row, 0)),
+              static_cast<std::uint32_t>(rows[1].integer(row, 1))});
+      }
+      return {};
+    };
+  }
   const auto with_boot = [&](const Settled& all, std::string sql) {
     if (all.states.empty()) return;
     std::vector<net::PgsqlValue> values = values_of(all);
@@ -193,6 +210,9 @@ void PgsqlSpool::settle(std::vector<Settlement> settlements, Done<void> done) {
                 "0 AND (r.claimed_by IS NULL OR NOT " +
                 claim_lives + "))");
   change->statements.push_back({.sql = retire, .values = {pg::uuids(touched)}});
+  for (std::size_t i = change->repeated.size(); i < change->statements.size(); ++i) {
+    change->repeated.push_back(change->statements[i]);
+  }
   change->done = [done = std::move(done)](Result<void> result) { done(std::move(result)); };
   results_->submit(change);
 }

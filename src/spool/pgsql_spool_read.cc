@@ -131,15 +131,18 @@ Result<std::optional<Message>> PgsqlSpool::get(Sequence sequence) {
 Result<std::vector<Parcel>> PgsqlSpool::parcels_between(const cluster::Part& part,
                                                         std::int64_t after, std::int64_t below,
                                                         std::size_t limit) {
-  // What a process had begun that died is tried again as soon as its claim ends, and not at its
-  // next retry: the first time only, since it may be the message of which processes die.
-  static const std::string due =
+  // What a process had begun that died is tried again when its claim ends, and not at its next
+  // retry: the first time only, since it may be the message of which processes die. Not before,
+  // as nobody gets it then.
+  static const std::string claim_ends =
       std::string(
-          "min(CASE WHEN r.claimed_by IS NULL OR r.attempts > 1 THEN r.next_at ELSE "
-          "least(r.next_at, (SELECT CASE WHEN ended THEN now() ELSE greatest(seen, "
-          "(SELECT back_since FROM cluster)) + interval '60 s' END FROM node WHERE boot = "
-          "r.claimed_by AND NOT (") +
-      cluster::live_node + "))) END)";
+          "(SELECT CASE WHEN ended THEN now() ELSE greatest(seen, (SELECT back_since FROM "
+          "cluster)) + interval '60 s' END FROM node WHERE boot = r.claimed_by AND NOT (") +
+      cluster::live_node + "))";
+  static const std::string due = fmt::format(
+      "min(CASE WHEN r.claimed_by IS NULL THEN r.next_at WHEN r.attempts > 1 THEN "
+      "greatest(r.next_at, {0}) ELSE coalesce({0}, r.next_at) END)",
+      claim_ends);
   // The owner, for fair shares: the account, or else the authenticated user.
   const auto rows = reading_->ask(
       {.sql =
@@ -191,6 +194,7 @@ Result<std::vector<Parcel>> PgsqlSpool::parcels(Cursor& cursor, std::size_t limi
     {
       const std::lock_guard guard(mutex_);
       const Progress& found = progress(part);
+      if (found.epoch != part.epoch) continue;  // taken anew meanwhile
       stored = found.committed;
       below = found.in_flight.empty() ? stored + 1 : std::min(stored + 1, *found.in_flight.begin());
     }

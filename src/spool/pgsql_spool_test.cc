@@ -1,7 +1,10 @@
 // What only a spool of a cluster does: its promises over failures of PostgreSQL, and between nodes.
 #include "spool/pgsql_spool.h"
 
+#include <algorithm>
+#include <atomic>
 #include <future>
+#include <mutex>
 #include <thread>
 
 #include "spool/spool_fixture.h"
@@ -14,6 +17,7 @@ using namespace std::chrono_literals;
 class PgsqlSpoolTest : public SpoolTest {
  protected:
   PgsqlSpoolTest() : SpoolTest(Engine::pgsql) {
+    pgsql_options_.lease_lost = [this](const RecipientKey& key) { lost_.push_back(key); };
     open();
     session_ = *database_->connect();
   }
@@ -42,12 +46,13 @@ class PgsqlSpoolTest : public SpoolTest {
   void join_another() {
     other_node_ =
         *cluster::Node::join(*database_, {.name = "mx2", .version = "test", .heartbeat = 50ms});
-    other_ = *PgsqlSpool::open(*database_, *other_node_, {});
+    other_ = *PgsqlSpool::open(*database_, *other_node_, {.lease_lost = pgsql_options_.lease_lost});
   }
 
   std::unique_ptr<net::PgsqlSession> session_;
   std::unique_ptr<cluster::Node> other_node_;
   std::unique_ptr<PgsqlSpool> other_;
+  std::vector<RecipientKey> lost_;  ///< written before the settlement is done
 };
 
 TEST_F(PgsqlSpoolTest, a_put_waits_over_a_crash_of_the_server_and_is_stored_once) {
@@ -77,6 +82,52 @@ TEST_F(PgsqlSpoolTest, a_put_gives_up_after_its_time) {
   EXPECT_EQ(late.error().fault, Fault::unreachable);
   open();
   EXPECT_TRUE(put(envelope(), "later"));
+}
+
+// A client that was told 451 may be gone for an hour, and nothing else comes.
+TEST_F(PgsqlSpoolTest, what_was_stored_in_spite_of_an_error_is_scheduled_without_other_mail) {
+  std::mutex mutex;
+  std::vector<MessageId> in_doubt;
+  pgsql_options_.publish_wait = 300ms;
+  pgsql_options_.commit_unknown = [&](const MessageId& id, const Error&) {
+    const std::lock_guard guard(mutex);
+    in_doubt.push_back(id);
+  };
+  open();
+  std::atomic<int> gained = 0;
+  spool_->on_gain([&] { ++gained; });
+  ASSERT_TRUE(put(envelope(), "before"));
+  Cursor cursor;
+  ASSERT_EQ(spool_->parcels(cursor, 10)->size(), 1u);
+  sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+  sql("SELECT pg_reload_conf()");
+  auto stored = begin_put("stored all the same");
+  // The transaction is committed here, and its end is not told.
+  const bool ended = soon([&] {
+    sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND "
+        "datname = current_database()");
+    return stored.wait_for(0s) == std::future_status::ready;
+  });
+  sql("ALTER SYSTEM RESET synchronous_standby_names");
+  sql("SELECT pg_reload_conf()");
+  ASSERT_TRUE(ended);
+  const Result<MessageId> refused = stored.get();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().fault, Fault::permanent) << "its attachments must stay";
+  const auto there = spool_->list({}, "", 10).value();
+  ASSERT_EQ(there.size(), 2u);
+  const std::unique_lock guard(mutex);
+  ASSERT_EQ(in_doubt.size(), 1u);
+  const auto late = std::ranges::find(there, in_doubt[0], &Message::id);
+  ASSERT_NE(late, there.end());
+  EXPECT_TRUE(soon([&] {
+    const auto page = spool_->parcels(cursor, 10);
+    return page && std::ranges::any_of(*page, [&](const Parcel& parcel) {
+             return parcel.sequence == late->sequence;
+           });
+  }));
+  EXPECT_GE(gained, 1) << "the scheduler is woken";
+  spool_->on_gain(nullptr);
 }
 
 // Trap 1: a commit whose wait for a standby is cancelled is reported as a success, with a warning.
@@ -169,8 +220,33 @@ TEST_F(PgsqlSpoolTest, a_claim_is_kept_while_its_process_may_live) {
     other_->settle({{.key = {id, 0}, .attempt = 1, .outcome = AttemptOutcome::failed}}, done);
   }));
   EXPECT_EQ(spool_->get(id)->value().envelope.recipients[0].state, State::queued);
+  EXPECT_TRUE(lost_.empty());
   node_->leave();
   EXPECT_EQ(theirs()->size(), 1u) << "it ended in order";
+}
+
+TEST_F(PgsqlSpoolTest, who_delivers_what_is_anothers_by_then_is_told) {
+  join_another();
+  const MessageId id = *put(envelope(2), "x");
+  ASSERT_EQ(claim({{id, 0}, {id, 1}}, at(0), at(60))->size(), 2u);
+  sql("UPDATE node SET ended = true WHERE name = 'mx1'");  // as one that was frozen for a minute
+  ASSERT_EQ(wait<std::vector<Claim>>([&](auto done) {
+              other_->claim({{id, 0}}, Time::max(), at(90), done);
+            })->size(),
+            1u);
+  const auto delivered = [&](Spool& by, std::uint32_t index, std::uint32_t attempt) {
+    return wait<void>([&](auto done) {
+      by.settle({{.key = {id, index}, .attempt = attempt, .outcome = AttemptOutcome::delivered}},
+                done);
+    });
+  };
+  ASSERT_TRUE(delivered(*other_, 0, 2));
+  EXPECT_TRUE(lost_.empty()) << "it was its own";
+  ASSERT_TRUE(delivered(*spool_, 1, 1));
+  EXPECT_TRUE(lost_.empty()) << "nobody else has begun it";
+  ASSERT_TRUE(delivered(*spool_, 0, 1));
+  ASSERT_EQ(lost_.size(), 1u);
+  EXPECT_EQ(lost_[0], (RecipientKey{id, 0}));
 }
 
 TEST_F(PgsqlSpoolTest, a_claim_whose_end_was_unknown_is_one_attempt) {
@@ -211,7 +287,13 @@ TEST_F(PgsqlSpoolTest, what_a_dead_process_had_begun_is_due_when_its_claim_ends)
   sql("UPDATE node SET seen = now() - interval '40 s' WHERE name = 'mx9'");
   EXPECT_GT(due_in(), 10s);
   EXPECT_LE(due_in(), 20s);
-  sql("UPDATE recipient SET attempts = 2");
+  // With short intervals its next retry is over, and the claim is not.
+  for (const std::string attempts : {"1", "2"}) {
+    sql("UPDATE recipient SET next_at = now() - interval '30 s', attempts = " + attempts);
+    EXPECT_GT(due_in(), 10s) << attempts;
+    EXPECT_LE(due_in(), 20s) << attempts;
+  }
+  sql("UPDATE recipient SET next_at = now() + interval '1 hour'");
   EXPECT_GT(due_in(), 50min) << "its processes die again and again";
   sql("UPDATE recipient SET attempts = 1");
   sql("UPDATE node SET ended = true WHERE name = 'mx9'");

@@ -430,6 +430,8 @@ def mail_of_a_gateway_that_dies_is_delivered_by_the_other(bench):
     first.process.kill()
     first.process.wait()
     until("the other owns all", lambda: [n["parts"] for n in members(bench, config)["nodes"] if n["state"] == "live"] == [64], 60)
+    lines = [line for line in second.log.read_bytes().splitlines() if b"cluster.parts" in line and b"died" in line]
+    expect("lines that say whose parts were taken", True, any(b"mx1" in line for line in lines))
     sink = Sink(port)
     sink.wait(20, 150)
     expect("messages, each once", list(range(20)), numbers_of(sink.messages))
