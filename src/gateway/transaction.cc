@@ -752,7 +752,7 @@ Task<smtp::Reply> Transaction::end_of_data(std::uint64_t size) {
     smtp::Reply kept = reply_of(250, {2, 0, 0}, "ok");  // accepted and discarded, as a rule says
     if (!evidence_.discard) kept = co_await hand_on(afterwards);
     if (reply.code == 0 || !kept.positive()) reply = std::move(kept);
-    if (reply.positive()) log_accepted(reply);
+    log_end(reply);
   }
   settle(reply);
   co_return reply;

@@ -187,7 +187,8 @@ class Transaction final : private policy::Gatherer {
   /// are not carried out.
   void log_remarks(const policy::Decision& decision, const policy::Evidence& evidence,
                    const policy::Trace* trace);
-  void log_accepted(const smtp::Reply& reply);
+  /// Of a message that policies accept: it is kept, or could not be.
+  void log_end(const smtp::Reply& reply);
   /// Ends the transaction with the reply to end of data.
   void settle(const smtp::Reply& reply);
   /// Asks the layers that decide on accepted mail. Code 0: no objection.

@@ -130,8 +130,10 @@ void Transaction::log_remarks(const policy::Decision& decision, const policy::Ev
   }
 }
 
-void Transaction::log_accepted(const smtp::Reply& reply) {
-  auto line = log::info("message.accepted");
+void Transaction::log_end(const smtp::Reply& reply) {
+  auto line = reply.positive()    ? log::info("message.accepted")
+              : reply.temporary() ? log::info("decision.deferred")
+                                  : log::info("decision.refused");
   if (!line) return;
   line.field("session", evidence_.session.id)
       .field("trace", trace_ ? trace_->id : std::string())

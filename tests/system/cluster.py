@@ -264,6 +264,31 @@ def after_a_minute_without_the_database_mail_is_deferred(bench):
 
 
 @check
+def a_message_whose_commit_ended_in_doubt_is_delivered_without_other_mail(bench):
+    """Commits wait for a standby that does not come: 451, with a line of its session. When it comes, the message is delivered, and nothing else was sent."""
+    database = Postgres(bench)
+    initialised(bench, database)
+    sink = Sink()
+    server = bench.server(settings(bench, database, "mx1", sink.port, publish_wait="8s"))
+    smtp.check("250 2.0.0", send(server, 1), "end of data")
+    sink.wait(1)
+
+    def standbys(names):
+        database.sql("ALTER SYSTEM SET synchronous_standby_names = '%s'" % names)
+        database.sql("SELECT pg_reload_conf()")
+    standbys("nobody")
+    smtp.check("451 4.3.0", send(server, 2), "end of data while commits hang")
+    until("the log says so", lambda: b"cluster.commit_unknown" in server.log.read_bytes(), 5)
+    lines = [line for line in server.log.read_bytes().splitlines() if b"decision.deferred" in line]
+    if not any(b"a@example.com" in line and b"451" in line for line in lines):
+        raise Fail("no line of the session has the refusal: %s" % lines)
+    standbys("")
+    sink.wait(2, 40)
+    expect("messages, each once", [1, 2], numbers_of(sink.messages))
+    sink.close()
+
+
+@check
 def rules_that_may_be_old_take_no_mail(bench):
     """After serve_stale without the log of edits MAIL gets 451, also while messages may wait longer; a held one waits on."""
     database = Postgres(bench)
