@@ -131,20 +131,19 @@ std::string why_moved(const std::string& data_dir) {
   return text.substr(0, text.find('\n'));
 }
 
-Result<ClusterMember> join_cluster(const Config& config, std::chrono::milliseconds patience) {
+Result<std::unique_ptr<cluster::Database>> reach_cluster(const Config& config,
+                                                         std::chrono::milliseconds patience) {
   const auto options = cluster_options(config.cluster, true);
   if (!options) return tl::unexpected(options.error());
   if (Result<void> safe = look_at_patroni(config.cluster); !safe) {
     return tl::unexpected(safe.error());
   }
-  ClusterMember member;
   auto database = cluster::Database::make(*options);
   if (!database) return tl::unexpected(database.error());
-  member.database = std::move(*database);
   const auto end = std::chrono::steady_clock::now() + patience;
   for (bool told = false;;) {
-    const Result<void> there = look(*member.database);
-    if (there) break;
+    const Result<void> there = look(**database);
+    if (there) return std::move(*database);
     const bool may_pass =
         there.error().fault == Fault::unreachable || there.error().fault == Fault::denied;
     if (!may_pass || std::chrono::steady_clock::now() >= end) return tl::unexpected(there.error());
@@ -154,9 +153,15 @@ Result<ClusterMember> join_cluster(const Config& config, std::chrono::millisecon
     }
     std::this_thread::sleep_for(between_tries);
   }
+}
+
+Result<ClusterMember> join_cluster(const Config& config, std::chrono::milliseconds patience,
+                                   cluster::Database& database) {
+  ClusterMember member;
+  const auto end = std::chrono::steady_clock::now() + patience;
   const std::string name = node_name(config);
   const auto join = [&] {
-    return cluster::Node::join(*member.database,
+    return cluster::Node::join(database,
                                {.name = name,
                                 .version = std::string(current_version().number),
                                 .schemas = cluster::words_of(cluster_schemas()),
@@ -177,14 +182,14 @@ Result<ClusterMember> join_cluster(const Config& config, std::chrono::millisecon
     return tl::unexpected(std::move(error));
   }
   member.node = std::move(*node);
-  auto spool = spool::PgsqlSpool::open(*member.database, *member.node,
+  auto spool = spool::PgsqlSpool::open(database, *member.node,
                                        {.publish_wait = config.cluster.publish_wait,
                                         .commit_unknown = tell_of_doubt,
                                         .lease_lost = tell_of_lease});
   if (!spool) return tl::unexpected(spool.error());
   member.spool = std::move(*spool);
   member.limits = std::make_unique<cluster::SharedWindows>(
-      *member.database,
+      database,
       cluster::SharedWindowsOptions{
           .now =
               [node = member.node.get()] {
@@ -196,9 +201,9 @@ Result<ClusterMember> join_cluster(const Config& config, std::chrono::millisecon
           .cleans = [node = member.node.get()] { return node->leads(); },
           .watched = {std::string(deliver::webhook_rate_kind)}});
   member.tries = std::make_unique<cluster::SharedTries>(
-      *member.database, cluster::SharedTriesOptions{
-                            .nodes = [node = member.node.get()] { return node->counts().nodes; },
-                            .cleans = [node = member.node.get()] { return node->leads(); }});
+      database, cluster::SharedTriesOptions{
+                    .nodes = [node = member.node.get()] { return node->counts().nodes; },
+                    .cleans = [node = member.node.get()] { return node->leads(); }});
   telemetry::log::info("cluster.joined")
       .field("name", name)
       .field("count", member.node->parts().size());

@@ -20,19 +20,23 @@ namespace postern::app {
 
 /// The members end in the reverse of their order.
 struct ClusterMember {
-  std::unique_ptr<cluster::Database> database;
   std::unique_ptr<cluster::Node> node;
   std::unique_ptr<cluster::SharedWindows> limits;
   std::unique_ptr<cluster::SharedTries> tries;
   std::unique_ptr<spool::PgsqlSpool> spool;
 };
 
-/// Joins the cluster of the configuration. Waits up to `patience` for a primary.
-/// Fault::unreachable: there was none; Fault::denied: it must not be trusted; Fault::not_found: it
-/// has not the tables; Fault::conflict: they are of a newer version; Fault::temporary: another
-/// gateway that lives has its name; Fault::malformed: what the data directory says of the cluster;
-/// else as cluster_options(). When the cluster wants this process to end, it sends itself SIGTERM.
-Result<ClusterMember> join_cluster(const Config& config, std::chrono::milliseconds patience);
+/// The database of the cluster. Waits up to `patience` for a primary. Fault::unreachable: there was
+/// none; Fault::denied: it must not be trusted; Fault::not_found: it has not the tables;
+/// Fault::conflict: they are of a newer version; else as cluster_options().
+Result<std::unique_ptr<cluster::Database>> reach_cluster(const Config& config,
+                                                         std::chrono::milliseconds patience);
+/// Joins the cluster, whose database is borrowed. Waits up to `patience` for the name.
+/// Fault::temporary: another gateway that lives has it; Fault::malformed: what the data directory
+/// says of the cluster; else as for reach_cluster(). When the cluster wants this process to end, it
+/// sends itself SIGTERM.
+Result<ClusterMember> join_cluster(const Config& config, std::chrono::milliseconds patience,
+                                   cluster::Database& database);
 
 /// The keys of `seal_key_file`; null: there is none. Fault::permanent, Fault::malformed: the file.
 Result<std::shared_ptr<const store::SecretSeal>> seal_of(const ClusterConfig& config);

@@ -22,6 +22,7 @@
 #include "spool/sqlite_inbox.h"
 #include "spool/sqlite_spool.h"
 #include "store/pgsql_store.h"
+#include "store/seal_store.h"
 #include "store/sqlite_store.h"
 #include "store/token_file.h"
 #include "telemetry/log.h"
@@ -197,7 +198,10 @@ Instance::Started Instance::open_store() {
     if (fs::exists(control, unreadable)) {
       telemetry::log::warning("cluster.local_store")
           .field("path", control)
-          .msg("accounts, policies and webhooks are those of the cluster; this file is not used");
+          .msg(
+              "accounts, policies and webhooks are those of the cluster; this file is not used, "
+              "and "
+              "`postern cluster migrate` moves it into a cluster that has none");
     }
   }
   const LimitsConfig& limits = config_.limits;
@@ -379,13 +383,49 @@ Instance::Started Instance::no_local_queue() const {
     if (!waiting->empty()) {
       return cannot(ExitCode::config,
                     fmt::format("messages wait in the queue of this machine, {}", path),
-                    "serve without `[cluster]` until `postern queue list` is empty");
+                    "move them into the cluster: `postern cluster migrate`; or serve without "
+                    "`[cluster]` until `postern queue list` is empty");
     }
   }
   if (const Result<void> marked = mark_cluster(data_dir_); !marked) {
     return cannot(ExitCode::cannot_create, marked.error().message, "");
   }
   return {};
+}
+
+/// What keeps this gateway out of its cluster, found before others give up parts for it.
+Instance::Started Instance::may_join() {
+  const auto seal = seal_of(config_.cluster);
+  if (!seal) {
+    return cannot(ExitCode::config, seal.error().message, "docs/cluster.md says what it holds");
+  }
+  const auto session = cluster_->connect();
+  if (!session) return cluster_error(session.error());
+  if (const Result<void> known = store::check_seal(**session, seal->get()); !known) {
+    return known.error().fault == Fault::denied
+               ? cannot(ExitCode::config, known.error().message, "docs/cluster.md, \"Secrets\"")
+               : cluster_error(known.error());
+  }
+  const std::string path = data_dir_ + "/postern.db";
+  std::error_code unreadable;
+  if (!fs::exists(path, unreadable)) return {};
+  // Their webhooks would take no mail any more.
+  const auto local = store::SqliteStore::open(path);
+  if (!local) return database_error(path, local.error());
+  const auto accounts = (*local)->accounts({.limit = 1});
+  if (!accounts) return database_error(path, accounts.error());
+  if (accounts->rows.empty()) return {};
+  const auto others = (*session)->run({.sql = "SELECT EXISTS (SELECT FROM account)", .values = {}},
+                                      cluster::Clock::now() + cluster::answer_limit);
+  if (!others) {
+    return cluster_error({Fault::unreachable, "PostgreSQL: " + others.error().message});
+  }
+  if (others->boolean(0, 0)) return {};
+  return cannot(
+      ExitCode::config,
+      fmt::format("the accounts of this machine are in {}, and the cluster has none", path),
+      "move them into the cluster: `postern cluster migrate`; to begin anew, put the "
+      "file aside");
 }
 
 Instance::Started Instance::open_spool() {
@@ -404,9 +444,12 @@ Instance::Started Instance::open_spool() {
   if (Started empty = no_local_queue(); !empty) return empty;
   tell_manager(fmt::format("EXTEND_TIMEOUT_USEC={}\nSTATUS=waiting for the cluster's database",
                            std::chrono::microseconds(2 * cluster_patience).count()));
-  auto member = join_cluster(config_, cluster_patience);
+  auto database = reach_cluster(config_, cluster_patience);
+  if (!database) return cluster_error(database.error());
+  cluster_ = std::move(*database);
+  if (Started fit = may_join(); !fit) return fit;
+  auto member = join_cluster(config_, cluster_patience, *cluster_);
   if (!member) return cluster_error(member.error());
-  cluster_ = std::move(member->database);
   node_ = std::move(member->node);
   limits_ = std::move(member->limits);
   tries_ = std::move(member->tries);
@@ -451,8 +494,14 @@ Instance::Started Instance::open_delivery() {
                                .exempt = config_.limits.exempt_networks,
                                .shared = limits_.get()});
   source_pool_ = std::make_unique<net::WorkPool>(source_threads, source_queue, "auth-source");
-  const Result<Secret> salt_key = store::token_file(data_dir_ + "/scram.key");
-  if (!salt_key) return cannot(ExitCode::cannot_create, salt_key.error().message, "");
+  const Result<Secret> own_key = store::token_file(data_dir_ + "/scram.key");
+  if (!own_key) return cannot(ExitCode::cannot_create, own_key.error().message, "");
+  // One for all gateways of a cluster: a name with another salt at each would have no account.
+  const Result<Secret> salt_key = store_->server_secret("scram", *own_key);
+  if (!salt_key) {
+    return cluster_ ? cluster_error(salt_key.error())
+                    : database_error(data_dir_ + "/postern.db", salt_key.error());
+  }
   authenticator_ = std::make_unique<gateway::Authenticator>(auth_limits(config_),
                                                             salt_key->reveal(), tries_.get());
   auto verifiers = verifiers_of(config_);

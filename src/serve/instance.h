@@ -141,6 +141,7 @@ class Instance {
   std::function<Result<std::pair<std::int64_t, std::int64_t>>(std::uint64_t)> applied_by();
   Started open_spool();
   Started no_local_queue() const;
+  Started may_join();
   Started open_resolver();
   Started open_delivery();
   Started open_api();

@@ -6,6 +6,7 @@
 The PostgreSQL is a private one on a loopback port, without a standby; as root it runs as `postgres`. Needs the packages of
 tools/packages-test.txt. Ends with the line "N passed, M failed"; exit status 1 when a check failed.
 """
+import base64
 import concurrent.futures
 import http.client
 import http.server
@@ -441,6 +442,65 @@ def guesses_are_counted_over_all_gateways(bench):
     expect("wrong codes", [422] * 10 + [429] * 3, [code(number) for number in range(13)])
 
 
+def salt_of(server, name):
+    """The salt that SCRAM shows for this name."""
+    client, _ = auth.client(server)
+    try:
+        first = base64.b64encode(("n,,n=%s,r=abcdefgh" % name).encode()).decode()
+        said = base64.b64decode(client.command("AUTH SCRAM-SHA-256 " + first, "334")[-1][4:]).decode()
+        return dict(one.split("=", 1) for one in said.split(","))["s"]
+    finally:
+        client.close()
+
+
+@check
+def a_stranger_has_one_salt_at_all_gateways(bench):
+    """SCRAM tells nobody which names exist: a made-up salt is the same everywhere, also after a restart."""
+    database = Postgres(bench)
+    initialised(bench, database)
+    more = {"auth": {"policies": False, "failure_delay": "0s"}, "limits": {"exempt_networks": []},
+            "auth.source": [{"kind": "static", "scram": True, "users": ["scott:" + auth.scram("tiger"), "old:" + auth.bcrypt("tiger")]}]}
+    servers = [bench.server({"cluster": database.settings(bench, name), **LOCAL, **more}) for name in ("mx1", "mx2")]
+    for name in ("nobody", "scott", "old"):
+        expect("salts of %s" % name, *[salt_of(one, name) for one in servers])
+    before = salt_of(servers[0], "nobody")
+    if before == salt_of(servers[0], "somebody"):
+        raise Fail("two strangers have one salt")
+    servers[1].stop()
+    (servers[1].root / "data" / "scram.key").unlink()
+    servers[1].start()
+    expect("the salt after a restart without the file", before, salt_of(servers[1], "nobody"))
+    keys = [(one.root / "data" / "scram.key").read_bytes().strip() for one in servers]
+    for one in servers:
+        if any(key in one.log.read_bytes() for key in keys):
+            raise Fail("the key stands in the log")
+
+
+@check
+def a_gateway_with_accounts_does_not_join_without_them(bench):
+    """`[cluster]` added to a gateway with accounts: it does not start before they are moved, or the cluster has others, and says so."""
+    database = Postgres(bench)
+    server = bench.server({**LOCAL})
+    account = instance.Account(server)
+    expect("exit status", 0, server.stop())
+    server.write_config({"cluster": database.settings(bench, "mx1", seal_key_file=str(bench.root / "cluster.key")), **LOCAL})
+    status, out, err = bench.run("cluster", "migrate", "--config", server.write_config())
+    expect("exit status of migrate without tables (%s)" % err, True, status != 0)
+    if "cluster init" not in err:
+        raise Fail("that tables are missing is not said: " + err)
+    server.write_config({"cluster": database.settings(bench, "mx1"), **LOCAL})
+    initialised(bench, database)
+    if "cluster migrate" not in refusal(bench, server):
+        raise Fail("what to do is not said")
+    other = bench.server({"cluster": database.settings(bench, "mx2"), **LOCAL})
+    instance.Account(other)
+    server.start()
+    if b"cluster.local_store" not in server.log.read_bytes():
+        raise Fail("that accounts are left out is not said")
+    status = server.http("GET", "/api/v1/accounts/me", headers={"Authorization": "Bearer " + account.token})[0]
+    expect("status of a token of before", 401, status)
+
+
 @check
 def mail_of_a_gateway_that_dies_is_delivered_by_the_other(bench):
     """kill -9 of one of two: the other takes its parts, and every message that had its 250 arrives."""
@@ -866,6 +926,9 @@ def one_gateway_becomes_a_cluster_and_back(bench):
             break
     print("     %d kills of the first move" % killed)
     moved = move(bench, server)
+    expect("what a second move puts aside", "", move(bench, server)["kept"])
+    key = (server.root / "data" / "scram.key").read_text().strip()
+    expect("the key of salts", key, database.sql("SELECT encode(value, 'escape') FROM server_secret WHERE name = 'scram'").strip())
     if killed == 4:  # else one of them ended
         expect("messages, accounts, webhooks", (13, 1, 1), (moved["messages"], moved["rows"]["account"], moved["rows"]["webhook"]))
     server.write_config(alone)
@@ -950,6 +1013,11 @@ def secrets_are_sealed_with_a_file_that_all_gateways_have(bench):
         expect("exit status (%s)" % err, 78, status)
         if wanted not in out + err:
             raise Fail("%r is not said: %s%s" % (wanted, out, err))
+        expect("processes that joined", "0", database.sql("SELECT count(*) FROM node WHERE name = 'mx9'").strip())
+
+    def dump():
+        return database.run(database.bin / "pg_dump", "-h", "127.0.0.1", "-p", database.port, "-U", "postern", "-d", "postgres", "--data-only", "-t", "webhook",
+                            "-t", "account", "-t", "server_secret", PGPASSWORD=PASSWORD)
 
     initialised(bench, database)
     server = bench.server({"cluster": database.settings(bench, "mx1"), **LOCAL})
@@ -957,9 +1025,12 @@ def secrets_are_sealed_with_a_file_that_all_gateways_have(bench):
     receiver = bench.receiver()
     hook = account.call("POST", "/webhooks", {"target_url": receiver.url + "/hook"}, expect=201)
     secret = account.call("POST", "/webhooks/%s/rotate-secret" % hook["id"])["secret"]
+    salts = (server.root / "data" / "scram.key").read_text().strip().encode().hex()
     refused(key, "cannot read")
     status, out, err = init()
     expect("exit status while a gateway lives (%s)" % err, 75, status)
+    if salts not in dump():
+        raise Fail("the key of salts is not in the database")
     server.stop()
     expect("mode of the key", 0o600, key.stat().st_mode & 0o777)
     status, out, err = init()
@@ -967,11 +1038,7 @@ def secrets_are_sealed_with_a_file_that_all_gateways_have(bench):
     if "secrets are sealed" not in out:
         raise Fail("it is not said: " + out)
 
-    def dump():
-        return database.run(database.bin / "pg_dump", "-h", "127.0.0.1", "-p", database.port, "-U", "postern", "-d", "postgres", "--data-only", "-t", "webhook",
-                            "-t", "account", "-t", "server_secret", PGPASSWORD=PASSWORD)
-
-    for text in ("whsec_", secret.encode().hex(), "whsec_".encode().hex(), "$argon2", "$argon2".encode().hex()):
+    for text in (salts, "whsec_", secret.encode().hex(), "whsec_".encode().hex(), "$argon2", "$argon2".encode().hex()):
         if text in dump():
             raise Fail("the dump shows %s" % text)
     refused(None, "seal_key_file")
