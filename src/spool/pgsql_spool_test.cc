@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "spool/spool_fixture.h"
+#include "spool/words.h"
 
 namespace postern::spool {
 namespace {
@@ -163,6 +164,21 @@ TEST_F(PgsqlSpoolTest, octets_that_are_no_text_are_kept) {
   EXPECT_EQ(kept.envelope.recipients[0].address, odd.recipients[0].address);
   EXPECT_EQ(read(*id).value(), std::string("\0\xff", 2));
   EXPECT_EQ(spool_->list({.sender = odd.reverse_path}, "", 10)->size(), 1u);
+}
+
+TEST_F(PgsqlSpoolTest, what_a_newer_version_wrote_is_left_out_and_found) {
+  const MessageId odd = put(envelope(), "x").value();
+  sql("UPDATE recipient SET kind = 9");
+  ASSERT_TRUE(put(envelope(), "y"));
+  Cursor cursor;
+  EXPECT_EQ(spool_->parcels(cursor, 1)->size(), 1u) << "what is left out takes no place";
+  EXPECT_TRUE(spool_->parcels(cursor, 1)->empty());
+  EXPECT_EQ(spool_->counts()->size(), 1u);
+  EXPECT_EQ(spool_->list({}, "", 10)->size(), 2u);
+  EXPECT_EQ(to_string(spool_->get(odd)->value().envelope.recipients[0].destination.kind),
+            "unknown");
+  const Verification found = spool_->verify().value();
+  ASSERT_EQ(found.wrong, 1u);
 }
 
 TEST_F(PgsqlSpoolTest, who_lost_a_part_puts_into_another) {

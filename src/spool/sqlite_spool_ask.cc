@@ -107,12 +107,13 @@ Result<std::vector<DestinationCount>> SqliteSpool::counts() {
   constexpr std::string_view queued =
       "SELECT c.kind, c.destination, 0, c.many, c.due, m.received_at FROM "
       "(SELECT kind, destination, count(*) AS many, min(next_at) AS due, min(message) AS first "
-      "FROM recipient INDEXED BY recipient_destination WHERE state = 0 "
+      "FROM recipient INDEXED BY recipient_destination WHERE state = 0 AND kind BETWEEN 0 AND 2 "
       "GROUP BY kind, destination) AS c CROSS JOIN message AS m ON m.seq = c.first";
   constexpr std::string_view kept =
       "SELECT c.kind, c.destination, c.state, c.many, 0, m.received_at FROM "
       "(SELECT state, kind, destination, count(*) AS many, min(message) AS first "
-      "FROM recipient INDEXED BY recipient_kept WHERE state >= 3 "
+      "FROM recipient INDEXED BY recipient_kept WHERE state >= 3 AND state <= 5 AND kind "
+      "BETWEEN 0 AND 2 "
       "GROUP BY state, kind, destination) AS c CROSS JOIN message AS m ON m.seq = c.first";
   const auto read = [](const Row& row) {
     return DestinationCount{.destination = {static_cast<RouteKind>(row.integer(0)), row.text(1)},

@@ -85,9 +85,9 @@ Result<std::vector<Parcel>> SqliteSpool::parcels_after(Sequence after, std::size
       "m.received_at, min(r.next_at), max(r.held_ms), min(r.noticed), m.reverse_path = '' "
       "FROM (SELECT seq, account, authn_id, received_at, reverse_path FROM message AS n WHERE seq "
       "> ?1 "
-      "AND EXISTS (SELECT 1 FROM recipient AS q WHERE q.message = n.seq AND q.state = 0) "
-      "ORDER BY seq LIMIT ?2) AS m "
-      "CROSS JOIN recipient AS r ON r.message = m.seq WHERE r.state = 0 "
+      "AND EXISTS (SELECT 1 FROM recipient AS q WHERE q.message = n.seq AND q.state = 0 AND "
+      "q.kind BETWEEN 0 AND 2) ORDER BY seq LIMIT ?2) AS m "
+      "CROSS JOIN recipient AS r ON r.message = m.seq WHERE r.state = 0 AND r.kind BETWEEN 0 AND 2 "
       "GROUP BY m.seq, r.kind, r.destination ORDER BY m.seq",
       [this](const Row& row) {
         return Parcel{.sequence = row.integer(0),

@@ -19,11 +19,18 @@ std::optional<Enum> named(const std::array<std::string_view, N>& words, std::str
   return std::nullopt;
 }
 
+/// A database may hold what a newer version, or a person, has written.
+template <class Enum, std::size_t N>
+std::string_view word_of(const std::array<std::string_view, N>& words, Enum value) {
+  const auto at = static_cast<std::size_t>(value);
+  return at < N ? words[at] : "unknown";
+}
+
 }  // namespace
 
-std::string_view to_string(State state) { return states.at(static_cast<std::size_t>(state)); }
-std::string_view to_string(RouteKind kind) { return kinds.at(static_cast<std::size_t>(kind)); }
-std::string_view to_string(Action action) { return actions.at(static_cast<std::size_t>(action)); }
+std::string_view to_string(State state) { return word_of(states, state); }
+std::string_view to_string(RouteKind kind) { return word_of(kinds, kind); }
+std::string_view to_string(Action action) { return word_of(actions, action); }
 
 std::optional<State> state_named(std::string_view word) { return named<State>(states, word); }
 std::optional<Action> action_named(std::string_view word) { return named<Action>(actions, word); }
