@@ -66,8 +66,47 @@ REVOKE EXECUTE ON FUNCTION feed_days(bigint, bigint) FROM PUBLIC;
 END $do$
 )sql";
 
-constexpr const char* versions[] = {first};
-constexpr Schema schema{.name = "feed", .versions = versions};
+// The function ran with the temporary schema of who calls it in front, where a table of the catalog
+// can be made to be another.
+constexpr const char* own_path = R"sql(
+DO $do$ BEGIN
+CREATE OR REPLACE FUNCTION feed_days(keep bigint, most bigint) RETURNS void LANGUAGE plpgsql
+  SECURITY DEFINER AS $f$
+DECLARE
+  today date := (now() AT TIME ZONE 'UTC')::date;
+  part text;
+BEGIN
+  IF keep < 1 THEN
+    RAISE EXCEPTION 'a day at least is kept';
+  END IF;
+  PERFORM pg_advisory_xact_lock(7308);
+  FOR later IN 0..2 LOOP
+    part := 'feed_' || to_char(today + later, 'YYYYMMDD');
+    IF to_regclass(part) IS NULL THEN
+      EXECUTE format('CREATE TABLE %I PARTITION OF feed FOR VALUES FROM (%L) TO (%L)', part,
+                     today + later, today + later + 1);
+    END IF;
+  END LOOP;
+  FOR part IN
+    SELECT name FROM (
+      SELECT c.relname::text AS name,
+             sum(pg_total_relation_size(c.oid)) OVER (ORDER BY c.relname DESC) AS octets
+        FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+        WHERE i.inhparent = 'feed'::regclass) AS days
+      WHERE name < 'feed_' || to_char(today - keep::int, 'YYYYMMDD')
+         OR (octets > most AND name < 'feed_' || to_char(today, 'YYYYMMDD'))
+  LOOP
+    EXECUTE format('DROP TABLE %I', part);
+  END LOOP;
+END $f$;
+EXECUTE format('ALTER FUNCTION feed_days(bigint, bigint) SET search_path = %I, pg_temp',
+               current_schema());
+REVOKE EXECUTE ON FUNCTION feed_days(bigint, bigint) FROM PUBLIC;
+END $do$
+)sql";
+
+constexpr const char* versions[] = {first, own_path};
+constexpr Schema schema{.name = "feed", .versions = versions, .compatible_from = 1};
 
 }  // namespace
 

@@ -137,6 +137,20 @@ TEST_F(FeedTest, days_are_made_ahead_and_dropped_whole) {
   number("SELECT 1 FROM (SELECT feed_days(7, 0)) AS x");
   EXPECT_EQ(number("SELECT count(*) FROM pg_inherits WHERE inhparent = 'feed'::regclass"), 3)
       << "today is kept, however large";
+  number(
+      "SELECT 1 FROM (SELECT set_config('x.day', ((now() AT TIME ZONE 'UTC')::date - 1)::text, "
+      "false)) AS x");
+  session_->run({.sql = "DO $$ DECLARE day date := current_setting('x.day')::date; BEGIN EXECUTE "
+                        "format('CREATE TABLE %I PARTITION OF feed FOR VALUES FROM (%L) TO (%L)', "
+                        "'feed_' || to_char(day, 'YYYYMMDD'), day, day + 1); INSERT INTO feed "
+                        "VALUES (day, 'words', 'mx1', 1, 'x'); END $$",
+                 .values = {}},
+                Clock::now() + answer_limit);
+  number("SELECT 1 FROM (SELECT feed_days(7, 1::bigint << 40)) AS x");
+  EXPECT_EQ(number("SELECT count(*) FROM feed"), 1) << "it is of yesterday";
+  number("SELECT 1 FROM (SELECT feed_days(7, 4096)) AS x");
+  EXPECT_EQ(number("SELECT count(*) FROM feed"), 0) << "all days are more than they may be";
+  EXPECT_EQ(number("SELECT count(*) FROM pg_inherits WHERE inhparent = 'feed'::regclass"), 3);
   session_->run({.sql = "CREATE TABLE feed_20200101 PARTITION OF feed FOR VALUES FROM "
                         "('2020-01-01') TO ('2020-01-02')",
                  .values = {}},

@@ -212,9 +212,15 @@ Result<void> migrate(net::PgsqlSession& session, const Schema& wanted) {
 
 Result<void> grant(net::PgsqlSession& session, const std::string& role) {
   const auto deadline = Clock::now() + answer_limit;
-  // The server quotes the name.
+  // The server quotes the name. What everybody may do in a database by default, such as holding
+  // its locks or making temporary tables, is for the gateways alone; only its owner can say so.
   const auto texts = session.run(
-      {.sql = "SELECT format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I TO %I', table_name, $1) "
+      {.sql = "SELECT format('REVOKE CONNECT, TEMPORARY ON DATABASE %I FROM PUBLIC', datname) FROM "
+              "pg_database WHERE datname = current_database() AND pg_has_role(datdba, 'MEMBER') "
+              "UNION ALL SELECT format('GRANT CONNECT ON DATABASE %I TO %I', datname, $1) FROM "
+              "pg_database WHERE datname = current_database() AND pg_has_role(datdba, 'MEMBER') "
+              "UNION ALL SELECT format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I TO %I', "
+              "table_name, $1) "
               "FROM information_schema.tables WHERE table_schema = current_schema() AND table_name "
               "<> 'schema_version' AND table_type = 'BASE TABLE' UNION ALL SELECT format('GRANT "
               "SELECT ON schema_version TO %I', $1) UNION ALL SELECT format('GRANT EXECUTE ON "

@@ -197,6 +197,17 @@ def rights_of_the_gateways_role(bench):
         except Fail:
             continue
         raise Fail("the gateways' role may: " + forbidden)
+    expect("what everybody may", "f|f", database.sql("SELECT has_database_privilege('public', current_database(), 'TEMPORARY'), "
+                                                     "has_database_privilege('public', current_database(), 'CONNECT')").strip())
+    # A table of the catalog that is another one, for the function with the owner's rights.
+    database.sql("GRANT TEMPORARY ON DATABASE postgres TO gateway")
+    try:
+        database.sql("SET ROLE gateway; CREATE FUNCTION pg_temp.evil() RETURNS oid LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'CREATE TABLE public.pwned AS "
+                     "SELECT current_user AS who'; RETURN 0; END $$; CREATE TEMP VIEW pg_class AS SELECT pg_temp.evil() AS oid, 'feed_00000000'::name AS relname; "
+                     "SELECT feed_days(7, 1)")
+    except Fail:
+        pass
+    expect("tables that the gateways' role made with the rights of the owner", "0", database.sql("SELECT count(*) FROM pg_class WHERE relname = 'pwned'").strip())
     sink.close()
 
 
