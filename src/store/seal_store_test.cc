@@ -115,6 +115,24 @@ TEST_F(SealStoreTest, every_kind_of_secret_is_known_afterwards) {
                       .expires_at = later};
   EXPECT_EQ(*store_->create_link(reset, Secret("link"), nullptr), done);
   EXPECT_TRUE(store_->put_signing_key({.kid = "k", .key = Secret("jwt"), .created_at = at_}));
+  const DomainRow domain{.id = new_id("dom_"),
+                         .account_id = account_,
+                         .name = "example.org",
+                         .verification_token = "t",
+                         .created_at = at_,
+                         .updated_at = at_};
+  EXPECT_EQ(*store_->create_domain(domain, nullptr), done);
+  EXPECT_EQ(store_->verify_domain(account_, domain.id, at_, nullptr)->outcome, done);
+  const DkimKeyRow signs{.domain_id = domain.id,
+                         .account_id = account_,
+                         .selector = "s",
+                         .algorithm = "ed25519-sha256",
+                         .private_key = Secret("dkim"),
+                         .public_record = "record",
+                         .signing = true,
+                         .created_at = at_,
+                         .updated_at = at_};
+  EXPECT_EQ(*store_->create_dkim_key(signs, 3, nullptr), done);
   store_.reset();
   ASSERT_TRUE(seal_store(*session_, *key(one_)));
   store_ = *open(key(one_));
@@ -126,6 +144,7 @@ TEST_F(SealStoreTest, every_kind_of_secret_is_known_afterwards) {
   EXPECT_EQ(store_->api_token_by_hash(Secret("token")).value()->id, token.id);
   EXPECT_EQ(store_->link(Secret("link"), at_).value()->id, reset.id);
   EXPECT_EQ(store_->signing_keys().value().at(0).key.reveal(), "jwt");
+  EXPECT_EQ(store_->dkim_signing_keys("example.org").value().at(0).private_key.reveal(), "dkim");
   EXPECT_TRUE(store_->end_session_by_token(Secret("refresh"), nullptr).value());
 }
 
