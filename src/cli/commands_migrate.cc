@@ -38,7 +38,8 @@ constexpr const char* name_of_migration = "migrate";
 struct Moved {
   std::vector<store::MovedRows> rows;
   spool::MovedMail mail;
-  std::string kept;  ///< where the queue of before is now
+  std::string kept;  ///< where the queue of before is now; empty: nowhere, or as before
+  std::int64_t inbox_messages = 0;  ///< that stay in the database
 };
 
 /// Gateways run, or the tables are of another version.
@@ -75,8 +76,12 @@ class Migration {
     if (!there) return tl::unexpected(there.error());
     const std::string here = why_moved(data_dir_);
     const bool is_away = there->find(are_in) != std::string::npos;
+    const bool is_here =
+        there->find(fmt::format("{}{} now", are_in, data_dir_)) != std::string::npos;
+    // A database that was moved away from stays so, whoever was in it before.
+    if (is_away && !(back_ && is_here)) return fail(Fault::conflict, *there);
     Moved moved;
-    if (back_ ? is_away && !here.empty() : here.starts_with(are_in)) {
+    if (back_ ? is_here && !here.empty() : here.starts_with(are_in)) {
       // Only the end was missing; what is moved may have changed since.
       auto kept = end();
       if (!kept) return tl::unexpected(kept.error());
@@ -88,12 +93,22 @@ class Migration {
       if (Result<void> fit = is_fit(); !fit) return tl::unexpected(fit.error());
     }
     if (Result<void> marked = begin(); !marked) return tl::unexpected(marked.error());
+    // A gateway that joined before the mark was there.
+    if (Result<void> nobody = nobody_joined(); !nobody) {
+      if (there->empty() && here.empty()) take_back();
+      return tl::unexpected(nobody.error());
+    }
     auto rows = move_rows();
     if (!rows) return tl::unexpected(rows.error());
     moved.rows = std::move(*rows);
     auto mail = move_mail();
     if (!mail) return tl::unexpected(mail.error());
     moved.mail = *mail;
+    if (back_) {
+      const auto stay = inbox_messages();
+      if (!stay) return tl::unexpected(stay.error());
+      moved.inbox_messages = *stay;
+    }
     auto kept = end();
     if (!kept) return tl::unexpected(kept.error());
     moved.kept = std::move(*kept);
@@ -118,6 +133,15 @@ class Migration {
     fs::create_directories(data_dir_ + "/spool", error);
     fs::create_directories(data_dir_ + "/tmp", error);
     return spool::SqliteSpool::open({.directory = data_dir_ + "/spool"});
+  }
+
+  Result<std::int64_t> inbox_messages() {
+    const auto session = database_.connect();
+    if (!session) return tl::unexpected(session.error());
+    const auto rows = (*session)->run({.sql = "SELECT count(*) FROM inbox", .values = {}},
+                                      cluster::Clock::now() + cluster::answer_limit);
+    if (!rows) return fail(Fault::unreachable, "PostgreSQL: " + rows.error().message);
+    return rows->integer(0, 0);
   }
 
   /// Before anything is marked: what is moved can be, and where it goes there is nothing.
@@ -154,6 +178,28 @@ class Migration {
       return marked;
     }
     return mark_moved(data_dir_, "are being moved: run `postern cluster migrate` again");
+  }
+
+  /// Whether no process is in the cluster, or may come back to it. Those that were silent for long
+  /// are out of it since the mark.
+  Result<void> nobody_joined() {
+    const auto session = database_.connect();
+    if (!session) return tl::unexpected(session.error());
+    const auto rows = (*session)->run(
+        {.sql = "SELECT name FROM node WHERE NOT ended AND NOT replaced AND name <> $1 LIMIT 1",
+         .values = {net::pgsql::text(name_of_migration)}},
+        cluster::Clock::now() + cluster::answer_limit);
+    if (!rows) return fail(Fault::unreachable, "PostgreSQL: " + rows.error().message);
+    if (rows->size() == 0) return {};
+    return fail(Fault::temporary, "the gateway " + rows->text(0, 0) +
+                                      " has joined meanwhile: stop all gateways of the cluster");
+  }
+
+  /// The marks of begin(), before anything was moved.
+  void take_back() {
+    static_cast<void>(mark(""));
+    std::error_code error;
+    fs::remove(moved_mark(data_dir_), error);
   }
 
   Result<std::vector<store::MovedRows>> move_rows() {
@@ -216,6 +262,7 @@ class Migration {
          ++i) {
       suffix = fmt::format("{}-{}", now, i);
     }
+    bool is_kept = false;
     for (const std::string name : {"/spool", "/postern.db"}) {
       const std::string file = name == "/spool" ? "/spool/spool.db" : name;
       if (!fs::exists(data_dir_ + file, error)) continue;
@@ -224,9 +271,10 @@ class Migration {
         return fail(Fault::permanent,
                     "cannot put " + data_dir_ + name + " aside: " + error.message());
       }
+      is_kept = is_kept || name == "/spool";
     }
     fs::create_directories(data_dir_ + "/spool", error);
-    return data_dir_ + "/spool" + suffix;
+    return is_kept ? data_dir_ + "/spool" + suffix : std::string();
   }
 
   cluster::Database& database_;
@@ -244,8 +292,6 @@ int run_cluster_migrate(const Arguments& arguments, Streams& streams) {
   ClusterConfig settings;
   const auto database = cluster_database(arguments, streams, &settings, &data_dir);
   if (!database) return database.error();
-  auto seal = seal_of(settings);
-  if (!seal) return refuse_cluster(seal.error(), arguments, streams);
   if (const Result<void> made = make_data_directory(data_dir); !made) {
     report(made.error().message, "choose another with `server.data_dir`", as_json, streams);
     return to_int(ExitCode::cannot_create);
@@ -261,6 +307,13 @@ int run_cluster_migrate(const Arguments& arguments, Streams& streams) {
   if (const Result<void> nobody = alone(**database); !nobody) {
     return refuse_cluster(nobody.error(), arguments, streams);
   }
+  auto seal = seal_of(settings);
+  if (!seal) {
+    report(seal.error().message,
+           "`postern cluster init` makes the first one; else bring the file of the gateways",
+           as_json, streams);
+    return to_int(ExitCode::config);
+  }
   const Result<Moved> moved = Migration(**database, data_dir, back, std::move(*seal)).run();
   if (!moved) return refuse_cluster(moved.error(), arguments, streams);
   const spool::MovedMail& mail = moved->mail;
@@ -271,6 +324,7 @@ int run_cluster_migrate(const Arguments& arguments, Streams& streams) {
                                                 {"recipients", mail.recipients},
                                                 {"octets", mail.octets},
                                                 {"rows", std::move(rows)},
+                                                {"inbox_messages", moved->inbox_messages},
                                                 {"kept", moved->kept}})
                 << '\n';
     return to_int(ExitCode::ok);
@@ -279,10 +333,17 @@ int run_cluster_migrate(const Arguments& arguments, Streams& streams) {
     if (one.rows > 0) streams.out << fmt::format("{:16} {:>10} rows\n", one.table, one.rows);
   }
   streams.out << fmt::format("{:16} {:>10} with {} recipients, {} octets\n", "messages",
-                             mail.messages, mail.recipients, mail.octets)
-              << "all of it was compared; "
-              << (back ? "start the gateway without `[cluster]`\n"
-                       : "start the gateways. What was here is kept in " + moved->kept + "\n");
+                             mail.messages, mail.recipients, mail.octets);
+  if (moved->inbox_messages > 0) {
+    streams.out << fmt::format("{:16} {:>10} messages stay in the database\n", "inboxes",
+                               moved->inbox_messages);
+  }
+  streams.out << "all of it was compared; "
+              << (back ? "start the gateway without `[cluster]`\n" : "start the gateways");
+  if (!back) {
+    streams.out << (moved->kept.empty() ? "; it was moved before\n"
+                                        : ". What was here is kept in " + moved->kept + "\n");
+  }
   return to_int(ExitCode::ok);
 }
 

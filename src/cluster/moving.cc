@@ -1,6 +1,7 @@
 #include "cluster/moving.h"
 
 #include "cluster/database.h"
+#include "cluster/node.h"
 
 namespace postern::cluster {
 namespace {
@@ -23,8 +24,13 @@ constexpr Schema schema{.name = "moving", .versions = versions};
 const Schema& moving_schema() { return schema; }
 
 Result<void> mark_moving(net::PgsqlSession& session, std::string_view why) {
+  // A gateway that was silent for too long to be waited for ends when it comes back.
   const net::PgsqlOutcome end = session.transact(
-      {{.sql = "UPDATE moving SET why = $1, at = now()", .values = {net::pgsql::text(why)}}},
+      {{.sql = "UPDATE moving SET why = $1, at = now()", .values = {net::pgsql::text(why)}},
+       {.sql = std::string("UPDATE node SET replaced = true WHERE NOT ended AND NOT replaced AND "
+                           "NOT (") +
+               live_node + ")",
+        .values = {}}},
       Clock::now() + answer_limit);
   if (end.end == net::PgsqlEnd::committed) return {};
   return fail(Fault::unreachable, "PostgreSQL: " + end.failure.message);

@@ -182,6 +182,8 @@ Result<ClusterMember> join_cluster(const Config& config, std::chrono::millisecon
     return tl::unexpected(std::move(error));
   }
   member.node = std::move(*node);
+  // A move that began since: it has not seen this node, or waits for its end.
+  if (Result<void> there = look(database); !there) return tl::unexpected(there.error());
   auto spool = spool::PgsqlSpool::open(database, *member.node,
                                        {.publish_wait = config.cluster.publish_wait,
                                         .commit_unknown = tell_of_doubt,

@@ -155,6 +155,10 @@ Result<std::uint64_t> seal_in_transaction(net::PgsqlSession& session, const Secr
                             "sealed with another key",
                             nodes->text(0, 0)));
   }
+  // One that was silent for too long to be seen here ends when it comes back, and writes nothing.
+  const auto retired =
+      sealing.ask("UPDATE node SET replaced = true WHERE NOT ended AND NOT replaced");
+  if (!retired) return tl::unexpected(retired.error());
   auto sealed = sealing.run();
   if (!sealed) return sealed;
   const auto noted = sealing.ask("UPDATE seal SET key_id = $1, at = now()", {pg::text(seal.id())});

@@ -955,13 +955,16 @@ def one_gateway_becomes_a_cluster_and_back(bench):
     other = bench.server({**shared, "cluster": database.settings(bench, "mx2")})
     account.call("POST", "/webhooks", {"target_url": receiver.url + "/hook"}, expect=201)
     smtp.check("250 2.0.0", send(other, 13), "end of data at the second one")
+    box = account.call("POST", "/webhooks", {"target_url": "inbox"}, expect=201)
+    smtp.check("250", [post(other, box["email_address"])], "end of data for an inbox")
     status, out, err = bench.run("cluster", "migrate", "--back", "--config", server.write_config())
     expect("exit status while gateways run (%s)" % err, 75, status)
     expect("exit status", 0, other.stop())
     expect("exit status", 0, server.stop())
 
     moved = move(bench, server, "--back")
-    expect("messages, accounts, webhooks", (14, 1, 2), (moved["messages"], moved["rows"]["account"], moved["rows"]["webhook"]))
+    expect("messages, accounts, webhooks", (14, 1, 3), (moved["messages"], moved["rows"]["account"], moved["rows"]["webhook"]))
+    expect("messages of inboxes that stay", 1, moved["inbox_messages"])
     if "moved" not in refusal(bench, other) and "are in" not in refusal(bench, other):
         raise Fail("the cluster does not say where its queue is")
     status, out, err = bench.run("cluster", "migrate", "--back", "--config", server.write_config())
@@ -969,12 +972,45 @@ def one_gateway_becomes_a_cluster_and_back(bench):
     server.write_config(alone)
     sink = Sink(port)  # before the start, or the destination sleeps for a minute
     server.start()
-    expect("webhooks", 2, len(account.call("GET", "/webhooks")["data"]))
+    expect("webhooks", 3, len(account.call("GET", "/webhooks")["data"]))
     status, _, err = bench.run("queue", "release", before[3], "--config", server.write_config())
     expect("exit status of queue release (%s)" % err, 0, status)
     sink.wait(14, 60)
     expect("messages, each once", list(range(14)), numbers_of(sink.messages))
     sink.close()
+
+
+@check
+def a_frozen_gateway_does_not_come_back_after_a_move(bench):
+    """SIGSTOP for longer than a gateway lives, and `migrate --back` meanwhile: it ends when it goes on. A database that was moved away from stays so."""
+    database = Postgres(bench)
+    initialised(bench, database)
+    shared = {**settings(bench, database, "mx1", instance.free_port()), **LOCAL}
+    first = bench.server(shared)
+    instance.Account(first)
+    smtp.check("250 2.0.0", send(first, 1), "end of data")
+    other = bench.server({**shared, "cluster": database.settings(bench, "mx2")})
+    expect("exit status", 0, other.stop())
+    first.process.send_signal(signal.SIGSTOP)
+    try:
+        until("it counts as dead", lambda: ["dead"] == [one["state"] for one in members(bench, other.write_config())["nodes"] if one["name"] == "mx1"], 60)
+        expect("messages that moved", 1, move(bench, other, "--back")["messages"])
+    finally:
+        first.process.send_signal(signal.SIGCONT)
+    first.process.wait(60)
+    alone = {name: value for name, value in shared.items() if name != "cluster"}
+    config = other.write_config(alone)
+    other.start()
+    expect("exit status", 0, other.stop())
+    # The first one's directory never was that of the cluster's mail.
+    for words in ([], ["--back"]):
+        status, out, err = bench.run("cluster", "migrate", *words, "--config", first.write_config())
+        expect("exit status of migrate %s elsewhere (%s%s)" % (words, out, err), 78, status)
+    other.write_config(shared)
+    status, out, err = bench.run("cluster", "migrate", "--config", config)
+    expect("exit status of migrate into what was moved away from (%s%s)" % (out, err), 78, status)
+    if "are in" not in err:
+        raise Fail("where the mail is is not said: " + err)
 
 
 @check
