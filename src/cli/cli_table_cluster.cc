@@ -15,9 +15,12 @@ constexpr ExampleSpec init_examples[] = {
     {"postern cluster init --config postern.toml", "makes or updates the tables"},
     {"postern cluster init --config postern.toml --owner postern_owner --gateway postern_gateway",
      "as the role that owns them, with the rights for the gateways' role"},
+    {"postern cluster init --owner postern_owner --owner-password-file owner.password",
+     "the same, where the database asks for a password"},
 };
 constexpr OptionSpec init_options[] = {
     {"--owner", "ROLE", "the role that makes and owns the tables", "the user of `database`"},
+    {"--owner-password-file", "FILE", "one line: the password of that role", "libpq's PGPASSFILE"},
     {"--gateway", "ROLE", "a role that gets the rights that gateways need, and no others", ""},
 };
 constexpr ExitCode init_exits[] = {ExitCode::ok, ExitCode::usage, ExitCode::bad_data,
@@ -61,6 +64,7 @@ constexpr ExampleSpec migrate_examples[] = {
 };
 constexpr OptionSpec migrate_options[] = {
     {"--owner", "ROLE", "the role that owns the tables", "the user of `database`"},
+    {"--owner-password-file", "FILE", "one line: the password of that role", "libpq's PGPASSFILE"},
     {"--back", "", "from the cluster into this data directory", ""},
 };
 constexpr ExitCode migrate_exits[] = {ExitCode::ok,        ExitCode::usage, ExitCode::bad_data,
@@ -73,8 +77,8 @@ constexpr CommandSpec table[] = {
      "version of this program. What is there is kept. Run it once, before the first gateway "
      "starts, and before an upgrade. With `seal_key_file` it seals the secrets, and makes the file "
      "if there is none yet.",
-     "[--owner ROLE] [--gateway ROLE] [--json]", 0, init_examples, init_options, init_exits,
-     "postern cluster status"},
+     "[--owner ROLE [--owner-password-file FILE]] [--gateway ROLE] [--json]", 0, init_examples,
+     init_options, init_exits, "postern cluster status"},
     {"cluster status",
      "Operate",
      "which gateways live, and what each owns",
@@ -130,11 +134,12 @@ constexpr CommandSpec table[] = {
      "Moves the accounts, policies, webhooks and the queue of this data directory into the "
      "database "
      "that `[cluster]` names, while no gateway runs and mail waits at its senders; `--back` moves "
-     "them into this data directory. All rows and messages are compared before either side serves. "
+     "them into this data directory, and leaves inboxes and attachments where they are. All rows "
+     "and messages are compared before either side serves. "
      "It may be stopped at any time and run again; until it ends, no gateway starts on either "
      "side.",
-     "[--owner ROLE] [--back] [--json]", 0, migrate_examples, migrate_options, migrate_exits,
-     "postern cluster init"},
+     "[--owner ROLE [--owner-password-file FILE]] [--back] [--json]", 0, migrate_examples,
+     migrate_options, migrate_exits, "postern cluster init"},
 };
 
 }  // namespace

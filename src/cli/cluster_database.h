@@ -9,7 +9,8 @@
 
 namespace postern::app {
 
-/// The database of the configuration, as `--owner` if that is given. After an error, which is
+/// The database of the configuration, as `--owner` if that is given, with the password of
+/// `--owner-password-file`. After an error, which is
 /// printed, the value is the exit code. `settings` and `data_dir` are set to those of the
 /// configuration; may be null.
 tl::expected<std::unique_ptr<cluster::Database>, int> cluster_database(

@@ -17,6 +17,7 @@
 #include "cluster/schema.h"
 #include "config/cluster_options.h"
 #include "config/key_file.h"
+#include "config/password_file.h"
 #include "doctor/cluster_checks.h"
 #include "serve/cluster_member.h"
 #include "store/seal_store.h"
@@ -55,6 +56,14 @@ tl::expected<std::unique_ptr<cluster::Database>, int> cluster_database(const Arg
   // The password is that of the gateways' role.
   auto options = cluster_options(config->cluster, !owner);
   if (options && owner) options->user = *owner;
+  if (const auto file = arguments.value("--owner-password-file"); options && file) {
+    Result<Secret> password = password_in(*file);
+    if (!password) {
+      report(password.error().message, "", as_json, streams);
+      return tl::unexpected(to_int(ExitCode::config));
+    }
+    options->password = std::move(*password);
+  }
   auto made = options ? cluster::Database::make(*options) : tl::unexpected(options.error());
   if (!made) {
     report(made.error().message, "", as_json, streams);
@@ -64,7 +73,15 @@ tl::expected<std::unique_ptr<cluster::Database>, int> cluster_database(const Arg
 }
 
 int refuse_cluster(const Error& error, const Arguments& arguments, Streams& streams) {
-  report(error.message, "", arguments.has("--json"), streams);
+  std::string_view to_do;
+  if (error.fault == Fault::not_found) to_do = "make them first: `postern cluster init`";
+  // What libpq says, which translates nothing here.
+  if (error.message.find("no password supplied") != std::string::npos) {
+    to_do = arguments.value("--owner")
+                ? "give the owner's: --owner-password-file FILE, or libpq's PGPASSFILE"
+                : "put it into a file, and name that: `[cluster] password_file`";
+  }
+  report(error.message, to_do, arguments.has("--json"), streams);
   const bool is_setting = error.fault == Fault::denied || error.fault == Fault::conflict;
   return to_int(is_setting ? ExitCode::config : exit_code_of(error.fault));
 }
@@ -196,6 +213,10 @@ int run_cluster_doctor(const Arguments& arguments, Streams& streams) {
 
 int run_cluster_drain(const Arguments& arguments, Streams& streams) {
   const bool as_json = arguments.has("--json");
+  if (arguments.words.empty()) {
+    return report_usage({"the name of the gateway is missing", "`postern cluster drain --help`"},
+                        as_json, streams);
+  }
   const std::string& name = arguments.words.front();
   const auto database = cluster_database(arguments, streams);
   if (!database) return database.error();

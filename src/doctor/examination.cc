@@ -262,6 +262,13 @@ Findings look_at_certificates(Examination& from) {
 }
 
 Findings look_at_backup(Examination& from) {
+  if (!from.config().cluster.database.empty()) {
+    return {
+        finding(Level::note, "backup",
+                "not looked at: the queue and the accounts are in the cluster's database, which "
+                "has its own backup",
+                "`postern cluster doctor` looks at that database (docs/cluster.md)")};
+  }
   const auto made = backup::last_backup(from.config().server.data_dir);
   return check_backup(made ? std::optional(seconds_since(*made)) : std::nullopt);
 }

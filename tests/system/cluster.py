@@ -212,6 +212,28 @@ def rights_of_the_gateways_role(bench):
 
 
 @check
+def the_owner_has_a_password_of_its_own(bench):
+    """`cluster init --owner` says how it is given, and takes it from a file."""
+    database = Postgres(bench)
+    database.sql("CREATE ROLE owner LOGIN PASSWORD 'pg-owner-secret'; GRANT CREATE ON SCHEMA public TO owner; CREATE ROLE gateway LOGIN PASSWORD '%s'" % PASSWORD)
+    own = database.settings(bench, "mx1")
+    own["database"] = own["database"].replace("user=postern", "user=gateway")
+    config = bench.config({"cluster": own}, "init.toml")
+    words = ("cluster", "init", "--config", config, "--owner", "owner", "--gateway", "gateway")
+    status, out, err = bench.run(*words)
+    expect("exit status without a password (%s)" % err, 75, status)
+    if "--owner-password-file" not in err:
+        raise Fail("what to do is not said: " + err)
+    password = bench.root / "owner.password"
+    password.write_text("pg-owner-secret\n")
+    status, out, err = bench.run(*words, "--owner-password-file", password)
+    expect("exit status of cluster init (%s)" % err, 0, status)
+    expect("owner of the tables", "owner", database.sql("SELECT tableowner FROM pg_tables WHERE tablename = 'message'").strip())
+    server = bench.server({"cluster": own, **LOCAL})
+    until("it is ready", lambda: server.http("GET", "/readyz")[0] == 200)
+
+
+@check
 def doctor_says_what_is_wrong(bench):
     """A trial without a standby: a warning each for that and for the role, and parts that nobody owns fail."""
     database = Postgres(bench)
@@ -224,6 +246,9 @@ def doctor_says_what_is_wrong(bench):
     expect("exit status (%s)" % err, 0, status)
     said = {one["check"]: one["level"] for one in json.loads(out)["findings"]}
     expect("findings", {"standby": "warn", "tls": "ok", "rights": "warn", "nodes": "ok", "patroni": "note"}, said)
+    status, out, err = bench.run("doctor", "--check", "backup", "--config", server.write_config())
+    if "its own backup" not in out or "postern backup" in out:
+        raise Fail("`postern doctor` asks for a backup of the data directory: %s%s" % (out, err))
     database.crash()
     status, out, err = bench.run("cluster", "doctor", "--json", "--config", config, seconds=30)
     expect("exit status without a database (%s)" % err, 75, status)
