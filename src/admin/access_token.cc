@@ -26,7 +26,29 @@ std::int64_t unix_seconds(store::Time time) {
 }
 store::Time from_unix(std::int64_t seconds) { return store::Time(std::chrono::seconds(seconds)); }
 
-std::string_view to_text(TokenUse use) { return use == TokenUse::access ? "access" : "cookie"; }
+std::string_view to_text(TokenUse use) {
+  switch (use) {
+    case TokenUse::access:
+      return "access";
+    case TokenUse::second_factor:
+      return "second_factor";
+    case TokenUse::cookie:
+      break;
+  }
+  return "cookie";
+}
+
+std::chrono::seconds lifetime_of(TokenUse use) {
+  switch (use) {
+    case TokenUse::access:
+      return access_lifetime;
+    case TokenUse::second_factor:
+      return challenge_lifetime;
+    case TokenUse::cookie:
+      break;
+  }
+  return cookie_lifetime;
+}
 
 std::optional<std::string_view> text_member(const json::object& object, std::string_view name) {
   const json::value* value = object.if_contains(name);
@@ -130,9 +152,8 @@ tl::expected<Claims, TokenFault> TokenKeys::verify(std::string_view token, Token
   const std::optional<Claims> claims = read_claims(*payload, use);
   if (!claims) return refuse(TokenFault::malformed);
   if (claims->issued_at > now + clock_skew) return refuse(TokenFault::malformed);
-  const auto lifetime = use == TokenUse::access ? std::chrono::seconds(access_lifetime)
-                                                : std::chrono::seconds(cookie_lifetime);
-  if (claims->expires_at > claims->issued_at + lifetime) return refuse(TokenFault::malformed);
+  if (claims->expires_at > claims->issued_at + lifetime_of(use))
+    return refuse(TokenFault::malformed);
   if (claims->expires_at + clock_skew <= now) return refuse(TokenFault::expired);
   return *claims;
 }

@@ -20,13 +20,14 @@ class Store;
 namespace postern::admin {
 
 /// What a token may be used for; a token of one kind is refused as the other.
-enum class TokenUse { access, cookie };
+/// `second_factor`: the password of a sign-in was right, and its code is asked for.
+enum class TokenUse { access, cookie, second_factor };
 
 /// The claims of a token.
 struct Claims {
   TokenUse use = TokenUse::access;  ///< claim `use`
   std::string account_id;           ///< `sub`: the person's account
-  std::string session_id;           ///< `sid`
+  std::string session_id;           ///< `sid`; empty for a second factor
   store::Time issued_at;            ///< `iat`
   store::Time expires_at;           ///< `exp`
 };
@@ -37,6 +38,9 @@ inline constexpr std::chrono::seconds clock_skew{60};
 inline constexpr std::chrono::seconds access_lifetime{900};
 /// Validity of a cookie.
 inline constexpr std::chrono::hours cookie_lifetime{7 * 24};
+
+/// How long a sign-in waits for its second factor.
+inline constexpr std::chrono::minutes challenge_lifetime{5};
 
 /// Why a token is refused.
 enum class TokenFault { malformed, forged, expired };

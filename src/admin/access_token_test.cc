@@ -42,6 +42,17 @@ TEST(AccessToken, round_trips) {
       token(R"({"alg":"HS256","kid":"key_old"})", good_payload, Secret(std::string(32, 'o')))));
 }
 
+TEST(AccessToken, of_a_second_factor_is_good_for_that_and_for_minutes) {
+  const Claims asked{TokenUse::second_factor, "acc_1", {}, now, now + challenge_lifetime};
+  const std::string text = keys().sign(asked);
+  ASSERT_TRUE(keys().verify(text, TokenUse::second_factor, now));
+  EXPECT_EQ(keys().verify(text, TokenUse::second_factor, now)->account_id, "acc_1");
+  EXPECT_FALSE(keys().verify(text, TokenUse::access, now));
+  EXPECT_FALSE(keys().verify(text, TokenUse::cookie, now));
+  EXPECT_FALSE(keys().verify(keys().sign(claims()), TokenUse::second_factor, now));
+  EXPECT_FALSE(keys().verify(text, TokenUse::second_factor, now + challenge_lifetime + clock_skew));
+}
+
 TEST(AccessToken, pins_the_algorithm_and_the_key) {
   EXPECT_FALSE(taken(token(R"({"alg":"none","kid":"key_new"})", good_payload)));
   EXPECT_FALSE(taken(token(R"({"alg":"hs256","kid":"key_new"})", good_payload)));

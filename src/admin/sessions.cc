@@ -15,9 +15,6 @@ namespace {
 using dialect::webhook::BodyReader;
 
 constexpr std::chrono::hours refresh_lifetime{30 * 24};
-constexpr std::chrono::minutes challenge_lifetime{5};
-constexpr int challenge_tries = 5;
-constexpr std::size_t max_challenges = 10'000;
 constexpr std::size_t max_password = 1024;
 
 Secret new_refresh_token() { return Secret("rt_" + base64url_encode(random_bytes(32))); }
@@ -47,31 +44,6 @@ Credentials read_credentials(const Call& call, std::string_view name) {
 }
 
 }  // namespace
-
-std::string Challenges::open(const std::string& account, store::Time now) {
-  const std::lock_guard lock(mutex_);
-  std::erase_if(open_, [&](const auto& entry) { return entry.second.expires <= now; });
-  if (open_.size() >= max_challenges) throw busy();
-  std::string token = "tt_" + base64url_encode(random_bytes(32));
-  open_[token] = {account, now + challenge_lifetime, 0};
-  return token;
-}
-
-std::optional<std::string> Challenges::attempt(const std::string& token, store::Time now) {
-  const std::lock_guard lock(mutex_);
-  const auto found = open_.find(token);
-  if (found == open_.end()) return std::nullopt;
-  if (found->second.expires <= now || ++found->second.tries > challenge_tries) {
-    open_.erase(found);
-    return std::nullopt;
-  }
-  return found->second.account;
-}
-
-void Challenges::close(const std::string& token) {
-  const std::lock_guard lock(mutex_);
-  open_.erase(token);
-}
 
 void Sessions::add_routes(Router& router) {
   const auto add = [&](auto... route) { router.add(*this, route...); };
@@ -183,8 +155,11 @@ Task<net::HttpResponse> Sessions::first_step(Call& call, std::string email, Secr
                                              Carrier carrier) {
   const store::AccountRow account = co_await sign_in(call, std::move(email), std::move(password));
   if (account.totp_enabled) {
-    co_return json_response(
-        200, {{"totp_required", true}, {"totp_token", challenges_.open(account.id, call.now)}});
+    // Any gateway of a cluster may get the code.
+    const Claims claims{
+        TokenUse::second_factor, account.id, {}, call.now, call.now + challenge_lifetime};
+    co_return json_response(200,
+                            {{"totp_required", true}, {"totp_token", core_.keys().sign(claims)}});
   }
   auto begin = [this, account, carrier](const Call& own) {
     return start(own, account, carrier, Proof::password);
@@ -200,18 +175,20 @@ store::AccountRow Sessions::second_step(const Call& call) const {
   const std::string token = required_text(body, "totp_token");
   const std::string code = required_text(body, "code");
   core_.count_guess(core_.sign_in_guesses, call);
-  const std::optional<std::string> id = challenges_.attempt(token, call.now);
+  const auto claims = core_.keys().verify(token, TokenUse::second_factor, call.now);
+  const std::string tried = sha256(token);
   const Refusal refused{
       401, "invalid_credentials", "the code is wrong, or the sign-in took too long", {}, {}};
-  if (!id) throw refused;
-  std::optional<store::AccountRow> account = unwrap(core_.deps.store.account(*id));
+  if (!claims || codes_.take(tried)) throw refused;
+  std::optional<store::AccountRow> account = unwrap(core_.deps.store.account(claims->account_id));
   if (!account) throw refused;
   if (account->totp_enabled && !take_second_factor(*account, code, call.now)) {
     core_.sign_ins.failed(call, *account, "the code was wrong");
     throw refused;
   }
   core_.guess_was_right(core_.sign_in_guesses, call);
-  challenges_.close(token);
+  // It is good for one sign-in.
+  for (int i = 0; i < codes_of_sign_in && !codes_.take(tried);) ++i;
   return std::move(*account);
 }
 

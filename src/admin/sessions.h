@@ -1,42 +1,26 @@
 // Signing in and out: passwords, second factors, refresh tokens, and the cookie of the web pages.
 #pragma once
 
-#include <mutex>
 #include <string>
-#include <unordered_map>
 
 #include "admin/authenticator.h"
 #include "admin/core.h"
 #include "admin/router.h"
+#include "admin/tries.h"
 
 namespace postern::admin {
 
-/// Sign-ins with a correct password that wait for the second factor. Bounded, kept in memory.
-/// Thread-safe.
-class Challenges {
- public:
-  /// A new token, valid for five minutes and five attempts. Throws 503 if there are too many.
-  std::string open(const std::string& account, store::Time now);
-  /// Counts an attempt and returns the account; nullopt: unknown, expired or no attempts left.
-  std::optional<std::string> attempt(const std::string& token, store::Time now);
-  /// Ends the challenge.
-  void close(const std::string& token);
-
- private:
-  struct Challenge {
-    std::string account;
-    store::Time expires;
-    int tries = 0;
-  };
-  std::mutex mutex_;
-  std::unordered_map<std::string, Challenge> open_;
-};
+/// Codes that may be tried after one right password.
+inline constexpr int codes_of_sign_in = 5;
 
 /// Endpoints of sessions.
 class Sessions {
  public:
   /// All must outlive this.
-  Sessions(Core& core, Authenticator& authenticator) : core_(core), authenticator_(authenticator) {}
+  Sessions(Core& core, Authenticator& authenticator)
+      : core_(core),
+        authenticator_(authenticator),
+        codes_(core.deps.tries, "codes_per_sign_in", codes_of_sign_in, 2 * challenge_lifetime) {}
   /// Adds the routes. This must outlive `router`.
   void add_routes(Router& router);
 
@@ -77,7 +61,7 @@ class Sessions {
 
   Core& core_;
   Authenticator& authenticator_;
-  mutable Challenges challenges_;
+  mutable Tries codes_;  ///< by the token of the sign-in
 };
 
 }  // namespace postern::admin

@@ -139,6 +139,11 @@ TEST_F(SessionsTest, second_factor_is_asked_for_and_spent) {
   EXPECT_EQ(complete(second, backup).status, 200);
   const std::string third = api_.post("/api/v1/sessions", good).text("/totp_token");
   EXPECT_EQ(complete(third, backup).status, 401) << "nor a backup code";
+  for (int i = 1; i < codes_of_sign_in; ++i) EXPECT_EQ(complete(third, "000000x").status, 401);
+  const std::string other(confirmed.json.at("backup_codes").as_array()[4].as_string());
+  EXPECT_EQ(complete(third, other).status, 401) << "five tries are over";
+  EXPECT_EQ(complete(token, other).status, 401) << "a token of another use";
+  EXPECT_EQ(api_.get("/api/v1/accounts/me", third).status, 401) << "nor is it one of another use";
 
   EXPECT_EQ(api_.del("/api/v1/accounts/me/2fa", token, R"({"code":"123456"})").status, 422);
   const Answer renewed = api_.post("/api/v1/accounts/me/2fa/backup-codes",
@@ -149,18 +154,6 @@ TEST_F(SessionsTest, second_factor_is_asked_for_and_spent) {
   EXPECT_EQ(api_.del("/api/v1/accounts/me/2fa", token, R"({"code":")" + fresh + "\"}").status, 409);
   EXPECT_NE(api_.post("/api/v1/sessions", good).json.as_object().if_contains("access_token"),
             nullptr);
-}
-
-TEST(Challenges, allow_five_tries_in_five_minutes) {
-  Challenges challenges;
-  const store::Time start = store::now();
-  const std::string token = challenges.open("acc_1", start);
-  for (int i = 0; i < 5; ++i) EXPECT_EQ(challenges.attempt(token, start), "acc_1");
-  EXPECT_FALSE(challenges.attempt(token, start));
-  const std::string late = challenges.open("acc_1", start);
-  EXPECT_TRUE(challenges.attempt(late, start + std::chrono::seconds(299)));
-  EXPECT_FALSE(challenges.attempt(late, start + std::chrono::minutes(5)));
-  EXPECT_FALSE(challenges.attempt("tt_x", start));
 }
 
 TEST(SessionLimits, ten_wrong_passwords_close_the_address_for_a_while) {

@@ -23,6 +23,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT / "tests" / "conformance"), str(ROOT / "tests" / "system")]
 sys.dont_write_bytecode = True
 
+import api_walk  # noqa: E402
 import auth  # noqa: E402
 import smoke  # noqa: E402
 from bench import LOCAL, NotRun, expect  # noqa: E402
@@ -729,6 +730,31 @@ def what_one_gateway_edits_all_of_them_keep(bench):
     account.call("DELETE", "/sessions", {"refresh_token": account.refresh_token}, expect=204)
     status = second.http("GET", "/api/v1/accounts/me", headers={"Authorization": "Bearer " + there.token})[0]
     expect("status of a token whose session ended at the other", 401, status)
+
+
+@check
+def a_sign_in_with_a_second_factor_ends_at_any_gateway(bench):
+    """The password at one gateway and the code at the other; five codes for one sign-in, whichever judges them."""
+    database = Postgres(bench)
+    initialised(bench, database)
+    first, second, account = two_with_accounts(bench, database)
+    secret = account.call("POST", "/accounts/me/2fa")["secret"]
+    account.call("POST", "/accounts/me/2fa/confirm", {"code": api_walk.totp(secret, -1)})
+
+    def api(server, path, body):
+        status, _, out = server.http("POST", "/api/v1" + path, json.dumps(body), {"Content-Type": "application/json"})
+        return status, json.loads(out)
+
+    def begin(server):
+        return api(server, "/sessions", {"email": account.email, "password": account.PASSWORD})[1]["totp_token"]
+    token = begin(first)
+    expect("status of the code at the other", 200, api(second, "/sessions/2fa", {"totp_token": token, "code": api_walk.totp(secret)})[0])
+    expect("status of the same sign-in again", 401, api(first, "/sessions/2fa", {"totp_token": token, "code": api_walk.totp(secret, 1)})[0])
+    token = begin(second)
+    for number in range(5):
+        expect("status of a wrong code", 401, api((first, second)[number % 2], "/sessions/2fa", {"totp_token": token, "code": "000000"})[0])
+    expect("status of a right one after five", 401, api(first, "/sessions/2fa", {"totp_token": token, "code": api_walk.totp(secret, 1)})[0])
+    expect("status in a sign-in of its own", 200, api(first, "/sessions/2fa", {"totp_token": begin(second), "code": api_walk.totp(secret, 1)})[0])
 
 
 def post(server, to, number=0):
