@@ -258,7 +258,8 @@ ServedSessions served_sessions(const app::Config& config) {
     const bool clear = one.tls == ListenerTls::none || one.tls == ListenerTls::starttls;
     served.clear = served.clear || clear;
     served.tls = served.tls || one.tls != ListenerTls::none;
-    served.login = served.login || app::session_settings(one, config).session.auth;
+    const smtp::ServerOptions offered = app::session_settings(one, config).session;
+    served.login = served.login || offered.auth;
     served.login_in_clear = served.login_in_clear || (clear && one.auth_without_tls);
   }
   if (config.listeners.empty()) return {};
