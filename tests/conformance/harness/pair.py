@@ -146,9 +146,6 @@ class Pair(instance.Postern):
             status, out, err = self.command("cluster", "init", "--config", config)
             if status:
                 raise instance.StartError("cluster init: %s%s" % (out, err))
-        if not self.balancers:
-            for host, port in self.maps[0]:
-                self.balancers.append(Balancer(host, port, [ports[host, port] for ports in self.maps]))
         self.starts += 1
         self.log = self.root / ("log-%d.txt" % self.starts)
         processes = []
@@ -179,10 +176,16 @@ class Pair(instance.Postern):
                         ready.add(port)
                     connection.close()
             if len(ready) == NODES:
-                return
+                return self.balance()
             time.sleep(0.05)
         self.stop()
         raise instance.StartError("the two gateways were not ready:\n%s" % self.tail())
+
+    def balance(self):
+        """A balancer has no back end before one is ready."""
+        if not self.balancers:
+            for host, port in self.maps[0]:
+                self.balancers.append(Balancer(host, port, [ports[host, port] for ports in self.maps]))
 
     def api_host(self):
         return next(host for host, port in self.maps[0] if port == self.api_port)
