@@ -224,7 +224,9 @@ def what_a_test_says(bench):
     expect("--watch --update", 64, bench.run("test", tests, "--watch", "--update=yes")[0])
     log = bench.root / "watched"
     with open(log, "w") as file:
-        process = subprocess.Popen([str(bench.binary), "test", str(tests), "--watch"], cwd=bench.root, stdin=subprocess.DEVNULL, stdout=file, stderr=file)
+        # As a terminal starts it: what runs in the background of a script ignores Ctrl-C.
+        process = subprocess.Popen([str(bench.binary), "test", str(tests), "--watch"], cwd=bench.root, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
+                                   preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     bench.stack.callback(process.kill)
     runs = lambda: log.read_text().count("played in ")
     wait_for("the first run", 1, runs)
