@@ -109,12 +109,26 @@ TEST(PlanCompareTest, TablesBehindARuleThatIsAQuestionAreCompared) {
 
 // A policy server may answer with what permits by a parameter.
 TEST(PlanCompareTest, AnswersThatHangOnParametersAreTried) {
-  const auto lists = [](const std::string& interfaces) {
-    return "inet_interfaces = \"" + interfaces +
-           "\"\nsmtpd_relay_restrictions = \"permit_mynetworks, check_policy_service "
-           "inet:127.0.0.1:9, reject_unauth_destination\"\n";
+  const auto version = [](const std::string& name, const std::string& interfaces) {
+    std::string lists = "inet_interfaces = \"" + interfaces + "\"\n";
+    for (const char* none :
+         {"mydestination", "relay_domains", "mynetworks", "local_recipient_maps",
+          "smtpd_helo_restrictions", "smtpd_sender_restrictions", "smtpd_client_restrictions",
+          "smtpd_recipient_restrictions", "smtpd_data_restrictions"}) {
+      lists += std::string(none) + " = \"\"\n";
+    }
+    for (const char* off : {"smtpd_sasl_auth_enable", "smtpd_reject_unlisted_recipient"}) {
+      lists += std::string(off) + " = \"no\"\n";
+    }
+    return edition_of(name, lists +
+                                "smtpd_relay_restrictions = \"check_policy_service "
+                                "inet:127.0.0.1:9, reject_unauth_destination\"\n");
   };
-  const Comparison found = compared(lists("192.0.2.25"), lists("192.0.2.25, 203.0.113.99"));
+  EditOptions options;
+  options.compare.time = std::chrono::minutes(10);  // of a sanitized program
+  const Comparison found = judge_edit(version("old.toml", "192.0.2.25"),
+                                      version("new.toml", "192.0.2.25, 203.0.113.99"), options)
+                               .comparison;
   EXPECT_EQ(found.answer(), Answer::accepts_more);
   ASSERT_FALSE(found.witnesses.empty());
   EXPECT_EQ(found.witnesses.front().spoken.client, "203.0.113.99");
