@@ -181,28 +181,18 @@ std::string unrelated(const std::string& start, const std::set<std::string>& key
 /// where it has the keys of another: a question is known by its text, and one that was asked about
 /// the sender has its own answer beside one about the recipient.
 struct Spelling {
-  std::string other;        ///< begins a domain that no key names
-  std::string label;        ///< of a name below a key
-  std::string plain;        ///< a local part at that domain
-  std::string any;          ///< a local part elsewhere
-  std::string extension;    ///< behind a delimiter
-  std::string one_label;    ///< a domain of one label
-  std::string number_last;  ///< a domain that ends in a number
-  std::string literal;      ///< an address in the place of a domain
+  std::string other;             ///< begins a domain that no key names
+  std::string label;             ///< of a name below a key
+  std::string plain = {};        ///< a local part at that domain
+  std::string any = {};          ///< a local part elsewhere
+  std::string extension = {};    ///< behind a delimiter
+  std::string one_label = {};    ///< a domain of one label
+  std::string number_last = {};  ///< a domain that ends in a number
+  std::string literal = {};      ///< an address in the place of a domain
 };
-const Spelling client_name_spelling{.other = "host.fresh",
-                                    .label = "c",
-                                    .plain = {},
-                                    .any = {},
-                                    .extension = {},
-                                    .one_label = {},
-                                    .number_last = {},
-                                    .literal = {}};
+const Spelling client_name_spelling{.other = "host.fresh", .label = "c"};
 const Spelling helo_spelling{.other = "mx.client",
                              .label = "k",
-                             .plain = {},
-                             .any = {},
-                             .extension = {},
                              .one_label = "bare",
                              .number_last = "host.123",
                              .literal = "[192.0.2.9]"};

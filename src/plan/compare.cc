@@ -250,23 +250,17 @@ class Comparer {
     });
     const auto* before = sides_[0]->config->restrictions.loaded();
     const auto* after = sides_[1]->config->restrictions.loaded();
-    if (before != nullptr && after != nullptr) {
+    if (words.asks_programs && before != nullptr && after != nullptr) {
       vocabulary_->may_answer(answers_by_settings(before->definition, after->definition));
     }
     for (std::size_t axis = 0; axis < axis_count; ++axis) {
       result_.classes[axis] = vocabulary_->classes().count(static_cast<Axis>(axis));
     }
-    std::array<Ref, 2> compiled{};
-    for (std::size_t side = 0; side < 2; ++side) {
-      if (!lists[side]) throw NotCompiled("no_lists", "a version has no restriction lists");
-      compiled[side] = compile(*lists[side], *vocabulary_, settings_of(*sides_[side]->config));
-    }
+    if (!lists[0] || !lists[1]) throw NotCompiled("no_lists", "a version has no restriction lists");
+    const std::array<Ref, 2> compiled = compile_both();
     for (const auto& question : vocabulary_->questions()) {
       result_.evidence.push_back(question->key.substr(0, question->key.find('\n')));
     }
-    const Ref kinds = diagrams_.apply(compiled[0], compiled[1], [&](Leaf before, Leaf after) {
-      return static_cast<Leaf>(kind_of(vocabulary_->outcome(before), vocabulary_->outcome(after)));
-    });
     const auto discards = [&](Ref lists) {
       const Ref any = diagrams_.map(
           lists, [&](Leaf one) -> Leaf { return vocabulary_->outcome(one).discard ? 1 : 0; });
@@ -277,8 +271,7 @@ class Comparer {
                         "lists may discard mail, which the rules behind them do not see then");
     }
     possible_ = vocabulary_->possible();
-    const Ref differ = diagrams_.apply(
-        kinds, possible_, [](Leaf kind, Leaf is) -> Leaf { return is == 0 ? 0 : kind; });
+    const Ref differ = differences(compiled, possible_);
     player_ = std::make_unique<Player>(
         *vocabulary_, std::vector<const Version*>{sides_[0], sides_[1]}, deadline_);
     groups_ = groups_of();
@@ -361,21 +354,38 @@ class Comparer {
     }
   }
 
-  /// Mail for webhooks, which is always mail for this host (context.cc, is_authorised()): whoever
-  /// it is for, lists see a webhook. It is played to some of them.
-  void look_at_webhooks() {
-    vocabulary_->to_webhooks(true);
+  std::array<Ref, 2> compile_both() {
     std::array<Ref, 2> compiled{};
     for (std::size_t side = 0; side < 2; ++side) {
       compiled[side] = compile(*lists_[side], *vocabulary_, settings_of(*sides_[side]->config));
     }
-    vocabulary_->to_webhooks(false);
+    return compiled;
+  }
+
+  /// The kind of the difference of each dialogue that is possible.
+  Ref differences(const std::array<Ref, 2>& compiled, Ref possible) {
     const Ref kinds = diagrams_.apply(compiled[0], compiled[1], [&](Leaf before, Leaf after) {
       return static_cast<Leaf>(kind_of(vocabulary_->outcome(before), vocabulary_->outcome(after)));
     });
-    const Ref differ =
-        diagrams_.apply(kinds, vocabulary_->possible(),
-                        [](Leaf kind, Leaf is) -> Leaf { return is == 0 ? 0 : kind; });
+    return diagrams_.apply(kinds, possible,
+                           [](Leaf kind, Leaf is) -> Leaf { return is == 0 ? 0 : kind; });
+  }
+
+  void show(const Player::Played& played, Group group, DifferenceKind kind) {
+    result_.witnesses.push_back({.spoken = played.spoken,
+                                 .group = group,
+                                 .kind = kind,
+                                 .before = played.sides[0],
+                                 .after = played.sides[1]});
+  }
+
+  /// Mail for webhooks, which is always mail for this host (context.cc, is_authorised()): whoever
+  /// it is for, lists see a webhook. It is played to some of them.
+  void look_at_webhooks() {
+    vocabulary_->to_webhooks(true);
+    const std::array<Ref, 2> compiled = compile_both();
+    vocabulary_->to_webhooks(false);
+    const Ref differ = differences(compiled, vocabulary_->possible());
     GroupAnswer& ours = result_.groups[static_cast<std::size_t>(Group::ours)];
     for (const DifferenceKind kind : difference_kinds) {
       Known& known = result_.of(kind, ours);
@@ -411,11 +421,7 @@ class Comparer {
                     .to = webhook});
         result_.played = player_->count();
         if (!found) continue;
-        result_.witnesses.push_back({.spoken = found->spoken,
-                                     .group = Group::ours,
-                                     .kind = kind,
-                                     .before = found->sides[0],
-                                     .after = found->sides[1]});
+        show(*found, Group::ours, kind);
         return true;
       }
       left = without(diagrams_, left, *path);
@@ -444,11 +450,7 @@ class Comparer {
       result_.played = player_->count();
       if (found) {
         if (!group) return Known::yes;
-        result_.witnesses.push_back({.spoken = found->spoken,
-                                     .group = *group,
-                                     .kind = kind,
-                                     .before = found->sides[0],
-                                     .after = found->sides[1]});
+        show(*found, *group, kind);
         return Known::yes;
       }
       if (const OpenQuestion* question = opaque_on(*vocabulary_, *path)) {

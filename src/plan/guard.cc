@@ -1,7 +1,6 @@
 #include "plan/guard.h"
 
 #include <algorithm>
-#include <functional>
 #include <set>
 
 #include <fmt/format.h>
@@ -691,16 +690,7 @@ class KnownRecipients {
          {&words.recipient_keys, &words.mailbox_keys, &words.domains, &words.locals}) {
       keys_.merge(*keys);
     }
-    const std::function<void(const restrictions::List&)> look = [&](const auto& list) {
-      for (const restrictions::Rule& rule : list) {
-        if (rule.list != nullptr) look(*rule.list);
-        if (rule.keyword == nullptr || rule.table == nullptr) continue;
-        const bool patterns = rule.table->is_pattern() && !rule.table->is_network();
-        by_pattern_ |= patterns && rule.keyword->subject == restrictions::Subject::recipient;
-      }
-    };
-    for (const restrictions::List& list : lists->lists) look(list);
-    for (const auto& [name, list] : lists->classes) look(*list);
+    by_pattern_ = words.recipient_patterns;
   }
 
   /// Whether they may judge mail for this address otherwise than for others.

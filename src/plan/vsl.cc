@@ -9,11 +9,11 @@
 
 #include "base/text.h"
 #include "dialect/restrictions/layer.h"
+#include "dialect/restrictions/rule_effect.h"
 #include "plan/behind.h"
 #include "plan/samples.h"
 #include "plan/vsl_explore.h"
 #include "plan/vsl_text.h"
-#include "policy/answers.h"
 
 namespace postern::plan {
 
@@ -268,14 +268,11 @@ class VslComparer {
     for (const Version* one : versions_) {
       const auto* lists = lists_of(*one->config);
       if (lists == nullptr) continue;
-      policy::Evidence none;
-      policy::Replies replies(none);
-      const auto of_domain = lists->domain_class(std::string(domain), &replies);
-      if (of_domain == dialect::restrictions::DomainClass::relay) return Group::relay;
-      if (of_domain != dialect::restrictions::DomainClass::foreign &&
-          of_domain != dialect::restrictions::DomainClass::unknown) {
-        return Group::ours;
-      }
+      policy::Evidence evidence;
+      evidence.candidate = policy::Recipient{
+          .address = {.local_part = "x", .domain = std::string(domain)}, .route = {}};
+      const Group group = dialect::restrictions::destination_of(*lists, evidence);
+      if (group != Group::foreign) return group;
     }
     return Group::foreign;
   }

@@ -27,6 +27,7 @@ class Collector {
       if (asks_programs_) rules(*list);
     }
     words_.asks_login = words_.asks_login || asks_programs_;
+    words_.asks_programs = words_.asks_programs || asks_programs_;
     for (const AddressClaim& claim : policy_.mynetworks.claims()) {
       words_.clients.push_back(claim.range);
     }
@@ -190,6 +191,7 @@ class Collector {
         keys(*rule.table, words_.sender_keys);
         break;
       case Subject::recipient:
+        words_.recipient_patterns = words_.recipient_patterns || rule.table->is_pattern();
         keys(*rule.table, words_.recipient_keys);
         break;
       case Subject::login:

@@ -31,6 +31,8 @@ struct PolicyWords {
   bool asks_client_name = false;       ///< a rule looks at the client's name
   bool asks_listed_sender = false;     ///< whether the sender exists is asked
   bool asks_early = false;             ///< whether commands come ahead of a reply is asked
+  bool asks_programs = false;          ///< a policy server, or a program with rows, is asked
+  bool recipient_patterns = false;     ///< a table about the recipient has patterns
   bool asks_rows = false;              ///< a program serves the rows of an access table
   bool asks_owners = false;            ///< a program serves the owners of senders
   /// Rules whose answers cannot be listed: of verified addresses, of servers of a domain, of
