@@ -58,8 +58,10 @@ Task<void> Turns::next() {
   const asio::any_io_executor loop = co_await asio::this_coro::executor;
   co_await take();
   // A posted function runs after everything that is ready now, and after the loop has polled for
-  // more.
-  asio::post(loop, [line] { line->give_back(); });
+  // more. A loop that is stopped before destroys it, and the turn is given back all the same: the
+  // next call may come in another loop.
+  std::shared_ptr<void> turn(nullptr, [line](void*) { line->give_back(); });
+  asio::post(loop, [turn = std::move(turn)] {});
 }
 
 }  // namespace postern::script

@@ -92,6 +92,17 @@ TEST(Turns, loop_and_line_may_go_while_somebody_waits) {
   EXPECT_EQ(order, "a");
 }
 
+TEST(Turns, a_loop_that_is_stopped_keeps_no_turn) {
+  Turns turns;
+  std::string order;
+  for (const char name : {'a', 'b'}) {
+    asio::io_context loop;
+    asio::co_spawn(loop, one(turns, order, name), [&](std::exception_ptr) { loop.stop(); });
+    loop.run_for(std::chrono::seconds(5));
+  }
+  EXPECT_EQ(order, "ab");
+}
+
 Task<void> hold(Turns& turns, std::string name, std::string& order,
                 std::chrono::milliseconds patience) {
   const bool came = co_await turns.take(Clock::now() + patience);
