@@ -431,6 +431,14 @@ const std::pair<std::string_view, std::string_view> helo_forms[] = {
     {helo_spelling.number_last, "a name that ends in a number"},
     {"", "none"}};
 
+/// The keys under which tables are asked about an address: the whole one, its local part, its
+/// domain with and without @.
+std::array<std::string, 4> look_ups(const mail::Mailbox& address) {
+  const std::string local = lower(address.unquoted_local_part());
+  const std::string domain = lower(address.domain);
+  return {local + "@" + domain, local, "@" + domain, domain};
+}
+
 Taken taken_by(const dialect::restrictions::PolicyWords& words) {
   Taken taken;
   for (const std::set<std::string>* keys :
@@ -466,6 +474,36 @@ std::size_t Classes::count(Axis axis) const {
       break;
   }
   return early;
+}
+
+std::string_view Classes::text_of(Axis axis, std::size_t value, std::string_view key) const {
+  const auto of_address = [key](const AddressClass& members,
+                                const std::array<std::string_view, 4>& names) {
+    if (!members.one) return std::string_view();
+    const std::array<std::string, 4> texts = look_ups(*members.one);
+    const auto found = std::ranges::find(texts, key);
+    return found == texts.end() ? std::string_view() : names[found - texts.begin()];
+  };
+  switch (axis) {
+    case Axis::client:
+      return key == clients[value].one.to_string() ? "the client's address" : "";
+    case Axis::name:
+      return key == names[value].name ? "the client's name" : "";
+    case Axis::helo:
+      return key == lower(helos[value].name) ? "the name in HELO" : "";
+    case Axis::sender:
+      return of_address(senders[value], {"the sender", "the local part of the sender",
+                                         "@ and the sender's domain", "the sender's domain"});
+    case Axis::recipient:
+      return of_address(recipients[value],
+                        {"the recipient", "the local part of the recipient",
+                         "@ and the recipient's domain", "the recipient's domain"});
+    case Axis::session:
+      return key == sessions[value].login ? "the login" : "";
+    case Axis::early:
+      break;
+  }
+  return "";
 }
 
 ServedSessions either(const ServedSessions& one, const ServedSessions& other) {
@@ -580,12 +618,9 @@ Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::s
   for (const auto* addresses : {&classes.senders, &classes.recipients}) {
     for (const AddressClass& one : *addresses) {
       if (!one.one || one.exact) continue;
-      const std::string local = lower(one.one->unquoted_local_part());
-      const std::string domain = lower(one.one->domain);
-      open.insert(local + "@" + domain);
-      open.insert(local);
-      if (!words.domains.contains(domain)) open.insert("@" + domain);
-      if (!words.domains.contains(domain)) open.insert(domain);
+      const auto [whole, local, at_domain, domain] = look_ups(*one.one);
+      open.insert({whole, local});
+      if (!words.domains.contains(domain)) open.insert({at_domain, domain});
     }
   }
   return classes;

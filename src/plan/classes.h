@@ -113,6 +113,10 @@ struct Classes {
 
   /// Number of classes of a part.
   std::size_t count(Axis axis) const;
+
+  /// What a key of a look-up is in dialogues of this class: "the sender", "the recipient's domain",
+  /// each at most one key. Empty: none of its texts.
+  std::string_view text_of(Axis axis, std::size_t value, std::string_view key) const;
 };
 
 /// Thrown if there are more classes than one comparison may have.

@@ -314,9 +314,16 @@ const OpenQuestion& Vocabulary::ask(const policy::Consultation& asked) {
   return add(std::move(question));
 }
 
-const OpenQuestion& Vocabulary::ask(const restrictions::PatternQuestions::Question& asked) {
+const OpenQuestion& Vocabulary::ask(const restrictions::PatternQuestions::Question& asked,
+                                    const std::vector<Axis>& axes, const Chosen& chosen) {
+  // A dialogue has one sender, so what a pattern says of it is one question, whatever its class.
+  std::string_view about;
+  for (const Axis axis : axes) {
+    const std::string_view text = classes_.text_of(axis, chosen[axis], asked.second);
+    if (!text.empty()) about = about.empty() ? text : asked.second;
+  }
   OpenQuestion question;
-  question.key = asked.first + " " + asked.second;
+  question.key = fmt::format("{} {}", asked.first, about.empty() ? asked.second : about);
   if (const auto known = by_key_.find(question.key); known != by_key_.end()) return *known->second;
   question.pattern = asked;
   question.answers.push_back({.words = "no"});
@@ -673,8 +680,8 @@ class Compiler {
                  policy_.verification.sender_ttl.count() == 0) {
         by_recipient.push_back(before);
       } else {
-        const OpenQuestion& question = vocabulary_.ask(restrictions::PatternQuestions::Question{
-            "address_verify_sender", lower(mailbox.text())});
+        const OpenQuestion& question =
+            vocabulary_.ask({"address_verify_sender", lower(mailbox.text())}, {}, {});
         by_recipient.push_back(diagrams_.choose(question.variable, {after, before}));
       }
     }
@@ -881,7 +888,8 @@ class Compiler {
   using Judge = std::function<RuleEffect(const Evidence&, const restrictions::KnownPatterns&)>;
 
   /// The effects for each answer to what is still to be asked.
-  Ref explore(Evidence& evidence, restrictions::KnownPatterns& patterns, const Judge& judge) {
+  Ref explore(Evidence& evidence, restrictions::KnownPatterns& patterns,
+              const std::vector<Axis>& axes, const Chosen& chosen, const Judge& judge) {
     diagrams_.poll();
     constexpr std::size_t most_open = 1000;  // the recursion is as deep
     if (patterns.answers.size() + evidence.dns.size() > most_open) {
@@ -891,10 +899,10 @@ class Compiler {
     if (effect.outcome != RuleOutcome::wait) return diagrams_.leaf(number(effect));
     std::vector<Ref> by_answer;
     if (effect.wanted_pattern) {
-      const OpenQuestion& question = vocabulary_.ask(*effect.wanted_pattern);
+      const OpenQuestion& question = vocabulary_.ask(*effect.wanted_pattern, axes, chosen);
       for (const bool matches : {false, true}) {
         patterns.answers[*effect.wanted_pattern] = matches;
-        by_answer.push_back(explore(evidence, patterns, judge));
+        by_answer.push_back(explore(evidence, patterns, axes, chosen, judge));
       }
       patterns.answers.erase(*effect.wanted_pattern);
       return diagrams_.choose(question.variable, by_answer);
@@ -903,7 +911,7 @@ class Compiler {
       // Texts of a list in DNS decide nothing.
       if (effect.wanted_dns->type == dns::Type::txt) {
         evidence.dns.push_back({*effect.wanted_dns, missing()});
-        const Ref rest = explore(evidence, patterns, judge);
+        const Ref rest = explore(evidence, patterns, axes, chosen, judge);
         evidence.dns.pop_back();
         return rest;
       }
@@ -911,7 +919,7 @@ class Compiler {
           vocabulary_.ask(*effect.wanted_dns, evidence.session.client_ip);
       for (const PossibleAnswer& answer : question.answers) {
         evidence.dns.push_back({*effect.wanted_dns, answer.dns});
-        by_answer.push_back(explore(evidence, patterns, judge));
+        by_answer.push_back(explore(evidence, patterns, axes, chosen, judge));
         evidence.dns.pop_back();
       }
       return diagrams_.choose(question.variable, by_answer);
@@ -924,7 +932,7 @@ class Compiler {
       evidence.consulted = before;
       evidence.consulted.push_back(answered(*effect.wanted_service, answer,
                                             client ? client.login->username : std::string()));
-      by_answer.push_back(explore(evidence, patterns, judge));
+      by_answer.push_back(explore(evidence, patterns, axes, chosen, judge));
     }
     evidence.consulted = before;
     return diagrams_.choose(question.variable, by_answer);
@@ -935,7 +943,7 @@ class Compiler {
     if (at == axes.size()) {
       Evidence evidence = evidence_of(classes_, chosen, stage, after_starttls_);
       restrictions::KnownPatterns patterns{.keys = classes_.open_keys};
-      return explore(evidence, patterns, judge);
+      return explore(evidence, patterns, axes, chosen, judge);
     }
     std::vector<Ref> children;
     const Axis axis = axes[at];

@@ -64,6 +64,13 @@ struct Outcome {
   std::string_view handling() const { return discard ? "discard" : hold ? "hold" : "deliver"; }
 };
 
+/// Fills in what a client has said and done so far, of the classes with these numbers.
+struct Chosen {
+  std::size_t value[axis_count] = {};  ///< by Axis
+  std::size_t operator[](Axis axis) const { return value[static_cast<std::size_t>(axis)]; }
+  std::size_t& operator[](Axis axis) { return value[static_cast<std::size_t>(axis)]; }
+};
+
 /// The vocabulary of one comparison: classes, questions and their variables. Not thread-safe.
 class Vocabulary {
  public:
@@ -92,8 +99,10 @@ class Vocabulary {
   const OpenQuestion& ask(const dns::Question& question, const IpAddress& client);
   /// The question to a program.
   const OpenQuestion& ask(const policy::Consultation& question);
-  /// The question whether a pattern matches a key.
-  const OpenQuestion& ask(const dialect::restrictions::PatternQuestions::Question& question);
+  /// The question whether a pattern matches a key of a rule that looks at these parts of a dialogue
+  /// of these classes.
+  const OpenQuestion& ask(const dialect::restrictions::PatternQuestions::Question& question,
+                          const std::vector<Axis>& axes, const Chosen& chosen);
 
   /// What the gateway answers without asking anybody, as Consultation::answer.
   using Known = std::function<std::optional<std::string>(const policy::Consultation&)>;
@@ -132,13 +141,6 @@ class Vocabulary {
   std::vector<std::string_view> by_settings_;
   bool asks_owners_;
   Known known_;
-};
-
-/// Fills in what a client has said and done so far, of the classes with these numbers.
-struct Chosen {
-  std::size_t value[axis_count] = {};  ///< by Axis
-  std::size_t operator[](Axis axis) const { return value[static_cast<std::size_t>(axis)]; }
-  std::size_t& operator[](Axis axis) { return value[static_cast<std::size_t>(axis)]; }
 };
 
 /// The first labels of names about a client in lists in DNS: "7.113.0.203" (RFC 5782 §2.1).
