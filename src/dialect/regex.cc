@@ -48,7 +48,9 @@ Workspace& workspace() {
 }
 
 std::uint32_t flags_of(const RegexOptions& options) {
-  std::uint32_t flags = PCRE2_NEVER_BACKSLASH_C;
+  // The code that PCRE2 10.42 makes for the processor misses matches otherwise: `(ab|a).*.` is not
+  // found in "ab".
+  std::uint32_t flags = PCRE2_NEVER_BACKSLASH_C | PCRE2_NO_START_OPTIMIZE;
   if (options.caseless) flags |= PCRE2_CASELESS;
   if (options.multiline) flags |= PCRE2_MULTILINE;
   if (options.dot_all) flags |= PCRE2_DOTALL;

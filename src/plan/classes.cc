@@ -219,6 +219,18 @@ struct Taken {
   std::set<std::string> locals;
 };
 
+/// A pattern of this text alone.
+std::string literal_pattern(std::string_view text) {
+  std::string pattern;
+  for (const char c : text) {
+    if (!is_alnum(c) && static_cast<unsigned char>(c) < 0x80) pattern += '\\';
+    pattern += c;
+  }
+  return pattern;
+}
+/// The names below this one.
+std::string below_pattern(std::string_view name) { return ".+\\." + literal_pattern(lower(name)); }
+
 /// A name below `key` that is no key and below no longer one.
 std::string below(const std::string& key, const std::set<std::string>& taken,
                   const std::string& start) {
@@ -343,11 +355,15 @@ std::vector<AddressClass> addresses_of(const std::set<std::string>& keys,
                          .words = local + "@" + domain,
                          .local = local,
                          .below = is_exact(domain) ? "" : domain.substr(domain.find('.') + 1),
-                         .other_domain = domain == other};
+                         .other_domain = domain == other,
+                         .local_pattern = literal_pattern(lower(local))};
     if (members.other_domain) members.below.clear();
+    if (!members.below.empty()) members.domain_pattern = below_pattern(members.below);
+    if (domains.contains(domain)) members.domain_pattern = literal_pattern(lower(domain));
     addresses.add(local, domain, members);
     members.exact = false;
     members.extended = true;
+    members.local_pattern += ".+";
     for (const char delimiter : std::set<char>(delimiters.begin(), delimiters.end())) {
       if (local.find(delimiter) != std::string::npos) continue;
       const std::string more = local + delimiter + spelling.extension;
@@ -369,7 +385,8 @@ std::vector<AddressClass> addresses_of(const std::set<std::string>& keys,
                    .words = !exact ? "below " + parent
                             : some ? "other addresses at " + name
                                    : name,
-                   .below = exact ? "" : parent});
+                   .below = exact ? "" : parent,
+                   .domain_pattern = exact ? literal_pattern(lower(name)) : below_pattern(parent)});
   }
   for (const std::string& literal : literals) {
     addresses.add(any, literal, {.listed = true, .words = literal});
@@ -476,34 +493,89 @@ std::size_t Classes::count(Axis axis) const {
   return early;
 }
 
-std::string_view Classes::text_of(Axis axis, std::size_t value, std::string_view key) const {
-  const auto of_address = [key](const AddressClass& members,
-                                const std::array<std::string_view, 4>& names) {
-    if (!members.one) return std::string_view();
-    const std::array<std::string, 4> texts = look_ups(*members.one);
-    const auto found = std::ranges::find(texts, key);
-    return found == texts.end() ? std::string_view() : names[found - texts.begin()];
-  };
-  switch (axis) {
+std::string_view words_of(const DialogueText& text) {
+  constexpr std::string_view sender[] = {"the sender", "the local part of the sender",
+                                         "@ and the sender's domain", "the sender's domain"};
+  constexpr std::string_view recipient[] = {"the recipient", "the local part of the recipient",
+                                            "@ and the recipient's domain",
+                                            "the recipient's domain"};
+  switch (text.axis) {
     case Axis::client:
-      return key == clients[value].one.to_string() ? "the client's address" : "";
+      return "the client's address";
     case Axis::name:
-      return key == names[value].name ? "the client's name" : "";
+      return "the client's name";
     case Axis::helo:
-      return key == lower(helos[value].name) ? "the name in HELO" : "";
+      return "the name in HELO";
     case Axis::sender:
-      return of_address(senders[value], {"the sender", "the local part of the sender",
-                                         "@ and the sender's domain", "the sender's domain"});
+      return sender[static_cast<std::size_t>(text.part)];
     case Axis::recipient:
-      return of_address(recipients[value],
-                        {"the recipient", "the local part of the recipient",
-                         "@ and the recipient's domain", "the recipient's domain"});
+      return recipient[static_cast<std::size_t>(text.part)];
     case Axis::session:
-      return key == sessions[value].login ? "the login" : "";
     case Axis::early:
       break;
   }
-  return "";
+  return "the login";
+}
+
+std::optional<DialogueText> Classes::text_of(Axis axis, std::size_t value,
+                                             std::string_view key) const {
+  const auto whole_if = [axis](bool is) {
+    return is ? std::optional(DialogueText{.axis = axis}) : std::nullopt;
+  };
+  const auto of_address = [&](const AddressClass& members) -> std::optional<DialogueText> {
+    if (!members.one) return std::nullopt;
+    const std::array<std::string, 4> texts = look_ups(*members.one);
+    const auto found = std::ranges::find(texts, key);
+    if (found == texts.end()) return std::nullopt;
+    return DialogueText{.axis = axis,
+                        .part = static_cast<DialogueText::Part>(found - texts.begin())};
+  };
+  switch (axis) {
+    case Axis::client:
+      return whole_if(key == clients[value].one.to_string());
+    case Axis::name:
+      return whole_if(key == names[value].name);
+    case Axis::helo:
+      return whole_if(key == lower(helos[value].name));
+    case Axis::sender:
+      return of_address(senders[value]);
+    case Axis::recipient:
+      return of_address(recipients[value]);
+    case Axis::session:
+      return whole_if(key == sessions[value].login);
+    case Axis::early:
+      break;
+  }
+  return std::nullopt;
+}
+
+std::string Classes::pattern_of(const DialogueText& text, std::size_t value) const {
+  using Part = DialogueText::Part;
+  const auto or_any = [](const std::string& pattern) { return pattern.empty() ? ".*" : pattern; };
+  switch (text.axis) {
+    case Axis::client:
+      return clients[value].one.is_v4() ? "[0-9.]+" : "[0-9a-f:.]+";
+    case Axis::helo: {
+      const HeloClass& one = helos[value];
+      if (one.exact) return literal_pattern(lower(one.name));
+      return one.listed ? below_pattern(one.name.substr(one.name.find('.') + 1)) : ".*";
+    }
+    case Axis::sender:
+    case Axis::recipient: {
+      const AddressClass& one = (text.axis == Axis::sender ? senders : recipients)[value];
+      const std::string local = or_any(one.local_pattern);
+      const std::string domain = one.domain_pattern.empty() ? "[^@]*" : one.domain_pattern;
+      return text.part == Part::whole       ? local + "@" + domain
+             : text.part == Part::local     ? local
+             : text.part == Part::at_domain ? "@" + domain
+                                            : domain;
+    }
+    case Axis::session:
+    case Axis::name:
+    case Axis::early:
+      break;
+  }
+  return ".*";
 }
 
 ServedSessions either(const ServedSessions& one, const ServedSessions& other) {

@@ -85,6 +85,9 @@ struct AddressClass {
   bool extended = false;      ///< `local` with a delimiter and an extension
   std::string below = {};     ///< the domains below this one
   bool other_domain = false;  ///< the domains that no class has
+  // Patterns that all its local parts and domains match as a whole, in lower case; "": any do.
+  std::string local_pattern = {};
+  std::string domain_pattern = {};
 };
 
 /// Which recipients a question is about.
@@ -94,6 +97,17 @@ using Group = dialect::restrictions::Destination;
 enum class Axis { session, client, name, helo, sender, recipient, early };
 /// Number of parts.
 inline constexpr std::size_t axis_count = 7;
+
+/// A text of a dialogue that tables are asked about.
+struct DialogueText {
+  /// Of an address, the other parts: whole.
+  enum class Part { whole, local, at_domain, domain };
+  Axis axis = Axis::client;  ///< whose
+  Part part = Part::whole;   ///< which part of it
+  auto operator<=>(const DialogueText&) const = default;
+};
+/// "the sender", "the recipient's domain".
+std::string_view words_of(const DialogueText& text);
 
 /// The classes of all parts.
 struct Classes {
@@ -114,9 +128,11 @@ struct Classes {
   /// Number of classes of a part.
   std::size_t count(Axis axis) const;
 
-  /// What a key of a look-up is in dialogues of this class: "the sender", "the recipient's domain",
-  /// each at most one key. Empty: none of its texts.
-  std::string_view text_of(Axis axis, std::size_t value, std::string_view key) const;
+  /// What a key of a look-up is in dialogues of this class. Each text is at most one key. Nullopt:
+  /// the key is none of its texts.
+  std::optional<DialogueText> text_of(Axis axis, std::size_t value, std::string_view key) const;
+  /// A pattern that such texts of this class match as a whole, in lower case.
+  std::string pattern_of(const DialogueText& text, std::size_t value) const;
 };
 
 /// Thrown if there are more classes than one comparison may have.

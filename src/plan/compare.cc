@@ -287,6 +287,7 @@ class Comparer {
       const Ref fates = diagrams_.apply(compiled[0], compiled[1], [&](Leaf before, Leaf after) {
         return fates_of(vocabulary_->outcome(before), vocabulary_->outcome(after));
       });
+      possible_ = vocabulary_->possible();  // with what was ruled out since
       const Ref possible_fates = diagrams_.apply(fates, possible_, [](Leaf pair, Leaf is) -> Leaf {
         return is == 0 ? impossible_fates : pair;
       });
@@ -348,6 +349,7 @@ class Comparer {
       const Known found = search(here, group, kind);
       if (found != Known::no) known = found;
       if (found == Known::yes && is_verdict(kind)) {
+        here = only_possible(here);
         (kind == DifferenceKind::refuses_more ? answer.refused : answer.accepted) =
             difference(here, kind, group);
       }
@@ -360,6 +362,12 @@ class Comparer {
       compiled[side] = compile(*lists_[side], *vocabulary_, settings_of(*sides_[side]->config));
     }
     return compiled;
+  }
+
+  /// Where patterns answer as no text makes them answer is known after the search.
+  Ref only_possible(Ref kinds) {
+    return diagrams_.apply(kinds, vocabulary_->possible(),
+                           [](Leaf kind, Leaf is) -> Leaf { return is == 0 ? 0 : kind; });
   }
 
   /// The kind of the difference of each dialogue that is possible.
@@ -393,8 +401,8 @@ class Comparer {
       const Ref left = diagrams_.map(
           differ, [&](Leaf one) -> Leaf { return one == static_cast<Leaf>(kind) ? 1 : 0; });
       if (left == diagrams_.leaf(0)) continue;
-      known = is_played_to_webhooks(left, kind) ? Known::yes : Known::unknown;
-      if (known == Known::yes) continue;
+      known = played_to_webhooks(left, kind);
+      if (known != Known::unknown) continue;
       result_.not_proved.push_back({.group = std::string(plan::to_string(Group::ours)),
                                     .direction = kind,
                                     .layer = "restrictions",
@@ -406,11 +414,14 @@ class Comparer {
     }
   }
 
-  bool is_played_to_webhooks(Ref left, DifferenceKind kind) {
+  /// No: there is no such dialogue.
+  Known played_to_webhooks(Ref left, DifferenceKind kind) {
+    bool any = false;
     constexpr int most_tries = 8;
     for (int attempt = 0; attempt < most_tries; ++attempt) {
-      const auto path = cheapest(*vocabulary_, diagrams_, left);
+      const auto path = cheapest(*vocabulary_, left);
       if (!path) break;
+      any = true;
       for (const mail::Mailbox& webhook : sides_[1]->to_webhooks) {
         const auto found = player_->play(
             *path, {.about = [](const policy::Evidence&) { return true; },
@@ -422,11 +433,11 @@ class Comparer {
         result_.played = player_->count();
         if (!found) continue;
         show(*found, Group::ours, kind);
-        return true;
+        return Known::yes;
       }
       left = without(diagrams_, left, *path);
     }
-    return false;
+    return any ? Known::unknown : Known::no;
   }
 
   Known search(Ref here, std::optional<Group> group, DifferenceKind kind) {
@@ -437,7 +448,7 @@ class Comparer {
     std::string reason = "witness_not_confirmed";
     std::string text = "the dialogues found were judged alike when played: a fault of Postern";
     for (int attempt = 0; attempt < most_tries; ++attempt) {
-      const auto path = cheapest(*vocabulary_, diagrams_, left);
+      const auto path = cheapest(*vocabulary_, left);
       if (!path) break;
       any = true;
       const auto found = player_->play(

@@ -95,7 +95,8 @@ Vocabulary::Vocabulary(Diagrams& diagrams, const restrictions::PolicyWords& word
       opaque_(words.opaque),
       actions_(words.actions),
       asks_rows_(words.asks_rows),
-      asks_owners_(words.asks_owners) {
+      asks_owners_(words.asks_owners),
+      languages_(classes_) {
   for (std::size_t axis = 0; axis < axis_count; ++axis) {
     diagrams_.add(classes_.count(static_cast<Axis>(axis)));
   }
@@ -314,21 +315,65 @@ const OpenQuestion& Vocabulary::ask(const policy::Consultation& asked) {
   return add(std::move(question));
 }
 
+/// Of a rule that looks at these parts; nullopt: none of its texts, or more than one.
+std::optional<DialogueText> Vocabulary::text_of(std::string_view key, const std::vector<Axis>& axes,
+                                                const Chosen& chosen) const {
+  std::optional<DialogueText> only;
+  for (const Axis axis : axes) {
+    const std::optional<DialogueText> text = classes_.text_of(axis, chosen[axis], key);
+    if (text && only) return std::nullopt;
+    if (text) only = text;
+  }
+  return only;
+}
+
 const OpenQuestion& Vocabulary::ask(const restrictions::PatternQuestions::Question& asked,
                                     const std::vector<Axis>& axes, const Chosen& chosen) {
   // A dialogue has one sender, so what a pattern says of it is one question, whatever its class.
-  std::string_view about;
-  for (const Axis axis : axes) {
-    const std::string_view text = classes_.text_of(axis, chosen[axis], asked.second);
-    if (!text.empty()) about = about.empty() ? text : asked.second;
-  }
   OpenQuestion question;
-  question.key = fmt::format("{} {}", asked.first, about.empty() ? asked.second : about);
+  question.about = text_of(asked.second, axes, chosen);
+  question.key =
+      fmt::format("{} {}", asked.first, question.about ? words_of(*question.about) : asked.second);
   if (const auto known = by_key_.find(question.key); known != by_key_.end()) return *known->second;
   question.pattern = asked;
   question.answers.push_back({.words = "no"});
   question.answers.push_back({.words = "yes"});
   return add(std::move(question));
+}
+
+std::optional<bool> Vocabulary::known_answer(const restrictions::PatternQuestions::Question& asked,
+                                             const std::vector<Axis>& axes, const Chosen& chosen) {
+  const std::optional<DialogueText> text = text_of(asked.second, axes, chosen);
+  return text ? languages_.answer(asked.first, *text, chosen[text->axis]) : std::nullopt;
+}
+
+PatternTexts Vocabulary::texts_on(const Assignment& path) {
+  std::map<DialogueText, std::vector<const OpenQuestion*>> by_text;
+  for (const auto& one : questions_) {
+    const bool is_asked = one->variable < path.size() && path[one->variable] != any_value;
+    if (is_asked && one->about) by_text[*one->about].push_back(one.get());
+  }
+  PatternTexts made;
+  for (const auto& [text, questions] : by_text) {
+    std::vector<PatternLanguages::Wanted> wanted;
+    for (const OpenQuestion* one : questions) {
+      wanted.emplace_back(one->pattern->first, path[one->variable] == 1);
+    }
+    const std::size_t value =
+        path[variable(text.axis)] == any_value ? 0 : path[variable(text.axis)];
+    TextFound found = languages_.text(text, value, wanted, true);
+    if (found.status != TextFound::Status::found) {
+      found = languages_.text(text, value, wanted, false);
+    }
+    if (found.status == TextFound::Status::found) made.texts.emplace_back(text, found.text);
+    if (found.status != TextFound::Status::none || made.impossible) continue;
+    made.impossible = Assignment(diagrams_.variables(), any_value);
+    (*made.impossible)[variable(text.axis)] = value;
+    for (const OpenQuestion* one : questions) {
+      (*made.impossible)[one->variable] = path[one->variable];
+    }
+  }
+  return made;
 }
 
 const OpenQuestion& Vocabulary::ask_fact(const std::string& key,
@@ -393,6 +438,7 @@ Ref Vocabulary::possible() {
     if (!matters) continue;
     possible = diagrams_.both(possible, diagrams_.choose(variable(Axis::name), by_name));
   }
+  for (const Assignment& values : ruled_out_) possible = without(diagrams_, possible, values);
   return possible;
 }
 
@@ -899,6 +945,12 @@ class Compiler {
     if (effect.outcome != RuleOutcome::wait) return diagrams_.leaf(number(effect));
     std::vector<Ref> by_answer;
     if (effect.wanted_pattern) {
+      if (const auto known = vocabulary_.known_answer(*effect.wanted_pattern, axes, chosen)) {
+        patterns.answers[*effect.wanted_pattern] = *known;
+        const Ref rest = explore(evidence, patterns, axes, chosen, judge);
+        patterns.answers.erase(*effect.wanted_pattern);
+        return rest;
+      }
       const OpenQuestion& question = vocabulary_.ask(*effect.wanted_pattern, axes, chosen);
       for (const bool matches : {false, true}) {
         patterns.answers[*effect.wanted_pattern] = matches;

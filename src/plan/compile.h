@@ -14,6 +14,7 @@
 #include "dialect/restrictions/rule_effect.h"
 #include "plan/classes.h"
 #include "plan/diagram.h"
+#include "plan/pattern_languages.h"
 #include "policy/evidence.h"
 
 namespace postern::plan {
@@ -40,6 +41,7 @@ struct OpenQuestion {
   std::optional<dns::Question> dns;             ///< as asked of the first client
   std::optional<policy::Consultation> service;  ///< as first asked
   std::optional<dialect::restrictions::PatternQuestions::Question> pattern;  ///< and a key
+  std::optional<DialogueText> about;  ///< what the key is, for a pattern; nullopt: only this key
   bool is_rule = false;  ///< what a rule does: the answers are those of steps_of() in compile.cc
   std::string zone;      ///< of a list in DNS
   std::vector<PossibleAnswer> answers;  ///< by the variable's value
@@ -69,6 +71,14 @@ struct Chosen {
   std::size_t value[axis_count] = {};  ///< by Axis
   std::size_t operator[](Axis axis) const { return value[static_cast<std::size_t>(axis)]; }
   std::size_t& operator[](Axis axis) { return value[static_cast<std::size_t>(axis)]; }
+};
+
+/// Texts for which patterns answer as a path says.
+struct PatternTexts {
+  /// There are none: with these values.
+  std::optional<Assignment> impossible = {};
+  /// Texts that can be said, as far as they were found.
+  std::vector<std::pair<DialogueText, std::string>> texts = {};
 };
 
 /// The vocabulary of one comparison: classes, questions and their variables. Not thread-safe.
@@ -103,6 +113,13 @@ class Vocabulary {
   /// of these classes.
   const OpenQuestion& ask(const dialect::restrictions::PatternQuestions::Question& question,
                           const std::vector<Axis>& axes, const Chosen& chosen);
+  /// What the pattern says of each text that the key stands for; nullopt: not of all the same, or
+  /// it is not known.
+  std::optional<bool> known_answer(
+      const dialect::restrictions::PatternQuestions::Question& question,
+      const std::vector<Axis>& axes, const Chosen& chosen);
+  /// What texts there are for which patterns answer as the path says.
+  PatternTexts texts_on(const Assignment& path);
 
   /// What the gateway answers without asking anybody, as Consultation::answer.
   using Known = std::function<std::optional<std::string>(const policy::Consultation&)>;
@@ -116,6 +133,9 @@ class Vocabulary {
   const OpenQuestion& ask_rule(const std::string& key,
                                const dialect::restrictions::Keyword& keyword);
 
+  /// These values of variables come together in no dialogue, whatever possible() has said.
+  void rule_out(Assignment values) { ruled_out_.push_back(std::move(values)); }
+
   /// Numbers an outcome.
   Leaf number(const Outcome& outcome);
   /// The outcome with this number.
@@ -127,6 +147,8 @@ class Vocabulary {
  private:
   OpenQuestion& add(OpenQuestion question);
   std::vector<PossibleAnswer> listings(const std::string& zone) const;
+  std::optional<DialogueText> text_of(std::string_view key, const std::vector<Axis>& axes,
+                                      const Chosen& chosen) const;
 
   Diagrams& diagrams_;
   Classes classes_;
@@ -141,6 +163,8 @@ class Vocabulary {
   std::vector<std::string_view> by_settings_;
   bool asks_owners_;
   Known known_;
+  PatternLanguages languages_;
+  std::vector<Assignment> ruled_out_;
 };
 
 /// The first labels of names about a client in lists in DNS: "7.113.0.203" (RFC 5782 §2.1).

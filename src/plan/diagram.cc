@@ -65,4 +65,15 @@ Ref Diagrams::choose(Variable variable, const std::vector<Ref>& children) {
   return build(children);
 }
 
+Ref without(Diagrams& diagrams, Ref diagram, const Assignment& values) {
+  Ref cube = diagrams.leaf(1);
+  for (std::size_t variable = values.size(); variable-- > 0;) {
+    if (values[variable] == any_value) continue;
+    std::vector<Ref> children(diagrams.values(static_cast<Variable>(variable)), diagrams.leaf(0));
+    children[values[variable]] = cube;
+    cube = diagrams.choose(static_cast<Variable>(variable), children);
+  }
+  return diagrams.apply(diagram, cube, [](Leaf is, Leaf out) -> Leaf { return out == 1 ? 0 : is; });
+}
+
 }  // namespace postern::plan

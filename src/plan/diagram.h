@@ -128,4 +128,11 @@ class Diagrams {
   std::unordered_map<Node, Ref, Hash> known_;
 };
 
+/// A value for each variable; `any_value` where nothing is said.
+using Assignment = std::vector<std::size_t>;
+/// No value.
+inline constexpr std::size_t any_value = static_cast<std::size_t>(-1);
+/// The diagram, with 0 where the variables have these values.
+Ref without(Diagrams& diagrams, Ref diagram, const Assignment& values);
+
 }  // namespace postern::plan

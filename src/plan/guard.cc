@@ -364,7 +364,7 @@ class Checker {
     std::optional<Assignment> open;
     constexpr int most_tries = 16;
     for (int attempt = 0; attempt < most_tries; ++attempt) {
-      const auto path = cheapest(*vocabulary_, diagrams_, left);
+      const auto path = cheapest(*vocabulary_, left);
       if (!path) break;
       std::optional<Evidence> said;  // what the path says; others are played where it has patterns
       const auto found = player_->play(

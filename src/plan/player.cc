@@ -162,11 +162,19 @@ unsigned cost(const Vocabulary& vocabulary, Variable variable, std::size_t value
 
 }  // namespace
 
-std::optional<Assignment> cheapest(const Vocabulary& vocabulary, const Diagrams& diagrams,
-                                   Ref root) {
-  return cheapest(diagrams, root, [&](Variable variable, std::size_t value) {
+std::optional<Assignment> cheapest(Vocabulary& vocabulary, Ref& left) {
+  constexpr int most_ruled_out = 200;
+  const Cost asked = [&](Variable variable, std::size_t value) {
     return cost(vocabulary, variable, value);
-  });
+  };
+  for (int tries = 0;; ++tries) {
+    std::optional<Assignment> path = cheapest(vocabulary.diagrams(), left, asked);
+    if (!path || tries == most_ruled_out) return path;
+    const std::optional<Assignment> impossible = vocabulary.texts_on(*path).impossible;
+    if (!impossible) return path;
+    vocabulary.rule_out(*impossible);
+    left = without(vocabulary.diagrams(), left, *impossible);
+  }
 }
 
 std::optional<Assignment> cheapest(const Diagrams& diagrams, Ref root, const Cost& cost) {
@@ -194,17 +202,6 @@ std::optional<Assignment> cheapest(const Diagrams& diagrams, Ref root, const Cos
     at = diagrams.children_of(at)[value];
   }
   return path;
-}
-
-Ref without(Diagrams& diagrams, Ref diagram, const Assignment& path) {
-  Ref cube = diagrams.leaf(1);
-  for (std::size_t variable = path.size(); variable-- > 0;) {
-    if (path[variable] == any_value) continue;
-    std::vector<Ref> children(diagrams.values(static_cast<Variable>(variable)), diagrams.leaf(0));
-    children[path[variable]] = cube;
-    cube = diagrams.choose(static_cast<Variable>(variable), children);
-  }
-  return diagrams.apply(diagram, cube, [](Leaf is, Leaf out) -> Leaf { return out == 1 ? 0 : is; });
 }
 
 std::string words_for(const Vocabulary& vocabulary, Variable variable, std::size_t value) {
@@ -363,6 +360,7 @@ std::optional<Player::Played> Player::play(const Assignment& path, const Claim& 
   dialogue.message = std::string(plain_message);
   if (auto played = play(dialogue, values, chosen, given, claim)) return played;
   std::vector<app::Dialogue> others = variants_of(dialogue, texts_of(values));
+  others.insert(others.begin(), with_texts(dialogue, vocabulary_.texts_on(path).texts));
   if (names_owner(values)) {
     others.insert(others.begin(), dialogue);
     others = with_owners(others);
@@ -372,6 +370,27 @@ std::optional<Player::Played> Player::play(const Assignment& path, const Claim& 
     if (auto played = play(other, values, chosen, given, claim)) return played;
   }
   return std::nullopt;
+}
+
+/// The dialogue with texts for which the patterns answer as the path says.
+app::Dialogue Player::with_texts(app::Dialogue dialogue,
+                                 const std::vector<std::pair<DialogueText, std::string>>& texts) {
+  for (const auto& [about, text] : texts) {
+    if (about.part != DialogueText::Part::whole) continue;
+    if (about.axis == Axis::helo) dialogue.helo = text;
+    if (about.axis == Axis::client) {
+      if (const auto client = IpAddress::parse(text)) dialogue.client = *client;
+    }
+    if (about.axis != Axis::sender && about.axis != Axis::recipient) continue;
+    auto parsed = mail::parse_mailbox(text, mail::Utf8::allowed);
+    if (!parsed) continue;
+    if (about.axis == Axis::sender) {
+      dialogue.sender = std::move(*parsed);
+    } else {
+      dialogue.recipients = {std::move(*parsed)};
+    }
+  }
+  return dialogue;
 }
 
 /// Whether a result with groups has to name the client's login.

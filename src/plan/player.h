@@ -62,19 +62,13 @@ struct Spoken {
   std::vector<std::string> needs;
 };
 
-/// A value for each variable; `any_value` where the path does not say.
-using Assignment = std::vector<std::size_t>;
-/// No value: the path does not look at the variable.
-inline constexpr std::size_t any_value = static_cast<std::size_t>(-1);
-
 /// What a value of a variable asks of the client.
 using Cost = std::function<unsigned(Variable, std::size_t value)>;
 /// The path to the leaf 1 that asks least of the client; nullopt: there is none.
 std::optional<Assignment> cheapest(const Diagrams& diagrams, Ref root, const Cost& cost);
-std::optional<Assignment> cheapest(const Vocabulary& vocabulary, const Diagrams& diagrams,
-                                   Ref root);
-/// The diagram, with 0 on this path.
-Ref without(Diagrams& diagrams, Ref diagram, const Assignment& path);
+/// The same, where patterns answer as a text makes them answer: other paths are ruled out in the
+/// vocabulary and taken out of `left`.
+std::optional<Assignment> cheapest(Vocabulary& vocabulary, Ref& left);
 /// A value of a variable in words: "partner.test", "192.0.2.0 to 192.0.2.255", "found".
 std::string words_for(const Vocabulary& vocabulary, Variable variable, std::size_t value);
 
@@ -141,6 +135,8 @@ class Player {
 
  private:
   std::vector<std::string> texts_of(const Assignment& values) const;
+  static app::Dialogue with_texts(app::Dialogue dialogue,
+                                  const std::vector<std::pair<DialogueText, std::string>>& texts);
   bool names_owner(const Assignment& values) const;
   static std::vector<app::Dialogue> with_owners(const std::vector<app::Dialogue>& dialogues);
   static std::vector<app::Dialogue> variants_of(const app::Dialogue& dialogue,

@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "dialect/regex.h"
+
 namespace postern::dialect::restrictions {
 
 class Table;
@@ -63,6 +65,14 @@ class PatternQuestions {
 
 /// The beginning of a question for an owner.
 inline constexpr std::string_view owner_question = "owner ";
+/// What a question asks about the key.
+struct AskedPattern {
+  std::string perl;      ///< as dialect::Regex::compile() takes it
+  RegexOptions options;  ///< its options
+};
+/// Nullopt: the question is not whether a pattern is found.
+std::optional<AskedPattern> asked_pattern(const std::string& question);
+
 /// The results without groups of a table of patterns; nullopt: it is none.
 std::optional<std::vector<std::string>> plain_results(const Table& table);
 

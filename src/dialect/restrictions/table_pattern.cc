@@ -469,7 +469,7 @@ class PatternReader {
     }
     return !in_class;
   }
-  /// The flags and the text: equal for equal patterns.
+  /// The flags and the text: equal for equal patterns. asked_pattern() reads it.
   static std::string text_of(const Pattern& pattern) {
     return fmt::format("{:d}{:d}{:d}{:d}{:d}{:d}{:d}{:d} {}", pattern.extended,
                        pattern.options.caseless, pattern.options.multiline, pattern.options.dot_all,
@@ -495,6 +495,31 @@ class PatternReader {
 };
 
 }  // namespace
+
+/// Reads what PatternReader::text_of() has written behind the kind.
+std::optional<AskedPattern> asked_pattern(const std::string& question) {
+  constexpr std::size_t flags = 8;
+  const std::size_t at = question.find(' ') + 1;
+  const std::string_view kind = std::string_view(question).substr(0, at);
+  const bool posix = kind == "regexp ";
+  if ((!posix && kind != "pcre ") || question.size() <= at + flags) return std::nullopt;
+  const auto on = [&](std::size_t number) { return question[at + number] == '1'; };
+  AskedPattern asked{.perl = question.substr(at + flags + 1),
+                     .options = {.caseless = on(1),
+                                 .multiline = on(2),
+                                 .dot_all = on(3),
+                                 .extended = on(4),
+                                 .anchored = on(5),
+                                 .dollar_end_only = on(6),
+                                 .ungreedy = on(7)}};
+  if (!posix) return asked;
+  auto translated = translate_posix(asked.perl, {.extended = on(0),
+                                                 .caseless = asked.options.caseless,
+                                                 .multiline = asked.options.multiline});
+  if (!translated) return std::nullopt;
+  asked.perl = std::move(translated->perl);
+  return asked;
+}
 
 std::optional<std::vector<std::string>> plain_results(const Table& table) {
   const auto* patterns = dynamic_cast<const PatternTable*>(&table);

@@ -62,6 +62,18 @@ TEST(PatternTable, rows_of_both_kinds) {
   }
 }
 
+// PCRE2 10.42 missed these once they were compiled for the processor.
+TEST(PatternTable, finds_what_needs_a_shorter_alternative) {
+  for (const auto& [pattern, key] :
+       {std::pair("(ab|a).*.", "ab"), std::pair("(abc|a).*bc", "abc"), std::pair("(1|)b*1", "1")}) {
+    for (const char* type : {"regexp", "pcre"}) {
+      const std::string row = fmt::format("/{}/ R", pattern);
+      const auto table = Texts{{"/t", row}}.open(fmt::format("{}:/t", type));
+      EXPECT_EQ(table->lookup(key).value, "R") << type << ' ' << pattern;
+    }
+  }
+}
+
 /// What a table with this row asks about a key; "": nothing.
 std::string question_of(const std::string& type, const std::string& row, const std::string& key,
                         PatternQuestions::Keys are) {

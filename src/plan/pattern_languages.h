@@ -1,0 +1,45 @@
+// What is known of the patterns of tables and the texts of classes (docs/plan.md, "Patterns").
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "plan/classes.h"
+#include "plan/language.h"
+
+namespace postern::plan {
+
+/// The patterns of one comparison, by their questions (PatternQuestions). Not thread-safe.
+class PatternLanguages {
+ public:
+  /// `classes` outlives this object.
+  explicit PatternLanguages(const Classes& classes) : classes_(classes) {}
+
+  /// What the pattern says of each such text of this class; nullopt: not of all the same, it is not
+  /// regular, or 20,000 such questions were answered.
+  std::optional<bool> answer(const std::string& pattern, const DialogueText& text,
+                             std::size_t value);
+
+  /// A pattern, and whether it has to be found.
+  using Wanted = std::pair<std::string, bool>;
+  /// A text of the class. `can_be_said`: an address or a name in a usual form. Patterns that are
+  /// not regular are left out.
+  TextFound text(const DialogueText& text, std::size_t value, const std::vector<Wanted>& wanted,
+                 bool can_be_said);
+
+ private:
+  const Language* of(const std::string& pattern);
+  const Language* of_class(const DialogueText& text, std::size_t value);
+
+  const Classes& classes_;
+  std::map<std::string, std::optional<Language>, std::less<>> by_pattern_;
+  std::map<std::string, std::optional<Language>> by_class_;
+  std::map<std::tuple<const Language*, const Language*>, std::optional<bool>> answers_;
+};
+
+}  // namespace postern::plan
