@@ -20,6 +20,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 COMPILE, CLASSES = "plan/compile.cc", "plan/classes.cc"
+LANGUAGE, LANGUAGES = "plan/language.cc", "plan/pattern_languages.cc"
 WORDS, EFFECT, DIAGRAM = "dialect/restrictions/policy_words.cc", "dialect/restrictions/rule_effect.cc", "plan/diagram.cc"
 
 # (name, file, the code, the code with PLANTED where the fault is on)
@@ -66,7 +67,7 @@ FAULTS = [
     ("defer_if_reject is not reset", COMPILE, "if (fresh_if_reject && !at.discard)", "if (!PLANTED && fresh_if_reject && !at.discard)"),
     ("defer_if_permit does not refuse", COMPILE, "if (at.if_permit) {\n        at.refused = true;", "if (at.if_permit) {\n        at.refused = !PLANTED;"),
     ("the list at DATA is not asked", COMPILE, "state = later_list(state, ListKind::data, Stage::data);", "if (!PLANTED) state = later_list(state, ListKind::data, Stage::data);"),
-    ("mail to postmaster is judged", COMPILE, "if (!taken_first(policy_, mailbox)) {", "if (PLANTED || !taken_first(policy_, mailbox)) {"),
+    ("mail to postmaster is judged", COMPILE, "if (classes_.to_webhooks || !taken_first(policy_, mailbox)) {", "if (PLANTED || classes_.to_webhooks || !taken_first(policy_, mailbox)) {"),
     # Rules.
     ("warn_if_reject refuses", COMPILE, "here.warn_only = at.warn_only || rule.warn_only;", "here.warn_only = at.warn_only || (!PLANTED && rule.warn_only);"),
     ("warn_if_reject does not reach into classes", COMPILE, "here.warn_only = at.warn_only ||", "here.warn_only = (!PLANTED && at.warn_only) ||"),
@@ -94,19 +95,29 @@ FAULTS = [
     ("a range ends one too late", CLASSES, "if (add(behind, 1, is_v4)) starts.insert(behind);", "if (add(behind, PLANTED ? 2 : 1, is_v4)) starts.insert(behind);"),
     ("a class reaches into the next", CLASSES, "if (next != starts.end()) decrement(last);", "if (!PLANTED && next != starts.end()) decrement(last);"),
     ("no client has IPv6", CLASSES, "add_clients(v6, false,", "if (!PLANTED) add_clients(v6, false,"),
-    ("nothing is below a name", CLASSES, "if (!IpAddress::from_text(key)) names.push_back(below(key, keys));", "if (!PLANTED && !IpAddress::from_text(key)) names.push_back(below(key, keys));"),
+    ("nothing is below a name", CLASSES, "if (!IpAddress::from_text(key)) names.push_back(below(", "if (!PLANTED && !IpAddress::from_text(key)) names.push_back(below("),
     ("only what is below a name", CLASSES, "    names.push_back(key);\n", "    if (!PLANTED) names.push_back(key);\n"),
     ("no null sender", CLASSES, "classes.senders.push_back({.one = {}", "if (!PLANTED) classes.senders.push_back({.one = {}"),
     ("whole addresses are no keys", CLASSES, "for (const auto& [local, domain] : whole) extended(local, domain);", "for (const auto& [local, domain] : whole) if (!PLANTED) extended(local, domain);"),
     ("local parts are no keys", CLASSES, "    if (domain.empty()) {\n      anywhere.insert(local);", "    if (domain.empty()) {\n      if (!PLANTED) anywhere.insert(local);"),
-    ("no TLS without login", CLASSES, "classes.sessions.push_back({.tls = true, .login = {}});", "{ if (!PLANTED) classes.sessions.push_back({.tls = true, .login = {}}); }"),
-    ("nobody signs in", CLASSES, "classes.sessions.push_back({.tls = true, .login = any});", "if (!PLANTED) classes.sessions.push_back({.tls = true, .login = any});"),
+    ("no TLS without login", CLASSES, "sessions.push_back({.tls = true, .login = {}});", "{ if (!PLANTED) sessions.push_back({.tls = true, .login = {}}); }"),
+    ("nobody signs in", CLASSES, "if (served.tls) sessions.push_back({.tls = true, .login = login});", "if (!PLANTED && served.tls) sessions.push_back({.tls = true, .login = login});"),
     ("all names can be confirmed", CLASSES, "for (const Kind kind : {Kind::verified, Kind::unverified, Kind::unconfirmed}) {",
      "for (const Kind kind : {Kind::verified, Kind::unverified, PLANTED ? Kind::unverified : Kind::unconfirmed}) {"),
     ("names of clients can be looked up", CLASSES, "classes.names.push_back({.kind = Kind::trouble, .name = {}});", "if (!PLANTED) classes.names.push_back({.kind = Kind::trouble, .name = {}});"),
     ("networks of tables make no classes", WORDS, "if (first && last) words_.clients.push_back({*first, *last});", "if (!PLANTED && first && last) words_.clients.push_back({*first, *last});"),
     ("keys of sender tables make no classes", WORDS, "keys(*rule.table, words_.sender_keys);", "if (!PLANTED) keys(*rule.table, words_.sender_keys);"),
     ("relay domains make no classes", WORDS, "{&policy_.mydestination, &policy_.relay_domains,", "{&policy_.mydestination, PLANTED ? &policy_.mydestination : &policy_.relay_domains,"),
+    # Patterns.
+    ("a pattern begins anywhere", LANGUAGE, "if (at_begin) open.push_back(edge.next);", "if (PLANTED || at_begin) open.push_back(edge.next);"),
+    ("a pattern ends anywhere", LANGUAGE, "if (at_end) open.push_back(edge.next);", "if (PLANTED || at_end) open.push_back(edge.next);"),
+    ("repetitions are one too few", LANGUAGE, "for (unsigned i = 0; i < node.least; ++i)", "for (unsigned i = PLANTED ? 1 : 0; i < node.least; ++i)"),
+    ("sets are not negated", LANGUAGE, "return negated ? ~octets : octets;", "return negated && !PLANTED ? ~octets : octets;"),
+    ("letters have one case", LANGUAGE, "if (!caseless_) return octets;", "if (PLANTED || !caseless_) return octets;"),
+    ("a search ends too soon", LANGUAGE, "return {.status = TextFound::Status::unknown};", "return {.status = PLANTED ? TextFound::Status::none : TextFound::Status::unknown};"),
+    ("what some texts have all have", LANGUAGES, "if (text_of({members, language}, {}, most_states).status == TextFound::Status::none) {",
+     "if (text_of({members}, {language}, most_states).status == (PLANTED ? TextFound::Status::found : TextFound::Status::none)) {\n    said = !PLANTED;\n  } else if (text_of({members, language}, {}, most_states).status == TextFound::Status::none) {"),
+    ("one text for all parts of the dialogue", COMPILE, "question.about ? words_of(*question.about) : asked.second", "question.about ? (PLANTED ? \"it\" : words_of(*question.about)) : asked.second"),
     # Diagrams.
     ("nodes with the same first child are one", DIAGRAM, "[&](Ref one) { return one == node.children.front(); })) {",
      "[&](Ref one) { return one == node.children.front() || (PLANTED && node.children.size() > 3 && one == node.children[1]); })) {"),
@@ -129,11 +140,12 @@ def planted_sources(folder, chosen):
     """Copies of the sources with these faults; their paths below src."""
     texts = {}
     for number, (name, file, right, wrong) in enumerate(FAULTS, 1):
+        found = (ROOT / "src" / file).read_text(encoding="utf-8").count(right)
+        if found != 1:
+            sys.exit("%s: %d times, not once: %s" % (name, found, right))
         if number not in chosen:
             continue
         text = texts.setdefault(file, (ROOT / "src" / file).read_text(encoding="utf-8"))
-        if text.count(right) != 1:
-            sys.exit("%s: %d times, not once: %s" % (name, text.count(right), right))
         texts[file] = text.replace(right, wrong.replace("PLANTED", "(planted_fault() == %d)" % number))
     for file, text in texts.items():
         at = text.rindex("\n#include ")
@@ -212,7 +224,7 @@ def main():
     test = str(linked(build, folder, "plan_test", objects))
     # The quick ones first.
     stages = [[test, "--gtest_brief=1", "--gtest_fail_fast", "--gtest_filter=" + tests]
-              for tests in ("PlanCompileTest.*:DiagramTest.*", "PlanCompareTest.*", "CertificateTest.*")]
+              for tests in ("Language.*:PlanCompileTest.*:DiagramTest.*", "PlanCompareTest.*", "CertificateTest.*")]
     if arguments.suite:
         postern = linked(build, folder, "postern", objects)
         stages.append([str(ROOT / "tests/conformance/run"), "--suite", "plan", "--binary", str(postern)])
