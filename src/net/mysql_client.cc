@@ -78,7 +78,8 @@ class Operation {
     if ((wanted & MYSQL_WAIT_READ) != 0) events |= POLLIN;
     if ((wanted & MYSQL_WAIT_WRITE) != 0) events |= POLLOUT;
     if ((wanted & MYSQL_WAIT_EXCEPT) != 0) events |= POLLPRI;
-    if (late_ || !wait_for_socket(descriptor, events, deadline_)) {
+    // An answer without an end must not go on beyond the deadline.
+    if (is_late() || !wait_for_socket(descriptor, events, deadline_)) {
       late_ = true;
       ::shutdown(descriptor, SHUT_RDWR);
     }

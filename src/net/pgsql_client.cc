@@ -121,7 +121,8 @@ class Fetch {
   }
 
   bool wait(short events) {
-    late_ = !wait_for_socket(PQsocket(handle_), events, deadline_);
+    // An answer without an end must not go on beyond the deadline.
+    late_ = Clock::now() >= deadline_ || !wait_for_socket(PQsocket(handle_), events, deadline_);
     return !late_;
   }
 

@@ -1,7 +1,6 @@
 #include "net/pgsql_session.h"
 
 #include <algorithm>
-#include <cerrno>
 
 #include <libpq-fe.h>
 #include <poll.h>  // POLLIN
@@ -103,11 +102,8 @@ std::vector<Result<std::unique_ptr<PgsqlSession>>> PgsqlSession::connect(
       waiting.push_back(
           {.fd = PQsocket(attempt.handle.get()), .events = attempt.events(), .revents = 0});
     }
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
-    if (open.empty() || left <= 0) break;
-    const int ready = ::poll(waiting.data(), waiting.size(), static_cast<int>(left));
-    if (ready < 0 && errno != EINTR) break;
-    for (std::size_t i = 0; ready > 0 && i < open.size(); ++i) {
+    if (open.empty() || poll_until(waiting, deadline) <= 0) break;
+    for (std::size_t i = 0; i < open.size(); ++i) {
       if (waiting[i].revents != 0) open[i]->next = PQconnectPoll(open[i]->handle.get());
     }
   }

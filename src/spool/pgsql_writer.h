@@ -16,6 +16,7 @@
 
 #include "base/thread.h"
 #include "cluster/database.h"
+#include "net/socket_wait.h"
 
 namespace postern::spool {
 
@@ -28,7 +29,8 @@ struct PgsqlWriterOptions {
   std::chrono::milliseconds patience{60'000};  ///< after which a job fails
 };
 
-/// submit() is thread-safe. What is submitted is done once, at the latest after the patience. A
+/// submit() is thread-safe. What is submitted is done once, at the latest after the patience, in
+/// which the time does not count for which the process stood still. A
 /// commit whose end is unknown is made again, so a job's statements must be such that the second
 /// time changes nothing, and writes something: only a commit that writes waits for a standby.
 template <class Job>
@@ -142,6 +144,7 @@ class PgsqlWriter {
 
   void settle(std::unique_ptr<net::PgsqlSession>& session, std::span<Job> jobs,
               Clock::time_point until) {
+    const auto before = net::stood_still();
     Error error;
     bool again = false;
     do {
@@ -186,7 +189,8 @@ class PgsqlWriter {
       if (jobs.size() == 1) break;
       for (Job& job : jobs) settle(session, {&job, 1}, until);
       return;
-    } while (pause(until));
+      // Nobody could do anything while the process stood still.
+    } while (pause(until + (net::stood_still() - before)));
     for (Job& job : jobs) done_(job, tl::unexpected(error));
   }
 
