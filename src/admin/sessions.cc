@@ -188,7 +188,7 @@ store::AccountRow Sessions::second_step(const Call& call) const {
   }
   core_.guess_was_right(core_.sign_in_guesses, call);
   // It is good for one sign-in.
-  for (int i = 0; i < codes_of_sign_in && !codes_.take(tried);) ++i;
+  codes_.use_up(tried);
   return std::move(*account);
 }
 

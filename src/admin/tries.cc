@@ -2,6 +2,7 @@
 
 #include <future>
 #include <memory>
+#include <vector>
 
 #include "base/subscriber.h"
 
@@ -20,6 +21,21 @@ std::optional<std::uint64_t> Tries::take(const std::string& key) {
 void Tries::give_back(const std::string& key) {
   if (shared_ == nullptr) return own_.give_back(key);
   shared_->take_back(limit_, key);
+}
+
+void Tries::use_up(const std::string& key) {
+  if (shared_ == nullptr) {
+    for (std::uint64_t i = 0; i < limit_.most && !own_.take(key);) ++i;
+    return;
+  }
+  // What is asked for together is one question to the database.
+  std::vector<std::future<void>> counted;
+  for (std::uint64_t i = 0; i < limit_.most; ++i) {
+    auto said = std::make_shared<std::promise<void>>();
+    counted.push_back(said->get_future());
+    shared_->count(limit_, key, [said](const SharedCounts::Answer&) { said->set_value(); });
+  }
+  for (std::future<void>& one : counted) one.wait();
 }
 
 std::optional<std::uint64_t> ClientTries::take(const std::string& client, Against against) {

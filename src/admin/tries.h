@@ -28,6 +28,8 @@ class Tries {
   std::optional<std::uint64_t> take(const std::string& key);
   /// Takes back a try that was allowed.
   void give_back(const std::string& key);
+  /// Counts all tries that are left. Waits as take() does, once for all of them.
+  void use_up(const std::string& key);
 
  private:
   SharedCounts* const shared_;
