@@ -67,9 +67,15 @@ Result<void> alone(cluster::Database& database) {
 class Migration {
  public:
   /// `seal`: of the secrets in the database; may be null.
+  /// `waits`: is called when it waits for a migration that was killed.
   Migration(cluster::Database& database, std::string data_dir, bool back,
-            std::shared_ptr<const store::SecretSeal> seal)
-      : database_(database), data_dir_(std::move(data_dir)), back_(back), seal_(std::move(seal)) {}
+            std::shared_ptr<const store::SecretSeal> seal,
+            std::function<void(const std::string& why)> waits)
+      : database_(database),
+        data_dir_(std::move(data_dir)),
+        back_(back),
+        seal_(std::move(seal)),
+        waits_(std::move(waits)) {}
 
   Result<Moved> run() {
     const auto there = why_moving();
@@ -216,9 +222,11 @@ class Migration {
     if (!local) return tl::unexpected(local.error());
     // By this file it has its name again at once when it was stopped.
     const std::string promised = data_dir_ + "/migrate.json";
-    auto node = cluster::Node::join(database_, {.name = name_of_migration,
-                                                .version = std::string(current_version().number),
-                                                .promised_file = promised});
+    auto node = cluster::Node::join_in_turn(database_,
+                                            {.name = name_of_migration,
+                                             .version = std::string(current_version().number),
+                                             .promised_file = promised},
+                                            parts_patience, waits_);
     if (!node) return tl::unexpected(node.error());
     const auto until = std::chrono::steady_clock::now() + parts_patience;
     while ((*node)->parts().empty() && std::chrono::steady_clock::now() < until) {
@@ -281,6 +289,7 @@ class Migration {
   const std::string data_dir_;
   const bool back_;
   const std::shared_ptr<const store::SecretSeal> seal_;
+  const std::function<void(const std::string& why)> waits_;
 };
 
 }  // namespace
@@ -314,7 +323,11 @@ int run_cluster_migrate(const Arguments& arguments, Streams& streams) {
            as_json, streams);
     return to_int(ExitCode::config);
   }
-  const Result<Moved> moved = Migration(**database, data_dir, back, std::move(*seal)).run();
+  const auto waits = [&](const std::string& why) {
+    streams.err << why << ": waiting for its end, which takes half a minute if it was killed\n"
+                << std::flush;
+  };
+  const Result<Moved> moved = Migration(**database, data_dir, back, std::move(*seal), waits).run();
   if (!moved) return refuse_cluster(moved.error(), arguments, streams);
   const spool::MovedMail& mail = moved->mail;
   if (as_json) {

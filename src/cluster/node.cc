@@ -58,6 +58,21 @@ Result<std::unique_ptr<Node>> Node::join(Database& database, NodeOptions options
   return node;
 }
 
+Result<std::unique_ptr<Node>> Node::join_in_turn(
+    Database& database, const NodeOptions& options, std::chrono::milliseconds patience,
+    const std::function<void(const std::string& why)>& waits) {
+  constexpr std::chrono::milliseconds between_tries{500};
+  const auto end = Clock::now() + patience;
+  for (bool told = false;;) {
+    auto node = join(database, options);
+    if (node || node.error().fault != Fault::conflict) return node;
+    if (Clock::now() + between_tries > end) return fail(Fault::temporary, node.error().message);
+    if (!told && waits) waits(node.error().message);
+    told = true;
+    std::this_thread::sleep_for(between_tries);
+  }
+}
+
 /// Takes over what the database promised to this node's process before.
 Result<void> Node::remember() {
   promised_.node = options_.name;

@@ -308,6 +308,27 @@ TEST_F(NodeTest, who_lives_keeps_its_name_and_loses_it_when_it_is_dead) {
   EXPECT_EQ(third->parts().size(), 64u);
 }
 
+TEST_F(NodeTest, who_wants_a_name_waits_for_it_with_a_bound) {
+  auto first = join("mx1");
+  int waits = 0;
+  const auto late = Node::join_in_turn(*database_, {.name = "mx1", .version = "test"}, 600ms,
+                                       [&](const std::string& why) {
+                                         EXPECT_NE(why.find("mx1"), std::string::npos);
+                                         waits += 1;
+                                       });
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().fault, Fault::temporary) << "another try may succeed";
+  EXPECT_EQ(waits, 1);
+  std::thread ends([&] {
+    std::this_thread::sleep_for(300ms);
+    first->leave();
+  });
+  const auto second =
+      Node::join_in_turn(*database_, {.name = "mx1", .version = "test"}, 20s, nullptr);
+  ends.join();
+  ASSERT_TRUE(second) << second.error().message;
+}
+
 TEST_F(NodeTest, a_restart_after_a_crash_has_its_name_at_once) {
   const tests::TemporaryFolder folder;
   const std::string file = folder.path() + "/cluster.json";

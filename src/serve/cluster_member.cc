@@ -158,29 +158,18 @@ Result<std::unique_ptr<cluster::Database>> reach_cluster(const Config& config,
 Result<ClusterMember> join_cluster(const Config& config, std::chrono::milliseconds patience,
                                    cluster::Database& database) {
   ClusterMember member;
-  const auto end = std::chrono::steady_clock::now() + patience;
   const std::string name = node_name(config);
-  const auto join = [&] {
-    return cluster::Node::join(database,
-                               {.name = name,
-                                .version = std::string(current_version().number),
-                                .schemas = cluster::words_of(cluster_schemas()),
-                                .promised_file = config.server.data_dir.string() + "/cluster.json",
-                                .moved = tell_of_parts,
-                                .ends = [] { ::kill(::getpid(), SIGTERM); },
-                                .rolled_back = tell_of_loss});
-  };
-  auto node = join();
-  // A process of this name that died on another machine is dead after half a minute.
-  while (!node && node.error().fault == Fault::conflict && std::chrono::steady_clock::now() < end) {
-    std::this_thread::sleep_for(between_tries);
-    node = join();
-  }
-  if (!node) {
-    Error error = std::move(node.error());
-    if (error.fault == Fault::conflict) error.fault = Fault::temporary;
-    return tl::unexpected(std::move(error));
-  }
+  auto node = cluster::Node::join_in_turn(
+      database,
+      {.name = name,
+       .version = std::string(current_version().number),
+       .schemas = cluster::words_of(cluster_schemas()),
+       .promised_file = config.server.data_dir.string() + "/cluster.json",
+       .moved = tell_of_parts,
+       .ends = [] { ::kill(::getpid(), SIGTERM); },
+       .rolled_back = tell_of_loss},
+      patience, nullptr);
+  if (!node) return tl::unexpected(node.error());
   member.node = std::move(*node);
   // A move that began since: it has not seen this node, or waits for its end.
   if (Result<void> there = look(database); !there) return tl::unexpected(there.error());
