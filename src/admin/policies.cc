@@ -283,7 +283,12 @@ Task<net::HttpResponse> Policies::update(Call& call) {
 
 net::HttpResponse Policies::remove(const Call& call) const {
   const bool if_unused = boolean_parameter(call, "if_unused").value_or(false);
-  const store::PolicyRow row = stored(call);
+  // Also one that cannot be read.
+  std::optional<store::PolicyRow> there;
+  unwrap(core_.deps.store.each_policy([&](store::PolicyRow one) { there = std::move(one); },
+                                      {.account = call.caller.account_id, .id = call.ids[0]}));
+  if (!there) throw not_found();
+  const store::PolicyRow& row = *there;
   if (!version_matches(call, row.version)) throw version_mismatch();
   std::optional<std::uint64_t> expected;
   if (call.request.header("if-match")) expected = row.version;

@@ -18,7 +18,6 @@ using store::WriteOutcome;
 
 /// Rows applied at a time by load(), so that memory for a million webhooks is needed only once.
 constexpr std::size_t load_batch = 4096;
-constexpr std::uint64_t page_rows = 200;
 
 /// Logs that the database has a change that memory has not. They differ until the next edit of the
 /// object or the next start.
@@ -27,6 +26,22 @@ tl::unexpected<Error> diverged(Error error) {
       .field("error", error.message)
       .msg("a stored change could not be applied");
   return tl::unexpected<Error>(std::move(error));
+}
+
+std::shared_ptr<const policy::WebhookPolicy> with_users(const store::PolicyRow& row,
+                                                        dialect::webhook::PolicyFields fields) {
+  std::vector<std::uint64_t> orders;
+  for (const store::CredentialRow& credential : row.credentials) {
+    fields.smtp_credentials.push_back({credential.username, credential.hash});
+    orders.push_back(credential.order);
+  }
+  return dialect::webhook::compile(row.id, row.account_id, row.version, row.credentials_version,
+                                   fields, orders);
+}
+
+/// The name of a DKIM key's record, RFC 6376 §3.6.2.1.
+std::string record_of(const std::string& selector, const std::string& domain) {
+  return selector + "._domainkey." + domain;
 }
 
 }  // namespace
@@ -59,13 +74,7 @@ std::shared_ptr<const policy::Webhook> to_webhook(const store::WebhookRow& row,
 Result<std::shared_ptr<const policy::WebhookPolicy>> to_policy(const store::PolicyRow& row) {
   Result<dialect::webhook::PolicyFields> fields = dialect::webhook::fields_of(row.definition);
   if (!fields) return tl::unexpected(fields.error());
-  std::vector<std::uint64_t> orders;
-  for (const store::CredentialRow& credential : row.credentials) {
-    fields->smtp_credentials.push_back({credential.username, credential.hash});
-    orders.push_back(credential.order);
-  }
-  return dialect::webhook::compile(row.id, row.account_id, row.version, row.credentials_version,
-                                   *fields, orders);
+  return with_users(row, std::move(*fields));
 }
 
 std::shared_ptr<const policy::DkimSigner> to_signer(const std::vector<store::DkimKeyRow>& keys) {
@@ -85,16 +94,64 @@ Publisher::Publisher(store::Store& store, policy::Directory& directory,
       public_domain_(lower(public_domain)),
       keyring_(keyring) {}
 
-Secret Publisher::seed_of(const std::string& account) const {
-  const auto found = seeds_.find(account);
-  return found == seeds_.end() ? Secret() : found->second;
+/// `why` is empty: the object can be read.
+void Publisher::note(const std::string& id, const std::string& account, const std::string& why) {
+  const auto known = unreadable_.find(id);
+  if (why.empty()) {
+    if (known != unreadable_.end()) unreadable_.erase(known);
+  } else if (known == unreadable_.end() || known->second != why) {
+    unreadable_[id] = why;
+    if (tell_) tell_({.id = id, .account = account, .why = why});
+  }
+  unreadable_count_.store(unreadable_.size(), std::memory_order_relaxed);
+}
+
+void Publisher::take_seed(store::SigningSeedRow row) {
+  std::string account = row.account_id;
+  seeds_.insert_or_assign(std::move(account), std::move(row));
+}
+
+/// One that cannot be read has its users, so that what they send is deferred, and nobody's password
+/// is taken for wrong.
+std::shared_ptr<const policy::WebhookPolicy> Publisher::policy_of(const store::PolicyRow& row) {
+  auto compiled = to_policy(row);
+  std::string why = row.unreadable;
+  if (why.empty() && !compiled) why = compiled.error().message;
+  note(row.id, row.account_id, why);
+  if (why.empty()) return *compiled;
+  auto left = std::make_shared<policy::WebhookPolicy>(*with_users(row, {}));
+  left->is_unreadable = true;
+  return left;
+}
+
+std::shared_ptr<const policy::Webhook> Publisher::webhook_of(const store::WebhookRow& row) {
+  const auto seed = seeds_.find(row.account_id);
+  std::string why = row.unreadable;
+  if (why.empty() && seed != seeds_.end() && !seed->second.unreadable.empty()) {
+    why = "the signing key of its account: " + seed->second.unreadable;
+  }
+  note(row.id, row.account_id, why);
+  auto made = to_webhook(row, seed == seeds_.end() ? Secret() : seed->second.seed);
+  if (why.empty()) return made;
+  auto unusable = std::make_shared<policy::Webhook>(*made);
+  unusable->is_unreadable = true;
+  return unusable;
+}
+
+void Publisher::forget_policy(const std::string& id, policy::Change& change) {
+  note(id, {}, {});
+  change.remove_policies.push_back(id);
+}
+
+void Publisher::forget_webhook(const std::string& id, policy::Change& change) {
+  note(id, {}, {});
+  change.remove_webhooks.push_back(id);
 }
 
 Result<void> Publisher::load() {
   const std::lock_guard lock(mutex_);
   policy::Change change;
   change.put_domains.push_back(public_domain_);
-  std::optional<Error> trouble;
   const auto flush = [&](std::size_t pending, std::size_t limit) {
     if (pending < limit) return;
     directory_.apply(std::move(change));
@@ -104,42 +161,72 @@ Result<void> Publisher::load() {
     change.put_domains.push_back({row.name, row.account_id});
   });
   if (!read) return read;
-  read = store_.each_signing_seed(
-      [&](const std::string& account, Secret seed) { seeds_[account] = std::move(seed); });
+  read = store_.each_signing_seed([&](store::SigningSeedRow row) { take_seed(std::move(row)); });
   if (!read) return read;
   read = store_.each_policy([&](const store::PolicyRow& row) {
-    auto compiled = to_policy(row);
-    if (!compiled) {
-      trouble = Error{Fault::permanent, row.id + ": " + compiled.error().message};
-      return;
-    }
-    change.put_policies.push_back(std::move(*compiled));
+    change.put_policies.push_back(policy_of(row));
     flush(change.put_policies.size(), load_batch);
   });
   if (!read) return read;
-  // A policy that cannot be read would leave its webhooks without protection: refuse to start.
-  if (trouble) return tl::unexpected(*trouble);
   read = store_.each_webhook([&](const store::WebhookRow& row) {
-    change.put_webhooks.push_back(to_webhook(row, seed_of(row.account_id)));
+    change.put_webhooks.push_back(webhook_of(row));
     flush(change.put_webhooks.size(), load_batch);
   });
   if (!read) return read;
   flush(1, 1);
-  return load_signers();
+  return read_signers({});
 }
 
-Result<void> Publisher::load_signers() {
+/// Of one domain, or of all.
+Result<void> Publisher::read_signers(const std::string& domain) {
   if (keyring_ == nullptr) return {};
   std::vector<store::DkimKeyRow> keys;  // of one domain
   const auto flush = [&] {
     if (!keys.empty()) keyring_->put(to_signer(keys));
     keys.clear();
   };
-  const Result<void> read = store_.each_dkim_signing_key([&](store::DkimKeyRow row) {
+  const auto take = [&](store::DkimKeyRow row) {
     if (!keys.empty() && keys.back().domain_id != row.domain_id) flush();
+    note(record_of(row.selector, row.domain), row.account_id, row.unreadable);
     keys.push_back(std::move(row));
+  };
+  const Result<void> read = store_.each_dkim_signing_key(take, domain);
+  if (!read) return read;
+  if (!domain.empty() && keys.empty()) forget_signer(domain);
+  flush();
+  return {};
+}
+
+void Publisher::forget_signer(const std::string& domain) {
+  if (keyring_ == nullptr) return;
+  keyring_->remove(domain);
+  std::erase_if(unreadable_, [end = record_of({}, domain)](const auto& one) {
+    return one.first.ends_with(end);
   });
-  if (read) flush();
+  unreadable_count_.store(unreadable_.size(), std::memory_order_relaxed);
+}
+
+Result<void> Publisher::read_policy(const std::string& account, const std::string& id,
+                                    policy::Change& change) {
+  bool there = false;
+  const auto take = [&](const store::PolicyRow& row) {
+    there = true;
+    change.put_policies.push_back(policy_of(row));
+  };
+  Result<void> read = store_.each_policy(take, {.account = account, .id = id});
+  if (read && !there) forget_policy(id, change);
+  return read;
+}
+
+Result<void> Publisher::read_webhook(const std::string& account, const std::string& id,
+                                     policy::Change& change) {
+  bool there = false;
+  const auto take = [&](const store::WebhookRow& row) {
+    there = true;
+    change.put_webhooks.push_back(webhook_of(row));
+  };
+  Result<void> read = store_.each_webhook(take, {.account = account, .id = id});
+  if (read && !there) forget_webhook(id, change);
   return read;
 }
 
@@ -150,23 +237,9 @@ Result<void> Publisher::follow(const store::Change& edit) {
   policy::Change change;
   for (const store::Change::Key& key : edit.keys) {
     if (key.kind == "policy") {
-      const auto row = store_.policy(key.account_id, key.id);
-      if (!row) return tl::unexpected(row.error());
-      if (!*row) {
-        change.remove_policies.push_back(key.id);
-        continue;
-      }
-      auto compiled = to_policy(**row);
-      if (!compiled) return diverged(compiled.error());
-      change.put_policies.push_back(std::move(*compiled));
+      if (auto read = read_policy(key.account_id, key.id, change); !read) return read;
     } else if (key.kind == "webhook") {
-      const auto row = store_.webhook(key.account_id, key.id);
-      if (!row) return tl::unexpected(row.error());
-      if (*row) {
-        change.put_webhooks.push_back(to_webhook(**row, seed_of(key.account_id)));
-      } else {
-        change.remove_webhooks.push_back(key.id);
-      }
+      if (auto read = read_webhook(key.account_id, key.id, change); !read) return read;
     } else if (key.kind == "domain") {
       const auto owned = store_.owns_verified_domain(key.account_id, key.id);
       if (!owned) return tl::unexpected(owned.error());
@@ -179,14 +252,11 @@ Result<void> Publisher::follow(const store::Change& edit) {
     if (key.kind == "dkim" || key.kind == "domain") {
       if (auto published = publish_signer(key.id); !published) return published;
     } else if (key.kind == "signing_seed") {
-      const auto row = store_.account(key.account_id.empty() ? key.id : key.account_id);
-      if (!row) return tl::unexpected(row.error());
       const std::string& account = key.account_id.empty() ? key.id : key.account_id;
-      if (*row && !(*row)->signing_seed.empty()) {
-        seeds_[account] = (*row)->signing_seed;
-      } else {
-        seeds_.erase(account);
-      }
+      seeds_.erase(account);
+      const Result<void> read = store_.each_signing_seed(
+          [&](store::SigningSeedRow row) { take_seed(std::move(row)); }, account);
+      if (!read) return read;
       if (auto published = publish_all_webhooks(account); !published) return published;
     }
   }
@@ -194,26 +264,14 @@ Result<void> Publisher::follow(const store::Change& edit) {
 }
 
 Result<void> Publisher::publish_signer(const std::string& domain) {
-  if (keyring_ == nullptr) return {};
-  const auto keys = store_.dkim_signing_keys(domain);
-  if (!keys) return diverged(keys.error());
-  if (keys->empty()) {
-    keyring_->remove(domain);
-  } else {
-    keyring_->put(to_signer(*keys));
-  }
-  return {};
+  const Result<void> read = read_signers(domain);
+  return read ? read : diverged(read.error());
 }
 
 Result<void> Publisher::publish_policy(const std::string& account, const std::string& id) {
   // Read back: the store gives the credentials their order.
-  const auto row = store_.policy(account, id);
-  if (!row) return diverged(row.error());
-  if (!*row) return {};
-  auto compiled = to_policy(**row);
-  if (!compiled) return diverged(compiled.error());
   policy::Change change;
-  change.put_policies.push_back(std::move(*compiled));
+  if (Result<void> read = read_policy(account, id, change); !read) return diverged(read.error());
   directory_.apply(std::move(change));
   return {};
 }
@@ -222,9 +280,7 @@ Result<void> Publisher::publish_webhooks(const std::string& account,
                                          const std::vector<std::string>& ids,
                                          policy::Change change) {
   for (const std::string& id : ids) {
-    const auto row = store_.webhook(account, id);
-    if (!row) return diverged(row.error());
-    if (*row) change.put_webhooks.push_back(to_webhook(**row, seed_of(account)));
+    if (Result<void> read = read_webhook(account, id, change); !read) return diverged(read.error());
   }
   directory_.apply(std::move(change));
   return {};
@@ -260,7 +316,7 @@ Result<store::PolicyDeleted> Publisher::delete_policy(
       store_.delete_policy(account, id, expected_version, if_used, at, audit);
   if (!deleted || deleted->outcome != WriteOutcome::done) return deleted;
   policy::Change change;
-  change.remove_policies.push_back(id);
+  forget_policy(id, change);
   auto published = publish_webhooks(account, deleted->detached_webhooks, std::move(change));
   if (!published) return tl::unexpected(published.error());
   return deleted;
@@ -320,7 +376,7 @@ Result<WriteOutcome> Publisher::delete_webhook(const std::string& account, const
   Result<WriteOutcome> outcome = store_.delete_webhook(account, id, expected_version, &audit);
   if (!outcome || *outcome != WriteOutcome::done) return outcome;
   policy::Change change;
-  change.remove_webhooks.push_back(id);
+  forget_webhook(id, change);
   directory_.apply(std::move(change));
   return outcome;
 }
@@ -337,9 +393,8 @@ Result<store::DomainVerified> Publisher::verify_domain(const std::string& accoun
   for (const std::string& id : verified->deactivated_webhooks) {
     const auto known = directory_.webhook(id);
     if (!known) continue;
-    const auto row = store_.webhook(known->account_id, id);
-    if (!row) return diverged(row.error());
-    if (*row) change.put_webhooks.push_back(to_webhook(**row, seed_of(known->account_id)));
+    const Result<void> read = read_webhook(known->account_id, id, change);
+    if (!read) return diverged(read.error());
   }
   directory_.apply(std::move(change));
   if (auto published = publish_signer(domain.name); !published)
@@ -379,7 +434,7 @@ Result<WriteOutcome> Publisher::delete_domain(const std::string& account,
   policy::Change change;
   change.remove_domains.push_back(domain.name);
   directory_.apply(std::move(change));
-  if (keyring_ != nullptr) keyring_->remove(domain.name);
+  forget_signer(domain.name);
   return outcome;
 }
 
@@ -389,27 +444,23 @@ Result<store::AccountDeleted> Publisher::delete_account(const std::string& accou
   Result<store::AccountDeleted> deleted = store_.delete_account(account, &audit);
   if (!deleted || deleted->outcome != WriteOutcome::done) return deleted;
   policy::Change change;
-  change.remove_webhooks = deleted->webhooks;
-  change.remove_policies = deleted->policies;
+  for (const std::string& id : deleted->webhooks) forget_webhook(id, change);
+  for (const std::string& id : deleted->policies) forget_policy(id, change);
   change.remove_domains = deleted->domains;
   seeds_.erase(account);
   directory_.apply(std::move(change));
-  for (const std::string& domain : deleted->domains) {
-    if (keyring_ != nullptr) keyring_->remove(domain);
-  }
+  for (const std::string& domain : deleted->domains) forget_signer(domain);
   return deleted;
 }
 
 Result<void> Publisher::publish_all_webhooks(const std::string& account) {
-  for (store::Page page{0, page_rows};; page.offset += page.limit) {
-    const auto rows = store_.webhooks(account, store::WebhookFilter::all, page);
-    if (!rows) return diverged(rows.error());
-    policy::Change change;
-    for (const store::WebhookRow& row : rows->rows)
-      change.put_webhooks.push_back(to_webhook(row, seed_of(account)));
-    directory_.apply(std::move(change));
-    if (page.offset + page.limit >= rows->total) return {};
-  }
+  policy::Change change;
+  const Result<void> read = store_.each_webhook(
+      [&](const store::WebhookRow& row) { change.put_webhooks.push_back(webhook_of(row)); },
+      {.account = account});
+  if (!read) return diverged(read.error());
+  directory_.apply(std::move(change));
+  return {};
 }
 
 Result<WriteOutcome> Publisher::set_signing_key(const std::string& account, const Secret& seed,
@@ -421,7 +472,7 @@ Result<WriteOutcome> Publisher::set_signing_key(const std::string& account, cons
   if (seed.empty()) {
     seeds_.erase(account);
   } else {
-    seeds_[account] = seed;
+    take_seed({.account_id = account, .seed = seed});
   }
   if (auto published = publish_all_webhooks(account); !published)
     return tl::unexpected(published.error());

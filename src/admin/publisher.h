@@ -2,7 +2,9 @@
 // of success, to the policy::Directory. One change at a time, so that both have the same order.
 #pragma once
 
+#include <atomic>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -23,6 +25,13 @@ Result<std::shared_ptr<const policy::WebhookPolicy>> to_policy(const store::Poli
 /// `keys`: of one domain, at least one, newest first. The first key of each algorithm signs.
 std::shared_ptr<const policy::DkimSigner> to_signer(const std::vector<store::DkimKeyRow>& keys);
 
+/// An object of an account that the database has and that cannot be read.
+struct Unreadable {
+  std::string id;       ///< of the policy or webhook, or the name of a DKIM key's record
+  std::string account;  ///< whose it is
+  std::string why;      ///< one sentence
+};
+
 /// All methods block on the disk: call them on a worker thread. Safe from any thread. Outcomes and
 /// errors are those of the Store method with the same name; also an error, which is logged, if a
 /// stored change could not be applied.
@@ -33,7 +42,14 @@ class Publisher {
   Publisher(store::Store& store, policy::Directory& directory, const std::string& public_domain,
             policy::DkimKeyring* keyring = nullptr);
 
-  /// Fills directory and keyring from the store. Call it once, before mail is accepted.
+  /// Calls `tell` once for each object that is found to be unreadable, also for another reason than
+  /// before; on the thread of the call that reads it, which it must not use. Before load().
+  void on_unreadable(std::function<void(const Unreadable&)> tell) { tell_ = std::move(tell); }
+  /// Objects that are unreadable now. At once.
+  std::size_t unreadable() const { return unreadable_count_.load(std::memory_order_relaxed); }
+
+  /// Fills directory and keyring from the store. Call it once, before mail is accepted. An object
+  /// that cannot be read costs its own mail alone: it is deferred.
   Result<void> load();
 
   /// Applies an edit of another node of the cluster, or once more an own one: reads the objects
@@ -96,20 +112,33 @@ class Publisher {
                                               const store::AuditRow& audit);
 
  private:
-  Secret seed_of(const std::string& account) const;
+  void note(const std::string& id, const std::string& account, const std::string& why);
+  void take_seed(store::SigningSeedRow row);
+  std::shared_ptr<const policy::WebhookPolicy> policy_of(const store::PolicyRow& row);
+  std::shared_ptr<const policy::Webhook> webhook_of(const store::WebhookRow& row);
+  void forget_policy(const std::string& id, policy::Change& change);
+  void forget_webhook(const std::string& id, policy::Change& change);
+  Result<void> read_policy(const std::string& account, const std::string& id,
+                           policy::Change& change);
+  Result<void> read_webhook(const std::string& account, const std::string& id,
+                            policy::Change& change);
   Result<void> publish_policy(const std::string& account, const std::string& id);
   Result<void> publish_webhooks(const std::string& account, const std::vector<std::string>& ids,
                                 policy::Change change);
   Result<void> publish_all_webhooks(const std::string& account);
   Result<void> publish_signer(const std::string& domain);
-  Result<void> load_signers();
+  Result<void> read_signers(const std::string& domain);
+  void forget_signer(const std::string& domain);
 
   store::Store& store_;
   policy::Directory& directory_;
   std::string public_domain_;
   policy::DkimKeyring* keyring_;
+  std::function<void(const Unreadable&)> tell_;
   std::mutex mutex_;  ///< held during the change of store and directory
-  std::unordered_map<std::string, Secret> seeds_;
+  std::unordered_map<std::string, store::SigningSeedRow> seeds_;  ///< by account
+  std::map<std::string, std::string> unreadable_;                 ///< why, by id
+  std::atomic<std::size_t> unreadable_count_{0};
 };
 
 }  // namespace postern::admin

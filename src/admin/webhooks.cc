@@ -255,8 +255,12 @@ net::HttpResponse Webhooks::update(const Call& call) const {
 }
 
 net::HttpResponse Webhooks::remove(const Call& call) const {
-  const store::WebhookRow row =
-      found(core_.deps.store.webhook(call.caller.account_id, call.ids[0]));
+  // Also one that cannot be read.
+  std::optional<store::WebhookRow> there;
+  unwrap(core_.deps.store.each_webhook([&](store::WebhookRow one) { there = std::move(one); },
+                                       {.account = call.caller.account_id, .id = call.ids[0]}));
+  if (!there) throw not_found();
+  const store::WebhookRow& row = *there;
   if (!version_matches(call, row.version)) throw version_mismatch();
   std::optional<std::uint64_t> expected;
   if (call.request.header("if-match")) expected = row.version;

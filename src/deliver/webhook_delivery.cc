@@ -439,6 +439,9 @@ Task<DeliveryOutcome> WebhookDelivery::attempt(const Job& job) {
 
 Task<DeliveryOutcome> WebhookDelivery::post(const Job& job, std::string id, spool::Body payload,
                                             std::shared_ptr<const policy::Webhook> webhook) {
+  if (webhook->is_unreadable) {
+    co_return own_trouble({Fault::permanent, "the database has a webhook that cannot be read"});
+  }
   const Result<std::string_view> body = payload.view();
   if (!body) co_return own_trouble(body.error());
   const Time now = std::chrono::system_clock::now();

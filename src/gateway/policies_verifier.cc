@@ -47,10 +47,15 @@ Task<AuthAnswer> PoliciesVerifier::verify(const policy::AuthAttempt& attempt,
       return attempt.only->opened.contains(policy.first);
     });
     if (!asked) continue;
+    if (one.hash.empty()) {
+      why = "a policy cannot be read";
+      unasked.insert(one.account);
+      continue;
+    }
     const Result<bool> right =
         co_await opens(one, check.spellings, subscriber_key(inquiry.evidence.session.client_ip));
     if (!right) {
-      why = right.error().message;
+      why = "too many passwords wait: " + right.error().message;
       unasked.insert(one.account);
     } else if (*right) {
       opened.insert(one.account);
@@ -62,7 +67,7 @@ Task<AuthAnswer> PoliciesVerifier::verify(const policy::AuthAttempt& attempt,
     return unasked.contains(one);
   });
   if (!unasked.empty() && !known_enough)
-    co_return AuthAnswer{.kind = Said::unavailable, .detail = "too many passwords wait: " + why};
+    co_return AuthAnswer{.kind = Said::unavailable, .detail = why};
   if (opened.empty()) {
     co_return AuthAnswer{.kind = check.known ? Said::refused : Said::unknown,
                          .detail = check.known ? "wrong password" : "no such user",

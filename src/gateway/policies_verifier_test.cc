@@ -189,6 +189,20 @@ TEST_F(PoliciesVerifierTest, a_tenants_credentials_are_a_tenants) {
   }
 }
 
+TEST_F(PoliciesVerifierTest, a_password_that_the_database_cannot_tell_is_not_a_wrong_one) {
+  auto damaged = std::make_shared<policy::WebhookPolicy>(*a_policy("a", "printer", "s3cret", 4));
+  damaged->credentials[0].hash = Secret();
+  directory_.apply({.put_policies = {damaged, a_policy("b", "printer", "other", 4)}});
+  open();
+  const auto here = login("printer", "s3cret", "192.0.2.1");
+  const auto there = login("printer", "other", "192.0.2.1");
+  loop_.restart();
+  loop_.run();
+  ASSERT_TRUE(here->answer && there->answer);
+  EXPECT_EQ(here->answer->kind, Said::unavailable) << "454, and not 535";
+  EXPECT_EQ(there->answer->kind, Said::accepted) << "another tenant's does not hang on it";
+}
+
 TEST_F(PoliciesVerifierTest, a_selected_policy_is_an_account_of_its_own) {
   open();
   EXPECT_NE(verifier_->accounts_of("printer"), verifier_->accounts_of("printer%pol_a"));

@@ -42,6 +42,9 @@ Verdict judge_webhook_active(const Evidence& evidence, const Argument&) {
 
 Verdict judge_policy_loaded(const Evidence& evidence, const Argument&) {
   const Webhook* webhook = candidate_webhook(evidence);
+  if (webhook != nullptr && webhook->is_unreadable) {
+    return replies::trouble(Stage::rcpt, Trouble::local, webhook->id + " cannot be read");
+  }
   if (webhook == nullptr || !webhook->policy_id) return pass_on("no policy");
   if (evidence.candidate->route.policy) {
     const WebhookPolicy& policy = *evidence.candidate->route.policy;
@@ -185,8 +188,8 @@ constexpr Check policy_loaded{
     .needs = Need::none,
     .judge = judge_policy_loaded,
     .help =
-        "The policy attached to the webhook is loaded. If it cannot be found, mail is deferred "
-        "rather than accepted unchecked.",
+        "The webhook and the policy attached to it are loaded. If the database has something of "
+        "them that cannot be read, mail is deferred rather than accepted unchecked.",
     .replies = "451 4.3.0",
     .control = ""};
 constexpr Check client_in_networks{

@@ -93,6 +93,12 @@ TEST(Catalogue, policy_loaded) {
                                   about(recipient_of(attached)),
                                   {},
                                   "451 4.3.0 temporary local problem, try again later"}});
+  auto unreadable = a_webhook("unreadable");
+  unreadable->is_unreadable = true;
+  expect(checks::policy_loaded, {{"a webhook that cannot be read",
+                                  about(recipient_of(unreadable)),
+                                  {},
+                                  "451 4.3.0 temporary local problem, try again later"}});
 }
 
 TEST(Catalogue, client_in_networks) {

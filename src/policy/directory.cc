@@ -101,7 +101,7 @@ void Directory::count_costs(const User& user, bool add) {
         seen, [&](const std::string* other) { return *other == hash.reveal(); });
     if (again) return true;
     seen.push_back(&hash.reveal());
-    costs += static_cast<char>(bcrypt_cost(hash));
+    if (!hash.empty()) costs += static_cast<char>(bcrypt_cost(hash));
     return costs.size() < max_hashes_per_auth;
   });
   if (costs.empty()) return;
@@ -169,7 +169,7 @@ Route Directory::resolve(const mail::Mailbox& address) const {
   route.webhook = *found;
   if (route.webhook->policy_id) {
     const auto* policy = policies_.find(*route.webhook->policy_id);
-    if (policy != nullptr) route.policy = *policy;
+    if (policy != nullptr && !(*policy)->is_unreadable) route.policy = *policy;
   }
   return route;
 }
@@ -245,7 +245,7 @@ std::vector<int> Directory::costs_for_stranger(std::string_view username) const 
   const std::shared_lock lock(mutex_);
   if (login.policy_id) {
     const auto* found = policies_.find(*login.policy_id);
-    if (found != nullptr && !(*found)->credentials.empty()) {
+    if (found != nullptr && !(*found)->is_unreadable && !(*found)->credentials.empty()) {
       const auto& credentials = (*found)->credentials;
       const auto at = static_cast<std::size_t>(place * static_cast<double>(credentials.size()));
       return {bcrypt_cost(credentials[at].hash)};

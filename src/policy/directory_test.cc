@@ -223,6 +223,25 @@ TEST(Directory, knows_what_most_credentials_cost) {
   EXPECT_EQ(directory.costs_for_stranger("x"), std::vector{12});
 }
 
+TEST(Directory, a_policy_that_cannot_be_read_has_its_users_alone) {
+  Directory directory;
+  WebhookPolicy left = *policy("pol_1", {credential("a", 'A', 1)});
+  left.credentials[0].hash = Secret();
+  left.is_unreadable = true;
+  auto webhook = a_webhook("a");
+  webhook->policy_id = "pol_1";
+  directory.apply(
+      {.put_webhooks = {webhook}, .put_policies = {std::make_shared<WebhookPolicy>(left)}});
+  const Route route = directory.resolve(address("a"));
+  ASSERT_TRUE(route.webhook) << "it is no unknown address";
+  EXPECT_FALSE(route.policy) << "checks::policy_loaded defers its mail";
+  EXPECT_EQ(directory.credentials("a", 4).size(), 1u);
+  EXPECT_EQ(directory.costs_for_stranger("x"), std::vector{12}) << "no cost is known";
+  EXPECT_EQ(directory.costs_for_stranger("x%pol_00000000000000000000000000").size(), 1u);
+  directory.apply({.put_policies = {policy("pol_1", {credential("a", 'A', 1)})}});
+  EXPECT_TRUE(directory.resolve(address("a")).policy) << "it was repaired";
+}
+
 TEST(Directory, readers_see_an_edit_as_a_whole) {
   Directory directory;
   const auto version = [](bool strict) {

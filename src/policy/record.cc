@@ -331,6 +331,7 @@ void describe(Archive& archive, Of<Archive, Webhook>& webhook) {
   archive.required("active", webhook.is_active);
   archive.optional("rate_limit", webhook.rate_limit_per_minute);
   archive.optional("policy_id", webhook.policy_id);
+  archive.optional("unreadable", webhook.is_unreadable);
 }
 
 static void put(Writer& writer, const Route* const& route) {

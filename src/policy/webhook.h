@@ -38,6 +38,9 @@ struct WebhookPolicy {
   DomainSet dkim_domains;  ///< allowed_dkim_domains; their signatures are evaluated first
   /// The fields as JSON without credentials; a trace stores it for replay.
   std::string definition;
+  /// What the database has of it cannot be read: there are its users, as far as they are known, and
+  /// no plan. Recipients have no such policy: policy_loaded defers their mail.
+  bool is_unreadable = false;
 
   /// The credential of this user; null if there is none. O(log n).
   const Credential* credential(std::string_view username) const;
@@ -70,6 +73,8 @@ struct Webhook {
   std::optional<Secret> previous_secret;                      ///< valid until previous_expires_at
   std::chrono::system_clock::time_point previous_expires_at;  ///< end of previous_secret
   Secret signing_key;  ///< Ed25519 seed of the account; empty: not enabled
+  /// What the database has of it cannot be read: its mail is deferred, and nothing is sent to it.
+  bool is_unreadable = false;
 };
 
 }  // namespace postern::policy

@@ -273,6 +273,12 @@ Instance::Started Instance::open_databases() {
 
   publisher_ = std::make_unique<admin::Publisher>(*store_, directory_,
                                                   config_.webhooks.public_domain, &dkim_keys_);
+  publisher_->on_unreadable([](const admin::Unreadable& one) {
+    telemetry::log::error("store.unreadable")
+        .field("name", one.id + " of " + one.account)
+        .field("error", one.why)
+        .msg("its mail is deferred, and no other: bring its row back from a backup, or delete it");
+  });
   if (Result<void> loaded = publisher_->load(); !loaded) {
     return cluster_ ? cluster_error(loaded.error())
                     : database_error(data_dir_ + "/postern.db", loaded.error());

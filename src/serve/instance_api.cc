@@ -168,6 +168,8 @@ class Instance::MetricsPort final : public admin::MetricsSource {
         static_cast<std::int64_t>(instance_.directory_.policy_count()));
     metrics().store_webhooks.gauge({}).set(
         static_cast<std::int64_t>(instance_.directory_.webhook_count()));
+    metrics().store_unreadable.gauge({}).set(
+        static_cast<std::int64_t>(instance_.publisher_->unreadable()));
     show_dnssec(instance_.dnssec());
     metrics().memory_charged.gauge({}).set(static_cast<std::int64_t>(instance_.memory_->used()));
     metrics().memory_limit.gauge({}).set(static_cast<std::int64_t>(instance_.memory_->limit()));

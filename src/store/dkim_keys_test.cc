@@ -36,7 +36,7 @@ class DkimKeyTest : public EveryStoreTest {
   /// "b a": the selectors that sign for the name.
   std::string signing(const std::string& name) {
     std::string all;
-    const auto keys = store_->dkim_signing_keys(name).value();
+    const auto keys = signing_keys_of(name);
     for (const DkimKeyRow& key : keys) {
       EXPECT_TRUE(key.private_key.equals("pem of " + key.selector));
       EXPECT_EQ(key.domain, name);

@@ -111,36 +111,21 @@ class PgsqlStore::Session final : public SqlSession {
     open_ = true;
     return {};
   }
-  Result<std::uint64_t> begin_snapshot() override {
-    if (Result<void> begun = begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"); !begun) {
-      return tl::unexpected(begun.error());
-    }
-    const auto rows = run("SELECT n FROM change_head", {});
-    if (!rows) return tl::unexpected(rows.error());
-    return static_cast<std::uint64_t>(rows->integer(0, 0));
-  }
   std::string close(const Secret& secret) const override {
     const SecretSeal* seal = store_.options_.seal.get();
     const std::string_view text = secret.reveal();
     return seal != nullptr ? seal->close(text) : std::string(text);
   }
-  Secret open(std::string octets) override {
+  std::optional<Secret> open(std::string octets) const override {
     const SecretSeal* seal = store_.options_.seal.get();
     if (seal == nullptr) return Secret(std::move(octets));
     auto text = seal->open(octets);
-    if (text) return Secret(std::move(*text));
-    unopened_ = Error{Fault::permanent,
-                      "a secret in the cluster's database cannot be opened: it is damaged, or was "
-                      "written without `seal_key_file`"};
-    if (open_) {
-      broken_ = unopened_;
-      state_ = "seal";
-    }
-    return {};
+    return text ? std::optional(Secret(std::move(*text))) : std::nullopt;
   }
-  Result<void> opened() override {
-    if (!unopened_) return {};
-    return tl::unexpected(*std::exchange(unopened_, std::nullopt));
+  void spoil(const Error& error) override {
+    if (!open_ || broken_) return;
+    broken_ = error;
+    state_ = "seal";
   }
   PgsqlEnd commit(Until until = deadline()) {
     const net::PgsqlOutcome outcome = session_->commit(until);
@@ -198,8 +183,7 @@ class PgsqlStore::Session final : public SqlSession {
   std::unique_ptr<PgsqlSession> session_;
   bool open_ = false;  ///< a transaction is
   std::optional<Error> broken_;
-  std::string state_;                   ///< the SQLSTATE of `broken_`
-  std::optional<Error> unopened_ = {};  ///< a secret could not be opened
+  std::string state_;  ///< the SQLSTATE of `broken_`
 };
 
 struct PgsqlStore::Attempt {

@@ -149,31 +149,6 @@ TEST_F(PgsqlStoreTest, edits_of_two_nodes_have_numbers_without_gaps) {
   EXPECT_EQ(std::max(store_->newest_own_change(), other->newest_own_change()), 20u);
 }
 
-TEST_F(PgsqlStoreTest, a_snapshot_is_one_state_with_its_number) {
-  const auto other = open_pgsql();
-  const std::string ann = add_account("ann@example.com");
-  const PolicyRow rule = add_policy(ann, "p");
-  for (int i = 0; i < 3; ++i) add_webhook(ann, std::to_string(i) + "@example.com", rule.id);
-  std::vector<std::string> seen;
-  const auto number = store_->snapshot(
-      {.policy =
-           [&](const PolicyRow& row) {
-             seen.push_back(row.name);
-             WebhookRow late = webhook(ann, "late@example.com");
-             EXPECT_EQ(other->create_webhook(late, nullptr).value(), WriteOutcome::done);
-           },
-       .webhook = [&](const WebhookRow& row) { seen.push_back(row.address); },
-       .verified_domain = [](const DomainRow&) { FAIL(); },
-       .dkim_signing_key = [](const DkimKeyRow&) { FAIL(); },
-       .signing_seed = [](const std::string&, const Secret&) { FAIL(); }});
-  ASSERT_TRUE(number) << number.error().message;
-  EXPECT_EQ(*number, 4u);
-  EXPECT_EQ(seen,
-            (std::vector<std::string>{"p", "0@example.com", "1@example.com", "2@example.com"}));
-  const auto after = store_->changes(*number, 10).value();
-  ASSERT_EQ(after.size(), 1u) << "the rest is in the log";
-}
-
 TEST_F(PgsqlStoreTest, changes_that_are_not_kept_are_missed_loudly) {
   const std::string ann = add_account("ann@example.com");
   for (int i = 0; i < 3; ++i) add_policy(ann, "p");

@@ -135,6 +135,7 @@ struct PolicyRow {
   std::uint64_t webhook_count = 0;         ///< maintained by the store
   Time created_at;                         ///< of the row
   Time updated_at;                         ///< of the row
+  std::string unreadable = {};             ///< why it must not be used; only of Store::each_*()
 };
 
 /// A webhook: an address and the target of its mail.
@@ -160,6 +161,7 @@ struct WebhookRow {
   std::uint64_t version = 1;                          ///< grows with each change
   Time created_at;                                    ///< of the row
   Time updated_at;                                    ///< of the row
+  std::string unreadable = {};  ///< why it must not be used; only of Store::each_*()
 };
 
 /// A domain claimed by an account.
@@ -177,16 +179,24 @@ struct DomainRow {
 
 /// A DKIM key of a domain.
 struct DkimKeyRow {
-  std::string domain_id;      ///< dom_
-  std::string domain;         ///< the domain's name; stored with the domain
-  std::string account_id;     ///< stored with the domain
-  std::string selector;       ///< lower case
-  std::string algorithm;      ///< "rsa-sha256", "ed25519-sha256"
-  Secret private_key;         ///< PEM; empty in listings
-  std::string public_record;  ///< text of the TXT record, RFC 6376 §3.6.1
-  bool signing = false;       ///< false: only published, before or after its use
-  Time created_at;            ///< of the row
-  Time updated_at;            ///< of the row
+  std::string domain_id;        ///< dom_
+  std::string domain;           ///< the domain's name; stored with the domain
+  std::string account_id;       ///< stored with the domain
+  std::string selector;         ///< lower case
+  std::string algorithm;        ///< "rsa-sha256", "ed25519-sha256"
+  Secret private_key;           ///< PEM; empty in listings
+  std::string public_record;    ///< text of the TXT record, RFC 6376 §3.6.1
+  bool signing = false;         ///< false: only published, before or after its use
+  Time created_at;              ///< of the row
+  Time updated_at;              ///< of the row
+  std::string unreadable = {};  ///< why it must not be used; only of Store::each_*()
+};
+
+/// The key of an account's `v1a` signatures.
+struct SigningSeedRow {
+  std::string account_id;       ///< the team
+  Secret seed;                  ///< of Ed25519
+  std::string unreadable = {};  ///< why it must not be used
 };
 
 /// A revision of the gateway's restriction lists. They belong to no account.

@@ -144,7 +144,7 @@ TEST_F(SealStoreTest, every_kind_of_secret_is_known_afterwards) {
   EXPECT_EQ(store_->api_token_by_hash(Secret("token")).value()->id, token.id);
   EXPECT_EQ(store_->link(Secret("link"), at_).value()->id, reset.id);
   EXPECT_EQ(store_->signing_keys().value().at(0).key.reveal(), "jwt");
-  EXPECT_EQ(store_->dkim_signing_keys("example.org").value().at(0).private_key.reveal(), "dkim");
+  EXPECT_EQ(signing_keys_of("example.org").at(0).private_key.reveal(), "dkim");
   EXPECT_TRUE(store_->end_session_by_token(Secret("refresh"), nullptr).value());
 }
 
@@ -159,14 +159,44 @@ TEST_F(SealStoreTest, nothing_is_sealed_under_a_gateway_that_lives) {
   EXPECT_TRUE(seal_store(*session_, *key(one_)));
 }
 
-TEST_F(SealStoreTest, what_cannot_be_opened_is_an_error_and_not_empty) {
+TEST_F(SealStoreTest, what_cannot_be_opened_is_an_error_and_costs_no_other_row) {
+  const WebhookRow other = add_webhook(account_, "other@example.org");
+  PolicyRow damaged = policy(account_, "damaged");
+  damaged.credentials = {{.username = "u", .hash = Secret("$2b$hash")}};
+  EXPECT_EQ(*store_->create_policy(damaged, nullptr), WriteOutcome::done);
+  const PolicyRow whole = add_policy(account_, "whole");
+  EXPECT_EQ(*store_->set_signing_key(account_, Secret("seed"), "public", nullptr),
+            WriteOutcome::done);
   store_.reset();
   ASSERT_TRUE(seal_store(*session_, *key(one_)));
   store_ = *open(key(one_));
-  sql("UPDATE webhook SET secret = 'whsec_written_by_hand'");
+  sql("UPDATE webhook SET secret = 'whsec_written_by_hand' WHERE id = '" + hook_.id + "'");
+  sql("UPDATE credential SET hash = 'by hand'");
   EXPECT_EQ(store_->webhook(account_, hook_.id).error().fault, Fault::permanent);
-  EXPECT_FALSE(store_->each_webhook([](const WebhookRow&) {}));
-  EXPECT_TRUE(store_->account(account_)) << "the others are there";
+  EXPECT_EQ(store_->policy(account_, damaged.id).error().fault, Fault::permanent);
+  EXPECT_EQ(store_->webhooks(account_, WebhookFilter::all, {}).error().fault, Fault::permanent);
+  EXPECT_TRUE(store_->webhook(account_, other.id)) << "the others are there";
+  EXPECT_TRUE(store_->account(account_));
+
+  std::map<std::string, bool> readable;
+  const auto take = [&](const auto& row) { readable[row.id] = row.unreadable.empty(); };
+  ASSERT_TRUE(store_->each_webhook(take));
+  ASSERT_TRUE(store_->each_policy(take));
+  EXPECT_EQ(readable,
+            (std::map<std::string, bool>{
+                {hook_.id, false}, {other.id, true}, {damaged.id, false}, {whole.id, true}}));
+  readable.clear();
+  ASSERT_TRUE(store_->each_webhook(take, {.account = account_, .id = hook_.id}));
+  ASSERT_TRUE(store_->each_policy(take, {.account = account_, .id = whole.id}));
+  ASSERT_TRUE(store_->each_webhook(take, {.account = "acc_none", .id = other.id}));
+  EXPECT_EQ(readable, (std::map<std::string, bool>{{hook_.id, false}, {whole.id, true}}));
+
+  sql("UPDATE account SET signing_seed = 'by hand'");
+  std::string seeds;
+  ASSERT_TRUE(store_->each_signing_seed(
+      [&](const SigningSeedRow& row) { seeds += row.account_id + " " + row.unreadable; },
+      account_));
+  EXPECT_TRUE(seeds.starts_with(account_ + " a secret in the cluster's database")) << seeds;
   store_.reset();
   EXPECT_EQ(seal_store(*session_, *key(two_ + "\n" + one_)).error().fault, Fault::malformed);
   EXPECT_EQ(*sealed_with(*session_), key(one_)->id()) << "nothing is changed";

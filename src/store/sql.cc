@@ -13,7 +13,13 @@ std::optional<Time> SqlRow::optional_time(int column) const {
 
 // The one place where a secret leaves the database.
 Secret SqlRow::secret(int column) const {
-  return session_ != nullptr ? session_->open(text(column)) : Secret(text(column));
+  if (session_ == nullptr) return Secret(text(column));
+  std::optional<Secret> opened = session_->open(text(column));
+  if (opened) return std::move(*opened);
+  spoil(
+      "a secret in the cluster's database cannot be opened: it is damaged, or was written without "
+      "`seal_key_file`");
+  return {};
 }
 
 }  // namespace postern::store

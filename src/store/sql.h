@@ -48,14 +48,24 @@ class SqlRow {
   std::string text(int column) const {
     return sqlite_ != nullptr ? sqlite_->text(column) : rows_->text(at_, column);
   }
-  Secret secret(int column) const;  ///< a copy; what PostgreSQL has of it may be sealed
+  /// A copy; what PostgreSQL has of it may be sealed. Empty, and trouble() says so: it cannot be
+  /// opened.
+  Secret secret(int column) const;
   std::optional<Time> optional_time(int column) const;  ///< nullopt for NULL
+
+  /// Notes why the row must not be used, unless that is noted already.
+  void spoil(std::string why) const {
+    if (trouble_.empty()) trouble_ = std::move(why);
+  }
+  /// What was noted, once: who takes it does without the row. If nobody does, the statement fails.
+  std::string take_trouble() const { return std::exchange(trouble_, {}); }
 
  private:
   const Row* sqlite_ = nullptr;
   const net::PgsqlRows* rows_ = nullptr;
   std::size_t at_ = 0;
   SqlSession* session_ = nullptr;
+  mutable std::string trouble_;
 };
 
 /// A session with PostgreSQL as Sql uses it; after an error inside a transaction every further
@@ -69,14 +79,12 @@ class SqlSession {
   /// Reads rows piece by piece, so that memory does not grow; `read` returns whether to go on.
   virtual Result<void> stream(std::string_view sql, Values values,
                               const std::function<bool(const SqlRow&)>& read) = 0;
-  /// From now on sees one state; its change number.
-  virtual Result<std::uint64_t> begin_snapshot() = 0;
   /// What the database gets and has of a secret.
   virtual std::string close(const Secret& secret) const = 0;
-  /// The inverse. Empty, and opened() says so: it cannot be opened.
-  virtual Secret open(std::string octets) = 0;
-  /// Whether all secrets could be opened since the last call. Fault::permanent.
-  virtual Result<void> opened() = 0;
+  /// The inverse. nullopt: it is damaged, or sealed with another key.
+  virtual std::optional<Secret> open(std::string octets) const = 0;
+  /// A row could not be used: a transaction that is open must not be committed.
+  virtual void spoil(const Error& error) = 0;
 };
 
 /// How values go to PostgreSQL. Texts and octets have no type: the server takes that of the column,
@@ -139,32 +147,40 @@ class Sql {
   template <class Read, class... Values>
   auto all(std::string_view text, Read&& read, const Values&... values) const
       -> Result<std::vector<decltype(read(std::declval<SqlRow>()))>> {
+    std::string trouble;
     if (database_ != nullptr) {
-      return database_->all(
-          text, [&](const Row& row) { return read(SqlRow(row)); }, sql::plain(values)...);
+      auto found = database_->all(
+          text, [&](const Row& row) { return whole(read, SqlRow(row), trouble); },
+          sql::plain(values)...);
+      if (!trouble.empty()) return unusable(trouble);
+      return found;
     }
     std::vector<decltype(read(std::declval<SqlRow>()))> found;
     const auto rows = session_->run(text, {sql::value(values, *session_)...});
     if (!rows) return tl::unexpected(rows.error());
     for (std::size_t at = 0; at < rows->size(); ++at) {
-      found.push_back(read(SqlRow(*rows, at, *session_)));
+      found.push_back(whole(read, SqlRow(*rows, at, *session_), trouble));
     }
-    if (Result<void> opened = session_->opened(); !opened) return tl::unexpected(opened.error());
+    if (!trouble.empty()) return unusable(trouble);
     return found;
   }
   /// Returns `read(row)` of the first row; nullopt without rows.
   template <class Read, class... Values>
   auto one(std::string_view text, Read&& read, const Values&... values) const
       -> Result<std::optional<decltype(read(std::declval<SqlRow>()))>> {
+    std::string trouble;
     if (database_ != nullptr) {
-      return database_->one(
-          text, [&](const Row& row) { return read(SqlRow(row)); }, sql::plain(values)...);
+      auto found = database_->one(
+          text, [&](const Row& row) { return whole(read, SqlRow(row), trouble); },
+          sql::plain(values)...);
+      if (!trouble.empty()) return unusable(trouble);
+      return found;
     }
     std::optional<decltype(read(std::declval<SqlRow>()))> found;
     const auto rows = session_->run(text, {sql::value(values, *session_)...});
     if (!rows) return tl::unexpected(rows.error());
-    if (rows->size() > 0) found.emplace(read(SqlRow(*rows, 0, *session_)));
-    if (Result<void> opened = session_->opened(); !opened) return tl::unexpected(opened.error());
+    if (rows->size() > 0) found.emplace(whole(read, SqlRow(*rows, 0, *session_), trouble));
+    if (!trouble.empty()) return unusable(trouble);
     return found;
   }
   /// The first column of the first row as an integer, 0 without rows.
@@ -178,21 +194,24 @@ class Sql {
   /// rows. Memory does not grow with their number.
   template <class Read, class... Values>
   Result<void> each(std::string_view text, Read&& read, const Values&... values) const {
+    std::string trouble;
     const auto go_on = [&](const SqlRow& row) {
+      bool more = true;
       if constexpr (std::is_void_v<decltype(read(row))>) {
         read(row);
-        return true;
       } else {
-        return static_cast<bool>(read(row));
+        more = static_cast<bool>(read(row));
       }
+      trouble = row.take_trouble();
+      return more && trouble.empty();
     };
-    if (database_ != nullptr) {
-      return database_->each(
-          text, [&](const Row& row) { return go_on(SqlRow(row)); }, sql::plain(values)...);
-    }
-    Result<void> done = session_->stream(text, {sql::value(values, *session_)...}, go_on);
-    Result<void> opened = session_->opened();
-    return done ? opened : done;
+    Result<void> done =
+        database_ != nullptr
+            ? database_->each(
+                  text, [&](const Row& row) { return go_on(SqlRow(row)); }, sql::plain(values)...)
+            : session_->stream(text, {sql::value(values, *session_)...}, go_on);
+    if (done && !trouble.empty()) return unusable(trouble);
+    return done;
   }
 
   /// Runs a statement that only PostgreSQL needs. SQLite has one writer: it needs no row locks.
@@ -210,15 +229,23 @@ class Sql {
   std::string_view same_email() const {
     return session_ ? "lower(email) = lower(?1)" : "email = ?1";
   }
-  /// From now on reads see one state; its change number. On SQLite the lock sees to it, and there
-  /// is nobody whose changes are numbered.
-  Result<std::uint64_t> begin_snapshot() const {
-    return session_ ? session_->begin_snapshot() : Result<std::uint64_t>(0);
-  }
   /// SQLite's connection; null on PostgreSQL.
   Database* sqlite() const { return database_; }
 
  private:
+  /// What `read` makes of a row; `trouble`: why it must not be used, if `read` did not take that.
+  template <class Read>
+  static auto whole(Read& read, const SqlRow& row, std::string& trouble) {
+    auto made = read(row);
+    if (std::string why = row.take_trouble(); !why.empty()) trouble = std::move(why);
+    return made;
+  }
+  tl::unexpected<Error> unusable(const std::string& trouble) const {
+    const Error error{Fault::permanent, trouble};
+    if (session_) session_->spoil(error);
+    return tl::unexpected(error);
+  }
+
   std::unique_lock<std::mutex> lock_;
   Database* database_ = nullptr;
   std::shared_ptr<SqlSession> session_;

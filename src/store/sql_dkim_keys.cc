@@ -91,25 +91,21 @@ Result<WriteOutcome> SqlStore::delete_dkim_key(std::string_view account, std::st
   });
 }
 
-Result<std::vector<DkimKeyRow>> SqlStore::dkim_signing_keys(std::string_view domain) {
+Result<void> SqlStore::each_dkim_signing_key(const std::function<void(DkimKeyRow)>& take,
+                                             const std::string& domain) {
   const Result<Sql> sql = reading();
   if (!sql) return tl::unexpected(sql.error());
-  return sql->all("SELECT " POSTERN_DKIM_KEY_COLUMNS ", k.private_key" POSTERN_DKIM_KEY_TABLES
-                  "WHERE d.name = ? AND d.verified AND k.state = 'signing' "
-                  "ORDER BY k.seq DESC",
-                  with_private_key, domain);
-}
-
-Result<void> SqlStore::each_dkim_signing_key(const std::function<void(DkimKeyRow)>& take) {
-  const Result<Sql> sql = reading();
-  return sql ? read_dkim_keys(*sql, take) : tl::unexpected(sql.error());
-}
-
-Result<void> SqlStore::read_dkim_keys(const Sql& sql, const std::function<void(DkimKeyRow)>& take) {
-  return sql.each("SELECT " POSTERN_DKIM_KEY_COLUMNS ", k.private_key" POSTERN_DKIM_KEY_TABLES
-                  "WHERE d.verified AND k.state = 'signing' "
-                  "ORDER BY k.domain_id, k.seq DESC",
-                  [&](const SqlRow& row) { take(with_private_key(row)); });
+  const std::string all =
+      "SELECT " POSTERN_DKIM_KEY_COLUMNS ", k.private_key" POSTERN_DKIM_KEY_TABLES
+      "WHERE d.verified AND k.state = 'signing'";
+  const std::string order = " ORDER BY k.domain_id, k.seq DESC";
+  const auto read = [&](const SqlRow& row) {
+    DkimKeyRow key = with_private_key(row);
+    key.unreadable = row.take_trouble();
+    take(std::move(key));
+  };
+  return domain.empty() ? sql->each(all + order, read)
+                        : sql->each(all + " AND d.name = ?" + order, read, domain);
 }
 
 }  // namespace postern::store

@@ -209,23 +209,22 @@ Result<Secret> SqlStore::server_secret(std::string_view name, const Secret& firs
 
 Result<void> SqlStore::each_verified_domain(const std::function<void(DomainRow)>& take) {
   const Result<Sql> sql = reading();
-  return sql ? read_domains(*sql, take) : tl::unexpected(sql.error());
+  if (!sql) return tl::unexpected(sql.error());
+  return sql->each("SELECT " + rows::domain.list + " FROM domain WHERE verified",
+                   [&](const SqlRow& row) { take(rows::domain(row)); });
 }
 
-Result<void> SqlStore::read_domains(const Sql& sql, const std::function<void(DomainRow)>& take) {
-  return sql.each("SELECT " + rows::domain.list + " FROM domain WHERE verified",
-                  [&](const SqlRow& row) { take(rows::domain(row)); });
-}
-
-Result<void> SqlStore::each_signing_seed(const std::function<void(std::string, Secret)>& take) {
+Result<void> SqlStore::each_signing_seed(const std::function<void(SigningSeedRow)>& take,
+                                         const std::string& account) {
   const Result<Sql> sql = reading();
-  return sql ? read_seeds(*sql, take) : tl::unexpected(sql.error());
-}
-
-Result<void> SqlStore::read_seeds(const Sql& sql,
-                                  const std::function<void(std::string, Secret)>& take) {
-  return sql.each("SELECT id, signing_seed FROM account WHERE length(signing_seed) > 0",
-                  [&](const SqlRow& row) { take(row.text(0), row.secret(1)); });
+  if (!sql) return tl::unexpected(sql.error());
+  const std::string all = "SELECT id, signing_seed FROM account WHERE length(signing_seed) > 0";
+  const auto read = [&](const SqlRow& row) {
+    SigningSeedRow seed{.account_id = row.text(0), .seed = row.secret(1)};
+    seed.unreadable = row.take_trouble();
+    take(std::move(seed));
+  };
+  return account.empty() ? sql->each(all, read) : sql->each(all + " AND id = ?", read, account);
 }
 
 }  // namespace postern::store

@@ -21,8 +21,15 @@ CredentialRow credential(const SqlRow& row) {
 /// Policies that are read at a time.
 constexpr std::size_t policies_at_once = 256;
 
+/// What a credential that cannot be read is.
+enum class Unreadable {
+  an_error,
+  noted,  ///< in PolicyRow::unreadable; its hash is empty
+};
+
 /// Adds their credentials to policies, with one statement.
-Result<void> add_credentials(const Sql& sql, std::span<PolicyRow> policies) {
+Result<void> add_credentials(const Sql& sql, std::span<PolicyRow> policies,
+                             Unreadable unreadable = Unreadable::an_error) {
   if (policies.empty()) return {};
   std::map<std::string_view, PolicyRow*> by_id;
   std::string ids;  // made by new_id(): without commas and quotes
@@ -40,7 +47,11 @@ Result<void> add_credentials(const Sql& sql, std::span<PolicyRow> policies) {
                   among),
       [&](const SqlRow& row) {
         const auto policy = by_id.find(row.text(3));
-        if (policy != by_id.end()) policy->second->credentials.push_back(credential(row));
+        if (policy == by_id.end()) return true;
+        policy->second->credentials.push_back(credential(row));
+        if (unreadable == Unreadable::noted) {
+          if (std::string why = row.take_trouble(); !why.empty()) policy->second->unreadable = why;
+        }
         return true;
       },
       ids);
@@ -212,27 +223,24 @@ Result<PolicyDeleted> SqlStore::delete_policy(
   return deleted;
 }
 
-Result<void> SqlStore::each_policy(const std::function<void(PolicyRow)>& take) {
+Result<void> SqlStore::each_policy(const std::function<void(PolicyRow)>& take, const Which& which) {
   const Result<Sql> sql = reading();
-  return sql ? read_policies(*sql, take) : tl::unexpected(sql.error());
-}
-
-Result<void> SqlStore::read_policies(const Sql& sql, const std::function<void(PolicyRow)>& take) {
+  if (!sql) return tl::unexpected(sql.error());
   std::vector<PolicyRow> page;
   Result<void> given;
   const auto give = [&] {
-    given = add_credentials(sql, page);
+    given = add_credentials(*sql, page, Unreadable::noted);
     if (given) {
       for (PolicyRow& policy : page) take(std::move(policy));
     }
     page.clear();
     return given.has_value();
   };
-  Result<void> done =
-      sql.each("SELECT " + rows::policy.list + " FROM policy ORDER BY seq", [&](const SqlRow& row) {
-        page.push_back(rows::policy(row));
-        return page.size() < policies_at_once || give();
-      });
+  Result<void> done = rows::each_of(*sql, "SELECT " + rows::policy.list + " FROM policy", which,
+                                    [&](const SqlRow& row) {
+                                      page.push_back(rows::policy(row));
+                                      return page.size() < policies_at_once || give();
+                                    });
   if (done && given) give();
   return given ? done : given;
 }

@@ -33,14 +33,15 @@ std::string headers_to_json(const std::map<std::string, std::string>& headers) {
   return boost::json::serialize(object);
 }
 
-std::map<std::string, std::string> headers_from_json(const std::string& text) {
+std::optional<std::map<std::string, std::string>> headers_from_json(const std::string& text) {
   std::map<std::string, std::string> headers;
   if (text.empty()) return headers;
   boost::system::error_code bad;
   const boost::json::value value = boost::json::parse(text, bad);
-  if (bad || !value.is_object()) return headers;
+  if (bad || !value.is_object()) return std::nullopt;
   for (const auto& member : value.get_object()) {
-    if (member.value().is_string()) headers.emplace(member.key(), member.value().get_string());
+    if (!member.value().is_string()) return std::nullopt;
+    headers.emplace(member.key(), member.value().get_string());
   }
   return headers;
 }
@@ -62,7 +63,9 @@ void get(const SqlRow& row, int at, std::vector<std::string>& into) {
   into = split_words(row.text(at));
 }
 void get(const SqlRow& row, int at, std::map<std::string, std::string>& into) {
-  into = headers_from_json(row.text(at));
+  auto headers = headers_from_json(row.text(at));
+  if (!headers) row.spoil("its custom headers are no JSON object of texts");
+  if (headers) into = std::move(*headers);
 }
 template <class T>
 void get(const SqlRow& row, int at, std::optional<T>& into) {

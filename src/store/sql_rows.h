@@ -10,6 +10,7 @@
 
 #include "store/records.h"
 #include "store/sql.h"
+#include "store/store.h"
 
 namespace postern::store::rows {
 
@@ -30,8 +31,8 @@ std::string join(const std::vector<std::string>& words);
 std::vector<std::string> split_words(const std::string& text);
 /// A JSON object of field names and values.
 std::string headers_to_json(const std::map<std::string, std::string>& headers);
-/// The inverse of headers_to_json(); empty if `text` is no JSON object.
-std::map<std::string, std::string> headers_from_json(const std::string& text);
+/// The inverse of headers_to_json(). nullopt: `text` is no JSON object of strings.
+std::optional<std::map<std::string, std::string>> headers_from_json(const std::string& text);
 
 /// The columns of a SELECT and the members of `T` that they are read into.
 template <class T>
@@ -68,6 +69,16 @@ class Columns {
  private:
   std::vector<Column> columns_;
 };
+
+/// Reads the rows of `select` that `which` names, oldest first, as Sql::each().
+template <class Read>
+Result<void> each_of(const Sql& sql, const std::string& select, const Which& which, Read&& read) {
+  if (which.account.empty()) return sql.each(select + " ORDER BY seq", read);
+  if (which.id.empty()) {
+    return sql.each(select + " WHERE account_id = ? ORDER BY seq", read, which.account);
+  }
+  return sql.each(select + " WHERE id = ? AND account_id = ?", read, which.id, which.account);
+}
 
 extern const Columns<AccountRow> account;
 extern const Columns<SessionRow> session;     ///< with the current state of its person

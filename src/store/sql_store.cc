@@ -62,20 +62,6 @@ void SqlStore::insert_audit(const Sql& sql, const AuditRow& entry) {
       entry.created_at);
 }
 
-Result<std::uint64_t> SqlStore::snapshot(const SnapshotReader& take) {
-  const Result<Sql> sql = reading();
-  if (!sql) return tl::unexpected(sql.error());
-  const Result<std::uint64_t> number = sql->begin_snapshot();
-  if (!number) return number;
-  Result<void> done = read_policies(*sql, take.policy);
-  if (done) done = read_webhooks(*sql, take.webhook);
-  if (done) done = read_domains(*sql, take.verified_domain);
-  if (done) done = read_dkim_keys(*sql, take.dkim_signing_key);
-  if (done) done = read_seeds(*sql, take.signing_seed);
-  if (!done) return tl::unexpected(done.error());
-  return number;
-}
-
 // Accounts
 
 Result<WriteOutcome> SqlStore::create_account(const AccountRow& account, const AuditRow* audit) {

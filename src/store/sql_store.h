@@ -128,7 +128,6 @@ class SqlStore : public Store {
                                             const AuditRow* audit) override;
   Result<WriteOutcome> delete_dkim_key(std::string_view account, std::string_view domain_id,
                                        std::string_view selector, const AuditRow* audit) override;
-  Result<std::vector<DkimKeyRow>> dkim_signing_keys(std::string_view domain) override;
 
   Result<WriteOutcome> add_list_revision(ListRevisionRow& row, std::uint64_t newest,
                                          const AuditRow* audit) override;
@@ -145,12 +144,15 @@ class SqlStore : public Store {
   Result<void> delete_signing_key(std::string_view kid) override;
   Result<Secret> server_secret(std::string_view name, const Secret& first) override;
 
-  Result<void> each_policy(const std::function<void(PolicyRow)>& take) override;
-  Result<void> each_webhook(const std::function<void(WebhookRow)>& take) override;
+  Result<void> each_policy(const std::function<void(PolicyRow)>& take,
+                           const Which& which = {}) override;
+  Result<void> each_webhook(const std::function<void(WebhookRow)>& take,
+                            const Which& which = {}) override;
   Result<void> each_verified_domain(const std::function<void(DomainRow)>& take) override;
-  Result<void> each_dkim_signing_key(const std::function<void(DkimKeyRow)>& take) override;
-  Result<void> each_signing_seed(const std::function<void(std::string, Secret)>& take) override;
-  Result<std::uint64_t> snapshot(const SnapshotReader& take) override;
+  Result<void> each_dkim_signing_key(const std::function<void(DkimKeyRow)>& take,
+                                     const std::string& domain = {}) override;
+  Result<void> each_signing_seed(const std::function<void(SigningSeedRow)>& take,
+                                 const std::string& account = {}) override;
 
  protected:
   /// What a write whose commit ended in doubt counts as.
@@ -200,13 +202,6 @@ class SqlStore : public Store {
                                    const std::vector<Secret>& hashes);
   static void replace_credentials(const Sql& sql, const PolicyRow& policy);
   static bool owns_policy(const Sql& sql, const WebhookRow& webhook);
-  // The each_*() in an open state of the database:
-  static Result<void> read_policies(const Sql& sql, const std::function<void(PolicyRow)>& take);
-  static Result<void> read_webhooks(const Sql& sql, const std::function<void(WebhookRow)>& take);
-  static Result<void> read_domains(const Sql& sql, const std::function<void(DomainRow)>& take);
-  static Result<void> read_dkim_keys(const Sql& sql, const std::function<void(DkimKeyRow)>& take);
-  static Result<void> read_seeds(const Sql& sql,
-                                 const std::function<void(std::string, Secret)>& take);
 
   AccountLimits limits_;
 };

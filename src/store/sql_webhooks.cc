@@ -174,14 +174,16 @@ Result<WriteOutcome> SqlStore::delete_webhook(std::string_view account, std::str
   });
 }
 
-Result<void> SqlStore::each_webhook(const std::function<void(WebhookRow)>& take) {
+Result<void> SqlStore::each_webhook(const std::function<void(WebhookRow)>& take,
+                                    const Which& which) {
   const Result<Sql> sql = reading();
-  return sql ? read_webhooks(*sql, take) : tl::unexpected(sql.error());
-}
-
-Result<void> SqlStore::read_webhooks(const Sql& sql, const std::function<void(WebhookRow)>& take) {
-  return sql.each("SELECT " + rows::webhook.list + " FROM webhook ORDER BY seq",
-                  [&](const SqlRow& row) { take(rows::webhook(row)); });
+  if (!sql) return tl::unexpected(sql.error());
+  return rows::each_of(*sql, "SELECT " + rows::webhook.list + " FROM webhook", which,
+                       [&](const SqlRow& row) {
+                         WebhookRow webhook = rows::webhook(row);
+                         webhook.unreadable = row.take_trouble();
+                         take(std::move(webhook));
+                       });
 }
 
 }  // namespace postern::store

@@ -80,13 +80,10 @@ struct Change {
   std::vector<Key> keys;     ///< what it changed
 };
 
-/// What Store::snapshot() calls for each row, as the each_*() of the same name.
-struct SnapshotReader {
-  std::function<void(PolicyRow)> policy;                               ///< each_policy()
-  std::function<void(WebhookRow)> webhook;                             ///< each_webhook()
-  std::function<void(DomainRow)> verified_domain;                      ///< each_verified_domain()
-  std::function<void(DkimKeyRow)> dkim_signing_key;                    ///< each_dkim_signing_key()
-  std::function<void(std::string account, Secret seed)> signing_seed;  ///< each_signing_seed()
+/// The rows that each_policy() and each_webhook() read.
+struct Which {
+  std::string account;  ///< of this account; empty: of all
+  std::string id = {};  ///< with an account: the one with this id; empty: all
 };
 
 /// The interface; SqliteStore and PgsqlStore implement it.
@@ -323,8 +320,6 @@ class Store {
   virtual Result<WriteOutcome> delete_dkim_key(std::string_view account, std::string_view domain_id,
                                                std::string_view selector,
                                                const AuditRow* audit) = 0;
-  /// The keys that sign for the verified domain of this name, newest first, with private keys.
-  virtual Result<std::vector<DkimKeyRow>> dkim_signing_keys(std::string_view domain) = 0;
 
   // Restriction lists: every revision that was ever in force
   /// Stores `row` as the revision after `newest` (0: the first) and sets its number. `stale`: the
@@ -355,27 +350,30 @@ class Store {
   /// The secret `name`, which is set to `first` if it does not exist (keys for links, for cookies).
   virtual Result<Secret> server_secret(std::string_view name, const Secret& first) = 0;
 
-  // At the start: called row by row, so memory does not grow with the table. `take` must not call
-  // the store.
-  /// All policies with their credentials, oldest first.
-  virtual Result<void> each_policy(const std::function<void(PolicyRow)>& take) = 0;
-  /// All webhooks, oldest first.
-  virtual Result<void> each_webhook(const std::function<void(WebhookRow)>& take) = 0;
+  // For the memory of a gateway: called row by row, so memory does not grow with the table. `take`
+  // must not call the store. A row that cannot be read says so (`unreadable`) and costs no other
+  // row; everywhere else it is an error, Fault::permanent.
+  /// Policies with their credentials, oldest first.
+  virtual Result<void> each_policy(const std::function<void(PolicyRow)>& take,
+                                   const Which& which = {}) = 0;
+  /// Webhooks, oldest first.
+  virtual Result<void> each_webhook(const std::function<void(WebhookRow)>& take,
+                                    const Which& which = {}) = 0;
   /// All verified domains.
   virtual Result<void> each_verified_domain(const std::function<void(DomainRow)>& take) = 0;
-  /// The keys that sign for verified domains, grouped by domain, newest first, with private keys.
-  virtual Result<void> each_dkim_signing_key(const std::function<void(DkimKeyRow)>& take) = 0;
-  /// The accounts with `v1a` signatures: id and seed.
-  virtual Result<void> each_signing_seed(
-      const std::function<void(std::string account, Secret seed)>& take) = 0;
-  /// All of the above in one state of the database, and the number of its newest change.
-  virtual Result<std::uint64_t> snapshot(const SnapshotReader& take) = 0;
+  /// The keys that sign for verified domains, or for this one, grouped by domain, newest first,
+  /// with private keys.
+  virtual Result<void> each_dkim_signing_key(const std::function<void(DkimKeyRow)>& take,
+                                             const std::string& domain = {}) = 0;
+  /// The accounts with `v1a` signatures, or this one if it has them.
+  virtual Result<void> each_signing_seed(const std::function<void(SigningSeedRow)>& take,
+                                         const std::string& account = {}) = 0;
 
   // The edits of all nodes. A store that only this process writes has none: 0, and no changes.
   /// The number of the newest change; 0: none.
   virtual Result<std::uint64_t> head() = 0;
   /// The changes that follow `after`, oldest first. Fault::not_found: they are not kept any more,
-  /// or the database is not the one that had the change `after`: take a snapshot().
+  /// or the database is not the one that had the change `after`: read everything anew.
   virtual Result<std::vector<Change>> changes(std::uint64_t after, std::size_t limit) = 0;
   /// The highest number of a change by this object; 0: none. At once.
   virtual std::uint64_t newest_own_change() const = 0;

@@ -154,7 +154,7 @@ TEST_P(FieldStoreTest, of_domains_keys_and_lists) {
   EXPECT_TRUE(verified.verified);
   EXPECT_EQ(verified.checked_at, at_ + hours(1));
   EXPECT_FALSE(verified.failing_since);
-  const DkimKeyRow key = store_->dkim_signing_keys("example.com").value().at(0);
+  const DkimKeyRow key = signing_keys_of("example.com").at(0);
   EXPECT_EQ(key.domain_id, "dom_1");
   EXPECT_EQ(key.account_id, ann);
   EXPECT_EQ(key.selector, "s1");
@@ -179,27 +179,6 @@ TEST_P(FieldStoreTest, of_domains_keys_and_lists) {
   EXPECT_FALSE(store_->newest_file_revision().value());
   EXPECT_EQ(store_->newest_list_revision().value()->revision, 1u);
   EXPECT_FALSE(store_->list_revision(2).value());
-}
-
-TEST_P(FieldStoreTest, a_snapshot_has_what_a_start_reads) {
-  const std::string ann = add_account("ann@example.com");
-  add_policy(ann, "p");
-  add_webhook(ann, "a@example.com");
-  ASSERT_TRUE(store_->create_domain(domain(ann), nullptr));
-  ASSERT_TRUE(store_->verify_domain(ann, "dom_1", at_, nullptr));
-  ASSERT_TRUE(store_->create_dkim_key(dkim_key(ann), 3, nullptr));
-  ASSERT_TRUE(store_->set_signing_key(ann, Secret("seed"), "whpk_x", nullptr));
-  std::string seen;
-  const auto number = store_->snapshot(
-      {.policy = [&](const PolicyRow& row) { seen += row.name + " "; },
-       .webhook = [&](const WebhookRow& row) { seen += row.address + " "; },
-       .verified_domain = [&](const DomainRow& row) { seen += row.name + " "; },
-       .dkim_signing_key = [&](const DkimKeyRow& row) { seen += row.selector + " "; },
-       .signing_seed = [&](const std::string&, const Secret& seed) { seen += seed.reveal(); }});
-  ASSERT_TRUE(number);
-  EXPECT_EQ(seen, "p a@example.com example.com s1 seed");
-  EXPECT_EQ(*number, store_->head().value());
-  EXPECT_TRUE(store_->changes(*number, 10).value().empty());
 }
 
 // Whatever names an account sees that account's rows.

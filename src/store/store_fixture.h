@@ -111,6 +111,13 @@ class StoreTest : public ::testing::Test {
             .updated_at = at_};
   }
 
+  /// The keys that sign for the domain, with private keys.
+  std::vector<DkimKeyRow> signing_keys_of(const std::string& domain) {
+    std::vector<DkimKeyRow> keys;
+    EXPECT_TRUE(store_->each_dkim_signing_key(
+        [&](DkimKeyRow row) { keys.push_back(std::move(row)); }, domain));
+    return keys;
+  }
   WebhookRow add_webhook(const std::string& account, const std::string& address,
                          std::optional<std::string> policy = std::nullopt) {
     WebhookRow row = webhook(account, address);

@@ -74,13 +74,13 @@ TEST_P(AccountStoreTest, passwords_time_zones_and_signing_keys_change) {
   EXPECT_EQ(found->timezone, "Europe/Copenhagen");
   EXPECT_TRUE(found->signing_seed.equals(seed));
   std::vector<std::string> signers;
-  ASSERT_TRUE(store_->each_signing_seed([&](std::string id, Secret given) {
-    EXPECT_TRUE(given.equals(seed));
-    signers.push_back(std::move(id));
+  ASSERT_TRUE(store_->each_signing_seed([&](const SigningSeedRow& row) {
+    EXPECT_TRUE(row.seed.equals(seed));
+    signers.push_back(row.account_id);
   }));
   EXPECT_EQ(signers, std::vector<std::string>{ann});
   EXPECT_EQ(store_->set_signing_key(ann, Secret(), "", nullptr).value(), WriteOutcome::done);
-  ASSERT_TRUE(store_->each_signing_seed([&](std::string, Secret) { FAIL() << "switched off"; }));
+  ASSERT_TRUE(store_->each_signing_seed([&](const SigningSeedRow&) { FAIL() << "switched off"; }));
 }
 
 TEST_P(AccountStoreTest, a_new_password_ends_the_other_sessions) {

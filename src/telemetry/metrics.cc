@@ -290,6 +290,9 @@ Metrics::Metrics(const MetricsSetup& setup)
                                         MetricUnit::seconds, Show::used)),
       store_policies(registry.add("store_policies", "Policies in memory.", gauge)),
       store_webhooks(registry.add("store_webhooks", "Webhooks in memory.", gauge)),
+      store_unreadable(registry.add(
+          "store_unreadable",
+          "Policies, webhooks and DKIM keys in the database that cannot be read.", gauge)),
       dnssec(registry.add("dnssec",
                           "1 for where verdicts of DNSSEC come from: checked here, the name "
                           "servers' word, or nowhere.",

@@ -137,6 +137,7 @@ struct Metrics {
   Family& api_request_duration;  ///< H method, route; seconds
   Family& store_policies;        ///< G
   Family& store_webhooks;        ///< G
+  Family& store_unreadable;      ///< G
   Family& dnssec;                ///< G mode: 1 for the mode in effect
   Family& plan_unconfirmed;      ///< C
 
