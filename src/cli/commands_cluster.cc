@@ -6,9 +6,12 @@
 #include <ostream>
 #include <thread>
 
+#include <sys/stat.h>
+
 #include <fmt/format.h>
 #include <boost/json.hpp>
 
+#include "admin/publisher.h"
 #include "cli/cluster_database.h"
 #include "cli/commands.h"
 #include "cluster/facts.h"
@@ -20,6 +23,7 @@
 #include "config/password_file.h"
 #include "doctor/cluster_checks.h"
 #include "serve/cluster_member.h"
+#include "store/pgsql_store.h"
 #include "store/seal_store.h"
 
 namespace postern::app {
@@ -196,6 +200,40 @@ int run_cluster_status(const Arguments& arguments, Streams& streams) {
   return code;
 }
 
+namespace {
+
+/// The key of the secrets and, if it is the right one, the rows that gateways cannot read.
+Result<doctor::Findings> look_at_rows(cluster::Database& database, const ClusterConfig& settings) {
+  doctor::SealFacts facts{.file = settings.seal_key_file};
+  struct stat status{};
+  if (!facts.file.empty() && ::stat(facts.file.c_str(), &status) == 0) {
+    facts.others_may_read = (status.st_mode & (S_IRWXG | S_IRWXO)) != 0;
+  }
+  const auto seal = seal_of(settings);
+  if (!seal) facts.trouble = seal.error().message;
+  std::unique_ptr<store::PgsqlStore> store;
+  if (seal) {
+    auto opened = store::PgsqlStore::open(database, {.seal = *seal});
+    if (!opened && opened.error().fault != Fault::denied) return tl::unexpected(opened.error());
+    if (!opened) facts.trouble = opened.error().message;
+    if (opened) store = std::move(*opened);
+  }
+  doctor::Findings found = doctor::check_seal(facts);
+  if (!store) return found;
+  policy::Directory directory;
+  policy::DkimKeyring keyring;
+  admin::Publisher publisher(*store, directory, {}, &keyring);
+  std::vector<doctor::UnreadableRow> unreadable;
+  publisher.on_unreadable([&](const admin::Unreadable& one) {
+    unreadable.push_back({.id = one.id, .account = one.account, .why = one.why});
+  });
+  if (Result<void> read = publisher.load(); !read) return tl::unexpected(read.error());
+  std::ranges::move(doctor::check_rows(unreadable), std::back_inserter(found));
+  return found;
+}
+
+}  // namespace
+
 int run_cluster_doctor(const Arguments& arguments, Streams& streams) {
   ClusterConfig settings;
   const auto database = cluster_database(arguments, streams, &settings);
@@ -203,6 +241,9 @@ int run_cluster_doctor(const Arguments& arguments, Streams& streams) {
   const Result<cluster::Facts> facts = cluster::facts(**database);
   if (!facts) return refuse_cluster(facts.error(), arguments, streams);
   doctor::Findings found = doctor::check_cluster(*facts, settings.allow_one_copy);
+  Result<doctor::Findings> rows = look_at_rows(**database, settings);
+  if (!rows) return refuse_cluster(rows.error(), arguments, streams);
+  std::ranges::move(*rows, std::back_inserter(found));
   std::ranges::move(doctor::check_patroni(cluster::ask_patroni(settings.patroni),
                                           settings.patroni_protocol == PatroniProtocol::etcd3,
                                           settings.publish_wait),

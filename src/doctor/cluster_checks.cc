@@ -150,6 +150,41 @@ Findings check_cluster(const cluster::Facts& facts, bool allow_one_copy) {
   return found;
 }
 
+Findings check_seal(const SealFacts& facts) {
+  const auto one = [](Level level, std::string what, std::string to_do) {
+    return Findings{finding(level, "seal", std::move(what), std::move(to_do))};
+  };
+  if (!facts.trouble.empty()) {
+    return one(
+        Level::fail, facts.trouble,
+        "until then no gateway starts with this configuration: docs/cluster.md, \"Secrets\"");
+  }
+  if (facts.file.empty()) {
+    return one(Level::note, "the secrets are not sealed: a copy of the database opens doors",
+               "set `seal_key_file`, stop all gateways, and run `postern cluster init`");
+  }
+  if (facts.others_may_read) {
+    return one(Level::warn, fmt::format("others than its owner may read {}", facts.file),
+               fmt::format("chmod 600 {}", facts.file));
+  }
+  return one(Level::ok, fmt::format("{} is the key of the database", facts.file), "");
+}
+
+Findings check_rows(const std::vector<UnreadableRow>& unreadable) {
+  Findings found;
+  for (const UnreadableRow& one : unreadable) {
+    found.push_back(
+        finding(Level::fail, "rows",
+                fmt::format("{} of {} cannot be read, and its mail is deferred: {}", one.id,
+                            one.account, one.why),
+                "bring its row back from a backup of the database, or delete it through the API"));
+  }
+  if (found.empty()) {
+    found.push_back(finding(Level::ok, "rows", "all policies, webhooks and DKIM keys can be read"));
+  }
+  return found;
+}
+
 /// A version below it gives the lock to members with an older term of etcd.
 constexpr const char* safe_patroni = "4.0.6";
 /// A silent host costs its lock's time, and its successor needs some.

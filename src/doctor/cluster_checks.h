@@ -16,4 +16,22 @@ Findings check_cluster(const cluster::Facts& facts, bool allow_one_copy);
 Findings check_patroni(const cluster::Patroni& patroni, bool with_etcd3,
                        std::chrono::milliseconds publish_wait);
 
+/// What is known of the key that seals the secrets.
+struct SealFacts {
+  std::string file;              ///< `seal_key_file`; empty: none
+  bool others_may_read = false;  ///< others than its owner may read or write it
+  std::string trouble;           ///< why it cannot be used, or is not the database's; empty: it is
+};
+/// One finding.
+Findings check_seal(const SealFacts& facts);
+
+/// An object in the database that gateways cannot read.
+struct UnreadableRow {
+  std::string id;       ///< of a policy or webhook, or the name of a DKIM key's record
+  std::string account;  ///< whose it is
+  std::string why;      ///< one sentence
+};
+/// At least one finding, and one of each row.
+Findings check_rows(const std::vector<UnreadableRow>& unreadable);
+
 }  // namespace postern::doctor

@@ -38,6 +38,30 @@ TEST(ClusterChecks, a_sound_one_has_no_finding) {
   EXPECT_FALSE(check_cluster(sound(), false).empty()) << "what was looked at is said";
 }
 
+TEST(ClusterChecks, the_key_is_there_and_the_one_of_the_database) {
+  const auto said = [](const SealFacts& facts) {
+    const Findings found = check_seal(facts);
+    EXPECT_EQ(found.size(), 1u);
+    return std::string(to_string(found[0].level)) + ": " + found[0].what;
+  };
+  EXPECT_EQ(said({}), "note: the secrets are not sealed: a copy of the database opens doors");
+  EXPECT_EQ(said({.file = "/k"}), "ok: /k is the key of the database");
+  EXPECT_EQ(said({.file = "/k", .others_may_read = true}),
+            "warn: others than its owner may read /k");
+  EXPECT_EQ(said({.file = "/k", .others_may_read = true, .trouble = "cannot read /k"}),
+            "fail: cannot read /k");
+  EXPECT_EQ(said({.file = "", .trouble = "it is sealed"}), "fail: it is sealed");
+}
+
+TEST(ClusterChecks, each_row_that_cannot_be_read_is_named) {
+  EXPECT_EQ(check_rows({}).at(0).level, Level::ok);
+  const Findings found = check_rows({{"pol_1", "acc_1", "broken"}, {"wh_1", "acc_2", "torn"}});
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(found[0].level, Level::fail);
+  EXPECT_EQ(found[0].what, "pol_1 of acc_1 cannot be read, and its mail is deferred: broken");
+  EXPECT_FALSE(found[1].to_do.empty());
+}
+
 TEST(ClusterChecks, each_fault_has_one_finding) {
   const auto with = [](const std::function<void(cluster::Facts&)>& change) {
     cluster::Facts facts = sound();
