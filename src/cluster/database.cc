@@ -205,6 +205,7 @@ Result<std::unique_ptr<Session>> Database::connect() {
     return fail(fault, "PostgreSQL: " + (troubles.empty() ? "no host is known" : troubles));
   }
   if (Result<void> known = follow(newest); !known) return tl::unexpected(known.error());
+  best->only_while([timelines = newest_, mine = newest.timeline] { return *timelines <= mine; });
   const std::shared_lock guard(witness_mutex_);
   if (witness_) {
     if (Result<void> kept = witness_(*best); !kept) return tl::unexpected(kept.error());
@@ -215,6 +216,7 @@ Result<std::unique_ptr<Session>> Database::connect() {
 void Database::expect(const Epoch& seen) {
   const std::lock_guard guard(mutex_);
   epoch_ = std::max(epoch_, seen);
+  *newest_ = epoch_.timeline;
 }
 
 void Database::ask_first(Witness witness) {
@@ -236,6 +238,7 @@ Result<void> Database::follow(const Epoch& newest) {
                             newest.timeline, epoch_.timeline));
   }
   epoch_ = newest;
+  *newest_ = epoch_.timeline;
   return {};
 }
 

@@ -2,6 +2,7 @@
 // each session, and checked before anything is entrusted to it.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <compare>
 #include <cstdint>
@@ -44,7 +45,9 @@ class Database {
   /// Fault::malformed: not a connection string, or one with a password in it.
   static Result<std::unique_ptr<Database>> make(DatabaseOptions options);
 
-  /// A session with the writable host of the highest timeline; all hosts are asked at once.
+  /// A session with the writable host of the highest timeline; all hosts are asked at once. It is
+  /// usable until a host of a higher one is seen: an old primary may go on and answer, and does not
+  /// have what was committed since.
   /// Fault::unreachable: there is none now. Fault::denied: what is there must not be trusted: a
   /// setting gives up durability, or it is another database than before.
   Result<std::unique_ptr<net::PgsqlSession>> connect();
@@ -68,6 +71,9 @@ class Database {
   const bool allow_one_copy_;
   mutable std::mutex mutex_;
   Epoch epoch_;
+  /// epoch_.timeline, for sessions, which may outlive this object.
+  std::shared_ptr<std::atomic<std::int64_t>> newest_ =
+      std::make_shared<std::atomic<std::int64_t>>(0);
   std::shared_mutex witness_mutex_;  ///< guards `witness_`; shared during its calls
   Witness witness_;
 };

@@ -71,6 +71,20 @@ TEST(Database, statements_are_not_compiled) {
   EXPECT_EQ(said->text(0, 0), "off");
 }
 
+// Patroni that is killed leaves an old primary, which answers and lacks what was committed since.
+TEST(Database, a_session_ends_when_a_newer_primary_is_seen) {
+  const auto database =
+      *Database::make({.postgres = tests::PgsqlServer::one().database(), .allow_one_copy = true});
+  const auto session = database->connect();
+  ASSERT_TRUE(session) << session.error().message;
+  ASSERT_TRUE((*database->connect())->usable());
+  EXPECT_TRUE((*session)->usable()) << "the same primary";
+  Epoch promoted = database->epoch();
+  promoted.timeline += 1;
+  database->expect(promoted);
+  EXPECT_FALSE((*session)->usable());
+}
+
 TEST(Database, of_several_hosts_the_one_that_answers_is_taken) {
   const std::string place = tests::PgsqlServer::one().database();
   const std::string socket = place.substr(5, place.find(' ') - 5);

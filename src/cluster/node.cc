@@ -34,8 +34,9 @@ std::chrono::nanoseconds boot_time() {
 /// nobody dead by that.
 PgsqlStatement back_again() {
   return {.sql =
-              "UPDATE cluster SET back_since = now() WHERE (SELECT max(seen) FROM node WHERE NOT "
-              "ended AND NOT replaced) < now() - interval '10 s'",
+              "UPDATE cluster SET back_since = now() FROM (SELECT max(seen) AS last FROM node WHERE "
+              "NOT ended AND NOT replaced) AS heard WHERE last < now() - interval '10 s' AND "
+              "back_since <= last",
           .values = {}};
 }
 

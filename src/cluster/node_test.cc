@@ -308,6 +308,20 @@ TEST_F(NodeTest, who_lives_keeps_its_name_and_loses_it_when_it_is_dead) {
   EXPECT_EQ(third->parts().size(), 64u);
 }
 
+// Nobody else lives who would be heard of meanwhile.
+TEST_F(NodeTest, the_only_gateway_that_died_gives_its_name_free) {
+  sql("INSERT INTO node (boot, name, version, started, seen, beat) VALUES "
+      "('00000000-0000-0000-0000-000000000001', 'mx1', 'test', now(), now() - interval '5 min', "
+      "1)");
+  const auto first = try_join("mx1");
+  ASSERT_FALSE(first) << "the database may have been away";
+  EXPECT_EQ(first.error().fault, Fault::conflict);
+  // As if half a minute had passed since.
+  sql("UPDATE cluster SET back_since = back_since - interval '31 s'");
+  const auto second = try_join("mx1");
+  ASSERT_TRUE(second) << second.error().message;
+}
+
 TEST_F(NodeTest, who_wants_a_name_waits_for_it_with_a_bound) {
   auto first = join("mx1");
   int waits = 0;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -72,9 +73,12 @@ class PgsqlSession {
   /// ROLLBACK; a session that cannot is lost.
   void roll_back(Clock::time_point deadline);
 
+  /// From now on it may be used only while `is_current` says so. It is called on the thread that
+  /// uses the session.
+  void only_while(std::function<bool()> is_current) { is_current_ = std::move(is_current); }
   /// Whether the session may be used: false after a lost connection, a late answer, a warning in a
-  /// transaction, or an unknown end.
-  bool usable() const { return usable_; }
+  /// transaction, or an unknown end, and when it is not current any more.
+  bool usable() const { return usable_ && (!is_current_ || is_current_()); }
   /// The socket, for poll(2); notifications arrive on it.
   int descriptor() const;
   /// Reads what has arrived. True: there was a notification.
@@ -98,8 +102,9 @@ class PgsqlSession {
   std::unique_ptr<pg_conn, Close> connection_;
   std::map<std::string, std::string, std::less<>> prepared_;  ///< names by text
   bool usable_ = true;
-  bool warned_ = false;  ///< a WARNING since the last end of a transaction
-  std::string warning_;  ///< its text
+  std::function<bool()> is_current_;  ///< null: always
+  bool warned_ = false;               ///< a WARNING since the last end of a transaction
+  std::string warning_;               ///< its text
 };
 
 }  // namespace postern::net
