@@ -246,7 +246,7 @@ def doctor_says_what_is_wrong(bench):
     status, out, err = bench.run("cluster", "doctor", "--json", "--config", config)
     expect("exit status (%s)" % err, 0, status)
     said = {one["check"]: one["level"] for one in json.loads(out)["findings"]}
-    expect("findings", {"standby": "warn", "tls": "ok", "rights": "warn", "nodes": "ok", "patroni": "note"}, said)
+    expect("findings", {"standby": "warn", "tls": "ok", "rights": "warn", "nodes": "ok", "seal": "note", "rows": "ok", "patroni": "note"}, said)
     status, out, err = bench.run("doctor", "--check", "backup", "--config", server.write_config())
     if "its own backup" not in out or "postern backup" in out:
         raise Fail("`postern doctor` asks for a backup of the data directory: %s%s" % (out, err))
@@ -1144,6 +1144,21 @@ def secrets_are_sealed_with_a_file_that_all_gateways_have(bench):
     other.write_text("x" * 40 + "\n")
     other.chmod(0o600)
     refused(other, "the file that the others have")
+
+    def doctor(file):
+        status, out, err = bench.run("cluster", "doctor", "--json", "--config", bench.config(settings_of("mx1", file), "doctor.toml"))
+        found = [one for one in json.loads(out)["findings"] if one["check"] in ("seal", "rows")]
+        return status, [(one["check"], one["level"]) for one in found], found[0]["what"]
+    for file, wanted in ((None, "set `seal_key_file`"), (other, "the file that the others have"), (bench.root / "none.key", "none.key")):
+        status, levels, what = doctor(file)
+        expect("exit status of doctor with %s" % file, 1, status)
+        expect("its findings (%s)" % what, [("seal", "fail")], levels)
+        if wanted not in what:
+            raise Fail("%r is not said: %s" % (wanted, what))
+    expect("findings with the key", [("seal", "ok"), ("rows", "ok")], doctor(key)[1])
+    key.chmod(0o640)
+    expect("findings with a key that the group may read", [("seal", "warn"), ("rows", "ok")], doctor(key)[1])
+    key.chmod(0o600)
     sealed = [bench.server(settings_of(node)) for node in ("mx1", "mx2")]
     there = [elsewhere(account, one) for one in sealed]
     for one in there:
@@ -1162,6 +1177,43 @@ def secrets_are_sealed_with_a_file_that_all_gateways_have(bench):
     key.write_text("y" * 40 + "\n")
     sealed[0].start()
     expect("who the token is, with another key", account.email, there[0].call("GET", "/accounts/me")["email"])
+
+
+@check
+def a_row_that_cannot_be_read_costs_its_own_mail_alone(bench):
+    """A damaged policy and a secret that does not open: their mail gets 451, all other mail goes on, at gateways that run and that start."""
+    database = Postgres(bench)
+    key = bench.root / "cluster.key"
+    key.write_text("k" * 40 + "\n")
+    key.chmod(0o600)
+
+    def settings_of(node):
+        return {"cluster": database.settings(bench, node, seal_key_file=str(key)), **LOCAL}
+    config = bench.config(settings_of("mx1"), "init.toml")
+    expect("cluster init", 0, bench.run("cluster", "init", "--config", config)[0])
+    server = bench.server(settings_of("mx1"))
+    account = instance.Account(server)
+    policy = account.call("POST", "/smtp-policies", {"name": "damaged", "require_smtp_auth": False}, expect=201)
+    hooks = [account.call("POST", "/webhooks", {"target_url": "inbox", **more}, expect=201)
+             for more in ({"smtp_security_policy_id": policy["id"]}, {}, {})]
+    wanted = ["451 4.3.0", "451 4.3.0", "250"]
+    for hook in hooks:
+        smtp.check("250", [post(server, hook["email_address"])], "end of data")
+    # As an edit elsewhere would: the log of edits names the rows.
+    edit = "11111111-1111-1111-1111-111111111111"
+    database.sql("BEGIN; INSERT INTO change (edit) VALUES ('%s'); UPDATE policy SET definition = '{' WHERE id = '%s'; "
+                 "UPDATE webhook SET secret = 'by hand' WHERE id = '%s'; SELECT end_edit('%s'); COMMIT" % (edit, policy["id"], hooks[1]["id"], edit))
+    starting = bench.server(settings_of("mx2"))
+    for one in (server, starting):
+        for hook, reply in zip(hooks, wanted):
+            until("%s at %s" % (reply, one.root.name), lambda one=one, hook=hook, reply=reply: post(one, hook["email_address"]).startswith(reply))
+        expect("it is ready", 200, one.http("GET", "/readyz")[0])
+    status, out, err = bench.run("cluster", "doctor", "--config", config)
+    expect("exit status of doctor (%s)" % err, 1, status)
+    for name in (policy["id"], hooks[1]["id"]):
+        if "%s of %s cannot be read" % (name, account.call("GET", "/accounts/me")["id"]) not in out:
+            raise Fail("doctor does not name %s: %s" % (name, out))
+    account.call("DELETE", "/webhooks/" + hooks[1]["id"], expect=204)
 
 
 @check
