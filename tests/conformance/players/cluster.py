@@ -29,8 +29,6 @@ HERE = {"gw-kill", "gw-start", "gw-restart", "gw-freeze", "gw-thaw", "edits", "p
 RIG = {"etcd-kill", "etcd-start", "slow", "pg-terminate-waiting", "pg-set", "pg-switchover", "power", "fill-disk", "free-disk"}
 # The program that starts and breaks three database hosts, which are up; this run is in their network (tests/cluster/on-rig). Not every step is played there.
 PROGRAM = os.environ.get("CLUSTER_RIG")
-# Entering a network namespace makes a mount namespace: what is mounted there is gone with the case.
-OUTSIDE = ["nsenter", "--mount=" + os.environ["CLUSTER_MOUNTS"]] if "CLUSTER_MOUNTS" in os.environ else []
 ON_RIG = {"slow", "pg-switchover", "pg-terminate-waiting", "pg-kill", "pg-start", "cut", "heal", "freeze-walreceivers", "thaw-walreceivers", "pg-cancel-waiting", "edits",
           "gw-kill", "gw-start", "gw-restart", "gw-freeze", "gw-thaw", "power", "fill-disk", "free-disk"}
 # No case has these so far.
@@ -161,14 +159,14 @@ class RigHosts:
         self.rig("heal")
         for host in ("n1", "n2", "n3"):
             self.rig("thaw", host)
-        if subprocess.run([*OUTSIDE, PROGRAM, "ready", "200"], stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode != 0:
+        if subprocess.run([PROGRAM, "ready", "200"], stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode != 0:
             raise Fail("the three hosts are not ready")
         self.name = "t%x" % random.getrandbits(40)
         self.sql("CREATE DATABASE %s OWNER postern" % self.name, "postgres")
 
     @staticmethod
     def rig(*words, check=True, database="postgres"):
-        done = subprocess.run([*OUTSIDE, PROGRAM, *words], env={**os.environ, "RIG_DB": database}, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False)
+        done = subprocess.run([PROGRAM, *words], env={**os.environ, "RIG_DB": database}, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False)
         if check and done.returncode != 0:
             raise Fail("rig %s: %s" % (" ".join(words), done.stderr[-300:]))
         return done.stdout.strip()
@@ -222,10 +220,10 @@ class RigHosts:
         elif do == "fill-disk":
             for host in hosts:
                 place = pathlib.Path(os.environ["RIG_DIR"]) / host
-                if subprocess.run([*OUTSIDE, "mountpoint", "-q", place], check=False).returncode != 0:
+                if subprocess.run(["mountpoint", "-q", place], check=False).returncode != 0:
                     raise Skip("the hosts have no disks of their own (RIG_DISK=loop)")
-                size = subprocess.run([*OUTSIDE, "stat", "-f", "-c", "%a %S", place], capture_output=True, text=True, check=True).stdout.split()
-                subprocess.run([*OUTSIDE, "fallocate", "-l", str(int(size[0]) * int(size[1])), place / "filler"], check=True)
+                size = subprocess.run(["stat", "-f", "-c", "%a %S", place], capture_output=True, text=True, check=True).stdout.split()
+                subprocess.run(["fallocate", "-l", str(int(size[0]) * int(size[1])), place / "filler"], check=True)
                 self.filled = [*getattr(self, "filled", []), host]
         elif do == "free-disk":
             self.free()
@@ -264,7 +262,7 @@ class RigHosts:
     def free(self):
         """There is room again, and the host starts anew what the full disk ended."""
         for host in getattr(self, "filled", []):
-            subprocess.run([*OUTSIDE, "rm", "-f", pathlib.Path(os.environ["RIG_DIR"]) / host / "filler"], check=True)
+            subprocess.run(["rm", "-f", pathlib.Path(os.environ["RIG_DIR"]) / host / "filler"], check=True)
             self.rig("kill", host)
             self.rig("start", host)
         self.filled = []
