@@ -643,15 +643,24 @@ class Run:
                 return "9.3"
         return ""
 
+    def in_the_queue(self):
+        """The numbers of the messages that PostgreSQL holds. Their bodies are in its rows: they are small."""
+        rows = self.database.sql("SELECT encode(substring(body for 1000), 'hex') FROM message WHERE body IS NOT NULL").split()
+        return {int(found.group(1)) for found in (re.search(rb"number-(\d+)-end", bytes.fromhex(row)) for row in rows) if found}
+
     def judge(self):
         there = self.delivered()
         taken = [m for m in self.messages if m.taken_at]
+        missing = [m for m in taken if m.number not in there]
+        queued = self.in_the_queue() if missing else set()
         doubles = [self.double_kind(m, sorted(there[m.number])) for m in self.messages if len(there.get(m.number, [])) > 1]
         acks = sorted(m.taken_at for m in taken)
         points = [self.began, *acks, max(self.began + self.load["seconds"], acks[-1] if acks else 0)]
         speaks = sum(b'"cluster.rolled_back"' in one.server.log.read_bytes() for one in self.gateways.values())
         got = {
-            "lost": sum(m.number not in there for m in taken),
+            "lost": sum(m.number not in queued for m in missing),
+            # Stored, and delivered by nobody, though every gateway is up.
+            "left_in_queue": sum(m.number in queued for m in missing),
             "double_unexplained": doubles.count(""),
             "double": len(doubles),
             "no_ack_s": max((b - a for a, b in zip(points, points[1:])), default=0),
@@ -697,6 +706,8 @@ class Run:
         if FIGURES:
             self.note_figures(got, taken, doubles)
         wrong, unanswered = list(self.troubles), []
+        if got["left_in_queue"]:
+            wrong.append("%d are in the queue and were not delivered within %d s" % (got["left_in_queue"], PATIENCE))
         for member, bound in self.expected.items():
             if bound is None or member in ("stale_settles", "lease_lost"):  # what they do shows as lost or double
                 continue
@@ -718,7 +729,8 @@ class Run:
             raise Skip("nothing else is wrong; not asked: %s" % ", ".join(unanswered))
 
     def note_figures(self, got, taken, doubles):
-        line = {"case": self.name, "title": self.title, "hosts": 3 if PROGRAM else 1, "acknowledged": len(taken), "lost": got["lost"], "double": len(doubles),
+        line = {"case": self.name, "title": self.title, "hosts": 3 if PROGRAM else 1, "acknowledged": len(taken), "lost": got["lost"],
+                "left_in_queue": got["left_in_queue"], "double": len(doubles),
                 "double_unexplained": got["double_unexplained"], "no_ack_s": round(got["no_ack_s"], 1), "no_ack_s_allowed": self.expected.get("no_ack_s"),
                 "falsely_accepted": sum(got.get(one, 0) for one in ("acks_after_rollback", "acks_while_frozen", "stale_answers")), "refused": len(self.refused)}
         if self.replaced_at:
