@@ -407,7 +407,7 @@ class Run:
             elif do == "pg-start" and self.away:
                 self.away[1] = now
             elif do == "cut" and self.database.links:
-                self.cut = [now, None, next(one for one in ("g1", "g2") if one in step["host"])]
+                self.cut = [time.monotonic(), None, next(one for one in ("g1", "g2") if one in step["host"])]  # a busy machine takes seconds for the cut
                 self.beside = self.cut[2] if self.database.hosts(step["host"]) else None
                 threading.Thread(target=self.ask_the_cut_one, daemon=True).start()
             elif do == "heal" and self.cut:
