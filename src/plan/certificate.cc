@@ -74,6 +74,7 @@ json::object of_address(const AddressClass& one) {
   if (!one.below.empty()) made["below"] = one.below;
   if (one.other_domain) made["other"] = true;
   if (one.winding) made["winding"] = true;
+  if (one.quoted) made["quoted"] = true;
   return made;
 }
 

@@ -80,7 +80,7 @@ struct Members {
   bool any = false;               // logins that no class has
   bool null = false;              // sender
   std::string local_part, local;  // addresses
-  bool extended = false, winding = false;
+  bool extended = false, winding = false, quoted = false;
 };
 
 struct Question {
@@ -245,6 +245,7 @@ class Checker {
         made.local = text_in(one, "local");
         made.extended = is(one, "extended");
         made.winding = is(one, "winding");
+        made.quoted = is(one, "quoted");
       }
       all.push_back(std::move(made));
     }
@@ -732,10 +733,11 @@ class Checker {
     mail::Mailbox made{members.local_part, renamed_to(members.name, members, said, others)};
     const bool any = members.local.empty();
     if (others && (any || members.extended)) {
-      const std::string local =
+      std::string local =
           members.extended
               ? members.local + members.local_part.substr(members.local.size(), 1) + fresh()
               : fresh();
+      if (members.quoted) local = "\"" + local + " q\"";
       said.renamed.emplace_back(local, lower(made.local_part));
       made.local_part = local;
     }
@@ -884,6 +886,10 @@ class Checker {
       mail::Mailbox& mailbox = axis == sender ? *said.sender : said.recipient;
       const bool is_any = classes_[axis][at].local.empty();
       if (is_any && !local.empty()) {
+        const bool in_quotes = local.starts_with('"');
+        const bool has_other = std::ranges::any_of(
+            found, [&](std::size_t one) { return classes_[axis][one].quoted == in_quotes; });
+        if (classes_[axis][at].quoted != in_quotes && has_other) continue;
         const std::size_t delimiter = local.find_first_of("+-=_.");
         if (delimiter != std::string::npos) continue;  // an extension, perhaps
         if (!mail::parse_mailbox(local + "@" + domain, mail::Utf8::allowed)) continue;
@@ -1135,8 +1141,11 @@ class Checker {
       if (at == std::string::npos) return std::string();
       return asked.request.substr(at + 1, asked.request.find('\n', at + 1) - at - 1);
     };
-    const std::string key =
-        asked.service + " " + line("protocol_state") + " " + line("policy_context");
+    const std::string state = line("protocol_state");
+    std::string key = asked.service + " " + state + " " + line("policy_context");
+    // There may be two EHLO (RFC 3207 §4.2).
+    const bool in_tls = line("encryption_protocol") != "encryption_protocol=";
+    if ((state.ends_with("=HELO") || state.ends_with("=EHLO")) && in_tls) key += " after STARTTLS";
     const std::string request = stands_for(
         verifies ? std::string(policy::verified_address(asked.request)) : asked.request, said);
     for (std::size_t at = 0; at < questions_.size(); ++at) {

@@ -450,10 +450,40 @@ const std::pair<std::string_view, std::string_view> helo_forms[] = {
 
 /// The keys under which tables are asked about an address: the whole one, its local part, its
 /// domain with and without @.
-std::array<std::string, 4> look_ups(const mail::Mailbox& address) {
+std::array<std::string, 5> look_ups(const mail::Mailbox& address) {
   const std::string local = lower(address.unquoted_local_part());
   const std::string domain = lower(address.domain);
-  return {local + "@" + domain, local, "@" + domain, domain};
+  return {local + "@" + domain, local, "@" + domain, domain,
+          mail::quoted_local_part(local) + "@" + domain};
+}
+
+bool is_ascii(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+}
+
+/// Beside each class with many local parts, those of them that need quotes: tables are asked about
+/// these with the quotes, too.
+void add_quoted(std::vector<AddressClass>& classes) {
+  const std::vector<AddressClass> plain = classes;
+  Addresses quoted(classes);
+  for (AddressClass members : plain) {
+    if (!members.one || members.exact) continue;
+    const std::string local = members.one->unquoted_local_part();
+    const std::string domain = members.one->domain;
+    const std::size_t route = local.find_first_of("%!@");
+    if (!members.local.empty() && !members.extended && route == std::string::npos) continue;
+    // The name that a route leaves is that of the class without a route.
+    std::string more = local;
+    more.insert(route == std::string::npos || local[route] == '!' ? local.size() : route, " q");
+    members.quoted = true;
+    members.words += " (in quotes)";
+    if (!members.local.empty() && !members.extended) members.local = more;
+    if (domain.empty()) {
+      quoted.put({mail::quoted_local_part(more), ""}, std::move(members));
+    } else {
+      quoted.add(more, domain, std::move(members));
+    }
+  }
 }
 
 Taken taken_by(const dialect::restrictions::PolicyWords& words) {
@@ -495,10 +525,11 @@ std::size_t Classes::count(Axis axis) const {
 
 std::string_view words_of(const DialogueText& text) {
   constexpr std::string_view sender[] = {"the sender", "the local part of the sender",
-                                         "@ and the sender's domain", "the sender's domain"};
+                                         "@ and the sender's domain", "the sender's domain",
+                                         "the sender in quotes"};
   constexpr std::string_view recipient[] = {"the recipient", "the local part of the recipient",
                                             "@ and the recipient's domain",
-                                            "the recipient's domain"};
+                                            "the recipient's domain", "the recipient in quotes"};
   switch (text.axis) {
     case Axis::client:
       return "the client's address";
@@ -524,7 +555,7 @@ std::optional<DialogueText> Classes::text_of(Axis axis, std::size_t value,
   };
   const auto of_address = [&](const AddressClass& members) -> std::optional<DialogueText> {
     if (!members.one) return std::nullopt;
-    const std::array<std::string, 4> texts = look_ups(*members.one);
+    const std::array<std::string, 5> texts = look_ups(*members.one);
     const auto found = std::ranges::find(texts, key);
     if (found == texts.end()) return std::nullopt;
     return DialogueText{.axis = axis,
@@ -563,14 +594,20 @@ std::string Classes::pattern_of(const DialogueText& text, std::size_t value) con
     case Axis::sender:
     case Axis::recipient: {
       const AddressClass& one = (text.axis == Axis::sender ? senders : recipients)[value];
-      const std::string local = or_any(one.local_pattern);
+      // Letters that are not of ASCII have other spellings.
+      const std::string local = is_ascii(one.local_pattern) ? or_any(one.local_pattern) : ".*";
       const std::string domain = one.domain_pattern.empty() ? "[^@]*" : one.domain_pattern;
       return text.part == Part::whole       ? local + "@" + domain
              : text.part == Part::local     ? local
              : text.part == Part::at_domain ? "@" + domain
+             : text.part == Part::quoted    ? "\".*\"@" + domain
                                             : domain;
     }
-    case Axis::session:
+    case Axis::session: {
+      const SessionClass& one = sessions[value];
+      return one.any || !one.login || !is_ascii(*one.login) ? ".*"
+                                                            : literal_pattern(lower(*one.login));
+    }
     case Axis::name:
     case Axis::early:
       break;
@@ -676,6 +713,11 @@ Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::s
   const std::string foreign = classes.recipients.front().one->domain;
   add_routed(bare_domains(words.domains), foreign, taken, classes.recipients);
 
+  if (words.address_patterns) {
+    add_quoted(classes.senders);
+    add_quoted(classes.recipients);
+  }
+
   auto& open = classes.open_keys;
   for (const ClientClass& one : classes.clients) {
     if (one.first != one.last) open.insert(one.one.to_string());
@@ -686,13 +728,16 @@ Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::s
   for (const HeloClass& one : classes.helos) {
     if (!one.name.empty() && !one.exact) open.insert(lower(one.name));
   }
-  open.insert(any);  // a login
+  for (const std::string& login : logins) {
+    if (login == any || !is_ascii(login)) open.insert(login);
+  }
   for (const auto* addresses : {&classes.senders, &classes.recipients}) {
     for (const AddressClass& one : *addresses) {
-      if (!one.one || one.exact) continue;
-      const auto [whole, local, at_domain, domain] = look_ups(*one.one);
-      open.insert({whole, local});
-      if (!words.domains.contains(domain)) open.insert({at_domain, domain});
+      if (!one.one) continue;
+      const auto [whole, local, at_domain, domain, quoted] = look_ups(*one.one);
+      if (one.exact && is_ascii(local)) continue;
+      open.insert({whole, local, quoted});
+      if (!one.exact && !words.domains.contains(domain)) open.insert({at_domain, domain});
     }
   }
   return classes;

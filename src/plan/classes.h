@@ -78,7 +78,8 @@ struct AddressClass {
   bool exact = false;                ///< it stands for itself alone
   /// A route to a domain of this server, or through a name below one.
   bool winding = false;
-  std::string words;  ///< "x@partner.test", "partner.test (and below)", "any other address"
+  bool quoted = false;  ///< those whose local part needs quotes (RFC 5321 §4.1.2)
+  std::string words;    ///< "x@partner.test", "partner.test (and below)", "any other address"
   // Which addresses the class has, for certificates. The domain is that of `one`, unless one of
   // the last two says more.
   std::string local = {};     ///< the local part; "": any that no other class has
@@ -100,10 +101,11 @@ inline constexpr std::size_t axis_count = 7;
 
 /// A text of a dialogue that tables are asked about.
 struct DialogueText {
-  /// Of an address, the other parts: whole.
-  enum class Part { whole, local, at_domain, domain };
+  /// Of an address, the other parts: whole. `quoted`: the whole with quotes, `whole` without them.
+  enum class Part { whole, local, at_domain, domain, quoted };
   Axis axis = Axis::client;  ///< whose
   Part part = Part::whole;   ///< which part of it
+  bool as_written = false;   ///< with its capitals
   auto operator<=>(const DialogueText&) const = default;
 };
 /// "the sender", "the recipient's domain".

@@ -199,6 +199,11 @@ class Comparer {
       leave_open("other_layers",
                  "the sender of probes, whose mail is taken before the lists, differs");
     }
+    if (!options_.lists_are_equal && servers_are_told_otherwise()) {
+      leave_open("external_table",
+                 "policy servers are asked, and smtpd_peername_lookup or compatibility_level, of "
+                 "which they are told, differs");
+    }
     result_.lists = result_.answer();
     for (const Elsewhere& one : options_.elsewhere) {
       leave_open(one.reason,
@@ -222,6 +227,15 @@ class Comparer {
     if (result_.handling == Known::no) result_.handling = Known::unknown;
     if (result_.replies == Known::no) result_.replies = Known::unknown;
     result_.not_proved.push_back({.layer = "restrictions", .reason = reason, .text = text});
+  }
+
+  /// Whether policy servers get other requests about the same dialogue.
+  bool servers_are_told_otherwise() const {
+    if (!words_.asks_servers || !lists_[0] || !lists_[1]) return false;
+    const auto told = [](const restrictions::ListPolicy& policy) {
+      return std::pair(policy.client_names, std::string(policy.compatibility_level));
+    };
+    return told(*lists_[0]) != told(*lists_[1]);
   }
 
   void prove() {
@@ -260,6 +274,9 @@ class Comparer {
     const std::array<Ref, 2> compiled = compile_both();
     for (const auto& question : vocabulary_->questions()) {
       result_.evidence.push_back(question->key.substr(0, question->key.find('\n')));
+      if (question->pattern && may_give_up(question->pattern->first)) {
+        result_.give_up.insert(restrictions::asked_pattern(question->pattern->first)->perl);
+      }
     }
     const auto discards = [&](Ref lists) {
       const Ref any = diagrams_.map(

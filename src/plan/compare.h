@@ -6,6 +6,7 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -147,6 +148,7 @@ struct Comparison {
   std::vector<Witness> witnesses;       ///< one for each `yes`
   std::vector<NotProved> not_proved;    ///< one for each `unknown`, or one for all
   std::array<std::size_t, axis_count> classes = {};
+  std::set<std::string> give_up;      ///< patterns that may take more steps than are allowed
   std::vector<std::string> evidence;  ///< questions, as OpenQuestion::key
   std::size_t nodes = 0;              ///< that the proof needed
   std::chrono::microseconds took{0};  ///< wall time

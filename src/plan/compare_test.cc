@@ -1,6 +1,8 @@
 // Comparisons of restriction lists as a whole: what is decided, and the dialogues that are shown.
 #include "plan/compare.h"
 
+#include <fstream>
+
 #include <gtest/gtest.h>
 
 #include "plan/edition_test.h"
@@ -291,6 +293,203 @@ TEST(PlanCompareTest, VerifiedAddressesAreQuestions) {
                      lists("reject_unauth_destination, reject_unverified_sender"))
                 .answer(),
             Answer::same);
+}
+
+// What a table of several answers, and from which keys, is known or a question.
+TEST(PlanCompareTest, TablesOfTablesAreNotTheSameAsNone) {
+  const auto table = [](const std::string& keyword, const std::string& parts) {
+    return "smtpd_recipient_restrictions = '" + keyword + " " + parts + "'\n";
+  };
+  const std::string rows = "inline:{ {bob@z.example = k}, {192.0.2.7 = k}, {mx.z.example = k} }";
+  const struct {
+    std::string parts;
+    bool is_known;  ///< which dialogues differ
+  } cases[] = {{"pipemap:{" + rows + ", pcre:{ {/k/ REJECT} } }", true},
+               {"pipemap:{" + rows + ", static:REJECT }", true},
+               {"pipemap:{" + rows + ", inline:{k=REJECT} }", true},
+               {"pipemap:{ pcre:{ {/^(.*)@/ $$1} }, inline:{bob=REJECT} }", false},
+               {"unionmap:{" + rows + ", pcre:{ {/k/ REJECT} } }", false}};
+  for (const auto& one : cases) {
+    for (const std::string keyword :
+         {"check_sender_access", "check_client_access", "check_helo_access"}) {
+      if (!one.is_known && keyword != "check_sender_access") continue;
+      const Comparison found = compared("", table(keyword, one.parts));
+      EXPECT_EQ(found.answer(), one.is_known ? Answer::refuses_more : Answer::not_proved)
+          << keyword << one.parts;
+      EXPECT_EQ(compared(table(keyword, one.parts), table(keyword, one.parts)).answer(),
+                Answer::same)
+          << keyword << one.parts;
+    }
+  }
+  // Parameters, too.
+  const std::string piped =
+      "'pipemap:{inline:{ {r.example = k}, {u@local.example = k} }, static:x}'\n";
+  EXPECT_NE(compared("", "relay_domains = " + piped).answer(), Answer::same);
+  const auto mailboxes = [](const std::string& maps) {
+    Edition made =
+        edition_of("x.toml", "mydestination = \"local.example\"\nlocal_recipient_maps = " + maps);
+    return made;
+  };
+  EditOptions options;
+  options.compare.time = std::chrono::minutes(1);
+  EXPECT_EQ(judge_edit(mailboxes("'inline:{ {w@local.example = k} }'\n"), mailboxes(piped), options)
+                .comparison.answer(),
+            Answer::both);
+  EXPECT_EQ(judge_edit(mailboxes(piped),
+                       mailboxes("'pipemap:{ regexp:{ {/^(.)@/ $$1} }, inline:{u=x} }'\n"), options)
+                .comparison.answer(),
+            Answer::not_proved);
+}
+
+// A rule that is one question is another one if a file of it has changed, whatever has.
+TEST(PlanCompareTest, FilesOfRulesThatAreQuestionsAreComparedWhole) {
+  const std::string file = testing::TempDir() + "plan_servers.pcre";
+  const auto version = [&](const std::string& name, const std::string& rows) {
+    std::ofstream(file, std::ios::trunc) << rows;
+    Edition made{.name = name, .file = name};
+    made.text = "[server]\nhostname = \"mx.example.com\"\n[restrictions]\n" +
+                std::string(surroundings) +
+                "smtpd_recipient_restrictions = \"check_sender_mx_access pcre:" + file + "\"\n";
+    app::ConfigResult loaded = app::parse_config(made.text, name);
+    EXPECT_TRUE(loaded.ok()) << loaded.diagnostics.render();
+    made.config = std::move(loaded.config);
+    return made;
+  };
+  EditOptions options;
+  options.compare.time = std::chrono::minutes(1);
+  const struct {
+    std::string before, after;
+  } cases[] = {{"!/^a/ REJECT\n", "!/^b/ REJECT\n"},
+               {"!/^a/ REJECT\n", "/^a/ REJECT\n"},
+               {"/^a/ REJECT\n", "/^a/i REJECT\n"},
+               {"if /^a/\n/b/ REJECT\nendif\n", "if /^c/\n/b/ REJECT\nendif\n"},
+               {"/^(a)/ REJECT $1\n", "/^(b)/ REJECT $1\n"},
+               {"/^a/ REJECT\n/b/ DUNNO\n/c/ REJECT\n", "/^a/ REJECT\n/c/ REJECT\n/b/ DUNNO\n"}};
+  for (const auto& one : cases) {
+    const Edition before = version("old.toml", one.before);
+    EXPECT_EQ(judge_edit(before, version("new.toml", one.after), options).comparison.answer(),
+              Answer::not_proved)
+        << one.after;
+    EXPECT_EQ(judge_edit(before, version("new.toml", "# rows\n" + one.before), options)
+                  .comparison.answer(),
+              Answer::same)
+        << one.before;
+  }
+}
+
+/// Versions with all their lists.
+Answer of_lists(const std::string& before, const std::string& after) {
+  EditOptions options;
+  options.compare.time = std::chrono::minutes(1);
+  return judge_edit(edition_of("old.toml", before), edition_of("new.toml", after), options)
+      .comparison.answer();
+}
+
+// A pattern that tells the cases apart says one thing of a text as it was written, and perhaps
+// another in lower case.
+TEST(PlanCompareTest, CapitalsAreSeenWhereTheyAreWritten) {
+  const std::string base = "mydestination = \"local.example\"\nsmtpd_sasl_auth_enable = \"yes\"\n";
+  const auto mailboxes = [&](const std::string& flags) {
+    return base + "local_recipient_maps = 'regexp:{ {/^bob@local\\.example$$/" + flags +
+           " x} }'\nsmtpd_recipient_restrictions = \"check_recipient_access "
+           "inline:{bob@local.example=OK}, reject\"\n";
+  };
+  EXPECT_NE(of_lists(mailboxes("i"), mailboxes("")), Answer::same);
+  EXPECT_EQ(of_lists(mailboxes("i"), mailboxes("i")), Answer::same);
+  const auto senders = [&](const std::string& rules) {
+    return base +
+           "local_recipient_maps = \"\"\nsmtpd_sender_login_maps = 'regexp:{ {/[A-Z]/i ann} }'\n"
+           "smtpd_sender_restrictions = '" +
+           rules + "'\n";
+  };
+  EXPECT_NE(of_lists(senders("reject_unauthenticated_sender_login_mismatch"),
+                     senders("permit_sasl_authenticated, check_sender_access regexp:{ {/[A-Z]/i "
+                             "REJECT} }")),
+            Answer::same);
+  // One that does not is one question, whatever table it is in.
+  EXPECT_EQ(of_lists(senders("reject_unauthenticated_sender_login_mismatch"),
+                     senders("reject_unauthenticated_sender_login_mismatch, "
+                             "reject_unauthenticated_sender_login_mismatch")),
+            Answer::same);
+  const auto logins = [](const std::string& table) {
+    return "smtpd_sender_restrictions = 'check_sasl_access " + table + "'\n";
+  };
+  EXPECT_NE(compared(logins("inline:{ {bob = REJECT} }"), logins("regexp:{ {/^bob$$/i REJECT} }"))
+                .answer(),
+            Answer::same);
+}
+
+// Tables are asked about a local part that needs quotes with them, and then without.
+TEST(PlanCompareTest, LocalPartsInQuotesAreAskedTwice) {
+  const auto senders = [](const std::string& rules) {
+    return "smtpd_sender_restrictions = '" + rules + "'\n";
+  };
+  const Comparison found = compared(
+      senders("check_sender_access regexp:{ {/^a/ OK} {/^\"/ REJECT} }"),
+      senders("check_sender_access regexp:{ {/^a/ OK} }, check_sender_access regexp:{ {/^\"/ "
+              "REJECT} }"));
+  EXPECT_EQ(found.answer(), Answer::accepts_more);
+  ASSERT_FALSE(found.witnesses.empty());
+  EXPECT_TRUE(found.witnesses.front().spoken.sender.starts_with('"'));
+  // Patterns that cannot see the quotes, and no quotes are there to see.
+  EXPECT_EQ(
+      compared(senders("check_sender_access regexp:{ {/@.*\\.top$$/ OK} {/noreply/ REJECT} }"),
+               senders("check_sender_access regexp:{ {/@.*\\.top$$/ OK} }, "
+                       "check_sender_access regexp:{ {/noreply/ REJECT} }"))
+          .answer(),
+      Answer::same);
+}
+
+// A group may be an enhanced code.
+TEST(PlanCompareTest, RepliesWithGroupsMayBeOthers) {
+  const auto senders = [](const std::string& action) {
+    return "smtpd_sender_restrictions = 'check_sender_access regexp:{ {/^([0-9.]+)@/ " + action +
+           "} }'\n";
+  };
+  EXPECT_NE(compared(senders("REJECT $$1 x"), senders("REJECT x")).replies, Known::no);
+  EXPECT_EQ(compared(senders("REJECT $$1 x"), senders("REJECT $$1 x")).replies, Known::no);
+  EXPECT_EQ(compared(senders("REJECT no $$1"), senders("REJECT x")).replies, Known::no);
+}
+
+// That each pattern is searched to its end is said where that is not certain.
+TEST(PlanCompareTest, PatternsThatMayGiveUpAreNamed) {
+  const auto senders = [](const std::string& pattern) {
+    return "smtpd_sender_restrictions = 'check_sender_access pcre:{ {/" + pattern + "/ DUNNO} }'\n";
+  };
+  for (const std::string pattern : {"^(a+)+@", "^(a|ab)*@", "^.*a.*b.*c@", "(x{2,}y?)+@"}) {
+    EXPECT_EQ(compared("", senders(pattern)).give_up.size(), 1u) << pattern;
+  }
+  for (const std::string pattern : {"^.*\\.dsl\\..*@", "^[+*]{2}(ab|c)[()+*]d+@", "^a\\+\\+\\+@"}) {
+    EXPECT_TRUE(compared("", senders(pattern)).give_up.empty()) << pattern;
+  }
+}
+
+// A policy server is asked at each EHLO, of which there may be two, and is told of parameters.
+TEST(PlanCompareTest, PolicyServersAreAskedTwiceAndToldOfParameters) {
+  const auto lists = [](const std::string& more, const std::string& rules) {
+    return more + "smtpd_helo_restrictions = \"" + rules + "\"\n";
+  };
+  const std::string server = "check_policy_service inet:127.0.0.1:9, ";
+  const std::string at_once = "smtpd_delay_reject = \"no\"\n";
+  EXPECT_NE(compared(lists(at_once, server + "reject"),
+                     lists(at_once, server + "reject_plaintext_session"))
+                .answer(),
+            Answer::same);
+  EXPECT_EQ(compared(lists(at_once, server + "reject"), lists(at_once, server + "reject")).answer(),
+            Answer::same);
+  EXPECT_EQ(compared(lists("", server + "reject"),
+                     lists("smtpd_peername_lookup = \"no\"\n", server + "reject"))
+                .answer(),
+            Answer::not_proved);
+  EXPECT_EQ(compared(lists("compatibility_level = \"2\"\n", server + "reject"),
+                     lists("compatibility_level = \"3\"\n", server + "reject"))
+                .answer(),
+            Answer::not_proved);
+  EXPECT_EQ(compared("", "smtpd_peername_lookup = \"no\"\n").answer(), Answer::same);
+  // It may answer with a rule that a parameter has changed.
+  const std::string asked =
+      "smtpd_client_restrictions = \"check_policy_service inet:127.0.0.1:9\"\n";
+  EXPECT_NE(compared(asked, asked + "maps_rbl_domains = \"bl.example\"\n").answer(), Answer::same);
 }
 
 // Behind the lists the gateway refuses mail to an address in brackets, whatever lists say.

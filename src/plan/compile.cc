@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <functional>
-#include <limits>
 #include <set>
 
 #include <fmt/format.h>
@@ -253,7 +252,7 @@ const OpenQuestion& Vocabulary::ask(const dns::Question& asked, const IpAddress&
   return add(std::move(question));
 }
 
-const OpenQuestion& Vocabulary::ask(const policy::Consultation& asked) {
+const OpenQuestion& Vocabulary::ask(const policy::Consultation& asked, bool after_starttls) {
   OpenQuestion question;
   question.service = asked;
   const bool is_table = restrictions::is_remote_table(asked.service);
@@ -266,13 +265,18 @@ const OpenQuestion& Vocabulary::ask(const policy::Consultation& asked) {
         asked.service + " " + lower(std::string(policy::verified_address(asked.request)));
   } else {
     // A server is told everything about the dialogue; at one command, with one policy_context, it
-    // is asked the same, and both versions get one answer.
+    // is asked the same, and both versions get one answer. There may be two EHLO.
     const auto line = [&](std::string_view name) {
       const std::size_t at = asked.request.find("\n" + std::string(name) + "=");
       if (at == std::string::npos) return std::string();
       return asked.request.substr(at + 1, asked.request.find('\n', at + 1) - at - 1);
     };
-    question.key = asked.service + " " + line("protocol_state") + " " + line("policy_context");
+    const std::string state = line("protocol_state");
+    question.key = asked.service + " " + state + " " + line("policy_context");
+    const bool is_helo = state.ends_with("=HELO") || state.ends_with("=EHLO");
+    const bool in_tls =
+        line("encryption_protocol").size() > std::string_view("encryption_protocol=").size();
+    if (is_helo && (after_starttls || in_tls)) question.key += " after STARTTLS";
   }
   if (const auto known = by_key_.find(question.key); known != by_key_.end()) return *known->second;
   const auto add_answer = [&](std::string_view text) {
@@ -316,14 +320,20 @@ const OpenQuestion& Vocabulary::ask(const policy::Consultation& asked) {
 }
 
 /// Of a rule that looks at these parts; nullopt: none of its texts, or more than one.
-std::optional<DialogueText> Vocabulary::text_of(std::string_view key, const std::vector<Axis>& axes,
-                                                const Chosen& chosen) const {
+std::optional<DialogueText> Vocabulary::text_of(
+    const restrictions::PatternQuestions::Question& question, const std::vector<Axis>& axes,
+    const Chosen& chosen) {
   std::optional<DialogueText> only;
   for (const Axis axis : axes) {
-    const std::optional<DialogueText> text = classes_.text_of(axis, chosen[axis], key);
+    const std::optional<DialogueText> text = classes_.text_of(axis, chosen[axis], question.second);
     if (text && only) return std::nullopt;
     if (text) only = text;
   }
+  using Part = DialogueText::Part;
+  if (only && only->part == Part::quoted && languages_.is_blind(question.first)) {
+    only->part = Part::whole;
+  }
+  if (only) only->as_written = question.first.starts_with(restrictions::written_question);
   return only;
 }
 
@@ -331,9 +341,14 @@ const OpenQuestion& Vocabulary::ask(const restrictions::PatternQuestions::Questi
                                     const std::vector<Axis>& axes, const Chosen& chosen) {
   // A dialogue has one sender, so what a pattern says of it is one question, whatever its class.
   OpenQuestion question;
-  question.about = text_of(asked.second, axes, chosen);
+  question.about = text_of(asked, axes, chosen);
+  std::string text = asked.second;
+  const std::size_t end = text.rfind("\"@");
+  if (text.starts_with('"') && end != std::string::npos && languages_.is_blind(asked.first)) {
+    text.erase(end, 1).erase(0, 1);
+  }
   question.key =
-      fmt::format("{} {}", asked.first, question.about ? words_of(*question.about) : asked.second);
+      fmt::format("{} {}", asked.first, question.about ? words_of(*question.about) : text);
   if (const auto known = by_key_.find(question.key); known != by_key_.end()) return *known->second;
   question.pattern = asked;
   question.answers.push_back({.words = "no"});
@@ -343,7 +358,7 @@ const OpenQuestion& Vocabulary::ask(const restrictions::PatternQuestions::Questi
 
 std::optional<bool> Vocabulary::known_answer(const restrictions::PatternQuestions::Question& asked,
                                              const std::vector<Axis>& axes, const Chosen& chosen) {
-  const std::optional<DialogueText> text = text_of(asked.second, axes, chosen);
+  const std::optional<DialogueText> text = text_of(asked, axes, chosen);
   return text ? languages_.answer(asked.first, *text, chosen[text->axis]) : std::nullopt;
 }
 
@@ -706,7 +721,12 @@ class Compiler {
     RuleMoment at = moment(kind, stage);
     at.looks_back = true;
     Ref then = list(fresh(), kind, at);
-    if (kind == ListKind::helo) then = if_helo(then, fresh());
+    if (kind == ListKind::helo) {
+      after_starttls_ = false;
+      const Ref clear = list(fresh(), kind, at);
+      after_starttls_ = true;
+      then = if_helo(if_tls(then, clear), fresh());
+    }
     return diagrams_.apply(state, then, [&](Leaf before, Leaf after) {
       State now = states_[before];
       const bool goes_on = !now.refused && !now.discard;
@@ -977,7 +997,7 @@ class Compiler {
       return diagrams_.choose(question.variable, by_answer);
     }
     if (!effect.wanted_service) throw NotCompiled("external_table", "a rule waits");
-    const OpenQuestion& question = vocabulary_.ask(*effect.wanted_service);
+    const OpenQuestion& question = vocabulary_.ask(*effect.wanted_service, after_starttls_);
     const policy::Consultations before = evidence.consulted;
     const auto client = policy::questions::authenticated(evidence);
     for (const PossibleAnswer& answer : question.answers) {
@@ -1075,11 +1095,15 @@ class Compiler {
       Tables tables;
       add_tables_of_parameters(tables);
       for (const auto& [name, list] : policy_.classes) add_tables(*list, tables);
-      common_tables_ = rows_of(tables);
+      common_tables_ =
+          contents_of(tables) + policy_.mynetworks.content() + policy_.mx_backup_networks.content();
+      for (const restrictions::Domains* domains : domains_of_parameters()) {
+        *common_tables_ += domains->content();
+      }
     }
     Tables own;
     add_tables(rule, own);
-    return hex_encode(sha256(rows_of(own) + *common_tables_));
+    return hex_encode(sha256(contents_of(own) + *common_tables_));
   }
 
   using Tables = std::map<std::string, std::shared_ptr<const restrictions::Table>>;  ///< by name
@@ -1096,13 +1120,14 @@ class Compiler {
           &policy_.virtual_mailbox_maps}) {
       add(maps->tables());
     }
-    for (const restrictions::Domains* domains :
-         {&policy_.mydestination, &policy_.relay_domains, &policy_.virtual_alias_domains,
-          &policy_.virtual_mailbox_domains}) {
-      add(domains->tables());
-    }
+    for (const restrictions::Domains* domains : domains_of_parameters()) add(domains->tables());
     add(policy_.mynetworks.tables());
     add(policy_.mx_backup_networks.tables());
+  }
+
+  std::array<const restrictions::Domains*, 4> domains_of_parameters() const {
+    return {&policy_.mydestination, &policy_.relay_domains, &policy_.virtual_alias_domains,
+            &policy_.virtual_mailbox_domains};
   }
 
   static void add_tables(const restrictions::List& list, Tables& tables) {
@@ -1116,18 +1141,11 @@ class Compiler {
     }
   }
 
-  static std::string rows_of(const Tables& tables) {
+  static std::string contents_of(const Tables& tables) {
     std::string text;
     for (const auto& [name, table] : tables) {
-      if (table->is_remote()) continue;
-      for (const std::string& value : table->values().value_or(std::vector<std::string>())) {
-        const auto rows = table->rows_with(value, std::numeric_limits<std::size_t>::max());
-        for (const restrictions::Table::Row& row :
-             rows.value_or(std::vector<restrictions::Table::Row>())) {
-          text += fmt::format("{}\n{}\n{}\n", row.key, row.last, value);
-        }
-      }
-      text += '\n';
+      const std::string one = table->content();
+      text += fmt::format("{}:{}", one.size(), one);
     }
     return text;
   }
@@ -1145,7 +1163,7 @@ class Compiler {
 
   const ListPolicy& policy_;
   const std::string& settings_;
-  std::optional<std::string> common_tables_;  ///< rows of the tables that all rules may look at
+  std::optional<std::string> common_tables_;  ///< of the tables that all rules may look at
   Vocabulary& vocabulary_;
   Diagrams& diagrams_;
   const Classes& classes_;

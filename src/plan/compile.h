@@ -107,8 +107,8 @@ class Vocabulary {
 
   /// The question of DNS; `client`: whose questions it may be. Throws NotCompiled.
   const OpenQuestion& ask(const dns::Question& question, const IpAddress& client);
-  /// The question to a program.
-  const OpenQuestion& ask(const policy::Consultation& question);
+  /// The question to a program. `after_starttls`: at the second EHLO (RFC 3207 §4.2).
+  const OpenQuestion& ask(const policy::Consultation& question, bool after_starttls = false);
   /// The question whether a pattern matches a key of a rule that looks at these parts of a dialogue
   /// of these classes.
   const OpenQuestion& ask(const dialect::restrictions::PatternQuestions::Question& question,
@@ -147,8 +147,9 @@ class Vocabulary {
  private:
   OpenQuestion& add(OpenQuestion question);
   std::vector<PossibleAnswer> listings(const std::string& zone) const;
-  std::optional<DialogueText> text_of(std::string_view key, const std::vector<Axis>& axes,
-                                      const Chosen& chosen) const;
+  std::optional<DialogueText> text_of(
+      const dialect::restrictions::PatternQuestions::Question& question,
+      const std::vector<Axis>& axes, const Chosen& chosen);
 
   Diagrams& diagrams_;
   Classes classes_;

@@ -1,7 +1,10 @@
 #include "plan/pattern_languages.h"
 
+#include <utility>
+
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "dialect/restrictions/pattern_questions.h"
 
 namespace postern::plan {
@@ -42,6 +45,12 @@ const Language* PatternLanguages::of_class(const DialogueText& text, std::size_t
   return known->second ? &*known->second : nullptr;
 }
 
+bool PatternLanguages::is_blind(const std::string& pattern) {
+  const auto known = blind_.find(pattern);
+  if (known != blind_.end()) return known->second;
+  return blind_.emplace(pattern, is_blind_to_quotes(pattern)).first->second;
+}
+
 std::optional<bool> PatternLanguages::answer(const std::string& pattern, const DialogueText& text,
                                              std::size_t value) {
   const Language* language = of(pattern);
@@ -73,6 +82,78 @@ TextFound PatternLanguages::text(const DialogueText& text, std::size_t value,
     if (const Language* language = of(pattern)) (is_found ? in : out).push_back(language);
   }
   return text_of(in, out);
+}
+
+bool is_blind_to_quotes(const std::string& question) {
+  const auto asked = dialect::restrictions::asked_pattern(question);
+  if (!asked || asked->options.extended || asked->options.anchored) return false;
+  std::string_view text = asked->perl;
+  const bool ends = text.ends_with('$') && !text.ends_with("\\$");
+  if (ends) text.remove_suffix(1);
+  const std::size_t sign = text.starts_with('@') ? 1 : text.starts_with("\\@") ? 2 : 0;
+  text.remove_prefix(sign);
+  // `@.*` finds the last @, too, and what has to end the text is then of the domain.
+  const bool spans = sign > 0 && (text.starts_with(".*") || text.starts_with(".+"));
+  if (spans) text.remove_prefix(2);
+  if (spans && !ends) return false;
+  int depth = 0;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (text[at] == '(') ++depth;
+    if (text[at] == ')') --depth;
+    const bool escapes = text[at] == '\\' && at + 1 < text.size() &&
+                         std::string_view(".-_").find(text[at + 1]) != std::string_view::npos;
+    if (escapes) ++at;
+    const bool is_plain =
+        is_alnum(text[at]) || std::string_view("-_()|").find(text[at]) != std::string_view::npos;
+    if (!escapes && !is_plain) return false;
+    if (text[at] == '|' && depth == 0 && spans) return false;
+  }
+  return true;
+}
+
+bool may_give_up(const std::string& question) {
+  const auto asked = dialect::restrictions::asked_pattern(question);
+  if (!asked) return false;
+  const std::string_view text = asked->perl;
+  constexpr std::size_t most_repetitions = 2;
+  std::size_t repetitions = 0;
+  std::vector<bool> groups{false};  // whether an open group has a repetition or alternatives
+  bool ended = false;               // the last group has one, and may be repeated itself
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const bool is_braced = text[at] == '{' && text.find(',', at) < text.find('}', at);
+    const bool repeats = text[at] == '*' || text[at] == '+' || is_braced;
+    const bool in_repetition = std::exchange(ended, false);
+    switch (text[at]) {
+      case '\\':
+        ++at;
+        continue;
+      case '[':
+        at += at + 1 < text.size() && text[at + 1] == '^' ? 2 : 1;
+        while (++at < text.size() && text[at] != ']') at += text[at] == '\\' ? 1 : 0;
+        continue;
+      case '(':
+        groups.push_back(false);
+        continue;
+      case '|':
+        groups.back() = true;
+        continue;
+      case ')':
+        if (groups.size() == 1) continue;
+        ended = groups.back();
+        groups.pop_back();
+        groups.back() = groups.back() || ended;
+        continue;
+      default:
+        break;
+    }
+    if (!repeats) continue;
+    if (in_repetition || ++repetitions > most_repetitions) return true;
+    groups.back() = true;
+    // A sign behind it says how it repeats.
+    if (is_braced) at = text.find('}', at);
+    if (at + 1 < text.size() && (text[at + 1] == '+' || text[at + 1] == '?')) ++at;
+  }
+  return false;
 }
 
 }  // namespace postern::plan

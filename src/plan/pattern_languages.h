@@ -25,6 +25,9 @@ class PatternLanguages {
   std::optional<bool> answer(const std::string& pattern, const DialogueText& text,
                              std::size_t value);
 
+  /// is_blind_to_quotes() of the pattern, remembered.
+  bool is_blind(const std::string& pattern);
+
   /// A pattern, and whether it has to be found.
   using Wanted = std::pair<std::string, bool>;
   /// A text of the class. `can_be_said`: an address or a name in a usual form. Patterns that are
@@ -39,7 +42,17 @@ class PatternLanguages {
   const Classes& classes_;
   std::map<std::string, std::optional<Language>, std::less<>> by_pattern_;
   std::map<std::string, std::optional<Language>> by_class_;
+  std::map<std::string, bool, std::less<>> blind_;  ///< is_blind_to_quotes()
   std::map<std::tuple<const Language*, const Language*>, std::optional<bool>> answers_;
 };
+
+/// Whether the pattern is found in an address that has quotes if it is found in it without them.
+/// True for literals and alternatives of literals, `@` in front of them and `$` behind; false also
+/// where it is not certain.
+bool is_blind_to_quotes(const std::string& question);
+
+/// Whether a search for the pattern may take more steps than dialect::Regex allows, by its form:
+/// repetitions in repetitions, or three without a bound. `question`: of a pattern table.
+bool may_give_up(const std::string& question);
 
 }  // namespace postern::plan

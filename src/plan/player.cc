@@ -376,7 +376,8 @@ std::optional<Player::Played> Player::play(const Assignment& path, const Claim& 
 app::Dialogue Player::with_texts(app::Dialogue dialogue,
                                  const std::vector<std::pair<DialogueText, std::string>>& texts) {
   for (const auto& [about, text] : texts) {
-    if (about.part != DialogueText::Part::whole) continue;
+    using Part = DialogueText::Part;
+    if (about.part != Part::whole && about.part != Part::quoted) continue;
     if (about.axis == Axis::helo) dialogue.helo = text;
     if (about.axis == Axis::client) {
       if (const auto client = IpAddress::parse(text)) dialogue.client = *client;
@@ -421,11 +422,13 @@ std::vector<std::string> Player::texts_of(const Assignment& values) const {
   for (const auto& one : vocabulary_.questions()) {
     if (!one->pattern || one->variable >= values.size() || values[one->variable] != 1) continue;
     // "regexp 11010010 TEXT"
-    const std::string& question = one->pattern->first;
+    std::string_view question = one->pattern->first;
     if (question.starts_with(restrictions::owner_question)) continue;
+    if (question.starts_with(restrictions::written_question)) {
+      question.remove_prefix(restrictions::written_question.size());
+    }
     const std::size_t flags = question.find(' ') + 1;
-    of_pattern.push_back(
-        samples_of(std::string_view(question).substr(question.find(' ', flags) + 1)));
+    of_pattern.push_back(samples_of(question.substr(question.find(' ', flags) + 1)));
   }
   std::vector<std::string> texts;
   for (const auto& one : of_pattern) texts.insert(texts.end(), one.begin(), one.end());

@@ -327,6 +327,7 @@ json::object report_json(const Report& report) {
   for (const Weakened& one : report.weakened) weakened.emplace_back(one.name);
   json::array assumptions{"one_recipient", "rate_limits_unused", "zone_constant"};
   if (!report.read_once.empty()) assumptions.emplace_back("one_working_folder");
+  if (!found.give_up.empty()) assumptions.emplace_back("patterns_end");
   json::array not_proved;
   for (const NotProved& one : found.not_proved) {
     not_proved.push_back(
@@ -445,6 +446,13 @@ std::string report_text(const Report& report) {
       "  assumed: one recipient, rate limits not reached, DNS and tables do not change; tables of "
       "the "
       "same name are the same\n";
+  if (!found.give_up.empty()) {
+    text += fmt::format(
+        "  assumed: no text makes a pattern take more steps than are allowed: {}{}\n",
+        printable(*found.give_up.begin(), 200),
+        found.give_up.size() > 1 ? fmt::format(", and {} more", found.give_up.size() - 1)
+                                 : std::string());
+  }
   for (const std::string& file : report.read_once) {
     text += fmt::format(
         "  assumed: {} is read from the working folder, for both versions; to compare two folders, "

@@ -19,6 +19,7 @@ std::vector<std::string_view> answers_by_settings(std::string_view before, std::
       {"permit_inet_interfaces", own},
       {"permit_mx_backup", {"permit_mx_backup_networks", "inet_interfaces", "proxy_interfaces"}},
       {"permit_tls_clientcerts", {"relay_clientcerts"}},
+      {"reject_maps_rbl", {"maps_rbl_domains"}},
       {"reject_sender_login_mismatch", owners},
       {"reject_authenticated_sender_login_mismatch", owners},
       {"reject_unauthenticated_sender_login_mismatch", owners},

@@ -373,12 +373,32 @@ std::vector<std::shared_ptr<const Table>> Networks::tables() const {
   return tables;
 }
 
+std::string Networks::content() const {
+  std::string text;
+  for (const Element& one : elements_) {
+    text += fmt::format("{:d}{:d}{:d} {} {} {}\n", static_cast<int>(one.kind), one.negated,
+                        static_cast<int>(one.met_by), one.network.to_string(), one.name,
+                        one.table ? one.table->name() : "");
+    if (one.table && one.table->is_network()) text += one.table->content();
+  }
+  return text;
+}
+
 std::vector<std::string> Networks::names() const {
   std::vector<std::string> names;
   for (const Element& element : elements_) {
     if (element.kind == Element::Kind::name) names.push_back(element.name);
   }
   return names;
+}
+
+std::string Domains::content() const {
+  std::string text;
+  for (const Element& one : elements_) {
+    text += fmt::format("{:d}{:d} {} {}\n", static_cast<int>(one.kind), one.negated, one.name,
+                        one.table ? one.table->name() : "");
+  }
+  return text;
 }
 
 std::vector<std::string> Domains::all_names() const {

@@ -62,6 +62,8 @@ class Networks {
   std::vector<std::string> names() const;
   /// The tables inside that are not of networks.
   std::vector<std::shared_ptr<const Table>> tables() const;
+  /// All that matches depend on, as a text, without what is in tables().
+  std::string content() const;
 
  private:
   struct Element {
@@ -112,6 +114,8 @@ class Domains {
   bool takes_dotted() const { return below_ == Below::dotted; }
   /// The tables inside.
   std::vector<std::shared_ptr<const Table>> tables() const;
+  /// All that matches depend on, as a text, without what is in tables().
+  std::string content() const;
 
  private:
   struct Element {

@@ -25,8 +25,12 @@ class PatternQuestions {
   using Question = std::pair<std::string, std::string>;
   /// Whether the pattern matches the key.
   using Answers = std::map<Question, bool>;
-  /// Whether the keys are looked up without capitals, also those that a key stands for.
-  enum class Keys : std::uint8_t { as_they_are, folded };
+  /// How the keys are looked up, also those that a key stands for.
+  enum class Keys : std::uint8_t {
+    as_they_are,  ///< addresses as they were written, all others without capitals
+    folded,       ///< without capitals
+    logins,       ///< as they were written
+  };
 
   /// The references outlive this object. `login`: results with groups are about owners, and are
   /// asked whether they name this login; empty: they are not asked.
@@ -39,12 +43,21 @@ class PatternQuestions {
   /// That of this thread; null: patterns are matched.
   static PatternQuestions* current();
 
-  /// Whether patterns are asked about this key.
-  bool asks_about(std::string_view key) const { return keys_.contains(key); }
-  /// Whether a result with groups for this key is asked for its owner: the key or the login stands
-  /// for others.
-  bool asks_owner(std::string_view key) const {
-    return !login_.empty() && (asks_about(key) || asks_about(login_));
+  /// Whether a pattern is asked about this key. `is_blind`: case means nothing to it. A key that
+  /// stands for no other one stands for its spellings.
+  bool asks_about(std::string_view key, bool is_blind) const {
+    return keys_.contains(key) || (!is_blind && sees_case(key));
+  }
+  /// Whether capitals may come in the place of the letters of this key.
+  bool sees_case(std::string_view key) const {
+    const std::size_t at = key.find('@');
+    return are_ == Keys::logins ||
+           (are_ == Keys::as_they_are && at != 0 && at != std::string_view::npos);
+  }
+  /// Whether a result with groups is asked for its owner: the key, about which a pattern
+  /// `is_asked`, or the login stands for others.
+  bool asks_owner(bool is_asked) const {
+    return !login_.empty() && (is_asked || keys_.contains(login_));
   }
   /// The login that such a result may name.
   const std::string& owner() const { return login_; }
@@ -63,6 +76,8 @@ class PatternQuestions {
   std::optional<Question> wanted_;
 };
 
+/// The beginning of a question about a key as it was written.
+inline constexpr std::string_view written_question = "written ";
 /// The beginning of a question for an owner.
 inline constexpr std::string_view owner_question = "owner ";
 /// What a question asks about the key.
@@ -70,7 +85,7 @@ struct AskedPattern {
   std::string perl;      ///< as dialect::Regex::compile() takes it
   RegexOptions options;  ///< its options
 };
-/// Nullopt: the question is not whether a pattern is found.
+/// `question`: with or without written_question. Nullopt: it is not whether a pattern is found.
 std::optional<AskedPattern> asked_pattern(const std::string& question);
 
 /// The results without groups of a table of patterns; nullopt: it is none.

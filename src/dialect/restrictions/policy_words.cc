@@ -26,6 +26,7 @@ class Collector {
     for (const auto& [name, list] : policy_.classes) {
       if (asks_programs_) rules(*list);
     }
+    if (asks_programs_) rules(policy_.maps_rbl);
     words_.asks_login = words_.asks_login || asks_programs_;
     words_.asks_programs = words_.asks_programs || asks_programs_;
     for (const AddressClaim& claim : policy_.mynetworks.claims()) {
@@ -55,7 +56,13 @@ class Collector {
 
  private:
   void keys(const Table& table, std::set<std::string>& into) {
-    if (table.is_remote()) return;  // asked, and the answer is a variable
+    const auto parts = table.asked_alike();
+    const bool of_addresses = &into == &words_.sender_keys || &into == &words_.recipient_keys ||
+                              &into == &words_.mailbox_keys || &into == &words_.owned_keys;
+    if (of_addresses && plain_results(table)) words_.address_patterns = true;
+    for (const Table* part : parts) keys(*part, into);
+    if (!parts.empty() && !table.hands_on_known_texts()) words_.not_listed.insert(table.name());
+    if (!parts.empty() || table.is_remote()) return;  // programs are asked
     const auto values = table.values();
     if (!values) {
       words_.not_listed.insert(table.name());
@@ -78,6 +85,13 @@ class Collector {
         if (first && last) words_.clients.push_back({*first, *last});
       }
     }
+  }
+
+  /// Whether networks are among its keys.
+  static bool has_networks(const Table& table) {
+    const auto parts = table.asked_alike();
+    return table.is_network() ||
+           std::ranges::any_of(parts, [](const Table* one) { return has_networks(*one); });
   }
 
   /// Keys that may be addresses, networks by their first octets, or names.
@@ -153,6 +167,7 @@ class Collector {
     const LooksAt looks = looks_at(policy_, rule);
     words_.asks_client_name = words_.asks_client_name || looks.name;
     const std::string_view name = rule.keyword->name;
+    words_.asks_servers = words_.asks_servers || name == "check_policy_service";
     asks_programs_ = asks_programs_ || name == "check_policy_service" ||
                      (rule.table != nullptr && rule.table->is_remote());
     words_.asks_rows = words_.asks_rows || (rule.table != nullptr && rule.table->is_remote());
@@ -172,8 +187,11 @@ class Collector {
     if (rule.zone) words_.zones.push_back(*rule.zone);
     if (name == "reject_maps_rbl") rules(policy_.maps_rbl);
     if (rule.table == nullptr) return;
-    // Addresses in other places than the client's are no classes.
-    if (rule.table->is_network() && rule.keyword->subject != Subject::client) {
+    // Addresses in other places than the client's are no classes. What several tables answer
+    // together cannot be listed.
+    const bool is_joined = !rule.table->asked_alike().empty();
+    if ((has_networks(*rule.table) && rule.keyword->subject != Subject::client) ||
+        (is_joined && (rule.table->is_remote() || !rule.table->values()))) {
       words_.not_listed.insert(rule.table->name());
       return;
     }
@@ -232,7 +250,11 @@ class Collector {
         words_.not_listed.insert(table->name());
         continue;
       }
-      if (!patterns) keys(*table, words_.owned_keys);
+      if (patterns) {
+        words_.address_patterns = true;
+      } else {
+        keys(*table, words_.owned_keys);
+      }
       words_.logins.merge(owners);
     }
   }

@@ -32,6 +32,8 @@ struct PolicyWords {
   bool asks_listed_sender = false;     ///< whether the sender exists is asked
   bool asks_early = false;             ///< whether commands come ahead of a reply is asked
   bool asks_programs = false;          ///< a policy server, or a program with rows, is asked
+  bool address_patterns = false;       ///< a table of addresses has patterns
+  bool asks_servers = false;           ///< a policy server is asked
   bool recipient_patterns = false;     ///< a table about the recipient has patterns
   bool asks_rows = false;              ///< a program serves the rows of an access table
   bool asks_owners = false;            ///< a program serves the owners of senders

@@ -23,6 +23,7 @@ PatternQuestions::Keys keys_of(const Rule& rule) {
                                      "check_recipient_access"};
   const std::string_view name = rule.keyword != nullptr ? rule.keyword->name : std::string_view();
   const bool folded = std::ranges::find(in_lower_case, name) != in_lower_case.end();
+  if (name == "check_sasl_access") return PatternQuestions::Keys::logins;
   return folded ? PatternQuestions::Keys::folded : PatternQuestions::Keys::as_they_are;
 }
 

@@ -72,6 +72,17 @@ class CompoundTable : public NamedTable {
     for (const auto& part : parts_) sum += part->memory();
     return sum;
   }
+  bool has_fixed_results() const override {
+    return std::ranges::all_of(parts_, [](const auto& one) { return one->has_fixed_results(); });
+  }
+  std::string content() const override {
+    std::string text;
+    for (const auto& part : parts_) {
+      const std::string one = part->content();
+      text += fmt::format("{}:{}", one.size(), one);
+    }
+    return text;
+  }
   std::vector<std::string> warnings() const override {
     std::vector<std::string> all;
     for (const auto& part : parts_) {
@@ -113,6 +124,15 @@ class UnionTable final : public CompoundTable {
     if (parts().size() == 1) return parts().front()->rows_with(value, most);
     return std::nullopt;
   }
+  std::vector<const Table*> asked_alike() const override {
+    std::vector<const Table*> all;
+    for (const auto& part : parts()) all.push_back(part.get());
+    return all;
+  }
+  bool hands_on_known_texts() const override {
+    return std::ranges::all_of(parts(),
+                               [](const auto& one) { return one->hands_on_known_texts(); });
+  }
   bool is_total() const override {
     return std::any_of(parts().begin(), parts().end(),
                        [](const auto& part) { return part->is_total(); });
@@ -132,6 +152,10 @@ class PipeTable final : public CompoundTable {
     return found;
   }
   bool takes_patterns() const override { return parts().front()->takes_patterns(); }
+  std::vector<const Table*> asked_alike() const override { return {parts().front().get()}; }
+  bool hands_on_known_texts() const override {
+    return parts().front()->hands_on_known_texts() && has_fixed_results();
+  }
   std::optional<std::vector<std::string>> values() const override {
     return parts().back()->values();
   }
@@ -243,6 +267,18 @@ OpenedTable open_any(std::string_view spec, const TableSources& sources, std::si
 }
 
 }  // namespace
+
+std::string Table::content() const {
+  std::string text;
+  for (const std::string& value : values().value_or(std::vector<std::string>())) {
+    text += fmt::format("{}:{}\n", value.size(), value);
+    const auto rows = rows_with(value, std::numeric_limits<std::size_t>::max());
+    for (const Row& row : rows.value_or(std::vector<Row>())) {
+      text += fmt::format("{}:{} {}\n", row.key.size(), row.key, row.last);
+    }
+  }
+  return text;
+}
 
 OpenedTable open_nested(std::string_view spec, const TableSources& sources, std::size_t depth) {
   OpenedTable table = open_any(spec, sources, depth);

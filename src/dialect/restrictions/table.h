@@ -59,9 +59,16 @@ class Table {
   /// Whether keys are patterns (regexp, pcre, static, cidr): only whole keys are looked up, never
   /// parts ("2001:db8::1" is a part of "2001:db8::1:2").
   virtual bool is_pattern() const = 0;
-  /// Whether the keys that it is asked for are matched as patterns: of tables in turn (pipemap), those
-  /// of the first alone. Restriction lists use is_pattern().
+  /// Whether the keys that it is asked for are matched as patterns: of tables in turn (pipemap),
+  /// those of the first alone. Restriction lists use is_pattern().
   virtual bool takes_patterns() const { return is_pattern(); }
+  /// unionmap, pipemap: the tables in it that are asked about its own keys; others: none.
+  virtual std::vector<const Table*> asked_alike() const { return {}; }
+  /// Whether each result is one of texts that are known, whatever the key is.
+  virtual bool has_fixed_results() const { return !is_remote_ && values().has_value(); }
+  /// Whether the keys of its rows tell all cases apart which asked_alike() leaves: of pipemap, that
+  /// each table hands the next one a text that is known.
+  virtual bool hands_on_known_texts() const { return true; }
   /// Whether it is a cidr table: keys are addresses.
   virtual bool is_network() const { return false; }
   /// The distinct values of the table in source order, for the linter and for compiling them early;
@@ -89,6 +96,9 @@ class Table {
                                                     std::size_t /*most*/) const {
     return std::nullopt;
   }
+  /// All that its look-ups depend on, as a text: tables that have the same answer alike. What other
+  /// programs and databases have is not in it.
+  virtual std::string content() const;
   /// Number of rows; 0 for remote tables.
   virtual std::size_t rows() const = 0;
   /// Octets of memory, approximately.

@@ -110,9 +110,12 @@ struct Rule {
   Kind kind = Kind::row;
   bool negated = false;
   std::optional<Regex> regex;
-  std::string pattern;   ///< as written
-  std::string question;  ///< its name in PatternQuestions; empty: it matches every key
-  std::string folded;    ///< the same where no key has capitals
+  std::string pattern;    ///< as written
+  std::string written;    ///< kind, flags and text of the pattern
+  std::string action;     ///< the result as written
+  std::string question;   ///< its name in PatternQuestions; empty: it matches every key
+  std::string folded;     ///< the same where no key has capitals
+  bool is_blind = false;  ///< it matches a key if it matches it in lower case
   Template result;
   std::string owner;  ///< the name of the question whom the result names; empty: it has no groups
   std::size_t line = 0;
@@ -124,8 +127,7 @@ class PatternTable final : public NamedTable {
   using NamedTable::NamedTable;
 
   Found lookup(std::string_view key) const override {
-    PatternQuestions* questions = PatternQuestions::current();
-    return search(key, questions != nullptr && questions->asks_about(key) ? questions : nullptr);
+    return search(key, PatternQuestions::current());
   }
   bool is_pattern() const override { return true; }
   /// The results without groups.
@@ -163,6 +165,17 @@ class PatternTable final : public NamedTable {
     }
     return rows;
   }
+  bool has_fixed_results() const override {
+    return std::ranges::all_of(rules_, [](const Rule& one) { return one.result.is_constant(); });
+  }
+  std::string content() const override {
+    std::string text;
+    for (const Rule& rule : rules_) {
+      text += fmt::format("{:d}{:d} {}:{} {}:{}\n", static_cast<int>(rule.kind), rule.negated,
+                          rule.written.size(), rule.written, rule.action.size(), rule.action);
+    }
+    return text;
+  }
   bool is_total() const override { return total_; }
   std::size_t rows() const override { return rows_; }
   std::size_t memory() const override {
@@ -196,33 +209,54 @@ class PatternTable final : public NamedTable {
       if (rule.kind == Rule::Kind::block) {
         i = holds ? i + 1 : rule.behind;
       } else if (holds) {
-        return result_of(rule, key, questions != nullptr);
+        return result_of(rule, key, questions);
       } else {
         ++i;
       }
     }
     return {};
   }
-  /// Of a row that was found; `asked`: whether its pattern matches was a question.
-  static Found result_of(const Rule& rule, std::string_view key, bool asked) {
+  /// Of a row that was found.
+  static Found result_of(const Rule& rule, std::string_view key, PatternQuestions* questions) {
     if (rule.result.is_constant()) return {Found::Status::found, rule.result.expand(key), {}};
-    PatternQuestions* questions = PatternQuestions::current();
-    if (questions != nullptr && questions->asks_owner(key)) {
+    const bool is_blind = rule.is_blind || rule.question.empty();
+    const bool asked = questions != nullptr && questions->asks_about(key, is_blind);
+    if (questions != nullptr && questions->asks_owner(asked)) {
       const auto owns =
           questions->answer(rule.owner, fmt::format("{} {}", key, questions->owner()));
       if (!owns) return {Found::Status::waiting, {}, {}};
       return {Found::Status::found, *owns ? questions->owner() : std::string(), {}};
     }
     // A pattern that was asked has no groups; values() is nullopt if they mattered.
-    return {Found::Status::found,
-            asked ? certain_value(rule.result).value_or("") : rule.result.expand(key),
-            {}};
+    return {Found::Status::found, asked ? stand_in(rule) : rule.result.expand(key), {}};
+  }
+  /// The result of a row whose groups are not known. If they may begin its text they may be an
+  /// enhanced code, and it has one that no other row has.
+  static std::string stand_in(const Rule& rule) {
+    std::string value = certain_value(rule.result).value_or("");
+    const std::string& first = rule.result.pieces.front().text;
+    const std::size_t word = first.find_first_not_of(" \t", first.find_first_of(" \t"));
+    const bool is_known = word != std::string::npos && first.find_first_of(" \t", word) != word &&
+                          first.find_first_of(" \t", word) != std::string::npos;
+    if (value.empty() || is_known) return value;
+    constexpr std::size_t numbers = 900;
+    const std::size_t hash = std::hash<std::string>{}(rule.folded + '\n' + rule.action);
+    const std::string code =
+        fmt::format(" 5.{}.{}", 100 + hash % numbers, 100 + hash / numbers % numbers);
+    return value.insert(std::min(value.find_first_of(" \t"), value.size()), code);
   }
   /// Whether the pattern matches; nullopt: `questions` has no answer yet.
   static std::optional<Regex::Outcome> match(const Rule& rule, std::string_view key,
                                              PatternQuestions* questions) {
-    if (questions == nullptr || rule.question.empty()) return rule.regex->match(key);
-    const auto said = questions->answer(questions->are_folded() ? rule.folded : rule.question, key);
+    const bool asks =
+        questions != nullptr && !rule.question.empty() && questions->asks_about(key, rule.is_blind);
+    if (!asks) return rule.regex->match(key);
+    const bool in_lower_case = rule.is_blind || questions->are_folded();
+    const auto said = questions->answer(in_lower_case ? rule.folded
+                                        : questions->sees_case(key)
+                                            ? std::string(written_question) + rule.question
+                                            : rule.question,
+                                        key);
     if (!said) return std::nullopt;
     return *said ? Regex::Outcome::yes : Regex::Outcome::no;
   }
@@ -301,16 +335,17 @@ class PatternReader {
     auto regex = compile(*pattern);
     if (!regex) return report_.bad(line_, regex.error().message);
     rule.regex = std::move(*regex);
+    const std::string_view type = kind_ == PatternKind::perl ? "pcre" : "regexp";
+    rule.written = fmt::format("{} {}", type, text_of(*pattern));
     if (!matches_all(*pattern)) {
-      const std::string_view kind = kind_ == PatternKind::perl ? "pcre" : "regexp";
-      rule.question = fmt::format("{} {}", kind, text_of(*pattern));
+      rule.question = rule.written;
       Pattern caseless = *pattern;
       caseless.options.caseless = true;
       const std::string in_lower_case = lower(pattern->text);
       caseless.text = in_lower_case;
-      rule.folded = is_same_in_lower_case(*pattern, kind_ == PatternKind::perl)
-                        ? fmt::format("{} {}", kind, text_of(caseless))
-                        : rule.question;
+      const bool is_same = is_same_in_lower_case(*pattern, kind_ == PatternKind::perl);
+      rule.is_blind = is_same && pattern->options.caseless;
+      rule.folded = is_same ? fmt::format("{} {}", type, text_of(caseless)) : rule.question;
     }
     if (kind == Rule::Kind::block) {
       if (!text.empty()) report_.warn(line_, "text after the pattern of `if` is ignored");
@@ -330,10 +365,9 @@ class PatternReader {
     }
     rule.result = std::move(*result);
     if (!rule.result.is_constant()) {
-      rule.owner =
-          fmt::format("{}{} {} {}", owner_question, kind_ == PatternKind::perl ? "pcre" : "regexp",
-                      text_of(*pattern), text);
+      rule.owner = fmt::format("{}{} {}", owner_question, rule.written, text);
     }
+    rule.action = std::string(text);
     note_hidden(*pattern);
     table_.rules_.push_back(std::move(rule));
     ++table_.rows_;
@@ -497,7 +531,9 @@ class PatternReader {
 }  // namespace
 
 /// Reads what PatternReader::text_of() has written behind the kind.
-std::optional<AskedPattern> asked_pattern(const std::string& question) {
+std::optional<AskedPattern> asked_pattern(const std::string& given) {
+  const std::string question =
+      given.substr(given.starts_with(written_question) ? written_question.size() : 0);
   constexpr std::size_t flags = 8;
   const std::size_t at = question.find(' ') + 1;
   const std::string_view kind = std::string_view(question).substr(0, at);
