@@ -172,7 +172,8 @@ std::string tap(const Results& results) {
                          tap_name(outcome.test->name));
       if (!outcome.passed()) out += tap_block(result, outcome);
     }
-    for (std::string_view line : split(warnings_text(result), '\n')) {
+    const std::string warned = warnings_text(result);
+    for (std::string_view line : split(warned, '\n')) {
       if (!line.empty()) out += fmt::format("# {}\n", line);
     }
   }
@@ -278,7 +279,8 @@ json::object report_json(const Results& results) {
     }
     if (!result.usable()) continue;
     for (const Outcome& one : result.outcomes) tests.push_back(outcome_json(result, one));
-    for (std::string_view line : split(warnings_text(result), '\n')) {
+    const std::string warned = warnings_text(result);
+    for (std::string_view line : split(warned, '\n')) {
       if (!line.empty()) warnings.push_back(json::value(line));
     }
   }

@@ -234,7 +234,9 @@ TEST_F(Played, reports) {
   file.outcomes = run(test(std::string(dunno) + "expect.code = 554\nexpect.rule = \"<&>\"\n") +
                       "[[test]]\nname = \"a # b\"\nclient = \"192.0.2.7\"\nfrom = \"\"\n"
                       "rcpt = \"b@local.test\"\n" +
-                      dunno + "expect.verdict = \"taken\"\n");
+                      dunno +
+                      "dns.\"unused.test\" = { A = [\"192.0.2.10\"] }\n"
+                      "expect.verdict = \"taken\"\n");
   file.name = "t.ptest";
   file.file = parsed_.file;
   EXPECT_EQ(report_text(results, Format::tap, false).substr(0, 39),
@@ -246,6 +248,10 @@ TEST_F(Played, reports) {
   const std::string json = report_text(results, Format::json, false);
   EXPECT_THAT(json, HasSubstr(R"("name":"x","result":"fail","got":{"verdict":"taken"})"));
   EXPECT_THAT(json, HasSubstr(R"({"key":"code","expected":554,"got":null})"));
+  const std::string asked_nothing = ": no rule of `a # b` asked for unused.test";
+  EXPECT_THAT(json, HasSubstr("\"warnings\":[\"warning: t.ptest:"));
+  EXPECT_THAT(json, HasSubstr(asked_nothing + "\"]"));
+  EXPECT_THAT(report_text(results, Format::tap, false), HasSubstr(asked_nothing + "\n"));
   EXPECT_THAT(report_text(results, Format::human, false),
               HasSubstr("2 tests, 1 passed, 1 failed\n"));
 }
