@@ -2,6 +2,7 @@
 // the locale. Thread-safe.
 #pragma once
 
+#include <concepts>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -39,6 +40,9 @@ std::string_view trim(std::string_view text);
 /// The pieces between the separators, including empty ones; one piece if there is no separator. The
 /// views point into the text.
 std::vector<std::string_view> split(std::string_view text, char separator);
+/// A temporary would be gone before its pieces are read.
+template <std::same_as<std::string> Temporary>
+void split(Temporary&& text, char separator) = delete;
 /// Digits only, no sign or blanks; nullopt: anything else, or above 2^64 - 1.
 std::optional<std::uint64_t> parse_number(std::string_view text);
 

@@ -15,7 +15,8 @@ namespace {
 
 void show_json(const json::object& answer, bool in_force, Streams& streams) {
   json::array diagnostics;
-  for (const std::string_view line : split(text_of(answer, "json_lines"), '\n')) {
+  const std::string lines = text_of(answer, "json_lines");
+  for (const std::string_view line : split(lines, '\n')) {
     boost::system::error_code bad;
     json::value one = json::parse(line, bad);
     if (!bad) diagnostics.push_back(std::move(one));

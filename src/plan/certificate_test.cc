@@ -138,6 +138,28 @@ TEST(CertificateTest, HoldsOfWhatWasProved) {
   EXPECT_GT(found.dialogues, 1000u);
 }
 
+// Behind a local part in quotes the delimiter is a character later.
+TEST(CertificateTest, HoldsWhereQuotedLocalPartsHaveExtensions) {
+  const auto lists = [](std::string_view rows) {
+    return fmt::format(
+        "recipient_delimiter = \"+\"\n"
+        "smtpd_sender_restrictions = \"check_sender_access inline:{{ {{alice@friend.example = "
+        "REJECT}} "
+        "}}, check_sender_access pcre:{{ {} }}\"\n",
+        rows);
+  };
+  const Edition before = edition_of("old.toml", lists("{/^news/ REJECT}"));
+  const Edition after = edition_of("new.toml", lists("{/^news/ REJECT} {/^offer/ REJECT}"));
+  EditOptions options;
+  options.compare.time = std::chrono::minutes(1);
+  options.compare.certificate = true;
+  const Report found = judge_edit(before, after, options);
+  ASSERT_EQ(found.comparison.answer(), Answer::refuses_more);
+  ASSERT_TRUE(found.certificate);
+  ASSERT_NE(found.certificate->find("\"quoted\":true"), std::string::npos);
+  EXPECT_EQ(check_edit(before, after, *found.certificate, {.most_paths = 5000}).fault, "");
+}
+
 TEST(CertificateTest, OfTheSameListsSaysSo) {
   const Edition before = edition_of("old.toml", old_lists);
   const Edition same = edition_of("new.toml", std::string("\n\n") + old_lists);

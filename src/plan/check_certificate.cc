@@ -733,10 +733,11 @@ class Checker {
     mail::Mailbox made{members.local_part, renamed_to(members.name, members, said, others)};
     const bool any = members.local.empty();
     if (others && (any || members.extended)) {
-      std::string local =
-          members.extended
-              ? members.local + members.local_part.substr(members.local.size(), 1) + fresh()
-              : fresh();
+      // The delimiter stands behind the local part, and perhaps behind a quote.
+      const std::size_t delimiter = members.local.size() + (members.quoted ? 1 : 0);
+      std::string local = members.extended
+                              ? members.local + members.local_part.substr(delimiter, 1) + fresh()
+                              : fresh();
       if (members.quoted) local = "\"" + local + " q\"";
       said.renamed.emplace_back(local, lower(made.local_part));
       made.local_part = local;

@@ -457,10 +457,6 @@ std::array<std::string, 5> look_ups(const mail::Mailbox& address) {
           mail::quoted_local_part(local) + "@" + domain};
 }
 
-bool is_ascii(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-}
-
 /// Beside each class with many local parts, those of them that need quotes: tables are asked about
 /// these with the quotes, too.
 void add_quoted(std::vector<AddressClass>& classes) {

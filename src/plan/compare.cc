@@ -351,8 +351,7 @@ class Comparer {
       by_recipient.push_back(diagrams_.leaf(is ? 1 : 0));
     }
     const Ref mask = diagrams_.choose(Vocabulary::variable(Axis::recipient), by_recipient);
-    return diagrams_.apply(diagram, mask,
-                           [](Leaf kind, Leaf is) -> Leaf { return is == 0 ? 0 : kind; });
+    return where(diagram, mask);
   }
 
   void look(Ref differ, std::optional<Group> group) {
@@ -366,7 +365,8 @@ class Comparer {
       const Known found = search(here, group, kind);
       if (found != Known::no) known = found;
       if (found == Known::yes && is_verdict(kind)) {
-        here = only_possible(here);
+        possible_ = vocabulary_->possible();  // with what the search has ruled out
+        here = where(here, possible_);
         (kind == DifferenceKind::refuses_more ? answer.refused : answer.accepted) =
             difference(here, kind, group);
       }
@@ -381,9 +381,9 @@ class Comparer {
     return compiled;
   }
 
-  /// Where patterns answer as no text makes them answer is known after the search.
-  Ref only_possible(Ref kinds) {
-    return diagrams_.apply(kinds, vocabulary_->possible(),
+  /// `kinds`, with 0 where `possible` is.
+  Ref where(Ref kinds, Ref possible) {
+    return diagrams_.apply(kinds, possible,
                            [](Leaf kind, Leaf is) -> Leaf { return is == 0 ? 0 : kind; });
   }
 
@@ -392,8 +392,7 @@ class Comparer {
     const Ref kinds = diagrams_.apply(compiled[0], compiled[1], [&](Leaf before, Leaf after) {
       return static_cast<Leaf>(kind_of(vocabulary_->outcome(before), vocabulary_->outcome(after)));
     });
-    return diagrams_.apply(kinds, possible,
-                           [](Leaf kind, Leaf is) -> Leaf { return is == 0 ? 0 : kind; });
+    return where(kinds, possible);
   }
 
   void show(const Player::Played& played, Group group, DifferenceKind kind) {

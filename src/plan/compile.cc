@@ -319,7 +319,6 @@ const OpenQuestion& Vocabulary::ask(const policy::Consultation& asked, bool afte
   return add(std::move(question));
 }
 
-/// Of a rule that looks at these parts; nullopt: none of its texts, or more than one.
 std::optional<DialogueText> Vocabulary::text_of(
     const restrictions::PatternQuestions::Question& question, const std::vector<Axis>& axes,
     const Chosen& chosen) {
@@ -338,28 +337,21 @@ std::optional<DialogueText> Vocabulary::text_of(
 }
 
 const OpenQuestion& Vocabulary::ask(const restrictions::PatternQuestions::Question& asked,
-                                    const std::vector<Axis>& axes, const Chosen& chosen) {
+                                    const std::optional<DialogueText>& about) {
   // A dialogue has one sender, so what a pattern says of it is one question, whatever its class.
   OpenQuestion question;
-  question.about = text_of(asked, axes, chosen);
+  question.about = about;
   std::string text = asked.second;
   const std::size_t end = text.rfind("\"@");
   if (text.starts_with('"') && end != std::string::npos && languages_.is_blind(asked.first)) {
     text.erase(end, 1).erase(0, 1);
   }
-  question.key =
-      fmt::format("{} {}", asked.first, question.about ? words_of(*question.about) : text);
+  question.key = fmt::format("{} {}", asked.first, about ? words_of(*about) : text);
   if (const auto known = by_key_.find(question.key); known != by_key_.end()) return *known->second;
   question.pattern = asked;
   question.answers.push_back({.words = "no"});
   question.answers.push_back({.words = "yes"});
   return add(std::move(question));
-}
-
-std::optional<bool> Vocabulary::known_answer(const restrictions::PatternQuestions::Question& asked,
-                                             const std::vector<Axis>& axes, const Chosen& chosen) {
-  const std::optional<DialogueText> text = text_of(asked, axes, chosen);
-  return text ? languages_.answer(asked.first, *text, chosen[text->axis]) : std::nullopt;
 }
 
 PatternTexts Vocabulary::texts_on(const Assignment& path) {
@@ -747,7 +739,7 @@ class Compiler {
         by_recipient.push_back(before);
       } else {
         const OpenQuestion& question =
-            vocabulary_.ask({"address_verify_sender", lower(mailbox.text())}, {}, {});
+            vocabulary_.ask({"address_verify_sender", lower(mailbox.text())}, std::nullopt);
         by_recipient.push_back(diagrams_.choose(question.variable, {after, before}));
       }
     }
@@ -965,13 +957,17 @@ class Compiler {
     if (effect.outcome != RuleOutcome::wait) return diagrams_.leaf(number(effect));
     std::vector<Ref> by_answer;
     if (effect.wanted_pattern) {
-      if (const auto known = vocabulary_.known_answer(*effect.wanted_pattern, axes, chosen)) {
+      const auto about = vocabulary_.text_of(*effect.wanted_pattern, axes, chosen);
+      const auto known =
+          about ? vocabulary_.known_answer(*effect.wanted_pattern, *about, chosen[about->axis])
+                : std::nullopt;
+      if (known) {
         patterns.answers[*effect.wanted_pattern] = *known;
         const Ref rest = explore(evidence, patterns, axes, chosen, judge);
         patterns.answers.erase(*effect.wanted_pattern);
         return rest;
       }
-      const OpenQuestion& question = vocabulary_.ask(*effect.wanted_pattern, axes, chosen);
+      const OpenQuestion& question = vocabulary_.ask(*effect.wanted_pattern, about);
       for (const bool matches : {false, true}) {
         patterns.answers[*effect.wanted_pattern] = matches;
         by_answer.push_back(explore(evidence, patterns, axes, chosen, judge));

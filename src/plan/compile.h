@@ -109,15 +109,21 @@ class Vocabulary {
   const OpenQuestion& ask(const dns::Question& question, const IpAddress& client);
   /// The question to a program. `after_starttls`: at the second EHLO (RFC 3207 §4.2).
   const OpenQuestion& ask(const policy::Consultation& question, bool after_starttls = false);
-  /// The question whether a pattern matches a key of a rule that looks at these parts of a dialogue
-  /// of these classes.
-  const OpenQuestion& ask(const dialect::restrictions::PatternQuestions::Question& question,
-                          const std::vector<Axis>& axes, const Chosen& chosen);
-  /// What the pattern says of each text that the key stands for; nullopt: not of all the same, or
-  /// it is not known.
-  std::optional<bool> known_answer(
+  /// What the key of a rule that looks at these parts is in dialogues of these classes; nullopt:
+  /// none of their texts, or more than one.
+  std::optional<DialogueText> text_of(
       const dialect::restrictions::PatternQuestions::Question& question,
       const std::vector<Axis>& axes, const Chosen& chosen);
+  /// The question whether a pattern matches a key, which is `about` this text.
+  const OpenQuestion& ask(const dialect::restrictions::PatternQuestions::Question& question,
+                          const std::optional<DialogueText>& about);
+  /// What the pattern says of all such texts of a class; nullopt: not of all the same, or it is not
+  /// known.
+  std::optional<bool> known_answer(
+      const dialect::restrictions::PatternQuestions::Question& question, const DialogueText& about,
+      std::size_t value) {
+    return languages_.answer(question.first, about, value);
+  }
   /// What texts there are for which patterns answer as the path says.
   PatternTexts texts_on(const Assignment& path);
 
@@ -147,9 +153,6 @@ class Vocabulary {
  private:
   OpenQuestion& add(OpenQuestion question);
   std::vector<PossibleAnswer> listings(const std::string& zone) const;
-  std::optional<DialogueText> text_of(
-      const dialect::restrictions::PatternQuestions::Question& question,
-      const std::vector<Axis>& axes, const Chosen& chosen);
 
   Diagrams& diagrams_;
   Classes classes_;

@@ -60,10 +60,7 @@ std::optional<Octets> class_named(std::string_view name) {
       {"cntrl", [](unsigned char c) { return c < 0x20 || c == 0x7f; }},
       {"graph", [](unsigned char c) { return is_print(c) && c != ' '; }},
       {"print", is_print},
-      {"xdigit",
-       [](unsigned char c) {
-         return is_digit(static_cast<char>(c)) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-       }},
+      {"xdigit", [](unsigned char c) { return hex_value(static_cast<char>(c)).has_value(); }},
       {"word", is_word}};
   for (const auto& [known, holds] : classes) {
     if (known == name) return octets_if(holds);
@@ -307,16 +304,16 @@ class Parser {
       rest_.remove_prefix(end + 1);
     } else {
       std::size_t end = 0;
-      while (end < 2 && end < rest_.size() && (*class_named("xdigit"))[char_code(rest_[end])])
-        ++end;
+      while (end < 2 && end < rest_.size() && hex_value(rest_[end])) ++end;
       digits = rest_.substr(0, end);
       rest_.remove_prefix(end);
     }
     unsigned value = 0;
     constexpr unsigned base = 16;
     for (const char c : digits) {
-      if (!(*class_named("xdigit"))[char_code(c)]) throw NotRegular("an escape of other digits");
-      value = value * base + (is_digit(c) ? char_code(c) - '0' : (char_code(c) | 0x20) - 'a' + 10);
+      const auto digit = hex_value(c);
+      if (!digit) throw NotRegular("an escape of other digits");
+      value = value * base + *digit;
       if (value > 0xff) throw NotRegular("a character of more than an octet");
     }
     return value;

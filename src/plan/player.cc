@@ -421,14 +421,8 @@ std::vector<std::string> Player::texts_of(const Assignment& values) const {
   std::vector<std::vector<std::string>> of_pattern;
   for (const auto& one : vocabulary_.questions()) {
     if (!one->pattern || one->variable >= values.size() || values[one->variable] != 1) continue;
-    // "regexp 11010010 TEXT"
-    std::string_view question = one->pattern->first;
-    if (question.starts_with(restrictions::owner_question)) continue;
-    if (question.starts_with(restrictions::written_question)) {
-      question.remove_prefix(restrictions::written_question.size());
-    }
-    const std::size_t flags = question.find(' ') + 1;
-    of_pattern.push_back(samples_of(question.substr(question.find(' ', flags) + 1)));
+    const auto asked = restrictions::asked_pattern(one->pattern->first);
+    if (asked) of_pattern.push_back(samples_of(asked->perl));
   }
   std::vector<std::string> texts;
   for (const auto& one : of_pattern) texts.insert(texts.end(), one.begin(), one.end());

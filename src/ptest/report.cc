@@ -73,17 +73,19 @@ std::string failure_text(const FileResult& result, const Outcome& outcome) {
          indented(outcome.trace, "      ");
 }
 
-std::string warnings_text(const FileResult& result) {
-  std::string out;
+/// One line each, without its end.
+std::vector<std::string> warnings(const FileResult& result) {
+  std::vector<std::string> out;
   for (const Outcome& outcome : result.outcomes) {
     for (const std::string& name : outcome.unasked) {
-      out += fmt::format("warning: {}:{}: no rule of `{}` asked for {}\n", result.name,
-                         outcome.test->names.at(name).line, shown(outcome.test->name), shown(name));
+      out.push_back(fmt::format("warning: {}:{}: no rule of `{}` asked for {}", result.name,
+                                outcome.test->names.at(name).line, shown(outcome.test->name),
+                                shown(name)));
     }
   }
   for (const std::string& name : result.unasked) {
-    out += fmt::format("warning: {}:{}: no test asked for {}\n", result.name,
-                       result.file.zone.at(name).line, shown(name));
+    out.push_back(fmt::format("warning: {}:{}: no test asked for {}", result.name,
+                              result.file.zone.at(name).line, shown(name)));
   }
   return out;
 }
@@ -106,7 +108,7 @@ std::string human(const Results& results, bool color) {
                          shown(outcome.test->name));
       if (!passed) out += failure_text(result, outcome);
     }
-    out += warnings_text(result);
+    for (const std::string& line : warnings(result)) out += line + "\n";
   }
   const std::size_t failed = results.failed();
   const std::size_t all = results.passed() + failed;
@@ -172,10 +174,7 @@ std::string tap(const Results& results) {
                          tap_name(outcome.test->name));
       if (!outcome.passed()) out += tap_block(result, outcome);
     }
-    const std::string warned = warnings_text(result);
-    for (std::string_view line : split(warned, '\n')) {
-      if (!line.empty()) out += fmt::format("# {}\n", line);
-    }
+    for (const std::string& line : warnings(result)) out += fmt::format("# {}\n", line);
   }
   return out;
 }
@@ -272,24 +271,21 @@ json::object outcome_json(const FileResult& result, const Outcome& outcome) {
 json::object report_json(const Results& results) {
   json::array tests;
   json::array errors;
-  json::array warnings;
+  json::array warned;
   for (const FileResult& result : results.files) {
     for (const app::Diagnostic& one : result.diagnostics.list()) {
       errors.push_back(json::parse(app::to_json(one)));
     }
     if (!result.usable()) continue;
     for (const Outcome& one : result.outcomes) tests.push_back(outcome_json(result, one));
-    const std::string warned = warnings_text(result);
-    for (std::string_view line : split(warned, '\n')) {
-      if (!line.empty()) warnings.push_back(json::value(line));
-    }
+    for (const std::string& line : warnings(result)) warned.push_back(json::value(line));
   }
   json::object out{{"tests", std::move(tests)},
                    {"counts", json::object{{"passed", results.passed()},
                                            {"failed", results.failed()},
                                            {"unusable", results.unusable()}}},
                    {"errors", std::move(errors)},
-                   {"warnings", std::move(warnings)}};
+                   {"warnings", std::move(warned)}};
   out["coverage"] = results.coverage.empty() ? json::value(nullptr) : json::value(results.coverage);
   return out;
 }

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <thread>
 
+#include "cluster/held_commits_test.h"
 #include "spool/spool_fixture.h"
 #include "spool/words.h"
 
@@ -100,8 +101,7 @@ TEST_F(PgsqlSpoolTest, what_was_stored_in_spite_of_an_error_is_scheduled_without
   ASSERT_TRUE(put(envelope(), "before"));
   Cursor cursor;
   ASSERT_EQ(spool_->parcels(cursor, 10)->size(), 1u);
-  sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
-  sql("SELECT pg_reload_conf()");
+  tests::HeldCommits held(*database_);
   auto stored = begin_put("stored all the same");
   // The transaction is committed here, and its end is not told.
   const bool ended = soon([&] {
@@ -109,8 +109,7 @@ TEST_F(PgsqlSpoolTest, what_was_stored_in_spite_of_an_error_is_scheduled_without
         "datname = current_database()");
     return stored.wait_for(0s) == std::future_status::ready;
   });
-  sql("ALTER SYSTEM RESET synchronous_standby_names");
-  sql("SELECT pg_reload_conf()");
+  held.release();
   ASSERT_TRUE(ended);
   const Result<MessageId> refused = stored.get();
   ASSERT_FALSE(refused);
@@ -133,8 +132,7 @@ TEST_F(PgsqlSpoolTest, what_was_stored_in_spite_of_an_error_is_scheduled_without
 
 // Trap 1: a commit whose wait for a standby is cancelled is reported as a success, with a warning.
 TEST_F(PgsqlSpoolTest, a_warning_is_no_success) {
-  sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
-  sql("SELECT pg_reload_conf()");
+  tests::HeldCommits held(*database_);
   auto stored = begin_put("waits for a standby");
   const char* waiting =
       "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND datname = "
@@ -145,8 +143,7 @@ TEST_F(PgsqlSpoolTest, a_warning_is_no_success) {
       "= current_database()");
   EXPECT_EQ(stored.wait_for(700ms), std::future_status::timeout)
       << "the repetition waits for the standby, too";
-  sql("ALTER SYSTEM RESET synchronous_standby_names");
-  sql("SELECT pg_reload_conf()");
+  held.release();
   const Result<MessageId> id = stored.get();
   ASSERT_TRUE(id) << id.error().message;
   EXPECT_EQ(spool_->list({}, "", 10)->size(), 1u) << "stored once";
@@ -267,8 +264,7 @@ TEST_F(PgsqlSpoolTest, who_delivers_what_is_anothers_by_then_is_told) {
 
 TEST_F(PgsqlSpoolTest, a_claim_whose_end_was_unknown_is_one_attempt) {
   const MessageId id = put(envelope(), "x").value();
-  sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
-  sql("SELECT pg_reload_conf()");
+  tests::HeldCommits held(*database_);
   auto answer = std::make_shared<std::promise<Result<std::vector<Claim>>>>();
   spool_->claim({{id, 0}}, at(0), at(3600),
                 [answer](Result<std::vector<Claim>> claims) { answer->set_value(claims); });
@@ -277,8 +273,7 @@ TEST_F(PgsqlSpoolTest, a_claim_whose_end_was_unknown_is_one_attempt) {
       "datname = current_database()";
   ASSERT_TRUE(soon([&] { return sql(waiting).size() > 0; }));
   sql("SELECT pg_terminate_backend(pid) FROM (" + waiting + ") AS w");
-  sql("ALTER SYSTEM RESET synchronous_standby_names");
-  sql("SELECT pg_reload_conf()");
+  held.release();
   const auto claims = answer->get_future().get();
   ASSERT_TRUE(claims) << claims.error().message;
   ASSERT_EQ(claims->size(), 1u) << "it is this process's";

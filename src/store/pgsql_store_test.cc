@@ -5,6 +5,7 @@
 #include <future>
 #include <thread>
 
+#include "cluster/held_commits_test.h"
 #include "store/store_fixture.h"
 
 namespace postern::store {
@@ -22,17 +23,6 @@ class PgsqlStoreTest : public StoreTest {
         session_->run({.sql = text, .values = {}}, cluster::Clock::now() + cluster::answer_limit);
     EXPECT_TRUE(done) << done.error().message;
     return done ? *done : net::PgsqlRows();
-  }
-  /// Commits wait from now on, for a standby that does not come; or no more.
-  void let_commits_wait(bool wait) {
-    sql(wait ? "ALTER SYSTEM SET synchronous_standby_names = 'nobody'"
-             : "ALTER SYSTEM RESET synchronous_standby_names");
-    sql("SELECT pg_reload_conf()");
-    EXPECT_TRUE(soon([&] {
-      return sql("SELECT 1 WHERE (current_setting('synchronous_standby_names') = '') = " +
-                 std::string(wait ? "false" : "true"))
-                 .size() > 0;
-    }));
   }
   /// Cancels the wait of a commit, which reports success then, with a warning.
   void cancel_a_wait() {
@@ -275,13 +265,13 @@ TEST_F(PgsqlStoreTest, an_edit_whose_end_is_unknown_is_done_once) {
   const std::string ann = add_account("ann@example.com");
   const AuditRow entry = audit(ann, "smtp_policy.created");
   const PolicyRow rule = policy(ann, "p");
-  let_commits_wait(true);
+  tests::HeldCommits held(*database_);
   auto written =
       std::async(std::launch::async, [&] { return store_->create_policy(rule, &entry); });
   cancel_a_wait();
   EXPECT_EQ(written.wait_for(500ms), std::future_status::timeout)
       << "the repetition waits for the standby, too";
-  let_commits_wait(false);
+  held.release();
   const auto outcome = written.get();
   ASSERT_TRUE(outcome) << outcome.error().message;
   EXPECT_EQ(*outcome, WriteOutcome::done) << "and not `taken`, by itself";
@@ -293,11 +283,11 @@ TEST_F(PgsqlStoreTest, an_edit_whose_end_is_unknown_is_done_once) {
 
 TEST_F(PgsqlStoreTest, a_code_whose_use_is_in_doubt_is_used) {
   const std::string ann = add_account("ann@example.com");
-  let_commits_wait(true);
+  tests::HeldCommits held(*database_);
   auto used = std::async(std::launch::async, [&] { return store_->use_totp_step(ann, 7); });
   cancel_a_wait();
   const auto answer = used.get();
-  let_commits_wait(false);
+  held.release();
   ASSERT_TRUE(answer) << answer.error().message;
   EXPECT_FALSE(*answer) << "refused";
   EXPECT_FALSE(store_->use_totp_step(ann, 7).value());
@@ -305,10 +295,10 @@ TEST_F(PgsqlStoreTest, a_code_whose_use_is_in_doubt_is_used) {
 
 TEST_F(PgsqlStoreTest, notes_of_use_wait_for_nobody) {
   const std::string ann = add_account("ann@example.com");
-  let_commits_wait(true);
+  tests::HeldCommits held(*database_);
   const auto done = store_->touch_account(ann, at_);
   const auto probe = store_->probe();
-  let_commits_wait(false);
+  held.release();
   EXPECT_TRUE(done) << done.error().message;
   ASSERT_FALSE(probe) << "a write would wait";
   EXPECT_EQ(probe.error().fault, Fault::unreachable);

@@ -311,16 +311,13 @@ def a_message_whose_commit_ended_in_doubt_is_delivered_without_other_mail(bench)
     smtp.check("250 2.0.0", send(server, 1), "end of data")
     sink.wait(1)
 
-    def standbys(names):
-        database.sql("ALTER SYSTEM SET synchronous_standby_names = '%s'" % names)
-        database.sql("SELECT pg_reload_conf()")
-    standbys("nobody")
+    database.hold_commits(True)
     smtp.check("451 4.3.0", send(server, 2), "end of data while commits hang")
     until("the log says so", lambda: b"cluster.commit_unknown" in server.log.read_bytes(), 5)
     lines = [line for line in server.log.read_bytes().splitlines() if b"decision.deferred" in line]
     if not any(b"a@example.com" in line and b"451" in line for line in lines):
         raise Fail("no line of the session has the refusal: %s" % lines)
-    standbys("")
+    database.hold_commits(False)
     sink.wait(2, 40)
     expect("messages, each once", [1, 2], numbers_of(sink.messages))
     sink.close()
@@ -399,6 +396,25 @@ def within_a_window(database, kind, window, first):
             return
 
 
+def late_counts(servers):
+    """How often gateways decided by their own share, as they do when PostgreSQL takes longer than 100 ms."""
+    def of(server):
+        token = (server.root / "data" / "metrics.token").read_text().strip()
+        status, _, text = server.http("GET", "/metrics", headers={"Authorization": "Bearer " + token})
+        expect("status of /metrics", 200, status)
+        return sum(float(line.rsplit(" ", 1)[1]) for line in text.decode().splitlines() if line.startswith('postern_limit_draws_total{result="late"}'))
+    return [of(server) for server in servers]
+
+
+def expect_counted(what, servers, wanted, play):
+    """What `play` returns, where PostgreSQL answered each time; on a busy machine it may need some windows."""
+    for left in (3, 2, 1, 0):
+        before = late_counts(servers)
+        said = play()
+        if said == wanted or left == 0 or late_counts(servers) == before:
+            return expect(what, wanted, said)
+
+
 @check
 def a_limit_holds_over_all_gateways(bench):
     """Messages of a webhook and sessions of an address, at two gateways in turn: small limits are kept exactly."""
@@ -430,16 +446,26 @@ def a_limit_holds_over_all_gateways(bench):
         return session(number, b"EHLO client.example.com\r\n", b"MAIL FROM:<a@example.com>\r\n", ("RCPT TO:<%s>\r\n" % hook).encode(), b"DATA\r\n",
                        (MAIL.format(n=number) + ".\r\n").encode())
 
-    within_a_window(database, "webhook_per_minute", 60, lambda: expect("the first message", "250", post(0)))
-    said = [post(number) for number in range(14)]
-    expect("messages after the first", {"250": 9, "450": 5}, {code: said.count(code) for code in said})
-    within_a_window(database, "webhook_per_minute", 60, lambda: expect("the first message", "250", post(0)))
-    expect("messages at one gateway", ["250"] * 9, [post(number * 2) for number in range(9)])
-    time.sleep(1.5)  # each try would be a session, which are counted too
-    expect("RCPT at the other gateway", "450", rcpt(servers[1], hook)[:3])
-    within_a_window(database, "new_sessions_per_address", 60, lambda: session(0))
-    said = [session(number) for number in range(45)]
-    expect("sessions after the first", {"220": 39, "421": 6}, {code: said.count(code) for code in said})
+    def numbers(said):
+        return {code: said.count(code) for code in said}
+
+    def messages():
+        within_a_window(database, "webhook_per_minute", 60, lambda: post(0))
+        return numbers([post(number) for number in range(14)])
+
+    def messages_at_one():
+        within_a_window(database, "webhook_per_minute", 60, lambda: post(0))
+        said = [post(number * 2) for number in range(9)]
+        time.sleep(1.5)  # each try would be a session, which are counted too
+        return said + [rcpt(servers[1], hook)[:3]]
+
+    def sessions():
+        within_a_window(database, "new_sessions_per_address", 60, lambda: session(0))
+        return numbers([session(number) for number in range(45)])
+
+    expect_counted("messages after the first", servers, {"250": 9, "450": 5}, messages)
+    expect_counted("messages at one gateway, and RCPT at the other", servers, ["250"] * 9 + ["450"], messages_at_one)
+    expect_counted("sessions after the first", servers, {"220": 39, "421": 6}, sessions)
 
 
 @check
@@ -448,7 +474,7 @@ def guesses_are_counted_over_all_gateways(bench):
     database = Postgres(bench)
     initialised(bench, database)
     more = {"auth": {"policies": False, "failure_delay": "0s", "failures_per_address": 6},
-            "auth.source": [{"kind": "static", "users": ["scott:" + auth.bcrypt("tiger")]}], "limits": {"exempt_networks": []}}
+            "auth.source": [{"kind": "static", "users": ["scott:" + auth.bcrypt("tiger")]}], "limits": {"exempt_networks": [], "new_sessions_per_minute": 0}}
     servers = [bench.server({"cluster": database.settings(bench, name), **LOCAL, **more}) for name in ("mx1", "mx2", "mx3")]
     auth_said = [auth.attempt(servers[number % 2], "nobody%d" % number, "x")[:3] for number in range(9)]
     expect("AUTH at two gateways", ["535"] * 6 + ["454"] * 3, auth_said)

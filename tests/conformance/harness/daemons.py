@@ -1,4 +1,5 @@
 """Private servers of Debian's packages on loopback ports, each in a directory of its own; as root they run as the user of their package."""
+import concurrent.futures
 import contextlib
 import glob
 import os
@@ -99,6 +100,24 @@ class Postgres(Daemon):
         self.run(self.bin / "pg_ctl", "-D", self.home / "db", "-m", "immediate", "-w", "stop")
         self.process.wait(20)
         self.process = None
+
+    def hold_commits(self, held):
+        """Whether commits wait for a standby that does not come. That is in force when the checkpointer has read it, which no session sees; so a commit is tried."""
+        self.sql("ALTER SYSTEM SET synchronous_standby_names = '%s'" % ("nobody" if held else ""))
+        self.sql("SELECT pg_reload_conf()")
+        end = time.monotonic() + 20
+        while self.do_commits_wait() != held:
+            if time.monotonic() > end:
+                raise Fail("commits %s after 20 s" % ("do not wait" if held else "wait"))
+
+    def do_commits_wait(self):
+        """Whether a transaction that writes waits; that one is ended."""
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            done = pool.submit(self.sql, "SET application_name = 'a commit'; SELECT pg_logical_emit_message(true, 'test', '')")
+            while not done.done():
+                if self.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'a commit' AND wait_event = 'SyncRep'"):
+                    return True
+        return False
 
     def sql(self, text):
         return self.run(self.bin / "psql", "-h", "127.0.0.1", "-p", self.port, "-U", self.owner, "-d", "postgres", "-v", "ON_ERROR_STOP=1",

@@ -458,10 +458,9 @@ class Run:
             self.cut[1] = now
         elif do in ("freeze-walreceivers", "thaw-walreceivers"):
             # A standby that does not come: every commit waits.
-            self.database.sql("ALTER SYSTEM SET synchronous_standby_names = '%s'" % ("nobody" if do.startswith("freeze") else ""))
-            self.database.sql("SELECT pg_reload_conf()")
+            self.database.hold_commits(do.startswith("freeze"))
             if do.startswith("freeze"):
-                self.frozen = [now + 0.5, None]
+                self.frozen = [time.monotonic() + 0.5, None]
             else:
                 self.frozen[1] = now
         elif do == "pg-cancel-waiting":
