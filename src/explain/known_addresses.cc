@@ -34,4 +34,9 @@ std::optional<std::string> KnownAddresses::answer(const policy::Consultation& qu
   return known ? std::optional(verification_text(*known)) : std::nullopt;
 }
 
+bool KnownAddresses::is_own_literal(const mail::Mailbox& address) const {
+  const relay::RelayConfig& relay = routes_->relay;
+  return relay::qualified(address, relay, relay.routing.hostname).domain != address.domain;
+}
+
 }  // namespace postern::app

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "config/config.h"
+#include "mail/address.h"
 #include "policy/evidence.h"
 
 namespace postern::app {
@@ -18,6 +19,9 @@ class KnownAddresses {
 
   /// As Consultation::answer; nullopt: a mail host would be asked, or it is another question.
   std::optional<std::string> answer(const policy::Consultation& question) const;
+  /// Whether the domain is an address literal of this host, which stands for its name
+  /// (RFC 5321 §4.1.3).
+  bool is_own_literal(const mail::Mailbox& address) const;
 
  private:
   struct Routes;

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "config/config.h"
 #include "dialect/restrictions/layer.h"
+#include "plan/player.h"
 #include "policy/catalogue.h"
 #include "policy/relaying.h"
 
@@ -91,7 +92,11 @@ class Builder {
     if (route.kind == Route::Kind::relay) return both(false);  // <postmaster> of this host
     const std::string& domain = recipient.domain;
     // An address without domain is completed; another needs one that DNS can know.
-    const bool may_lack_hop = !domain.empty() && !mail::Domain::parse(domain);
+    // A literal of this host stands for its name.
+    const bool is_own_literal = domain.starts_with('[') &&
+                                !version_.config->relay.relay_to_literals &&
+                                takes_literal_(recipient);
+    const bool may_lack_hop = !domain.empty() && !mail::Domain::parse(domain) && !is_own_literal;
     const Behind unknown{diagrams_.leaf(0), diagrams_.leaf(1)};
     if (deciding_.scripts) return unknown;
     if (deciding_.lists == nullptr) return both(true);
@@ -102,7 +107,7 @@ class Builder {
     policy::Evidence none;
     policy::Replies replies(none);
     const auto of_domain = deciding_.lists->domain_class(domain, &replies);
-    return of_domain == restrictions::DomainClass::foreign ? both(true) : unknown;
+    return of_domain == restrictions::DomainClass::foreign && !patterns_ ? both(true) : unknown;
   }
 
   Behind of_webhook(const mail::Mailbox& recipient, const Route& route) {
@@ -119,6 +124,16 @@ class Builder {
       all.may = diagrams_.either(all.may, refuses);
     }
     return all;
+  }
+
+  static bool has_patterns(const restrictions::ListPolicy& lists) {
+    const restrictions::Domains* all[] = {&lists.mydestination, &lists.relay_domains,
+                                          &lists.virtual_alias_domains,
+                                          &lists.virtual_mailbox_domains};
+    return std::ranges::any_of(all, [](const restrictions::Domains* domains) {
+      return std::ranges::any_of(domains->tables(),
+                                 [](const auto& table) { return table->is_pattern(); });
+    });
   }
 
   static bool is_known(const policy::Check& check) {
@@ -170,6 +185,9 @@ class Builder {
 
   const Version& version_;
   const Deciding deciding_;
+  const TakesLiteral takes_literal_ = takes_literal(*version_.config);
+  /// The lists of domains have patterns, so that a class may have domains of several.
+  const bool patterns_ = deciding_.lists != nullptr && has_patterns(*deciding_.lists);
   Diagrams& diagrams_;
   const Classes& classes_;
   Facts& facts_;

@@ -160,6 +160,27 @@ TEST(CertificateTest, HoldsWhereQuotedLocalPartsHaveExtensions) {
   EXPECT_EQ(check_edit(before, after, *found.certificate, {.most_paths = 5000}).fault, "");
 }
 
+TEST(CertificateTest, HoldsWhereRequestsAreSpecialInOneVersion) {
+  const auto lists = [](std::string_view special) {
+    return fmt::format(
+        "mydestination = \"ours.example\"\nrecipient_delimiter = \"-\"\n"
+        "owner_request_special = {}\n"
+        "smtpd_recipient_restrictions = \"check_recipient_access inline:{{ {{bob@ours.example = "
+        "REJECT}} }}, reject_unauth_destination\"\n",
+        special);
+  };
+  const Edition before = edition_of("old.toml", lists("true"));
+  const Edition after = edition_of("new.toml", lists("false"));
+  EditOptions options;
+  options.compare.time = std::chrono::minutes(1);
+  options.compare.certificate = true;
+  const Report found = judge_edit(before, after, options);
+  ASSERT_EQ(found.comparison.answer(), Answer::refuses_more);
+  ASSERT_TRUE(found.certificate);
+  ASSERT_NE(found.certificate->find("-request"), std::string::npos);
+  EXPECT_EQ(check_edit(before, after, *found.certificate, {.most_paths = 5000}).fault, "");
+}
+
 TEST(CertificateTest, OfTheSameListsSaysSo) {
   const Edition before = edition_of("old.toml", old_lists);
   const Edition same = edition_of("new.toml", std::string("\n\n") + old_lists);

@@ -738,6 +738,9 @@ class Checker {
       std::string local = members.extended
                               ? members.local + members.local_part.substr(delimiter, 1) + fresh()
                               : fresh();
+      // owner_request_special tells these apart.
+      constexpr std::string_view request = "-request";
+      if (members.extended && members.local_part.ends_with(request)) local += request;
       if (members.quoted) local = "\"" + local + " q\"";
       said.renamed.emplace_back(local, lower(made.local_part));
       made.local_part = local;
@@ -930,9 +933,11 @@ class Checker {
                              : fates[0] == "refused" ? "accepts_more"
                                                      : "handling";
     const std::string group = group_of(said);
-    const bool goes_nowhere = group == "foreign" && said.recipient.domain.starts_with('[') &&
-                              !versions_[0]->relays_to_literals &&
-                              !versions_[1]->relays_to_literals;
+    const auto takes = [&](const CertifiedVersion* one) {
+      return one->takes_literal && one->takes_literal(said.recipient);
+    };
+    const bool goes_nowhere =
+        said.recipient.domain.starts_with('[') && std::ranges::none_of(versions_, takes);
     const bool forbidden = goes_nowhere         ? false
                            : kind == "handling" ? same_handling_ && group != "winding"
                                                 : never_.contains({group, kind});

@@ -37,9 +37,10 @@ struct CertifiedVersion {
   std::string digest;                                    ///< of all that decides
   /// What the gateway answers about addresses without asking anybody; null: nothing.
   std::function<std::optional<std::string>(const policy::Consultation&)> known = {};
-  bool relays_to_literals = false;  ///< else such foreign recipients are refused behind the lists
-  bool in_clear = true;             ///< a listener takes mail without TLS
-  bool in_tls = true;               ///< one takes mail in TLS
+  /// Whether a recipient at an address literal is not refused behind the lists; null: each is.
+  std::function<bool(const mail::Mailbox&)> takes_literal = {};
+  bool in_clear = true;  ///< a listener takes mail without TLS
+  bool in_tls = true;    ///< one takes mail in TLS
 };
 
 /// Checks a text that certificate_of() wrote. Blocks for CertificateCheck::time at most.

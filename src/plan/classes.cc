@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <set>
 
 #include "base/text.h"
@@ -311,15 +312,69 @@ std::string unlike(const std::string& start, const std::set<std::string>& locals
   return local;
 }
 
+/// How the versions read addresses, beside their tables.
+struct Reading {
+  std::set<char> delimiters;         ///< of extensions
+  bool requests = false;             ///< they differ about `bob-request`
+  std::set<std::string> origins;     ///< the domains of addresses without one
+  std::set<std::string> completing;  ///< what completes a domain of one label
+  /// Address literals of this server: one for each set of versions whose address it is.
+  std::set<std::string> literals;
+};
+
+Reading reading_of(const dialect::restrictions::PolicyWords& words, const std::string& delimiters) {
+  Reading reading{.delimiters = {delimiters.begin(), delimiters.end()}};
+  std::set<std::pair<bool, std::set<char>>> requests;
+  std::set<IpAddress> addresses;
+  bool everywhere = false;
+  for (const auto* policy : words.policies) {
+    const std::string& own = policy->recipient_delimiter;
+    const bool has_requests = policy->owner_request_special && own.find('-') != std::string::npos;
+    requests.insert({has_requests, {own.begin(), own.end()}});
+    reading.requests |= has_requests;
+    reading.origins.insert(lower(policy->myorigin));
+    if (!policy->appended_domain().empty()) {
+      reading.completing.insert(lower(policy->appended_domain()));
+    }
+    addresses.insert(policy->own_addresses.begin(), policy->own_addresses.end());
+    everywhere |= policy->own_everywhere;
+  }
+  reading.requests = reading.requests && requests.size() > 1;
+  // IPv4 first. The one that is reached is last: in other dialogues it is another.
+  std::vector<IpAddress> in_order(addresses.rbegin(), addresses.rend());
+  if (everywhere) in_order.push_back(reached_address());
+  std::set<std::vector<bool>> whose;
+  for (const IpAddress& address : in_order) {
+    std::vector<bool> is_own;
+    for (const auto* policy : words.policies) {
+      is_own.push_back(policy->is_own(address, reached_address()));
+    }
+    if (!whose.insert(is_own).second) continue;
+    reading.literals.insert((address.is_v4() ? "[" : "[ipv6:") + address.to_string() + "]");
+  }
+  return reading;
+}
+
+/// The names of one label that become this domain.
+void add_uncompleted(const std::string& domain, const Reading& reading,
+                     std::set<std::string>& into) {
+  for (const std::string& parent : reading.completing) {
+    const std::size_t dot = domain.find('.');
+    if (dot != 0 && dot != std::string::npos && domain.substr(dot + 1) == parent) {
+      into.insert(domain.substr(0, dot));
+    }
+  }
+}
+
 /// The classes of addresses that tables with these keys tell apart. `own`: domains of this server;
 /// `locals`: local parts that mean something at any of these.
 std::vector<AddressClass> addresses_of(const std::set<std::string>& keys,
                                        const std::set<std::string>& own,
-                                       const std::set<std::string>& locals,
-                                       const std::string& delimiters, const Taken& taken,
-                                       const Spelling& spelling) {
+                                       const std::set<std::string>& locals, const Reading& reading,
+                                       const Taken& taken, const Spelling& spelling) {
   std::set<std::string> domains = bare_domains(own);
   std::set<std::string> literals{spelling.literal};
+  literals.insert(reading.literals.begin(), reading.literals.end());
   std::vector<std::pair<std::string, std::string>> whole;  // local part, domain
   std::set<std::string> anywhere(locals);                  // local parts with any domain
   const auto note_domain = [&](const std::string& domain) {
@@ -341,6 +396,15 @@ std::vector<AddressClass> addresses_of(const std::set<std::string>& keys,
       if (!local.empty()) whole.emplace_back(local, domain);
     }
   }
+  std::set<std::string> short_names;
+  for (const std::string& domain : domains) add_uncompleted(domain, reading, short_names);
+  const auto keyed = whole;
+  for (const auto& [local, domain] : keyed) {
+    std::set<std::string> names;
+    add_uncompleted(domain, reading, names);
+    for (const std::string& name : names) whole.emplace_back(local, name);
+  }
+  domains.merge(short_names);
   std::vector<AddressClass> classes;
   Addresses addresses(classes);
   const std::string other = unrelated(spelling.other, taken.domains);
@@ -354,21 +418,32 @@ std::vector<AddressClass> addresses_of(const std::set<std::string>& keys,
                          .exact = is_exact(domain),
                          .words = local + "@" + domain,
                          .local = local,
-                         .below = is_exact(domain) ? "" : domain.substr(domain.find('.') + 1),
+                         .below = is_exact(domain) || domain == spelling.one_label
+                                      ? ""
+                                      : domain.substr(domain.find('.') + 1),
                          .other_domain = domain == other,
                          .local_pattern = literal_pattern(lower(local))};
     if (members.other_domain) members.below.clear();
     if (!members.below.empty()) members.domain_pattern = below_pattern(members.below);
     if (domains.contains(domain)) members.domain_pattern = literal_pattern(lower(domain));
     addresses.add(local, domain, members);
+    // What always exists has no extension, and no table knows it by one.
+    const bool always = local == "postmaster" || local == "mailer-daemon";
+    if (always && !taken.locals.contains(local)) return;
     members.exact = false;
     members.extended = true;
     members.local_pattern += ".+";
-    for (const char delimiter : std::set<char>(delimiters.begin(), delimiters.end())) {
+    for (const char delimiter : reading.delimiters) {
       if (local.find(delimiter) != std::string::npos) continue;
-      const std::string more = local + delimiter + spelling.extension;
-      members.words = more + "@" + domain;
-      addresses.add(more, domain, members);
+      std::vector<std::string> extensions{delimiter + spelling.extension};
+      if (reading.requests) {
+        extensions.push_back((delimiter == '-' ? "" : delimiter + spelling.extension) + "-request");
+      }
+      for (const std::string& extension : extensions) {
+        const std::string more = local + extension;
+        members.words = more + "@" + domain;
+        addresses.add(more, domain, members);
+      }
     }
   };
   for (const auto& [local, domain] : whole) extended(local, domain);
@@ -393,6 +468,7 @@ std::vector<AddressClass> addresses_of(const std::set<std::string>& keys,
   }
   names.push_back(other);
   names.insert(names.end(), literals.begin(), literals.end());
+  if (!reading.completing.empty()) names.push_back(spelling.one_label);
   for (const std::string& local : anywhere) {
     for (const std::string& name : names) extended(local, name);
   }
@@ -400,6 +476,10 @@ std::vector<AddressClass> addresses_of(const std::set<std::string>& keys,
   addresses.add(any, spelling.number_last, {.words = "a domain that ends in a number"});
   // Where lists are in use, an address may lack its domain.
   for (const std::string& local : anywhere) {
+    addresses.put({local, ""}, {.listed = true, .exact = true, .words = local, .local = local});
+  }
+  for (const auto& [local, domain] : whole) {
+    if (!reading.origins.contains(domain)) continue;
     addresses.put({local, ""}, {.listed = true, .exact = true, .words = local, .local = local});
   }
   addresses.put({any, ""}, {.words = "an address without domain"});
@@ -437,6 +517,135 @@ void add_routed(const std::set<std::string>& own, const std::string& foreign, co
   }
 }
 
+/// Whether mydestination of these versions is the same, as far as its tables tell by their names.
+bool same_tables(const std::vector<const dialect::restrictions::ListPolicy*>& policies) {
+  std::set<std::string> named;
+  for (const auto* policy : policies) {
+    std::string names;
+    for (const auto& table : policy->mydestination.tables()) {
+      const bool in_place = table->name().find('{') != std::string::npos;
+      const bool keyed = !table->is_pattern() && !table->is_remote();
+      if (!in_place && !keyed) return policies.size() == 1;
+      if (!keyed) names += table->name() + "\n";
+    }
+    named.insert(names);
+  }
+  return named.size() <= 1;
+}
+
+/// By which signs a version takes a route through this domain off: "@!%".
+std::string signs_of(const dialect::restrictions::ListPolicy& policy, const std::string& hop) {
+  using dialect::restrictions::DomainClass;
+  if (policy.domain_class(hop, nullptr, reached_address()) != DomainClass::local) return "";
+  return std::string("@") + (policy.swap_bangpath ? "!" : "") +
+         (policy.allow_percent_hack ? "%" : "");
+}
+
+/// An address with a route through `hop` that leads to `target`, by a sign.
+std::string routed_local(const mail::Mailbox& target, char sign) {
+  const std::string local = target.unquoted_local_part();
+  return sign == '!' ? target.domain + "!" + local : local + sign + target.domain;
+}
+
+/// Addresses with a route, wherever it leads, through the domains of which one version takes it off
+/// and the other does not. Through another domain both read the address that the route leads to.
+void add_routes(const dialect::restrictions::PolicyWords& words, const Taken& taken,
+                const Spelling& spelling, const std::vector<AddressClass>& targets,
+                std::vector<AddressClass>& addresses) {
+  if (words.policies.empty()) return;
+  const std::set<std::string> own = bare_domains(words.domains);
+  std::map<std::string, std::string> signs;  // by domain
+  const auto note = [&](const std::string& hop, bool is_open) {
+    std::set<std::string> taken_off;
+    for (const auto* policy : words.policies) taken_off.insert(signs_of(*policy, hop));
+    for (const char sign : std::string_view("@!%")) {
+      const auto takes = [&](const std::string& one) { return one.find(sign) != one.npos; };
+      const auto takers = std::ranges::count_if(taken_off, takes);
+      const bool differ = takers != 0 && takers != std::ssize(taken_off);
+      if (differ || is_open) signs[hop] += sign;
+    }
+  };
+  // Where all versions read the signs alike, one stands for all.
+  std::set<std::pair<bool, bool>> readings;
+  for (const auto* policy : words.policies) {
+    readings.emplace(policy->swap_bangpath, policy->allow_percent_hack);
+  }
+  const auto [swaps, hacks] = *readings.begin();
+  const std::string one_sign = readings.size() > 1 ? "" : hacks ? "%" : swaps ? "!" : "@";
+  const bool open = !same_tables(words.policies);
+  const std::string other = targets.front().one->domain;
+  const std::vector<std::string> names = names_around(own, taken, spelling);
+  for (const std::string& hop : names) note(hop, open && !own.contains(hop));
+  std::set<std::string> literals;
+  for (const AddressClass& one : targets) {
+    if (one.one && one.one->domain.starts_with('[')) literals.insert(lower(one.one->domain));
+  }
+  for (const std::string& literal : literals) note(literal, false);
+  note(other, open);
+  constexpr std::size_t most_routes = 20'000;
+  if (signs.size() * targets.size() > most_routes) {
+    throw TooManyClasses("more than 20,000 kinds of routes");
+  }
+  Addresses routed(addresses);
+  for (const auto& [hop, by] : signs) {
+    const bool is_exact = own.contains(hop) || hop.starts_with('[') || hop == other;
+    for (const AddressClass& target : targets) {
+      if (!target.one || target.one->domain.empty()) continue;
+      const std::string to = lower(target.one->domain);
+      const bool usual = own.contains(hop) && !is_named(to, own) && !to.starts_with('[');
+      for (const char sign : one_sign.empty() ? by : one_sign) {
+        const std::string local = routed_local(*target.one, sign);
+        routed.add(local, hop,
+                   {.listed = true,
+                    .winding = !usual && hop != other,
+                    .words = "addresses with a route through " + hop,
+                    .local = local,
+                    .below = is_exact ? "" : hop.substr(hop.find('.') + 1),
+                    .other_domain = hop == other});
+      }
+    }
+  }
+}
+
+/// Recipients with a route through a domain that is none of ours: a row that permits does not
+/// permit them, nor do patterns that name domains of ours (allow_untrusted_routing).
+void add_untrusted(const dialect::restrictions::PolicyWords& words,
+                   const std::vector<AddressClass>& plain, std::vector<AddressClass>& recipients) {
+  using dialect::restrictions::ListPolicy;
+  const auto any_of = [&](const auto& holds) {
+    return std::ranges::any_of(words.policies, [&](const ListPolicy* one) { return holds(*one); });
+  };
+  const auto opens = [](const dialect::restrictions::Domains& domains) {
+    return std::ranges::any_of(domains.tables(), [](const auto& table) {
+      return table->is_pattern() || table->is_remote();
+    });
+  };
+  const bool open_domains = any_of([&](const ListPolicy& one) {
+    return opens(one.mydestination) || opens(one.relay_domains) ||
+           opens(one.virtual_alias_domains) || opens(one.virtual_mailbox_domains);
+  });
+  const bool tells = words.recipient_permits || open_domains;
+  if (!tells || !any_of([](const ListPolicy& one) { return !one.allow_untrusted_routing; })) return;
+  const bool all_percent = !any_of([](const ListPolicy& one) { return !one.allow_percent_hack; });
+  const std::string foreign = plain.front().one->domain;
+  const std::set<std::string> own = bare_domains(words.domains);
+  Addresses routed(recipients);
+  for (const AddressClass& one : plain) {
+    const std::string& domain = one.one->domain;
+    if (domain.empty() || domain.starts_with('[')) continue;
+    // One local part for each domain, and each that has a row for the address without extension.
+    if (!one.local.empty() && !one.extended) continue;
+    if (own.contains(domain) && (!one.extended || all_percent)) continue;
+    AddressClass members = one;
+    members.listed = true;
+    members.exact = members.extended = false;
+    members.words = "addresses with a route through " + domain;
+    members.local = one.one->unquoted_local_part() + "%" + foreign;
+    members.local_pattern = literal_pattern(lower(members.local));
+    routed.add(members.local, domain, members);
+  }
+}
+
 /// Forms of names in HELO that are no name of a host.
 const std::pair<std::string_view, std::string_view> helo_forms[] = {
     {helo_spelling.one_label, "a name of one label"},
@@ -446,6 +655,8 @@ const std::pair<std::string_view, std::string_view> helo_forms[] = {
     {"192.0.2.9", "an address without brackets"},
     {digits, "numbers with dots"},
     {helo_spelling.number_last, "a name that ends in a number"},
+    {"mx.client.", "a name that ends in a dot"},
+    {"192.0.2.9.", "an address that ends in a dot"},
     {"", "none"}};
 
 /// The keys under which tables are asked about an address: the whole one, its local part, its
@@ -498,6 +709,8 @@ Taken taken_by(const dialect::restrictions::PolicyWords& words) {
 }
 
 }  // namespace
+
+IpAddress reached_address() { return IpAddress::v4(0xc0000219); }
 
 std::size_t Classes::count(Axis axis) const {
   switch (axis) {
@@ -679,6 +892,18 @@ Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::s
       classes.helos.push_back({.name = key, .listed = true, .exact = true, .words = key});
     }
   }
+  // A table has a name below its key whatever its form is.
+  const bool forms_tell = std::ranges::any_of(words.policies, [](const auto* policy) {
+    return std::ranges::any_of(policy->used, [](const auto* keyword) {
+      return keyword->subject == dialect::restrictions::Subject::helo &&
+             keyword->kind == dialect::restrictions::Keyword::Class::reject;
+    });
+  });
+  for (const std::string& key : helo_keys) {
+    if (!forms_tell || IpAddress::from_text(key)) continue;
+    classes.helos.push_back(
+        {.name = "a.." + key, .listed = true, .words = "below " + key + ", with two dots"});
+  }
   for (const auto& [name, form] : helo_forms) {
     const auto same = [&](const HeloClass& one) { return one.name == name; };
     if (std::ranges::none_of(classes.helos, same))
@@ -686,7 +911,7 @@ Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::s
   }
 
   std::set<std::string> mailbox_locals = words.locals;
-  mailbox_locals.insert("postmaster");
+  mailbox_locals.insert({"postmaster", "mailer-daemon"});
   std::set<std::string> mailboxes;
   for (const std::string& key : words.mailbox_keys) {
     (key.find('@') == std::string::npos ? mailbox_locals : mailboxes).insert(key);
@@ -699,15 +924,20 @@ Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::s
     // Without a domain it is a mailbox of this server.
     (key.find('@') == std::string::npos ? sender_locals : sender_keys).insert(key);
   }
+  const Reading reading = reading_of(words, delimiters);
   classes.senders =
-      addresses_of(sender_keys, words.domains, sender_locals, delimiters, taken, sender_spelling);
+      addresses_of(sender_keys, words.domains, sender_locals, reading, taken, sender_spelling);
+  add_routes(words, taken, sender_spelling, std::vector(classes.senders), classes.senders);
   classes.senders.push_back({.one = {}, .listed = false, .words = "the null sender"});
   std::set<std::string> recipient_keys = words.recipient_keys;
   recipient_keys.insert(mailboxes.begin(), mailboxes.end());
-  classes.recipients = addresses_of(recipient_keys, words.domains, mailbox_locals, delimiters,
-                                    taken, recipient_spelling);
-  const std::string foreign = classes.recipients.front().one->domain;
+  classes.recipients = addresses_of(recipient_keys, words.domains, mailbox_locals, reading, taken,
+                                    recipient_spelling);
+  const std::vector<AddressClass> plain = classes.recipients;
+  const std::string foreign = plain.front().one->domain;
   add_routed(bare_domains(words.domains), foreign, taken, classes.recipients);
+  add_untrusted(words, plain, classes.recipients);
+  add_routes(words, taken, recipient_spelling, plain, classes.recipients);
 
   if (words.address_patterns) {
     add_quoted(classes.senders);
@@ -734,6 +964,12 @@ Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::s
       if (one.exact && is_ascii(local)) continue;
       open.insert({whole, local, quoted});
       if (!one.exact && !words.domains.contains(domain)) open.insert({at_domain, domain});
+      if (domain.find('.') != std::string::npos || domain.starts_with('[')) continue;
+      for (const std::string& parent : reading.completing) {
+        const std::string completed = domain + "." + parent;
+        open.insert(local + "@" + completed);
+        if (!words.domains.contains(completed)) open.insert({"@" + completed, completed});
+      }
     }
   }
   return classes;

@@ -123,6 +123,8 @@ struct Classes {
 
   /// All recipients are addresses of webhooks: whether mail is for this host is not asked for them.
   bool to_webhooks = false;
+  /// All clients have connected to their own address.
+  bool reach_themselves = false;
 
   /// Keys of look-ups that stand for others, too.
   std::set<std::string, std::less<>> open_keys;
@@ -145,6 +147,9 @@ struct TooManyClasses : std::runtime_error {
 /// The addresses between all ends of ranges, those that no TCP connection comes from left out. The
 /// first is a stranger if there is one. O(n log n).
 std::vector<ClientClass> clients_of(const std::vector<AddressRange>& ranges);
+
+/// The address that other clients have connected to: 192.0.2.25.
+IpAddress reached_address();
 
 /// The classes that tell apart all that these words tell apart. `delimiters`, `served`: of all
 /// versions. Throws TooManyClasses.

@@ -296,6 +296,7 @@ class Comparer {
       if (options_.asks(group)) look(differ, group);
     }
     if (!options_.only) look(differ, std::nullopt);
+    look_at_own_clients();
     const auto has_webhooks = [](const Version* one) {
       return one->directory && one->directory->webhook_count() > 0;
     };
@@ -319,39 +320,45 @@ class Comparer {
     return restrictions::destination_of(*lists_[1], evidence);
   }
 
-  /// Nullopt: AddressClass::winding.
-  std::vector<std::optional<Group>> groups_of() {
-    std::vector<std::optional<Group>> groups;
-    const Classes& classes = vocabulary_->classes();
-    for (std::size_t at = 0; at < classes.recipients.size(); ++at) {
-      Chosen chosen;
-      chosen[Axis::recipient] = at;
-      if (classes.recipients[at].winding) {
-        groups.emplace_back(std::nullopt);
-        continue;
-      }
-      for (std::size_t side = 0; side < 2; ++side) {
-        if (taken_first(*lists_[side], *classes.recipients[at].one)) not_compared_.insert(at);
-      }
-      const Group group = group_of(evidence_of(classes, chosen, Stage::rcpt));
+  /// What groups_ says of a recipient beside the number of its Group.
+  static constexpr Leaf is_winding = 3;      ///< AddressClass::winding
+  static constexpr Leaf is_no_dialogue = 4;  ///< it is taken before any list, or by none
+
+  /// The group of each recipient, which patterns and programs may have to say.
+  Ref groups_of() {
+    enum : Leaf { as_is, winds, is_none };
+    std::vector<Ref> kinds;
+    const std::array<TakesLiteral, 2> take{takes_literal(*sides_[0]->config),
+                                           takes_literal(*sides_[1]->config)};
+    for (const AddressClass& one : vocabulary_->classes().recipients) {
+      const auto is_first = [&](const auto& lists) { return taken_first(*lists, *one.one); };
+      const auto takes = [&](const TakesLiteral& by) { return by(*one.one); };
       const bool goes_nowhere =
-          group == Group::foreign && classes.recipients[at].one->domain.starts_with('[') &&
-          std::ranges::none_of(
-              sides_, [](const Version* side) { return may_relay_to_literals(*side->config); });
-      if (goes_nowhere) not_compared_.insert(at);
-      groups.emplace_back(group);
+          one.one->domain.starts_with('[') && std::ranges::none_of(take, takes);
+      const bool none = goes_nowhere || std::ranges::any_of(lists_, is_first);
+      kinds.push_back(diagrams_.leaf(none ? is_none : one.winding ? winds : as_is));
     }
-    return groups;
+    constexpr auto foreign = static_cast<Leaf>(Group::foreign);
+    const Ref groups = diagrams_.apply(
+        destinations(*lists_[0], *vocabulary_), destinations(*lists_[1], *vocabulary_),
+        [](Leaf before, Leaf after) { return before != foreign ? before : after; });
+    return diagrams_.apply(
+        groups, diagrams_.choose(Vocabulary::variable(Axis::recipient), kinds),
+        [](Leaf group, Leaf kind) -> Leaf {
+          return kind == is_none ? is_no_dialogue : kind == winds ? is_winding : group;
+        });
+  }
+
+  /// What groups_ says of the recipients of a group; nullopt: of winding ones.
+  static Leaf number_of(std::optional<Group> group) {
+    return group ? static_cast<Leaf>(*group) : is_winding;
   }
 
   Ref only(Ref diagram, std::optional<Group> group) {
-    std::vector<Ref> by_recipient;
-    for (std::size_t at = 0; at < groups_.size(); ++at) {
-      const bool is = groups_[at] == group && !not_compared_.contains(at);
-      by_recipient.push_back(diagrams_.leaf(is ? 1 : 0));
-    }
-    const Ref mask = diagrams_.choose(Vocabulary::variable(Axis::recipient), by_recipient);
-    return where(diagram, mask);
+    const Leaf wanted = number_of(group);
+    return diagrams_.apply(diagram, groups_, [wanted](Leaf kind, Leaf where) -> Leaf {
+      return where == wanted ? kind : 0;
+    });
   }
 
   void look(Ref differ, std::optional<Group> group) {
@@ -401,6 +408,40 @@ class Comparer {
                                  .kind = kind,
                                  .before = played.sides[0],
                                  .after = played.sides[1]});
+  }
+
+  /// With inet_interfaces = all, a client that has connected to its own address is this host,
+  /// whatever the address is. Such dialogues are not played.
+  void look_at_own_clients() {
+    const auto asks = [](const auto& lists) {
+      return lists->own_everywhere && std::ranges::any_of(lists->used, [](const auto* keyword) {
+               return keyword->name == "permit_inet_interfaces";
+             });
+    };
+    if (std::ranges::none_of(lists_, asks)) return;
+    vocabulary_->reach_themselves(true);
+    const std::array<Ref, 2> compiled = compile_both();
+    vocabulary_->reach_themselves(false);
+    const Ref differ = differences(compiled, vocabulary_->possible());
+    for (const Group group : {Group::ours, Group::relay, Group::foreign}) {
+      if (!options_.asks(group)) continue;
+      const Ref here = only(differ, group);
+      for (const DifferenceKind kind : difference_kinds) {
+        Known& known = result_.of(kind, result_.groups[static_cast<std::size_t>(group)]);
+        const Ref left = diagrams_.map(
+            here, [kind](Leaf one) -> Leaf { return one == static_cast<Leaf>(kind) ? 1 : 0; });
+        if (known != Known::no || left == diagrams_.leaf(0)) continue;
+        known = Known::unknown;
+        result_.not_proved.push_back({.group = std::string(plan::to_string(group)),
+                                      .direction = kind,
+                                      .layer = "restrictions",
+                                      .place = {},
+                                      .reason = "own_clients",
+                                      .text =
+                                          "it hangs on permit_inet_interfaces and a client that "
+                                          "has connected to its own address"});
+      }
+    }
   }
 
   /// Mail for webhooks, which is always mail for this host (context.cc, is_authorised()): whoever
@@ -558,10 +599,15 @@ class Comparer {
   }
 
   /// Whether these are all recipients of the group.
-  bool is_group(const std::set<std::size_t>& recipients, std::optional<Group> group) const {
-    for (std::size_t at = 0; at < groups_.size(); ++at) {
-      const bool is = groups_[at] == group && !not_compared_.contains(at);
-      if (is != recipients.contains(at)) return false;
+  bool is_group(const std::set<std::size_t>& recipients, std::optional<Group> group) {
+    const Leaf wanted = number_of(group);
+    const Ref among =
+        diagrams_.map(groups_, [wanted](Leaf where) -> Leaf { return where == wanted ? 1 : 0; });
+    const Variable axis = Vocabulary::variable(Axis::recipient);
+    const bool by_recipient = !diagrams_.is_leaf(among) && diagrams_.variable_of(among) == axis;
+    for (std::size_t at = 0; at < diagrams_.values(axis); ++at) {
+      const Ref one = by_recipient ? diagrams_.children_of(among)[at] : among;
+      if ((one != diagrams_.leaf(0)) != recipients.contains(at)) return false;
     }
     return true;
   }
@@ -572,8 +618,7 @@ class Comparer {
   Diagrams diagrams_;
   std::unique_ptr<Vocabulary> vocabulary_;
   Ref possible_ = 0;  ///< Vocabulary::possible() of all that the lists ask
-  std::vector<std::optional<Group>> groups_;
-  std::set<std::size_t> not_compared_;  ///< recipients that are taken before any list, or by none
+  Ref groups_ = 0;    ///< groups_of()
   std::array<std::shared_ptr<const restrictions::ListPolicy>, 2> lists_;
   std::unique_ptr<Player> player_;
   restrictions::PolicyWords words_;

@@ -25,6 +25,20 @@ Comparison compared(const std::string& before, const std::string& after) {
       .comparison;
 }
 
+/// What was found, for messages.
+std::string words_of(const Comparison& found) {
+  std::string words(to_string(found.answer()));
+  for (const NotProved& one : found.not_proved) {
+    words += "\n" + one.group + " " + std::string(to_string(one.direction)) + " " + one.reason +
+             ": " + one.text;
+  }
+  for (const Witness& one : found.witnesses) {
+    words += "\n" + std::string(to_string(one.kind)) + " " + one.spoken.client + " " +
+             one.spoken.helo.value_or("-") + " " + one.spoken.sender + " " + one.spoken.recipient;
+  }
+  return words;
+}
+
 // A client that does not wait for replies is played, too.
 TEST(PlanCompareTest, CommandsMayComeAheadOfReplies) {
   const Comparison found =
@@ -131,7 +145,7 @@ TEST(PlanCompareTest, AnswersThatHangOnParametersAreTried) {
   const Comparison found = judge_edit(version("old.toml", "192.0.2.25"),
                                       version("new.toml", "192.0.2.25, 203.0.113.99"), options)
                                .comparison;
-  EXPECT_EQ(found.answer(), Answer::accepts_more);
+  EXPECT_EQ(found.answer(), Answer::accepts_more) << words_of(found);
   ASSERT_FALSE(found.witnesses.empty());
   EXPECT_EQ(found.witnesses.front().spoken.client, "203.0.113.99");
 }
@@ -139,7 +153,12 @@ TEST(PlanCompareTest, AnswersThatHangOnParametersAreTried) {
 // Mail for webhooks is judged by the lists as mail for this host, whatever domains they have.
 TEST(PlanCompareTest, MailForWebhooksIsCompared) {
   const auto version = [](const std::string& name, const std::string& lists) {
-    Edition made = edition_of(name, "mydestination = \"\"\nlocal_recipient_maps = \"\"\n" + lists);
+    // Mail for an address literal of this server is not the question.
+    Edition made = edition_of(name,
+                              "mydestination = \"\"\nlocal_recipient_maps = \"\"\n"
+                              "inet_interfaces = \"192.0.2.77\"\nsmtpd_recipient_restrictions = "
+                              "\"check_recipient_access inline:{ {[192.0.2.77] = REJECT} }\"\n" +
+                                  lists);
     auto webhook = std::make_shared<policy::Webhook>();
     webhook->id = "wh_1";
     webhook->address = "orders@hooks.example";
@@ -511,6 +530,170 @@ TEST(PlanCompareTest, WhatTheSessionRefusesIsNoDialogue) {
   };
   const std::string friends = "{friend.example = OK}";
   EXPECT_EQ(compared(lists(friends), lists(friends + " {192.0.2.250 = REJECT}")).answer(),
+            Answer::same);
+}
+
+/// Without surroundings.
+Comparison compared_alone(const std::string& before, const std::string& after,
+                          const std::string& both = "", std::optional<Group> only = std::nullopt) {
+  EditOptions options;
+  options.compare.time = std::chrono::minutes(1);
+  options.compare.only = only;
+  return judge_edit(edition_of("old.toml", both + before), edition_of("new.toml", both + after),
+                    options)
+      .comparison;
+}
+
+constexpr auto our_domain =
+    "mydestination = 'ours.test'\nsmtpd_relay_restrictions = 'reject_unauth_destination'\n";
+
+// A sender with a route through our domain is the address that it leads to.
+TEST(PlanCompareTest, SendersMayHaveRoutes) {
+  const std::string both =
+      std::string(our_domain) +
+      "smtpd_sender_restrictions = 'check_sender_access inline:{ {partner.test = REJECT} }'\n";
+  for (const std::string name : {"allow_percent_hack", "swap_bangpath"}) {
+    const Comparison found = compared_alone(name + " = 'yes'\n", name + " = 'no'\n", both);
+    EXPECT_EQ(found.answer(), Answer::accepts_more) << name << words_of(found);
+    EXPECT_EQ(compared_alone(name + " = 'no'\n", name + " = 'no'\n", both).answer(), Answer::same);
+  }
+}
+
+// Rows do not permit addresses with a route, whatever domain they are of.
+TEST(PlanCompareTest, RecipientsMayHaveRoutesThroughOtherDomains) {
+  const std::string yes = "allow_untrusted_routing = 'yes'\n";
+  EXPECT_EQ(compared_alone("", yes,
+                           "mydestination = 'ours.test'\nsmtpd_relay_restrictions = "
+                           "'check_recipient_access inline:{ {partner.test=OK} }, reject'\n")
+                .answer(),
+            Answer::accepts_more);
+  EXPECT_NE(compared_alone("", yes,
+                           "mydestination = ''\nrelay_domains = 'pcre:{ {/\\.partner\\.test$$/ x} "
+                           "}'\nsmtpd_relay_restrictions = 'reject_unauth_destination'\n"
+                           "smtpd_recipient_restrictions = 'check_recipient_access inline:{ "
+                           "{mx.example.com = REJECT} {[127.0.0.1] = REJECT} }'\n")
+                .answer(),
+            Answer::same);
+}
+
+// Which group a recipient is of may be what a pattern says.
+TEST(PlanCompareTest, PatternsMaySayWhichGroupADomainIsOf) {
+  const std::string rule =
+      "smtpd_recipient_restrictions = 'check_sender_access inline:{ {bad.test=REJECT} }'\n";
+  for (const auto& [name, group] :
+       {std::pair("mydestination", Group::ours), std::pair("relay_domains", Group::relay),
+        std::pair("virtual_mailbox_domains", Group::ours)}) {
+    const std::string both = std::string(name) +
+                             " = 'pcre:{ {/^d\\.test$$/ x} }'\nlocal_recipient_maps = ''\n"
+                             "smtpd_relay_restrictions = 'reject_unauth_destination'\n";
+    for (const std::optional<Group> only : {std::optional<Group>(), std::optional(group)}) {
+      const Comparison found = compared_alone("", rule, both, only);
+      const GroupAnswer& answer = found.groups[static_cast<std::size_t>(group)];
+      EXPECT_EQ(answer.refuses_more, Known::yes) << name << words_of(found);
+      EXPECT_EQ(answer.accepts_more, Known::no) << name;
+      EXPECT_EQ(found.groups[static_cast<std::size_t>(Group::foreign)].refuses_more, Known::no);
+    }
+  }
+}
+
+// Some addresses exist in each domain of ours, in whatever form they are written.
+TEST(PlanCompareTest, AddressesThatAlwaysExistAreClasses) {
+  const std::string rows =
+      "check_recipient_access inline:{ {postmaster@=REJECT}, {double-bounce@=REJECT}, "
+      "{zz@=REJECT} }'\n";
+  EXPECT_EQ(compared_alone("smtpd_recipient_restrictions = 'check_recipient_access pcre:{ "
+                           "{/^mailer-daemon@/ REJECT} }, " +
+                               rows,
+                           "smtpd_recipient_restrictions = '" + rows,
+                           std::string(our_domain) + "local_recipient_maps = 'inline:{ {zz=x} }'\n")
+                .answer(),
+            Answer::accepts_more);
+}
+
+// An address without a domain is one of myorigin.
+TEST(PlanCompareTest, AddressesMayLackTheirDomain) {
+  EXPECT_EQ(compared_alone("smtpd_recipient_restrictions = 'reject_non_fqdn_recipient'\n",
+                           "smtpd_recipient_restrictions = 'permit'\n",
+                           "mydestination = 'ours.test'\nsmtpd_relay_restrictions = "
+                           "'check_recipient_access inline:{ {bob@mx.example.com=OK} }, reject'\n")
+                .answer(),
+            Answer::accepts_more);
+  const std::string rest =
+      "check_sender_access inline:{ {bob@mx.example.com=OK}, {<>=OK} }, reject'\n";
+  EXPECT_EQ(compared_alone("smtpd_sender_restrictions = 'reject_non_fqdn_sender, " + rest,
+                           "smtpd_sender_restrictions = '" + rest, our_domain)
+                .answer(),
+            Answer::accepts_more);
+}
+
+// An address literal of this server is a domain of it.
+TEST(PlanCompareTest, OwnLiteralsAreLocal) {
+  const std::string both =
+      "mydestination = ''\nrelay_domains = 'r.test'\n"
+      "smtpd_relay_restrictions = 'reject_unauth_destination'\n";
+  const std::string some = "local_recipient_maps = 'inline:{ {nn=x} }'\n";
+  const std::string all = "local_recipient_maps = 'static:all'\n";
+  EXPECT_EQ(compared_alone(some, all, both).answer(), Answer::accepts_more)
+      << words_of(compared_alone(some, all, both));
+  // Of the sender, too.
+  const std::string foreign =
+      "smtpd_reject_unlisted_sender = 'yes'\nsmtpd_reject_unlisted_recipient = 'no'\n";
+  EXPECT_EQ(compared_alone(some, all, both + foreign).answer(), Answer::accepts_more);
+}
+
+// A domain of one label may be completed.
+TEST(PlanCompareTest, DomainsOfOneLabelMayBeCompleted) {
+  const std::string both =
+      "mydestination = 'mail.ours.test'\nmydomain = 'ours.test'\n"
+      "smtpd_relay_restrictions = 'reject_unauth_destination'\n";
+  EXPECT_EQ(compared_alone("append_dot_mydomain = 'no'\n", "append_dot_mydomain = 'yes'\n", both)
+                .answer(),
+            Answer::accepts_more);
+}
+
+// Requests to a mailing list have no extension, if the versions say so.
+TEST(PlanCompareTest, RequestsToListsAreTheirOwnAddresses) {
+  const std::string both = std::string(our_domain) +
+                           "recipient_delimiter = '-'\nsmtpd_recipient_restrictions = "
+                           "'check_recipient_access inline:{ {bob@ours.test = OK} }, reject'\n";
+  EXPECT_EQ(
+      compared_alone("owner_request_special = 'yes'\n", "owner_request_special = 'no'\n", both)
+          .answer(),
+      Answer::accepts_more);
+}
+
+// With all interfaces, a client that has connected to its own address is this host.
+TEST(PlanCompareTest, ClientsMayReachThemselves) {
+  const std::string both =
+      "mydestination = 'ours.test'\nmynetworks = '192.0.2.0/24'\nsmtpd_client_restrictions = "
+      "'check_client_access cidr:{ {127.0.0.1/32 REJECT}, {::1/128 REJECT} }'\n";
+  const auto lists = [](const std::string& rules) {
+    return "smtpd_relay_restrictions = '" + rules + "reject_unauth_destination'\n";
+  };
+  const Comparison found = compared_alone(lists("permit_inet_interfaces, "), lists(""), both);
+  EXPECT_EQ(found.groups[static_cast<std::size_t>(Group::foreign)].refuses_more, Known::unknown);
+  EXPECT_EQ(found.groups[static_cast<std::size_t>(Group::ours)].answer(), Answer::same)
+      << words_of(found);
+  EXPECT_EQ(compared_alone(lists("permit_inet_interfaces, "),
+                           lists("permit_inet_interfaces, permit_inet_interfaces, "), both)
+                .answer(),
+            Answer::same);
+}
+
+// A name in HELO below a key may be no name of a host.
+TEST(PlanCompareTest, NamesBelowAKeyHaveForms) {
+  const std::string rest = "check_helo_access inline:{ {partner.test=OK} }, reject'\n";
+  const std::string both = std::string(our_domain) + "smtpd_helo_required = 'yes'\n";
+  EXPECT_EQ(compared_alone("smtpd_helo_restrictions = 'reject_invalid_helo_hostname, "
+                           "reject_non_fqdn_helo_hostname, " +
+                               rest,
+                           "smtpd_helo_restrictions = '" + rest, both)
+                .answer(),
+            Answer::accepts_more);
+  EXPECT_NE(compared_alone("smtpd_helo_restrictions = 'reject_invalid_helo_hostname, "
+                           "permit_naked_ip_address'\n",
+                           "smtpd_helo_restrictions = 'reject_invalid_helo_hostname'\n", our_domain)
+                .answer(),
             Answer::same);
 }
 

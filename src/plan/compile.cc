@@ -497,7 +497,7 @@ Evidence evidence_of(const Classes& classes, const Chosen& chosen, Stage stage,
   session.id = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
   session.client_ip = classes.clients[chosen[Axis::client]].one;
   session.client_port = 40'000;
-  session.server_ip = IpAddress::v4(0xc0000219);  // 192.0.2.25
+  session.server_ip = classes.reach_themselves ? session.client_ip : reached_address();
   session.server_port = 25;
   session.early_talker = chosen[Axis::early] == 1;
   session.esmtp = true;
@@ -619,6 +619,21 @@ class Compiler {
         outcome.discard = at.discard;
       }
       return vocabulary_.number(outcome);
+    });
+  }
+
+  Ref destinations() {
+    Chosen chosen;
+    const Ref effects =
+        over_axes({Axis::recipient}, 0, chosen, Stage::rcpt,
+                  [&](const Evidence& evidence, const restrictions::KnownPatterns& patterns) {
+                    return restrictions::effect_of_destination(policy_, evidence, patterns);
+                  });
+    return diagrams_.map(effects, [&](Leaf leaf) {
+      const Step& step = steps_[leaf];
+      return static_cast<Leaf>(step.permits   ? Group::ours
+                               : step.refuses ? Group::relay
+                                              : Group::foreign);
     });
   }
 
@@ -1178,6 +1193,11 @@ bool taken_first(const ListPolicy& policy, const mail::Mailbox& recipient) {
 
 Ref compile(const ListPolicy& policy, Vocabulary& vocabulary, const std::string& settings) {
   return Compiler(policy, vocabulary, settings).run();
+}
+
+Ref destinations(const ListPolicy& policy, Vocabulary& vocabulary) {
+  const std::string no_settings;
+  return Compiler(policy, vocabulary, no_settings).destinations();
 }
 
 }  // namespace postern::plan

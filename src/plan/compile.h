@@ -94,6 +94,8 @@ class Vocabulary {
   const Classes& classes() const { return classes_; }
   /// Whether all recipients are addresses of webhooks, for what is compiled from here on.
   void to_webhooks(bool are) { classes_.to_webhooks = are; }
+  /// Whether all clients have connected to their own address, for what is compiled from here on.
+  void reach_themselves(bool do_so) { classes_.reach_themselves = do_so; }
   /// More answers of other programs, for what is asked from here on (settings_answers.h).
   void may_answer(std::vector<std::string_view> names) { by_settings_ = std::move(names); }
   /// The variable of a part of the dialogue.
@@ -191,5 +193,9 @@ bool taken_first(const dialect::restrictions::ListPolicy& policy, const mail::Ma
 /// the same in two policies if these are.
 Ref compile(const dialect::restrictions::ListPolicy& policy, Vocabulary& vocabulary,
             const std::string& settings = {});
+
+/// The Group of each recipient, as its number, and of the answers of patterns and programs in the
+/// lists of domains. Throws NotCompiled and OverBudget.
+Ref destinations(const dialect::restrictions::ListPolicy& policy, Vocabulary& vocabulary);
 
 }  // namespace postern::plan

@@ -303,7 +303,7 @@ Checked check_edit(const Edition& before, const Edition& after, std::string_view
                             .digest = digest_of(edition.config),
                             .known = [known = app::KnownAddresses(edition.config)](
                                          const auto& question) { return known.answer(question); },
-                            .relays_to_literals = may_relay_to_literals(edition.config),
+                            .takes_literal = takes_literal(edition.config),
                             .in_clear = served_sessions(edition.config).clear,
                             .in_tls = served_sessions(edition.config).tls};
   };

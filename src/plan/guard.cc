@@ -370,9 +370,9 @@ class Checker {
       const auto found = player_->play(
           *path, {.about =
                       [&](const Evidence& one) {
-                        if (said) return meets_the_same(sentence.condition, *said, one);
-                        said = one;
-                        return true;
+                        if (!said) said = one;
+                        return goes_where(sentence.condition, *path, one) &&
+                               meets_the_same(sentence.condition, *said, one);
                       },
                   .holds =
                       [&](const std::vector<Side>& sides) {
@@ -409,6 +409,22 @@ class Checker {
     return doubt;
   }
 
+  /// Whether the recipient is of the groups that the path says, which may be by patterns.
+  bool goes_where(const Condition& condition, const Assignment& path, const Evidence& said) {
+    bool goes = true;
+    each_term(condition, [&](const Term& term) {
+      if (term.about != About::destination) return;
+      Ref at = destination(term.group);
+      while (!diagrams_.is_leaf(at)) {
+        const Variable variable = diagrams_.variable_of(at);
+        const bool is_said = variable < path.size() && path[variable] != any_value;
+        at = diagrams_.children_of(at)[is_said ? path[variable] : 0];
+      }
+      goes = goes && (diagrams_.leaf_of(at) == 1) == (group_of(said) == term.group);
+    });
+    return goes;
+  }
+
   /// Whether each term says of the two dialogues, which have the same answers, the same.
   bool meets_the_same(const Condition& condition, const Evidence& one, const Evidence& other) {
     bool same = true;
@@ -431,8 +447,7 @@ class Checker {
                              meets_recipient(term, other.candidate->address);
           return;
         case About::destination:
-          same = same && group_of(one) == group_of(other);
-          return;
+          return;  // goes_where()
         case About::client_listed:
           same = same && one.session.client_ip == other.session.client_ip;
           return;
@@ -518,11 +533,14 @@ class Checker {
     return term.address ? iequals(recipient.text(), term.address->text())
                         : has(term.domains, recipient.domain);
   }
+  /// Whether mail for it is for webhooks, whatever lists say.
+  bool has_own_route(const mail::Mailbox& recipient) const {
+    const policy::Route route = route_of(recipient);
+    return route.webhook || route.missing == policy::Route::Missing::unknown_address;
+  }
   /// Of the candidate.
   Group group_of(const Evidence& evidence) const {
-    const policy::Route route = route_of(evidence.candidate->address);
-    const bool own = route.webhook || route.missing == policy::Route::Missing::unknown_address;
-    if (own) return Group::ours;
+    if (has_own_route(evidence.candidate->address)) return Group::ours;
     return deciding_.lists != nullptr ? restrictions::destination_of(*deciding_.lists, evidence)
                                       : Group::foreign;
   }
@@ -603,15 +621,20 @@ class Checker {
   }
 
   Ref destination(Group group) {
-    const Classes& classes = vocabulary_->classes();
-    std::vector<Ref> children;
-    for (std::size_t at = 0; at < classes.recipients.size(); ++at) {
-      Chosen chosen;
-      chosen[Axis::recipient] = at;
-      const Group where = group_of(evidence_of(classes, chosen, Stage::rcpt));
-      children.push_back(diagrams_.leaf(where == group ? 1 : 0));
+    std::vector<Ref> by_route;
+    for (const AddressClass& recipient : vocabulary_->classes().recipients) {
+      by_route.push_back(diagrams_.leaf(has_own_route(*recipient.one) ? 1 : 0));
     }
-    return diagrams_.choose(Vocabulary::variable(Axis::recipient), children);
+    if (!by_lists_) {
+      by_lists_ = deciding_.lists != nullptr ? destinations(*deciding_.lists, *vocabulary_)
+                                             : diagrams_.leaf(static_cast<Leaf>(Group::foreign));
+    }
+    return diagrams_.apply(*by_lists_,
+                           diagrams_.choose(Vocabulary::variable(Axis::recipient), by_route),
+                           [group](Leaf where, Leaf own) -> Leaf {
+                             const Group is = own == 1 ? Group::ours : static_cast<Group>(where);
+                             return is == group ? 1 : 0;
+                           });
   }
 
   /// Where a list in DNS has the name: the answers that the list counts.
@@ -659,9 +682,10 @@ class Checker {
   std::unique_ptr<Vocabulary> vocabulary_;
   std::unique_ptr<Facts> facts_;
   std::unique_ptr<Player> player_;
-  Ref outcomes_ = 0;  ///< of the lists
-  Ref behind_ = 0;    ///< Refusal
-  Ref asked_ = 0;     ///< 1 for the recipients of this check
+  std::optional<Ref> by_lists_;  ///< destinations()
+  Ref outcomes_ = 0;             ///< of the lists
+  Ref behind_ = 0;               ///< Refusal
+  Ref asked_ = 0;                ///< 1 for the recipients of this check
 };
 
 /// Whether a sentence names the webhook's address or its domain.

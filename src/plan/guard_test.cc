@@ -229,6 +229,32 @@ TEST(GuardTest, OddSentencesAreNamed) {
   EXPECT_EQ(Guarded("never discard", lists).result().doubt, "");
 }
 
+// A pattern may say which group a domain is of, and some addresses always exist.
+TEST(GuardTest, DomainsOfPatternsBreakSentences) {
+  const std::string barrier =
+      "[restrictions]\nsmtpd_relay_restrictions = 'reject_unauth_destination'\n";
+  const std::string pattern = " = 'pcre:{ {/^d\\.test$$/ x} }'\n";
+  const struct {
+    std::string sentence, lists;
+  } cases[] = {
+      {"never accept where rcpt is ours",
+       "mydestination" + pattern +
+           "smtpd_recipient_restrictions = 'check_recipient_access inline:{ "
+           "{mx.example.com=REJECT}, {localhost=REJECT}, {[127.0.0.1]=REJECT}, {[::1]=REJECT} "
+           "}'\n"},
+      {"never accept where rcpt is relay", "mydestination = 'ours.test'\nrelay_domains" + pattern},
+      {"never accept where rcpt in ours.test",
+       "mydestination = 'ours.test'\nlocal_recipient_maps = 'inline:{ {zz=x} }'\n"
+       "smtpd_recipient_restrictions = 'check_recipient_access inline:{ {zz@=REJECT}, "
+       "{postmaster@=REJECT}, {double-bounce@=REJECT} }'\n"},
+  };
+  for (const auto& one : cases) {
+    const GuardResult found = Guarded(one.sentence, barrier + one.lists).result();
+    EXPECT_EQ(word(found), "violated") << one.sentence;
+    EXPECT_EQ(found.doubt, "") << one.sentence;
+  }
+}
+
 TEST(GuardTest, DiagnosticsHaveThePlaceOfTheSentence) {
   const Guarded guarded(
       "never refuse where rcpt is relay and client in 192.0.2.0/24 and not helo = none",

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "config/engine.h"
 #include "config/room_options.h"
+#include "explain/known_addresses.h"
 #include "explain/report.h"
 #include "plan/samples.h"
 #include "policy/answers.h"
@@ -320,9 +321,12 @@ Outcome outcome_of(const Side& side) {
   return outcome;
 }
 
-bool may_relay_to_literals(const app::Config& config) {
+TakesLiteral takes_literal(const app::Config& config) {
   // Scripts may send mail elsewhere.
-  return config.relay.relay_to_literals || config.lua.loaded || config.vsl.loaded;
+  const bool passes_on = config.relay.relay_to_literals || config.lua.loaded || config.vsl.loaded;
+  return [passes_on, known = app::KnownAddresses(config)](const auto& address) {
+    return passes_on || known.is_own_literal(address);
+  };
 }
 
 policy::Engine engine_of(const app::Config& config) {
@@ -377,7 +381,19 @@ app::Dialogue Player::with_texts(app::Dialogue dialogue,
                                  const std::vector<std::pair<DialogueText, std::string>>& texts) {
   for (const auto& [about, text] : texts) {
     using Part = DialogueText::Part;
-    if (about.part != Part::whole && about.part != Part::quoted) continue;
+    if (about.part != Part::whole && about.part != Part::quoted) {
+      // A part of an address, at its place in the address.
+      mail::Mailbox* const of = about.axis != Axis::sender ? &dialogue.recipients.front()
+                                : dialogue.sender          ? &*dialogue.sender
+                                                           : nullptr;
+      if (of == nullptr) continue;
+      const std::string domain = about.part == Part::at_domain ? text.substr(1) : text;
+      auto parsed = mail::parse_mailbox(
+          about.part == Part::local ? text + "@" + of->domain : of->local_part + "@" + domain,
+          mail::Utf8::allowed);
+      if (parsed) *of = std::move(*parsed);
+      continue;
+    }
     if (about.axis == Axis::helo) dialogue.helo = text;
     if (about.axis == Axis::client) {
       if (const auto client = IpAddress::parse(text)) dialogue.client = *client;

@@ -80,8 +80,11 @@ void note_unconfirmed();
 
 /// What its listeners serve.
 ServedSessions served_sessions(const app::Config& config);
-/// Whether mail to user@[192.0.2.1] may be passed on; if not, it is refused behind the lists.
-bool may_relay_to_literals(const app::Config& config);
+/// Whether mail to an address may be taken, if its domain is an address literal.
+using TakesLiteral = std::function<bool(const mail::Mailbox&)>;
+/// What is refused behind the lists, whatever they say: user@[192.0.2.1], unless that is this host
+/// or such mail may be passed on. The result does not need `config`.
+TakesLiteral takes_literal(const app::Config& config);
 /// The engine of a version. Scripts are copies that reach no server, file or log, and what they
 /// remember stays with them. Throws NotCompiled.
 policy::Engine engine_of(const app::Config& config);

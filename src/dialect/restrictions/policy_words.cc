@@ -1,5 +1,6 @@
 #include "dialect/restrictions/policy_words.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "base/text.h"
@@ -210,6 +211,7 @@ class Collector {
         break;
       case Subject::recipient:
         words_.recipient_patterns = words_.recipient_patterns || rule.table->is_pattern();
+        words_.recipient_permits = words_.recipient_permits || may_permit(rule);
         keys(*rule.table, words_.recipient_keys);
         break;
       case Subject::login:
@@ -224,6 +226,15 @@ class Collector {
         words_.not_listed.insert(std::string(name));
         break;
     }
+  }
+
+  /// Whether a row may permit.
+  static bool may_permit(const Rule& rule) {
+    if (!rule.actions || rule.table->is_remote()) return true;
+    return std::ranges::any_of(*rule.actions, [](const auto& row) {
+      const Action::Kind kind = row.second.kind;
+      return kind == Action::Kind::permit || kind == Action::Kind::rules;
+    });
   }
 
   /// Who owns which senders. Each login is a class of sessions, so that few are told apart.
@@ -268,6 +279,9 @@ class Collector {
 
 }  // namespace
 
-void PolicyWords::add(const ListPolicy& policy) { Collector(policy, *this).collect(); }
+void PolicyWords::add(const ListPolicy& policy) {
+  policies.push_back(&policy);
+  Collector(policy, *this).collect();
+}
 
 }  // namespace postern::dialect::restrictions

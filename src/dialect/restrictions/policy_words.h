@@ -25,18 +25,20 @@ struct PolicyWords {
   std::set<std::string> owned_keys;      ///< keys of tables that say whose a sender is
   std::set<std::string> locals;   ///< local parts that mean something at each domain of this server
   std::set<std::string> actions;  ///< restriction classes, which an answer of a program may name
-  std::vector<policy::DnsList> zones;  ///< lists in DNS
-  bool asks_login = false;             ///< a rule looks at the login
-  bool asks_tls = false;               ///< a rule looks at TLS
-  bool asks_client_name = false;       ///< a rule looks at the client's name
-  bool asks_listed_sender = false;     ///< whether the sender exists is asked
-  bool asks_early = false;             ///< whether commands come ahead of a reply is asked
-  bool asks_programs = false;          ///< a policy server, or a program with rows, is asked
-  bool address_patterns = false;       ///< a table of addresses has patterns
-  bool asks_servers = false;           ///< a policy server is asked
-  bool recipient_patterns = false;     ///< a table about the recipient has patterns
-  bool asks_rows = false;              ///< a program serves the rows of an access table
-  bool asks_owners = false;            ///< a program serves the owners of senders
+  std::vector<policy::DnsList> zones;       ///< lists in DNS
+  bool asks_login = false;                  ///< a rule looks at the login
+  bool asks_tls = false;                    ///< a rule looks at TLS
+  bool asks_client_name = false;            ///< a rule looks at the client's name
+  bool asks_listed_sender = false;          ///< whether the sender exists is asked
+  bool asks_early = false;                  ///< whether commands come ahead of a reply is asked
+  bool asks_programs = false;               ///< a policy server, or a program with rows, is asked
+  bool address_patterns = false;            ///< a table of addresses has patterns
+  bool asks_servers = false;                ///< a policy server is asked
+  bool recipient_patterns = false;          ///< a table about the recipient has patterns
+  bool asks_rows = false;                   ///< a program serves the rows of an access table
+  bool asks_owners = false;                 ///< a program serves the owners of senders
+  bool recipient_permits = false;           ///< a table about the recipient may permit
+  std::vector<const ListPolicy*> policies;  ///< that were added; they outlive this object
   /// Rules whose answers cannot be listed: of verified addresses, of servers of a domain, of
   /// databases.
   std::set<const Rule*> opaque;

@@ -112,6 +112,19 @@ Destination destination_of(const ListPolicy& policy, const policy::Evidence& evi
   return recipient->known == DomainClass::relay ? Destination::relay : Destination::ours;
 }
 
+RuleEffect effect_of_destination(const ListPolicy& policy, const policy::Evidence& evidence,
+                                 const KnownPatterns& patterns) {
+  constexpr auto as_they_are = PatternQuestions::Keys::as_they_are;
+  const RuleMoment at{.list = ListKind::recipient, .stage = policy::Stage::rcpt};
+  return observe(policy, at, evidence, patterns, as_they_are, {}, [](Context& context) {
+    const Address* recipient = context.recipient();
+    if (recipient == nullptr || context.is_authorised(*recipient) != Match::yes) {
+      return RuleOutcome::pass;
+    }
+    return recipient->known == DomainClass::relay ? RuleOutcome::refuse : RuleOutcome::permit;
+  });
+}
+
 LooksAt looks_at(const ListPolicy& policy, const Rule& rule) {
   LooksAt everything{true, true, true, true, true, true, true};
   if (rule.keyword == nullptr) return {};  // always an error of the configuration

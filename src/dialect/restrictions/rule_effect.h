@@ -84,6 +84,10 @@ enum class Destination : std::uint8_t {
 };
 /// Of the recipient of this evidence.
 Destination destination_of(const ListPolicy& policy, const policy::Evidence& evidence);
+/// The same as an effect, with the questions that the lists of domains ask: `permit` for ours,
+/// `refuse` for relay, `pass` for foreign.
+RuleEffect effect_of_destination(const ListPolicy& policy, const policy::Evidence& evidence,
+                                 const KnownPatterns& patterns);
 
 /// The facts of the dialogue that the effect of a rule may depend on, besides answers of DNS and of
 /// programs.
