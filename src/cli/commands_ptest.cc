@@ -16,8 +16,10 @@
 #include "cli/confine.h"
 #include "cli/file_update.h"
 #include "cli/mail_text.h"
+#include "cli/plan_versions.h"
 #include "cli/policy_files.h"
 #include "config/input_file.h"
+#include "plan/needs.h"
 #include "ptest/coverage.h"
 #include "ptest/directory.h"
 #include "ptest/report.h"
@@ -185,22 +187,26 @@ class Configurations {
 
   /// Adds what a configuration needs. Errors are those of load().
   void add_needs(const std::string& name, const Arguments& arguments, FileNeeds& needs) const {
-    const Result<std::string> text =
-        given_ == "-" ? Result<std::string>(text_) : read_input(name, std::cin);
-    if (text) needs.add(*text, arguments);
+    if (const Result<std::string> found = text(name)) needs.add(*found, arguments);
+  }
+
+  /// The text of a configuration.
+  Result<std::string> text(const std::string& name) const {
+    return given_ == "-" ? Result<std::string>(text_) : read_input(name, std::cin);
+  }
+
+  /// A configuration with this text.
+  ConfigResult parse(const std::string& text, const std::string& name) const {
+    ConfigResult result = parse_config(text, given_ == "-" ? "<stdin>" : name, load_options());
+    result.config.api.operators = {ptest::account};
+    return result;
   }
 
   /// Valid until the next call.
   const ConfigResult& load(const std::string& name) {
     const auto found = loaded_.find(name);
     if (found != loaded_.end()) return found->second;
-    LoadOptions options;
-    options.read_files = false;
-    options.load_policy = true;
-    options.asks_nobody = true;
-    options.machine_name = "localhost";
-    ConfigResult result =
-        given_ == "-" ? parse_config(text_, "<stdin>", options) : load_config(name, options);
+    ConfigResult result = given_ == "-" ? parse(text_, name) : load_config(name, load_options());
     result.config.api.operators = {ptest::account};
     const bool has_scripts = result.config.lua.loaded || result.config.vsl.loaded;
     if (has_scripts) return fresh_ = std::move(result);
@@ -208,6 +214,15 @@ class Configurations {
   }
 
  private:
+  static LoadOptions load_options() {
+    LoadOptions options;
+    options.read_files = false;
+    options.load_policy = true;
+    options.asks_nobody = true;
+    options.machine_name = "localhost";
+    return options;
+  }
+
   const std::optional<std::string> given_;
   std::optional<std::string> environment_;
   std::string text_;  ///< with `--config -`
@@ -293,6 +308,67 @@ void run_file(const Options& options, Configurations& configurations, ptest::Cov
     coverage.add_test(result.outcomes.back().decided);
   }
   if (options.filter.empty()) result.unasked = player.unasked();
+}
+
+ptest::Coverage::Proof::Word word_of(plan::Need need) {
+  using Word = ptest::Coverage::Proof::Word;
+  switch (need) {
+    case plan::Need::idle:
+      return Word::idle;
+    case plan::Need::spare:
+      return Word::spare;
+    case plan::Need::needed:
+      return Word::needed;
+    case plan::Need::unknown:
+      break;
+  }
+  return Word::unknown;
+}
+
+/// Asks the proof about the rules of lists that no test decided: whether they can, and by which
+/// dialogue.
+void prove_rules(const Results& results, Configurations& configurations,
+                 ptest::Coverage& coverage) {
+  using Clock = std::chrono::steady_clock;
+  constexpr std::chrono::seconds most{20};
+  const auto deadline = Clock::now() + most;
+  std::set<std::string> asked;
+  for (const FileResult& one : results.files) {
+    if (!one.usable() || one.outcomes.empty()) continue;
+    const std::string name = configurations.name_for(one.file);
+    // Webhooks are the file's own; without them one answer is for all files.
+    if (one.file.webhooks.empty() && !asked.insert(name).second) continue;
+    const Result<std::string> text = configurations.text(name);
+    if (!text) continue;
+    plan::Edition now{.name = name,
+                      .file = name,
+                      .config = configurations.parse(*text, name).config,
+                      .text = *text};
+    const auto directory = std::make_shared<policy::Directory>();
+    Diagnostics known;  // the tests were played with them
+    ptest::fill_directory(one.file, *directory, known);
+    put_webhooks(one.file, directory, now);
+    const auto edited = [&](const plan::ListEdit& edit) -> std::optional<plan::Edition> {
+      const auto without = plan::with_parameters(now.text, edit);
+      if (!without) return std::nullopt;
+      ConfigResult result = configurations.parse(*without, name);
+      if (result.config.restrictions.loaded() == nullptr) return std::nullopt;
+      plan::Edition made = now;
+      made.config = std::move(result.config);
+      made.text = *without;
+      return made;
+    };
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
+    for (auto& [origin, need] : plan::needs_of(now, coverage.undecided(), edited, left)) {
+      ptest::Coverage::Proof proof{.word = word_of(need.need), .text = need.why, .witness = {}};
+      if (need.witness) {
+        proof.text = plan::line_of(*need.witness);
+        proof.witness = plan::spoken_json(need.witness->spoken);
+      }
+      coverage.add_proof(origin, std::move(proof));
+    }
+  }
 }
 
 /// A file that is to be rewritten.
@@ -393,6 +469,7 @@ int play_all(const Options& given, const Arguments& arguments, Streams& streams,
     run_file(*options, configurations, coverage, one, read);
   }
   if (options->coverage) {
+    prove_rules(results, configurations, coverage);
     results.coverage = coverage.json();
     results.coverage_text = coverage.text();
   }

@@ -97,6 +97,20 @@ std::set<std::string> read_once(const plan::Edition& before, const plan::Edition
   return both;
 }
 
+void put_webhooks(const ptest::File& file, std::shared_ptr<const policy::Directory> directory,
+                  plan::Edition& edition) {
+  edition.directory = std::move(directory);
+  edition.config.api.operators = {ptest::account};
+  for (const auto& [address, body] : file.webhooks) {
+    edition.compared.insert(lower(address));
+    const auto mailbox = mail::parse_mailbox(lower(address), mail::Utf8::allowed);
+    if (!mailbox) continue;
+    if (auto webhook = edition.directory->resolve(*mailbox).webhook) {
+      edition.webhooks.push_back(std::move(webhook));
+    }
+  }
+}
+
 bool is_of_gateway(std::string_view word) {
   return word == "running" || word.starts_with(revision_prefix);
 }
@@ -171,16 +185,7 @@ PlanVersions::Loaded PlanVersions::file_of_tests(const std::string& word) {
   Loaded edition = file(config_beside(word, parsed.file));
   if (!edition) return edition;
   edition->name = word;
-  edition->directory = directory;
-  edition->config.api.operators = {ptest::account};
-  for (const auto& [address, body] : parsed.file.webhooks) {
-    edition->compared.insert(lower(address));
-    const auto mailbox = mail::parse_mailbox(lower(address), mail::Utf8::allowed);
-    if (!mailbox) continue;
-    if (auto webhook = directory->resolve(*mailbox).webhook) {
-      edition->webhooks.push_back(std::move(webhook));
-    }
-  }
+  put_webhooks(parsed.file, directory, *edition);
   return edition;
 }
 

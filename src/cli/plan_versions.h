@@ -13,6 +13,7 @@
 #include "config/exit_code.h"
 #include "plan/edit.h"
 #include "plan/suggest.h"
+#include "ptest/file.h"
 #include "serve/stored_policies.h"
 
 namespace postern::app {
@@ -62,6 +63,11 @@ class PlanVersions {
   std::map<std::string, Result<std::string>> texts_;  ///< of files, by their names
   std::optional<Gateway> gateway_;
 };
+
+/// The webhooks of a file of tests become those of the version. The file's directory was filled
+/// without an error.
+void put_webhooks(const ptest::File& file, std::shared_ptr<const policy::Directory> directory,
+                  plan::Edition& edition);
 
 /// Whether the word names a version of the running gateway: "running", "revision:3".
 bool is_of_gateway(std::string_view word);

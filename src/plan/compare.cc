@@ -301,6 +301,7 @@ class Comparer {
       return one->directory && one->directory->webhook_count() > 0;
     };
     if (options_.asks(Group::ours) && std::ranges::any_of(sides_, has_webhooks)) look_at_webhooks();
+    if (options_.idle_rules) find_idle_rules();
     if (options_.certificate) {
       const Ref fates = diagrams_.apply(compiled[0], compiled[1], [&](Leaf before, Leaf after) {
         return fates_of(vocabulary_->outcome(before), vocabulary_->outcome(after));
@@ -386,6 +387,30 @@ class Comparer {
       compiled[side] = compile(*lists_[side], *vocabulary_, settings_of(*sides_[side]->config));
     }
     return compiled;
+  }
+
+  /// In all dialogues, also those for webhooks and of clients at the address that they have
+  /// reached.
+  void find_idle_rules() {
+    Decisions decisions;
+    for (const bool webhooks : {false, true}) {
+      vocabulary_->to_webhooks(webhooks);
+      for (const bool own : {false, true}) {
+        vocabulary_->reach_themselves(own);
+        compile(*lists_[1], *vocabulary_, settings_of(*sides_[1]->config), &decisions);
+      }
+    }
+    vocabulary_->to_webhooks(false);
+    vocabulary_->reach_themselves(false);
+    const Ref possible = vocabulary_->possible();
+    result_.idle_rules.emplace();
+    for (const auto& [rule, here] : decisions) {
+      const bool is_idle = where(here, possible) == diagrams_.leaf(0);
+      // Dialogues with other recipients are not among these.
+      if (is_idle && !restrictions::looks_at(*lists_[1], *rule).others) {
+        result_.idle_rules->insert(rule->origin);
+      }
+    }
   }
 
   /// `kinds`, with 0 where `possible` is.

@@ -130,6 +130,7 @@ struct CompareOptions {
   /// The lists and their tables are the same: they are not compared.
   bool lists_are_equal = false;
   bool certificate = false;                  ///< Comparison::certificate is asked for
+  bool idle_rules = false;                   ///< Comparison::idle_rules is asked for
   std::optional<Group> only = std::nullopt;  ///< one group of destinations; nullopt: all
   /// Whether this group is asked about.
   bool asks(Group group) const { return !only || *only == group; }
@@ -167,6 +168,9 @@ struct Comparison {
   /// Of `.vsl` rules alone, where lists are the same.
   Answer rules = Answer::same;
   std::string certificate = {};  ///< certificate_body() of the lists, if it was asked for
+  /// Rules of NEW's lists that never decide (Decisions), by origin; nullopt: not asked for, or the
+  /// lists could not be compiled.
+  std::optional<std::set<std::string>> idle_rules = {};
 };
 
 /// Compares. Blocks for CompareOptions::time at most, and the time of one rule. Sends nothing.

@@ -593,9 +593,12 @@ struct Step {
 
 class Compiler {
  public:
-  Compiler(const ListPolicy& policy, Vocabulary& vocabulary, const std::string& settings)
+  /// `decisions`: to be added to; null: not asked for.
+  Compiler(const ListPolicy& policy, Vocabulary& vocabulary, const std::string& settings,
+           Decisions* decisions)
       : policy_(policy),
         settings_(settings),
+        decisions_(decisions),
         vocabulary_(vocabulary),
         diagrams_(vocabulary.diagrams()),
         classes_(vocabulary.classes()) {}
@@ -857,13 +860,21 @@ class Compiler {
     for (const Rule& rule : list) {
       RuleMoment here = at;
       here.warn_only = at.warn_only || rule.warn_only;
-      if (rule.list != nullptr) {
-        state = rules(state, *rule.list, here, depth + 1);
-        continue;
-      }
-      state = apply_rule(state, rule, here, depth);
+      const Ref before = state;
+      state = rule.list != nullptr ? rules(state, *rule.list, here, depth + 1)
+                                   : apply_rule(state, rule, here, depth);
+      if (decisions_ != nullptr && !at.looks_back) note_decision(rule, before, state);
     }
     return state;
+  }
+
+  void note_decision(const Rule& rule, Ref before, Ref after) {
+    const Ref here = diagrams_.apply(before, after,
+                                     [](Leaf old, Leaf now) -> Leaf { return old != now ? 1 : 0; });
+    const auto [known, is_new] = decisions_->emplace(&rule, here);
+    if (is_new) return;
+    known->second = diagrams_.apply(known->second, here,
+                                    [](Leaf one, Leaf other) { return std::max(one, other); });
   }
 
   /// A refusal of a list has the stage `delivery` until mark_stage().
@@ -1174,6 +1185,7 @@ class Compiler {
 
   const ListPolicy& policy_;
   const std::string& settings_;
+  Decisions* const decisions_;
   std::optional<std::string> common_tables_;  ///< of the tables that all rules may look at
   Vocabulary& vocabulary_;
   Diagrams& diagrams_;
@@ -1191,13 +1203,14 @@ bool taken_first(const ListPolicy& policy, const mail::Mailbox& recipient) {
          policy.verification.may_be_probe_sender(recipient);
 }
 
-Ref compile(const ListPolicy& policy, Vocabulary& vocabulary, const std::string& settings) {
-  return Compiler(policy, vocabulary, settings).run();
+Ref compile(const ListPolicy& policy, Vocabulary& vocabulary, const std::string& settings,
+            Decisions* decisions) {
+  return Compiler(policy, vocabulary, settings, decisions).run();
 }
 
 Ref destinations(const ListPolicy& policy, Vocabulary& vocabulary) {
   const std::string no_settings;
-  return Compiler(policy, vocabulary, no_settings).destinations();
+  return Compiler(policy, vocabulary, no_settings, nullptr).destinations();
 }
 
 }  // namespace postern::plan

@@ -187,12 +187,17 @@ policy::Evidence evidence_of(const Classes& classes, const Chosen& chosen, polic
 /// (RFC 5321 §4.5.1), and perhaps the sender of probes.
 bool taken_first(const dialect::restrictions::ListPolicy& policy, const mail::Mailbox& recipient);
 
+/// Where the rules of lists decide: 1 for the dialogues in which one refuses, permits or leaves
+/// something behind (a reason to defer, HOLD, DISCARD). Where a list runs at an early command
+/// (smtpd_delay_reject = no), also in dialogues that an earlier list has ended.
+using Decisions = std::map<const dialect::restrictions::Rule*, Ref>;
+
 /// The diagram of the outcomes of a policy: its leaves are Vocabulary::outcome() numbers. Throws
 /// NotCompiled and OverBudget.
 /// `settings`: parameters that rules depend on beside their own words; rules that are questions are
 /// the same in two policies if these are.
 Ref compile(const dialect::restrictions::ListPolicy& policy, Vocabulary& vocabulary,
-            const std::string& settings = {});
+            const std::string& settings = {}, Decisions* decisions = nullptr);
 
 /// The Group of each recipient, as its number, and of the answers of patterns and programs in the
 /// lists of domains. Throws NotCompiled and OverBudget.

@@ -247,7 +247,8 @@ Report judge_edit(const Edition& before, const Edition& after, const EditOptions
   compared.elsewhere = elsewhere(before.text, after.text);
   std::ranges::move(changed_settings(before.config, after.config),
                     std::back_inserter(compared.elsewhere));
-  compared.lists_are_equal = lists_of(before.config) == lists_of(after.config);
+  compared.lists_are_equal =
+      !compared.idle_rules && lists_of(before.config) == lists_of(after.config);
   const bool rules_are_equal = same_rules(before.config, after.config);
   compared.rules_differ = !rules_are_equal;
   const Version old_version{

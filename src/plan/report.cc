@@ -278,6 +278,18 @@ std::string parts_text(const Comparison& found, Known GroupAnswer::* known,
 
 }  // namespace
 
+std::string line_of(const Witness& witness) {
+  std::string text = conditions(witness);
+  for (const auto& [name, records] : witness.spoken.dns) {
+    text += fmt::format(", DNS {} {}", std::string_view(name), json::serialize(records));
+  }
+  for (const auto& [service, answer] : witness.spoken.answers) {
+    text += fmt::format(", {} answers {}", printable(service, 200), printable(answer, 200));
+  }
+  return text + fmt::format(", MAIL FROM:<{}>, RCPT TO:<{}>", printable(witness.spoken.sender, 400),
+                            printable(witness.spoken.recipient, 400));
+}
+
 std::string sentence_of(const Comparison& found) {
   const std::string refused = parts_text(found, &GroupAnswer::refuses_more, &GroupAnswer::refused);
   const std::string accepted =

@@ -40,6 +40,10 @@ boost::json::object spoken_json(const Spoken& spoken);
 /// What a version did with it.
 boost::json::object side_json(const Side& side);
 
+/// The dialogue of a witness in a line: "client 192.0.2.7, HELO mx.example.com, not authenticated,
+/// MAIL FROM:<a@example.com>, RCPT TO:<b@example.net>".
+std::string line_of(const Witness& witness);
+
 /// What the edit does, in one or two sentences without line ends: "Accepts more: mail to foreign
 /// destinations, sender partner.example. Nothing more is refused."
 std::string sentence_of(const Comparison& found);

@@ -2,13 +2,11 @@
 
 #include <algorithm>
 #include <map>
-#include <sstream>
 
 #include <fmt/format.h>
 #include <boost/json.hpp>
 
 #include "base/text.h"
-#include "base/toml.h"
 #include "dialect/restrictions/layer.h"
 
 namespace postern::plan {
@@ -18,57 +16,8 @@ namespace restrictions = dialect::restrictions;
 using restrictions::List;
 using restrictions::ListKind;
 using restrictions::ListPolicy;
-using restrictions::Rule;
 
 namespace {
-
-/// A place in a list: the rule with this index.
-struct Spot {
-  std::string parameter;  ///< of a list or of a restriction class
-  std::size_t at = 0;     ///< the first rule has 0
-};
-
-/// The rules of a list or class; null: there is none of this name.
-const List* rules_of(const ListPolicy& policy, std::string_view parameter) {
-  for (std::size_t kind = 0; kind < restrictions::list_count; ++kind) {
-    if (restrictions::parameter_of(static_cast<ListKind>(kind)) == parameter) {
-      return &policy.lists[kind];
-    }
-  }
-  const auto found = policy.classes.find(parameter);
-  return found == policy.classes.end() ? nullptr : found->second.get();
-}
-
-/// Where a rule stands that has decided; nullopt: in no list.
-std::optional<Spot> spot_of(const ListPolicy& policy, const std::string& origin) {
-  const std::size_t colon = origin.rfind(':');
-  if (colon == std::string::npos) return std::nullopt;
-  const auto number = parse_number(std::string_view(origin).substr(colon + 1));
-  Spot spot{.parameter = origin.substr(0, colon)};
-  const List* rules = rules_of(policy, spot.parameter);
-  if (rules == nullptr || !number || *number == 0 || *number > rules->size()) return std::nullopt;
-  spot.at = *number - 1;
-  return spot;
-}
-
-/// As in a configuration, where a dollar sign begins the name of a parameter.
-std::string written(const Rule& rule) {
-  std::string text = rule.warn_only ? "warn_if_reject " : "";
-  for (const char c : rule.words) text += c == '$' ? std::string("$$") : std::string(1, c);
-  return text;
-}
-
-std::vector<std::string> written(const List& rules) {
-  std::vector<std::string> all;
-  for (const Rule& rule : rules) all.push_back(written(rule));
-  return all;
-}
-
-std::string joined(const std::vector<std::string>& rules) {
-  std::string text;
-  for (const std::string& rule : rules) text += (text.empty() ? "" : ", ") + rule;
-  return text;
-}
 
 /// Whether a row of a table can have it as its key as it is.
 bool is_plain(std::string_view key) {
@@ -211,12 +160,7 @@ class Suggester {
   }
 
   static bool take_out(const ListPolicy& policy, const Side& side, ListEdit& edit) {
-    const auto spot = spot_of(policy, side.at);
-    if (!spot) return false;
-    auto rules = written(*rules_of(policy, spot->parameter));
-    rules.erase(rules.begin() + static_cast<std::ptrdiff_t>(spot->at));
-    edit.parameters[spot->parameter] = joined(rules);
-    return true;
+    return plan::take_out(policy, side.at, edit);
   }
 
   static std::string rule_at(const ListPolicy& policy, const Side& side) {
@@ -328,17 +272,6 @@ std::string_view got_word(const Side& side) {
 Suggestions suggest(const Edition& now, const Complaint& complaint, const SuggestTools& tools,
                     const EditOptions& options) {
   return Suggester(now, complaint, tools, options).run();
-}
-
-std::optional<std::string> with_parameters(const std::string& text, const ListEdit& edit) {
-  auto file = parse_toml(text);
-  if (!file) return std::nullopt;
-  toml::table* section = file->get_as<toml::table>("restrictions");
-  if (section == nullptr) return std::nullopt;
-  for (const auto& [name, value] : edit.parameters) section->insert_or_assign(name, value);
-  std::ostringstream out;
-  out << *file << '\n';
-  return out.str();
 }
 
 json::object suggestions_json(const Complaint& complaint, const Suggestions& found) {

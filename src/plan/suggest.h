@@ -3,7 +3,6 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,6 +11,7 @@
 
 #include "explain/play.h"
 #include "plan/edit.h"
+#include "plan/list_edit.h"
 #include "policy/trace.h"
 
 namespace postern::plan {
@@ -21,12 +21,6 @@ struct Complaint {
   std::string name;              ///< for people
   app::Dialogue dialogue;        ///< with one recipient
   bool should_be_taken = false;  ///< else it should be refused
-};
-
-/// An edit of [restrictions].
-struct ListEdit {
-  std::string words;  ///< what it does: "take all mail of the client 192.0.2.7"
-  std::map<std::string, std::string> parameters;  ///< their new values
 };
 
 /// What is known of an edit that judges the dialogue as it should be.
@@ -57,10 +51,6 @@ struct SuggestTools {
 /// `options`, once for each edit.
 Suggestions suggest(const Edition& now, const Complaint& complaint, const SuggestTools& tools,
                     const EditOptions& options);
-
-/// The text of a configuration with these parameters in [restrictions]; nullopt: it has no such
-/// section.
-std::optional<std::string> with_parameters(const std::string& text, const ListEdit& edit);
 
 /// As JSON.
 boost::json::object suggestions_json(const Complaint& complaint, const Suggestions& found);

@@ -17,6 +17,15 @@ namespace postern::ptest {
 
 namespace json = boost::json;
 
+namespace {
+
+std::string_view word_of(Coverage::Proof::Word word) {
+  constexpr std::string_view words[] = {"idle", "spare", "needed", "unknown"};
+  return words[static_cast<std::size_t>(word)];
+}
+
+}  // namespace
+
 void Coverage::add_rules(const app::Config& config) {
   if (const auto* loaded = config.restrictions.loaded()) {
     const auto add = [this](const dialect::restrictions::List& list) {
@@ -84,35 +93,80 @@ std::size_t Coverage::decided() const {
       std::ranges::count_if(rules_, [](const auto& rule) { return rule.second.decided > 0; }));
 }
 
+std::size_t Coverage::idle() const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(rules_, [](const auto& rule) { return rule.second.is_idle(); }));
+}
+
+std::set<std::string> Coverage::undecided() const {
+  std::set<std::string> origins;
+  for (const auto& [key, count] : rules_) {
+    const auto& [layer, at, rule] = key;
+    if (layer == "restrictions" && count.decided == 0) origins.insert(at);
+  }
+  return origins;
+}
+
+void Coverage::add_proof(const std::string& origin, Proof proof) {
+  for (auto& [key, count] : rules_) {
+    const auto& [layer, at, rule] = key;
+    const bool is_it = layer == "restrictions" && at == origin;
+    if (is_it && (!count.proof || count.proof->word < proof.word)) count.proof = proof;
+  }
+}
+
 double Coverage::percent() const {
-  if (rules_.empty()) return 100;
-  return 100.0 * static_cast<double>(decided()) / static_cast<double>(rules_.size());
+  const std::size_t all = rules_.size() - idle();
+  return all == 0 ? 100 : 100.0 * static_cast<double>(decided()) / static_cast<double>(all);
 }
 
 json::object Coverage::json() const {
   json::array rules;
   for (const auto& [key, count] : rules_) {
     const auto& [layer, at, rule] = key;
-    rules.push_back(json::object{{"layer", layer},
-                                 {"at", shown(at)},
-                                 {"rule", shown(rule)},
-                                 {"decided", count.decided},
-                                 {"asked", count.asked}});
+    json::object one{{"layer", layer},           {"at", shown(at)},      {"rule", shown(rule)},
+                     {"decided", count.decided}, {"asked", count.asked}, {"proof", nullptr}};
+    if (count.proof) {
+      one["proof"] = word_of(count.proof->word);
+      if (!count.proof->witness.empty()) one["witness"] = count.proof->witness;
+      if (count.proof->word == Proof::Word::unknown) one["why"] = shown(count.proof->text);
+    }
+    rules.push_back(std::move(one));
   }
   return {{"rules", std::move(rules)},
           {"decided", decided()},
           {"all", rules_.size()},
+          {"idle", idle()},
           {"percent", percent()}};
 }
 
 std::string Coverage::text() const {
-  std::string out = fmt::format("{} of {} rules were decided by a test ({:.0f} %)\n", decided(),
-                                rules_.size(), percent());
+  const std::size_t can = rules_.size() - idle();
+  std::string out = fmt::format("{} of {} rules {}were decided by a test ({:.0f} %)\n", decided(),
+                                can, idle() > 0 ? "that can decide " : "", percent());
   for (const auto& [key, count] : rules_) {
     if (count.decided > 0) continue;
     const auto& [layer, at, rule] = key;
-    out += fmt::format("  {}  {} {} at {}\n", count.asked > 0 ? "asked" : "never", layer,
-                       shown(rule), shown(at));
+    out += fmt::format("  {}  {} {} at {}\n",
+                       count.is_idle()   ? "idle "
+                       : count.asked > 0 ? "asked"
+                                         : "never",
+                       layer, shown(rule), shown(at));
+    if (!count.proof) continue;
+    switch (count.proof->word) {
+      case Proof::Word::idle:
+        out += "         it never decides, whatever mail comes\n";
+        break;
+      case Proof::Word::spare:
+        out += "         it can decide, but without it all mail gets the same verdict\n";
+        break;
+      case Proof::Word::needed:
+        out += fmt::format("         for a test: {}\n", shown(count.proof->text));
+        break;
+      case Proof::Word::unknown:
+        out += fmt::format("         not proved: {}\n", shown(count.proof->text));
+        break;
+    }
   }
   return out;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <tuple>
@@ -25,9 +26,23 @@ class Coverage {
   /// Counts what one test asked and decided.
   void add_test(const policy::Trace& trace);
 
-  /// Rules that a test decided, in percent of all; 100 without rules.
+  /// What is proved of a rule of restriction lists.
+  struct Proof {
+    /// Of several configurations with such a rule the last of these words counts.
+    enum class Word : std::uint8_t { idle, spare, needed, unknown };
+    Word word = Word::unknown;
+    std::string text;             ///< how a test could reach it, or why it is unknown; one line
+    boost::json::object witness;  ///< for `needed`: a dialogue, else empty
+  };
+  /// The origins of rules of restriction lists that no test decided.
+  std::set<std::string> undecided() const;
+  /// Notes what is proved of the rule with this origin.
+  void add_proof(const std::string& origin, Proof proof);
+
+  /// Rules that a test decided, in percent of those that can decide; 100 without rules.
   double percent() const;
-  /// `{"rules": [{"layer","at","rule","decided","asked"}], "decided", "all", "percent"}`.
+  /// `{"rules": [{"layer","at","rule","decided","asked","proof","witness"?,"why"?}], "decided",
+  /// "all", "idle", "percent"}`.
   boost::json::object json() const;
   /// The headline, and the rules that no test decided.
   std::string text() const;
@@ -37,11 +52,14 @@ class Coverage {
   struct Count {
     std::size_t decided = 0;
     std::size_t asked = 0;
+    std::optional<Proof> proof = {};
+    bool is_idle() const { return decided == 0 && proof && proof->word == Proof::Word::idle; }
   };
   /// Layer, place, rule.
   using Key = std::tuple<std::string, std::string, std::string>;
 
   std::size_t decided() const;
+  std::size_t idle() const;
 
   std::map<Key, Count> rules_;
 };

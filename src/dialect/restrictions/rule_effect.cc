@@ -126,7 +126,7 @@ RuleEffect effect_of_destination(const ListPolicy& policy, const policy::Evidenc
 }
 
 LooksAt looks_at(const ListPolicy& policy, const Rule& rule) {
-  LooksAt everything{true, true, true, true, true, true, true};
+  LooksAt everything{true, true, true, true, true, true, true, true};
   if (rule.keyword == nullptr) return {};  // always an error of the configuration
   const std::string_view name = rule.keyword->name;
   const auto is = [&](std::initializer_list<std::string_view> names) {
@@ -146,7 +146,7 @@ LooksAt looks_at(const ListPolicy& policy, const Rule& rule) {
           "permit_tls_all_clientcerts", "check_ccert_access", "check_sasl_access"})) {
     return {.session = true};
   }
-  if (is({"reject_multi_recipient_bounce"})) return {.sender = true};
+  if (is({"reject_multi_recipient_bounce"})) return {.sender = true, .others = true};
   if (is({"permit_mynetworks"})) return {.client = true, .name = network_names};
   if (is({"permit_inet_interfaces"})) return {.client = true};
   if (is({"reject_unknown_client_hostname", "reject_unknown_reverse_client_hostname",

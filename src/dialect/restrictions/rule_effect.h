@@ -99,6 +99,7 @@ struct LooksAt {
   bool sender = false;     ///< the reverse-path
   bool recipient = false;  ///< the forward-path
   bool early = false;      ///< whether commands came ahead
+  bool others = false;     ///< whether the message has other recipients
 };
 /// Of a rule. For a keyword that is not known here: everything.
 LooksAt looks_at(const ListPolicy& policy, const Rule& rule);
