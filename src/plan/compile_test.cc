@@ -12,6 +12,7 @@
 
 #include "dialect/restrictions/evaluate.h"
 #include "dialect/restrictions/parameters.h"
+#include "plan/amount_test.h"
 #include "plan/random_lists_test.h"
 
 namespace postern::plan {
@@ -167,11 +168,6 @@ void vary(Evidence& evidence, const Classes& classes, const std::vector<std::siz
       if (text == before.to_string()) text = evidence.session.client_ip.to_string();
     }
   }
-}
-
-unsigned amount(const char* variable, unsigned preset) {
-  const char* text = std::getenv(variable);
-  return text != nullptr ? static_cast<unsigned>(std::atoi(text)) : preset;
 }
 
 /// Draws dialogues, and compares the diagram of these lists with the production evaluation. How

@@ -443,8 +443,8 @@ class Checker {
           same = same && meets(term, one.reverse_path) == meets(term, other.reverse_path);
           return;
         case About::recipient:
-          same = same && meets_recipient(term, one.candidate->address) ==
-                             meets_recipient(term, other.candidate->address);
+          same = same && meets_address(term, one.candidate->address) ==
+                             meets_address(term, other.candidate->address);
           return;
         case About::destination:
           return;  // goes_where()
@@ -520,18 +520,19 @@ class Checker {
     return (term.mynetworks && in_mynetworks(client)) ||
            policy::questions::client_in(client, term.networks).yes;
   }
-  static bool meets(const Term& term, const std::optional<mail::Mailbox>& sender) {
+  bool meets(const Term& term, const std::optional<mail::Mailbox>& sender) const {
     if (term.word == "null") return !sender.has_value();
-    if (!sender) return false;
-    return term.address ? iequals(sender->text(), term.address->text())
-                        : has(term.domains, sender->domain);
+    return sender && meets_address(term, *sender);
+  }
+  /// An address is what the lists take it for.
+  bool meets_address(const Term& term, const mail::Mailbox& said) const {
+    const mail::Mailbox address =
+        deciding_.lists != nullptr ? restrictions::looked_at(*deciding_.lists, said) : said;
+    return term.address ? iequals(address.text(), term.address->text())
+                        : has(term.domains, address.domain);
   }
   static bool meets_helo(const Term& term, const std::string& helo) {
     return term.word == "none" ? helo.empty() : !helo.empty() && has(term.domains, helo);
-  }
-  static bool meets_recipient(const Term& term, const mail::Mailbox& recipient) {
-    return term.address ? iequals(recipient.text(), term.address->text())
-                        : has(term.domains, recipient.domain);
   }
   /// Whether mail for it is for webhooks, whatever lists say.
   bool has_own_route(const mail::Mailbox& recipient) const {
@@ -573,7 +574,7 @@ class Checker {
                      [&](const AddressClass& sender) { return meets(term, sender.one); });
       case About::recipient:
         return among(Axis::recipient, classes.recipients, [&](const AddressClass& recipient) {
-          return meets_recipient(term, *recipient.one);
+          return meets_address(term, *recipient.one);
         });
       case About::destination:
         return destination(term.group);

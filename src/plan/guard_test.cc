@@ -255,6 +255,21 @@ TEST(GuardTest, DomainsOfPatternsBreakSentences) {
   }
 }
 
+// `a%friend.test@ours.test` is an address of friend.test, and `a` one of myorigin.
+TEST(GuardTest, AddressesAreWhatListsTakeThemFor) {
+  const std::string lists =
+      "[restrictions]\nmyorigin = 'ours.test'\nmydestination = 'ours.test'\n"
+      "smtpd_relay_restrictions = 'reject_unauth_destination'\n"
+      "smtpd_sender_restrictions = 'check_sender_access inline:{ {ours.test=REJECT} }'\n";
+  const auto said = [&](const std::string& sentence, const std::string& more = "") {
+    return std::string(word(Guarded(sentence, lists + more).result()));
+  };
+  EXPECT_EQ(said("never accept where from in ours.test"), "holds");
+  EXPECT_EQ(said("never accept where from in ours.test", "allow_percent_hack = false\n"), "holds");
+  EXPECT_EQ(said("never accept where from in friend.test"), "violated");
+  EXPECT_EQ(said("always refuse where from = a@ours.test"), "holds");
+}
+
 TEST(GuardTest, DiagnosticsHaveThePlaceOfTheSentence) {
   const Guarded guarded(
       "never refuse where rcpt is relay and client in 192.0.2.0/24 and not helo = none",

@@ -5,6 +5,8 @@
 #include <fmt/core.h>
 #include <gtest/gtest.h>
 
+#include "plan/amount_test.h"
+
 namespace postern::plan {
 namespace {
 
@@ -117,7 +119,7 @@ std::string drawn(std::mt19937& random, int depth) {
 }
 
 TEST(Language, SaysWhatPcreSays) {
-  const unsigned seed = std::random_device{}();
+  const unsigned seed = amount("POSTERN_PLAN_SEED", std::random_device{}());
   std::mt19937 random(seed);
   int compared = 0;
   int found_texts = 0;
@@ -146,8 +148,8 @@ TEST(Language, SaysWhatPcreSays) {
       const TextFound one = text_of({&*made}, {&before.back()});
       if (one.status == Status::found) {
         ++found_texts;
-        EXPECT_EQ(regex->match(one.text), Regex::Outcome::yes) << one.text;
-        EXPECT_EQ(expressions.back().match(one.text), Regex::Outcome::no) << one.text;
+        EXPECT_NE(regex->match(one.text), Regex::Outcome::no) << one.text;
+        EXPECT_NE(expressions.back().match(one.text), Regex::Outcome::yes) << one.text;
       }
     }
     before.push_back(std::move(*made));

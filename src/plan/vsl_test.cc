@@ -3,7 +3,6 @@
 // POSTERN_PLAN_PAIRS sets how many pairs are drawn.
 #include "plan/vsl.h"
 
-#include <cstdlib>
 #include <random>
 
 #include <fmt/format.h>
@@ -12,6 +11,7 @@
 #include "base/text.h"
 #include "dialect/script_record.h"
 #include "dns/recorded_resolver.h"
+#include "plan/amount_test.h"
 #include "plan/edition_test.h"
 #include "plan/vsl_explore.h"
 
@@ -388,11 +388,6 @@ std::string words_of(const Said& said) {
                      one.recipients.front().text(), said.zone);
 }
 
-unsigned number_from(const char* name, unsigned otherwise) {
-  const char* text = std::getenv(name);
-  return text != nullptr ? static_cast<unsigned>(std::atoi(text)) : otherwise;
-}
-
 Answer ours(const Comparison& found) {
   return found.groups[static_cast<std::size_t>(Group::ours)].answer();
 }
@@ -497,8 +492,8 @@ TEST(Vsl, FindsTheLengthThatDiffers) {
 
 TEST(Vsl, SaysOfEachDialogueWhatTheEvaluationSays) {
   constexpr int dialogues = 40;
-  const unsigned pairs = number_from("POSTERN_PLAN_PAIRS", 60);
-  const unsigned seed = number_from("POSTERN_PLAN_SEED", std::random_device{}());
+  const unsigned pairs = amount("POSTERN_PLAN_PAIRS", 60);
+  const unsigned seed = amount("POSTERN_PLAN_SEED", std::random_device{}());
   std::size_t decided = 0;
   std::size_t differ = 0;
   std::map<std::string, std::size_t> reasons;

@@ -2,7 +2,6 @@
 // random pairs of policies, random dialogues. POSTERN_PLAN_SEED repeats a failure.
 #include "plan/webhooks.h"
 
-#include <cstdlib>
 #include <random>
 
 #include <fmt/format.h>
@@ -13,6 +12,7 @@
 #include "dialect/webhook/controls.h"
 #include "dns/recorded_resolver.h"
 #include "explain/evidence_words.h"
+#include "plan/amount_test.h"
 #include "policy/credentials.h"
 #include "policy/questions/offered.h"
 #include "policy/webhook.h"
@@ -148,8 +148,7 @@ class Webhooks : public testing::Test {
 };
 
 TEST_F(Webhooks, what_is_not_found_never_happens) {
-  const char* given = std::getenv("POSTERN_PLAN_SEED");
-  const unsigned seed = given != nullptr ? static_cast<unsigned>(std::atoi(given)) : 25;
+  const unsigned seed = amount("POSTERN_PLAN_SEED", 25);
   std::size_t differences = 0;
   for (unsigned pair = 0; pair < 150; ++pair) {
     Random random(seed * 1000 + pair);

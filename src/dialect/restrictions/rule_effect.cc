@@ -4,6 +4,7 @@
 #include <initializer_list>
 
 #include "dialect/restrictions/context.h"
+#include "mail/local_part.h"
 #include "policy/questions/authenticated.h"
 
 namespace postern::dialect::restrictions {
@@ -123,6 +124,16 @@ RuleEffect effect_of_destination(const ListPolicy& policy, const policy::Evidenc
     }
     return recipient->known == DomainClass::relay ? RuleOutcome::refuse : RuleOutcome::permit;
   });
+}
+
+mail::Mailbox looked_at(const ListPolicy& policy, const mail::Mailbox& address) {
+  policy::Evidence evidence;
+  evidence.reverse_path = address;
+  Evaluated result;
+  Context context(policy, evidence, policy::Stage::mail, result);
+  const Address* seen = context.sender();
+  if (seen == nullptr || seen->domain.empty()) return address;
+  return {mail::quoted_local_part(seen->local), seen->domain};
 }
 
 LooksAt looks_at(const ListPolicy& policy, const Rule& rule) {

@@ -89,6 +89,10 @@ Destination destination_of(const ListPolicy& policy, const policy::Evidence& evi
 RuleEffect effect_of_destination(const ListPolicy& policy, const policy::Evidence& evidence,
                                  const KnownPatterns& patterns);
 
+/// The address that rules look at: with its domain, which myorigin and append_dot_mydomain
+/// complete, and without a route through this host: `user%elsewhere@ours` is user@elsewhere.
+mail::Mailbox looked_at(const ListPolicy& policy, const mail::Mailbox& address);
+
 /// The facts of the dialogue that the effect of a rule may depend on, besides answers of DNS and of
 /// programs.
 struct LooksAt {
