@@ -18,7 +18,8 @@ constexpr OptionSpec options[] = {
      "exit 0 for these answers: same,refuses-more,accepts-more,both; else, or if handling, asked "
      "replies or guardrails differ, 1",
      "-"},
-    {"--budget", "TIME[,NODES]", "how long, and how many nodes of diagrams at most", "2s,1M"},
+    {"--budget", "TIME[,NODES]", "how much CPU time, and how many nodes of diagrams at most",
+     "2s,1M"},
     {"--replies", "", "other codes of refusals are a difference, too", "said only"},
     {"--only", "GROUP", "one group of destinations: ours, relay or foreign", "all"},
     {"--replay", "TIME", "how NEW decides the traces of the last TIME (24h), below the proof", ""},

@@ -161,7 +161,8 @@ ExitCode code_of(const plan::Report& report, const Options& options) {
   const plan::Answer verdicts = verdicts_of(report.comparison);
   const plan::Known besides = differs_besides(report, options);
   if (options.has_allowed) {
-    const bool allowed = std::ranges::find(options.allowed, verdicts) != options.allowed.end();
+    const bool allowed = std::ranges::find(options.allowed, verdicts) != options.allowed.end() &&
+                         !report.after_is_open;
     return allowed && besides == plan::Known::no ? ExitCode::ok : ExitCode::no;
   }
   if (verdicts == plan::Answer::not_proved || besides == plan::Known::unknown) {
@@ -212,7 +213,8 @@ int verify(const Options& options, const std::pair<plan::Edition, plan::Edition>
                                                      : boost::json::value(found.fault)},
                        {"paths", found.paths},
                        {"dialogues", found.dialogues},
-                       {"sampled", found.sampled}})
+                       {"sampled", found.sampled},
+                       {"claims", boost::json::value_from(found.claims)}})
                 << '\n';
   } else if (!found.fault.empty()) {
     streams.out << "the certificate is wrong: " << found.fault << '\n';
@@ -220,6 +222,7 @@ int verify(const Options& options, const std::pair<plan::Edition, plan::Edition>
     streams.out << fmt::format(
         "the certificate holds: {} paths{}, {} dialogues played on both versions\n", found.paths,
         found.sampled ? " (a sample)" : "", found.dialogues);
+    for (const std::string& claim : found.claims) streams.out << "  " << claim << '\n';
   }
   return to_int(found.unreadable      ? ExitCode::bad_data
                 : found.fault.empty() ? ExitCode::ok

@@ -19,6 +19,7 @@
 #include "cli/plan_versions.h"
 #include "cli/policy_files.h"
 #include "config/input_file.h"
+#include "plan/deadline.h"
 #include "plan/needs.h"
 #include "ptest/coverage.h"
 #include "ptest/directory.h"
@@ -329,9 +330,8 @@ ptest::Coverage::Proof::Word word_of(plan::Need need) {
 /// dialogue.
 void prove_rules(const Results& results, Configurations& configurations,
                  ptest::Coverage& coverage) {
-  using Clock = std::chrono::steady_clock;
   constexpr std::chrono::seconds most{20};
-  const auto deadline = Clock::now() + most;
+  const plan::Deadline deadline(most);
   std::set<std::string> asked;
   for (const FileResult& one : results.files) {
     if (!one.usable() || one.outcomes.empty()) continue;
@@ -358,9 +358,8 @@ void prove_rules(const Results& results, Configurations& configurations,
       made.text = *without;
       return made;
     };
-    const auto left =
-        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
-    for (auto& [origin, need] : plan::needs_of(now, coverage.undecided(), edited, left)) {
+    const auto needs = plan::needs_of(now, coverage.undecided(), edited, deadline.left());
+    for (const auto& [origin, need] : needs) {
       ptest::Coverage::Proof proof{.word = word_of(need.need), .text = need.why, .witness = {}};
       if (need.witness) {
         proof.text = plan::line_of(*need.witness);

@@ -289,7 +289,7 @@ constexpr std::string_view guardrail_topic =
   SENTENCE   never|always  accept|refuse|discard|hold  [where CONDITION]
 
   client     [not] in NETWORKS, @SET, mynetworks; listed in "ZONE"
-  client_name [not] in DOMAINS, verified
+  client_name [not] in DOMAINS  (the verified name)
   helo       = none | NAME; in DOMAINS; listed in "ZONE"
   auth       = none | any | "NAME"
   tls        = yes | no

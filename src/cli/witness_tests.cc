@@ -7,6 +7,7 @@
 
 #include "cli/file_update.h"
 #include "config/input_file.h"
+#include "ptest/file.h"
 #include "ptest/test_of_trace.h"
 #include "ptest/update.h"
 
@@ -41,6 +42,14 @@ Result<std::size_t> keep_as_tests(const std::vector<plan::Witness>& witnesses,
     before = std::move(*read);
   }
   std::string after = before;
+  const auto of_file = there ? ptest::parse_file(before, file).file.config : std::nullopt;
+  if (of_file && !config.empty() &&
+      !fs::equivalent(ptest::beside(file, of_file->name), config, unknown)) {
+    return tl::unexpected(
+        Error{Fault::conflict, fmt::format("{} has tests of {}, and these would be of {}: name "
+                                           "another file",
+                                           file, of_file->name, config)});
+  }
   if (!there && !config.empty()) {
     const fs::path beside = fs::absolute(file, unknown).parent_path();
     after = fmt::format(
@@ -49,13 +58,19 @@ Result<std::size_t> keep_as_tests(const std::vector<plan::Witness>& witnesses,
   }
   std::size_t added = 0;
   for (const plan::Witness& witness : witnesses) {
-    const std::string name = name_of(witness);
-    if (after.find("name = " + ptest::toml_string(name) + "\n") != std::string::npos) continue;
-    const std::string test = ptest::as_test(
-        *witness.after.trace, {.name = name, .redact = false, .message = std::nullopt});
-    // Its webhooks and policies are those of NEW.
-    after += (after.empty() ? "" : "\n") + test.substr(test.find("[[test]]"));
-    ++added;
+    // Others may have said the same, with other answers of DNS.
+    for (int number = 1;; ++number) {
+      const std::string name =
+          name_of(witness) + (number > 1 ? fmt::format(" ({})", number) : std::string());
+      std::string test = ptest::as_test(*witness.after.trace,
+                                        {.name = name, .redact = false, .message = std::nullopt});
+      test.erase(0, test.find("[[test]]"));  // its webhooks and policies are those of NEW
+      if (after.find(test) != std::string::npos) break;
+      if (after.find("name = " + ptest::toml_string(name) + "\n") != std::string::npos) continue;
+      after += (after.empty() ? "" : "\n") + test;
+      ++added;
+      break;
+    }
   }
   if (added == 0) return added;
   if (Result<void> kept = replace_file(file, before, after); !kept) {

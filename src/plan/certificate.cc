@@ -218,22 +218,23 @@ std::optional<std::string> certificate_of(const Comparison& found, const std::st
                                           const std::string& after_digest) {
   json::object claims;
   bool any = false;
-  const auto claim = [&](std::string_view name, const GroupAnswer& answer) {
+  const auto claim = [&](std::string_view name, const GroupAnswer& answer, bool asked) {
     json::array& never = claims[name].emplace_array();
+    if (!asked) return;
     if (answer.refuses_more == Known::no) never.emplace_back("refuses_more");
     if (answer.accepts_more == Known::no) never.emplace_back("accepts_more");
     any = any || !never.empty();
   };
   for (const Group group : {Group::ours, Group::relay, Group::foreign}) {
-    claim(to_string(group), found.groups[static_cast<std::size_t>(group)]);
+    claim(to_string(group), found.groups[static_cast<std::size_t>(group)], found.asked(group));
   }
-  claim("winding", found.winding);
+  claim("winding", found.winding, !found.only);
   if (!any) return std::nullopt;
   const json::object header{{"certificate", 1},
                             {"old", before_digest},
                             {"new", after_digest},
                             {"never", std::move(claims)},
-                            {"same_handling", found.handling == Known::no}};
+                            {"same_handling", !found.only && found.handling == Known::no}};
   return json::serialize(header) + "\n" + found.certificate;
 }
 

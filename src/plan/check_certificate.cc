@@ -215,6 +215,19 @@ class Checker {
       }
     }
     same_handling_ = header.at("same_handling").as_bool();
+    const std::map<std::string, std::string> words{
+        {"ours", "this host's domains"},
+        {"relay", "the domains it relays for"},
+        {"foreign", "foreign destinations"},
+        {"winding", "addresses with a route to a domain of this host"}};
+    for (const auto& [group, never] : never_) {
+      const auto known = words.find(group);
+      if (known == words.end()) throw Wrong("it speaks of a group that there is not");
+      result_.claims.push_back(fmt::format(
+          "new {} no mail to {} that old {}", never == "refuses_more" ? "refuses" : "takes",
+          known->second, never == "refuses_more" ? "takes" : "refuses"));
+    }
+    if (same_handling_) result_.claims.push_back("what both take is handled the same");
   }
 
   void read_axis(const json::object& object) {

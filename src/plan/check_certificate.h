@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "dialect/restrictions/layer.h"
 #include "policy/consultations.h"
@@ -29,6 +30,7 @@ struct Checked {
   std::size_t dialogues = 0;  ///< that were played on both versions
   bool sampled = false;       ///< not all paths were gone through
   bool unreadable = false;    ///< the fault is one of its form
+  std::vector<std::string> claims = {};  ///< what it says, one sentence each
 };
 
 /// One version: its lists, with the text of all its tables.

@@ -229,6 +229,10 @@ std::string literal_pattern(std::string_view text) {
   }
   return pattern;
 }
+/// A local part that may be in quotes, without them.
+std::string unquoted(const std::string& local) {
+  return mail::Mailbox{local, ""}.unquoted_local_part();
+}
 /// The names below this one.
 std::string below_pattern(std::string_view name) { return ".+\\." + literal_pattern(lower(name)); }
 
@@ -318,7 +322,8 @@ struct Reading {
   bool requests = false;             ///< they differ about `bob-request`
   std::set<std::string> origins;     ///< the domains of addresses without one
   std::set<std::string> completing;  ///< what completes a domain of one label
-  /// Address literals of this server: one for each set of versions whose address it is.
+  /// Address literals of this server: lists, and what is behind them, may tell each from the
+  /// others.
   std::set<std::string> literals;
 };
 
@@ -343,14 +348,26 @@ Reading reading_of(const dialect::restrictions::PolicyWords& words, const std::s
   // IPv4 first. The one that is reached is last: in other dialogues it is another.
   std::vector<IpAddress> in_order(addresses.rbegin(), addresses.rend());
   if (everywhere) in_order.push_back(reached_address());
-  std::set<std::vector<bool>> whose;
+  std::set<std::pair<bool, std::vector<bool>>> whose;
   for (const IpAddress& address : in_order) {
+    const std::string literal = (address.is_v4() ? "[" : "[ipv6:") + address.to_string() + "]";
+    const auto names_it = [&](const std::set<std::string>& keys) {
+      return std::ranges::any_of(keys,
+                                 [&](const std::string& key) { return key.ends_with(literal); });
+    };
+    // It stands for itself.
+    if (names_it(words.sender_keys) || names_it(words.recipient_keys) ||
+        names_it(words.mailbox_keys) || names_it(words.owned_keys) || names_it(words.domains)) {
+      continue;
+    }
     std::vector<bool> is_own;
     for (const auto* policy : words.policies) {
       is_own.push_back(policy->is_own(address, reached_address()));
     }
-    if (!whose.insert(is_own).second) continue;
-    reading.literals.insert((address.is_v4() ? "[" : "[ipv6:") + address.to_string() + "]");
+    // What is behind the lists may take one of these alone.
+    if (whose.emplace(address.is_loopback(), std::move(is_own)).second) {
+      reading.literals.insert(literal);
+    }
   }
   return reading;
 }
@@ -422,7 +439,7 @@ std::vector<AddressClass> addresses_of(const std::set<std::string>& keys,
                                       ? ""
                                       : domain.substr(domain.find('.') + 1),
                          .other_domain = domain == other,
-                         .local_pattern = literal_pattern(lower(local))};
+                         .local_pattern = literal_pattern(lower(unquoted(local)))};
     if (members.other_domain) members.below.clear();
     if (!members.below.empty()) members.domain_pattern = below_pattern(members.below);
     if (domains.contains(domain)) members.domain_pattern = literal_pattern(lower(domain));
@@ -475,12 +492,17 @@ std::vector<AddressClass> addresses_of(const std::set<std::string>& keys,
   addresses.add(any, spelling.one_label, {.words = "a domain of one label"});
   addresses.add(any, spelling.number_last, {.words = "a domain that ends in a number"});
   // Where lists are in use, an address may lack its domain.
-  for (const std::string& local : anywhere) {
+  const auto bare = [&](const std::string& local) {
     addresses.put({local, ""}, {.listed = true, .exact = true, .words = local, .local = local});
-  }
+    for (const char delimiter : reading.delimiters) {
+      if (local.find(delimiter) != std::string::npos) continue;
+      const std::string more = local + delimiter + spelling.extension;
+      addresses.put({more, ""}, {.listed = true, .extended = true, .words = more, .local = local});
+    }
+  };
+  for (const std::string& local : anywhere) bare(local);
   for (const auto& [local, domain] : whole) {
-    if (!reading.origins.contains(domain)) continue;
-    addresses.put({local, ""}, {.listed = true, .exact = true, .words = local, .local = local});
+    if (reading.origins.contains(domain)) bare(local);
   }
   addresses.put({any, ""}, {.words = "an address without domain"});
   return classes;
@@ -635,13 +657,19 @@ void add_untrusted(const dialect::restrictions::PolicyWords& words,
     if (domain.empty() || domain.starts_with('[')) continue;
     // One local part for each domain, and each that has a row for the address without extension.
     if (!one.local.empty() && !one.extended) continue;
-    if (own.contains(domain) && (!one.extended || all_percent)) continue;
+    // At a domain of ours the route is taken off, where that is wanted (add_routed()); at others
+    // that we take mail for it is not.
+    const bool is_local = !any_of([&](const ListPolicy& policy) {
+      return policy.domain_class(domain, nullptr, reached_address()) !=
+             dialect::restrictions::DomainClass::local;
+    });
+    if (own.contains(domain) && (!one.extended || (is_local && all_percent))) continue;
     AddressClass members = one;
     members.listed = true;
     members.exact = members.extended = false;
     members.words = "addresses with a route through " + domain;
     members.local = one.one->unquoted_local_part() + "%" + foreign;
-    members.local_pattern = literal_pattern(lower(members.local));
+    members.local_pattern.clear();
     routed.add(members.local, domain, members);
   }
 }
@@ -798,7 +826,8 @@ std::string Classes::pattern_of(const DialogueText& text, std::size_t value) con
     case Axis::helo: {
       const HeloClass& one = helos[value];
       if (one.exact) return literal_pattern(lower(one.name));
-      return one.listed ? below_pattern(one.name.substr(one.name.find('.') + 1)) : ".*";
+      if (!one.listed) return ".*";
+      return below_pattern(one.name.substr(one.name.find_first_not_of('.', one.name.find('.'))));
     }
     case Axis::sender:
     case Axis::recipient: {
@@ -828,7 +857,8 @@ ServedSessions either(const ServedSessions& one, const ServedSessions& other) {
   return {.clear = one.clear || other.clear,
           .tls = one.tls || other.tls,
           .login = one.login || other.login,
-          .login_in_clear = one.login_in_clear || other.login_in_clear};
+          .login_in_clear = one.login_in_clear || other.login_in_clear,
+          .implicit_tls = one.implicit_tls || other.implicit_tls};
 }
 
 std::vector<SessionClass> sessions_of(const ServedSessions& served, bool told,
@@ -854,6 +884,7 @@ Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::s
     logins.push_back(any);
     logins.insert(logins.end(), words.logins.begin(), words.logins.end());
   }
+  classes.implicit_tls = served.implicit_tls;
   classes.sessions = sessions_of(served, words.asks_tls || words.asks_login, logins);
   for (SessionClass& one : classes.sessions) one.any = one.login == any;
   const Taken taken = taken_by(words);

@@ -65,6 +65,7 @@ struct ServedSessions {
   bool tls = true;              ///< after STARTTLS, or all in TLS
   bool login = true;            ///< with AUTH
   bool login_in_clear = false;  ///< with AUTH without TLS
+  bool implicit_tls = false;    ///< in TLS from the first octet on (RFC 8314 §3)
 
   bool operator==(const ServedSessions&) const = default;
 };
@@ -125,6 +126,7 @@ struct Classes {
   bool to_webhooks = false;
   /// All clients have connected to their own address.
   bool reach_themselves = false;
+  bool implicit_tls = false;  ///< ServedSessions::implicit_tls, which no class of sessions has
 
   /// Keys of look-ups that stand for others, too.
   std::set<std::string, std::less<>> open_keys;

@@ -178,9 +178,9 @@ class Comparer {
   Comparer(const Version& before, const Version& after, const CompareOptions& options)
       : sides_{&before, &after},
         options_(options),
-        deadline_(Clock::now() + options.time),
+        deadline_(options.time),
         diagrams_(options.nodes, [this] {
-          if (Clock::now() > deadline_) throw OverBudget("budget_time");
+          if (deadline_.is_over()) throw OverBudget("budget_time");
         }) {}
 
   Comparison run() {
@@ -639,7 +639,7 @@ class Comparer {
 
   const std::array<const Version*, 2> sides_;
   const CompareOptions options_;
-  const Clock::time_point deadline_;
+  const Deadline deadline_;
   Diagrams diagrams_;
   std::unique_ptr<Vocabulary> vocabulary_;
   Ref possible_ = 0;  ///< Vocabulary::possible() of all that the lists ask

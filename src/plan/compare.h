@@ -140,6 +140,9 @@ struct CompareOptions {
 
 /// The result.
 struct Comparison {
+  /// The only group that was asked about, if not all were: of the others nothing is known, and of
+  /// `handling`, `replies` and `winding` nothing but what this group has.
+  std::optional<Group> only = std::nullopt;
   std::array<GroupAnswer, 3> groups;  ///< by Group
   /// Addresses of AddressClass::winding, which are in no group.
   GroupAnswer winding;
@@ -155,8 +158,10 @@ struct Comparison {
   std::chrono::microseconds took{0};  ///< wall time
   std::size_t played = 0;             ///< dialogues played on both versions
 
-  /// Of all groups.
+  /// Of all groups that were asked about.
   Answer answer() const;
+  /// Whether this group was asked about.
+  bool asked(Group group) const { return !only || *only == group; }
   /// What is known of this kind; `group`: where verdicts are kept.
   Known& of(DifferenceKind kind, GroupAnswer& group) {
     return is_verdict(kind)                   ? group.of(kind)

@@ -559,6 +559,56 @@ TEST(PlanCompareTest, SendersMayHaveRoutes) {
   }
 }
 
+// Forms of addresses and names that an edit may be about alone.
+TEST(PlanCompareTest, RareFormsAreClasses) {
+  const std::string ours = "mydestination = 'ours.test'\n";
+  const std::string barrier = "smtpd_relay_restrictions = 'reject_unauth_destination'\n";
+  const std::string bob_fails = "pcre:{ {/^bob@/ REJECT} }";
+  const std::string networks =
+      "mynetworks = '10.0.0.0/8'\nsmtpd_relay_restrictions = 'permit_mynetworks, "
+      "reject_unauth_destination'\n";
+  const auto inlined = [](const std::string& rows) { return "inline:{ " + rows + " }"; };
+  const auto list = [](const std::string& which, const std::string& rules) {
+    return "smtpd_" + which + "_restrictions = '" + rules + "'\n";
+  };
+  const struct {
+    std::string what, both, before, after;
+    Answer answer;
+  } cases[] = {
+      {"an extension and no domain",
+       ours + barrier + "recipient_delimiter = '+'\nmyorigin = 'ours.test'\n",
+       list("sender", "check_sender_access " + bob_fails + ", check_sender_access " +
+                          inlined("{bob@ours.test=OK}") + ", reject_non_fqdn_sender"),
+       list("sender", "check_sender_access " + bob_fails + ", reject_non_fqdn_sender"),
+       Answer::refuses_more},
+      {"an extension and a route at a domain that we relay for",
+       "relay_domains = 'relay.test'\nrecipient_delimiter = '+'\n" + networks,
+       list("recipient", "check_recipient_access " + inlined("{ann@relay.test=OK}") +
+                             ", check_recipient_access " + inlined("{ann@relay.test=REJECT}")),
+       list("recipient", "check_recipient_access " + inlined("{ann@relay.test=OK}")),
+       Answer::accepts_more},
+      {"a HELO below a key, in another form",
+       ours + barrier + "smtpd_restriction_classes = 'cls'\n",
+       list("helo", "check_helo_access inline:{ {partner.test=cls} }") +
+           "cls = 'check_helo_access pcre:{ {/^-[a-z]+\\.partner\\.test$$/ OK} }, "
+           "reject_invalid_helo_hostname'\n",
+       list("helo", "check_helo_access inline:{ {partner.test=cls} }") +
+           "cls = 'reject_invalid_helo_hostname'\n",
+       Answer::refuses_more},
+      {"another literal of this host",
+       "mydestination = 'ours.test'\ninet_interfaces = '127.0.0.1, ::1'\n" + barrier,
+       list("recipient", "check_recipient_access " + inlined("{[127.0.0.1]=REJECT}")) +
+           "local_recipient_maps = 'inline:{ {bob=x} }'\n",
+       list("recipient", "check_recipient_access " + inlined("{[127.0.0.1]=REJECT}")) +
+           "local_recipient_maps = 'static:all'\n",
+       Answer::accepts_more},
+  };
+  for (const auto& one : cases) {
+    const Comparison found = compared_alone(one.before, one.after, one.both);
+    EXPECT_EQ(found.answer(), one.answer) << one.what << words_of(found);
+  }
+}
+
 // Rows do not permit addresses with a route, whatever domain they are of.
 TEST(PlanCompareTest, RecipientsMayHaveRoutesThroughOtherDomains) {
   const std::string yes = "allow_untrusted_routing = 'yes'\n";

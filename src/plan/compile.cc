@@ -605,6 +605,12 @@ class Compiler {
 
   Ref run() {
     Ref state = diagrams_.leaf(states_.of({}));
+    if (!policy_.delay_reject && classes_.implicit_tls &&
+        !(policy_.list(ListKind::client).empty() && policy_.list(ListKind::helo).empty())) {
+      throw NotCompiled("implicit_tls",
+                        "lists run at the greeting or EHLO (smtpd_delay_reject = no), and a "
+                        "listener has TLS from the first octet on");
+    }
     if (!policy_.delay_reject) state = early_lists(state);
     state = without_helo(state);
     state = recipient_lists(state);

@@ -135,7 +135,7 @@ std::vector<mail::Mailbox> webhooks_of_both(const Edition& before, const Edition
 /// the same for them.
 void compare_directories(const Version& before, const Version& after,
                          std::set<std::string> addresses, const CompareOptions& options,
-                         Player::Clock::time_point deadline, Comparison& found) {
+                         const Deadline& deadline, Comparison& found) {
   if (addresses.empty()) return;
   WebhookComparison webhooks =
       compare_webhooks(before, after, {addresses.begin(), addresses.end()}, deadline);
@@ -182,9 +182,30 @@ void leave_all_open(const std::string& layer, Comparison& found) {
                "played"});
 }
 
+/// A definition without the places of rules: wherever a file lies, and whatever its comments say,
+/// it decides the same. They are objects of texts, and in a text each quote has a backslash.
+std::string without_places(std::string definition) {
+  constexpr std::string_view places = ",\"places\":{";
+  for (std::size_t at = definition.find(places); at != std::string::npos;
+       at = definition.find(places, at)) {
+    std::size_t end = at + places.size();
+    for (bool in_text = false; end < definition.size(); ++end) {
+      if (definition[end] == '\\') {
+        ++end;
+      } else if (definition[end] == '"') {
+        in_text = !in_text;
+      } else if (definition[end] == '}' && !in_text) {
+        break;
+      }
+    }
+    definition.erase(at, end + 1 - at);
+  }
+  return definition;
+}
+
 /// Of what is decided: the same text, the same version.
 std::string digest_of(const app::Config& config) {
-  return "sha256:" + hex_encode(sha256(app::engine_for(config).definition()));
+  return "sha256:" + hex_encode(sha256(without_places(app::engine_for(config).definition())));
 }
 
 /// The rules without the name of the folder they lie in, which scripts know as `toml::app`. Names
@@ -257,7 +278,7 @@ Report judge_edit(const Edition& before, const Edition& after, const EditOptions
                             .config = &after.config,
                             .directory = after.directory,
                             .to_webhooks = webhooks_of_both(before, after)};
-  const auto deadline = Player::Clock::now() + compared.time;
+  const Deadline deadline(compared.time);
   Report found;
   found.comparison = compare(old_version, new_version, compared);
   if (!rules_are_equal) {
@@ -270,6 +291,7 @@ Report judge_edit(const Edition& before, const Edition& after, const EditOptions
   addresses.insert(after.compared.begin(), after.compared.end());
   const bool lists_alone =
       rules_are_equal && addresses.empty() && before.unloaded.empty() && after.unloaded.empty();
+  if (compared.only) found.comparison.only = compared.only;
   if (compared.certificate && lists_alone) {
     found.certificate =
         certificate_of(found.comparison, digest_of(before.config), digest_of(after.config));

@@ -138,20 +138,18 @@ bool is(const Outcome& outcome, Verb verb) {
   return happens(verb, outcome, Refusal::no, false).surely;
 }
 
-using Clock = Player::Clock;
-
 /// The sentences over the mail for one webhook, or over all other mail.
 class Checker {
  public:
   /// `webhook`: null for all mail that is for none.
   Checker(const Version& version, const app::Guardrails& guardrails, const policy::Webhook* webhook,
-          Clock::time_point deadline, std::size_t nodes)
+          const Deadline& deadline, std::size_t nodes)
       : version_(version),
         guardrails_(guardrails),
         webhook_(webhook),
         deadline_(deadline),
         diagrams_(nodes, [this] {
-          if (Clock::now() > deadline_) throw OverBudget("budget_time");
+          if (deadline_.is_over()) throw OverBudget("budget_time");
         }) {}
 
   /// Adds to results; those that are violated are not asked again.
@@ -675,7 +673,7 @@ class Checker {
   const Version& version_;
   const app::Guardrails& guardrails_;
   const policy::Webhook* webhook_;
-  const Clock::time_point deadline_;
+  const Deadline deadline_;
   Diagrams diagrams_;
   restrictions::PolicyWords words_;
   std::vector<policy::DnsList> zones_;  ///< those that the lists ask
@@ -760,7 +758,7 @@ constexpr std::size_t most_webhooks = 1000;
 
 std::vector<GuardResult> check_guardrails(const Version& version, const app::Guardrails& guardrails,
                                           const GuardScope& scope, const GuardBudget& budget) {
-  const auto deadline = Clock::now() + budget.time;
+  const Deadline deadline(budget.time);
   std::vector<GuardResult> results;
   for (const Guardrail& one : guardrails.sentences)
     results.push_back({.name = one.name, .got = {}});
@@ -856,9 +854,8 @@ std::vector<Weakened> weakened(const app::Guardrails* before, const Version& aft
   if (changed.sentences.empty()) return {};
   app::Guardrails all = changed;  // the classes are those of both versions' sentences
   all.sentences.insert(all.sentences.end(), others.sentences.begin(), others.sentences.end());
-  const std::vector<bool> stand =
-      Checker(after, all, nullptr, Clock::now() + budget.time, budget.nodes)
-          .implied(changed.sentences.size());
+  const std::vector<bool> stand = Checker(after, all, nullptr, Deadline(budget.time), budget.nodes)
+                                      .implied(changed.sentences.size());
   app::Guardrails left;
   for (std::size_t at = 0; at < changed.sentences.size(); ++at) {
     if (!stand[at]) left.sentences.push_back(changed.sentences[at]);
@@ -901,7 +898,9 @@ std::vector<app::Diagnostic> diagnostics_of(const std::vector<GuardResult>& resu
       add(guardrail, "G003", severity,
           fmt::format("the guardrail `{}` is not proved: {} ({})", guardrail.name,
                       printable(result.text, 300), result.reason),
-          "narrow the sentence, or set enforce = \"warn\" for it; see `postern help G003`");
+          result.reason.starts_with("budget")
+              ? "a sentence about less, or smaller tables, need less; see `postern help G003`"
+              : "narrow the sentence, or set enforce = \"warn\" for it; see `postern help G003`");
     }
     if (!result.doubt.empty()) {
       add(guardrail, "G101", app::Severity::warning,

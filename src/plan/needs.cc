@@ -4,17 +4,16 @@
 
 #include "dialect/restrictions/layer.h"
 #include "dialect/restrictions/rule_effect.h"
+#include "plan/deadline.h"
 
 namespace postern::plan {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 class Asker {
  public:
   Asker(const Edition& now, const std::function<std::optional<Edition>(const ListEdit&)>& edited,
-        Clock::time_point deadline)
+        const Deadline& deadline)
       : now_(now), edited_(edited), deadline_(deadline) {}
 
   std::map<std::string, RuleNeed> run(const std::set<std::string>& origins) {
@@ -27,7 +26,7 @@ class Asker {
       RuleNeed& one = needs[origin];
       if (itself.idle_rules && itself.idle_rules->contains(origin)) {
         one.need = Need::idle;
-      } else if (Clock::now() >= deadline_) {
+      } else if (deadline_.is_over()) {
         one.why = "there was no time for it";
       } else {
         one = without(*loaded->compiled.policy, origin);
@@ -39,9 +38,8 @@ class Asker {
  private:
   EditOptions options(bool idle_rules) const {
     EditOptions options{.guardrails = false};
-    const auto left =
-        std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - Clock::now());
-    options.compare.time = std::clamp(left, std::chrono::milliseconds(1), options.compare.time);
+    options.compare.time =
+        std::clamp(deadline_.left(), std::chrono::milliseconds(1), options.compare.time);
     options.compare.idle_rules = idle_rules;
     return options;
   }
@@ -70,7 +68,7 @@ class Asker {
 
   const Edition& now_;
   const std::function<std::optional<Edition>(const ListEdit&)>& edited_;
-  const Clock::time_point deadline_;
+  const Deadline deadline_;
 };
 
 }  // namespace
@@ -79,7 +77,7 @@ std::map<std::string, RuleNeed> needs_of(
     const Edition& now, const std::set<std::string>& origins,
     const std::function<std::optional<Edition>(const ListEdit&)>& edited,
     std::chrono::milliseconds time) {
-  return Asker(now, edited, Clock::now() + time).run(origins);
+  return Asker(now, edited, Deadline(time)).run(origins);
 }
 
 }  // namespace postern::plan

@@ -256,6 +256,7 @@ ServedSessions served_sessions(const app::Config& config) {
     const bool clear = one.tls == ListenerTls::none || one.tls == ListenerTls::starttls;
     served.clear = served.clear || clear;
     served.tls = served.tls || one.tls != ListenerTls::none;
+    served.implicit_tls = served.implicit_tls || one.tls == ListenerTls::implicit;
     const smtp::ServerOptions offered = app::session_settings(one, config).session;
     served.login = served.login || offered.auth;
     served.login_in_clear = served.login_in_clear || (clear && one.auth_without_tls);
@@ -339,7 +340,7 @@ policy::Engine engine_of(const app::Config& config) {
 }
 
 Player::Player(Vocabulary& vocabulary, std::vector<const Version*> versions,
-               Clock::time_point deadline)
+               const Deadline& deadline)
     : vocabulary_(vocabulary),
       versions_(std::move(versions)),
       deadline_(deadline),
@@ -370,7 +371,7 @@ std::optional<Player::Played> Player::play(const Assignment& path, const Claim& 
     others = with_owners(others);
   }
   for (const app::Dialogue& other : others) {
-    if (Clock::now() > deadline_) return std::nullopt;
+    if (deadline_.is_over()) return std::nullopt;
     if (auto played = play(other, values, chosen, given, claim)) return played;
   }
   return std::nullopt;

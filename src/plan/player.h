@@ -14,6 +14,7 @@
 #include "config/config.h"
 #include "explain/play.h"
 #include "plan/compile.h"
+#include "plan/deadline.h"
 #include "policy/directory.h"
 
 namespace postern::plan {
@@ -110,10 +111,8 @@ struct MessageWorld {
 /// Plays dialogues. Not thread-safe.
 class Player {
  public:
-  /// Of the deadline.
-  using Clock = std::chrono::steady_clock;
   /// All outlive this object.
-  Player(Vocabulary& vocabulary, std::vector<const Version*> versions, Clock::time_point deadline);
+  Player(Vocabulary& vocabulary, std::vector<const Version*> versions, const Deadline& deadline);
 
   /// Of all dialogues from here on.
   void use(MessageWorld world) { world_ = std::move(world); }
@@ -150,7 +149,7 @@ class Player {
 
   Vocabulary& vocabulary_;
   const std::vector<const Version*> versions_;
-  const Clock::time_point deadline_;
+  const Deadline deadline_;
   std::vector<std::optional<policy::Engine>> engines_;
   std::size_t count_ = 0;
   MessageWorld world_;

@@ -291,6 +291,12 @@ std::string line_of(const Witness& witness) {
 }
 
 std::string sentence_of(const Comparison& found) {
+  if (found.only) {
+    Comparison all = found;
+    all.only.reset();
+    return fmt::format("Of mail to {} destinations, which alone was asked about: {}",
+                       to_string(*found.only), sentence_of(all));
+  }
   const std::string refused = parts_text(found, &GroupAnswer::refuses_more, &GroupAnswer::refused);
   const std::string accepted =
       parts_text(found, &GroupAnswer::accepts_more, &GroupAnswer::accepted);
@@ -322,7 +328,9 @@ json::object report_json(const Report& report) {
   json::object webhooks;
   json::object classes;
   for (const Group group : all_groups) {
-    groups[to_string(group)] = answer_json(found.groups[static_cast<std::size_t>(group)]);
+    groups[to_string(group)] =
+        found.asked(group) ? json::value(answer_json(found.groups[static_cast<std::size_t>(group)]))
+                           : json::value(nullptr);
   }
   for (const WebhookAnswer& one : found.webhooks) webhooks[one.address] = answer_json(one.answer);
   for (std::size_t axis = 0; axis < axis_count; ++axis) {
@@ -362,7 +370,8 @@ json::object report_json(const Report& report) {
       {"routes", nullptr},
       {"groups", std::move(groups)},
       {"webhooks", std::move(webhooks)},
-      {"winding", to_string(found.winding.answer())},
+      {"winding",
+       found.only ? json::value(nullptr) : json::value(to_string(found.winding.answer()))},
       {"witnesses", std::move(witnesses)},
       {"not_proved", std::move(not_proved)},
       {"layers",
@@ -405,14 +414,25 @@ std::string broken_text(const Report& report) {
   return text;
 }
 
+std::string open_relay_text(const Report& report) {
+  if (!report.after_is_open) return "";
+  return fmt::format(
+      "OPEN RELAY: {} would not be served: strangers reach foreign destinations (R110)\n",
+      printable(report.after, 200));
+}
+
 }  // namespace
 
 std::string report_text(const Report& report) {
   const Comparison& found = report.comparison;
-  std::string text = broken_text(report) + headline(found, report.asks_replies) + "\n";
+  std::string text = broken_text(report) + headline(found, report.asks_replies);
+  if (found.only) text += fmt::format(" (only mail to {} was asked about)", to_string(*found.only));
+  text += "\n" + open_relay_text(report);
   for (const Group group : all_groups) {
-    text += fmt::format("  {:<9}{}\n", to_string(group),
-                        answer_text(found.groups[static_cast<std::size_t>(group)]));
+    text +=
+        fmt::format("  {:<9}{}\n", to_string(group),
+                    found.asked(group) ? answer_text(found.groups[static_cast<std::size_t>(group)])
+                                       : "not asked");
   }
   text += webhooks_text(found.webhooks);
   const Answer winding = found.winding.answer();
@@ -465,11 +485,21 @@ std::string report_text(const Report& report) {
         found.give_up.size() > 1 ? fmt::format(", and {} more", found.give_up.size() - 1)
                                  : std::string());
   }
-  for (const std::string& file : report.read_once) {
+  if (!report.read_once.empty()) {
+    constexpr std::size_t most = 3;
+    std::string files;
+    std::size_t shown = 0;
+    for (const std::string& file : report.read_once) {
+      if (++shown > most) break;
+      files += (shown == 1 ? "" : ", ") + printable(file, 300);
+    }
+    if (report.read_once.size() > most) {
+      files += fmt::format(" and {} more", report.read_once.size() - most);
+    }
     text += fmt::format(
-        "  assumed: {} is read from the working folder, for both versions; to compare two folders, "
+        "  assumed: read from the working folder, for both versions: {}; to compare two folders, "
         "see \"Two revisions of git\" in docs/plan.md\n",
-        printable(file, 300));
+        files);
   }
   for (std::size_t at = 0; at < report.guardrails.size(); ++at) {
     const GuardResult& one = report.guardrails[at];
@@ -483,9 +513,6 @@ std::string report_text(const Report& report) {
                         : one.now == GuardResult::Word::holds
                             ? "; it holds for new as it is"
                             : "; whether it holds for new is not proved");
-  }
-  if (report.after_is_open) {
-    text += fmt::format("  R110 open relay: {} would not be served\n", report.after);
   }
   return text;
 }

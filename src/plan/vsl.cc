@@ -22,7 +22,7 @@ namespace json = boost::json;
 
 namespace {
 
-using Clock = Player::Clock;
+using Clock = std::chrono::steady_clock;
 using Rank = VslOutcome::Rank;
 
 /// Rules that only differ in which of them gives a route matter where lists may give one.
@@ -124,7 +124,7 @@ std::vector<std::string> samples_for(const vsl::WatchedQuestion& question, std::
 class VslComparer {
  public:
   VslComparer(const Version& before, const Version& after, const CompareOptions& options,
-              Clock::time_point deadline, Comparison& found)
+              const Deadline& deadline, Comparison& found)
       : versions_{&before, &after}, options_(options), deadline_(deadline), found_(found) {}
 
   void run() {
@@ -215,11 +215,14 @@ class VslComparer {
     }
     const ServedSessions served =
         either(served_sessions(*versions_[0]->config), served_sessions(*versions_[1]->config));
+    if (served.implicit_tls) {
+      for (const auto& one : explorers) one->refuse_implicit_tls();
+    }
     std::array<Ref, 2> roots{};
     for (bool again = true; again;) {
       words_.grew = again = false;
       diagrams_ = std::make_unique<Diagrams>(options_.nodes, [this] {
-        if (Clock::now() > deadline_) throw OverBudget("budget_time");
+        if (deadline_.is_over()) throw OverBudget("budget_time");
       });
       world_ = std::make_unique<VslWorld>(*diagrams_, words_, served, with_lists());
       for (std::size_t side = 0; side < 2 && !again; ++side) {
@@ -527,7 +530,7 @@ class VslComparer {
 
   bool play(const VslValues& values, Group group, DifferenceKind kind) {
     for (const app::Dialogue& dialogue : variants(values)) {
-      if (Clock::now() > deadline_) return false;
+      if (deadline_.is_over()) return false;
       if (can_be_said(dialogue) && play(dialogue, values, group, kind)) return true;
     }
     return false;
@@ -615,7 +618,7 @@ class VslComparer {
     VslValues values;
     const std::vector<std::string>& parts = vsl_parts();
     const std::function<bool(std::size_t)> go = [&](std::size_t at) -> bool {
-      if (tried >= most || Clock::now() > deadline_) return false;
+      if (tried >= most || deadline_.is_over()) return false;
       if (at == parts.size()) {
         ++tried;
         return play(values, group, kind);
@@ -631,7 +634,7 @@ class VslComparer {
 
   const std::array<const Version*, 2> versions_;
   const CompareOptions options_;
-  const Clock::time_point deadline_;
+  const Deadline deadline_;
   Comparison& found_;
   vsl::WatchedWords words_;
   std::unique_ptr<Diagrams> diagrams_;
@@ -649,7 +652,7 @@ bool same_vsl(const app::Config& before, const app::Config& after) {
 }
 
 void compare_vsl(const Version& before, const Version& after, const CompareOptions& options,
-                 Player::Clock::time_point deadline, Comparison& found) {
+                 const Deadline& deadline, Comparison& found) {
   // Alone first: what else differs has been noted.
   Comparison rules;
   VslComparer(before, after, options, deadline, rules).run();

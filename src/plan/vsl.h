@@ -12,6 +12,6 @@ bool same_vsl(const app::Config& before, const app::Config& after);
 /// do: its groups, witnesses, and what is not proved. Blocks until `deadline` at most, and the time
 /// of one dialogue. Sends nothing.
 void compare_vsl(const Version& before, const Version& after, const CompareOptions& options,
-                 Player::Clock::time_point deadline, Comparison& found);
+                 const Deadline& deadline, Comparison& found);
 
 }  // namespace postern::plan

@@ -185,7 +185,12 @@ std::size_t VslClasses::count(std::string_view subject) const {
   return all != nullptr ? all->size() : 0;
 }
 
-VslClasses classes_of(const vsl::WatchedWords& words, const ServedSessions& served, bool no_helo) {
+VslClasses classes_of(const vsl::WatchedWords& words, const ServedSessions& served,
+                      bool with_lists) {
+  const auto is_in = [](const std::vector<TextClass>& classes, std::string_view text) {
+    return std::ranges::any_of(classes,
+                               [&](const TextClass& one) { return !one.null && one.text == text; });
+  };
   VslClasses all;
   all.sessions = sessions_of(served, true, {"user"});
   std::vector<AddressRange> ranges;
@@ -196,12 +201,15 @@ VslClasses classes_of(const vsl::WatchedWords& words, const ServedSessions& serv
   }
   all.clients = clients_of(ranges);
   all.helos = helos_of(words_of(words, vsl::subject_helo), {"Mx{}.Qzclient.test", "mx.client.test"},
-                       no_helo);
+                       with_lists);
   all.sender_domains = domains_of(words_of(words, vsl::subject_sender_domain),
                                   {"qzsender{}.test", "sender.test"}, true);
+  // Where lists are in use, an address may lack its domain.
+  if (with_lists && !is_in(all.sender_domains, "")) all.sender_domains.push_back(exactly(""));
   all.sender_locals = locals_of(words_of(words, vsl::subject_sender_local), {"Qz{}.Sender", "a"});
   all.rcpt_domains = domains_of(words_of(words, vsl::subject_rcpt_domain),
                                 {"qzforeign{}.test", "foreign.test"}, false);
+  if (with_lists && !is_in(all.rcpt_domains, "")) all.rcpt_domains.push_back(exactly(""));
   all.rcpt_locals = locals_of(words_of(words, vsl::subject_rcpt_local), {"Qz{}.Rcpt", "b"});
   return all;
 }

@@ -39,9 +39,9 @@ struct VslClasses {
 /// The names of all parts, in the order of their variables.
 const std::vector<std::string>& vsl_parts();
 
-/// The classes of all that was compared. `no_helo`: a client may leave HELO out. Throws
-/// TooManyClasses.
+/// The classes of all that was compared. `with_lists`: a client may leave HELO out, and addresses
+/// may lack their domain. Throws TooManyClasses.
 VslClasses classes_of(const dialect::vsl::WatchedWords& words, const ServedSessions& served,
-                      bool no_helo);
+                      bool with_lists);
 
 }  // namespace postern::plan

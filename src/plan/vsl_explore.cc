@@ -214,8 +214,8 @@ std::size_t value_of(const VslValues& values, std::string_view name) {
 // ------------------------------------------------------------------------------- the world
 
 VslWorld::VslWorld(Diagrams& diagrams, vsl::WatchedWords& words, const ServedSessions& served,
-                   bool no_helo)
-    : diagrams_(diagrams), words_(words), classes_(classes_of(words, served, no_helo)) {
+                   bool with_lists)
+    : diagrams_(diagrams), words_(words), classes_(classes_of(words, served, with_lists)) {
   for (const std::string& part : vsl_parts()) variable(part);
 }
 
@@ -315,6 +315,19 @@ void VslExplorer::add_words(vsl::WatchedWords& words) const {
     networks.push_back(one.to_string());
   }
   words.networks.insert(std::move(networks));
+}
+
+void VslExplorer::refuse_implicit_tls() const {
+  if (!policy_) return;
+  for (std::size_t at = 0; at < policy_->directives().size(); ++at) {
+    const vsl::Directive& one = policy_->directives()[at];
+    const bool is_early = one.stage == policy::Stage::connect || one.stage == policy::Stage::helo;
+    if (!is_early || !text_of(*policy_, at).calls("is_secured")) continue;
+    throw NotCompiled("implicit_tls",
+                      one.place() +
+                          " asks is_secured, and a listener has TLS from the first octet "
+                          "on");
+  }
 }
 
 void VslExplorer::replace(std::size_t directive, const std::string& what) {

@@ -43,7 +43,7 @@ class VslWorld {
  public:
   /// `words`: what was compared so far; outlives it, as the diagrams do.
   VslWorld(Diagrams& diagrams, dialect::vsl::WatchedWords& words, const ServedSessions& served,
-           bool no_helo);
+           bool with_lists);
 
   Diagrams& diagrams() { return diagrams_; }              ///< the arena
   const VslClasses& classes() const { return classes_; }  ///< of the parts
@@ -84,6 +84,8 @@ class VslExplorer {
 
   /// What the domains and networks of the configuration tell apart.
   void add_words(dialect::vsl::WatchedWords& words) const;
+  /// Throws NotCompiled if rules at the greeting or EHLO ask whether there is TLS.
+  void refuse_implicit_tls() const;
   /// The diagram: its leaves are VslWorld::outcome() numbers. Nullopt: a directive turned out to be
   /// one that cannot be watched; all has to begin again. Throws OverBudget.
   std::optional<Ref> explore(VslWorld& world);

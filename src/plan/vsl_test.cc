@@ -46,8 +46,7 @@ Version version_of(const app::Config& config) {
 
 Comparison compared(const app::Config& before, const app::Config& after) {
   Comparison found;
-  compare_vsl(version_of(before), version_of(after), {},
-              Player::Clock::now() + std::chrono::seconds(60), found);
+  compare_vsl(version_of(before), version_of(after), {}, Deadline(std::chrono::seconds(60)), found);
   return found;
 }
 

@@ -452,7 +452,7 @@ struct Pair {
 
 WebhookComparison compare_webhooks(const Version& before, const Version& after,
                                    const std::vector<std::string>& addresses,
-                                   Player::Clock::time_point deadline) {
+                                   const Deadline& deadline) {
   constexpr std::size_t most_tries = 16;
   WebhookComparison found;
   BothVersions versions(before, after);
@@ -481,7 +481,7 @@ WebhookComparison compare_webhooks(const Version& before, const Version& after,
                                     .text = std::move(text)});
         return Known::unknown;
       };
-      if (Player::Clock::now() > deadline) {
+      if (deadline.is_over()) {
         return unknown("budget_time", "the time of the comparison is over");
       }
       const std::size_t taker = &one == &pair.before ? 0 : 1;

@@ -25,6 +25,6 @@ struct WebhookComparison {
 /// `deadline` at most, and the time of one dialogue. Sends nothing.
 WebhookComparison compare_webhooks(const Version& before, const Version& after,
                                    const std::vector<std::string>& addresses,
-                                   Player::Clock::time_point deadline);
+                                   const Deadline& deadline);
 
 }  // namespace postern::plan

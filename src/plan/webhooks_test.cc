@@ -138,7 +138,7 @@ class Webhooks : public testing::Test {
         .taken;
   }
   static GroupAnswer answer(const Version& before, const Version& after) {
-    const auto later = Player::Clock::now() + std::chrono::minutes(5);
+    const Deadline later(std::chrono::minutes(5));
     return compare_webhooks(before, after, {address}, later).addresses.front().answer;
   }
 

@@ -156,7 +156,7 @@ Instance::Started Instance::follow_file(const Config& config) {
   if (followed) return {};
   if (followed.error().fault == Fault::denied) {
     return cannot(ExitCode::config, followed.error().message,
-                  "correct the rule that decides, or the sentence: `postern help G002`");
+                  "correct the rule that decides, or the sentence: `postern help guardrails`");
   }
   if (followed.error().fault != Fault::malformed) {
     return database_error(data_dir_ + "/postern.db", followed.error());

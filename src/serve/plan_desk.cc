@@ -100,12 +100,12 @@ Result<PlanDesk::Judged> PlanDesk::judge(const admin::PlanRequest& request,
 }
 
 json::value PlanDesk::brief(const admin::PlanRequest& request) {
-  const auto began = plan::Player::Clock::now();
+  const auto began = std::chrono::steady_clock::now();
   plan::EditOptions options;
   options.compare.time = plan::time_of_an_edit;
   options.guardrails = false;  // GuardrailDesk has proved them
   const auto judged = judge(request, options);
-  if (!judged || plan::Player::Clock::now() - began > plan::time_of_an_edit) return nullptr;
+  if (!judged || std::chrono::steady_clock::now() - began > plan::time_of_an_edit) return nullptr;
   json::object answer = plan::report_json(judged->report);
   return json::object{{"answer", answer["answer"]}, {"groups", answer["groups"]}};
 }

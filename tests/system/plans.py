@@ -183,6 +183,36 @@ def two_folders(bench):
         raise Fail("other rules: %s" % out)
 
 
+def what_was_not_asked(bench):
+    """`--only` says nothing of other groups, nor does its certificate, which holds for copies of both versions. Dialogues of a plan are kept whatever their names."""
+    rows = 'smtpd_recipient_restrictions = "check_recipient_access inline:{ {%s = REJECT} }, reject_rbl_client bl.example.net=127.0.0.%d"\n'
+    old, new = version(bench, "old.toml", rows % ("ann@example.com", 2)), version(bench, "new.toml", rows % ("anna@example.com", 2))
+    expect("both", "both", planned(bench, old, new, status=2)["answer"])
+    proof = bench.root / "proof.jsonl"
+    found = planned(bench, old, new, "--only", "foreign", "--certificate", proof, status=0)
+    expect("groups", (None, None, "same", None), (*(found["groups"][one] and found["groups"][one]["answer"] for one in ("ours", "relay", "foreign")), found["winding"]))
+    status, out, _ = bench.run("plan", old, new, "--only", "foreign")
+    if status != 0 or "same: every dialogue gets the same verdict (only mail to foreign was asked about)" not in out or "\n  ours     not asked\n" not in out:
+        raise Fail("%d\n%s" % (status, out))
+    elsewhere = bench.root / "elsewhere"
+    elsewhere.mkdir()
+    for one in (old, new):
+        (elsewhere / one.name).write_text("# a copy\n" + one.read_text())
+    status, out, err = bench.run("plan", elsewhere / "old.toml", elsewhere / "new.toml", "--verify", proof)
+    if status != 0 or "\n  new takes no mail to foreign destinations that old refuses\n" not in out or "ours" in out or "handled" in out:
+        raise Fail("%d\n%s%s" % (status, out, err))
+    kept = bench.root / "all.ptest"
+    other = version(bench, "other.toml", rows % ("ann@example.com", 3))
+    for before in (new, other):
+        expect("--as-test", 2, bench.run("plan", before, old, "--as-test", kept)[0])
+    wanted = sum(len(planned(bench, before, old, status=2)["witnesses"]) for before in (new, other))
+    expect("tests that were kept", wanted, kept.read_text().count("[[test]]"))
+    expect("they pass on NEW", 0, bench.run("test", kept)[0])
+    status, _, err = bench.run("plan", old, new, "--as-test", kept)
+    if status == 2 or "has tests of old.toml" not in err:
+        raise Fail("%d\n%s" % (status, err))
+
+
 def what_differs_in_words(bench):
     """Other replies that are asked for have a headline and a dialogue; files that a plan makes give no warning; skipped tests are named."""
     row = 'smtpd_sender_restrictions = "check_sender_access inline:{ {a@example.org = %s} }"\n'
@@ -325,5 +355,5 @@ def answers(found):
     return {address: one["answer"] for address, one in found["webhooks"].items()}
 
 
-CHECKS = [against_what_runs, without_a_gateway, passwords_in_files, what_is_allowed, broken_guardrails, two_folders, what_differs_in_words,
+CHECKS = [against_what_runs, what_was_not_asked, without_a_gateway, passwords_in_files, what_is_allowed, broken_guardrails, two_folders, what_differs_in_words,
           what_a_test_says, webhooks_of_the_gateway, over_the_api, policies_over_the_api]

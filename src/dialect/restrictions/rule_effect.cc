@@ -133,7 +133,7 @@ mail::Mailbox looked_at(const ListPolicy& policy, const mail::Mailbox& address) 
   Context context(policy, evidence, policy::Stage::mail, result);
   const Address* seen = context.sender();
   if (seen == nullptr || seen->domain.empty()) return address;
-  return {mail::quoted_local_part(seen->local), seen->domain};
+  return {seen->quoted ? mail::quoted_local_part(seen->local) : seen->local, seen->domain};
 }
 
 LooksAt looks_at(const ListPolicy& policy, const Rule& rule) {
