@@ -598,7 +598,8 @@ Instance::Started Instance::open_listener(
 Instance::Started Instance::open_listeners() {
   start_metrics(config_, api_->routes());
   certificate_stamp_ = certificate_stamp_of(deciding_);
-  (void)show_queue(*spool_);  // for the first STATUS=; later rounds of housekeeping
+  // For the first STATUS=; later rounds of housekeeping. A cluster's may take seconds to count.
+  if (!node_) (void)show_queue(*spool_);
   for (ListenerConfig& listener : config_.listeners) {
     ListenerResult settings = listener_settings(listener, deciding_);
     if (!settings) return tl::unexpected(settings.error());

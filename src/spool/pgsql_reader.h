@@ -14,8 +14,10 @@ class PgsqlReader {
  public:
   explicit PgsqlReader(cluster::Database& database) : database_(database) {}
 
-  /// Runs a SELECT. Fault::unreachable: PostgreSQL cannot be reached now, or does not answer.
-  Result<net::PgsqlRows> ask(const net::PgsqlStatement& statement) {
+  /// Runs a SELECT, for `limit` at most. Fault::unreachable: PostgreSQL cannot be reached now, or
+  /// does not answer in time.
+  Result<net::PgsqlRows> ask(const net::PgsqlStatement& statement,
+                             std::chrono::milliseconds limit = cluster::answer_limit) {
     const std::lock_guard guard(mutex_);
     Error error;
     // A session that idled over a failover fails once.
@@ -25,8 +27,7 @@ class PgsqlReader {
         if (!session) return tl::unexpected(session.error());
         session_ = std::move(*session);
       }
-      const auto said =
-          session_->run(std::span(&statement, 1), cluster::Clock::now() + cluster::answer_limit);
+      const auto said = session_->run(std::span(&statement, 1), cluster::Clock::now() + limit);
       if (said) return said->front();
       error = {Fault::unreachable, "PostgreSQL: " + said.error().message};
       if (!said.error().state.empty()) break;

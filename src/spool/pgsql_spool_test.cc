@@ -311,6 +311,24 @@ TEST_F(PgsqlSpoolTest, what_a_dead_process_had_begun_is_due_when_its_claim_ends)
   EXPECT_LE(due_in(), 0s);
 }
 
+TEST_F(PgsqlSpoolTest, a_count_of_a_long_queue_does_not_keep_other_questions_waiting) {
+  ASSERT_TRUE(put(envelope(), "counted"));
+  sql("BEGIN");
+  sql("LOCK TABLE recipient IN ACCESS EXCLUSIVE MODE");  // the count waits for this
+  auto counts = std::async(std::launch::async, [&] { return spool_->counts(); });
+  ASSERT_TRUE(soon([&] {
+    return sql("SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'recipient'::regclass")
+               .size() > 0;
+  }));
+  // A list without a message does not read the recipients of one.
+  auto list =
+      std::async(std::launch::async, [&] { return spool_->list({.sender = "none"}, "", 1); });
+  EXPECT_EQ(list.wait_for(3s), std::future_status::ready);
+  sql("COMMIT");
+  EXPECT_TRUE(list.get());
+  EXPECT_EQ(counts.get()->front().recipients, 1u);
+}
+
 TEST_F(PgsqlSpoolTest, a_message_behind_one_that_is_being_stored_is_read_later) {
   // Part 7 alone, so that both messages are in one part.
   for (const cluster::Part& part : node_->parts()) {
