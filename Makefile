@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 
-.PHONY: help docs install uninstall package image release run demo shots test test-all build bootstrap bootstrap-test asan tsan fuzz mutants plan-bench plan-trust coverage bench bench-quick bench-growth budget differential crash torture-cluster stop-asan stop-tsan format lint clean
+.PHONY: help docs install uninstall package image release run demo shots test test-all build bootstrap bootstrap-test asan tsan fuzz mutants plan-bench plan-trust coverage bench bench-quick bench-growth bench-cluster budget differential crash torture-cluster stop-asan stop-tsan format lint clean
 
 help:
 	@echo "make run       install what is missing, build, start the gateway on this machine only"
@@ -19,6 +19,7 @@ help:
 	@echo "make bench     Postern beside other servers; writes docs/benchmarks.md anew (root)"
 	@echo "make bench-quick  a minute: ratios to the committed figures, a warning at +10 % (root)"
 	@echo "make bench-growth  charts of cost by number of webhooks, rules, keys, mails, accounts (root)"
+	@echo "make bench-cluster  a cluster beside the limit of its database; up to an hour (root, packages of tests/cluster/rig)"
 	@echo "make budget    what each part of a message costs, and may cost (root, perf)"
 	@echo "make differential  random restriction lists beside the real Postfix (root, postfix-pcre)"
 	@echo "make crash     100 kills under load: nothing acknowledged is lost (ROUNDS=, SEED=, SHIM=all)"
@@ -130,6 +131,9 @@ bench-quick: bootstrap
 
 bench-growth: bootstrap
 	@bench/growth --write
+
+bench-cluster: bootstrap
+	@bench/cluster --write
 
 budget: bootstrap
 	@bench/budget

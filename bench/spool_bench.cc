@@ -3,6 +3,9 @@
 //   spool_bench [DIRECTORY [SECONDS A ROW]]      puts of 4 KB and 100 KB, 1, 16 and 64 at a time
 //   spool_bench DIRECTORY restart [MESSAGES]     fills a queue, opens it, finds the first delivery
 //   spool_bench DIRECTORY fill MESSAGES HOP      fills the spool DIRECTORY with mail for a next hop
+// and the same puts into the database of a cluster (bench/cluster), beside what the engine can do:
+//   spool_bench cluster CONNECTION OCTETS PUTTERS SECONDS
+//   spool_bench copy CONNECTION OCTETS SESSIONS SECONDS   COPY of 64 rows, each a commit
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -15,8 +18,10 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <libpq-fe.h>
 
 #include "measure.h"
+#include "spool/pgsql_spool.h"
 #include "spool/sqlite_spool.h"
 
 namespace {
@@ -50,52 +55,156 @@ Envelope envelope(std::size_t number) {
                       .destination = {RouteKind::webhook, fmt::format("wh_{}", number % 1000)}}}};
 }
 
-Body body(const std::string& directory, std::size_t octets) {
-  Body made(directory, 1 << 20);
-  if (const Result<void> done = made.append(std::string(octets, 'x')); !done) stop(done.error());
+/// Text that does not compress.
+std::string text(std::size_t octets) {
+  std::string made(octets, ' ');
+  std::uint32_t state = 1;
+  for (char& one : made) {
+    state = state * 1664525 + 1013904223;
+    one = static_cast<char>('0' + (state >> 26));
+  }
   return made;
 }
 
-/// Each thread waits for its acknowledgement, as a client waits for its 250.
-void puts(const std::string& directory, std::size_t octets, unsigned putters, double seconds) {
-  std::filesystem::remove_all(directory + "/bench");
-  std::filesystem::create_directory(directory + "/bench");
-  const auto spool = open(directory + "/bench");
-  std::mutex mutex;
+Body body(const std::string& directory, std::size_t octets) {
+  static const std::string bytes = text(1 << 20);
+  Body made(directory, 1 << 20);
+  if (const Result<void> done = made.append(std::string_view(bytes).substr(0, octets)); !done) {
+    stop(done.error());
+  }
+  return made;
+}
+
+/// Messages a second, and the time of each call in ms, sorted.
+struct Pace {
+  double rate = 0;
   std::vector<double> times;
+  double at(double part) const {
+    return times[static_cast<std::size_t>(part * static_cast<double>(times.size() - 1))];
+  }
+};
+
+/// Calls `act` on so many threads for so long, each of which waits for the end of its call. `act`
+/// gets the thread's number and that of the call, and returns how many messages it has stored.
+template <class Act>
+Pace paced(unsigned threads, double seconds, Act act) {
+  std::mutex mutex;
+  Pace pace;
+  double messages = 0;
   const auto begin = Clock::now();
   const auto end =
       begin + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
-  std::vector<std::thread> threads;
-  for (unsigned t = 0; t < putters; ++t) {
-    threads.emplace_back([&] {
+  std::vector<std::thread> running;
+  for (unsigned t = 0; t < threads; ++t) {
+    running.emplace_back([&, t] {
       std::vector<double> mine;
-      for (std::size_t number = t; Clock::now() < end; number += putters) {
-        std::promise<Result<MessageId>> answer;
+      double stored = 0;
+      for (std::size_t call = 0; Clock::now() < end; ++call) {
         const auto start = Clock::now();
-        spool->put(envelope(number), body(directory, octets),
-                   [&](Result<MessageId> id) { answer.set_value(std::move(id)); });
-        const Result<MessageId> id = answer.get_future().get();
-        if (!id) stop(id.error());
+        stored += static_cast<double>(act(t, call));
         mine.push_back(milliseconds(Clock::now() - start));
       }
       const std::lock_guard lock(mutex);
-      times.insert(times.end(), mine.begin(), mine.end());
+      messages += stored;
+      pace.times.insert(pace.times.end(), mine.begin(), mine.end());
     });
   }
-  for (std::thread& thread : threads) thread.join();
-  const double took = milliseconds(Clock::now() - begin) / 1000;
-  std::sort(times.begin(), times.end());
-  const auto at = [&](double part) {
-    return times[static_cast<std::size_t>(part * static_cast<double>(times.size() - 1))];
-  };
-  const auto count = static_cast<double>(times.size());
+  for (std::thread& thread : running) thread.join();
+  pace.rate = messages / (milliseconds(Clock::now() - begin) / 1000);
+  std::sort(pace.times.begin(), pace.times.end());
+  return pace;
+}
+
+/// Each thread waits for its acknowledgement, as a client waits for its 250.
+void puts(Spool& spool, const std::string& directory, std::size_t octets, unsigned putters,
+          double seconds) {
+  const Pace pace = paced(putters, seconds, [&](unsigned thread, std::size_t call) {
+    std::promise<Result<MessageId>> answer;
+    spool.put(envelope(thread + call * putters), body(directory, octets),
+              [&](Result<MessageId> id) { answer.set_value(std::move(id)); });
+    const Result<MessageId> id = answer.get_future().get();
+    if (!id) stop(id.error());
+    return 1;
+  });
   fmt::print(
       "{:>7} octets  {:>3} putters  {:>8.0f} messages/s  {:.3f} commits a message  p50 {:>7.2f} ms "
       " "
       "p99 {:>7.2f} ms\n",
-      octets, putters, count / took, static_cast<double>(spool->counters().commits) / count,
-      at(0.5), at(0.99));
+      octets, putters, pace.rate,
+      static_cast<double>(spool.counters().commits) / static_cast<double>(pace.times.size()),
+      pace.at(0.5), pace.at(0.99));
+}
+
+void cluster_puts(const std::string& connection, std::size_t octets, unsigned putters,
+                  double seconds) {
+  const auto database = cluster::Database::make(
+      {.postgres = connection, .user = {}, .password = {}, .allow_one_copy = true});
+  if (!database) stop(database.error());
+  const auto node = cluster::Node::join(**database, {.name = "bench", .version = "bench"});
+  if (!node) stop(node.error());
+  const auto spool = PgsqlSpool::open(**database, **node);
+  if (!spool) stop(spool.error());
+  puts(**spool, ".", octets, putters, seconds);
+}
+
+/// What the engine can do with the same octets: rows of an id, an envelope and a body, as COPY
+/// takes them in its binary format, 64 a commit.
+void copies(const std::string& connection, std::size_t octets, unsigned sessions, double seconds) {
+  constexpr int rows = 64;
+  constexpr std::size_t envelope_octets = 300;
+  struct Close {
+    void operator()(PGconn* session) const { PQfinish(session); }
+  };
+  std::vector<std::unique_ptr<PGconn, Close>> connected;
+  const auto good = [](PGconn* session, bool done) {
+    if (!done) stop({Fault::unreachable, PQerrorMessage(session)});
+  };
+  const auto run = [&](PGconn* session, const char* sql, ExecStatusType wanted) {
+    PGresult* const said = PQexec(session, sql);
+    good(session, PQresultStatus(said) == wanted);
+    PQclear(said);
+  };
+  for (unsigned i = 0; i < sessions; ++i) {
+    connected.emplace_back(PQconnectdb((connection + " target_session_attrs=read-write").c_str()));
+    good(connected.back().get(), PQstatus(connected.back().get()) == CONNECTION_OK);
+  }
+  run(connected.front().get(),
+      "CREATE TABLE IF NOT EXISTS bench_raw (id uuid PRIMARY KEY, env text NOT NULL, body bytea "
+      "NOT NULL); ALTER TABLE bench_raw ALTER body SET STORAGE EXTERNAL; TRUNCATE bench_raw",
+      PGRES_COMMAND_OK);
+  const std::string bytes = text(octets);
+  const auto number = [](std::string& to, std::uint64_t value, int size) {
+    for (int shift = 8 * (size - 1); shift >= 0; shift -= 8) {
+      to += static_cast<char>(value >> shift);
+    }
+  };
+  const Pace pace = paced(sessions, seconds, [&](unsigned thread, std::size_t call) {
+    PGconn* const session = connected[thread].get();
+    run(session, "COPY bench_raw FROM STDIN (FORMAT binary)", PGRES_COPY_IN);
+    std::string data("PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0", 19);
+    for (int row = 0; row < rows; ++row) {
+      number(data, 3, 2);
+      number(data, 16, 4);
+      number(data, call * rows + static_cast<std::size_t>(row), 8);
+      number(data, thread, 8);
+      number(data, envelope_octets, 4);
+      data.append(envelope_octets, 'e');
+      number(data, octets, 4);
+      data += bytes;
+    }
+    number(data, 0xffff, 2);
+    good(session, PQputCopyData(session, data.data(), static_cast<int>(data.size())) == 1 &&
+                      PQputCopyEnd(session, nullptr) == 1);
+    while (PGresult* const said = PQgetResult(session)) {
+      good(session, PQresultStatus(said) == PGRES_COMMAND_OK);
+      PQclear(said);
+    }
+    return rows;
+  });
+  fmt::print(
+      "{:>7} octets  {:>3} sessions  {:>8.0f} messages/s by COPY  a commit: p50 {:>7.2f} ms "
+      " p99 {:>7.2f} ms\n",
+      octets, sessions, pace.rate, pace.at(0.5), pace.at(0.99));
 }
 
 template <class Run>
@@ -176,6 +285,12 @@ void restart(const std::string& directory, std::size_t messages) {
 
 int main(int argc, char** argv) {
   const std::string directory = argc > 1 ? argv[1] : ".";
+  if (argc == 6 && (directory == "cluster" || directory == "copy")) {
+    (directory == "copy" ? copies : cluster_puts)(argv[2], std::strtoull(argv[3], nullptr, 10),
+                                                  static_cast<unsigned>(std::atoi(argv[4])),
+                                                  std::atof(argv[5]));
+    return 0;
+  }
   if (argc > 4 && std::string_view(argv[2]) == "fill") {
     std::filesystem::create_directories(directory);
     fill(directory, std::strtoull(argv[3], nullptr, 10),
@@ -192,7 +307,12 @@ int main(int argc, char** argv) {
   } else {
     const double seconds = argc > 2 ? std::atof(argv[2]) : 2;
     for (const std::size_t octets : {4'096, 102'400}) {
-      for (const unsigned putters : {1u, 16u, 64u}) puts(directory, octets, putters, seconds);
+      for (const unsigned putters : {1u, 16u, 64u}) {
+        const std::string place = directory + "/bench";
+        std::filesystem::remove_all(place);
+        std::filesystem::create_directory(place);
+        puts(*open(place), place, octets, putters, seconds);
+      }
     }
   }
   std::filesystem::remove_all(directory + "/bench");
