@@ -494,11 +494,14 @@ def fill(database, count):
     identity = "(lpad(to_hex(1700000000000 + n / 100), 12, '0') || lpad(to_hex(n), 20, '0'))::uuid"
     own = psql(database, "SELECT id FROM message LIMIT 1")
     elsewhere = f"CASE WHEN n % 10 = 0 THEN '[{parts.SERVER}]:' || 20000 + n / 10 % {ELSEWHERE} ELSE t.destination END"
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+    pool = concurrent.futures.ThreadPoolExecutor(2)
+    try:
         for done in [pool.submit(multiply, database, "message", count, {"id": identity, "shard": "(n % 64)::smallint", "seq": "1000 + n / 64"}, f"id = '{own}'"),
                      pool.submit(multiply, database, "recipient", count, {"message": identity, "destination": elsewhere, "attempts": "0", "claimed_by": "NULL",
                                                                           "state": "0", "next_at": "now()"}, f"message = '{own}'")]:
             done.result()
+    finally:
+        pool.shutdown(wait=False)  # when this is stopped, the statements end with their server
     psql(database, f"DELETE FROM recipient WHERE message = '{own}'; DELETE FROM message WHERE id = '{own}'; "
          f"UPDATE shard SET next_seq = 2000 + {count} / 64; VACUUM ANALYZE message; VACUUM ANALYZE recipient; CHECKPOINT")
 
