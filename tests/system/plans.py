@@ -170,7 +170,7 @@ def two_folders(bench):
         (bench.root / folder / "main.vsl").write_text(rules % "x")
     vsl = '[vsl]\ndomain = "example.com"\npolicy = "%s"\n'
     status, out, err = bench.run("plan", version(bench, "one/p.toml", more=vsl % "one/main.vsl"), version(bench, "two/p.toml", more=vsl % "one/main.vsl"), cwd=bench.root)
-    if status != 0 or "assumed: one/main.vsl is read from the working folder, for both versions" not in out:
+    if status != 0 or "assumed: read from the working folder, for both versions: one/main.vsl;" not in out:
         raise Fail("%d\n%s%s" % (status, out, err))
     whole = [version(bench, folder + "/p.toml", more=vsl % (bench.root / folder / "main.vsl")) for folder in ("one", "two")]
     found = planned(bench, *whole, status=0)
