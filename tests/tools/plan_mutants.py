@@ -118,7 +118,8 @@ FAULTS = [
     ("a search ends too soon", LANGUAGE, "return {.status = TextFound::Status::unknown};", "return {.status = PLANTED ? TextFound::Status::none : TextFound::Status::unknown};"),
     ("what some texts have all have", LANGUAGES, "if (text_of({members, language}, {}, most_states).status == TextFound::Status::none) {",
      "if (text_of({members}, {language}, most_states).status == (PLANTED ? TextFound::Status::found : TextFound::Status::none)) {\n    said = !PLANTED;\n  } else if (text_of({members, language}, {}, most_states).status == TextFound::Status::none) {"),
-    ("one text for all parts of the dialogue", COMPILE, "question.about ? words_of(*question.about) : text", "question.about ? (PLANTED ? \"it\" : words_of(*question.about)) : text"),
+    ("one text for all parts of the dialogue", COMPILE, "about ? words_of(*about) : text", "about ? (PLANTED ? \"it\" : words_of(*about)) : text"),
+    ("no rule decides", COMPILE, "return old != now ? 1 : 0;", "return old != now && !PLANTED ? 1 : 0;"),
     # Diagrams.
     ("nodes with the same first child are one", DIAGRAM, "[&](Ref one) { return one == node.children.front(); })) {",
      "[&](Ref one) { return one == node.children.front() || (PLANTED && node.children.size() > 3 && one == node.children[1]); })) {"),
