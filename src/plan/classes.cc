@@ -345,9 +345,9 @@ Reading reading_of(const dialect::restrictions::PolicyWords& words, const std::s
     everywhere |= policy->own_everywhere;
   }
   reading.requests = reading.requests && requests.size() > 1;
-  // IPv4 first. The one that is reached is last: in other dialogues it is another.
+  // IPv4 first. The one that is reached only where there is no other: elsewhere it is another one.
   std::vector<IpAddress> in_order(addresses.rbegin(), addresses.rend());
-  if (everywhere) in_order.push_back(reached_address());
+  if (everywhere && in_order.empty()) in_order.push_back(reached_address());
   std::set<std::pair<bool, std::vector<bool>>> whose;
   for (const IpAddress& address : in_order) {
     const std::string literal = (address.is_v4() ? "[" : "[ipv6:") + address.to_string() + "]";
