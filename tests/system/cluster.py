@@ -26,6 +26,7 @@ sys.dont_write_bytecode = True
 import api_walk  # noqa: E402
 import auth  # noqa: E402
 import smoke  # noqa: E402
+from alerts import metrics_of  # noqa: E402
 from bench import LOCAL, NotRun, expect  # noqa: E402
 from harness import daemons, instance, smtp  # noqa: E402
 from harness.cases import Fail  # noqa: E402
@@ -399,10 +400,7 @@ def within_a_window(database, kind, window, first):
 def unanswered_draws(servers):
     """How often gateways decided by their own share, as they do when PostgreSQL takes longer than 100 ms, or does not answer."""
     def of(server):
-        token = (server.root / "data" / "metrics.token").read_text().strip()
-        status, _, text = server.http("GET", "/metrics", headers={"Authorization": "Bearer " + token})
-        expect("status of /metrics", 200, status)
-        return [line for line in text.decode().splitlines() if line.startswith("postern_limit_draws_total") and ('"late"' in line or '"failed"' in line)]
+        return [line for line in metrics_of(server).splitlines() if line.startswith("postern_limit_draws_total") and ('"late"' in line or '"failed"' in line)]
     found = [of(server) for server in servers]
     expect("counts of each gateway", [2] * len(servers), [len(one) for one in found])
     return found
@@ -452,11 +450,11 @@ def a_limit_holds_over_all_gateways(bench):
         return {code: said.count(code) for code in said}
 
     def messages():
-        within_a_window(database, "webhook_per_minute", 60, lambda: post(0))
+        within_a_window(database, "webhook_per_minute", 60, lambda: expect("the first message", "250", post(0)))
         return numbers([post(number) for number in range(14)])
 
     def messages_at_one():
-        within_a_window(database, "webhook_per_minute", 60, lambda: post(0))
+        within_a_window(database, "webhook_per_minute", 60, lambda: expect("the first message", "250", post(0)))
         said = [post(number * 2) for number in range(9)]
         time.sleep(1.5)  # each try would be a session, which are counted too
         return said + [rcpt(servers[1], hook)[:3]]
