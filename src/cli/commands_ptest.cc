@@ -198,9 +198,7 @@ class Configurations {
 
   /// A configuration with this text.
   ConfigResult parse(const std::string& text, const std::string& name) const {
-    ConfigResult result = parse_config(text, given_ == "-" ? "<stdin>" : name, load_options());
-    result.config.api.operators = {ptest::account};
-    return result;
+    return parse_config(text, given_ == "-" ? "<stdin>" : name, load_options());
   }
 
   /// Valid until the next call.
@@ -340,10 +338,8 @@ void prove_rules(const Results& results, Configurations& configurations,
     if (one.file.webhooks.empty() && !asked.insert(name).second) continue;
     const Result<std::string> text = configurations.text(name);
     if (!text) continue;
-    plan::Edition now{.name = name,
-                      .file = name,
-                      .config = configurations.parse(*text, name).config,
-                      .text = *text};
+    plan::Edition now{
+        .name = name, .file = name, .config = configurations.load(name).config, .text = *text};
     const auto directory = std::make_shared<policy::Directory>();
     Diagnostics known;  // the tests were played with them
     ptest::fill_directory(one.file, *directory, known);
@@ -354,6 +350,7 @@ void prove_rules(const Results& results, Configurations& configurations,
       ConfigResult result = configurations.parse(*without, name);
       if (result.config.restrictions.loaded() == nullptr) return std::nullopt;
       plan::Edition made = now;
+      result.config.api.operators = now.config.api.operators;
       made.config = std::move(result.config);
       made.text = *without;
       return made;

@@ -16,8 +16,7 @@ constexpr CodePage pages[] = {
      "[server]\nhostname = mail.example.com\n", "[server]\nhostname = \"mail.example.com\"\n"},
     {"C002", "the configuration cannot be read",
      "The file named with --config or POSTERN_CONFIG, or without both /etc/postern/postern.toml, "
-     "is "
-     "missing, a directory, larger than 1 MiB, or not readable by this user.",
+     "is missing, a directory, larger than 1 MiB, or not readable by this user.",
      "", "# postern config example > postern.toml\n"},
     {"G001", "a guardrail that cannot be read",
      "A guardrail is a sentence: `never` or `always`, then accept, refuse, discard or hold, then "
@@ -38,8 +37,7 @@ constexpr CodePage pages[] = {
      "", ""},
     {"G101", "a guardrail that may say less than was meant",
      "A warning: no dialogue meets the condition of the sentence, a set of networks is empty, or "
-     "the sentence names a list in DNS that no rule asks. Such a sentence may protect "
-     "nothing.",
+     "the sentence names a list in DNS that no rule asks. Such a sentence may protect nothing.",
      "", ""},
     {"C011", "unknown section",
      "An unknown section is an error, so that a misspelt one is not silently ignored. Listeners "

@@ -322,8 +322,8 @@ struct Reading {
   bool requests = false;             ///< they differ about `bob-request`
   std::set<std::string> origins;     ///< the domains of addresses without one
   std::set<std::string> completing;  ///< what completes a domain of one label
-  /// Address literals of this server: lists, and what is behind them, may tell each from the
-  /// others.
+  /// Address literals of this server that no list names: one for each set of versions whose address
+  /// it is, of loopback and of the others.
   std::set<std::string> literals;
 };
 

@@ -185,6 +185,7 @@ class Comparer {
 
   Comparison run() {
     const auto began = Clock::now();
+    result_.only = options_.only;
     try {
       if (!options_.lists_are_equal) prove();
     } catch (const NotCompiled& error) {

@@ -879,8 +879,7 @@ class Compiler {
                                      [](Leaf old, Leaf now) -> Leaf { return old != now ? 1 : 0; });
     const auto [known, is_new] = decisions_->emplace(&rule, here);
     if (is_new) return;
-    known->second = diagrams_.apply(known->second, here,
-                                    [](Leaf one, Leaf other) { return std::max(one, other); });
+    known->second = diagrams_.either(known->second, here);
   }
 
   /// A refusal of a list has the stage `delivery` until mark_stage().

@@ -291,7 +291,6 @@ Report judge_edit(const Edition& before, const Edition& after, const EditOptions
   addresses.insert(after.compared.begin(), after.compared.end());
   const bool lists_alone =
       rules_are_equal && addresses.empty() && before.unloaded.empty() && after.unloaded.empty();
-  if (compared.only) found.comparison.only = compared.only;
   if (compared.certificate && lists_alone) {
     found.certificate =
         certificate_of(found.comparison, digest_of(before.config), digest_of(after.config));

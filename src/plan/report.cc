@@ -290,13 +290,10 @@ std::string line_of(const Witness& witness) {
                             printable(witness.spoken.recipient, 400));
 }
 
-std::string sentence_of(const Comparison& found) {
-  if (found.only) {
-    Comparison all = found;
-    all.only.reset();
-    return fmt::format("Of mail to {} destinations, which alone was asked about: {}",
-                       to_string(*found.only), sentence_of(all));
-  }
+namespace {
+
+/// Of what was asked about.
+std::string sentence_of_asked(const Comparison& found) {
   const std::string refused = parts_text(found, &GroupAnswer::refuses_more, &GroupAnswer::refused);
   const std::string accepted =
       parts_text(found, &GroupAnswer::accepts_more, &GroupAnswer::accepted);
@@ -320,6 +317,15 @@ std::string sentence_of(const Comparison& found) {
   if (!accepted.empty()) text += fmt::format(" Accepts more: {}.", accepted);
   if (!refused.empty()) text += fmt::format(" Refuses more: {}.", refused);
   return text;
+}
+
+}  // namespace
+
+std::string sentence_of(const Comparison& found) {
+  const std::string sentence = sentence_of_asked(found);
+  if (!found.only) return sentence;
+  return fmt::format("Of mail to {} destinations, which alone was asked about: {}",
+                     to_string(*found.only), sentence);
 }
 
 json::object report_json(const Report& report) {

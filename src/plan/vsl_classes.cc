@@ -187,9 +187,10 @@ std::size_t VslClasses::count(std::string_view subject) const {
 
 VslClasses classes_of(const vsl::WatchedWords& words, const ServedSessions& served,
                       bool with_lists) {
-  const auto is_in = [](const std::vector<TextClass>& classes, std::string_view text) {
-    return std::ranges::any_of(classes,
-                               [&](const TextClass& one) { return !one.null && one.text == text; });
+  // Where lists are in use, an address may lack its domain.
+  const auto add_bare = [&](std::vector<TextClass>& domains) {
+    const auto is_bare = [](const TextClass& one) { return !one.null && one.text.empty(); };
+    if (with_lists && std::ranges::none_of(domains, is_bare)) domains.push_back(exactly(""));
   };
   VslClasses all;
   all.sessions = sessions_of(served, true, {"user"});
@@ -204,12 +205,11 @@ VslClasses classes_of(const vsl::WatchedWords& words, const ServedSessions& serv
                        with_lists);
   all.sender_domains = domains_of(words_of(words, vsl::subject_sender_domain),
                                   {"qzsender{}.test", "sender.test"}, true);
-  // Where lists are in use, an address may lack its domain.
-  if (with_lists && !is_in(all.sender_domains, "")) all.sender_domains.push_back(exactly(""));
+  add_bare(all.sender_domains);
   all.sender_locals = locals_of(words_of(words, vsl::subject_sender_local), {"Qz{}.Sender", "a"});
   all.rcpt_domains = domains_of(words_of(words, vsl::subject_rcpt_domain),
                                 {"qzforeign{}.test", "foreign.test"}, false);
-  if (with_lists && !is_in(all.rcpt_domains, "")) all.rcpt_domains.push_back(exactly(""));
+  add_bare(all.rcpt_domains);
   all.rcpt_locals = locals_of(words_of(words, vsl::subject_rcpt_local), {"Qz{}.Rcpt", "b"});
   return all;
 }

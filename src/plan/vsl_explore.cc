@@ -323,10 +323,9 @@ void VslExplorer::refuse_implicit_tls() const {
     const vsl::Directive& one = policy_->directives()[at];
     const bool is_early = one.stage == policy::Stage::connect || one.stage == policy::Stage::helo;
     if (!is_early || !text_of(*policy_, at).calls("is_secured")) continue;
-    throw NotCompiled("implicit_tls",
-                      one.place() +
-                          " asks is_secured, and a listener has TLS from the first octet "
-                          "on");
+    throw NotCompiled(
+        "implicit_tls",
+        one.place() + " asks is_secured, and a listener has TLS from the first octet on");
   }
 }
 
