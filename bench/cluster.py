@@ -17,7 +17,7 @@ queue     10,000 and 10,000,000 queued messages, in turns: start, memory, puts, 
 
 `rates` and `edits` run on tests/cluster/rig, three hosts with synchronous replication; one that is up is used, else one is started and ended.
 RIG_ROOT is a Debian 13 root for its servers, without it they are those of this machine; it needs root, and the packages that the rig names.
-`webhooks` and `queue` are about algorithms: they run on one PostgreSQL of their own without a standby, in a folder of --folder (10 GB at
+`webhooks` and `queue` are about algorithms: they run on one PostgreSQL of their own without a standby, in a folder of --folder (30 GB at
 most), which is removed at the end.
 
 Clients, gateways and databases share the cores, so figures are low and depend on what else runs: the tables say the load average. Believe
