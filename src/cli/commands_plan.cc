@@ -217,7 +217,8 @@ int verify(const Options& options, const std::pair<plan::Edition, plan::Edition>
                        {"claims", boost::json::value_from(found.claims)}})
                 << '\n';
   } else if (!found.fault.empty()) {
-    streams.out << "the certificate is wrong: " << found.fault << '\n';
+    streams.out << fmt::format("the certificate {}: {}\n",
+                               found.unreadable ? "cannot be used" : "is wrong", found.fault);
   } else if (!arguments.has("--quiet")) {
     streams.out << fmt::format(
         "the certificate holds: {} paths{}, {} dialogues played on both versions\n", found.paths,

@@ -58,6 +58,11 @@ int suggest_edits(const std::string& version, const std::string& tests,
   });
   if (parsed.ok()) player.prepare(parsed.diagnostics);
   if (!parsed.ok()) return report_file(parsed.diagnostics, arguments, streams);
+  if (version == tests && !parsed.file.config) {
+    return report_usage({"which configuration is to be edited? These tests name none",
+                         fmt::format("`postern plan postern.toml --suggest {}`", printable(tests))},
+                        json, streams);
+  }
 
   PlanVersions versions(arguments, streams);
   const auto loaded = versions.load(version, version);

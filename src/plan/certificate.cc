@@ -234,7 +234,8 @@ std::optional<std::string> certificate_of(const Comparison& found, const std::st
                             {"old", before_digest},
                             {"new", after_digest},
                             {"never", std::move(claims)},
-                            {"same_handling", !found.only && found.handling == Known::no}};
+                            {"same_handling", !found.only && found.handling == Known::no},
+                            {"lines", std::ranges::count(found.certificate, '\n')}};
   return json::serialize(header) + "\n" + found.certificate;
 }
 

@@ -70,7 +70,9 @@ Lines lines_of(const std::string& text) {
   return lines;
 }
 
-std::string text_of(const Lines& lines) {
+/// With the number of lines that it has now: what is wrong with it is not that one is missing.
+std::string text_of(Lines lines) {
+  lines.at(0)["lines"] = lines.size() - 1;
   std::string text;
   for (const json::object& line : lines) text += json::serialize(line) + "\n";
   return text;
@@ -196,6 +198,20 @@ TEST(CertificateTest, IsNotOfTextsThatAreNone) {
         proved.certificate.substr(0, proved.certificate.size() / 2),
         proved.certificate.substr(proved.certificate.find('\n') + 1)}) {
     EXPECT_NE(proved.check(text).fault, "") << text.substr(0, 80);
+  }
+}
+
+TEST(CertificateTest, ThatIsCutOffIsNotUsed) {
+  const Proved proved;
+  const std::string& whole = proved.certificate;
+  ASSERT_FALSE(whole.empty());
+  const std::size_t last = whole.rfind('\n', whole.size() - 2);
+  for (const std::string& text :
+       {std::string(), whole.substr(0, last + 1), whole.substr(0, whole.find('\n') + 1),
+        whole.substr(0, last + 5), whole + whole.substr(last + 1)}) {
+    const auto checked = proved.check(text);
+    EXPECT_NE(checked.fault, "") << text.size() << " octets of " << whole.size();
+    EXPECT_TRUE(checked.unreadable) << checked.fault;
   }
 }
 
@@ -382,7 +398,12 @@ TEST(CertificateTest, HoldsOfDrawnLists) {
       continue;
     }
     const std::string header =
-        R"({"certificate":1,"old":"a","new":"b","never":{},"same_handling":false})";
+        json::serialize(json::object{{"certificate", 1},
+                                     {"old", "a"},
+                                     {"new", "b"},
+                                     {"never", json::object()},
+                                     {"same_handling", false},
+                                     {"lines", std::ranges::count(body, '\n')}});
     const Checked found = check_certificate(header + "\n" + body, {&versions[0], "a"},
                                             {&versions[1], "b"}, {.most_paths = 500});
     dialogues += found.dialogues;

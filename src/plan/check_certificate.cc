@@ -161,7 +161,7 @@ class Checker {
     } catch (const Wrong& wrong) {
       result_.fault = wrong.what();
     } catch (const std::exception&) {  // of JSON: another type, a missing member
-      result_.fault = "it cannot be read";
+      result_.fault = "a line of it cannot be read, perhaps as it is cut off there";
       result_.unreadable = true;
     }
     return result_;
@@ -184,7 +184,12 @@ class Checker {
         read_node(object);
       }
     }
-    if (line == 0) throw Wrong("it is empty");
+    if (line != 1 + lines_) {
+      result_.unreadable = true;
+      if (line == 0) throw Wrong("it is empty");
+      throw Wrong(fmt::format("it has {} lines and not {}: it is cut off, or something was added",
+                              line, 1 + lines_));
+    }
     if (line == 1) return check_equal();
     if (read_axes_ != axes || nodes_.empty()) throw Wrong("classes or the diagram are missing");
     for (std::size_t side = 0; side < 2; ++side) {
@@ -215,6 +220,7 @@ class Checker {
       }
     }
     same_handling_ = header.at("same_handling").as_bool();
+    lines_ = header.at("lines").to_number<std::size_t>();
     const std::map<std::string, std::string> words{
         {"ours", "this host's domains"},
         {"relay", "the domains it relays for"},
@@ -1222,6 +1228,7 @@ class Checker {
   std::array<const ListPolicy*, 2> lists_{};
   std::set<std::pair<std::string, std::string>> never_;  ///< group, kind
   bool same_handling_ = false;
+  std::size_t lines_ = 0;  ///< after the header, as it says
   std::vector<std::string_view> by_settings_;
   std::array<std::vector<Members>, axes> classes_;
   std::size_t read_axes_ = 0;

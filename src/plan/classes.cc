@@ -124,6 +124,12 @@ IpAddress ip(std::string_view text) { return IpAddress::parse(text).value_or(IpA
 
 std::string words_of(const ClientClass& clients) {
   if (clients.first == clients.last) return clients.first.to_string();
+  for (int prefix = clients.first.bits() - 1; prefix >= 0; --prefix) {
+    const Cidr network(clients.first, prefix);
+    const AddressRange all = range_of(network);
+    if (all.first != clients.first) break;
+    if (all.last == clients.last) return network.to_string();
+  }
   return clients.first.to_string() + " to " + clients.last.to_string();
 }
 

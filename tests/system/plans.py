@@ -201,6 +201,10 @@ def what_was_not_asked(bench):
     status, out, err = bench.run("plan", elsewhere / "old.toml", elsewhere / "new.toml", "--verify", proof)
     if status != 0 or "\n  new takes no mail to foreign destinations that old refuses\n" not in out or "ours" in out or "handled" in out:
         raise Fail("%d\n%s%s" % (status, out, err))
+    proof.write_text("".join(proof.read_text().splitlines(keepends=True)[:-1]))
+    status, out, err = bench.run("plan", old, new, "--verify", proof)
+    if status != 65 or "the certificate cannot be used: it has " not in out:
+        raise Fail("%d\n%s%s" % (status, out, err))
     kept = bench.root / "all.ptest"
     other = version(bench, "other.toml", rows % ("ann@example.com", 3))
     for before in (new, other):
@@ -235,6 +239,9 @@ def what_differs_in_words(bench):
     _, out, err = bench.run("plan", wide, "--suggest", tests)
     if "x: not asked: it expects neither taken nor refused; --should says it" not in out:
         raise Fail(out + err)
+    status, _, err = bench.run("plan", "--suggest", tests)
+    if status != 64 or "which configuration is to be edited?" not in err:
+        raise Fail("%d\n%s" % (status, err))
 
 
 def what_a_test_says(bench):
