@@ -265,6 +265,24 @@ ServedSessions served_sessions(const app::Config& config) {
   return served;
 }
 
+namespace {
+
+bool is_enforced_permit(const policy::Step& step) {
+  return step.enforced && step.verdict.kind == policy::Verdict::Kind::permit;
+}
+
+/// Says that this step decided. The side has its trace.
+void blame(const policy::Step& step, Side& side) {
+  side.layer = step.layer;
+  side.rule = step.check;
+  side.at = step.origin;
+  const auto places = app::places_of(*side.trace);
+  const auto place = places.find(side.at);
+  side.place = place != places.end() ? place->second : std::string();
+}
+
+}  // namespace
+
 Side side_of(policy::Trace decided) {
   Side side;
   side.trace = std::make_shared<const policy::Trace>(std::move(decided));
@@ -283,10 +301,7 @@ Side side_of(policy::Trace decided) {
     for (const policy::Decision& decision : trace.decisions) {
       if (decision.quarantine && !trace.evidence.discard) side.handling = "hold";
       for (const policy::Step& step : decision.steps) {
-        if (step.enforced && decision.stage == Stage::rcpt &&
-            step.verdict.kind == policy::Verdict::Kind::permit) {
-          by = &step;
-        }
+        if (decision.stage == Stage::rcpt && is_enforced_permit(step)) by = &step;
       }
     }
     if (!trace.evidence.recipients.empty()) {
@@ -296,14 +311,25 @@ Side side_of(policy::Trace decided) {
   } else if (side.stage.empty()) {
     side.stage = policy::to_string(Stage::mail);
   }
-  if (by != nullptr) {
-    side.layer = by->layer;
-    side.rule = by->check;
-    side.at = by->origin;
-    const auto places = app::places_of(trace);
-    if (const auto place = places.find(side.at); place != places.end()) side.place = place->second;
-  }
+  if (by != nullptr) blame(*by, side);
   return side;
+}
+
+void explain_by_one_list(std::vector<Side>& sides) {
+  const auto list_of = [](std::string_view at) { return at.substr(0, at.find(':')); };
+  const auto refused = std::ranges::find_if(sides, [](const Side& one) { return !one.taken; });
+  if (refused == sides.end() || refused->at.empty()) return;
+  for (Side& side : sides) {
+    if (!side.taken || list_of(side.at) == list_of(refused->at)) continue;
+    for (const policy::Decision& decision : side.trace->decisions) {
+      if (decision.stage != Stage::rcpt) continue;
+      for (const policy::Step& step : decision.steps) {
+        if (is_enforced_permit(step) && list_of(step.origin) == list_of(refused->at)) {
+          blame(step, side);
+        }
+      }
+    }
+  }
 }
 
 Outcome outcome_of(const Side& side) {
@@ -530,6 +556,7 @@ std::optional<Player::Played> Player::play(const app::Dialogue& dialogue, const 
   }
   ++count_;
   if (!claim.holds(played.sides)) return std::nullopt;
+  explain_by_one_list(played.sides);
   Spoken& spoken = played.spoken;
   spoken.client = dialogue.client.to_string();
   const NameClass& name = vocabulary_.classes().names[chosen[Axis::name]];

@@ -95,6 +95,9 @@ inline constexpr std::string_view plain_message =
     "Subject: hello\r\n\r\nhello\r\n";
 /// What the production evaluator did, from its trace.
 Side side_of(policy::Trace decided);
+/// Where one side refuses and another takes: of the rules that permit there, names that of the list
+/// which refuses here, if it has one. Otherwise it stays the last one that permits.
+void explain_by_one_list(std::vector<Side>& sides);
 /// The outcome that a side has.
 Outcome outcome_of(const Side& side);
 

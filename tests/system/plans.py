@@ -239,6 +239,14 @@ def what_differs_in_words(bench):
     _, out, err = bench.run("plan", wide, "--suggest", tests)
     if "x: not asked: it expects neither taken nor refused; --should says it" not in out:
         raise Fail(out + err)
+    # The client passes relay and recipient restrictions by the same word; what differs is that the first of them refused it.
+    near, far = (version(bench, name, 'mynetworks = "192.0.2.0/%d"\nsmtpd_recipient_restrictions = "permit_mynetworks, reject_unauth_destination"\n' % bits)
+                 for name, bits in (("near.toml", 25), ("far.toml", 24)))
+    for one in (near, far):
+        one.write_text(one.read_text().replace('smtpd_relay_restrictions = "', 'smtpd_relay_restrictions = "permit_mynetworks, '))
+    _, out, _ = bench.run("plan", near, far)
+    if "permit_mynetworks  smtpd_relay_restrictions:1" not in out or "client 192.0.2.128/25" not in out:
+        raise Fail(out)
     status, _, err = bench.run("plan", "--suggest", tests)
     if status != 64 or "which configuration is to be edited?" not in err:
         raise Fail("%d\n%s" % (status, err))
