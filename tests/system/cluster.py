@@ -425,7 +425,11 @@ def a_limit_holds_over_all_gateways(bench):
                for name in ("mx1", "mx2")]
     until("two share the parts", lambda: sorted(n["parts"] for n in members(bench, config)["nodes"]) == [32, 32], 40)
     account = instance.Account(servers[0])
-    hook = account.call("POST", "/webhooks", {"target_url": receiver.url + "/hook", "rate_limit_per_minute": 10}, expect=201)["email_address"]
+
+    def new_hook():
+        """Its address. Each gateway also keeps the limit by itself, so one that took many messages in the last window takes fewer in the next."""
+        database.sql("DELETE FROM window_count WHERE kind = 'webhook_per_minute'")  # of webhooks that are not used any more
+        return account.call("POST", "/webhooks", {"target_url": receiver.url + "/hook", "rate_limit_per_minute": 10}, expect=201)["email_address"]
 
     def session(number, *lines):
         """The reply to the last of these lines, or the first that is none of the kind that goes on."""
@@ -442,7 +446,7 @@ def a_limit_holds_over_all_gateways(bench):
         finally:
             client.close()
 
-    def post(number):
+    def post(number, hook):
         return session(number, b"EHLO client.example.com\r\n", b"MAIL FROM:<a@example.com>\r\n", ("RCPT TO:<%s>\r\n" % hook).encode(), b"DATA\r\n",
                        (MAIL.format(n=number) + ".\r\n").encode())
 
@@ -450,12 +454,14 @@ def a_limit_holds_over_all_gateways(bench):
         return {code: said.count(code) for code in said}
 
     def messages():
-        within_a_window(database, "webhook_per_minute", 60, lambda: expect("the first message", "250", post(0)))
-        return numbers([post(number) for number in range(14)])
+        hook = new_hook()
+        within_a_window(database, "webhook_per_minute", 60, lambda: expect("the first message", "250", post(0, hook)))
+        return numbers([post(number, hook) for number in range(14)])
 
     def messages_at_one():
-        within_a_window(database, "webhook_per_minute", 60, lambda: expect("the first message", "250", post(0)))
-        said = [post(number * 2) for number in range(9)]
+        hook = new_hook()
+        within_a_window(database, "webhook_per_minute", 60, lambda: expect("the first message", "250", post(0, hook)))
+        said = [post(number * 2, hook) for number in range(9)]
         time.sleep(1.5)  # each try would be a session, which are counted too
         return said + [rcpt(servers[1], hook)[:3]]
 
