@@ -178,12 +178,7 @@ class Configurations {
   }
 
   std::string name_for(const ptest::File& file) const {
-    if (given_) return *given_;
-    if (file.config) return ptest::beside(file.name, file.config->name);
-    std::string near = ptest::beside(file.name, "postern.toml");
-    std::error_code error;
-    if (fs::exists(near, error) || !environment_) return near;
-    return *environment_;
+    return given_ ? *given_ : config_of_tests(file, environment_);
   }
 
   /// Adds what a configuration needs. Errors are those of load().
@@ -196,23 +191,18 @@ class Configurations {
     return given_ == "-" ? Result<std::string>(text_) : read_input(name, std::cin);
   }
 
-  /// A configuration with this text.
-  ConfigResult parse(const std::string& text, const std::string& name) const {
-    return parse_config(text, given_ == "-" ? "<stdin>" : name, load_options());
-  }
-
   /// Valid until the next call.
   const ConfigResult& load(const std::string& name) {
     const auto found = loaded_.find(name);
     if (found != loaded_.end()) return found->second;
-    ConfigResult result = given_ == "-" ? parse(text_, name) : load_config(name, load_options());
+    ConfigResult result = given_ == "-" ? parse_config(text_, "<stdin>", load_options())
+                                        : load_config(name, load_options());
     result.config.api.operators = {ptest::account};
     const bool has_scripts = result.config.lua.loaded || result.config.vsl.loaded;
     if (has_scripts) return fresh_ = std::move(result);
     return loaded_.emplace(name, std::move(result)).first->second;
   }
 
- private:
   static LoadOptions load_options() {
     LoadOptions options;
     options.read_files = false;
@@ -222,6 +212,7 @@ class Configurations {
     return options;
   }
 
+ private:
   const std::optional<std::string> given_;
   std::optional<std::string> environment_;
   std::string text_;  ///< with `--config -`
@@ -344,18 +335,10 @@ void prove_rules(const Results& results, Configurations& configurations,
     Diagnostics known;  // the tests were played with them
     ptest::fill_directory(one.file, *directory, known);
     put_webhooks(one.file, directory, now);
-    const auto edited = [&](const plan::ListEdit& edit) -> std::optional<plan::Edition> {
-      const auto without = plan::with_parameters(now.text, edit);
-      if (!without) return std::nullopt;
-      ConfigResult result = configurations.parse(*without, name);
-      if (result.config.restrictions.loaded() == nullptr) return std::nullopt;
-      plan::Edition made = now;
-      result.config.api.operators = now.config.api.operators;
-      made.config = std::move(result.config);
-      made.text = *without;
-      return made;
+    const auto without = [&](const plan::ListEdit& edit) {
+      return edited(now, edit, Configurations::load_options());
     };
-    const auto needs = plan::needs_of(now, coverage.undecided(), edited, deadline.left());
+    const auto needs = plan::needs_of(now, coverage.undecided(), without, deadline.left());
     for (const auto& [origin, need] : needs) {
       ptest::Coverage::Proof proof{.word = word_of(need.need), .text = need.why, .witness = {}};
       if (need.witness) {
@@ -540,6 +523,14 @@ int play_all(const Options& given, const Arguments& arguments, Streams& streams,
 }
 
 }  // namespace
+
+std::string config_of_tests(const ptest::File& file,
+                            const std::optional<std::string>& environment) {
+  if (file.config) return ptest::beside(file.name, file.config->name);
+  std::string near = ptest::beside(file.name, "postern.toml");
+  std::error_code error;
+  return fs::exists(near, error) || !environment ? near : *environment;
+}
 
 int run_test(const Arguments& arguments, Streams& streams) {
   const bool json = arguments.has("--json") || arguments.value("--format") == "json";

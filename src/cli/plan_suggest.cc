@@ -58,16 +58,12 @@ int suggest_edits(const std::string& version, const std::string& tests,
   });
   if (parsed.ok()) player.prepare(parsed.diagnostics);
   if (!parsed.ok()) return report_file(parsed.diagnostics, arguments, streams);
-  if (version == tests && !parsed.file.config) {
-    return report_usage({"which configuration is to be edited? These tests name none",
-                         fmt::format("`postern plan postern.toml --suggest {}`", printable(tests))},
-                        json, streams);
-  }
 
   PlanVersions versions(arguments, streams);
   const auto loaded = versions.load(version, version);
   if (!loaded) return to_int(loaded.error());
   const plan::Edition& now = loaded->first;
+  const LoadOptions load = PlanVersions::load_options(arguments);
   bool all_found = true;
   std::size_t asked = 0;
   boost::json::array answers;
@@ -85,7 +81,7 @@ int suggest_edits(const std::string& version, const std::string& tests,
     const plan::Complaint complaint{
         .name = test.name, .dialogue = test.dialogue, .should_be_taken = *wanted == "taken"};
     const plan::SuggestTools tools{
-        .edited = [&](const plan::ListEdit& edit) { return versions.edited(now, edit); },
+        .edited = [&](const plan::ListEdit& edit) { return edited(now, edit, load); },
         .play =
             [&](const plan::Edition& edition) {
               return player.play(test, edition.config).decided;

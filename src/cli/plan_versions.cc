@@ -11,6 +11,7 @@
 #include "admin/running_lists.h"
 #include "base/amount.h"
 #include "base/text.h"
+#include "cli/commands_ptest.h"
 #include "cli/confine.h"
 #include "cli/mail_text.h"
 #include "cli/policy_files.h"
@@ -30,11 +31,6 @@ namespace {
 
 constexpr std::string_view revision_prefix = "revision:";
 constexpr std::string_view tests_suffix = ".ptest";
-
-/// The configuration of a file of tests.
-std::string config_beside(const std::string& word, const ptest::File& file) {
-  return ptest::beside(word, file.config ? file.config->name : "postern.toml");
-}
 
 /// The text of each layer in the definition of an engine, with its mode.
 std::map<std::string, std::string> layers_in(const std::string& engine) {
@@ -149,7 +145,7 @@ void PlanVersions::confine(const std::string& before, const std::string& after) 
     if (!word.ends_with(tests_suffix)) {
       add(word);
     } else if (const auto& text = read(word)) {
-      add(config_beside(word, ptest::parse_file(*text, word).file));
+      add(config_of_tests(ptest::parse_file(*text, word).file, environment()));
     }
   }
   if (is_of_gateway(before) && is_of_gateway(after)) {
@@ -182,19 +178,17 @@ PlanVersions::Loaded PlanVersions::file_of_tests(const std::string& word) {
     return report_version(diagnostics, word, "docs/policy-tests.md says what a file of tests has",
                           ExitCode::bad_data);
   }
-  Loaded edition = file(config_beside(word, parsed.file));
+  Loaded edition = file(config_of_tests(parsed.file, environment()));
   if (!edition) return edition;
   edition->name = word;
   put_webhooks(parsed.file, directory, *edition);
   return edition;
 }
 
-std::optional<plan::Edition> PlanVersions::edited(const plan::Edition& edition,
-                                                  const plan::ListEdit& edit) {
+std::optional<plan::Edition> edited(const plan::Edition& edition, const plan::ListEdit& edit,
+                                    const LoadOptions& load) {
   const auto text = plan::with_parameters(edition.text, edit);
   if (!text) return std::nullopt;
-  LoadOptions load = without_files(arguments_);
-  load.load_policy = true;
   ConfigResult result = parse_config(*text, edition.file, load);
   if (cannot_load(result.diagnostics)) return std::nullopt;
   plan::Edition made = edition;
@@ -204,9 +198,19 @@ std::optional<plan::Edition> PlanVersions::edited(const plan::Edition& edition,
   return made;
 }
 
-PlanVersions::Loaded PlanVersions::file(const std::string& word) {
-  LoadOptions load = without_files(arguments_);
+LoadOptions PlanVersions::load_options(const Arguments& arguments) {
+  LoadOptions load = without_files(arguments);
   load.load_policy = true;
+  return load;
+}
+
+std::optional<std::string> PlanVersions::environment() const {
+  // --config is one of the two versions.
+  return arguments_.value("--config") ? std::nullopt : config_named(arguments_);
+}
+
+PlanVersions::Loaded PlanVersions::file(const std::string& word) {
+  const LoadOptions load = load_options(arguments_);
   plan::Edition edition{.name = word, .file = word, .config = {}, .text = {}};
   const Result<std::string>& text = read(word);  // the sections are compared by the same text
   ConfigResult result = text ? parse_config(*text, word, load) : load_config(word, load);

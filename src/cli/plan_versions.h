@@ -18,6 +18,11 @@
 
 namespace postern::app {
 
+/// The version with an edit of its lists, whose text is read again; nullopt: that does not load.
+/// Blocks.
+std::optional<plan::Edition> edited(const plan::Edition& edition, const plan::ListEdit& edit,
+                                    const LoadOptions& load);
+
 /// Loads both versions. Errors are reported to the streams, with the version that does not load.
 class PlanVersions {
  public:
@@ -30,8 +35,8 @@ class PlanVersions {
   /// would stay in force. Blocks.
   tl::expected<std::pair<plan::Edition, plan::Edition>, ExitCode> load(const std::string& before,
                                                                        const std::string& after);
-  /// The version with an edit of its lists; nullopt: that does not load. Blocks.
-  std::optional<plan::Edition> edited(const plan::Edition& edition, const plan::ListEdit& edit);
+  /// How it reads configurations. `arguments` must outlive the result.
+  static LoadOptions load_options(const Arguments& arguments);
   /// Gives up the files that these versions do not need, if that is due (cli/confine.h). Part of
   /// load(), for a command that loads one of them before. Blocks.
   void confine(const std::string& before, const std::string& after);
@@ -48,6 +53,8 @@ class PlanVersions {
 
   /// The text of a version that is a file, read once.
   const Result<std::string>& read(const std::string& word);
+  /// What POSTERN_CONFIG names.
+  std::optional<std::string> environment() const;
   Loaded file(const std::string& word);
   Loaded file_of_tests(const std::string& word);
   tl::expected<void, ExitCode> open_gateway(const std::filesystem::path& data_dir);

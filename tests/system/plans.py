@@ -1,5 +1,6 @@
 """System checks of `postern plan` against a running gateway: its lists, those of its history, its webhooks, and the same over the API."""
 import json
+import os
 import signal
 import subprocess
 
@@ -247,9 +248,10 @@ def what_differs_in_words(bench):
     _, out, _ = bench.run("plan", near, far)
     if "permit_mynetworks  smtpd_relay_restrictions:1" not in out or "client 192.0.2.128/25" not in out:
         raise Fail(out)
-    status, _, err = bench.run("plan", "--suggest", tests)
-    if status != 64 or "which configuration is to be edited?" not in err:
-        raise Fail("%d\n%s" % (status, err))
+    done = subprocess.run([str(bench.binary), "plan", "--suggest", str(tests), "--should", "refused"], cwd=bench.root, capture_output=True, text=True,
+                          env={**os.environ, "POSTERN_CONFIG": str(wide)})
+    if done.returncode != 0 or "x: is refused, as it should be" not in done.stdout:
+        raise Fail("%d\n%s%s" % (done.returncode, done.stdout, done.stderr))
 
 
 def what_a_test_says(bench):
