@@ -270,9 +270,17 @@ int run_cluster_drain(const Arguments& arguments, Streams& streams) {
   if (!as_json) streams.out << name << " is asked to stop\n" << std::flush;
   const auto began = std::chrono::steady_clock::now();
   for (;;) {
-    const Result<bool> there = cluster::is_there(**database, name);
-    if (!there) return refuse_cluster(there.error(), arguments, streams);
-    if (!*there) break;
+    const Result<cluster::Presence> now = cluster::presence_of(**database, name);
+    if (!now) return refuse_cluster(now.error(), arguments, streams);
+    if (*now == cluster::Presence::stopped) break;
+    if (*now == cluster::Presence::dead) {
+      report(fmt::format("{} was not heard of for {} s: it has died, or hangs", name,
+                         cluster::dead_after.count()),
+             "end its process if it hangs; the others take its parts now, and repeat its attempts "
+             "half a minute later",
+             as_json, streams);
+      return to_int(ExitCode::no);
+    }
     if (std::chrono::steady_clock::now() - began > longest_drain) {
       report(fmt::format("{} has not stopped within {} minutes", name, longest_drain.count()),
              "see its log", as_json, streams);

@@ -22,7 +22,7 @@ Result<AppliedEdits::State> AppliedEdits::of(std::uint64_t number) {
   const auto rows =
       ask({.sql = std::string("SELECT count(*), count(*) FILTER (WHERE applied >= $1::bigint) FROM "
                               "node WHERE ") +
-                  live_node,
+                  live_node(),
            .values = {pg::integer(static_cast<std::int64_t>(number))}});
   if (!rows) return tl::unexpected(rows.error());
   return State{.nodes = rows->integer(0, 0), .have = rows->integer(0, 1)};

@@ -6,6 +6,7 @@
 #include <libpq-fe.h>
 
 #include "base/text.h"
+#include "cluster/lease.h"
 
 namespace postern::cluster {
 namespace {
@@ -66,7 +67,7 @@ bool stays_here(const std::string& host) {
 /// interrupted for a lost client (SyncRepWaitForLSN). No statement here is long enough to compile:
 /// without statistics the planner thinks otherwise, and a look at the log of edits took a second.
 constexpr const char* of_the_server =
-    "-c jit=off -c idle_in_transaction_session_timeout=20s -c client_connection_check_interval=2s "
+    "-c jit=off -c idle_in_transaction_session_timeout={}s -c client_connection_check_interval=2s "
     "-c "
     "tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3 -c "
     "tcp_user_timeout=15s";
@@ -97,7 +98,7 @@ Result<std::unique_ptr<Database>> Database::make(DatabaseOptions options) {
   std::string addresses;
   std::string ports;
   std::string sslmode;
-  std::string server_options = of_the_server;
+  std::string server_options = fmt::format(of_the_server, transactions_idle_for.count());
   for (const PQconninfoOption* one = parsed.get(); one->keyword != nullptr; ++one) {
     if (one->val == nullptr) continue;
     const std::string_view keyword(one->keyword);

@@ -12,7 +12,7 @@ Result<Members> members(Database& database) {
            std::string("SELECT name, version, (extract(epoch FROM now() - seen) * 1000)::bigint, "
                        "lives, parts, ended FROM (SELECT DISTINCT ON (name) name, version, seen, "
                        "ended, ") +
-           live_node +
+           live_node() +
            " AS lives, (SELECT count(*) FROM shard WHERE shard.boot = node.boot) AS parts FROM "
            "node "
            "ORDER BY name, started DESC) AS last WHERE lives OR seen > now() - CASE WHEN ended "
@@ -54,20 +54,21 @@ Result<net::PgsqlRows> change(Database& database, std::vector<net::PgsqlStatemen
 Result<void> drain(Database& database, const std::string& name) {
   const auto rows = change(
       database, {{.sql = std::string("UPDATE node SET draining = true WHERE name = $1 AND ") +
-                         live_node + " RETURNING boot",
+                         live_node() + " RETURNING boot",
                   .values = {net::pgsql::text(name)}}});
   if (!rows) return tl::unexpected(rows.error());
   if (rows->size() == 0) return fail(Fault::not_found, "no gateway of this name lives: " + name);
   return {};
 }
 
-Result<bool> is_there(Database& database, const std::string& name) {
+Result<Presence> presence_of(Database& database, const std::string& name) {
   Result<Members> all = members(database);
   if (!all) return tl::unexpected(all.error());
   for (const Member& one : all->nodes) {
-    if (one.name == name) return !one.is_dead;
+    if (one.name != name) continue;
+    return !one.is_dead ? Presence::lives : one.is_stopped ? Presence::stopped : Presence::dead;
   }
-  return false;
+  return Presence::stopped;
 }
 
 // Numbers that were in use may be unknown to the copy: all go on far above them.

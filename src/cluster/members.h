@@ -35,8 +35,11 @@ Result<Members> members(Database& database);
 /// Asks the process of this node to stop in order; it hears of it at its next heartbeat.
 /// Fault::not_found: none of this name lives.
 Result<void> drain(Database& database, const std::string& name);
-/// Whether a process of this node has parts or claims, or may have them.
-Result<bool> is_there(Database& database, const std::string& name);
+/// What became of the last start of a node: it was heard of lately; it has given back its parts
+/// and claims; it was silent for too long, and its claims hold for half a minute more.
+enum class Presence { lives, stopped, dead };
+/// That of the node of this name; one that nobody has heard of has stopped.
+Result<Presence> presence_of(Database& database, const std::string& name);
 
 /// People know that the database is an older copy of itself, and go on with it: all nodes take
 /// what is there for what was promised. Returns how often that was done.

@@ -29,7 +29,7 @@ Result<void> mark_moving(net::PgsqlSession& session, std::string_view why) {
       {{.sql = "UPDATE moving SET why = $1, at = now()", .values = {net::pgsql::text(why)}},
        {.sql = std::string("UPDATE node SET replaced = true WHERE NOT ended AND NOT replaced AND "
                            "NOT (") +
-               live_node + ")",
+               live_node() + ")",
         .values = {}}},
       Clock::now() + answer_limit);
   if (end.end == net::PgsqlEnd::committed) return {};

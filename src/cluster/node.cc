@@ -30,14 +30,15 @@ std::chrono::nanoseconds boot_time() {
   return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
 }
 
-/// When nobody was heard of for 10 seconds, the database was away: whoever comes back first makes
-/// nobody dead by that.
+/// The database was away, if nobody was heard of for long.
 PgsqlStatement back_again() {
-  return {.sql =
-              "UPDATE cluster SET back_since = now() FROM (SELECT max(seen) AS last FROM node WHERE "
-              "NOT ended AND NOT replaced) AS heard WHERE last < now() - interval '10 s' AND "
-              "back_since <= last",
-          .values = {}};
+  return {
+      .sql = fmt::format(
+          "UPDATE cluster SET back_since = now() FROM (SELECT max(seen) AS last FROM node WHERE "
+          "NOT ended AND NOT replaced) AS heard WHERE last < now() - interval '{} s' AND "
+          "back_since <= last",
+          away_after.count()),
+      .values = {}};
 }
 
 }  // namespace
@@ -165,7 +166,7 @@ Result<void> Node::join() {
       {back_again(),
        {.sql = std::string("UPDATE node SET replaced = true WHERE name = $1 AND NOT replaced AND "
                            "(boot = $2 OR NOT (") +
-               live_node + "))",
+               live_node() + "))",
         .values = {pg::text(options_.name),
                    pg::uuid(before_.empty() ? std::string(16, '\0') : before_)}},
        {.sql = "DELETE FROM node AS old WHERE name = $1 AND seen < now() - interval '1 day' AND "
@@ -254,11 +255,11 @@ Result<void> Node::share_out() {
       {.sql = std::string("SELECT count(*), count(*) FILTER (WHERE draining), coalesce((array_agg("
                           "boot ORDER BY draining, started, boot))[1] = $1, false) FROM node "
                           "WHERE ") +
-              live_node,
+              live_node(),
        .values = {pg::uuid(boot_)}},
       {.sql = std::string("SELECT shard, boot = $1 FROM shard WHERE boot = $1 OR boot IS NULL OR "
                           "NOT EXISTS (SELECT 1 FROM node WHERE node.boot = shard.boot AND ") +
-              live_node + ") ORDER BY shard",
+              live_node() + ") ORDER BY shard",
        .values = {pg::uuid(boot_)}}};
   const auto said =
       session_->run(std::span<const PgsqlStatement>(ask), Clock::now() + answer_limit);
@@ -328,7 +329,7 @@ Result<void> Node::take(std::vector<std::int64_t> parts) {
                 "NULL AND boot <> $3 FROM free WHERE shard = free.n AND (boot IS NULL OR boot = $3 "
                 "OR NOT EXISTS (SELECT 1 FROM "
                 "node WHERE node.boot = shard.boot AND ") +
-            live_node +
+            live_node() +
             ")) RETURNING shard, epoch, next_seq - $4, puts, was_dead, coalesce(free.was, '')",
         .values = {pg::integers(parts), pg::text(options_.name), pg::uuid(boot_),
                    pg::integer(block)}}});
@@ -520,6 +521,8 @@ std::optional<NodeTrouble> Node::trouble(std::chrono::milliseconds patience) con
   if (const std::string less = rolled_back(); !less.empty()) {
     return NodeTrouble{"rolled_back", "the cluster's database is an older copy: " + less};
   }
+  // Between two heartbeats it is silent without any trouble.
+  patience = std::max(patience, 2 * options_.heartbeat);
   if (silence() > patience) {
     return NodeTrouble{
         "database",

@@ -16,32 +16,21 @@
 
 #include "base/error.h"
 #include "cluster/database.h"
+#include "cluster/lease.h"
 #include "cluster/promised.h"
 
 namespace postern::cluster {
 
 /// Parts of the spool.
 inline constexpr int part_count = 64;
-/// A node that was silent for so long is dead: others take its parts.
-inline constexpr std::chrono::seconds dead_after{30};
-/// After so long nobody waits for its attempts either.
-inline constexpr std::chrono::seconds claims_end_after{60};
-/// A node that was silent for so long delivers nothing: another one may soon do it.
-inline constexpr std::chrono::seconds delivers_until{25};
-
-/// The condition on a row of `node` that is neither dead nor at its end. A failover of the database
-/// makes nobody dead: what counts is the silence since it is back.
-inline constexpr const char* live_node =
-    "NOT ended AND NOT replaced AND now() - greatest(seen, (SELECT back_since FROM cluster)) <= "
-    "interval '30 s'";
 
 /// Settings of a node.
 struct NodeOptions {
-  std::string name;                               ///< unique in the cluster
-  std::string version;                            ///< of the program
-  std::string schemas = {};                       ///< that the program knows: words_of()
-  std::chrono::milliseconds heartbeat{5000};      ///< between two heartbeats
-  std::chrono::milliseconds after_trouble{2000};  ///< the same after a failed one
+  std::string name;                                       ///< unique in the cluster
+  std::string version;                                    ///< of the program
+  std::string schemas = {};                               ///< that the program knows: words_of()
+  std::chrono::milliseconds heartbeat = heartbeat_every;  ///< between two heartbeats
+  std::chrono::milliseconds after_trouble{2000};          ///< the same after a failed one
   /// The file of Promised; empty: none.
   std::string promised_file;
   /// From the request of this process's end (drain()) to `ends`: balancers see it not ready.
@@ -131,7 +120,7 @@ class Node {
   /// heartbeat is so old that another node may soon deliver the same. Fault::unreachable.
   Result<void> may_deliver() const;
   /// What keeps this node from taking mail, and `patience`: how long PostgreSQL may be silent
-  /// first.
+  /// first; not less than two heartbeats.
   std::optional<NodeTrouble> trouble(std::chrono::milliseconds patience) const;
   /// Whether this node does what one does for all: of those that live it has run the longest. Two
   /// may say so for a heartbeat, or none.
@@ -140,7 +129,7 @@ class Node {
   struct Counts {
     std::uint64_t free = 0;     ///< parts taken that nobody owned
     std::uint64_t dead = 0;     ///< parts taken of nodes that had died
-    std::uint64_t lost = 0;     ///< parts that others have, or that it gave up
+    std::uint64_t lost = 0;     ///< parts that others have
     std::int64_t nodes = 1;     ///< that live, by the last heartbeat
     std::int64_t draining = 0;  ///< of these, asked to stop
   };

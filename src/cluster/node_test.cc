@@ -361,6 +361,14 @@ TEST_F(NodeTest, a_restart_after_a_crash_has_its_name_at_once) {
   EXPECT_EQ(again->parts().size(), 64u);
 }
 
+TEST_F(NodeTest, between_two_heartbeats_there_is_no_trouble) {
+  const auto node = join("mx1", {.heartbeat = 500ms});
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_FALSE(node->trouble(1ms));
+    std::this_thread::sleep_for(40ms);
+  }
+}
+
 TEST_F(NodeTest, a_database_that_has_less_than_it_promised_is_not_trusted) {
   const tests::TemporaryFolder folder;
   const std::string file = folder.path() + "/cluster.json";
@@ -416,9 +424,11 @@ TEST_F(NodeTest, who_is_asked_to_stop_says_so_goes_on_and_ends_after_the_notice)
   std::this_thread::sleep_for(200ms);
   EXPECT_EQ(ends, 1);
   EXPECT_LT(node->silence(), 300ms) << "what is under way keeps its lease";
-  EXPECT_TRUE(*is_there(*database_, "mx1"));
+  EXPECT_EQ(*presence_of(*database_, "mx1"), Presence::lives);
   node->leave();
-  EXPECT_FALSE(*is_there(*database_, "mx1"));
+  EXPECT_EQ(*presence_of(*database_, "mx1"), Presence::stopped);
+  sql("UPDATE node SET ended = false, seen = now() - interval '31 s'");
+  EXPECT_EQ(*presence_of(*database_, "mx1"), Presence::dead);
 }
 
 TEST(Promised, a_file_that_says_something_else_is_an_error_and_none_is_none) {

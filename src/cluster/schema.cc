@@ -122,7 +122,7 @@ tl::expected<std::string, net::PgsqlFailure> left_behind(net::PgsqlSession& sess
                                                          const Schema& wanted, const Known& there,
                                                          Clock::time_point deadline) {
   const auto rows = session.run(
-      {.sql = std::string("SELECT name FROM node WHERE ") + live_node +
+      {.sql = std::string("SELECT name FROM node WHERE ") + live_node() +
               " AND coalesce(substring(to_jsonb(node) ->> 'schemas' FROM '\\m' || $1 || "
               "'=(\\d+)')::bigint, $2) < $3 ORDER BY name LIMIT 1",
        .values = {net::pgsql::text(wanted.name), net::pgsql::integer(there.compatible_from),

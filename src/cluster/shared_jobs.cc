@@ -29,7 +29,7 @@ constexpr Schema schema{.name = "jobs", .versions = versions};
 
 /// Whether the gateway of a row of job_run lives.
 std::string lives() {
-  return std::string("EXISTS (SELECT FROM node WHERE node.boot = job_run.boot AND ") + live_node +
+  return std::string("EXISTS (SELECT FROM node WHERE node.boot = job_run.boot AND ") + live_node() +
          ")";
 }
 

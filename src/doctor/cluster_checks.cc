@@ -9,8 +9,10 @@
 namespace postern::doctor {
 namespace {
 
-/// Sessions of a gateway at most.
-constexpr std::int64_t sessions_of_a_node = 12;
+/// Sessions of a gateway at most: 8 of the queue, 3 of the control plane, 4 of inboxes, 2 of
+/// attachments, 2 of feeds, and one each of the heartbeat, windows, tries, edits, jobs and the
+/// bell.
+constexpr std::int64_t sessions_of_a_node = 25;
 /// Of the operators and the server itself.
 constexpr std::int64_t other_sessions = 20;
 constexpr std::chrono::milliseconds largest_offset{2000};

@@ -94,7 +94,7 @@ TEST(ClusterChecks, each_fault_has_one_finding) {
   EXPECT_EQ(with([](auto& f) { f.members.nodes[0].version = "0.3.0"; }),
             "note nodes: the gateways have different versions: 0.2.0, 0.3.0");
   EXPECT_EQ(with([](auto& f) { f.connections = 40; }),
-            "warn sessions: max_connections is 40; 2 gateways may need 44");
+            "warn sessions: max_connections is 40; 2 gateways may need 70");
   EXPECT_EQ(with([](auto& f) { f.bloats = {{"message", 10, 200'000}}; }),
             "warn vacuum: the table message has 200000 dead rows beside 10 live ones");
 }

@@ -47,12 +47,6 @@ inline constexpr std::int64_t flag_body_8bit = 2;
 inline constexpr std::int64_t flag_smtputf8 = 4;
 inline constexpr std::int64_t flag_require_tls = 8;
 
-/// Whether the claim of the recipient `r` is one that may still be kept: by a process that was
-/// heard of within a minute (claims_end_after).
-inline constexpr const char* claim_lives =
-    "EXISTS (SELECT 1 FROM node AS n WHERE n.boot = r.claimed_by AND NOT n.ended AND now() - "
-    "greatest(n.seen, (SELECT back_since FROM cluster)) <= interval '60 s')";
-
 /// A message that is being put.
 struct PgsqlSpool::Put {
   std::string id;  ///< 16 octets

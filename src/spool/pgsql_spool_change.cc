@@ -109,7 +109,7 @@ void PgsqlSpool::claim(std::vector<RecipientKey> keys, Time now, Time until,
                         "k(message, idx) WHERE r.message = k.message AND r.idx = k.idx AND "
                         "r.state = 0 AND ({0} OR r.next_at <= $5 AND (r.claimed_by IS NULL OR "
                         "r.claimed_by = $3 OR NOT {1})) RETURNING r.message, r.idx, r.attempts",
-                        written, claim_lives),
+                        written, cluster::claim_lives()),
         .values = {pg::uuids(all.messages), pg::integers(all.indexes), pg::uuid(node_.boot()),
                    pg::time(ends), pg::time(begins)}};
   };
@@ -208,7 +208,7 @@ void PgsqlSpool::settle(std::vector<Settlement> settlements, Done<void> done) {
                 settled_rows +
                 "r.state = 0 AND (r.claimed_by = $9 AND r.attempts = k.attempt OR k.attempt = "
                 "0 AND (r.claimed_by IS NULL OR NOT " +
-                claim_lives + "))");
+                cluster::claim_lives() + "))");
   change->statements.push_back({.sql = retire, .values = {pg::uuids(touched)}});
   for (std::size_t i = change->repeated.size(); i < change->statements.size(); ++i) {
     change->repeated.push_back(change->statements[i]);
@@ -297,7 +297,7 @@ Own act_on(PgsqlSession& session, Action action, const std::string& id, net::Pgs
       changed = ask(session,
                     fmt::format("UPDATE recipient AS r SET state = 0, next_at = $1 WHERE r.message "
                                 "= $2 AND r.state IN (0, 4) AND (r.claimed_by IS NULL OR NOT {})",
-                                claim_lives),
+                                cluster::claim_lives()),
                     {pg::time(now), pg::uuid(id)});
       break;
     case Action::drop: {

@@ -92,7 +92,7 @@ Result<std::optional<Message>> PgsqlSpool::one(PgsqlStatement statement) {
                           "r.attempts, r.claimed_by IS NOT NULL AND {}, r.next_at, r.last_reply, "
                           "r.quarantine, r.held_at, r.held_ms, r.noticed FROM recipient AS r WHERE "
                           "r.message = $1 ORDER BY r.idx",
-                          claim_lives),
+                          cluster::claim_lives()),
        .values = {pg::uuid(found->octets(0, 0))}});
   if (!rows) return tl::unexpected(rows.error());
   for (std::size_t row = 0; row < rows->size(); ++row) {
@@ -138,10 +138,8 @@ Result<std::vector<Parcel>> PgsqlSpool::parcels_between(const cluster::Part& par
   // retry: the first time only, since it may be the message of which processes die. Not before,
   // as nobody gets it then.
   static const std::string claim_ends =
-      std::string(
-          "(SELECT CASE WHEN ended THEN now() ELSE greatest(seen, (SELECT back_since FROM "
-          "cluster)) + interval '60 s' END FROM node WHERE boot = r.claimed_by AND NOT (") +
-      cluster::live_node + "))";
+      std::string("(SELECT CASE WHEN ended THEN now() ELSE ") + cluster::claims_end() +
+      " END FROM node WHERE boot = r.claimed_by AND NOT (" + cluster::live_node() + "))";
   static const std::string due = fmt::format(
       "min(CASE WHEN r.claimed_by IS NULL THEN r.next_at WHEN r.attempts > 1 THEN "
       "greatest(r.next_at, {0}) ELSE coalesce({0}, r.next_at) END)",

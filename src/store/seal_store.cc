@@ -147,7 +147,7 @@ Result<std::uint64_t> seal_in_transaction(net::PgsqlSession& session, const Secr
     return other_key(sealing.before, seal);
   }
   const auto nodes =
-      sealing.ask(fmt::format("SELECT name FROM node WHERE {} LIMIT 1", cluster::live_node));
+      sealing.ask(fmt::format("SELECT name FROM node WHERE {} LIMIT 1", cluster::live_node()));
   if (!nodes) return tl::unexpected(nodes.error());
   if (nodes->size() > 0) {
     return fail(Fault::temporary,

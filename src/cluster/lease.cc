@@ -1,0 +1,29 @@
+#include "cluster/lease.h"
+
+#include <fmt/format.h>
+
+namespace postern::cluster {
+
+const std::string& live_node() {
+  static const std::string condition = fmt::format(
+      "NOT ended AND NOT replaced AND now() - greatest(seen, (SELECT back_since FROM cluster)) <= "
+      "interval '{} s'",
+      dead_after.count());
+  return condition;
+}
+
+const std::string& claims_end() {
+  static const std::string time =
+      fmt::format("greatest(seen, (SELECT back_since FROM cluster)) + interval '{} s'",
+                  claims_end_after.count());
+  return time;
+}
+
+const std::string& claim_lives() {
+  static const std::string condition =
+      "EXISTS (SELECT 1 FROM node WHERE boot = r.claimed_by AND NOT ended AND now() <= " +
+      claims_end() + ")";
+  return condition;
+}
+
+}  // namespace postern::cluster
