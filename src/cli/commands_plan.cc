@@ -137,16 +137,6 @@ tl::expected<Options, UsageError> read_options(const Arguments& arguments) {
   return read;
 }
 
-/// The verdicts of all mail, also of addresses that are in no group.
-plan::Answer verdicts_of(const plan::Comparison& found) {
-  const plan::Answer groups = found.answer();
-  const plan::Answer winding = found.winding.answer();
-  if (groups == winding || winding == plan::Answer::same) return groups;
-  if (groups == plan::Answer::same) return winding;
-  const bool open = groups == plan::Answer::not_proved || winding == plan::Answer::not_proved;
-  return open ? plan::Answer::not_proved : plan::Answer::both;
-}
-
 /// What --allow has no words for, and has to be the same whatever it allows.
 plan::Known differs_besides(const plan::Report& report, const Options& options) {
   const plan::Comparison& found = report.comparison;
@@ -158,7 +148,7 @@ plan::Known differs_besides(const plan::Report& report, const Options& options) 
 }
 
 ExitCode code_of(const plan::Report& report, const Options& options) {
-  const plan::Answer verdicts = verdicts_of(report.comparison);
+  const plan::Answer verdicts = report.comparison.verdicts();
   const plan::Known besides = differs_besides(report, options);
   if (options.has_allowed) {
     const bool allowed = std::ranges::find(options.allowed, verdicts) != options.allowed.end() &&

@@ -410,8 +410,8 @@ class Checker {
     check_texts();
     need(helo, "that none is said", [](const Members& one) { return one.name.empty(); });
     need(helo, "a name that no list has", [](const Members& one) { return one.other; });
-    for (const std::string_view form :
-         {"[192.0.2.9]", "[192.0.2", "192.0.2.9", "a..b", "1.2.3", "host.123"}) {
+    for (const std::string_view form : {"[192.0.2.9]", "[192.0.2", "192.0.2.9", "192.0.2.9.",
+                                        "mx.client.", "a..b", "1.2.3", "host.123"}) {
       need(helo, form, [&](const Members& one) { return one.name == form; });
     }
     need(helo, "a name of one label", [](const Members& one) {
@@ -495,8 +495,18 @@ class Checker {
   void check_actions(const Question& question) const {
     const bool is_table = restrictions::is_remote_table(question.service);
     const std::string start = is_table ? "found " : "";
-    std::vector<std::string_view> wanted{"DUNNO",           "OK",   "REJECT",  "DEFER",
-                                         "DEFER_IF_PERMIT", "HOLD", "DISCARD", "DEFER_IF_REJECT"};
+    std::vector<std::string_view> wanted{"DUNNO",
+                                         "OK",
+                                         "REJECT",
+                                         "DEFER",
+                                         "DEFER_IF_PERMIT",
+                                         "HOLD",
+                                         "DISCARD",
+                                         "DEFER_IF_REJECT",
+                                         "permit_mynetworks",
+                                         "permit_sasl_authenticated",
+                                         "permit_auth_destination",
+                                         "reject_unauth_destination"};
     if (policy::is_verification(question.service)) {
       if (is_known(question)) return;
       wanted = {"deliverable", "undeliverable", "deferred"};
@@ -504,6 +514,9 @@ class Checker {
       wanted = {"OK"};  // whether there is a row
     } else {
       wanted.insert(wanted.end(), by_settings_.begin(), by_settings_.end());
+      for (const ListPolicy* policy : lists_) {
+        for (const auto& [name, list] : policy->classes) wanted.emplace_back(name);
+      }
     }
     if (is_table && std::ranges::any_of(lists_, [&](const ListPolicy* policy) {
           return std::ranges::any_of(policy->sender_login_maps.tables(), [&](const auto& table) {

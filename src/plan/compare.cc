@@ -669,6 +669,15 @@ Answer Comparison::answer() const {
   return answer_of(any(&GroupAnswer::refuses_more), any(&GroupAnswer::accepts_more));
 }
 
+Answer Comparison::verdicts() const {
+  const Answer of_groups = answer();
+  const Answer others = winding.answer();
+  if (of_groups == others || others == Answer::same) return of_groups;
+  if (of_groups == Answer::same) return others;
+  const bool open = of_groups == Answer::not_proved || others == Answer::not_proved;
+  return open ? Answer::not_proved : Answer::both;
+}
+
 Comparison compare(const Version& before, const Version& after, const CompareOptions& options) {
   return Comparer(before, after, options).run();
 }

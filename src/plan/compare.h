@@ -160,6 +160,8 @@ struct Comparison {
 
   /// Of all groups that were asked about.
   Answer answer() const;
+  /// Of all mail that was asked about, also to addresses that are in no group.
+  Answer verdicts() const;
   /// Whether this group was asked about.
   bool asked(Group group) const { return !only || *only == group; }
   /// What is known of this kind; `group`: where verdicts are kept.

@@ -133,19 +133,9 @@ std::string text_of(const Outcome& outcome) {
                      outcome.refusal.enhanced.detail);
 }
 
-/// Another member of each class.
+/// Another end of the client's range, and other local parts.
 void vary(Evidence& evidence, const Classes& classes, const std::vector<std::size_t>& values,
           Random& random) {
-  const auto deeper = [&](std::string& name) {
-    // Begins of names below a key, by part of the dialogue.
-    for (const char* label : {"c", "k", "h", "d"}) {
-      if (name.starts_with(label + std::string(".")) ||
-          name.starts_with(label + std::string("1."))) {
-        name.insert(0, "deep.");
-        return;
-      }
-    }
-  };
   if (evidence.reverse_path && evidence.reverse_path->local_part == "x") {
     evidence.reverse_path->local_part = "other" + std::to_string(random.below(9));
   }
@@ -155,8 +145,6 @@ void vary(Evidence& evidence, const Classes& classes, const std::vector<std::siz
       recipient->address.local_part = "other";
     }
   }
-  // Names in HELO are asked about by their text: only where no question of DNS is open.
-  static_cast<void>(deeper);
   const ClientClass& client = classes.clients[values[static_cast<std::size_t>(Axis::client)]];
   const IpAddress before = evidence.session.client_ip;
   evidence.session.client_ip = random.one_in(2) ? client.first : client.last;

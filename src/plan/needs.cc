@@ -60,7 +60,7 @@ class Asker {
     if (witness != found.witnesses.end()) {
       return {.need = Need::needed, .witness = std::move(*witness)};
     }
-    if (found.answer() == Answer::same && found.handling == Known::no) {
+    if (found.verdicts() == Answer::same && found.handling == Known::no) {
       return {.need = Need::spare};
     }
     return {.why = found.not_proved.empty() ? "not proved" : found.not_proved.front().text};

@@ -391,7 +391,9 @@ std::optional<Player::Played> Player::play(const Assignment& path, const Claim& 
   dialogue.message = std::string(plain_message);
   if (auto played = play(dialogue, values, chosen, given, claim)) return played;
   std::vector<app::Dialogue> others = variants_of(dialogue, texts_of(values));
-  others.insert(others.begin(), with_texts(dialogue, vocabulary_.texts_on(path).texts));
+  if (const auto& texts = vocabulary_.texts_on(path).texts; !texts.empty()) {
+    others.insert(others.begin(), with_texts(dialogue, texts));
+  }
   if (names_owner(values)) {
     others.insert(others.begin(), dialogue);
     others = with_owners(others);

@@ -221,6 +221,13 @@ std::string webhooks_text(const std::vector<WebhookAnswer>& webhooks) {
 std::string headline(const Comparison& comparison, bool asks_replies) {
   switch (comparison.answer()) {
     case Answer::same:
+      if (comparison.verdicts() == Answer::not_proved) {
+        return "NOT PROVED FOR ADDRESSES WITH A ROUTE: for all others each dialogue gets the same "
+               "verdict";
+      }
+      if (comparison.verdicts() != Answer::same) {
+        return "OTHER VERDICTS FOR ADDRESSES WITH A ROUTE: for all others they are the same";
+      }
       if (comparison.handling == Known::yes) {
         return "SAME VERDICTS, OTHER HANDLING: what is taken is handled differently";
       }
@@ -299,6 +306,14 @@ std::string sentence_of_asked(const Comparison& found) {
       parts_text(found, &GroupAnswer::accepts_more, &GroupAnswer::accepted);
   switch (found.answer()) {
     case Answer::same:
+      if (found.verdicts() == Answer::not_proved) {
+        return "No mail is judged differently; not proved for addresses with a route through this "
+               "host.";
+      }
+      if (found.verdicts() != Answer::same) {
+        return "Mail to addresses with a route through this host is judged differently, and no "
+               "other.";
+      }
       return found.handling == Known::yes
                  ? "No mail is judged differently, but some that is taken is handled differently."
                  : "No mail is judged differently.";

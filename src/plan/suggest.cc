@@ -138,12 +138,12 @@ class Suggester {
     if (report.after_is_open) return "strangers would reach foreign destinations (R110)";
     const Comparison& found = report.comparison;
     const Answer wanted = complaint_.should_be_taken ? Answer::accepts_more : Answer::refuses_more;
-    if (found.answer() == Answer::not_proved || found.handling == Known::unknown) {
+    if (found.verdicts() == Answer::not_proved || found.handling == Known::unknown) {
       return "not proved: " + (found.not_proved.empty() ? std::string("what else it changes")
                                                         : found.not_proved.front().text);
     }
-    if (found.answer() == Answer::same) return "no group of destinations has this mail";
-    if (found.answer() == wanted) return "";
+    if (found.verdicts() == Answer::same) return "no group of destinations has this mail";
+    if (found.verdicts() == wanted) return "";
     return complaint_.should_be_taken ? "it refuses other mail that is taken now"
                                       : "it takes other mail that is refused now";
   }

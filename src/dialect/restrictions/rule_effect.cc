@@ -138,6 +138,7 @@ mail::Mailbox looked_at(const ListPolicy& policy, const mail::Mailbox& address) 
 
 LooksAt looks_at(const ListPolicy& policy, const Rule& rule) {
   LooksAt everything{true, true, true, true, true, true, true, true};
+  static_assert(sizeof(LooksAt) == 8, "everything is all of it");
   if (rule.keyword == nullptr) return {};  // always an error of the configuration
   const std::string_view name = rule.keyword->name;
   const auto is = [&](std::initializer_list<std::string_view> names) {
