@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "base/shown.h"
+#include "store/in_doubt.h"
 #include "telemetry/log.h"
 
 namespace postern::admin {
@@ -78,11 +79,15 @@ Refusal storage_trouble(const Error& error) {
   if (error.fault == Fault::disk_full) {
     return {507, "insufficient_storage", "the server's disk is full; nothing was changed", {}, {}};
   }
-  return {503,
-          "unavailable",
-          "the server cannot do this now; nothing was changed",
-          {},
-          {{"Retry-After", "5"}}};
+  std::string said = "the server cannot do this now; nothing was changed";
+  if (store::is_in_doubt(error)) {
+    said =
+        "the cluster's database did not answer in time, and the change may have been stored; see "
+        "whether it was before you repeat it";
+  } else if (error.fault == Fault::unreachable) {
+    said = "the cluster's database does not answer now; nothing was changed";
+  }
+  return {503, "unavailable", std::move(said), {}, {{"Retry-After", "5"}}};
 }
 
 }  // namespace postern::admin

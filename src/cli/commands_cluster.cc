@@ -78,9 +78,18 @@ tl::expected<std::unique_ptr<cluster::Database>, int> cluster_database(const Arg
 
 int refuse_cluster(const Error& error, const Arguments& arguments, Streams& streams) {
   std::string_view to_do;
-  if (error.fault == Fault::not_found) to_do = "make them first: `postern cluster init`";
+  const auto says = [&](std::string_view words) {
+    return error.message.find(words) != std::string::npos;
+  };
+  if (error.fault == Fault::not_found || says("relation \"node\" does not exist")) {
+    to_do = "make its tables first: `postern cluster init`";
+  } else if (says("permission denied for schema")) {
+    to_do = "let the owner of the database do it: --owner \"postgresql://…\"";
+  } else if (says("permission denied for table")) {
+    to_do = "give the role of the gateways its rights: `postern cluster init --gateway ROLE`";
+  }
   // What libpq says, which translates nothing here.
-  if (error.message.find("no password supplied") != std::string::npos) {
+  if (says("no password supplied")) {
     to_do = arguments.value("--owner")
                 ? "give the owner's: --owner-password-file FILE, or libpq's PGPASSFILE"
                 : "put it into a file, and name that: `[cluster] password_file`";
@@ -158,7 +167,12 @@ int run_cluster_init(const Arguments& arguments, Streams& streams) {
                    "apart from the backups of the database\n";
   }
   if (sealed->values > 0) streams.out << sealed->values << " secrets are sealed\n";
-  streams.out << "the tables are there; start the gateways\n";
+  if (!role && arguments.value("--owner")) {
+    streams.out << "the tables are there; if the gateways have another role than the owner, give "
+                   "it its rights: --gateway ROLE\n";
+  } else {
+    streams.out << "the tables are there; start the gateways\n";
+  }
   return to_int(ExitCode::ok);
 }
 
@@ -293,7 +307,7 @@ int run_cluster_drain(const Arguments& arguments, Streams& streams) {
   if (as_json) {
     streams.out << json::serialize(json::object{{"node", name}, {"took_ms", took.count()}}) << '\n';
   } else {
-    streams.out << fmt::format("{} has stopped, after {:.1f} s; the others have its parts\n", name,
+    streams.out << fmt::format("{} has stopped, after {:.1f} s; the others take its parts\n", name,
                                static_cast<double>(took.count()) / 1000);
   }
   return to_int(ExitCode::ok);

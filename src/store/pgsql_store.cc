@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <sodium.h>
 
+#include "store/in_doubt.h"
 #include "store/seal_store.h"
 
 namespace postern::store {
@@ -335,10 +336,7 @@ Result<WriteOutcome> PgsqlStore::write(const AuditRow* audit, const Work& work, 
       until = Clock::now() + options_.doubt;
     }
     if (pause(until)) continue;
-    if (was_in_doubt) {
-      return fail(Fault::unreachable,
-                  "the change may have been stored: " + one.outcome.error().message);
-    }
+    if (was_in_doubt) return tl::unexpected(store::in_doubt(one.outcome.error()));
     return std::move(one.outcome);
   }
 }

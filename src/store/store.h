@@ -16,7 +16,7 @@
 
 namespace postern::store {
 
-/// The result of a write. Unless it is `done`, nothing was changed.
+/// The result of a write. Unless it is `done`, nothing was changed. An Error may be in_doubt().
 enum class WriteOutcome {
   done,
   not_found,       ///< no such object in this account

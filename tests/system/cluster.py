@@ -1256,6 +1256,32 @@ def a_row_that_cannot_be_read_costs_its_own_mail_alone(bench):
 
 
 @check
+def an_edit_whose_commit_hangs_may_have_been_stored(bench):
+    """503 says so, and it is there when the standby comes back; one that could not be sent changed nothing."""
+    database = Postgres(bench)
+    initialised(bench, database)
+    first, _, account = two_with_accounts(bench, database)
+    webhook = account.call("POST", "/webhooks", {"target_url": "inbox", "name": "before"}, expect=201)
+
+    def renamed(name):
+        status, headers, body = first.http("PUT", "/api/v1/webhooks/" + webhook["id"], json.dumps({"name": name}),
+                                           {"Authorization": "Bearer " + account.token, "Content-Type": "application/json"})
+        expect("status (%s)" % body, (503, "5"), (status, headers.get("retry-after")))
+        return json.loads(body)["error"]
+
+    database.hold_commits(True)
+    said = renamed("after")
+    if "the change may have been stored" not in said or "nothing was changed" in said:
+        raise Fail(said)
+    database.hold_commits(False)
+    until("it is there", lambda: account.call("GET", "/webhooks/" + webhook["id"])["name"] == "after", 20)
+    database.crash()
+    said = renamed("never")
+    if "nothing was changed" not in said:
+        raise Fail(said)
+
+
+@check
 def edits_survive_a_crash_of_the_database(bench):
     """What was acknowledged is there afterwards, and both gateways have it; the API says 503 meanwhile."""
     database = Postgres(bench)
