@@ -72,6 +72,9 @@ constexpr const char* of_the_server =
     "tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3 -c "
     "tcp_user_timeout=15s";
 
+/// After a try to which no host answered.
+constexpr std::chrono::milliseconds between_tries{100};
+
 /// What the primary says about itself. The functions work for a role without rights of its own.
 constexpr const char* about =
     "SELECT pg_is_in_recovery(), current_setting('synchronous_commit'), "
@@ -182,7 +185,38 @@ Epoch Database::epoch() const {
   return epoch_;
 }
 
+/// Each try is a TLS handshake with every host, at a time when they recover: while no host answers,
+/// one thread tries, and the others wait for what comes of it.
 Result<std::unique_ptr<Session>> Database::connect() {
+  std::unique_lock lock(away_mutex_);
+  if (away_ && trying_) {
+    tried_.wait_for(lock, answer_limit, [this] { return !trying_; });
+    if (away_) return tl::unexpected(*away_);
+  }
+  if (away_ && Clock::now() < try_again_) return tl::unexpected(*away_);
+  const bool is_probe = away_.has_value();
+  if (is_probe) trying_ = true;
+  lock.unlock();
+  const auto end = [&](const Error* error) {
+    lock.lock();
+    if (is_probe) trying_ = false;
+    const bool is_away = error != nullptr && error->fault == Fault::unreachable;
+    away_ = is_away ? std::optional(*error) : std::nullopt;
+    if (is_away) try_again_ = Clock::now() + between_tries;
+    lock.unlock();
+    tried_.notify_all();
+  };
+  try {
+    auto session = try_hosts();
+    end(session ? nullptr : &session.error());
+    return session;
+  } catch (...) {
+    end(nullptr);
+    throw;
+  }
+}
+
+Result<std::unique_ptr<Session>> Database::try_hosts() {
   auto sessions = Session::connect(hosts_, Clock::now() + answer_limit);
   std::unique_ptr<Session> best;
   Epoch newest;

@@ -5,10 +5,12 @@
 #include <atomic>
 #include <chrono>
 #include <compare>
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <shared_mutex>
 #include <string>
 
@@ -64,6 +66,7 @@ class Database {
  private:
   explicit Database(std::vector<net::PgsqlSession::Settings> hosts, bool allow_one_copy)
       : hosts_(std::move(hosts)), allow_one_copy_(allow_one_copy) {}
+  Result<std::unique_ptr<net::PgsqlSession>> try_hosts();
   Result<Epoch> examine(net::PgsqlSession& session) const;
   Result<void> follow(const Epoch& newest);
 
@@ -74,6 +77,11 @@ class Database {
   /// epoch_.timeline, for sessions, which may outlive this object.
   std::shared_ptr<std::atomic<std::int64_t>> newest_ =
       std::make_shared<std::atomic<std::int64_t>>(0);
+  std::mutex away_mutex_;
+  std::condition_variable tried_;
+  std::optional<Error> away_;        ///< of the last try, if no host answered
+  Clock::time_point try_again_{};    ///< not before, while it is away
+  bool trying_ = false;              ///< somebody asks the hosts, while it is away
   std::shared_mutex witness_mutex_;  ///< guards `witness_`; shared during its calls
   Witness witness_;
 };

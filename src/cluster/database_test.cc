@@ -1,11 +1,18 @@
 #include "cluster/database.h"
 
+#include <atomic>
+#include <thread>
+#include <vector>
+
 #include <gtest/gtest.h>
+#include <boost/asio/ip/tcp.hpp>
 
 #include "cluster/pgsql_server_test.h"
 
 namespace postern::cluster {
 namespace {
+
+using namespace std::chrono_literals;
 
 std::string complaint(DatabaseOptions options) {
   const auto made = Database::make(std::move(options));
@@ -83,6 +90,62 @@ TEST(Database, a_session_ends_when_a_newer_primary_is_seen) {
   promoted.timeline += 1;
   database->expect(promoted);
   EXPECT_FALSE((*session)->usable());
+}
+
+// A gateway has some twenty sessions, and each of its threads wants its own back.
+TEST(Database, one_thread_at_a_time_asks_for_hosts_that_are_away) {
+  boost::asio::io_context loop;
+  boost::asio::ip::tcp::acceptor hosts(loop, {boost::asio::ip::address_v4::loopback(), 0});
+  hosts.non_blocking(true);
+  const auto database = *Database::make(
+      {.postgres = "host=127.0.0.1 port=" + std::to_string(hosts.local_endpoint().port())});
+  std::atomic<bool> over = false;
+  std::atomic<int> refused = 0;
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < 16; ++i) {
+    threads.emplace_back([&] {
+      while (!over) {
+        if (!database->connect()) ++refused;
+        std::this_thread::sleep_for(10ms);
+      }
+    });
+  }
+  int tries = 0;
+  for (const auto until = Clock::now() + 2s; Clock::now() < until;) {
+    boost::system::error_code none;
+    if (boost::asio::ip::tcp::socket one = hosts.accept(none); !none) ++tries;
+    std::this_thread::sleep_for(1ms);
+  }
+  over = true;
+  hosts.close();
+  threads.clear();
+  EXPECT_LT(tries, 16 + 2 * 2 * 10 + 5)
+      << "the first of each thread, then ten a second, of two kinds";
+  EXPECT_GE(tries, 2);
+  EXPECT_GT(refused, 16);
+}
+
+TEST(Database, what_is_away_is_found_when_it_is_back) {
+  const std::string place = tests::PgsqlServer::one().database();
+  const auto database = *Database::make({.postgres = place, .allow_one_copy = true});
+  ASSERT_TRUE(database->connect());
+  const auto wrong = *Database::make({.postgres = place + "_gone", .allow_one_copy = true});
+  EXPECT_FALSE(wrong->connect());
+  const auto session = database->connect();
+  ASSERT_TRUE(session);
+  const std::string name = place.substr(place.find("dbname=") + 7) + "_gone";
+  ASSERT_TRUE((*session)->run({.sql = "CREATE DATABASE " + name, .values = {}},
+                              Clock::now() + 4 * answer_limit));
+  std::this_thread::sleep_for(150ms);
+  std::vector<std::jthread> threads;
+  std::atomic<int> found = 0;
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&] { found += wrong->connect() ? 1 : 0; });
+  }
+  threads.clear();
+  EXPECT_EQ(found, 8);
+  ASSERT_TRUE((*session)->run({.sql = "DROP DATABASE " + name + " WITH (FORCE)", .values = {}},
+                              Clock::now() + 4 * answer_limit));
 }
 
 TEST(Database, of_several_hosts_the_one_that_answers_is_taken) {
