@@ -14,6 +14,7 @@
 #include "admin/publisher.h"
 #include "cli/cluster_database.h"
 #include "cli/commands.h"
+#include "base/text.h"
 #include "cluster/facts.h"
 #include "cluster/members.h"
 #include "cluster/node.h"
@@ -201,8 +202,8 @@ int run_cluster_status(const Arguments& arguments, Streams& streams) {
   streams.out << fmt::format("{:24} {:12} {:7} {:>9} {:>6}\n", "node", "version", "state",
                              "heard ago", "parts");
   for (const cluster::Member& one : found->nodes) {
-    streams.out << fmt::format("{:24} {:12} {:7} {:>7.1f} s {:>6}\n", one.name, one.version,
-                               state_of(one), static_cast<double>(one.silence.count()) / 1000,
+    streams.out << fmt::format("{:24} {:12} {:7} {:>7.1f} s {:>6}\n", printable(one.name, 64),
+                               printable(one.version, 64), state_of(one), static_cast<double>(one.silence.count()) / 1000,
                                one.parts);
   }
   streams.out << fmt::format("timeline {} of database {}\n", found->epoch.timeline,

@@ -67,8 +67,13 @@ Result<std::unique_ptr<Node>> Node::join_in_turn(
   const auto end = Clock::now() + patience;
   for (bool told = false;;) {
     auto node = join(database, options);
-    if (node || node.error().fault != Fault::conflict) return node;
-    if (Clock::now() + between_tries > end) return fail(Fault::temporary, node.error().message);
+    if (node) return node;
+    // A session may break, or a commit hang, while the database fails over.
+    const bool is_away = node.error().fault == Fault::unreachable;
+    if (node.error().fault != Fault::conflict && !is_away) return node;
+    if (Clock::now() + between_tries > end) {
+      return is_away ? std::move(node) : fail(Fault::temporary, node.error().message);
+    }
     if (!told && waits) waits(node.error().message);
     told = true;
     std::this_thread::sleep_for(between_tries);
@@ -257,10 +262,11 @@ Result<void> Node::share_out() {
                           "WHERE ") +
               live_node(),
        .values = {pg::uuid(boot_)}},
-      {.sql = std::string("SELECT shard, boot = $1 FROM shard WHERE boot = $1 OR boot IS NULL OR "
-                          "NOT EXISTS (SELECT 1 FROM node WHERE node.boot = shard.boot AND ") +
-              live_node() + ") ORDER BY shard",
-       .values = {pg::uuid(boot_)}}};
+      {.sql = std::string("SELECT shard, boot = $1 FROM shard WHERE shard BETWEEN 0 AND $2 AND "
+                          "(boot = $1 OR boot IS NULL OR NOT EXISTS (SELECT 1 FROM node WHERE "
+                          "node.boot = shard.boot AND ") +
+              live_node() + ")) ORDER BY shard",
+       .values = {pg::uuid(boot_), pg::integer(part_count - 1)}}};
   const auto said =
       session_->run(std::span<const PgsqlStatement>(ask), Clock::now() + answer_limit);
   if (!said) return fail(Fault::unreachable, "PostgreSQL: " + said.error().message);

@@ -77,9 +77,10 @@ class Node {
   /// has this name. Fault::denied: as Database::connect(), or the database is an older copy.
   /// Fault::malformed, Fault::permanent: the file of Promised.
   static Result<std::unique_ptr<Node>> join(Database& database, NodeOptions options);
-  /// As join(), but waits up to `patience` while another process has the name: one that died on
-  /// another machine, or before it could note itself, is dead after half a minute. Calls `waits`
-  /// once if it has to, with the reason; may be null. Fault::temporary: it still has the name.
+  /// As join(), but waits up to `patience` while the database is away, or another process has the
+  /// name: one that died on another machine, or before it could note itself, is dead after half a
+  /// minute. Calls `waits` once if it has to, with the reason; may be null. Fault::temporary: it
+  /// still has the name.
   static Result<std::unique_ptr<Node>> join_in_turn(
       Database& database, const NodeOptions& options, std::chrono::milliseconds patience,
       const std::function<void(const std::string& why)>& waits);

@@ -1,7 +1,9 @@
 #include "net/pgsql_session.h"
 
 #include <algorithm>
+#include <utility>
 
+#include <fmt/format.h>
 #include <libpq-fe.h>
 #include <poll.h>  // POLLIN
 
@@ -70,6 +72,8 @@ struct PgsqlSession::Attempt {
     names.push_back(nullptr);
     values.push_back(nullptr);
     handle.reset(PQconnectStartParams(names.data(), values.data(), 0));
+    // Before it is a session, libpq would print what the server says.
+    if (handle) PQsetNoticeReceiver(handle.get(), [](void*, const PGresult*) {}, nullptr);
     if (!handle || PQstatus(handle.get()) == CONNECTION_BAD) next = PGRES_POLLING_FAILED;
   }
 
@@ -147,6 +151,7 @@ PgsqlSession::Said PgsqlSession::answers(Clock::time_point deadline) {
       if (PQconsumeInput(handle) != 1) {
         return tl::unexpected(lost("the session with PostgreSQL broke"));
       }
+      take_notifications();
     }
     Answer answer(PQgetResult(handle));
     if (!answer) {  // the end of one statement's answer
@@ -193,6 +198,7 @@ std::optional<PgsqlFailure> PgsqlSession::prepare(const PgsqlStatement& statemen
   }
   const Said said = answers(deadline);
   if (!said) return said.error();
+  if (said->size() != 1) return lost("PostgreSQL did not answer to a statement that it prepared");
   prepared_.emplace(sql, name);
   return std::nullopt;
 }
@@ -217,7 +223,13 @@ PgsqlSession::Said PgsqlSession::run(std::span<const PgsqlStatement> statements,
       return tl::unexpected(lost("the session with PostgreSQL broke"));
     }
   }
-  return answers(deadline);
+  Said said = answers(deadline);
+  // An answer more or less belongs to another question, and so may all behind it.
+  if (said && said->size() != statements.size()) {
+    return tl::unexpected(lost(fmt::format("PostgreSQL answered {} statements with {} results",
+                                           statements.size(), said->size())));
+  }
+  return said;
 }
 
 tl::expected<PgsqlRows, PgsqlFailure> PgsqlSession::run(PgsqlStatement statement,
@@ -280,14 +292,17 @@ void PgsqlSession::roll_back(Clock::time_point deadline) {
   warned_ = false;
 }
 
-bool PgsqlSession::notified() {
-  bool any = false;
-  if (PQconsumeInput(connection_.get()) != 1) usable_ = false;
-  while (PGnotify* notice = PQnotifies(connection_.get())) {
-    any = true;
-    PQfreemem(notice);
+void PgsqlSession::take_notifications() {
+  while (PGnotify* one = PQnotifies(connection_.get())) {
+    notified_ = true;
+    PQfreemem(one);
   }
-  return any;
+}
+
+bool PgsqlSession::notified() {
+  if (PQconsumeInput(connection_.get()) != 1) usable_ = false;
+  take_notifications();
+  return std::exchange(notified_, false);
 }
 
 }  // namespace postern::net

@@ -95,6 +95,7 @@ class PgsqlSession {
   PgsqlFailure lost(std::string why);
   bool wait(short events, Clock::time_point deadline);
   bool flush(Clock::time_point deadline);
+  void take_notifications();
   std::optional<PgsqlFailure> prepare(const PgsqlStatement& statement, Clock::time_point deadline);
   Said answers(Clock::time_point deadline);
   PgsqlOutcome judge(Said said, Clock::time_point deadline);
@@ -103,6 +104,7 @@ class PgsqlSession {
   std::map<std::string, std::string, std::less<>> prepared_;  ///< names by text
   bool usable_ = true;
   std::function<bool()> is_current_;  ///< null: always
+  bool notified_ = false;             ///< since the last notified()
   bool warned_ = false;               ///< a WARNING since the last end of a transaction
   std::string warning_;               ///< its text
 };

@@ -8,6 +8,7 @@ tools/packages-test.txt. Ends with the line "N passed, M failed"; exit status 1 
 """
 import base64
 import concurrent.futures
+import contextlib
 import http.client
 import http.server
 import json
@@ -31,6 +32,7 @@ from bench import LOCAL, NotRun, expect  # noqa: E402
 from harness import daemons, instance, smtp  # noqa: E402
 from harness.cases import Fail  # noqa: E402
 from harness.mailsink import Sink  # noqa: E402
+from wrong_answers import WrongAnswers  # noqa: E402
 
 PASSWORD = "pg-hunter2-secret"
 CHECKS = []
@@ -328,6 +330,55 @@ def a_message_whose_commit_ended_in_doubt_is_delivered_without_other_mail(bench)
     database.hold_commits(False)
     sink.wait(2, 40)
     expect("messages, each once", [1, 2], numbers_of(sink.messages))
+    sink.close()
+
+
+@check
+def answers_that_do_not_fit_end_the_session_and_nothing_else(bench):
+    """A server, or what is before it, answers with results that are missing or one too many: no gateway ends, no mail is marked as damaged or lost."""
+    database = Postgres(bench)
+    initialised(bench, database)
+    sink = Sink()
+    wrong = WrongAnswers(database.port)
+    wanted = settings(bench, database, "mx1", sink.port, publish_wait="10s")
+    wanted["cluster"]["database"] = wanted["cluster"]["database"].replace("port=%d" % database.port, "port=%d" % wrong.port)
+    server = bench.server(wanted)
+    taken, number = [], 0
+
+    def is_taken(number):
+        with contextlib.suppress(Fail):
+            return send(server, number)[0].startswith("250")
+        return False
+
+    for kind in ("drop", "repeat"):
+        wrong.kind, before, end = kind, wrong.count, time.monotonic() + 60
+        while wrong.count < before + 8 and time.monotonic() < end:
+            number += 1
+            if is_taken(number):
+                taken.append(number)
+        if wrong.count < before + 8:
+            raise Fail("%d answers were wrong" % (wrong.count - before))
+    wrong.kind = ""
+    until("mail is taken", lambda: is_taken(1000), 60)
+    expect("the process", True, server.alive())
+    until("all that was taken arrived", lambda: set(taken) <= set(numbers_of(sink.messages)), 90)
+    expect("what is damaged", "0", database.sql("SELECT count(*) FROM message WHERE damage IS NOT NULL").strip())
+    sink.close()
+    wrong.close()
+
+
+@check
+def a_part_that_nobody_knows_is_left_alone(bench):
+    """A row with a number that no gateway has ends none."""
+    database = Postgres(bench)
+    initialised(bench, database)
+    sink = Sink()
+    database.sql("INSERT INTO shard (shard) VALUES (99)")
+    server = bench.server(settings(bench, database, "mx1", sink.port))
+    smtp.check("250 2.0.0", send(server, 1), "end of data")
+    sink.wait(1)
+    expect("the process", True, server.alive())
+    expect("its owner", "", database.sql("SELECT coalesce(owner, '') FROM shard WHERE shard = 99").strip())
     sink.close()
 
 
