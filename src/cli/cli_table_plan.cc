@@ -9,6 +9,7 @@ constexpr ExampleSpec examples[] = {
     {"postern plan old.toml new.toml", "what new does differently, proved, with a dialogue"},
     {"postern plan running revision:3", "what a rollback of the lists would do"},
     {"postern plan old.toml new.toml --allow same,refuses-more", "for CI: fails if mail is let in"},
+    {"postern plan old.toml new.toml --routes", "and whether mail that both take goes elsewhere"},
     {"postern plan old.toml new.toml --verify proof.jsonl", "whether a certificate holds"},
     {"postern plan postern.toml --suggest failed.ptest", "edits that mend these tests"},
 };
@@ -16,11 +17,15 @@ constexpr OptionSpec options[] = {
     {"--against", "OLD", "the same as the word OLD", "running"},
     {"--allow", "WORDS",
      "exit 0 for these answers: same,refuses-more,accepts-more,both; else, or if handling, asked "
-     "replies or guardrails differ, 1",
+     "replies or routes, or guardrails differ, 1",
      "-"},
     {"--budget", "TIME[,NODES]", "how much CPU time, and how many nodes of diagrams at most",
      "2s,1M"},
     {"--replies", "", "other codes of refusals are a difference, too", "said only"},
+    {"--routes", "",
+     "other webhooks, next hops, folders and quarantines of mail that both take are a difference, "
+     "too",
+     "not asked"},
     {"--only", "GROUP", "one group of destinations: ours, relay or foreign", "all"},
     {"--replay", "TIME", "how NEW decides the traces of the last TIME (24h), below the proof", ""},
     {"--as-test", "FILE", "append each dialogue to this file of tests, passing on NEW", ""},
@@ -44,8 +49,8 @@ constexpr CommandSpec table[] = {
      "webhooks and policies of that version, `running` (what the gateway of the data directory "
      "enforces now) or `revision:N` (the same with those lists). Nothing is sent, and nothing is "
      "changed.",
-     "[OLD] NEW [--allow WORDS] [--budget TIME] [--only GROUP] [--json]", 2, examples, options,
-     exits, "postern check, postern explain, postern replay"},
+     "[OLD] NEW [--allow WORDS] [--budget TIME] [--only GROUP] [--routes] [--json]", 2, examples,
+     options, exits, "postern check, postern explain, postern replay"},
 };
 
 }  // namespace

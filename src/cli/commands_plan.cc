@@ -92,6 +92,7 @@ tl::expected<Options, UsageError> read_options(const Arguments& arguments) {
   if (!read) return read;
   Options& options = *read;
   options.replies = arguments.has("--replies");
+  options.edit.compare.routes = arguments.has("--routes");
   if (auto error = read_versions(arguments, options)) return tl::unexpected(*error);
   if (const auto text = arguments.value("--budget")) {
     const auto parts = split(*text, ',');
@@ -141,8 +142,9 @@ tl::expected<Options, UsageError> read_options(const Arguments& arguments) {
 plan::Known differs_besides(const plan::Report& report, const Options& options) {
   const plan::Comparison& found = report.comparison;
   const plan::Known replies = options.replies ? found.replies : plan::Known::no;
+  const plan::Known routes = found.routes.value_or(plan::Known::no);
   for (const plan::Known known : {plan::Known::yes, plan::Known::unknown}) {
-    if (found.handling == known || replies == known) return known;
+    if (found.handling == known || replies == known || routes == known) return known;
   }
   return report.weakened.empty() ? plan::Known::no : plan::Known::yes;
 }

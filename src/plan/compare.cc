@@ -8,9 +8,8 @@
 #include <fmt/format.h>
 
 #include "dialect/restrictions/layer.h"
-#include "explain/known_addresses.h"
 #include "plan/certificate.h"
-#include "plan/settings_answers.h"
+#include "plan/list_pair.h"
 
 namespace postern::plan {
 
@@ -73,6 +72,8 @@ std::string_view to_string(DifferenceKind kind) {
       return "handling";
     case DifferenceKind::replies:
       return "replies";
+    case DifferenceKind::routes:
+      return "routes";
   }
   return "";
 }
@@ -89,6 +90,8 @@ std::string_view words_of(DifferenceKind kind) {
       return "other handling";
     case DifferenceKind::replies:
       return "other reply";
+    case DifferenceKind::routes:
+      return "other route";
   }
   return "";
 }
@@ -141,43 +144,13 @@ DifferenceKind kind_of(const Outcome& before, const Outcome& after) {
       [&] { return before.stage == after.stage && before.refusal == after.refusal; });
 }
 
-/// The lists of a version; null: it has none.
-std::shared_ptr<const restrictions::ListPolicy> lists_of(const app::Config& config) {
-  const restrictions::Loaded* loaded = config.restrictions.loaded();
-  return loaded != nullptr ? loaded->compiled.policy : nullptr;
-}
-
-/// The parameters that rules may depend on: all but the lists.
-std::string settings_of(const app::Config& config) {
-  std::string text;
-  for (const auto& [name, value] : config.restrictions.section.parameters) {
-    bool is_list = false;
-    for (std::size_t kind = 0; kind < restrictions::list_count; ++kind) {
-      is_list |= name == restrictions::parameter_of(static_cast<restrictions::ListKind>(kind));
-    }
-    if (!is_list) text += name + " = " + value + "\n";
-  }
-  return text;
-}
-
-/// Mail to the sender of probes is taken before the lists, which the diagrams do not have.
-std::string probe_sender_of(const app::Config& config) {
-  std::string text;
-  for (const std::string_view name :
-       {"address_verify_sender", "address_verify_sender_ttl", "double_bounce_sender", "myorigin"}) {
-    const auto& parameters = config.restrictions.section.parameters;
-    const auto found = parameters.find(name);
-    text += (found != parameters.end() ? found->second : "") + "\n";
-  }
-  return text;
-}
-
 /// One comparison.
 class Comparer {
  public:
   Comparer(const Version& before, const Version& after, const CompareOptions& options)
       : sides_{&before, &after},
         options_(options),
+        pair_(before, after),
         deadline_(options.time),
         diagrams_(options.nodes, [this] {
           if (deadline_.is_over()) throw OverBudget("budget_time");
@@ -195,15 +168,10 @@ class Comparer {
     } catch (const OverBudget& error) {
       leave_open(error.what(), "the comparison needs more than it may use");
     }
-    if (!options_.lists_are_equal &&
-        probe_sender_of(*sides_[0]->config) != probe_sender_of(*sides_[1]->config)) {
-      leave_open("other_layers",
-                 "the sender of probes, whose mail is taken before the lists, differs");
-    }
-    if (!options_.lists_are_equal && servers_are_told_otherwise()) {
-      leave_open("external_table",
-                 "policy servers are asked, and smtpd_peername_lookup or compatibility_level, of "
-                 "which they are told, differs");
+    if (!options_.lists_are_equal) {
+      for (const auto& unseen : {pair_.probe_sender(), pair_.told_otherwise()}) {
+        if (unseen) leave_open(unseen->reason, unseen->text);
+      }
     }
     result_.lists = result_.answer();
     for (const Elsewhere& one : options_.elsewhere) {
@@ -230,49 +198,13 @@ class Comparer {
     result_.not_proved.push_back({.layer = "restrictions", .reason = reason, .text = text});
   }
 
-  /// Whether policy servers get other requests about the same dialogue.
-  bool servers_are_told_otherwise() const {
-    if (!words_.asks_servers || !lists_[0] || !lists_[1]) return false;
-    const auto told = [](const restrictions::ListPolicy& policy) {
-      return std::pair(policy.client_names, std::string(policy.compatibility_level));
-    };
-    return told(*lists_[0]) != told(*lists_[1]);
-  }
-
   void prove() {
-    std::array<std::shared_ptr<const restrictions::ListPolicy>, 2>& lists = lists_;
-    restrictions::PolicyWords& words = words_;
-    std::string delimiters;
-    for (std::size_t side = 0; side < 2; ++side) {
-      lists[side] = lists_of(*sides_[side]->config);
-      if (!lists[side]) continue;
-      if (sides_[side]->config->restrictions.section.shadow) {
-        throw NotCompiled("other_layers", "the lists of a version are in shadow");
-      }
-      words.add(*lists[side]);
-      delimiters += lists[side]->recipient_delimiter;
-    }
-    if (!words.not_listed.empty()) {
-      throw NotCompiled("external_table", *words.not_listed.begin());
-    }
-    vocabulary_ = std::make_unique<Vocabulary>(
-        diagrams_, words, delimiters,
-        either(served_sessions(*sides_[0]->config), served_sessions(*sides_[1]->config)));
-    vocabulary_->know([before = app::KnownAddresses(*sides_[0]->config),
-                       after = app::KnownAddresses(*sides_[1]->config)](const auto& question) {
-      const auto known = before.answer(question);
-      return known == after.answer(question) ? known : std::nullopt;
-    });
-    const auto* before = sides_[0]->config->restrictions.loaded();
-    const auto* after = sides_[1]->config->restrictions.loaded();
-    if (words.asks_programs && before != nullptr && after != nullptr) {
-      vocabulary_->may_answer(answers_by_settings(before->definition, after->definition));
-    }
+    pair_.read();
+    vocabulary_ = pair_.vocabulary(diagrams_);
     for (std::size_t axis = 0; axis < axis_count; ++axis) {
       result_.classes[axis] = vocabulary_->classes().count(static_cast<Axis>(axis));
     }
-    if (!lists[0] || !lists[1]) throw NotCompiled("no_lists", "a version has no restriction lists");
-    const std::array<Ref, 2> compiled = compile_both();
+    const std::array<Ref, 2> compiled = pair_.compile(*vocabulary_);
     for (const auto& question : vocabulary_->questions()) {
       result_.evidence.push_back(question->key.substr(0, question->key.find('\n')));
       if (question->pattern && may_give_up(question->pattern->first)) {
@@ -315,13 +247,6 @@ class Comparer {
     }
   }
 
-  /// The group of an address is its class in OLD, unless foreign there; then its class in NEW.
-  Group group_of(const policy::Evidence& evidence) const {
-    const Group before = restrictions::destination_of(*lists_[0], evidence);
-    if (before != Group::foreign) return before;
-    return restrictions::destination_of(*lists_[1], evidence);
-  }
-
   /// What groups_ says of a recipient beside the number of its Group.
   static constexpr Leaf is_winding = 3;      ///< AddressClass::winding
   static constexpr Leaf is_no_dialogue = 4;  ///< it is taken before any list, or by none
@@ -337,15 +262,11 @@ class Comparer {
       const auto takes = [&](const TakesLiteral& by) { return by(*one.one); };
       const bool goes_nowhere =
           one.one->domain.starts_with('[') && std::ranges::none_of(take, takes);
-      const bool none = goes_nowhere || std::ranges::any_of(lists_, is_first);
+      const bool none = goes_nowhere || std::ranges::any_of(pair_.lists(), is_first);
       kinds.push_back(diagrams_.leaf(none ? is_none : one.winding ? winds : as_is));
     }
-    constexpr auto foreign = static_cast<Leaf>(Group::foreign);
-    const Ref groups = diagrams_.apply(
-        destinations(*lists_[0], *vocabulary_), destinations(*lists_[1], *vocabulary_),
-        [](Leaf before, Leaf after) { return before != foreign ? before : after; });
     return diagrams_.apply(
-        groups, diagrams_.choose(Vocabulary::variable(Axis::recipient), kinds),
+        pair_.groups(*vocabulary_), diagrams_.choose(Vocabulary::variable(Axis::recipient), kinds),
         [](Leaf group, Leaf kind) -> Leaf {
           return kind == is_none ? is_no_dialogue : kind == winds ? is_winding : group;
         });
@@ -382,14 +303,6 @@ class Comparer {
     }
   }
 
-  std::array<Ref, 2> compile_both() {
-    std::array<Ref, 2> compiled{};
-    for (std::size_t side = 0; side < 2; ++side) {
-      compiled[side] = compile(*lists_[side], *vocabulary_, settings_of(*sides_[side]->config));
-    }
-    return compiled;
-  }
-
   /// In all dialogues, also those for webhooks and of clients at the address that they have
   /// reached.
   void find_idle_rules() {
@@ -398,17 +311,18 @@ class Comparer {
       vocabulary_->to_webhooks(webhooks);
       for (const bool own : {false, true}) {
         vocabulary_->reach_themselves(own);
-        compile(*lists_[1], *vocabulary_, settings_of(*sides_[1]->config), &decisions);
+        pair_.compile(1, *vocabulary_, &decisions);
       }
     }
     vocabulary_->to_webhooks(false);
     vocabulary_->reach_themselves(false);
+    const restrictions::ListPolicy& lists = *pair_.lists()[1];
     const Ref possible = vocabulary_->possible();
     result_.idle_rules.emplace();
     for (const auto& [rule, here] : decisions) {
       const bool is_idle = where(here, possible) == diagrams_.leaf(0);
       // Dialogues with other recipients are not among these.
-      if (is_idle && !restrictions::looks_at(*lists_[1], *rule).others) {
+      if (is_idle && !restrictions::looks_at(lists, *rule).others) {
         result_.idle_rules->insert(rule->origin);
       }
     }
@@ -444,9 +358,9 @@ class Comparer {
                return keyword->name == "permit_inet_interfaces";
              });
     };
-    if (std::ranges::none_of(lists_, asks)) return;
+    if (std::ranges::none_of(pair_.lists(), asks)) return;
     vocabulary_->reach_themselves(true);
-    const std::array<Ref, 2> compiled = compile_both();
+    const std::array<Ref, 2> compiled = pair_.compile(*vocabulary_);
     vocabulary_->reach_themselves(false);
     const Ref differ = differences(compiled, vocabulary_->possible());
     for (const Group group : {Group::ours, Group::relay, Group::foreign}) {
@@ -474,7 +388,7 @@ class Comparer {
   /// it is for, lists see a webhook. It is played to some of them.
   void look_at_webhooks() {
     vocabulary_->to_webhooks(true);
-    const std::array<Ref, 2> compiled = compile_both();
+    const std::array<Ref, 2> compiled = pair_.compile(*vocabulary_);
     vocabulary_->to_webhooks(false);
     const Ref differ = differences(compiled, vocabulary_->possible());
     GroupAnswer& ours = result_.groups[static_cast<std::size_t>(Group::ours)];
@@ -536,7 +450,8 @@ class Comparer {
       any = true;
       const auto found = player_->play(
           *path,
-          {.about = [&](const policy::Evidence& to) { return !group || group_of(to) == *group; },
+          {.about =
+               [&](const policy::Evidence& to) { return !group || pair_.group_of(to) == *group; },
            .holds =
                [&](const std::vector<Side>& sides) {
                  return kind_of(outcome_of(sides[0]), outcome_of(sides[1])) == kind;
@@ -640,14 +555,13 @@ class Comparer {
 
   const std::array<const Version*, 2> sides_;
   const CompareOptions options_;
+  ListPair pair_;
   const Deadline deadline_;
   Diagrams diagrams_;
   std::unique_ptr<Vocabulary> vocabulary_;
   Ref possible_ = 0;  ///< Vocabulary::possible() of all that the lists ask
   Ref groups_ = 0;    ///< groups_of()
-  std::array<std::shared_ptr<const restrictions::ListPolicy>, 2> lists_;
   std::unique_ptr<Player> player_;
-  restrictions::PolicyWords words_;
   Comparison result_;
 };
 

@@ -38,8 +38,8 @@ std::string_view to_string(Group group);
 std::string_view to_string(Axis axis);
 
 /// How the outcomes of a dialogue differ.
-enum class DifferenceKind : Leaf { none, refuses_more, accepts_more, handling, replies };
-/// All that are a difference.
+enum class DifferenceKind : Leaf { none, refuses_more, accepts_more, handling, replies, routes };
+/// Those that outcomes of lists have. A dialogue has one of them; its route may differ beside it.
 inline constexpr std::array difference_kinds{DifferenceKind::refuses_more,
                                              DifferenceKind::accepts_more, DifferenceKind::handling,
                                              DifferenceKind::replies};
@@ -129,6 +129,7 @@ struct CompareOptions {
   std::vector<Elsewhere> elsewhere = {};
   /// The lists and their tables are the same: they are not compared.
   bool lists_are_equal = false;
+  bool routes = false;                       ///< compare_routes() is asked for
   bool certificate = false;                  ///< Comparison::certificate is asked for
   bool idle_rules = false;                   ///< Comparison::idle_rules is asked for
   std::optional<Group> only = std::nullopt;  ///< one group of destinations; nullopt: all
@@ -149,6 +150,7 @@ struct Comparison {
   std::vector<WebhookAnswer> webhooks;  ///< by address, if webhooks were compared
   Known handling = Known::no;           ///< whether it differs
   Known replies = Known::no;            ///< whether they differ
+  std::optional<Known> routes;          ///< whether they differ; nullopt: not asked
   std::vector<Witness> witnesses;       ///< one for each `yes`
   std::vector<NotProved> not_proved;    ///< one for each `unknown`, or one for all
   std::array<std::size_t, axis_count> classes = {};

@@ -17,6 +17,7 @@
 #include "dialect/vsl/policy.h"
 #include "explain/known_addresses.h"
 #include "plan/certificate.h"
+#include "plan/routes.h"
 #include "plan/vsl.h"
 #include "plan/webhooks.h"
 
@@ -85,6 +86,14 @@ std::vector<Elsewhere> elsewhere(const std::string& before, const std::string& a
   return found;
 }
 
+/// What differs outside of the lists and the rules, and may decide whether mail is taken.
+std::vector<Elsewhere> may_decide(const Edition& before, const Edition& after) {
+  std::vector<Elsewhere> found = elsewhere(before.text, after.text);
+  const auto route = std::ranges::find(found, std::string("route"), &Elsewhere::what);
+  if (route != found.end() && !routes_may_decide(before.config, after.config)) found.erase(route);
+  return found;
+}
+
 /// What decides in the lists of a version: their parameters and tables.
 std::string lists_of(const app::Config& config) {
   const auto* loaded = config.restrictions.loaded();
@@ -134,7 +143,7 @@ std::vector<mail::Mailbox> webhooks_of_both(const Edition& before, const Edition
 /// Compares the webhooks of both versions. If something else differs, too, nothing is proved to be
 /// the same for them.
 void compare_directories(const Version& before, const Version& after,
-                         std::set<std::string> addresses, const CompareOptions& options,
+                         const std::set<std::string>& addresses, const CompareOptions& options,
                          const Deadline& deadline, Comparison& found) {
   if (addresses.empty()) return;
   WebhookComparison webhooks =
@@ -171,6 +180,7 @@ void leave_all_open(const std::string& layer, Comparison& found) {
   open(found.winding);
   for (WebhookAnswer& one : found.webhooks) open(one.answer);
   found.handling = found.replies = Known::unknown;
+  if (found.routes) found.routes = Known::unknown;
   found.witnesses.clear();
   found.not_proved.push_back(
       {.group = "",
@@ -265,7 +275,7 @@ void judge_guardrails(const Edition& before, const Edition& after, const EditOpt
 
 Report judge_edit(const Edition& before, const Edition& after, const EditOptions& options) {
   CompareOptions compared = options.compare;
-  compared.elsewhere = elsewhere(before.text, after.text);
+  compared.elsewhere = may_decide(before, after);
   std::ranges::move(changed_settings(before.config, after.config),
                     std::back_inserter(compared.elsewhere));
   compared.lists_are_equal =
@@ -295,8 +305,10 @@ Report judge_edit(const Edition& before, const Edition& after, const EditOptions
     found.certificate =
         certificate_of(found.comparison, digest_of(before.config), digest_of(after.config));
   }
-  compare_directories(old_version, new_version, std::move(addresses), compared, deadline,
-                      found.comparison);
+  compare_directories(old_version, new_version, addresses, compared, deadline, found.comparison);
+  if (compared.routes) {
+    compare_routes(old_version, new_version, addresses, compared, deadline, found.comparison);
+  }
   std::set<std::string> unloaded = before.unloaded;
   unloaded.insert(after.unloaded.begin(), after.unloaded.end());
   for (const std::string& layer : unloaded) leave_all_open(layer, found.comparison);
@@ -317,7 +329,7 @@ Report judge_edit(const Edition& before, const Edition& after, const EditOptions
 
 Checked check_edit(const Edition& before, const Edition& after, std::string_view certificate,
                    const CertificateCheck& options) {
-  if (!elsewhere(before.text, after.text).empty() || !same_rules(before.config, after.config)) {
+  if (!may_decide(before, after).empty() || !same_rules(before.config, after.config)) {
     return {.fault = "more than the restriction lists differs"};
   }
   const auto version = [](const Edition& edition) {

@@ -30,10 +30,12 @@ struct Version {
 
 /// What one version did with a dialogue, from the trace of the production evaluation.
 struct Side {
-  bool taken = false;    ///< answered 250 in the end
-  std::string handling;  ///< "deliver", "hold", "discard", if taken
-  std::string route;     ///< "relay", "webhook", if taken
-  std::string stage;     ///< "rcpt", if refused
+  bool taken = false;      ///< answered 250 in the end
+  std::string handling;    ///< "deliver", "hold", "discard", if taken
+  std::string route;       ///< "relay", "webhook", if taken
+  std::string next_hop;    ///< where the route leads, if routes are compared: NextHops::of()
+  std::string quarantine;  ///< its name, if routes are compared and a rule has named it
+  std::string stage;       ///< "rcpt", if refused
   smtp::Reply reply{.code = 0, .enhanced = {}, .text = {}};  ///< if refused
   std::string layer;                                ///< of the rule that decided; empty: none did
   std::string rule;                                 ///< "reject_unauth_destination"

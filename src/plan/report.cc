@@ -33,6 +33,8 @@ json::object side_json(const Side& side) {
   json::object object;
   if (side.taken) {
     object = {{"verdict", "taken"}, {"handling", side.handling}, {"route", side.route}};
+    if (!side.next_hop.empty()) object["next_hop"] = side.next_hop;
+    if (!side.quarantine.empty()) object["quarantine"] = side.quarantine;
   } else {
     object = {
         {"verdict", "refused"}, {"stage", side.stage}, {"reply", app::reply_json(side.reply)}};
@@ -141,8 +143,11 @@ std::string answer_text(const GroupAnswer& one) {
 
 std::string reply_text(const Side& side) {
   if (side.taken) {
-    return fmt::format("250, taken{}{}", side.handling == "deliver" ? "" : ", " + side.handling,
-                       side.route.empty() ? "" : ", route " + side.route);
+    const bool names = side.handling == "hold" && !side.quarantine.empty();
+    return fmt::format("250, taken{}{}{}{}", side.handling == "deliver" ? "" : ", " + side.handling,
+                       names ? " in " + side.quarantine : "",
+                       side.route.empty() ? "" : ", route " + side.route,
+                       side.next_hop.empty() ? "" : " to " + side.next_hop);
   }
   return fmt::format("{} {} {}", side.reply.code, side.reply.enhanced.to_string(), side.reply.text);
 }
@@ -231,6 +236,9 @@ std::string headline(const Comparison& comparison, bool asks_replies) {
       if (comparison.handling == Known::yes) {
         return "SAME VERDICTS, OTHER HANDLING: what is taken is handled differently";
       }
+      if (comparison.routes == Known::yes) {
+        return "SAME VERDICTS, OTHER ROUTES: some mail that both take goes elsewhere";
+      }
       return asks_replies && comparison.replies == Known::yes
                  ? "SAME VERDICTS, OTHER REPLIES: what is refused is refused with other codes"
                  : "same: every dialogue gets the same verdict";
@@ -316,6 +324,8 @@ std::string sentence_of_asked(const Comparison& found) {
       }
       return found.handling == Known::yes
                  ? "No mail is judged differently, but some that is taken is handled differently."
+             : found.routes == Known::yes
+                 ? "No mail is judged differently, but some that is taken goes elsewhere."
                  : "No mail is judged differently.";
     case Answer::refuses_more:
       return fmt::format("Refuses more: {}. Nothing new comes in.", refused);
@@ -388,7 +398,7 @@ json::object report_json(const Report& report) {
       {"sentence", sentence_of(found)},
       {"handling", differs(found.handling)},
       {"replies", differs(found.replies)},
-      {"routes", nullptr},
+      {"routes", found.routes ? differs(*found.routes) : json::value()},
       {"groups", std::move(groups)},
       {"webhooks", std::move(webhooks)},
       {"winding",
@@ -495,6 +505,11 @@ std::string report_text(const Report& report) {
                       found.handling == Known::yes  ? "differs"
                       : found.handling == Known::no ? "the same"
                                                     : "not known");
+  if (found.routes) {
+    text += fmt::format("  routes: {}\n", *found.routes == Known::yes  ? "differ"
+                                          : *found.routes == Known::no ? "the same"
+                                                                       : "not known");
+  }
   text +=
       "  assumed: one recipient, rate limits not reached, DNS and tables do not change; tables of "
       "the "

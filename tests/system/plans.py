@@ -218,6 +218,57 @@ def what_was_not_asked(bench):
         raise Fail("%d\n%s" % (status, err))
 
 
+def what_goes_elsewhere(bench):
+    """`--routes`: other next hops, rows of tables and postmasters are a difference, with a dialogue; other words, and routes that are not asked for, are none."""
+    transport = bench.root / "transport"
+    transport.write_text("ann@example.com smtp:[ann.example.net]\n")
+    route = '[[route]]\nmatch = ["%s"]\nto = ["%s"]\n'
+    ours = route % ("example.com", "mail.example.com")
+    tables = 'tables = ["%s"]\n'
+    old = version(bench, "old.toml", ours + tables % "texthash:transport" + route % ("relay.example.org", "[192.0.2.10]:2525"))
+
+    def edited(name, before, after, most=-1):
+        path = bench.root / (name + ".toml")
+        path.write_text(old.read_text().replace(before, after, most))
+        return path
+
+    def hops(found):
+        one = [witness for witness in found["witnesses"] if witness["kind"] == "routes"]
+        return one and (one[0]["rcpt_to"], one[0]["old"]["next_hop"], one[0]["new"]["next_hop"])
+
+    other = edited("other", "mail.example.com", "mail2.example.com")
+    found = planned(bench, old, other, "--routes", status=2)
+    expect("another host", ("same", "differs"), (found["answer"], found["routes"]))
+    expect("its dialogue", ("y@example.com", "[mail.example.com]", "[mail2.example.com]"), hops(found))
+    expect("not asked for", ("same", None, []), tuple(planned(bench, old, other, status=0)[one] for one in ("answer", "routes", "witnesses")))
+    expect("allowed", 1, bench.run("plan", old, other, "--routes", "--allow", "same")[0])
+    status, out, _ = bench.run("plan", old, other, "--routes")
+    if not out.startswith("SAME VERDICTS, OTHER ROUTES: ") or "\n    new  250, taken, route relay to [mail2.example.com]\n" not in out or "\n  routes: differ\n" not in out:
+        raise Fail(out)
+    kept = bench.root / "kept.ptest"
+    expect("--as-test", 2, bench.run("plan", old, other, "--routes", "--as-test", kept)[0])
+    expect("they pass on NEW", 0, bench.run("test", kept)[0])
+    row = edited("row", "texthash:transport", "inline:{ {ann@example.com = smtp:[bob.example.net]} }")
+    expect("a row", ("ann@example.com", "[ann.example.net]", "[bob.example.net]"), hops(planned(bench, old, row, "--routes", status=2)))
+    words = edited("words", "texthash:transport", "inline:{ {ann@example.com = smtp:[ann.example.net]:25} }")
+    expect("the same row in place", "same", planned(bench, old, words, "--routes", status=0)["routes"])
+    expect("a route that no mail reaches", "same", planned(bench, old, edited("port", ":2525", ":2526"), "--routes", status=0)["routes"])
+    postmaster = edited("postmaster", "[[route]]", route % ("mx.example.com", "pm.example.net") + "[[route]]", 1)
+    expect("the postmaster", "postmaster", hops(planned(bench, old, postmaster, "--routes", status=2))[0].partition("@")[0])
+    asks = edited("asks", "texthash:transport", "tcp:127.0.0.1:9")
+    asks_too = bench.root / "asks_too.toml"
+    asks_too.write_text(asks.read_text().replace("mail.example.com", "mail2.example.com"))
+    found = planned(bench, asks, asks_too, "--routes", status=3)
+    expect("rows of a program", ("same", "unknown", "external_table"), (found["answer"], found["routes"], found["not_proved"][0]["reason"]))
+    rules = bench.root / "main.vsl"
+    rules.write_text('#{ rcpt: [ rule "forward" || { forward(rcpt(), "192.0.2.1"); next() } ] }')
+    vsl = '[vsl]\ndomain = "example.com"\npolicy = "%s"\n' % rules
+    forwarding = [version(bench, one + ".toml", ours.replace("mail", one), vsl) for one in ("f1", "f2")]
+    expect("next hops that a script replaces", ("unknown", []), tuple(planned(bench, *forwarding, "--routes", status=3)[one] for one in ("routes", "witnesses")))
+    refuses = [version(bench, "to.toml", ours), version(bench, "moved.toml", route % ("example.com", "error:550 5.1.1 moved"))]
+    expect("a route that refuses", "not_proved", planned(bench, *refuses, status=3)["answer"])
+
+
 def what_differs_in_words(bench):
     """Other replies that are asked for have a headline and a dialogue; files that a plan makes give no warning; skipped tests are named."""
     row = 'smtpd_sender_restrictions = "check_sender_access inline:{ {a@example.org = %s} }"\n'
@@ -372,5 +423,5 @@ def answers(found):
     return {address: one["answer"] for address, one in found["webhooks"].items()}
 
 
-CHECKS = [against_what_runs, what_was_not_asked, without_a_gateway, passwords_in_files, what_is_allowed, broken_guardrails, two_folders, what_differs_in_words,
+CHECKS = [against_what_runs, what_was_not_asked, without_a_gateway, passwords_in_files, what_is_allowed, broken_guardrails, two_folders, what_goes_elsewhere, what_differs_in_words,
           what_a_test_says, webhooks_of_the_gateway, over_the_api, policies_over_the_api]

@@ -1,0 +1,61 @@
+#include "cli/commands_plan.h"
+#include "cli/commands_mail_test.h"
+
+namespace postern::app {
+namespace {
+
+using namespace testing_mail;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class PlanCommand : public MailCommands {
+ protected:
+  void SetUp() override {
+    MailCommands::SetUp();
+    write("old.toml", "a.example.net");
+    write("new.toml", "b.example.net");
+  }
+  void write(const std::string& name, const std::string& host) {
+    folder_.write(name,
+                  "[server]\nhostname = \"mx.example.com\"\n[restrictions]\n"
+                  "mydestination = \"example.com\"\nlocal_recipient_maps = \"\"\n"
+                  "smtpd_relay_restrictions = \"reject_unauth_destination\"\n"
+                  "[[route]]\nmatch = [\"example.com\"]\nto = [\"" +
+                      host + "\"]\n");
+  }
+  static Answer plan(const std::vector<std::string>& more) {
+    std::vector<std::string> words{"plan", "--budget", "60s"};
+    words.insert(words.end(), more.begin(), more.end());
+    return run(run_plan, words);
+  }
+};
+
+TEST_F(PlanCommand, routes_are_a_difference_if_they_are_asked_for) {
+  const Answer unasked = plan({"old.toml", "new.toml"});
+  EXPECT_EQ(unasked.code, 0) << unasked.out << unasked.err;
+  EXPECT_THAT(unasked.out, Not(HasSubstr("routes:")));
+  const Answer asked = plan({"old.toml", "new.toml", "--routes"});
+  EXPECT_EQ(asked.code, 2) << asked.out << asked.err;
+  EXPECT_THAT(asked.out, HasSubstr("SAME VERDICTS, OTHER ROUTES"));
+  EXPECT_THAT(asked.out, HasSubstr("(ours, other route)"));
+  EXPECT_THAT(asked.out, HasSubstr("route relay to [a.example.net]"));
+  EXPECT_THAT(asked.out, HasSubstr("  routes: differ\n"));
+  const Answer same = plan({"old.toml", "old.toml", "--routes"});
+  EXPECT_EQ(same.code, 0) << same.out << same.err;
+  EXPECT_THAT(same.out, HasSubstr("  routes: the same\n"));
+  EXPECT_EQ(plan({"old.toml", "new.toml", "--routes", "--allow", "same"}).code, 1);
+  EXPECT_EQ(plan({"old.toml", "new.toml", "--allow", "same"}).code, 0);
+}
+
+TEST_F(PlanCommand, routes_are_in_json) {
+  const Answer asked = plan({"old.toml", "new.toml", "--routes", "--json"});
+  const auto json = boost::json::parse(asked.out).as_object();
+  EXPECT_EQ(json.at("routes"), "differs");
+  EXPECT_EQ(json.at("answer"), "same");
+  EXPECT_EQ(json.at("witnesses").at(0).at("kind"), "routes");
+  const Answer unasked = plan({"old.toml", "new.toml", "--json"});
+  EXPECT_TRUE(boost::json::parse(unasked.out).at("routes").is_null());
+}
+
+}  // namespace
+}  // namespace postern::app

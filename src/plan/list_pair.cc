@@ -1,0 +1,114 @@
+#include "plan/list_pair.h"
+
+#include <utility>
+
+#include "dialect/restrictions/layer.h"
+#include "explain/known_addresses.h"
+#include "plan/settings_answers.h"
+
+namespace postern::plan {
+
+namespace restrictions = dialect::restrictions;
+
+namespace {
+
+/// The lists of a version; null: it has none.
+std::shared_ptr<const restrictions::ListPolicy> lists_of(const app::Config& config) {
+  const restrictions::Loaded* loaded = config.restrictions.loaded();
+  return loaded != nullptr ? loaded->compiled.policy : nullptr;
+}
+
+/// The parameters that rules may depend on: all but the lists.
+std::string settings_of(const app::Config& config) {
+  std::string text;
+  for (const auto& [name, value] : config.restrictions.section.parameters) {
+    bool is_list = false;
+    for (std::size_t kind = 0; kind < restrictions::list_count; ++kind) {
+      is_list |= name == restrictions::parameter_of(static_cast<restrictions::ListKind>(kind));
+    }
+    if (!is_list) text += name + " = " + value + "\n";
+  }
+  return text;
+}
+
+std::string probe_sender_of(const app::Config& config) {
+  std::string text;
+  for (const std::string_view name :
+       {"address_verify_sender", "address_verify_sender_ttl", "double_bounce_sender", "myorigin"}) {
+    const auto& parameters = config.restrictions.section.parameters;
+    const auto found = parameters.find(name);
+    text += (found != parameters.end() ? found->second : "") + "\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+void ListPair::read() {
+  for (std::size_t side = 0; side < 2; ++side) {
+    lists_[side] = lists_of(*sides_[side]->config);
+    if (!lists_[side]) continue;
+    if (sides_[side]->config->restrictions.section.shadow) {
+      throw NotCompiled("other_layers", "the lists of a version are in shadow");
+    }
+    words_.add(*lists_[side]);
+    delimiters_ += lists_[side]->recipient_delimiter;
+  }
+}
+
+std::unique_ptr<Vocabulary> ListPair::vocabulary(Diagrams& diagrams) const {
+  auto made = std::make_unique<Vocabulary>(
+      diagrams, words_, delimiters_,
+      either(served_sessions(*sides_[0]->config), served_sessions(*sides_[1]->config)));
+  made->know([before = app::KnownAddresses(*sides_[0]->config),
+              after = app::KnownAddresses(*sides_[1]->config)](const auto& question) {
+    const auto known = before.answer(question);
+    return known == after.answer(question) ? known : std::nullopt;
+  });
+  const auto* before = sides_[0]->config->restrictions.loaded();
+  const auto* after = sides_[1]->config->restrictions.loaded();
+  if (words_.asks_programs && before != nullptr && after != nullptr) {
+    made->may_answer(answers_by_settings(before->definition, after->definition));
+  }
+  return made;
+}
+
+Ref ListPair::compile(std::size_t side, Vocabulary& vocabulary, Decisions* decisions) const {
+  if (!words_.not_listed.empty()) throw NotCompiled("external_table", *words_.not_listed.begin());
+  if (!lists_[0] || !lists_[1]) throw NotCompiled("no_lists", "a version has no restriction lists");
+  return plan::compile(*lists_[side], vocabulary, settings_of(*sides_[side]->config), decisions);
+}
+
+Group ListPair::group_of(const policy::Evidence& evidence) const {
+  const Group before = restrictions::destination_of(*lists_[0], evidence);
+  if (before != Group::foreign) return before;
+  return restrictions::destination_of(*lists_[1], evidence);
+}
+
+Ref ListPair::groups(Vocabulary& vocabulary) const {
+  constexpr auto foreign = static_cast<Leaf>(Group::foreign);
+  return vocabulary.diagrams().apply(
+      destinations(*lists_[0], vocabulary), destinations(*lists_[1], vocabulary),
+      [](Leaf before, Leaf after) { return before != foreign ? before : after; });
+}
+
+std::optional<ListPair::Unseen> ListPair::probe_sender() const {
+  if (probe_sender_of(*sides_[0]->config) == probe_sender_of(*sides_[1]->config)) {
+    return std::nullopt;
+  }
+  return Unseen{"other_layers",
+                "the sender of probes, whose mail is taken before the lists, differs"};
+}
+
+std::optional<ListPair::Unseen> ListPair::told_otherwise() const {
+  if (!words_.asks_servers || !lists_[0] || !lists_[1]) return std::nullopt;
+  const auto told = [](const restrictions::ListPolicy& policy) {
+    return std::pair(policy.client_names, std::string(policy.compatibility_level));
+  };
+  if (told(*lists_[0]) == told(*lists_[1])) return std::nullopt;
+  return Unseen{"external_table",
+                "policy servers are asked, and smtpd_peername_lookup or compatibility_level, of "
+                "which they are told, differs"};
+}
+
+}  // namespace postern::plan

@@ -1,0 +1,62 @@
+// The restriction lists of two versions, read as one: their words, their classes and questions.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "dialect/restrictions/policy_words.h"
+#include "plan/compile.h"
+#include "plan/player.h"
+
+namespace postern::plan {
+
+/// Two versions that are compared. Not thread-safe.
+class ListPair {
+ public:
+  /// The versions outlive this object.
+  ListPair(const Version& before, const Version& after) : sides_{&before, &after} {}
+
+  /// Reads the words of the lists that there are. Throws NotCompiled: lists are in shadow.
+  void read();
+  /// What tells dialogues apart. More may be added before vocabulary().
+  dialect::restrictions::PolicyWords& words() { return words_; }
+  /// By version; null: it has no lists, or read() was not called.
+  const std::array<std::shared_ptr<const dialect::restrictions::ListPolicy>, 2>& lists() const {
+    return lists_;
+  }
+
+  /// Made of the words. `diagrams` outlives it. Throws TooManyClasses.
+  std::unique_ptr<Vocabulary> vocabulary(Diagrams& diagrams) const;
+  /// What the lists of a version do with each dialogue; `side`: 0 is OLD. Throws NotCompiled, also
+  /// if a version has none, and OverBudget.
+  Ref compile(std::size_t side, Vocabulary& vocabulary, Decisions* decisions = nullptr) const;
+  /// Of both.
+  std::array<Ref, 2> compile(Vocabulary& vocabulary) const {
+    return {compile(0, vocabulary), compile(1, vocabulary)};
+  }
+  /// The group of an address is its class in OLD, unless foreign there; then its class in NEW. Both
+  /// have lists.
+  Group group_of(const policy::Evidence& evidence) const;
+  /// The same of each recipient, which patterns and programs may have to say.
+  Ref groups(Vocabulary& vocabulary) const;
+
+  /// Why nothing is the same in both versions that is not in the diagrams.
+  struct Unseen {
+    std::string reason;  ///< a word of docs/plan.md, "Not proved"
+    std::string text;    ///< one sentence
+  };
+  /// Of mail for the sender of probes, which is taken before the lists.
+  std::optional<Unseen> probe_sender() const;
+  /// Of policy servers that get other requests about the same dialogue.
+  std::optional<Unseen> told_otherwise() const;
+
+ private:
+  const std::array<const Version*, 2> sides_;
+  std::array<std::shared_ptr<const dialect::restrictions::ListPolicy>, 2> lists_;
+  dialect::restrictions::PolicyWords words_;
+  std::string delimiters_;
+};
+
+}  // namespace postern::plan
