@@ -97,15 +97,17 @@ PlanSide Plans::read_side(const Call& call, const json::value& given, std::strin
 }
 
 PlanRequest Plans::read_any(const Call& call, bool operates) const {
-  static constexpr std::array<std::string_view, 3> known = {"old", "new", "replies"};
+  static constexpr std::array<std::string_view, 4> known = {"old", "new", "replies", "routes"};
   BodyReader body(call.body);
   body.refuse_unknown(known, {}, "plan");
   body.boolean("replies");  // they are always compared
+  const auto routes = body.boolean("routes");
   check(body);
   const json::value* before = body.find("old");
   const json::value* after = body.find("new");
   if (after == nullptr) throw missing("new");
   PlanRequest request;
+  request.routes = routes.value_or(false);
   if (before != nullptr) request.before = read_side(call, *before, "old", operates);
   request.after = read_side(call, *after, "new", operates);
   return request;

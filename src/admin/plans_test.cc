@@ -85,6 +85,14 @@ TEST_F(PlanRoutes, lists_are_for_operators) {
   EXPECT_EQ(plan(other_, R"({"old":"running","new":"running"})").status, 200);
 }
 
+TEST_F(PlanRoutes, asks_where_mail_goes_if_the_body_does) {
+  EXPECT_EQ(plan(other_, R"({"new":{},"routes":true})").status, 200);
+  EXPECT_TRUE(planner_.asked.routes);
+  EXPECT_EQ(plan(other_, R"({"new":{},"replies":true})").status, 200);
+  EXPECT_FALSE(planner_.asked.routes);
+  EXPECT_EQ(plan(other_, R"({"new":{},"routes":"yes"})").status, 422);
+}
+
 TEST_F(PlanRoutes, refuses_what_is_no_plan) {
   EXPECT_EQ(plan(other_, "{}").status, 400);
   EXPECT_EQ(plan(other_, R"({"new":7})").status, 422);

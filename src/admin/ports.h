@@ -227,6 +227,7 @@ struct PlanRequest {
   PlanSide after;          ///< NEW
   std::string account_id;  ///< of the policies
   bool operates = false;   ///< it operates the gateway, and may read its rules
+  bool routes = false;     ///< where taken mail goes is compared, too
 };
 
 /// Proves what an edit changes. Changes nothing.

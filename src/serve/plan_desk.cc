@@ -22,6 +22,7 @@ void hide_from_tenants(const Guardrails* sentences, json::object& answer) {
   for (json::value& witness : answer["witnesses"].as_array()) {
     for (const std::string_view side : {"old", "new"}) {
       json::object& one = witness.as_object()[side].as_object();
+      if (one.contains("route") && one["route"] != "webhook") one.erase("next_hop");
       if (one["layer"] == "webhook") continue;
       one["at"] = nullptr;
       one["place"] = nullptr;
@@ -116,6 +117,7 @@ Task<Result<json::object>> PlanDesk::plan(admin::PlanRequest request) {
     replay::let_mail_go_first();
     plan::EditOptions options;
     options.guards.time = plan::time_of_an_edit;
+    options.compare.routes = request.routes;
     const auto judged = judge(request, options);
     if (!judged) return tl::unexpected(judged.error());
     json::object answer = plan::report_json(judged->report);
