@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "dialect/restrictions/address_ranges.h"
+#include "dialect/restrictions/table_networks.h"
 #include "dialect/restrictions/table_source.h"
 
 namespace postern::dialect::restrictions {
@@ -73,6 +74,8 @@ class CidrTable final : public NamedTable {
   }
   bool is_total() const override { return v4_.is_total() && v6_.is_total(); }
   std::size_t rows() const override { return rows_; }
+  /// Of a small table.
+  const std::vector<NetworkRow>& written() const { return written_; }
   std::size_t memory() const override {
     return sizeof *this + v4_.memory() + v6_.memory() + values_.memory();
   }
@@ -88,12 +91,13 @@ class CidrTable final : public NamedTable {
   AddressRanges<V6> v6_;
   ValueList values_;
   std::size_t rows_ = 0;
+  std::vector<NetworkRow> written_;  ///< the first rows
 };
 
 class CidrReader {
  public:
   CidrReader(CidrTable& table, RowReport& report) : table_(table), report_(report) {
-    blocks_.push_back({{{0, ~V4{0}}}, {{0, ~V6{0}}}, 0});
+    blocks_.push_back({{{0, ~V4{0}}}, {{0, ~V6{0}}}, 0, {}});
   }
 
   Result<void> read(std::string_view text) {
@@ -125,12 +129,9 @@ class CidrReader {
     Ranges<V4> v4;
     Ranges<V6> v6;
     std::size_t line;
+    std::vector<NetworkCondition> conditions;
   };
-  struct Pattern {
-    Cidr network;
-    bool negated;
-    bool mapped;  ///< ::ffff:a.b.c.d: such clients appear as IPv4, so it matches none
-  };
+  using Pattern = NetworkCondition;
 
   /// False: the table does not load.
   bool row(std::string_view text) {
@@ -146,6 +147,7 @@ class CidrReader {
     if (!pattern) return report_.bad(line_, pattern.error().message);
     if (rest.empty()) return report_.bad(line_, "a network without a result");
     note_mapped(*pattern);
+    keep_as_written(*pattern, rest);
     if (!pattern->mapped || pattern->negated) claim(*pattern, rest);
     return true;
   }
@@ -180,7 +182,8 @@ class CidrReader {
     if (!rest.empty()) return report_.bad(line_, "text after the network of `if`");
     if (blocks_.size() > max_table_nesting) return report_.bad(line_, "`if` is nested too deep");
     note_mapped(*pattern);
-    Block block{v4_within(*pattern), v6_within(*pattern), line_};
+    Block block{v4_within(*pattern), v6_within(*pattern), line_, blocks_.back().conditions};
+    block.conditions.push_back(*pattern);
     blocks_.push_back(std::move(block));
     return true;
   }
@@ -204,6 +207,13 @@ class CidrReader {
     return pattern.negated ? without(blocks_.back().v6, one) : common(blocks_.back().v6, one);
   }
 
+  void keep_as_written(const Pattern& pattern, std::string_view value) {
+    if (table_.written_.size() > most_network_rows) return;
+    NetworkRow row{blocks_.back().conditions, std::string(value)};
+    row.conditions.push_back(pattern);
+    table_.written_.push_back(std::move(row));
+  }
+
   void claim(const Pattern& pattern, std::string_view value) {
     const auto row = static_cast<std::uint32_t>(value_of_.size());
     value_of_.push_back(table_.values_.id(value, line_));
@@ -223,6 +233,12 @@ class CidrReader {
 };
 
 }  // namespace
+
+std::optional<std::vector<NetworkRow>> network_rows(const Table& table) {
+  const auto* networks = dynamic_cast<const CidrTable*>(&table);
+  if (networks == nullptr || networks->written().size() > most_network_rows) return std::nullopt;
+  return networks->written();
+}
 
 OpenedTable open_cidr(std::string spec, std::string_view name, const TableSources& sources) {
   const auto source = read_source("cidr", name, sources);
