@@ -31,6 +31,7 @@ constexpr OptionSpec options[] = {
     {"--as-test", "FILE", "append each dialogue to this file of tests, passing on NEW", ""},
     {"--certificate", "FILE", "write the proof to this file, for --verify", ""},
     {"--verify", "FILE", "check this certificate of OLD and NEW, and prove nothing", ""},
+    {"--emit", "smt2 DIR", "write the questions for another solver (z3, cvc5) to this directory", ""},
     {"--suggest", "FILE", "edits by which these tests get the verdict that they expect", ""},
     {"--should", "VERDICT", "with --suggest: what all its tests should be: taken or refused", ""},
     {"--data-dir", "DIR", "where the gateway keeps its data", "as the file says"},

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "cli/file_update.h"
 #include "cli/mail_text.h"
+#include "cli/plan_emit.h"
 #include "cli/plan_suggest.h"
 #include "cli/plan_versions.h"
 #include "cli/recorded_traffic.h"
@@ -40,6 +41,7 @@ struct Options {
   std::optional<std::string> certificate;  ///< --certificate
   std::optional<std::string> verified;     ///< --verify
   std::optional<std::string> suggested;    ///< --suggest
+  std::optional<std::string> emitted;      ///< --emit
 };
 
 /// NEW is the last word, or --config; OLD the word before it, or --against, or what runs.
@@ -122,6 +124,9 @@ tl::expected<Options, UsageError> read_options(const Arguments& arguments) {
   options.edit.compare.certificate = options.certificate.has_value();
   options.verified = arguments.value("--verify");
   options.replayed = arguments.value("--replay");
+  const auto emitted = emit_directory(arguments);
+  if (!emitted) return tl::unexpected(emitted.error());
+  options.emitted = *emitted;
   const auto since = since_of(arguments, "--replay");
   if (!since) return tl::unexpected(since.error());
   options.since = *since;
@@ -248,11 +253,19 @@ int plan_versions(const Options& options, const Arguments& arguments, Streams& s
            "one is of two versions that differ in their lists and tables only",
            arguments.has("--json"), streams);
   }
+  std::optional<boost::json::array> emitted;
+  if (options.emitted) {
+    emitted = emit_questions(
+        plan::smt_questions(versions->first, versions->second, options.edit.compare.only),
+        *options.emitted, arguments, streams);
+    if (!emitted) return to_int(ExitCode::cannot_create);
+  }
   std::optional<Result<replay::ReplayTally>> tally;
   if (options.replayed) tally = replayed(options, versions->second);
   if (arguments.has("--json")) {
     boost::json::object answer = plan::report_json(found);
     if (tally && *tally) answer["replay"] = counts_of(**tally);
+    if (emitted) answer["emitted"] = std::move(*emitted);
     streams.out << boost::json::serialize(answer) << '\n';
   } else if (!arguments.has("--quiet")) {
     streams.out << plan::report_text(found);
@@ -274,6 +287,9 @@ int run_plan(const Arguments& arguments, Streams& streams) {
   if (!options) return report_usage(options.error(), arguments.has("--json"), streams);
   if (options->suggested) {
     return suggest_edits(options->after, *options->suggested, options->edit, arguments, streams);
+  }
+  if (options->emitted && !make_emit_directory(*options->emitted, arguments, streams)) {
+    return to_int(ExitCode::cannot_create);
   }
   return plan_versions(*options, arguments, streams);
 }

@@ -158,6 +158,9 @@ void PlanVersions::confine(const std::string& before, const std::string& after) 
   for (const std::string_view option : {"--as-test", "--certificate"}) {
     if (const auto file = arguments_.value(option)) needs.add_file(*file);
   }
+  if (const auto emitted = arguments_.value("--emit")) {
+    needs.add_file(std::filesystem::path(*emitted) / "file");
+  }
   needs.enforce();
 }
 
