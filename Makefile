@@ -115,6 +115,7 @@ plan-trust: bootstrap-test
 	@cmake --preset release -DPOSTERN_TESTS=ON > /dev/null && tools/build release plan_test postern
 	@POSTERN_PLAN_LISTS=$${LISTS:-25000} build/release/src/plan_test --gtest_brief=1 --gtest_filter='PlanCompileTest.DiagramsSay*'
 	@tests/tools/plan_second_opinion.py --pairs 2000
+	@tests/tools/plan_emitted.py --pairs 2000 --floor 5000
 
 plan-bench: bootstrap
 	@tools/build release postern
