@@ -110,7 +110,11 @@ Result<std::unique_ptr<Database>> Database::make(DatabaseOptions options) {
       server_options = std::string(one->val) + " " + server_options;
       continue;
     }
-    if (keyword == "password") {
+    if (keyword == "service") {
+      // Its file could name another host, without TLS.
+      return fail(Fault::malformed, "the connection string names a service: write its hosts here");
+    }
+    if (keyword == "password" || keyword == "sslpassword") {
       return fail(Fault::malformed,
                   "the connection string holds a password: put it into `password_file`");
     }

@@ -29,6 +29,8 @@ TEST(Database, a_password_or_weak_tls_is_refused_before_anything_is_asked) {
   EXPECT_EQ(with_password.find("abc123"), std::string::npos);
   const std::string unreadable = complaint({.postgres = "host=x password"});
   EXPECT_FALSE(unreadable.empty());
+  EXPECT_NE(complaint({.postgres = "service=elsewhere sslmode=disable"}), "");
+  EXPECT_NE(complaint({.postgres = "host=pg1.example.org sslpassword=abc123"}), "");
   for (const std::string weak : {"disable", "prefer", "require", "verify-ca"}) {
     EXPECT_NE(complaint({.postgres = "host=pg1.example.org,127.0.0.1 sslmode=" + weak}), "")
         << weak;
