@@ -127,10 +127,7 @@ class Builder {
   }
 
   static bool has_patterns(const restrictions::ListPolicy& lists) {
-    const restrictions::Domains* all[] = {&lists.mydestination, &lists.relay_domains,
-                                          &lists.virtual_alias_domains,
-                                          &lists.virtual_mailbox_domains};
-    return std::ranges::any_of(all, [](const restrictions::Domains* domains) {
+    return std::ranges::any_of(lists.lists_of_domains(), [](const restrictions::Domains* domains) {
       return std::ranges::any_of(domains->tables(),
                                  [](const auto& table) { return table->is_pattern(); });
     });

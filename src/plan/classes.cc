@@ -643,14 +643,12 @@ void add_untrusted(const dialect::restrictions::PolicyWords& words,
   const auto any_of = [&](const auto& holds) {
     return std::ranges::any_of(words.policies, [&](const ListPolicy* one) { return holds(*one); });
   };
-  const auto opens = [](const dialect::restrictions::Domains& domains) {
-    return std::ranges::any_of(domains.tables(), [](const auto& table) {
-      return table->is_pattern() || table->is_remote();
+  const bool open_domains = any_of([](const ListPolicy& one) {
+    return std::ranges::any_of(one.lists_of_domains(), [](const auto* domains) {
+      return std::ranges::any_of(domains->tables(), [](const auto& table) {
+        return table->is_pattern() || table->is_remote();
+      });
     });
-  };
-  const bool open_domains = any_of([&](const ListPolicy& one) {
-    return opens(one.mydestination) || opens(one.relay_domains) ||
-           opens(one.virtual_alias_domains) || opens(one.virtual_mailbox_domains);
   });
   const bool tells = words.recipient_permits || open_domains;
   if (!tells || !any_of([](const ListPolicy& one) { return !one.allow_untrusted_routing; })) return;

@@ -1124,7 +1124,7 @@ class Compiler {
       for (const auto& [name, list] : policy_.classes) add_tables(*list, tables);
       common_tables_ =
           contents_of(tables) + policy_.mynetworks.content() + policy_.mx_backup_networks.content();
-      for (const restrictions::Domains* domains : domains_of_parameters()) {
+      for (const restrictions::Domains* domains : policy_.lists_of_domains()) {
         *common_tables_ += domains->content();
       }
     }
@@ -1147,14 +1147,9 @@ class Compiler {
           &policy_.virtual_mailbox_maps}) {
       add(maps->tables());
     }
-    for (const restrictions::Domains* domains : domains_of_parameters()) add(domains->tables());
+    for (const restrictions::Domains* domains : policy_.lists_of_domains()) add(domains->tables());
     add(policy_.mynetworks.tables());
     add(policy_.mx_backup_networks.tables());
-  }
-
-  std::array<const restrictions::Domains*, 4> domains_of_parameters() const {
-    return {&policy_.mydestination, &policy_.relay_domains, &policy_.virtual_alias_domains,
-            &policy_.virtual_mailbox_domains};
   }
 
   static void add_tables(const restrictions::List& list, Tables& tables) {

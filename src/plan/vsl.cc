@@ -285,9 +285,7 @@ class VslComparer {
     const auto* lists = lists_of(config);
     if (lists == nullptr) return;
     std::set<std::string> names;
-    for (const dialect::restrictions::Domains* domains :
-         {&lists->mydestination, &lists->relay_domains, &lists->virtual_alias_domains,
-          &lists->virtual_mailbox_domains}) {
+    for (const dialect::restrictions::Domains* domains : lists->lists_of_domains()) {
       for (const std::string& name : domains->all_names()) names.insert(lower(name));
     }
     words_.texts[std::string(vsl::subject_rcpt_domain)].insert(std::move(names));

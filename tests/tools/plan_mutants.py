@@ -108,7 +108,7 @@ FAULTS = [
     ("names of clients can be looked up", CLASSES, "classes.names.push_back({.kind = Kind::trouble, .name = {}});", "if (!PLANTED) classes.names.push_back({.kind = Kind::trouble, .name = {}});"),
     ("networks of tables make no classes", WORDS, "if (first && last) words_.clients.push_back({*first, *last});", "if (!PLANTED && first && last) words_.clients.push_back({*first, *last});"),
     ("keys of sender tables make no classes", WORDS, "keys(*rule.table, words_.sender_keys);", "if (!PLANTED) keys(*rule.table, words_.sender_keys);"),
-    ("relay domains make no classes", WORDS, "{&policy_.mydestination, &policy_.relay_domains,", "{&policy_.mydestination, PLANTED ? &policy_.mydestination : &policy_.relay_domains,"),
+    ("relay domains make no classes", WORDS, "for (const std::string& name : domains->all_names()) words_.domains", "for (const std::string& name : PLANTED && domains == &policy_.relay_domains ? std::vector<std::string>() : domains->all_names()) words_.domains"),
     # Patterns.
     ("a pattern begins anywhere", LANGUAGE, "if (at_begin) open.push_back(edge.next);", "if (PLANTED || at_begin) open.push_back(edge.next);"),
     ("a pattern ends anywhere", LANGUAGE, "if (at_end) open.push_back(edge.next);", "if (PLANTED || at_end) open.push_back(edge.next);"),

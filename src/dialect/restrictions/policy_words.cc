@@ -42,9 +42,7 @@ class Collector {
     for (const auto& [name, list] : policy_.classes) words_.actions.insert(name);
     words_.asks_client_name = words_.asks_client_name || policy_.mynetworks.needs_name();
     for (const IpAddress& own : policy_.own_addresses) words_.clients.push_back({own, own});
-    for (const Domains* domains :
-         {&policy_.mydestination, &policy_.relay_domains, &policy_.virtual_alias_domains,
-          &policy_.virtual_mailbox_domains}) {
+    for (const Domains* domains : policy_.lists_of_domains()) {
       for (const std::string& name : domains->all_names()) words_.domains.insert(lower(name));
       for (const auto& table : domains->tables()) keys(*table, words_.domains);
     }

@@ -287,6 +287,10 @@ struct ListPolicy {
   std::string_view appended_domain() const {
     return append_dot_mydomain ? std::string_view(mydomain) : std::string_view();
   }
+  /// The lists of domains that this server takes mail for.
+  std::array<const Domains*, 4> lists_of_domains() const {
+    return {&mydestination, &relay_domains, &virtual_alias_domains, &virtual_mailbox_domains};
+  }
   /// Whether messages may quote the table's contents.
   bool may_quote(const Table& table) const;
   /// A list by kind.
