@@ -75,6 +75,9 @@ json::object of_address(const AddressClass& one) {
   if (one.other_domain) made["other"] = true;
   if (one.winding) made["winding"] = true;
   if (one.quoted) made["quoted"] = true;
+  if (one.read) {
+    made["read"] = {{"local_part", one.read->local_part}, {"domain", one.read->domain}};
+  }
   return made;
 }
 

@@ -359,6 +359,80 @@ TEST(CertificateTest, PlantedFaultsAreFound) {
   }
 }
 
+/// The certificate without some classes of a part of the dialogue.
+void drop_classes(Lines& lines, const std::string& axis, std::size_t number,
+                  const std::function<bool(const json::object&)>& drops) {
+  json::array& classes = classes_of_axis(lines, axis);
+  std::vector<bool> stays;
+  for (const json::value& one : classes) stays.push_back(!drops(one.as_object()));
+  json::array left;
+  for (std::size_t at = 0; at < classes.size(); ++at) {
+    if (stays[at]) left.push_back(classes[at]);
+  }
+  classes = std::move(left);
+  for (std::size_t line = first_node(lines); line < lines.size(); ++line) {
+    json::object& node = lines[line];
+    if (!node.contains("children") || node["variable"].to_number<std::size_t>() != number) continue;
+    json::array children;
+    std::size_t at = 0;
+    for (const json::value& run : node["children"].as_array()) {
+      for (auto many = run.at(0).to_number<std::size_t>(); many > 0; --many, ++at) {
+        if (stays[at]) children.push_back(json::array{1, run.at(1)});
+      }
+    }
+    node["children"] = std::move(children);
+  }
+}
+
+// A certificate that knows nothing of routes through this host claims too much, and the checker
+// draws such routes.
+TEST(CertificateTest, RoutesThatNoClassHasAreFound) {
+  const std::string relays =
+      "mydestination = 'ours.test, mail.ours.test'\nmyorigin = 'ours.test'\n"
+      "local_recipient_maps = 'inline:{ {bob=x} }'\nmynetworks = '10.0.0.0/8'\n"
+      "smtpd_relay_restrictions = 'permit_mynetworks, reject_unauth_destination'\n";
+  const auto senders = [](const std::string& rules) {
+    return "smtpd_sender_restrictions = '" + rules + "'\n";
+  };
+  const struct {
+    std::string what, before, after;
+  } cases[] = {
+      {"to a domain of one label",
+       "append_dot_mydomain = 'yes'\nmydomain = 'ours.test'\n" +
+           senders("reject_unlisted_sender, check_sender_access inline:{ {zed@mail=REJECT} }"),
+       "append_dot_mydomain = 'yes'\nmydomain = 'ours.test'\n" + senders("reject_unlisted_sender")},
+      {"to a literal",
+       "smtpd_recipient_restrictions = 'check_recipient_access inline:{ {[203.0.113.9]=REJECT} "
+       "}'\n",
+       ""},
+      {"without a domain",
+       senders("check_sender_access inline:{ {bob@partner.test=OK} }, reject_non_fqdn_sender"),
+       senders("reject_non_fqdn_sender")},
+  };
+  for (const auto& one : cases) {
+    const Edition before = edition_of("old.toml", relays + one.before);
+    const Edition after = edition_of("new.toml", relays + one.after);
+    EditOptions options;
+    options.compare.time = std::chrono::minutes(1);
+    options.compare.certificate = true;
+    const std::optional<std::string> certificate = judge_edit(before, after, options).certificate;
+    ASSERT_TRUE(certificate) << one.what;
+    EXPECT_EQ(check_edit(before, after, *certificate, {.most_paths = 5000}).fault, "") << one.what;
+    Lines lines = lines_of(*certificate);
+    std::size_t number = 4;  // of the sender
+    for (const std::string axis : {"sender", "rcpt"}) {
+      drop_classes(lines, axis, number++,
+                   [](const json::object& members) { return members.contains("read"); });
+    }
+    for (auto& [group, never] : lines[0]["never"].as_object()) {
+      never = json::array{"refuses_more", "accepts_more"};
+    }
+    const std::string fault = check_edit(before, after, text_of(lines), {.most_paths = 5000}).fault;
+    EXPECT_TRUE(fault.starts_with("its claim is wrong") || fault.starts_with("its diagram says"))
+        << one.what << ": " << fault;
+  }
+}
+
 restrictions::Loaded loaded(const Settings& settings) {
   return restrictions::load(restrictions::Parameters(settings, "mx.postern.test"), {},
                             restrictions::Errors::defer);

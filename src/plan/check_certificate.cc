@@ -18,6 +18,7 @@
 #include "dialect/restrictions/evaluate.h"
 #include "dialect/restrictions/remote_table.h"
 #include "dialect/restrictions/rule_effect.h"
+#include "mail/local_part.h"
 #include "mail/postfix_path.h"
 #include "plan/settings_answers.h"
 #include "policy/own_addresses.h"
@@ -81,6 +82,7 @@ struct Members {
   bool null = false;              // sender
   std::string local_part, local;  // addresses
   bool extended = false, winding = false, quoted = false;
+  std::optional<mail::Mailbox> read;  // in place of an address with a route
 };
 
 struct Question {
@@ -206,6 +208,7 @@ class Checker {
     for (const std::string& word : words_of_versions()) play_word(word);
     constexpr int freely = 2000;
     for (int i = 0; i < freely && in_time(); ++i) play(drawn(), false);
+    for (const std::size_t axis : {std::size_t{sender}, std::size_t{rcpt}}) play_routes(axis);
   }
 
   // Reading.
@@ -265,6 +268,10 @@ class Checker {
         made.extended = is(one, "extended");
         made.winding = is(one, "winding");
         made.quoted = is(one, "quoted");
+        if (const json::value* read = one.if_contains("read")) {
+          made.read = mail::Mailbox{text_in(read->as_object(), "local_part"),
+                                    text_in(read->as_object(), "domain")};
+        }
       }
       all.push_back(std::move(made));
     }
@@ -851,15 +858,91 @@ class Checker {
     }
   }
 
-  Said drawn_with(std::size_t axis, std::size_t value) {
+  Said drawn_with(std::size_t axis, std::size_t value, bool others = false) {
     for (;;) {
       std::vector<std::size_t> values;
       for (std::size_t variable = 0; variable < axes + questions_.size(); ++variable) {
         values.push_back(below(2) == 0 ? 0 : below(values_of(variable)));
       }
       values[axis] = value;
-      if (!contradicts(values)) return said_by(values, false);
+      if (!contradicts(values)) return said_by(values, others);
     }
+  }
+
+  // Routes: an address with one through a domain of both versions is the address that it leads to,
+  // but where a class says that it is read in place of another.
+
+  /// Plays addresses of all classes with such a route, with a domain and without one.
+  void play_routes(std::size_t axis) {
+    const auto in_both = [&](const auto& holds) { return std::ranges::all_of(lists_, holds); };
+    std::set<std::string> hops;
+    for (const Members& one : classes_[axis]) {
+      const bool is_one = !one.null && !one.other && one.below.empty() && !one.name.empty();
+      if (is_one && in_both([&](const ListPolicy* lists) { return takes(*lists, one.name); })) {
+        hops.insert(one.name);
+      }
+    }
+    if (in_both([](const ListPolicy* lists) { return takes(*lists, lists->myorigin); })) {
+      hops.insert("");
+    }
+    std::string signs = "@";
+    if (in_both([](const ListPolicy* lists) { return lists->allow_percent_hack; })) signs += '%';
+    if (in_both([](const ListPolicy* lists) { return lists->swap_bangpath; })) signs += '!';
+    if (hops.empty()) return;
+    std::vector<std::size_t> plain;
+    for (std::size_t at = 0; at < classes_[axis].size(); ++at) {
+      const Members& one = classes_[axis][at];
+      const bool has_route = one.local_part.find_first_of("@%!") != std::string::npos;
+      if (!one.null && !one.read && !one.name.empty() && !has_route) plain.push_back(at);
+    }
+    const std::vector<std::string> through(hops.begin(), hops.end());
+    constexpr std::size_t most = 2000;
+    for (std::size_t i = 0; i < most && in_time(); ++i) {
+      const std::size_t at = i < plain.size() ? plain[i] : plain[below(plain.size())];
+      // The first is none, where that is one.
+      const std::string& hop = through[below(2) == 0 ? 0 : below(through.size())];
+      play_route(axis, at, hop, signs[below(signs.size())]);
+    }
+  }
+
+  static bool takes(const ListPolicy& lists, const std::string& domain) {
+    return lists.domain_class(policy::completed_domain(domain, lists.appended_domain())) ==
+           restrictions::DomainClass::local;
+  }
+
+  void play_route(std::size_t axis, std::size_t at, const std::string& hop, char sign) {
+    Said said = drawn_with(axis, at, below(2) == 0);
+    mail::Mailbox& mailbox = axis == sender ? *said.sender : said.recipient;
+    // Through a domain of one label back to that domain: it is read as it is written.
+    const auto leads_back = [&](const ListPolicy* lists) {
+      return iequals(policy::completed_domain(hop, lists->appended_domain()), mailbox.domain);
+    };
+    if (!hop.empty() && hop.find('.') == std::string::npos &&
+        std::ranges::any_of(lists_, leads_back)) {
+      return;
+    }
+    const std::string local = mailbox.unquoted_local_part();
+    const std::string routed =
+        sign == '!' ? mailbox.domain + "!" + local : local + sign + mailbox.domain;
+    mailbox = {mail::quoted_local_part(routed), hop};
+    if (!mail::parse_postfix_path("<" + mailbox.text() + ">", mail::Utf8::allowed)) return;
+    const auto read_at = read_as(axis, at, hop.empty());
+    // Without a domain it is never fully qualified. Where that is not asked, it is the same as one
+    // with a domain.
+    const auto with_domain = hop.empty() && !read_at ? read_as(axis, at, false) : read_at;
+    said.classes[axis] = with_domain.value_or(at);
+    play(said, false);
+  }
+
+  /// The class of addresses that are read in place of those of a class; nullopt: there is none.
+  std::optional<std::size_t> read_as(std::size_t axis, std::size_t at, bool bare) const {
+    const Members& to = classes_[axis][at];
+    const auto found = std::ranges::find_if(classes_[axis], [&](const Members& one) {
+      return one.read && one.name.empty() == bare && one.read->local_part == to.local_part &&
+             iequals(one.read->domain, to.name);
+    });
+    if (found == classes_[axis].end()) return std::nullopt;
+    return static_cast<std::size_t>(found - classes_[axis].begin());
   }
 
   /// The classes of one axis whose names these are, the closest first; empty: none.

@@ -8,6 +8,8 @@
 #include "base/text.h"
 #include "mail/local_part.h"
 #include "mail/postfix_path.h"
+#include "policy/own_addresses.h"
+#include "policy/questions/helo_valid.h"
 
 namespace postern::plan {
 
@@ -278,7 +280,7 @@ std::vector<std::string> names_around(const std::set<std::string>& keys, const T
 /// No list in DNS is asked about it, and it is no host name.
 constexpr auto digits = "1.2.3";
 
-constexpr std::size_t most_addresses = 50'000;
+constexpr std::size_t most_addresses = 100'000;
 
 /// Collects addresses, each once.
 class Addresses {
@@ -305,7 +307,8 @@ class Addresses {
     // What the session refuses by itself comes to no list: "x@192.0.2.1".
     if (!mail::parse_postfix_path("<" + mailbox.text() + ">", mail::Utf8::allowed)) return;
     if (!seen_.insert(lower(mailbox.text())).second) return;
-    if (into_.size() >= most_addresses) throw TooManyClasses("more than 50,000 kinds of addresses");
+    if (into_.size() >= most_addresses)
+      throw TooManyClasses("more than 100,000 kinds of addresses");
     members.one = std::move(mailbox);
     into_.push_back(std::move(members));
   }
@@ -561,10 +564,18 @@ bool same_tables(const std::vector<const dialect::restrictions::ListPolicy*>& po
   return named.size() <= 1;
 }
 
+/// Whether a version takes routes through this domain off; "": of addresses without one.
+bool takes_off(const dialect::restrictions::ListPolicy& policy, const std::string& hop,
+               const IpAddress& reached) {
+  const std::string through = policy::completed_domain(hop.empty() ? lower(policy.myorigin) : hop,
+                                                       policy.appended_domain());
+  return policy.domain_class(through, nullptr, reached) ==
+         dialect::restrictions::DomainClass::local;
+}
+
 /// By which signs a version takes a route through this domain off: "@!%".
 std::string signs_of(const dialect::restrictions::ListPolicy& policy, const std::string& hop) {
-  using dialect::restrictions::DomainClass;
-  if (policy.domain_class(hop, nullptr, reached_address()) != DomainClass::local) return "";
+  if (!takes_off(policy, hop, reached_address())) return "";
   return std::string("@") + (policy.swap_bangpath ? "!" : "") +
          (policy.allow_percent_hack ? "%" : "");
 }
@@ -573,6 +584,17 @@ std::string signs_of(const dialect::restrictions::ListPolicy& policy, const std:
 std::string routed_local(const mail::Mailbox& target, char sign) {
   const std::string local = target.unquoted_local_part();
   return sign == '!' ? target.domain + "!" + local : local + sign + target.domain;
+}
+
+/// A local part as it stands in an address.
+std::string local_part_of(const std::string& local) {
+  const auto parsed = mail::parse_mailbox(local + "@example.com", mail::Utf8::allowed);
+  return parsed && parsed->local_part == local ? local : mail::quoted_local_part(local);
+}
+
+std::string words_of_route(const std::string& hop) {
+  return hop.empty() ? "addresses with a route and no domain"
+                     : "addresses with a route through " + hop;
 }
 
 /// Addresses with a route, wherever it leads, through the domains of which one version takes it off
@@ -610,28 +632,128 @@ void add_routes(const dialect::restrictions::PolicyWords& words, const Taken& ta
   }
   for (const std::string& literal : literals) note(literal, false);
   note(other, open);
+  note("", false);
   constexpr std::size_t most_routes = 20'000;
   if (signs.size() * targets.size() > most_routes) {
     throw TooManyClasses("more than 20,000 kinds of routes");
   }
   Addresses routed(addresses);
   for (const auto& [hop, by] : signs) {
-    const bool is_exact = own.contains(hop) || hop.starts_with('[') || hop == other;
+    const bool is_own = own.contains(hop) || hop.empty();
+    const bool is_exact = is_own || hop.starts_with('[') || hop == other;
     for (const AddressClass& target : targets) {
       if (!target.one || target.one->domain.empty()) continue;
       const std::string to = lower(target.one->domain);
-      const bool usual = own.contains(hop) && !is_named(to, own) && !to.starts_with('[');
+      const bool usual = is_own && !is_named(to, own) && !to.starts_with('[');
       for (const char sign : one_sign.empty() ? by : one_sign) {
         const std::string local = routed_local(*target.one, sign);
-        routed.add(local, hop,
-                   {.listed = true,
-                    .winding = !usual && hop != other,
-                    .words = "addresses with a route through " + hop,
-                    .local = local,
-                    .below = is_exact ? "" : hop.substr(hop.find('.') + 1),
-                    .other_domain = hop == other});
+        AddressClass members{.listed = true,
+                             .winding = !usual && hop != other,
+                             .words = words_of_route(hop),
+                             .local = local,
+                             .below = is_exact ? "" : hop.substr(hop.find('.') + 1),
+                             .other_domain = hop == other};
+        if (hop.empty()) {
+          routed.put({local_part_of(local), ""}, std::move(members));
+        } else {
+          routed.add(local, hop, std::move(members));
+        }
       }
     }
+  }
+}
+
+/// Beside each class with many local parts, those of them that need quotes: tables are asked about
+/// these with the quotes, too.
+void add_quoted(std::vector<AddressClass>& classes) {
+  const std::vector<AddressClass> plain = classes;
+  Addresses quoted(classes);
+  for (AddressClass members : plain) {
+    if (!members.one || members.exact || members.read) continue;
+    const std::string local = members.one->unquoted_local_part();
+    const std::string domain = members.one->domain;
+    const std::size_t route = local.find_first_of("%!@");
+    if (!members.local.empty() && !members.extended && route == std::string::npos) continue;
+    // The name that a route leaves is that of the class without a route.
+    std::string more = local;
+    more.insert(route == std::string::npos || local[route] == '!' ? local.size() : route, " q");
+    members.quoted = true;
+    members.words += " (in quotes)";
+    if (!members.local.empty() && !members.extended) members.local = more;
+    if (domain.empty()) {
+      quoted.put({mail::quoted_local_part(more), ""}, std::move(members));
+    } else {
+      quoted.add(more, domain, std::move(members));
+    }
+  }
+}
+
+/// Addresses with a route that all versions take off, and that are judged otherwise than the
+/// address that it leads to: to a domain of one label, which is completed without a route only; to
+/// an address literal, to which mail goes only with a route; to the sender of probes, which no list
+/// judges without one; and without a domain, which is not fully qualified, wherever the route
+/// leads.
+void add_rerouted(const dialect::restrictions::PolicyWords& words, const Reading& reading,
+                  dialect::restrictions::Subject subject, const Taken& taken,
+                  std::vector<AddressClass> targets, std::vector<AddressClass>& addresses) {
+  using dialect::restrictions::DomainClass;
+  using dialect::restrictions::ListPolicy;
+  if (words.policies.empty()) return;
+  const auto in_all = [&](const auto& holds) {
+    return std::ranges::all_of(words.policies, [&](const ListPolicy* one) { return holds(*one); });
+  };
+  const auto is_hop = [&](const std::string& domain) {
+    return in_all(
+        [&](const ListPolicy& one) { return takes_off(one, domain, IpAddress::unknown()); });
+  };
+  if (words.address_patterns) add_quoted(targets);
+  const bool of_recipients = subject == dialect::restrictions::Subject::recipient;
+  std::vector<std::string> hops = names_around(
+      bare_domains(words.domains), taken, of_recipients ? recipient_spelling : sender_spelling);
+  for (const AddressClass& one : targets) {
+    if (one.one && one.one->domain.starts_with('[')) hops.push_back(lower(one.one->domain));
+  }
+  // Through a domain of one label, the address that it becomes is read as it is written.
+  if (!reading.completing.empty()) {
+    std::erase_if(hops, [](const std::string& one) {
+      return one.find('.') == std::string::npos && !one.starts_with('[');
+    });
+  }
+  const auto hop = std::ranges::find_if(hops, is_hop);
+  const bool asks_form = of_recipients ? words.asks_recipient_form : words.asks_sender_form;
+  const bool bare = asks_form && is_hop("");
+  const char sign =
+      in_all([](const ListPolicy& one) { return one.allow_percent_hack; }) ? '%' : '@';
+  Addresses routed(addresses);
+  const auto add = [&](const AddressClass& target, const std::string& through) {
+    AddressClass members = target;
+    members.one = mail::Mailbox{std::string(1, sign), through};
+    members.read = *target.one;
+    members.one = routed_to(*target.one, members);
+    members.listed = true;
+    members.exact = members.extended = members.other_domain = members.quoted = false;
+    members.winding = of_recipients && !in_all([&](const ListPolicy& one) {
+                        return one.domain_class(lower(target.one->domain), nullptr,
+                                                reached_address()) != DomainClass::local;
+                      });
+    members.words = words_of_route(through);
+    members.local = members.one->unquoted_local_part();
+    members.below.clear();
+    routed.put(*members.one, members);
+  };
+  for (const AddressClass& target : targets) {
+    if (!target.one || target.one->domain.empty()) continue;
+    const std::string domain = lower(target.one->domain);
+    const bool is_literal = domain.starts_with('[');
+    const bool is_completed =
+        !is_literal && domain.find('.') == std::string::npos && !reading.completing.empty();
+    const bool is_passed_on = is_literal && of_recipients;
+    const bool is_probed = of_recipients && !in_all([&](const ListPolicy& one) {
+                             return !one.verification.may_be_probe_sender(*target.one);
+                           });
+    if (hop != hops.end() && (is_completed || is_passed_on || is_probed)) add(target, *hop);
+    using policy::questions::NameForm;
+    if (bare && policy::questions::name_form(domain) == NameForm::fqdn) add(target, "");
   }
 }
 
@@ -700,31 +822,6 @@ std::array<std::string, 5> look_ups(const mail::Mailbox& address) {
           mail::quoted_local_part(local) + "@" + domain};
 }
 
-/// Beside each class with many local parts, those of them that need quotes: tables are asked about
-/// these with the quotes, too.
-void add_quoted(std::vector<AddressClass>& classes) {
-  const std::vector<AddressClass> plain = classes;
-  Addresses quoted(classes);
-  for (AddressClass members : plain) {
-    if (!members.one || members.exact) continue;
-    const std::string local = members.one->unquoted_local_part();
-    const std::string domain = members.one->domain;
-    const std::size_t route = local.find_first_of("%!@");
-    if (!members.local.empty() && !members.extended && route == std::string::npos) continue;
-    // The name that a route leaves is that of the class without a route.
-    std::string more = local;
-    more.insert(route == std::string::npos || local[route] == '!' ? local.size() : route, " q");
-    members.quoted = true;
-    members.words += " (in quotes)";
-    if (!members.local.empty() && !members.extended) members.local = more;
-    if (domain.empty()) {
-      quoted.put({mail::quoted_local_part(more), ""}, std::move(members));
-    } else {
-      quoted.add(more, domain, std::move(members));
-    }
-  }
-}
-
 Taken taken_by(const dialect::restrictions::PolicyWords& words) {
   Taken taken;
   for (const std::set<std::string>* keys :
@@ -743,6 +840,15 @@ Taken taken_by(const dialect::restrictions::PolicyWords& words) {
 }  // namespace
 
 IpAddress reached_address() { return IpAddress::v4(0xc0000219); }
+
+mail::Mailbox routed_to(const mail::Mailbox& address, const AddressClass& members) {
+  const std::string& like = members.one->local_part;
+  const bool by_percent =
+      like.find('%') != std::string::npos && like.find('@') == std::string::npos;
+  const std::string local = address.unquoted_local_part();
+  const char sign = by_percent && local.find_first_of("@!") == std::string::npos ? '%' : '@';
+  return {local_part_of(routed_local(address, sign)), members.one->domain};
+}
 
 std::size_t Classes::count(Axis axis) const {
   switch (axis) {
@@ -796,7 +902,7 @@ std::optional<DialogueText> Classes::text_of(Axis axis, std::size_t value,
   };
   const auto of_address = [&](const AddressClass& members) -> std::optional<DialogueText> {
     if (!members.one) return std::nullopt;
-    const std::array<std::string, 5> texts = look_ups(*members.one);
+    const std::array<std::string, 5> texts = look_ups(members.read.value_or(*members.one));
     const auto found = std::ranges::find(texts, key);
     if (found == texts.end()) return std::nullopt;
     return DialogueText{.axis = axis,
@@ -959,10 +1065,13 @@ Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::s
     // Without a domain it is a mailbox of this server.
     (key.find('@') == std::string::npos ? sender_locals : sender_keys).insert(key);
   }
+  using dialect::restrictions::Subject;
   const Reading reading = reading_of(words, delimiters);
   classes.senders =
       addresses_of(sender_keys, words.domains, sender_locals, reading, taken, sender_spelling);
-  add_routes(words, taken, sender_spelling, std::vector(classes.senders), classes.senders);
+  const std::vector<AddressClass> plain_senders = classes.senders;
+  add_rerouted(words, reading, Subject::sender, taken, plain_senders, classes.senders);
+  add_routes(words, taken, sender_spelling, plain_senders, classes.senders);
   classes.senders.push_back({.one = {}, .listed = false, .words = "the null sender"});
   std::set<std::string> recipient_keys = words.recipient_keys;
   recipient_keys.insert(mailboxes.begin(), mailboxes.end());
@@ -970,6 +1079,7 @@ Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::s
                                     recipient_spelling);
   const std::vector<AddressClass> plain = classes.recipients;
   const std::string foreign = plain.front().one->domain;
+  add_rerouted(words, reading, Subject::recipient, taken, plain, classes.recipients);
   add_routed(bare_domains(words.domains), foreign, taken, classes.recipients);
   add_untrusted(words, plain, classes.recipients);
   add_routes(words, taken, recipient_spelling, plain, classes.recipients);
@@ -994,10 +1104,14 @@ Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::s
   }
   for (const auto* addresses : {&classes.senders, &classes.recipients}) {
     for (const AddressClass& one : *addresses) {
-      if (!one.one) continue;
+      // What is read in place of an address is open where it stands for others itself.
+      if (!one.one || one.read) continue;
       const auto [whole, local, at_domain, domain, quoted] = look_ups(*one.one);
       if (one.exact && is_ascii(local)) continue;
       open.insert({whole, local, quoted});
+      for (const std::string& origin : reading.origins) {
+        if (domain.empty()) open.insert({local + "@" + origin, quoted + origin});
+      }
       if (!one.exact && !words.domains.contains(domain)) open.insert({at_domain, domain});
       if (domain.find('.') != std::string::npos || domain.starts_with('[')) continue;
       for (const std::string& parent : reading.completing) {

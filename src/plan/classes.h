@@ -90,7 +90,13 @@ struct AddressClass {
   // Patterns that all its local parts and domains match as a whole, in lower case; "": any do.
   std::string local_pattern = {};
   std::string domain_pattern = {};
+  /// Of addresses with a route that all versions take off: the address that they read in place of
+  /// `one`. Tables are asked about it, and the patterns above are about it.
+  std::optional<mail::Mailbox> read = {};
 };
+
+/// The address with a route of these members, which have `read`, that is read as `address`.
+mail::Mailbox routed_to(const mail::Mailbox& address, const AddressClass& members);
 
 /// Which recipients a question is about.
 using Group = dialect::restrictions::Destination;

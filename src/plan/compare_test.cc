@@ -518,7 +518,12 @@ TEST(PlanCompareTest, MailToLiteralsGoesNowhere) {
   const auto lists = [](const std::string& relay) {
     return "smtpd_relay_restrictions = \"" + relay + "\"\n";
   };
-  EXPECT_EQ(compared(lists(rules), lists(row + rules)).answer(), Answer::same);
+  const Comparison found = compared(lists(rules), lists(row + rules));
+  // With a route through this host it is passed on.
+  for (const Witness& one : found.witnesses) {
+    EXPECT_NE(one.spoken.recipient.find('%'), std::string::npos) << one.spoken.recipient;
+  }
+  EXPECT_EQ(found.answer(), Answer::accepts_more) << words_of(found);
 }
 
 // Addresses that the session refuses by itself are none that lists tell apart.
@@ -606,6 +611,94 @@ TEST(PlanCompareTest, RareFormsAreClasses) {
   for (const auto& one : cases) {
     const Comparison found = compared_alone(one.before, one.after, one.both);
     EXPECT_EQ(found.answer(), one.answer) << one.what << words_of(found);
+  }
+}
+
+// Where a route leads is not all that lists look at.
+TEST(PlanCompareTest, RoutesThroughThisHostAreClasses) {
+  const auto list = [](const std::string& which, const std::string& rules) {
+    return "smtpd_" + which + "_restrictions = '" + rules + "'\n";
+  };
+  const auto row = [](const std::string& which, const std::string& rows) {
+    return "check_" + which + "_access inline:{ " + rows + " }";
+  };
+  const std::string relays =
+      "mydestination = 'ours.test'\nlocal_recipient_maps = ''\nmynetworks = '10.0.0.0/8'\n" +
+      list("relay", "permit_mynetworks, reject_unauth_destination");
+  const std::string completes = "append_dot_mydomain = 'yes'\nmydomain = 'ours.test'\n";
+  const std::string both_ours =
+      "mydestination = 'ours.test, mail.ours.test'\nlocal_recipient_maps = 'inline:{ {bob=x} }'\n" +
+      completes;
+  const std::string barrier = list("relay", "reject_unauth_destination");
+  const std::string origin = "myorigin = 'ours.test'\n";
+  const std::string zed = row("sender", "{zed@mail=REJECT}");
+  const struct {
+    std::string what, both, before, after;
+    Answer answer;
+  } cases[] = {
+      {"to a domain of one label, which is not completed", both_ours + barrier,
+       list("sender", "reject_unlisted_sender, " + zed), list("sender", "reject_unlisted_sender"),
+       Answer::accepts_more},
+      {"to a domain of one label that has an owner",
+       both_ours + barrier + "smtpd_sender_login_maps = 'inline:{ {zed@mail=zed} }'\n",
+       list("sender", "reject_unlisted_sender, reject_known_sender_login_mismatch"),
+       list("sender", "reject_unlisted_sender"), Answer::accepts_more},
+      {"to a domain of one label, as a recipient", both_ours,
+       list("relay", row("recipient", "{bob@mail=OK}") + ", reject_unauth_destination"), barrier,
+       Answer::refuses_more},
+      {"to an address literal", relays,
+       list("recipient", row("recipient", "{[203.0.113.9]=REJECT}")), "", Answer::accepts_more},
+      {"of a sender without a domain", relays + origin,
+       list("sender", row("sender", "{bob@partner.test=OK}") + ", reject_non_fqdn_sender"),
+       list("sender", "reject_non_fqdn_sender"), Answer::refuses_more},
+      {"of a recipient without a domain", relays + origin,
+       list("recipient", row("recipient", "{bob@partner.test=OK}") + ", reject_non_fqdn_recipient"),
+       list("recipient", "reject_non_fqdn_recipient"), Answer::refuses_more},
+      {"without a domain, by a sign that one version knows",
+       relays + origin +
+           list("sender", row("sender", "{partner.test=OK}") + ", reject_non_fqdn_sender"),
+       "allow_percent_hack = 'yes'\n", "allow_percent_hack = 'no'\n", Answer::both},
+      {"to the sender of probes", relays,
+       list("recipient", row("recipient", "{double-bounce@mx.example.com=REJECT}")), "",
+       Answer::accepts_more},
+  };
+  for (const auto& one : cases) {
+    const Comparison found = compared_alone(one.before, one.after, one.both);
+    EXPECT_EQ(found.answer(), one.answer) << one.what << words_of(found);
+    EXPECT_FALSE(found.witnesses.empty()) << one.what;
+  }
+  // To a literal of this host that only the lists know.
+  const std::string literals = "mydestination = ''\ninet_interfaces = '127.0.0.1, 192.0.2.25'\n" +
+                               barrier +
+                               list("recipient", row("recipient", "{[127.0.0.1]=REJECT}"));
+  EXPECT_EQ(compared_alone("local_recipient_maps = 'inline:{ {bob=x} }'\n",
+                           "local_recipient_maps = 'static:all'\n", literals)
+                .winding.accepts_more,
+            Known::yes);
+  const auto senders = [&](const std::string& rules) {
+    return list("sender", rules + ", reject_non_fqdn_sender");
+  };
+  // A text that a pattern finds is put where the route leads.
+  const Comparison shown =
+      compared_alone(senders("check_sender_access pcre:{ {/^[a-z]+7@partner\\.test$$/ OK} }"),
+                     list("sender", "reject_non_fqdn_sender"), relays + origin);
+  EXPECT_EQ(shown.groups[static_cast<std::size_t>(Group::foreign)].refuses_more, Known::yes)
+      << words_of(shown);
+  // What such addresses do not tell apart is the same: a table in two, patterns in two tables, a
+  // check that another one makes needless.
+  const std::pair<std::string, std::string> alike[] = {
+      {row("sender", "{bob@partner.test=OK} {[203.0.113.9]=REJECT} {zed@mail=REJECT}"),
+       row("sender", "{bob@partner.test=OK}") + ", " +
+           row("sender", "{[203.0.113.9]=REJECT} {zed@mail=REJECT}")},
+      {"check_sender_access pcre:{ {/@a\\.test$$/ OK} {/\\.test$$/ REJECT} }",
+       "check_sender_access pcre:{ {/@a\\.test$$/ OK} }, "
+       "check_sender_access pcre:{ {/\\.test$$/ REJECT} }"},
+      {"reject_non_fqdn_sender", "reject_non_fqdn_sender, reject_non_fqdn_sender"},
+  };
+  for (const auto& [before, after] : alike) {
+    const Comparison found =
+        compared_alone(senders(before), senders(after), relays + origin + completes);
+    EXPECT_EQ(found.answer(), Answer::same) << after << words_of(found);
   }
 }
 

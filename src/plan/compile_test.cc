@@ -415,6 +415,30 @@ TEST(PlanCompileTest, ARouteWithoutADomainIsAQuestion) {
   }
 }
 
+// Tables are asked about the address that a route leads to.
+TEST(PlanCompileTest, WhereARouteLeadsIsTheTextOfPatterns) {
+  const auto policy =
+      compiled({{"mydestination", "local.example"},
+                {"myorigin", "local.example"},
+                {"smtpd_sender_restrictions",
+                 "check_sender_access inline:{ {u@partner.example=OK} }, reject_non_fqdn_sender"}},
+               {});
+  restrictions::PolicyWords words;
+  words.add(*policy);
+  const Classes classes = classes_of(words, policy->recipient_delimiter);
+  const auto found = std::ranges::find_if(classes.senders, [](const AddressClass& one) {
+    return one.read && one.read->text() == "u@partner.example";
+  });
+  ASSERT_NE(found, classes.senders.end());
+  EXPECT_EQ(found->one->domain, "");
+  const auto value = static_cast<std::size_t>(found - classes.senders.begin());
+  const auto text = classes.text_of(Axis::sender, value, "u@partner.example");
+  ASSERT_TRUE(text);
+  EXPECT_EQ(text->part, DialogueText::Part::whole);
+  EXPECT_FALSE(classes.text_of(Axis::sender, value, "u%partner.example@local.example"));
+  EXPECT_EQ(routed_to({"other", "partner.example"}, *found).text(), "other%partner.example");
+}
+
 // Whether a sender exists hangs on local parts that no other rule names.
 TEST(PlanCompileTest, LocalPartsTellSendersApart) {
   const auto same = [&](const std::string& rule, const std::string& maps) {

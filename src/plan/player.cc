@@ -390,6 +390,13 @@ std::optional<Player::Played> Player::play(const Assignment& path, const Claim& 
   dialogue.recipients = {claim.to.value_or(given.candidate->address)};
   dialogue.message = std::string(plain_message);
   if (auto played = play(dialogue, values, chosen, given, claim)) return played;
+  // What patterns are asked about is what is read in place of an address with a route.
+  const Classes& classes = vocabulary_.classes();
+  const AddressClass& sender = classes.senders[chosen[Axis::sender]];
+  const AddressClass& recipient = classes.recipients[chosen[Axis::recipient]];
+  if (sender.read) dialogue.sender = sender.read;
+  const bool reads_recipient = recipient.read && !claim.to;
+  if (reads_recipient) dialogue.recipients = {*recipient.read};
   std::vector<app::Dialogue> others = variants_of(dialogue, texts_of(values));
   if (const auto& texts = vocabulary_.texts_on(path).texts; !texts.empty()) {
     others.insert(others.begin(), with_texts(dialogue, texts));
@@ -398,8 +405,10 @@ std::optional<Player::Played> Player::play(const Assignment& path, const Claim& 
     others.insert(others.begin(), dialogue);
     others = with_owners(others);
   }
-  for (const app::Dialogue& other : others) {
+  for (app::Dialogue& other : others) {
     if (deadline_.is_over()) return std::nullopt;
+    if (sender.read) other.sender = routed_to(*other.sender, sender);
+    if (reads_recipient) other.recipients = {routed_to(other.recipients.front(), recipient)};
     if (auto played = play(other, values, chosen, given, claim)) return played;
   }
   return std::nullopt;

@@ -109,6 +109,13 @@ FAULTS = [
     ("networks of tables make no classes", WORDS, "if (first && last) words_.clients.push_back({*first, *last});", "if (!PLANTED && first && last) words_.clients.push_back({*first, *last});"),
     ("keys of sender tables make no classes", WORDS, "keys(*rule.table, words_.sender_keys);", "if (!PLANTED) keys(*rule.table, words_.sender_keys);"),
     ("relay domains make no classes", WORDS, "for (const std::string& name : domains->all_names()) words_.domains", "for (const std::string& name : PLANTED && domains == &policy_.relay_domains ? std::vector<std::string>() : domains->all_names()) words_.domains"),
+    # Routes through this host.
+    ("domains of one label are completed with a route, too", CLASSES, "if (hop != hops.end() && (is_completed ||", "if (hop != hops.end() && ((is_completed && !PLANTED) ||"),
+    ("no route leads to a literal", CLASSES, "const bool is_passed_on = is_literal && of_recipients;", "const bool is_passed_on = is_literal && of_recipients && !PLANTED;"),
+    ("no route leads to the sender of probes", CLASSES, "const bool is_probed = of_recipients &&", "const bool is_probed = !PLANTED && of_recipients &&"),
+    ("addresses without a domain have no route", CLASSES, 'const bool bare = asks_form && is_hop("");', 'const bool bare = !PLANTED && asks_form && is_hop("");'),
+    ("no version alone takes off a route without a domain", CLASSES, 'note("", false);', 'if (!PLANTED) note("", false);'),
+    ("patterns see the route", CLASSES, "look_ups(members.read.value_or(*members.one))", "look_ups(PLANTED ? *members.one : members.read.value_or(*members.one))"),
     # Patterns.
     ("a pattern begins anywhere", LANGUAGE, "if (at_begin) open.push_back(edge.next);", "if (PLANTED || at_begin) open.push_back(edge.next);"),
     ("a pattern ends anywhere", LANGUAGE, "if (at_end) open.push_back(edge.next);", "if (PLANTED || at_end) open.push_back(edge.next);"),

@@ -174,6 +174,8 @@ class Collector {
     if (name == "reject_unlisted_sender" || name == "reject_unverified_sender") {
       words_.asks_listed_sender = true;
     }
+    words_.asks_sender_form = words_.asks_sender_form || name == "reject_non_fqdn_sender";
+    words_.asks_recipient_form = words_.asks_recipient_form || name == "reject_non_fqdn_recipient";
     if (looks.session && name == "reject_plaintext_session") words_.asks_tls = true;
     if (looks.session && name != "reject_plaintext_session") words_.asks_login = true;
     const bool knows_all =

@@ -30,6 +30,8 @@ struct PolicyWords {
   bool asks_tls = false;                    ///< a rule looks at TLS
   bool asks_client_name = false;            ///< a rule looks at the client's name
   bool asks_listed_sender = false;          ///< whether the sender exists is asked
+  bool asks_sender_form = false;            ///< whether the sender is fully qualified is asked
+  bool asks_recipient_form = false;         ///< whether the recipient is fully qualified is asked
   bool asks_early = false;                  ///< whether commands come ahead of a reply is asked
   bool asks_programs = false;               ///< a policy server, or a program with rows, is asked
   bool address_patterns = false;            ///< a table of addresses has patterns
