@@ -773,7 +773,7 @@ void add_untrusted(const dialect::restrictions::PolicyWords& words,
     });
   });
   const bool tells = words.recipient_permits || open_domains;
-  if (!tells || !any_of([](const ListPolicy& one) { return !one.allow_untrusted_routing; })) return;
+  if (!any_of([](const ListPolicy& one) { return !one.allow_untrusted_routing; })) return;
   const bool all_percent = !any_of([](const ListPolicy& one) { return !one.allow_percent_hack; });
   const std::string foreign = plain.front().one->domain;
   const std::set<std::string> own = bare_domains(words.domains);
@@ -781,6 +781,8 @@ void add_untrusted(const dialect::restrictions::PolicyWords& words,
   for (const AddressClass& one : plain) {
     const std::string& domain = one.one->domain;
     if (domain.empty() || domain.starts_with('[')) continue;
+    // At a name below a domain of ours it is that we take mail for it only without a route.
+    if (!tells && !is_named(domain, own)) continue;
     // One local part for each domain, and each that has a row for the address without extension.
     if (!one.local.empty() && !one.extended) continue;
     // At a domain of ours the route is taken off, where that is wanted (add_routed()); at others
@@ -792,6 +794,7 @@ void add_untrusted(const dialect::restrictions::PolicyWords& words,
     if (own.contains(domain) && (!one.extended || (is_local && all_percent))) continue;
     AddressClass members = one;
     members.listed = true;
+    members.winding = !tells;
     members.exact = members.extended = false;
     members.words = "addresses with a route through " + domain;
     members.local = one.one->unquoted_local_part() + "%" + foreign;

@@ -50,6 +50,17 @@ TEST(PlanCompareTest, CommandsMayComeAheadOfReplies) {
   EXPECT_EQ(found.witnesses.front().after.reply.code, 503);
 }
 
+// At a name below a domain that is relayed for, mail is taken only for addresses without a route.
+TEST(PlanCompareTest, RoutesThroughNamesBelowOursAreClasses) {
+  const std::string lists =
+      "relay_domains = \"relay.example\"\nsmtpd_relay_restrictions = \"permit_mynetworks, "
+      "reject_unauth_destination\"\nsmtpd_recipient_restrictions = \"permit_auth_destination";
+  const Comparison found =
+      compared(lists + ", check_recipient_access inline:{ {sub.relay.example = REJECT} }\"\n",
+               lists + "\"\n");
+  EXPECT_EQ(found.winding.answer(), Answer::accepts_more);
+}
+
 // A question about the sender's domain is not one about the recipient's.
 TEST(PlanCompareTest, QuestionsOfTwoPartsOfTheDialogueAreTwo) {
   const auto by_class = [](const std::string& rules) {
