@@ -98,7 +98,9 @@ json::array of_axis(const Classes& classes, Axis axis) {
       for (const NameClass& one : classes.names) {
         json::object made;
         if (!one.name.empty()) {
-          made = of_name(one.name, one.exact, one.name != classes.names[1].name);
+          made =
+              of_name(one.name, one.exact || one.like_network, one.name != classes.names[1].name);
+          if (one.like_network) made["like_network"] = true;
         }
         made["kind"] = word_of(one.kind);
         all.push_back(std::move(made));

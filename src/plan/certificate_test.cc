@@ -433,6 +433,33 @@ TEST(CertificateTest, RoutesThatNoClassHasAreFound) {
   }
 }
 
+// A class may be left out because DNS has no such names, but only then.
+TEST(CertificateTest, OnlyNamesThatEndInANumberAreLeftOut) {
+  const auto clients = [](const std::string& rows) {
+    return "mydestination = 'ours.test'\nsmtpd_relay_restrictions = 'reject_unauth_destination'\n"
+           "smtpd_client_restrictions = 'check_client_access inline:{" +
+           rows + "}'\n";
+  };
+  const Edition before = edition_of("old.toml", clients("{10.9 = REJECT} {bad.example = REJECT}"));
+  const Edition after = edition_of("new.toml", clients("{10.9 = REJECT} {bad.example = OK}"));
+  EditOptions options;
+  options.compare.time = std::chrono::minutes(1);
+  options.compare.certificate = true;
+  const std::optional<std::string> certificate = judge_edit(before, after, options).certificate;
+  ASSERT_TRUE(certificate);
+  EXPECT_EQ(check_edit(before, after, *certificate, {}).fault, "");
+  Lines lines = lines_of(*certificate);
+  bool is_planted = false;
+  for (json::value& one : classes_of_axis(lines, "client_name")) {
+    json::object& members = one.as_object();
+    if (!members.contains("like_network")) continue;
+    members["name"] = "bad.example";
+    is_planted = true;
+  }
+  EXPECT_TRUE(is_planted);
+  EXPECT_NE(check_edit(before, after, text_of(lines), {}).fault, "");
+}
+
 restrictions::Loaded loaded(const Settings& settings) {
   return restrictions::load(restrictions::Parameters(settings, "mx.postern.test"), {},
                             restrictions::Errors::defer);

@@ -69,6 +69,13 @@ bool is(const json::object& object, std::string_view key) {
   return value != nullptr && value->is_bool() && value->get_bool();
 }
 
+/// Whether the last label is a number, or the name is an address.
+bool ends_in_number(std::string_view name) {
+  const std::string_view last = name.substr(name.rfind('.') + 1);
+  return last.find_first_not_of("0123456789") == std::string_view::npos ||
+         last.find(':') != std::string_view::npos;
+}
+
 /// A class of any axis.
 struct Members {
   IpAddress first, last, one;  // client
@@ -83,6 +90,7 @@ struct Members {
   std::string local_part, local;  // addresses
   bool extended = false, winding = false, quoted = false;
   std::optional<mail::Mailbox> read;  // in place of an address with a route
+  bool like_network = false;          // client name
 };
 
 struct Question {
@@ -268,6 +276,7 @@ class Checker {
         made.extended = is(one, "extended");
         made.winding = is(one, "winding");
         made.quoted = is(one, "quoted");
+        made.like_network = is(one, "like_network");
         if (const json::value* read = one.if_contains("read")) {
           made.read = mail::Mailbox{text_in(read->as_object(), "local_part"),
                                     text_in(read->as_object(), "domain")};
@@ -465,7 +474,12 @@ class Checker {
     need(name, "one that no list has", [](const Members& one) { return one.other; });
     std::map<std::string, std::set<std::string>> kinds;
     for (const Members& one : classes_[name]) {
-      if (!one.name.empty()) kinds[one.name].insert(one.kind);
+      if (one.like_network) {
+        // No name in DNS ends in a number (RFC 3696 §2).
+        if (!ends_in_number(one.name)) throw Wrong("a name of DNS is left out: " + one.name);
+      } else if (!one.name.empty()) {
+        kinds[one.name].insert(one.kind);
+      }
     }
     for (const auto& [named, of_name] : kinds) {
       if (of_name != std::set<std::string>{"unconfirmed", "unverified", "verified"}) {
@@ -671,6 +685,7 @@ class Checker {
   bool contradicts(const std::vector<std::size_t>& values) const {
     if (values[name] == unset) return false;
     const Members& named = classes_[name][values[name]];
+    if (named.like_network) return true;
     if (named.name.empty()) return false;
     for (std::size_t at = 0; at < questions_.size(); ++at) {
       const Question& question = questions_[at];

@@ -280,6 +280,21 @@ std::vector<std::string> names_around(const std::set<std::string>& keys, const T
 /// No list in DNS is asked about it, and it is no host name.
 constexpr auto digits = "1.2.3";
 
+/// Adds names that end like a network of a table about the client, where such a table finds them:
+/// the row of `10.9` is that of `c.10.9`, too. One stands for all that have the same rows.
+void add_names_like_networks(const dialect::restrictions::PolicyWords& words,
+                             std::vector<NameClass>& names) {
+  std::set<std::string> known;
+  for (const NameClass& one : names) known.insert(one.name);
+  std::set<std::string> rows;
+  for (const std::string& key : words.network_keys) {
+    for (const std::string& name : {client_name_spelling.label + "." + key, key}) {
+      if (known.contains(name) || !rows.insert(words.rows_of_client(name)).second) continue;
+      names.push_back({.kind = NameClass::Kind::verified, .name = name, .like_network = true});
+    }
+  }
+}
+
 constexpr std::size_t most_addresses = 100'000;
 
 /// Collects addresses, each once.
@@ -1015,6 +1030,7 @@ Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::s
         classes.names.push_back({.kind = kind, .name = name, .exact = keys.contains(name)});
       }
     }
+    add_names_like_networks(words, classes.names);
     classes.names.push_back({.kind = Kind::trouble, .name = {}});
   }
 

@@ -42,6 +42,9 @@ struct NameClass {
   Kind kind = Kind::none;  ///< of this class
   std::string name;        ///< for the last three kinds
   bool exact = false;      ///< the name stands for itself alone
+  /// It stands for names that end like networks in tables. No name in DNS ends in a number
+  /// (RFC 3696 §2), so there are none: Vocabulary::possible() leaves them out.
+  bool like_network = false;
 };
 
 /// The name in HELO.

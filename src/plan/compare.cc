@@ -220,6 +220,8 @@ class Comparer {
       throw NotCompiled("other_layers",
                         "lists may discard mail, which the rules behind them do not see then");
     }
+    result_.names_like_networks =
+        differences(compiled, vocabulary_->like_networks()) != diagrams_.leaf(0);
     possible_ = vocabulary_->possible();
     const Ref differ = differences(compiled, possible_);
     player_ = std::make_unique<Player>(

@@ -713,6 +713,34 @@ TEST(PlanCompareTest, RoutesThroughThisHostAreClasses) {
   }
 }
 
+// A table about the client finds a network in the end of a name, too. No name in DNS ends so, which
+// is said where it counts.
+TEST(PlanCompareTest, NamesThatEndLikeNetworksAreAssumedNotToBe) {
+  const auto clients = [](const std::string& rules) {
+    return "smtpd_client_restrictions = '" + rules + "'\n";
+  };
+  const std::string ours = std::string(our_domain) + "mynetworks = '10.9.0.0/16'\n";
+  const std::string octets = "check_client_access inline:{ {10.9 = REJECT} }";
+  const struct {
+    std::string before, after;
+    bool is_assumed;
+  } cases[] = {
+      {"check_client_access inline:{ {10.9 = OK} }, reject", "permit_mynetworks, reject", true},
+      {octets, "check_client_access cidr:{ {10.9.0.0/16 REJECT} }", true},
+      {octets, "check_client_access inline:{ {10.9 = REJECT please go} }", false},
+      {octets, octets + ", " + octets, false},
+      {octets + ", permit_mynetworks", octets + ", permit_mynetworks, permit_mynetworks", false},
+  };
+  for (const auto& one : cases) {
+    const Comparison found = compared_alone(clients(one.before), clients(one.after), ours);
+    EXPECT_EQ(found.answer(), Answer::same) << one.after << words_of(found);
+    EXPECT_EQ(found.names_like_networks, one.is_assumed) << one.after;
+  }
+  // Names that are not verified may be anything.
+  const std::string reverse = "check_reverse_client_hostname_access inline:{ {10.9 = REJECT} }";
+  EXPECT_EQ(compared_alone(clients(reverse), "", ours).answer(), Answer::accepts_more);
+}
+
 // Rows do not permit addresses with a route, whatever domain they are of.
 TEST(PlanCompareTest, RecipientsMayHaveRoutesThroughOtherDomains) {
   const std::string yes = "allow_untrusted_routing = 'yes'\n";

@@ -411,6 +411,14 @@ Leaf Vocabulary::number(const Outcome& outcome) {
   return at->second;
 }
 
+Ref Vocabulary::like_networks() {
+  std::vector<Ref> by_name;
+  for (const NameClass& name : classes_.names) {
+    by_name.push_back(diagrams_.leaf(name.like_network ? 1 : 0));
+  }
+  return diagrams_.choose(variable(Axis::name), by_name);
+}
+
 Ref Vocabulary::possible() {
   Ref possible = diagrams_.leaf(1);
   // A verified name has the client's address; the addresses of another one can be looked up, or
@@ -445,6 +453,8 @@ Ref Vocabulary::possible() {
     if (!matters) continue;
     possible = diagrams_.both(possible, diagrams_.choose(variable(Axis::name), by_name));
   }
+  possible = diagrams_.apply(possible, like_networks(),
+                             [](Leaf is, Leaf like) -> Leaf { return like == 1 ? 0 : is; });
   for (const Assignment& values : ruled_out_) possible = without(diagrams_, possible, values);
   return possible;
 }

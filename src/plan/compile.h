@@ -151,6 +151,8 @@ class Vocabulary {
 
   /// What is certain of questions: 1 where a dialogue is possible, else 0.
   Ref possible();
+  /// 1 where the client has a name as only networks have (NameClass::like_network), else 0.
+  Ref like_networks();
 
  private:
   OpenQuestion& add(OpenQuestion question);

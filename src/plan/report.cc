@@ -379,6 +379,7 @@ json::object report_json(const Report& report) {
   json::array assumptions{"one_recipient", "rate_limits_unused", "zone_constant"};
   if (!report.read_once.empty()) assumptions.emplace_back("one_working_folder");
   if (!found.give_up.empty()) assumptions.emplace_back("patterns_end");
+  if (found.names_like_networks) assumptions.emplace_back("no_name_ends_in_a_number");
   json::array not_proved;
   for (const NotProved& one : found.not_proved) {
     not_proved.push_back(
@@ -520,6 +521,11 @@ std::string report_text(const Report& report) {
         printable(*found.give_up.begin(), 200),
         found.give_up.size() > 1 ? fmt::format(", and {} more", found.give_up.size() - 1)
                                  : std::string());
+  }
+  if (found.names_like_networks) {
+    text +=
+        "  assumed: no client's name ends in a number, so that no row of a network is found by "
+        "it\n";
   }
   if (!report.read_once.empty()) {
     constexpr std::size_t most = 3;

@@ -116,6 +116,7 @@ FAULTS = [
     ("addresses without a domain have no route", CLASSES, 'const bool bare = asks_form && is_hop("");', 'const bool bare = !PLANTED && asks_form && is_hop("");'),
     ("no version alone takes off a route without a domain", CLASSES, 'note("", false);', 'if (!PLANTED) note("", false);'),
     ("patterns see the route", CLASSES, "look_ups(members.read.value_or(*members.one))", "look_ups(PLANTED ? *members.one : members.read.value_or(*members.one))"),
+    ("no name ends like a network", CLASSES, "for (const std::string& key : words.network_keys) {", "for (const std::string& key : PLANTED ? std::set<std::string>() : words.network_keys) {"),
     # Patterns.
     ("a pattern begins anywhere", LANGUAGE, "if (at_begin) open.push_back(edge.next);", "if (PLANTED || at_begin) open.push_back(edge.next);"),
     ("a pattern ends anywhere", LANGUAGE, "if (at_end) open.push_back(edge.next);", "if (PLANTED || at_end) open.push_back(edge.next);"),

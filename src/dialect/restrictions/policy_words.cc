@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include <fmt/format.h>
+
 #include "base/text.h"
 #include "dialect/restrictions/judges.h"
 #include "dialect/restrictions/pattern_questions.h"
@@ -33,7 +35,7 @@ class Collector {
     for (const AddressClaim& claim : policy_.mynetworks.claims()) {
       words_.clients.push_back(claim.range);
     }
-    for (const auto& table : policy_.mynetworks.tables()) address_keys(*table);
+    for (const auto& table : policy_.mynetworks.tables()) address_keys(*table, nullptr);
     for (const std::string& name : policy_.mynetworks.names()) {
       words_.client_keys.insert(lower(name));
     }
@@ -93,8 +95,9 @@ class Collector {
            std::ranges::any_of(parts, [](const Table* one) { return has_networks(*one); });
   }
 
-  /// Keys that may be addresses, networks by their first octets, or names.
-  void address_keys(const Table& table) {
+  /// Keys that may be addresses, networks by their first octets, or names. `networks`: null: not
+  /// asked for.
+  void address_keys(const Table& table, std::set<std::string>* networks) {
     std::set<std::string> found;
     keys(table, found);
     for (const std::string& key : found) {
@@ -105,6 +108,7 @@ class Collector {
       }
       if (const auto range = network_of(key)) {
         words_.clients.push_back(*range);
+        if (networks != nullptr) networks->insert(key);
       } else {
         words_.client_keys.insert(key);
       }
@@ -198,9 +202,11 @@ class Collector {
     }
     switch (rule.keyword->subject) {
       case Subject::client:
-        address_keys(*rule.table);
+        address_keys(*rule.table, &words_.network_keys);
+        words_.client_rules.emplace_back(&policy_, &rule);
         break;
       case Subject::reverse_client:
+        words_.client_rules.emplace_back(&policy_, &rule);
         keys(*rule.table, words_.client_keys);
         break;
       case Subject::helo:
@@ -277,7 +283,40 @@ class Collector {
   std::set<std::pair<const List*, ListKind>> seen_;
 };
 
+/// What a row does, without the text of a reply.
+std::string deed_of(const Rule& rule, const std::string& value) {
+  const auto known = rule.actions ? rule.actions->find(value) : Actions::const_iterator();
+  if (!rule.actions || known == rule.actions->end()) return value;
+  const Action& action = known->second;
+  if (action.kind == Action::Kind::rules || action.kind == Action::Kind::invalid) return value;
+  const smtp::EnhancedCode code = action.enhanced.value_or(smtp::EnhancedCode{});
+  return fmt::format("{} {} {}.{}.{}", static_cast<int>(action.kind), action.code, code.klass,
+                     code.subject, code.detail);
+}
+
+/// The row that a rule finds for a client's name, as check_client() looks for it.
+std::string row_of(const ListPolicy& policy, const Rule& rule, std::string_view name) {
+  std::size_t dot = std::string_view::npos;
+  for (std::string_view key = name;;) {
+    const Found found = rule.table->find(key, nullptr);
+    if (found.status == Found::Status::found) return deed_of(rule, found.value);
+    if (IpAddress::from_text(name)) return "";
+    dot = name.find('.', dot + 1);  // from the beginning, at first
+    if (dot == std::string_view::npos || dot + 1 >= name.size()) return "";
+    key = name.substr(policy.access_parents_by_name ? dot + 1 : dot);
+  }
+}
+
 }  // namespace
+
+std::string PolicyWords::rows_of_client(std::string_view name) const {
+  std::string rows;
+  for (const auto& [policy, rule] : client_rules) {
+    if (rule->table->is_pattern() || rule->table->is_remote()) continue;
+    rows += row_of(*policy, *rule, name) + "\n";
+  }
+  return rows;
+}
 
 void PolicyWords::add(const ListPolicy& policy) {
   policies.push_back(&policy);

@@ -5,6 +5,8 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/strangers.h"
@@ -16,6 +18,7 @@ namespace postern::dialect::restrictions {
 struct PolicyWords {
   std::vector<AddressRange> clients;     ///< networks of clients
   std::set<std::string> client_keys;     ///< keys of tables about the client, without networks
+  std::set<std::string> network_keys;    ///< those that are networks, which a name may end like
   std::set<std::string> helo_keys;       ///< keys of tables about HELO
   std::set<std::string> sender_keys;     ///< keys of tables about the sender
   std::set<std::string> recipient_keys;  ///< keys of tables about the recipient
@@ -50,6 +53,13 @@ struct PolicyWords {
 
   /// Adds those of a policy.
   void add(const ListPolicy& policy);
+
+  /// What the tables about the client, those with patterns and of programs left out, say about a
+  /// name: the actions of the rows that they find. Texts of replies are left out.
+  std::string rows_of_client(std::string_view name) const;
+
+  /// Rules with a table about the client's name, and their policies.
+  std::vector<std::pair<const ListPolicy*, const Rule*>> client_rules;
 };
 
 }  // namespace postern::dialect::restrictions
