@@ -367,8 +367,9 @@ class Walk:
         wide = {"lists": closed, "parameters": {"mynetworks": "192.0.2.0/24"}}
         narrow = {"lists": closed, "parameters": {"mynetworks": "192.0.2.0/25"}}
         policies = {self.policy: {"allowed_source_ips": "198.51.100.0/24"}}
-        found = self.call("planEdit", body={"old": {"connection_policies": wide}, "new": {"connection_policies": narrow, "smtp_policies": {}}, "replies": True})
+        found = self.call("planEdit", body={"old": {"connection_policies": wide}, "new": {"connection_policies": narrow, "smtp_policies": {}}, "replies": True, "routes": True})
         self.judge.expect("half a network refuses more", get(found, "answer") == "refuses_more", found)
+        self.judge.expect("and what is taken goes where it went", get(found, "routes") == "same", found)
         self.call("planEdit", body={"old": "running", "new": {"connection_policies": wide}})
         self.call("planEdit", body={"new": {"smtp_policies": policies}})
         self.call("planEdit", body={"new": {"revision": 1}})
