@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "dialect/restrictions/compile_list.h"
 #include "dialect/restrictions/context.h"
+#include "dialect/restrictions/name_keys.h"
 #include "dialect/restrictions/rbl_reply.h"
 #include "dialect/restrictions/remarks.h"
 #include "mail/local_part.h"
@@ -70,19 +71,9 @@ std::optional<RuleOutcome> try_key(Context& context, const Rule& rule, Subject s
 /// Tries a name, which is in lower case, then its parent domains.
 std::optional<RuleOutcome> try_names(Context& context, const Rule& rule, Subject subject,
                                      std::string_view name) {
-  const bool is_network = rule.table->is_network();
-  if (is_network && !looks_like_address(name)) return std::nullopt;
-  if (auto outcome = try_key(context, rule, subject, name)) return outcome;
-  if (is_network || rule.table->is_pattern() || name.starts_with('[')) return std::nullopt;
-  if (looks_like_address(name) && IpAddress::from_text(name)) return std::nullopt;
-  for (std::size_t dot = name.find('.'); dot != std::string_view::npos && dot + 1 < name.size();
-       dot = name.find('.', dot + 1)) {
-    const bool plain = context.policy().access_parents_by_name;
-    if (auto outcome = try_key(context, rule, subject, name.substr(plain ? dot + 1 : dot))) {
-      return outcome;
-    }
-  }
-  return std::nullopt;
+  return try_keys_of_name(context.policy(), *rule.table, name, [&](std::string_view key) {
+    return try_key(context, rule, subject, key);
+  });
 }
 
 /// Tries an address, then its networks: the text without its last parts.

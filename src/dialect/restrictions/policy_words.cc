@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "dialect/restrictions/judges.h"
+#include "dialect/restrictions/name_keys.h"
 #include "dialect/restrictions/pattern_questions.h"
 #include "dialect/restrictions/rule_effect.h"
 
@@ -294,17 +295,14 @@ std::string deed_of(const Rule& rule, const std::string& value) {
                      code.subject, code.detail);
 }
 
-/// The row that a rule finds for a client's name, as check_client() looks for it.
+/// The row that a rule finds for a client's name.
 std::string row_of(const ListPolicy& policy, const Rule& rule, std::string_view name) {
-  std::size_t dot = std::string_view::npos;
-  for (std::string_view key = name;;) {
+  const auto deed = [&](std::string_view key) -> std::optional<std::string> {
     const Found found = rule.table->find(key, nullptr);
-    if (found.status == Found::Status::found) return deed_of(rule, found.value);
-    if (IpAddress::from_text(name)) return "";
-    dot = name.find('.', dot + 1);  // from the beginning, at first
-    if (dot == std::string_view::npos || dot + 1 >= name.size()) return "";
-    key = name.substr(policy.access_parents_by_name ? dot + 1 : dot);
-  }
+    if (found.status != Found::Status::found) return std::nullopt;
+    return deed_of(rule, found.value);
+  };
+  return try_keys_of_name(policy, *rule.table, name, deed).value_or("");
 }
 
 }  // namespace
