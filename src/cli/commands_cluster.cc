@@ -12,9 +12,9 @@
 #include <boost/json.hpp>
 
 #include "admin/publisher.h"
+#include "base/text.h"
 #include "cli/cluster_database.h"
 #include "cli/commands.h"
-#include "base/text.h"
 #include "cluster/facts.h"
 #include "cluster/members.h"
 #include "cluster/node.h"
@@ -79,17 +79,17 @@ tl::expected<std::unique_ptr<cluster::Database>, int> cluster_database(const Arg
 
 int refuse_cluster(const Error& error, const Arguments& arguments, Streams& streams) {
   std::string_view to_do;
+  // What PostgreSQL and libpq say, which translate nothing here.
   const auto says = [&](std::string_view words) {
     return error.message.find(words) != std::string::npos;
   };
   if (error.fault == Fault::not_found || says("relation \"node\" does not exist")) {
     to_do = "make its tables first: `postern cluster init`";
   } else if (says("permission denied for schema")) {
-    to_do = "let the owner of the database do it: --owner \"postgresql://…\"";
+    to_do = "name the role that owns the database: `postern cluster init --owner ROLE`";
   } else if (says("permission denied for table")) {
     to_do = "give the role of the gateways its rights: `postern cluster init --gateway ROLE`";
   }
-  // What libpq says, which translates nothing here.
   if (says("no password supplied")) {
     to_do = arguments.value("--owner")
                 ? "give the owner's: --owner-password-file FILE, or libpq's PGPASSFILE"
@@ -203,8 +203,8 @@ int run_cluster_status(const Arguments& arguments, Streams& streams) {
                              "heard ago", "parts");
   for (const cluster::Member& one : found->nodes) {
     streams.out << fmt::format("{:24} {:12} {:7} {:>7.1f} s {:>6}\n", printable(one.name, 64),
-                               printable(one.version, 64), state_of(one), static_cast<double>(one.silence.count()) / 1000,
-                               one.parts);
+                               printable(one.version, 64), state_of(one),
+                               static_cast<double>(one.silence.count()) / 1000, one.parts);
   }
   streams.out << fmt::format("timeline {} of database {}\n", found->epoch.timeline,
                              found->epoch.system);

@@ -31,7 +31,7 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::chrono::seconds lock_patience{2};
-constexpr std::chrono::seconds parts_patience{45};
+constexpr std::chrono::seconds parts_patience = cluster::dead_after + 3 * cluster::heartbeat_every;
 constexpr const char* name_of_migration = "migrate";
 
 /// What has been moved.

@@ -45,7 +45,8 @@ constexpr std::size_t queue_questions = 64;
 /// Edits that are read later are rules that this gateway does not keep.
 constexpr std::chrono::seconds longest_lag{5};
 /// Longer than most failovers: else all gateways leave the balancer at once, and nobody is held.
-constexpr std::chrono::seconds ready_without_primary{35};
+constexpr std::chrono::seconds ready_without_primary =
+    cluster::dead_after + cluster::heartbeat_every;
 
 }  // namespace
 
