@@ -9,6 +9,8 @@ namespace postern::plan {
 namespace {
 
 constexpr std::size_t most = 16;
+constexpr std::size_t longest = 1024;  // octets; no text of a dialogue is longer
+constexpr std::size_t deepest = 250;   // groups in each other; PCRE2's own limit
 
 /// A recursive descent over the pattern; each part gives a few texts.
 class Sampler {
@@ -33,7 +35,7 @@ class Sampler {
       std::vector<std::string> longer;
       for (const std::string& before : all) {
         for (const std::string& after : part) {
-          if (longer.size() < most) longer.push_back(before + after);
+          if (longer.size() < most) longer.push_back((before + after).substr(0, longest));
         }
       }
       all = std::move(longer);
@@ -58,7 +60,10 @@ class Sampler {
         rest_.remove_prefix(end + 1);
         for (std::string& one : part) {
           std::string text;
-          for (std::uint64_t i = 0; i < std::min<std::uint64_t>(times, 64); ++i) text += one;
+          for (std::uint64_t i = 0; i < times && text.size() + one.size() <= longest; ++i) {
+            if (one.empty()) break;
+            text += one;
+          }
           one = text;
         }
       } else {
@@ -83,7 +88,13 @@ class Sampler {
           rest_.remove_prefix(std::min(end, rest_.size()));
           if (!rest_.empty() && rest_.front() != ')') rest_.remove_prefix(1);
         }
+        if (depth_ == deepest) {
+          rest_ = {};
+          return {""};
+        }
+        ++depth_;
         std::vector<std::string> inner = alternatives();
+        --depth_;
         if (!rest_.empty() && rest_.front() == ')') rest_.remove_prefix(1);
         return inner;
       }
@@ -151,6 +162,7 @@ class Sampler {
   }
 
   std::string_view rest_;
+  std::size_t depth_ = 0;
 };
 
 }  // namespace
