@@ -533,8 +533,8 @@ std::vector<AddressClass> addresses_of(const std::set<std::string>& keys,
 }
 
 /// Addresses with a route through a domain of this server, in each form.
-void add_routed(const std::set<std::string>& own, const std::string& foreign, const Taken& taken,
-                std::vector<AddressClass>& recipients) {
+void add_routes_through_ours(const std::set<std::string>& own, const std::string& foreign,
+                             const Taken& taken, std::vector<AddressClass>& recipients) {
   constexpr std::size_t most_targets = 8;
   Addresses routed(recipients);
   std::vector<std::string> targets{foreign};
@@ -614,9 +614,9 @@ std::string words_of_route(const std::string& hop) {
 
 /// Addresses with a route, wherever it leads, through the domains of which one version takes it off
 /// and the other does not. Through another domain both read the address that the route leads to.
-void add_routes(const dialect::restrictions::PolicyWords& words, const Taken& taken,
-                const Spelling& spelling, const std::vector<AddressClass>& targets,
-                std::vector<AddressClass>& addresses) {
+void add_routes_read_otherwise(const dialect::restrictions::PolicyWords& words, const Taken& taken,
+                               const Spelling& spelling, const std::vector<AddressClass>& targets,
+                               std::vector<AddressClass>& addresses) {
   if (words.policies.empty()) return;
   const std::set<std::string> own = bare_domains(words.domains);
   std::map<std::string, std::string> signs;  // by domain
@@ -708,9 +708,10 @@ void add_quoted(std::vector<AddressClass>& classes) {
 /// an address literal, to which mail goes only with a route; to the sender of probes, which no list
 /// judges without one; and without a domain, which is not fully qualified, wherever the route
 /// leads.
-void add_rerouted(const dialect::restrictions::PolicyWords& words, const Reading& reading,
-                  dialect::restrictions::Subject subject, const Taken& taken,
-                  std::vector<AddressClass> targets, std::vector<AddressClass>& addresses) {
+void add_routes_judged_otherwise(const dialect::restrictions::PolicyWords& words,
+                                 const Reading& reading, dialect::restrictions::Subject subject,
+                                 const Taken& taken, std::vector<AddressClass> targets,
+                                 std::vector<AddressClass>& addresses) {
   using dialect::restrictions::DomainClass;
   using dialect::restrictions::ListPolicy;
   if (words.policies.empty()) return;
@@ -774,8 +775,9 @@ void add_rerouted(const dialect::restrictions::PolicyWords& words, const Reading
 
 /// Recipients with a route through a domain that is none of ours: a row that permits does not
 /// permit them, nor do patterns that name domains of ours (allow_untrusted_routing).
-void add_untrusted(const dialect::restrictions::PolicyWords& words,
-                   const std::vector<AddressClass>& plain, std::vector<AddressClass>& recipients) {
+void add_routes_through_others(const dialect::restrictions::PolicyWords& words,
+                               const std::vector<AddressClass>& plain,
+                               std::vector<AddressClass>& recipients) {
   using dialect::restrictions::ListPolicy;
   const auto any_of = [&](const auto& holds) {
     return std::ranges::any_of(words.policies, [&](const ListPolicy* one) { return holds(*one); });
@@ -800,8 +802,8 @@ void add_untrusted(const dialect::restrictions::PolicyWords& words,
     if (!tells && !is_named(domain, own)) continue;
     // One local part for each domain, and each that has a row for the address without extension.
     if (!one.local.empty() && !one.extended) continue;
-    // At a domain of ours the route is taken off, where that is wanted (add_routed()); at others
-    // that we take mail for it is not.
+    // At a domain of ours the route is taken off, where that is wanted (add_routes_through_ours());
+    // at others that we take mail for it is not.
     const bool is_local = !any_of([&](const ListPolicy& policy) {
       return policy.domain_class(domain, nullptr, reached_address()) !=
              dialect::restrictions::DomainClass::local;
@@ -1089,8 +1091,9 @@ Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::s
   classes.senders =
       addresses_of(sender_keys, words.domains, sender_locals, reading, taken, sender_spelling);
   const std::vector<AddressClass> plain_senders = classes.senders;
-  add_rerouted(words, reading, Subject::sender, taken, plain_senders, classes.senders);
-  add_routes(words, taken, sender_spelling, plain_senders, classes.senders);
+  add_routes_judged_otherwise(words, reading, Subject::sender, taken, plain_senders,
+                              classes.senders);
+  add_routes_read_otherwise(words, taken, sender_spelling, plain_senders, classes.senders);
   classes.senders.push_back({.one = {}, .listed = false, .words = "the null sender"});
   std::set<std::string> recipient_keys = words.recipient_keys;
   recipient_keys.insert(mailboxes.begin(), mailboxes.end());
@@ -1098,10 +1101,10 @@ Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::s
                                     recipient_spelling);
   const std::vector<AddressClass> plain = classes.recipients;
   const std::string foreign = plain.front().one->domain;
-  add_rerouted(words, reading, Subject::recipient, taken, plain, classes.recipients);
-  add_routed(bare_domains(words.domains), foreign, taken, classes.recipients);
-  add_untrusted(words, plain, classes.recipients);
-  add_routes(words, taken, recipient_spelling, plain, classes.recipients);
+  add_routes_judged_otherwise(words, reading, Subject::recipient, taken, plain, classes.recipients);
+  add_routes_through_ours(bare_domains(words.domains), foreign, taken, classes.recipients);
+  add_routes_through_others(words, plain, classes.recipients);
+  add_routes_read_otherwise(words, taken, recipient_spelling, plain, classes.recipients);
 
   if (words.address_patterns) {
     add_quoted(classes.senders);

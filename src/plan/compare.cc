@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "dialect/restrictions/layer.h"
+#include "plan/behind.h"
 #include "plan/certificate.h"
 #include "plan/list_pair.h"
 
@@ -473,9 +474,8 @@ class Comparer {
       left = without(diagrams_, left, *path);
     }
     if (!any) return Known::no;
-    const bool has_rules = std::ranges::any_of(sides_, [](const Version* side) {
-      return side->config->vsl.loaded || side->config->lua.loaded;
-    });
+    const bool has_rules = std::ranges::any_of(
+        sides_, [](const Version* side) { return deciding_in(*side->config).scripts; });
     if (reason == "witness_not_confirmed" && has_rules) {
       reason = "other_layers";
       text = "the dialogues found are judged alike with the rules behind the lists";

@@ -264,11 +264,10 @@ class VslComparer {
     found_.took += std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - began);
   }
 
+  /// As the version before has it; foreign domains as the version after.
   Group group_of(std::string_view domain) const {
-    const bool local = std::ranges::any_of(
-        versions_, [&](const Version* one) { return is_local_in(*one->config, domain); });
-    if (local) return Group::ours;
     for (const Version* one : versions_) {
+      if (is_local_in(*one->config, domain)) return Group::ours;
       const auto* lists = lists_of(*one->config);
       if (lists == nullptr) continue;
       policy::Evidence evidence;

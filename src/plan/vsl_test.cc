@@ -468,6 +468,30 @@ TEST(Vsl, FollowsWhatListsLetThrough) {
   }
 }
 
+// A domain is of the group that the version before has it in, also where the rules after call it
+// local.
+TEST(Vsl, TakesTheGroupOfTheVersionBefore) {
+  const auto version = [](const std::string& name, const std::string& condition,
+                          const std::set<std::string>& also_local) {
+    Edition made = edition_of(name,
+                              "mydestination = \"lists.test\"\nrelay_domains = \"relay.test\"\n"
+                              "local_recipient_maps = \"\"\n"
+                              "smtpd_relay_restrictions = \"reject_unauth_destination\"\n");
+    made.config.vsl = config_of({{"main.vsl", "#{ preq: [ rule \"late\" || if " + condition +
+                                                  " { deny() } else { next() } ] }"}},
+                                also_local)
+                          .vsl;
+    return made;
+  };
+  const Edition before = version("old.toml", "false", {});
+  const Edition after = version("new.toml", "rcpt().domain == \"relay.test\"", {"relay.test"});
+  EditOptions options;
+  options.compare.time = std::chrono::minutes(1);
+  const Comparison found = judge_edit(before, after, options).comparison;
+  EXPECT_EQ(found.groups[static_cast<std::size_t>(Group::relay)].refuses_more, Known::yes);
+  EXPECT_EQ(found.groups[static_cast<std::size_t>(Group::ours)].refuses_more, Known::no);
+}
+
 TEST(Vsl, FollowsWhatADirectiveDoesToTheEnvelope) {
   const std::string rewrites =
       "#{ mail: [ action \"w\" || rewrite_mail_from_envelop(\"a@b.test\"), rule \"x\" || if "
