@@ -16,8 +16,10 @@
 #include "serve/cluster_member.h"
 #include "serve/data_lock.h"
 #include "spool/move_spool.h"
+#include "spool/pgsql_inbox.h"
 #include "spool/pgsql_spool.h"
 #include "spool/spool_schema.h"
+#include "spool/sqlite_inbox.h"
 #include "spool/sqlite_spool.h"
 #include "store/move_store.h"
 #include "store/seal_store.h"
@@ -111,7 +113,7 @@ class Migration {
     if (!mail) return tl::unexpected(mail.error());
     moved.mail = *mail;
     if (back_) {
-      const auto stay = inbox_messages();
+      const auto stay = leave_inboxes();
       if (!stay) return tl::unexpected(stay.error());
       moved.inbox_messages = *stay;
     }
@@ -141,7 +143,14 @@ class Migration {
     return spool::SqliteSpool::open({.directory = data_dir_ + "/spool"});
   }
 
-  Result<std::int64_t> inbox_messages() {
+  /// The messages of inboxes stay; later ones get numbers above theirs. Returns how many stay.
+  Result<std::int64_t> leave_inboxes() {
+    spool::PgsqlInbox shared(database_);
+    const auto last = shared.last_given();
+    if (!last) return tl::unexpected(last.error());
+    auto local = spool::SqliteInbox::open(spool::InboxOptions::of(data_dir_));
+    if (!local) return tl::unexpected(local.error());
+    if (Result<void> on = (*local)->go_on_after({}, *last); !on) return tl::unexpected(on.error());
     const auto session = database_.connect();
     if (!session) return tl::unexpected(session.error());
     const auto rows = (*session)->run({.sql = "SELECT count(*) FROM inbox", .values = {}},

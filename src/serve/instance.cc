@@ -293,10 +293,9 @@ Instance::Started Instance::open_databases() {
 }
 
 spool::InboxOptions Instance::own_inboxes() const {
-  return {.database = data_dir_ + "/delivery.db",
-          .directory = data_dir_ + "/inbox",
-          .linked_directory = data_dir_ + "/attachments",
-          .max_octets = config_.inbox.max_size};
+  spool::InboxOptions options = spool::InboxOptions::of(data_dir_);
+  options.max_octets = config_.inbox.max_size;
+  return options;
 }
 
 Instance::Started Instance::open_inboxes() {

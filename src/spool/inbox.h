@@ -28,6 +28,13 @@ struct InboxOptions {
   /// write-ahead log in one commit.
   std::uint64_t max_waiting_octets = std::uint64_t{64} << 20;
   unsigned file_threads = 2;  ///< threads that write files; at least 1 is used
+
+  /// The files of a data directory.
+  static InboxOptions of(const std::string& data_dir) {
+    return {.database = data_dir + "/delivery.db",
+            .directory = data_dir + "/inbox",
+            .linked_directory = data_dir + "/attachments"};
+  }
 };
 
 /// The answer to a message.
@@ -80,6 +87,13 @@ class Inbox {
   virtual Result<std::uint64_t> purge(store::Time now, const LimitsOf& limits) = 0;
   /// Deletes all messages and counters of these webhooks. Blocks.
   virtual Result<void> forget(std::span<const std::string> webhooks) = 0;
+
+  /// The highest number that a message was ever given, also one that is gone. Blocks.
+  virtual Result<std::uint64_t> last_given() = 0;
+  /// The next message of these webhooks gets a number above `sequence`: readers that ask for what
+  /// is after their last one miss none when inboxes move. Blocks.
+  virtual Result<void> go_on_after(std::span<const std::string> webhooks,
+                                   std::uint64_t sequence) = 0;
 
   /// For reading; valid as long as the Inbox.
   virtual InboxReader& reader() = 0;

@@ -529,5 +529,29 @@ TEST_F(ClusterInboxTest, a_gateways_own_messages_move_into_the_cluster) {
   EXPECT_EQ(move_inboxes(*own, *inbox_, limits, folder_.path()).value(), 0u);
 }
 
+TEST_F(ClusterInboxTest, numbers_go_on_where_they_were) {
+  const auto own = SqliteInbox::open(options_).value_or(nullptr);
+  ASSERT_TRUE(own);
+  std::uint64_t last = 0;
+  for (const char* id : {"msg_1", "msg_2", "msg_3", "msg_4"}) {
+    last = start(*own, "wh_1", id, id).get()->sequence;
+  }
+  EXPECT_TRUE(start(*own, "wh_2", "msg_1", "x").get());
+  EXPECT_TRUE(own->erase("wh_2", "msg_1").value());
+  EXPECT_TRUE(own->erase("wh_1", "msg_1").value());
+  open();
+  const auto limits = [&](const std::string&) { return std::optional(limits_); };
+  EXPECT_EQ(move_inboxes(*own, *inbox_, limits, folder_.path()).value(), 3u);
+  EXPECT_EQ(ids("wh_1", last - 1), Ids{"msg_4"}) << "a reader that has read the third";
+  EXPECT_GT(put("wh_1", "msg_5").sequence, last);
+  EXPECT_GT(put("wh_2", "msg_2").sequence, last) << "an inbox that was read and emptied";
+
+  // And back.
+  const std::uint64_t highest = inbox_->last_given().value();
+  EXPECT_TRUE(own->go_on_after({}, highest));
+  EXPECT_TRUE(own->go_on_after({}, 1));
+  EXPECT_EQ(start(*own, "wh_1", "msg_6", "x").get()->sequence, highest + 1);
+}
+
 }  // namespace
 }  // namespace postern::spool

@@ -1,6 +1,7 @@
 #include "spool/pgsql_inbox.h"
 
 #include <algorithm>
+#include <array>
 #include <future>
 #include <limits>
 #include <utility>
@@ -487,6 +488,29 @@ Result<std::uint64_t> PgsqlInbox::purge(store::Time now, const LimitsOf& limits)
   return all;
 }
 
+Result<std::uint64_t> PgsqlInbox::last_given() {
+  const auto last =
+      asking_->ask({.sql = "SELECT coalesce(max(head), 0) FROM inbox_box", .values = {}});
+  if (!last) return tl::unexpected(last.error());
+  return static_cast<std::uint64_t>(last->integer(0, 0));
+}
+
+Result<void> PgsqlInbox::go_on_after(std::span<const std::string> webhooks,
+                                     std::uint64_t sequence) {
+  for (const std::string& webhook : webhooks) {
+    const Result<void> done = changes_->run(webhook, [&](const Ask& ask, bool) -> Failed {
+      const auto raised =
+          ask("INSERT INTO inbox_box AS b (webhook_id, head) VALUES ($1, $2::bigint) ON CONFLICT "
+              "(webhook_id) DO UPDATE SET head = greatest(b.head, excluded.head)",
+              {pg::text(webhook), number(sequence)});
+      if (!raised) return tl::unexpected(raised.error());
+      return {};
+    });
+    if (!done) return done;
+  }
+  return {};
+}
+
 Result<void> PgsqlInbox::forget(std::span<const std::string> webhooks) {
   for (const std::string& webhook : webhooks) {
     if (const auto gone = clear(webhook); !gone) return tl::unexpected(gone.error());
@@ -531,6 +555,11 @@ Result<std::uint64_t> move_inboxes(SqliteInbox& from, Inbox& to, const Inbox::Li
           if (piece->empty()) break;
           if (Result<void> kept = body.append(*piece); !kept) return tl::unexpected(kept.error());
         }
+        // Its number stays, unless messages of another gateway have it.
+        const std::array<std::string, 1> box{webhook};
+        if (Result<void> on = to.go_on_after(box, one->sequence - 1); !on) {
+          return tl::unexpected(on.error());
+        }
         std::promise<Result<InboxPut>> said;
         to.put(std::move((*found)->message), std::move(body), all, store::now(),
                [&said](Result<InboxPut> put) { said.set_value(std::move(put)); });
@@ -545,6 +574,12 @@ Result<std::uint64_t> move_inboxes(SqliteInbox& from, Inbox& to, const Inbox::Li
       }
     }
   }
+  auto used = from.used_boxes();
+  if (!used) return tl::unexpected(used.error());
+  std::erase_if(*used, [&](const std::string& webhook) { return !limits(webhook); });
+  const auto last = from.last_given();
+  if (!last) return tl::unexpected(last.error());
+  if (Result<void> on = to.go_on_after(*used, *last); !on) return tl::unexpected(on.error());
   return moved;
 }
 

@@ -43,6 +43,8 @@ class PgsqlInbox final : public Inbox {
   Result<std::uint64_t> clear(std::string_view webhook) override;
   Result<std::uint64_t> purge(store::Time now, const LimitsOf& limits) override;
   Result<void> forget(std::span<const std::string> webhooks) override;
+  Result<std::uint64_t> last_given() override;
+  Result<void> go_on_after(std::span<const std::string> webhooks, std::uint64_t sequence) override;
   InboxReader& reader() override { return *reader_; }
   std::uint64_t sequence() const override;
   std::optional<Error> trouble() const override { return std::nullopt; }
@@ -73,8 +75,8 @@ class PgsqlInbox final : public Inbox {
 };
 
 /// Moves the messages of a gateway's own inboxes into those of its cluster; those of deleted
-/// webhooks stay. Their links stay where they are. May be stopped and begun again. Blocks; returns
-/// the number of messages.
+/// webhooks stay. Their numbers and links stay as they are. May be stopped and begun again. Blocks;
+/// returns the number of messages.
 Result<std::uint64_t> move_inboxes(SqliteInbox& from, Inbox& to, const Inbox::LimitsOf& limits,
                                    const std::string& temporary_directory);
 

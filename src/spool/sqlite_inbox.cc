@@ -417,6 +417,41 @@ Result<Names> SqliteInbox::boxes() {
   });
 }
 
+Result<Names> SqliteInbox::used_boxes() {
+  return change<Names>([](Database& database) {
+    return database.all("SELECT webhook_id FROM inbox_box WHERE webhook_id <> ''",
+                        [](const Row& row) { return row.text(0); });
+  });
+}
+
+Result<std::uint64_t> SqliteInbox::last_given() {
+  return change<std::uint64_t>([](Database& database) -> Result<std::uint64_t> {
+    const auto last = database.number(
+        "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'inbox'), 0)");
+    if (!last) return tl::unexpected(last.error());
+    return static_cast<std::uint64_t>(*last);
+  });
+}
+
+/// All inboxes share their numbers.
+Result<void> SqliteInbox::go_on_after(std::span<const std::string>, std::uint64_t sequence) {
+  const auto done = change<std::int64_t>([&](Database& database) -> Result<std::int64_t> {
+    const auto number = static_cast<std::int64_t>(sequence);
+    if (const auto begun = database.execute(
+            "INSERT INTO sqlite_sequence (name, seq) SELECT 'inbox', 0 WHERE NOT EXISTS (SELECT 1 "
+            "FROM sqlite_sequence WHERE name = 'inbox')");
+        !begun) {
+      return tl::unexpected(begun.error());
+    }
+    const auto raised = database.execute(
+        "UPDATE sqlite_sequence SET seq = max(seq, ?1) WHERE name = 'inbox'", number);
+    if (!raised) return tl::unexpected(raised.error());
+    return 0;
+  });
+  if (!done) return tl::unexpected(done.error());
+  return {};
+}
+
 Result<std::uint64_t> SqliteInbox::purge(store::Time now, const LimitsOf& limits) {
   const Result<Names> all_boxes = boxes();
   if (!all_boxes) return tl::unexpected(all_boxes.error());

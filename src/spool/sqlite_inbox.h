@@ -29,12 +29,16 @@ class SqliteInbox final : public Inbox {
   Result<std::uint64_t> clear(std::string_view webhook) override;
   Result<std::uint64_t> purge(store::Time now, const LimitsOf& limits) override;
   Result<void> forget(std::span<const std::string> webhooks) override;
+  Result<std::uint64_t> last_given() override;
+  Result<void> go_on_after(std::span<const std::string> webhooks, std::uint64_t sequence) override;
   InboxReader& reader() override { return *reader_; }
   std::uint64_t sequence() const override { return sequence_.load(std::memory_order_acquire); }
   std::optional<Error> trouble() const override { return writer_->trouble(); }
 
   /// The webhooks that have messages. Blocks.
   Result<std::vector<std::string>> boxes();
+  /// Those that have had any. Blocks.
+  Result<std::vector<std::string>> used_boxes();
   /// Deletes a message as erase() does, but for what is behind its links.
   Result<bool> hand_over(std::string_view webhook, std::string_view id);
 
