@@ -283,7 +283,7 @@ struct DestinationState {
 };
 
 /// The octets of a stored message. `next` returns pieces, and an empty one at the end;
-/// Fault::permanent instead of the last piece if the message is damaged.
+/// Fault::damaged instead of the last piece if the message is damaged.
 struct StoredText {
   std::uint64_t size = 0;                           ///< octets
   std::function<Task<Result<std::string>>()> next;  ///< the next piece

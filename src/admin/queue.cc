@@ -137,7 +137,7 @@ Task<net::HttpResponse> Queue::show(Call& call) {
 Task<net::HttpResponse> Queue::message(Call& call) {
   if (!is_ulid(call.ids[0])) throw no_such_message();
   Result<StoredText> text = co_await control().text(call.ids[0]);
-  if (!text && text.error().fault == Fault::permanent) {
+  if (!text && text.error().fault == Fault::damaged) {
     throw conflict("damaged", "the message's text is damaged: " + text.error().message);
   }
   if (!text) refuse(text.error());

@@ -21,6 +21,7 @@ enum class Fault {
   bug,        ///< an invariant is broken
   disk_full,  ///< no space on the disk, or a quota is used up; a retry succeeds once there is space
   unreachable,  ///< the database of the cluster cannot be reached now; nothing is damaged
+  damaged,      ///< stored octets are missing, or are not those that were stored
 };
 
 /// A fault and one sentence for the log. The sentence never contains a secret.

@@ -224,6 +224,7 @@ PlanVersions::Loaded PlanVersions::file(const std::string& word) {
     return report_version(result.diagnostics, word, "`postern check --config " + word + "`",
                           missing ? ExitCode::no_input : ExitCode::config);
   }
+  if (!text) return report_error(text.error().message, "try again", ExitCode::no_input);
   edition.config = std::move(result.config);
   edition.text = *text;
   return edition;

@@ -127,6 +127,20 @@ TEST(Database, one_thread_at_a_time_asks_for_hosts_that_are_away) {
   EXPECT_GT(refused, 16);
 }
 
+// A host that is cut off: its connections neither end nor begin.
+TEST(Database, a_host_that_says_nothing_does_not_hold_up_the_others) {
+  boost::asio::io_context loop;
+  boost::asio::ip::tcp::acceptor silent(loop, {boost::asio::ip::address_v4::loopback(), 0});
+  std::string place = tests::PgsqlServer::one().database();
+  place.insert(place.find(" user="), ",127.0.0.1");
+  place += " port=5432," + std::to_string(silent.local_endpoint().port());
+  const auto database = *Database::make({.postgres = place, .allow_one_copy = true});
+  const auto begun = Clock::now();
+  const auto session = database->connect();
+  ASSERT_TRUE(session) << session.error().message;
+  EXPECT_LT(Clock::now() - begun, 3s);
+}
+
 TEST(Database, what_is_away_is_found_when_it_is_back) {
   const std::string place = tests::PgsqlServer::one().database();
   const auto database = *Database::make({.postgres = place, .allow_one_copy = true});

@@ -116,6 +116,10 @@ Result<void> Node::witness(net::PgsqlSession& session) {
   const std::int64_t beat = (*said)[0].integer(0, 0);
   const std::int64_t losses = (*said)[0].integer(0, 1);
   lock.lock();
+  // Another thread has accepted a loss meanwhile: what this one compares with is of before.
+  if (promised_.losses != promised.losses) {
+    return fail(Fault::unreachable, "PostgreSQL: what was promised has changed meanwhile");
+  }
   const bool is_accepted = losses > promised_.losses;
   if (is_accepted) {
     promised_.beat = promised.beat = beat;

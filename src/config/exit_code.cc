@@ -21,6 +21,7 @@ ExitCode exit_code_of(Fault fault) {
     case Fault::not_found:
       return ExitCode::no_input;
     case Fault::permanent:
+    case Fault::damaged:
     case Fault::disk_full:
       return ExitCode::io;
     case Fault::bug:

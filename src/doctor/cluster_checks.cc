@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <set>
+#include <string_view>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+
+#include "base/text.h"
 
 namespace postern::doctor {
 namespace {
@@ -12,15 +15,30 @@ namespace {
 /// Sessions of a gateway at most: 8 of the queue, 3 of the control plane, 4 of inboxes, 2 of
 /// attachments, 2 of feeds, and one each of the heartbeat, windows, tries, edits, jobs and the
 /// bell.
-constexpr std::int64_t sessions_of_a_node = 25;
+constexpr std::int64_t sessions_of_a_node = 26;
 /// Of the operators and the server itself.
 constexpr std::int64_t other_sessions = 20;
 constexpr std::chrono::milliseconds largest_offset{2000};
 constexpr std::chrono::milliseconds longest_lag{5000};
 
+/// Whether a commit may be told that this one has it: an asynchronous one tells nobody.
+bool acknowledges(const cluster::Standby& one) {
+  return one.state == "streaming" && one.sync != "async";
+}
+
+/// How many standbys a commit waits for: "ANY 2 (a, b, c)", "FIRST 2 (a, b)", "2 (a, b)"; one in
+/// each other form (PostgreSQL's documentation, §20.6.2).
+std::int64_t waited_for(std::string_view names) {
+  for (const std::string_view word : {"any ", "first "}) {
+    if (lower(names.substr(0, word.size())) == word) names.remove_prefix(word.size());
+  }
+  const std::size_t digits = names.find_first_not_of("0123456789");
+  return static_cast<std::int64_t>(parse_number(names.substr(0, digits)).value_or(1));
+}
+
 void check_standbys(const cluster::Facts& facts, bool allow_one_copy, Findings& found) {
-  const auto count =
-      std::ranges::count(facts.standbys, std::string("streaming"), &cluster::Standby::state);
+  const auto count = std::ranges::count_if(facts.standbys, acknowledges);
+  const std::int64_t wanted = waited_for(facts.standby_names);
   const auto hidden = std::ranges::count(facts.standbys, std::string(), &cluster::Standby::state);
   if (facts.standby_names.empty()) {
     found.push_back(finding(allow_one_copy ? Level::warn : Level::fail, "standby",
@@ -36,14 +54,23 @@ void check_standbys(const cluster::Facts& facts, bool allow_one_copy, Findings& 
                                               "to this role",
                                               facts.standbys.size()),
                             "as a superuser: GRANT pg_read_all_stats TO the gateways' role"));
-  } else if (count == 0) {
+  } else if (count < wanted) {
     found.push_back(finding(Level::fail, "standby",
-                            "no standby streams: every commit waits, and mail is held",
+                            count == 0
+                                ? std::string("no standby streams: every commit waits, and mail "
+                                              "is held")
+                                : fmt::format("a commit waits for {} standbys, and {} "
+                                              "stream{}: mail is held",
+                                              wanted, count, count == 1 ? "s" : ""),
                             "start a standby; `patronictl list` shows why none follows"));
-  } else if (count == 1) {
-    found.push_back(finding(Level::warn, "standby",
-                            "one standby streams: if it fails, every commit waits",
-                            "run two standbys"));
+  } else if (count == wanted) {
+    found.push_back(finding(
+        Level::warn, "standby",
+        wanted == 1 ? std::string("one standby streams: if it fails, every commit waits")
+                    : fmt::format("{} standbys stream, and a commit waits for all: if one fails, "
+                                  "every commit waits",
+                                  count),
+        wanted == 1 ? "run two standbys" : "run one standby more, or let commits wait for fewer"));
   } else {
     found.push_back(finding(Level::ok, "standby", fmt::format("{} standbys stream", count)));
   }
@@ -94,7 +121,7 @@ std::string count_of(std::int64_t count, std::string_view what) {
 bool do_commits_wait(const cluster::Facts& facts) {
   return !facts.standby_names.empty() &&
          std::ranges::none_of(facts.standbys, [](const cluster::Standby& one) {
-           return one.state == "streaming" || one.state.empty();
+           return acknowledges(one) || one.state.empty();
          });
 }
 

@@ -75,6 +75,13 @@ TEST(ClusterChecks, each_fault_has_one_finding) {
             "fail standby: no standby streams: every commit waits, and mail is held");
   EXPECT_EQ(with([](auto& f) { f.standbys.pop_back(); }),
             "warn standby: one standby streams: if it fails, every commit waits");
+  EXPECT_EQ(with([](auto& f) { f.standbys[0].sync = "async"; }),
+            "warn standby: one standby streams: if it fails, every commit waits");
+  EXPECT_EQ(with([](auto& f) { f.standby_names = "ANY 2 (*)"; }),
+            "warn standby: 2 standbys stream, and a commit waits for all: if one fails, every "
+            "commit waits");
+  EXPECT_EQ(with([](auto& f) { f.standby_names = "FIRST 3 (pg1, pg2, pg3)"; }),
+            "fail standby: a commit waits for 3 standbys, and 2 stream: mail is held");
   EXPECT_EQ(with([](auto& f) { f.standbys[0].state = ""; }),
             "note standby: 2 standbys are connected; their state is not shown to this role");
   EXPECT_EQ(with([](auto& f) { f.standbys[0].flush_lag = milliseconds(7500); }),
@@ -94,7 +101,7 @@ TEST(ClusterChecks, each_fault_has_one_finding) {
   EXPECT_EQ(with([](auto& f) { f.members.nodes[0].version = "0.3.0"; }),
             "note nodes: the gateways have different versions: 0.2.0, 0.3.0");
   EXPECT_EQ(with([](auto& f) { f.connections = 40; }),
-            "warn sessions: max_connections is 40; 2 gateways may need 70");
+            "warn sessions: max_connections is 40; 2 gateways may need 72");
   EXPECT_EQ(with([](auto& f) { f.bloats = {{"message", 10, 200'000}}; }),
             "warn vacuum: the table message has 200000 dead rows beside 10 live ones");
 }

@@ -14,6 +14,8 @@ namespace postern::net {
 namespace {
 
 constexpr std::size_t longest_message = 300;
+/// After the first of several hosts: one that is cut off does not answer at all.
+constexpr std::chrono::milliseconds wait_for_others{1000};
 
 struct Clear {
   void operator()(PGresult* result) const { PQclear(result); }
@@ -108,7 +110,11 @@ std::vector<Result<std::unique_ptr<PgsqlSession>>> PgsqlSession::connect(
     }
     if (open.empty() || poll_until(waiting, deadline) <= 0) break;
     for (std::size_t i = 0; i < open.size(); ++i) {
-      if (waiting[i].revents != 0) open[i]->next = PQconnectPoll(open[i]->handle.get());
+      if (waiting[i].revents == 0) continue;
+      open[i]->next = PQconnectPoll(open[i]->handle.get());
+      if (open[i]->next == PGRES_POLLING_OK) {
+        deadline = std::min(deadline, Clock::now() + wait_for_others);
+      }
     }
   }
   std::vector<Result<std::unique_ptr<PgsqlSession>>> sessions;
@@ -157,6 +163,9 @@ PgsqlSession::Said PgsqlSession::answers(Clock::time_point deadline) {
     if (!answer) {  // the end of one statement's answer
       if (PQstatus(handle) != CONNECTION_OK) {
         return tl::unexpected(lost("the session with PostgreSQL broke"));
+      }
+      if (Clock::now() >= deadline) {
+        return tl::unexpected(lost("PostgreSQL did not answer in time"));
       }
       continue;
     }

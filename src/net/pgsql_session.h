@@ -51,8 +51,9 @@ class PgsqlSession {
   /// Keywords of libpq and their values (PostgreSQL's documentation, §34.1.2).
   using Settings = std::vector<std::pair<std::string, std::string>>;
 
-  /// Connects to all hosts at once; one entry for each of `hosts`, in their order.
-  /// Fault::unreachable: it cannot be reached before the deadline, or refuses the user.
+  /// Connects to all hosts at once; one entry for each of `hosts`, in their order. When one has
+  /// answered, the others have a second left.
+  /// Fault::unreachable: it cannot be reached in this time, or refuses the user.
   static std::vector<Result<std::unique_ptr<PgsqlSession>>> connect(
       const std::vector<Settings>& hosts, Clock::time_point deadline);
   ~PgsqlSession();

@@ -34,10 +34,10 @@ class Text {
   /// As Spool::may_deliver(), which every read() asks first: ask it again before the step that
   /// cannot be taken back, when time has passed since the last one.
   Result<void> may_deliver() const { return spool_.may_deliver(); }
-  /// The last error; Fault::permanent: the octets are not those that were stored.
+  /// The last error; Fault::damaged: the octets are not those that were stored.
   const std::optional<Error>& trouble() const { return trouble_; }
   /// Whether the stored body is damaged.
-  bool damaged() const { return trouble_ && trouble_->fault == Fault::permanent; }
+  bool damaged() const { return trouble_ && trouble_->fault == Fault::damaged; }
 
  private:
   void rewind();

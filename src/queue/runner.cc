@@ -1,6 +1,9 @@
 #include "queue/runner.h"
 
 #include <algorithm>
+#include <exception>
+#include <memory>
+#include <optional>
 #include <utility>
 
 #include <boost/asio/as_tuple.hpp>
@@ -170,31 +173,41 @@ void Runner::wake() {
 Task<void> Runner::load() {
   loading_ = true;
   while (!stopping_) {
-    fresh_ = false;
-    auto page = co_await disk_.run([this] { return spool_.parcels(loaded_, options_.page); });
-    if (!page || !*page) {
-      if (page) log::error("store.error").field("error", page->error().message);
-      asio::steady_timer later(loop_, when_busy);
-      co_await later.async_wait(asio::as_tuple(asio::use_awaitable));
-      continue;
+    std::optional<milliseconds> pause = when_busy;
+    try {
+      pause = co_await load_page();
+    } catch (const std::exception& thrown) {
+      log::error("queue.error").field("error", thrown.what());
     }
-    for (const spool::Parcel& parcel : **page) {
-      // A new message arrived just now, even if the wall clock was set meanwhile. It does not wait
-      // behind the messages of the start.
-      if (!parcel.inherited) end_of_start();
-      add(parcel, spread_ ? stored_arrival(parcel) : now(), spread_ ? &*spread_ : nullptr);
-    }
-    pump();
-    if ((*page)->empty()) {
-      end_of_start();
-      if (!fresh_) break;
-    } else if ((*page)->size() < options_.page / 4) {
-      // Under load, wait for a larger page: small pages would cost more than their delivery.
-      asio::steady_timer pause(loop_, between_looks);
-      co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
-    }
+    if (!pause) break;
+    if (*pause == milliseconds::zero()) continue;
+    asio::steady_timer later(loop_, *pause);
+    co_await later.async_wait(asio::as_tuple(asio::use_awaitable));
   }
   loading_ = false;
+}
+
+/// Returns the time to the next page; nullopt: there is none.
+Task<std::optional<milliseconds>> Runner::load_page() {
+  fresh_ = false;
+  auto page = co_await disk_.run([this] { return spool_.parcels(loaded_, options_.page); });
+  if (!page || !*page) {
+    if (page) log::error("store.error").field("error", page->error().message);
+    co_return when_busy;
+  }
+  for (const spool::Parcel& parcel : **page) {
+    // A new message arrived just now, even if the wall clock was set meanwhile. It does not wait
+    // behind the messages of the start.
+    if (!parcel.inherited) end_of_start();
+    add(parcel, spread_ ? stored_arrival(parcel) : now(), spread_ ? &*spread_ : nullptr);
+  }
+  pump();
+  if ((*page)->empty()) {
+    end_of_start();
+    co_return fresh_ ? std::optional(milliseconds::zero()) : std::nullopt;
+  }
+  // Under load, wait for a larger page: small pages would cost more than their delivery.
+  co_return (*page)->size() < options_.page / 4 ? between_looks : milliseconds::zero();
 }
 
 void Runner::end_of_start() {
@@ -242,7 +255,18 @@ void Runner::told(spool::Sequence message, bool urgent) {
     if (const auto at = dropped_.find(message); at != dropped_.end() && at->second) {
       dropped_.erase(at);
     }
-    if (!stopping_) asio::co_spawn(loop_, reload(message, urgent), asio::detached);
+    if (stopping_) return;
+    asio::co_spawn(loop_, reload(message, urgent), [=, this](const std::exception_ptr& thrown) {
+      if (!thrown) return;
+      log::error("queue.error")
+          .field("message_id", message)
+          .field("error", "the message could not be read again; it is tried once more");
+      const auto later = std::make_shared<asio::steady_timer>(loop_, when_busy);
+      later->async_wait([=, this](const boost::system::error_code& ended) {
+        if (!ended) told(message, urgent);
+        static_cast<void>(later);
+      });
+    });
   });
 }
 

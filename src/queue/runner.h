@@ -118,6 +118,7 @@ class Runner {
   struct Ended;
 
   Task<void> load();
+  Task<std::optional<std::chrono::milliseconds>> load_page();
   void end_of_start();
   Task<void> reload(spool::Sequence message, bool urgent);
   void add(const spool::Parcel& parcel, relay::Time arrival, relay::StartupSpread* spread);

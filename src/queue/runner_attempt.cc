@@ -33,7 +33,7 @@ Task<Runner::Fetched> Runner::fetch(Number number) {
     if (out.recipients.empty()) return {};
     Result<spool::BodyReader> body = spool_.body(out.message.id);
     if (!body) {
-      const bool damaged = body.error().fault == Fault::permanent;
+      const bool damaged = body.error().fault == Fault::damaged;
       out.state = damaged ? Fetched::State::damaged : Fetched::State::trouble;
       out.error = body.error();
       return out;

@@ -122,7 +122,7 @@ Task<Result<Told>> Runner::tell_dropped(spool::MessageId id) {
   const spool::Message message = std::move(***found);
   auto body = co_await disk_.run([this, &id] { return spool_.body(id); });
   if (!body) co_return tl::unexpected(body.error());
-  if (!*body && body->error().fault == Fault::permanent) {
+  if (!*body && body->error().fault == Fault::damaged) {
     co_return co_await damaged_drop(message, body->error());
   }
   if (!*body) co_return tl::unexpected(body->error());

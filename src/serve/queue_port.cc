@@ -289,9 +289,9 @@ Task<Result<spool::Verification>> SpoolQueuePort::verify() {
     if (verifying_.exchange(true)) {
       return fail(Fault::conflict, "a verification is under way; wait for its end");
     }
-    auto found = spool_.verify();
-    verifying_ = false;
-    return found;
+    const auto ended = std::unique_ptr<std::atomic<bool>, void (*)(std::atomic<bool>*)>(
+        &verifying_, [](std::atomic<bool>* under_way) { *under_way = false; });
+    return spool_.verify();
   };
   co_return co_await on_disk(std::move(ask));
 }

@@ -120,6 +120,7 @@ Reply reply_for(Fault fault) {
     case Fault::conflict:
     case Fault::bug:
     case Fault::unreachable:
+    case Fault::damaged:
       break;
   }
   // A local failure, even a permanent one such as a disk error, is temporary to the client.

@@ -75,14 +75,15 @@ Result<std::string> BodyFiles::write(const std::string& id, const Body& body) {
 
 Result<int> BodyFiles::open(const std::string& id, std::uint64_t size) const {
   const int fd = ::open(path_of(id).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  if (fd < 0 && errno == ENOENT) return fail(Fault::damaged, "a message body's file is missing");
   if (fd < 0) return io_error("opening a message body's file");
   struct stat status{};
   Result<int> opened = fd;
   if (::fstat(fd, &status) != 0) {
     opened = io_error("opening a message body's file");
   } else if (static_cast<std::uint64_t>(status.st_size) != size) {
-    opened = fail(Fault::permanent, fmt::format("a message body's file has {} octets instead of {}",
-                                                status.st_size, size));
+    opened = fail(Fault::damaged, fmt::format("a message body's file has {} octets instead of {}",
+                                              status.st_size, size));
   }
   if (!opened) ::close(fd);
   return opened;

@@ -26,7 +26,7 @@ class BodyFiles {
   /// kernel drops pages that it could not write and reports success for a second flush. Returns the
   /// SHA-256 of the octets, which are read in pieces.
   Result<std::string> write(const std::string& id, const Body& body);
-  /// An open descriptor, which the caller closes. Fault::permanent unless the file has `size`
+  /// An open descriptor, which the caller closes. Fault::damaged unless the file has `size`
   /// octets.
   Result<int> open(const std::string& id, std::uint64_t size) const;
   /// Removes the file of `id`. True when it does not exist afterwards.

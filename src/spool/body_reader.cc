@@ -40,7 +40,7 @@ Result<std::string_view> BodyReader::fetch(std::size_t wanted) {
     used_ = 0;
   }
   if (buffer_.size() - used_ < wanted) {
-    return fail(Fault::permanent, "a message body ends too early");
+    return fail(Fault::damaged, "a message body ends too early");
   }
   used_ += wanted;
   return std::string_view(buffer_).substr(used_ - wanted, wanted);
@@ -55,7 +55,7 @@ Result<std::string_view> BodyReader::load(std::size_t wanted) {
     const ssize_t count = ::read(fd_, buffer_.data() + got, wanted - got);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return io_error("reading a message body");
-    if (count == 0) return fail(Fault::permanent, "a message body ends too early");
+    if (count == 0) return fail(Fault::damaged, "a message body ends too early");
     got += static_cast<std::size_t>(count);
   }
   return std::string_view(buffer_);
@@ -68,7 +68,7 @@ Result<std::string_view> BodyReader::next() {
   if (!bytes) return bytes;
   sum_.add(*bytes);
   if (at_ + wanted == size_ && sum_.finish() != digest_) {
-    return fail(Fault::permanent, "a message body is not what was stored: its checksum differs");
+    return fail(Fault::damaged, "a message body is not what was stored: its checksum differs");
   }
   at_ += wanted;
   return bytes;

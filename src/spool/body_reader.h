@@ -34,7 +34,7 @@ class BodyReader {
   std::uint64_t size() const { return size_; }
   /// The next octets, valid until the next call; empty at the end. The last piece is returned only
   /// when the checksum of the whole body is right, so a damaged body is never sent completely:
-  /// Fault::permanent then.
+  /// Fault::damaged then.
   Result<std::string_view> next();
 
  private:

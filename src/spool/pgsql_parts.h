@@ -60,7 +60,7 @@ struct PgsqlSpool::Batch {
   std::vector<Put> puts;
   std::uint64_t octets = 0;
   std::optional<cluster::Numbers> numbers;  ///< one for each message
-  bool in_doubt = false;                    ///< a commit of these numbers may still end
+  bool in_doubt = false;                    ///< a commit may have stored it, or still store it
   Done<std::vector<MessageId>> done;
 };
 

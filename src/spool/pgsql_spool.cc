@@ -302,8 +302,7 @@ void PgsqlSpool::forget_number(Batch& batch, bool stored) {
     const auto last = batch.numbers->first + static_cast<std::int64_t>(batch.puts.size()) - 1;
     if (stored) found.committed = std::max(found.committed, last);
   }
-  batch.numbers.reset();
-  batch.in_doubt = false;
+  batch.numbers.reset();  // the doubt stays: what was stored is the next owner's to deliver
 }
 
 /// What is done at each end of a transaction that put messages.
@@ -402,7 +401,7 @@ void PgsqlSpool::finish(Batch& batch, const Result<void>& result) {
   const bool is_in_doubt = !result && batch.in_doubt;
   if (is_in_doubt) {
     // It may be stored in spite of the answer, and is delivered then: by whoever takes the part.
-    node_.doubt(batch.numbers->part);
+    if (batch.numbers) node_.doubt(batch.numbers->part);
     for (const Put& put : batch.puts) {
       if (options_.commit_unknown) options_.commit_unknown(ulid_from_bytes(put.id), result.error());
     }

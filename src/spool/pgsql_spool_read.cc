@@ -235,19 +235,23 @@ Result<BodyReader> PgsqlSpool::body(const MessageId& id) {
                      .values = {pg::uuid(octets.empty() ? std::string(16, '\0') : octets)}});
   if (!found) return tl::unexpected(found.error());
   if (found->size() == 0) return fail(Fault::not_found, std::string(no_such_message));
-  if (!found->octets(0, 2).empty()) return fail(Fault::permanent, found->text(0, 2));
+  if (!found->octets(0, 2).empty()) return fail(Fault::damaged, found->text(0, 2));
   const auto size = static_cast<std::uint64_t>(found->integer(0, 0));
   if (!found->is_null(0, 3)) {
     if (found->octets(0, 3).size() != size) {
-      return fail(Fault::permanent, "a message body is missing or has another size");
+      return fail(Fault::damaged, "a message body is missing or has another size");
     }
     return BodyReader(found->text(0, 3), found->text(0, 1));
   }
   const auto next = [this, octets, n = std::int64_t{0}]() mutable -> Result<std::string> {
-    const auto part = reading_->ask({.sql = "SELECT data FROM part WHERE message = $1 AND n = $2",
-                                     .values = {pg::uuid(octets), pg::integer(n++)}});
+    const auto part =
+        reading_->ask({.sql = "SELECT p.data FROM message AS m LEFT JOIN part AS p ON p.message = "
+                              "m.id AND p.n = $2 WHERE m.id = $1",
+                       .values = {pg::uuid(octets), pg::integer(n++)}});
     if (!part) return tl::unexpected(part.error());
-    if (part->size() == 0) return fail(Fault::permanent, "a part of a message body is missing");
+    // Somebody has settled or dropped it meanwhile.
+    if (part->size() == 0) return fail(Fault::not_found, std::string(no_such_message));
+    if (part->is_null(0, 0)) return fail(Fault::damaged, "a part of a message body is missing");
     return part->text(0, 0);
   };
   return BodyReader(next, size, found->text(0, 1));

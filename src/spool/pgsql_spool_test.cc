@@ -194,6 +194,31 @@ TEST_F(PgsqlSpoolTest, who_lost_a_part_puts_into_another) {
   EXPECT_FALSE(stored.get());
 }
 
+// What an end that is unknown may have stored, whoever takes the part delivers.
+TEST_F(PgsqlSpoolTest, a_doubt_outlives_the_part) {
+  std::atomic<int> in_doubt = 0;
+  pgsql_options_.publish_wait = 3s;
+  pgsql_options_.commit_unknown = [&](const MessageId&, const Error&) { ++in_doubt; };
+  open();
+  ASSERT_TRUE(put(envelope(), "before"));
+  tests::HeldCommits held(*database_);
+  auto stored = begin_put("stored all the same");
+  // The commit of the put, and not one of a heartbeat, waits: it has its part's lock.
+  const char* waiting =
+      "SELECT pid FROM pg_stat_activity AS a JOIN pg_locks AS l USING (pid) WHERE wait_event = "
+      "'SyncRep' AND a.datname = current_database() AND locktype = 'advisory' AND classid = 7305";
+  ASSERT_TRUE(soon([&] { return sql(waiting).size() > 0; }));
+  // Others take all parts, and the end of the transaction, which is committed here, is not told.
+  for (const cluster::Part& part : node_->parts()) node_->lost(part);
+  sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND "
+      "datname = current_database()");
+  const Result<MessageId> refused = stored.get();
+  held.release();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().fault, Fault::permanent) << "its attachments must stay";
+  EXPECT_EQ(in_doubt, 1);
+}
+
 TEST_F(PgsqlSpoolTest, what_one_node_put_is_scheduled_by_the_one_that_takes_its_part) {
   std::set<Sequence> seen;
   Cursor mine;

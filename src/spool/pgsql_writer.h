@@ -143,10 +143,9 @@ class PgsqlWriter {
   }
 
   void settle(std::unique_ptr<net::PgsqlSession>& session, std::span<Job> jobs,
-              Clock::time_point until) {
+              Clock::time_point until, bool again = false) {
     const auto before = net::stood_still();
     Error error;
-    bool again = false;
     do {
       if (!session || !session->usable()) {
         // At the end nobody waits for a server that has just not answered.
@@ -187,7 +186,7 @@ class PgsqlWriter {
       if (!is_of_data) continue;
       error.fault = Fault::permanent;
       if (jobs.size() == 1) break;
-      for (Job& job : jobs) settle(session, {&job, 1}, until);
+      for (Job& job : jobs) settle(session, {&job, 1}, until, again);
       return;
       // Nobody could do anything while the process stood still.
     } while (pause(until + (net::stood_still() - before)));

@@ -252,8 +252,8 @@ class Spool {
   virtual Result<std::vector<DestinationCount>> counts() = 0;
   /// Octets on the disk: the database, its write-ahead log, and the files of bodies. Blocks.
   virtual Result<std::uint64_t> size() = 0;
-  /// The body of a message. Blocks. Fault::not_found: there is no such message. Fault::permanent:
-  /// the body is damaged; call quarantine() then.
+  /// The body of a message. Blocks. Fault::not_found: there is no such message. Fault::damaged:
+  /// call quarantine() then. Any other fault may pass.
   virtual Result<BodyReader> body(const MessageId& id) = 0;
 
   /// Whether an attempt may take the step that cannot be taken back: the end of a message's octets,

@@ -135,8 +135,8 @@ Result<void> SqliteSpool::sweep(Database& database) {
       [&](const store::Row& row) {
         const Result<int> fd = files_.open(row.text(0), static_cast<std::uint64_t>(row.integer(1)));
         if (fd) ::close(*fd);
-        // Running out of descriptors is not damage.
-        if (!fd && fd.error().fault == Fault::permanent) missing.push_back(row.text(0));
+        // A file that cannot be opened now is not damage.
+        if (!fd && fd.error().fault == Fault::damaged) missing.push_back(row.text(0));
       });
   if (!checked) return checked;
   for (const MessageId& id : missing) {

@@ -128,14 +128,14 @@ Result<BodyReader> SqliteSpool::body(const MessageId& id) {
   if (!found) return tl::unexpected(found.error());
   if (!*found) return fail(Fault::not_found, std::string(no_such_message));
   Stored& stored = **found;
-  if (!stored.damage.empty()) return fail(Fault::permanent, stored.damage);
+  if (!stored.damage.empty()) return fail(Fault::damaged, stored.damage);
   if (stored.in_file) {
     const Result<int> fd = files_.open(id, stored.size);
     if (!fd) return tl::unexpected(fd.error());
     return BodyReader(*fd, stored.size, std::move(stored.digest));
   }
   if (!stored.bytes || stored.bytes->size() != stored.size) {
-    return fail(Fault::permanent, "a message body is missing or has another size");
+    return fail(Fault::damaged, "a message body is missing or has another size");
   }
   return BodyReader(std::move(*stored.bytes), std::move(stored.digest));
 }

@@ -140,12 +140,27 @@ TEST_F(SqliteSpoolTest, a_changed_body_is_never_read_to_its_end) {
     ASSERT_TRUE((*database)->execute("UPDATE body SET bytes = zeroblob(100000)"));
   }
   open();
-  EXPECT_EQ(read(in_file).error().fault, Fault::permanent);
-  EXPECT_EQ(read(in_row).error().fault, Fault::permanent);
+  EXPECT_EQ(read(in_file).error().fault, Fault::damaged);
+  EXPECT_EQ(read(in_row).error().fault, Fault::damaged);
   EXPECT_EQ(spool_->verify()->wrong, 2u);
   ASSERT_TRUE(wait<void>([&](auto done) { spool_->quarantine(in_file, "bit rot", done); }));
   EXPECT_EQ(state(in_file), State::quarantined);
   EXPECT_EQ((*spool_->get(in_file))->damage, "bit rot");
+}
+
+// A file that cannot be opened (rights, a link in its place, a disk that fails) may be there again.
+TEST_F(SqliteSpoolTest, a_body_that_cannot_be_opened_now_is_not_damaged) {
+  const std::string text(300'000, 'x');
+  const MessageId id = *put(envelope(), text);
+  const std::string file = files().front();
+  std::filesystem::rename(file, file + ".away");
+  std::filesystem::create_symlink(file + ".away", file);  // ELOOP, also for root
+  EXPECT_EQ(read(id).error().fault, Fault::permanent);
+  open();
+  EXPECT_EQ(spool_->counters().damaged, 0u);
+  EXPECT_EQ(state(id), State::queued);
+  std::filesystem::rename(file + ".away", file);
+  EXPECT_EQ(read(id).value(), text);
 }
 
 }  // namespace

@@ -381,7 +381,7 @@ Result<void> PgsqlStore::on_access_change(std::function<void(std::string_view id
 void PgsqlStore::note_own(std::uint64_t number) {
   const std::lock_guard lock(mutex_);
   newest_own_ = std::max(newest_own_, number);
-  own_ += 1;
+  if (seen_ && number > *seen_) own_.insert(number);
 }
 
 std::uint64_t PgsqlStore::newest_own_change() const {
@@ -397,14 +397,17 @@ Result<std::uint64_t> PgsqlStore::head() {
   return static_cast<std::uint64_t>(*number);
 }
 
-/// Numbers have no gaps: what is behind the last look, and is not this store's, is another's.
+/// Numbers have no gaps: what is behind the last look, and is not this store's, is another's. One
+/// of this store's that is noted only after it was read counts as another's, once.
 Result<bool> PgsqlStore::written_elsewhere() {
   const Result<std::uint64_t> now = head();
   if (!now) return tl::unexpected(now.error());
   const std::lock_guard lock(mutex_);
-  const bool elsewhere = seen_ && *now != *seen_ + own_;
+  const auto end = own_.upper_bound(*now);
+  const auto own = static_cast<std::uint64_t>(std::distance(own_.begin(), end));
+  const bool elsewhere = seen_ && *now != *seen_ + own;
   seen_ = *now;
-  own_ = 0;
+  own_.erase(own_.begin(), end);
   return elsewhere;
 }
 

@@ -7,6 +7,8 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <set>
 #include <vector>
 
 #include "cluster/database.h"
@@ -68,7 +70,7 @@ class PgsqlStore final : public SqlStore {
   std::function<void(std::string_view id)> access_changed_;
   Change last_read_;              ///< the newest that changes() has returned, without its keys
   std::uint64_t newest_own_ = 0;  ///< the highest number of this store's changes
-  std::uint64_t own_ = 0;         ///< its changes since `seen_` was read
+  std::set<std::uint64_t> own_;   ///< the numbers of its changes above `seen_`
   std::optional<std::uint64_t> seen_ = {};  ///< the head at the last written_elsewhere()
 };
 

@@ -29,6 +29,8 @@ class WrongAnswers:
 
     def session(self, client):
         with contextlib.suppress(OSError, EOFError), client, socket.create_connection(("127.0.0.1", self.to)) as server:
+            for one in (client, server):  # a message is sent at once, as the server does
+                one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             told, heard = client.makefile("rb"), server.makefile("rb")
             while True:
                 head = self.exactly(told, 8)
