@@ -87,6 +87,14 @@ constexpr const char* about =
 
 }  // namespace
 
+tl::unexpected<Error> another_database(std::string_view is, std::string_view was) {
+  return fail(Fault::denied,
+              fmt::format("PostgreSQL: another database than before: it is {}, and was {}. Correct "
+                          "`[cluster] database`; if it is meant, stop the gateway and remove "
+                          "`cluster.json` from its `data_dir`",
+                          is, was));
+}
+
 Result<std::unique_ptr<Database>> Database::make(DatabaseOptions options) {
   char* why = nullptr;
   const std::unique_ptr<PQconninfoOption, Free> parsed(
@@ -267,9 +275,8 @@ void Database::ask_first(Witness witness) {
 Result<void> Database::follow(const Epoch& newest) {
   const std::lock_guard guard(mutex_);
   if (!epoch_.system.empty() && epoch_.system != newest.system) {
-    return fail(Fault::denied, fmt::format("PostgreSQL: another database than before: its system "
-                                           "identifier is {}, not {}",
-                                           newest.system, epoch_.system));
+    return another_database("of the system identifier " + newest.system,
+                            "of the system identifier " + epoch_.system);
   }
   if (newest.timeline < epoch_.timeline) {
     return fail(Fault::unreachable,

@@ -13,6 +13,7 @@
 #include <optional>
 #include <shared_mutex>
 #include <string>
+#include <string_view>
 
 #include "base/error.h"
 #include "base/secret.h"
@@ -40,6 +41,17 @@ struct Epoch {
   std::int64_t timeline = 0;  ///< rises with each failover
   auto operator<=>(const Epoch&) const = default;
 };
+
+/// Which database of a server holds the cluster. Its copies and its restored backups have the same
+/// id, in whatever server they are.
+struct Home {
+  std::string cluster;   ///< the id of the cluster, made with its tables; empty: not known
+  std::string database;  ///< the name of the database
+};
+
+/// The refusal of what is not a copy of the database of before, which `was` and `is` describe.
+/// Fault::denied.
+tl::unexpected<Error> another_database(std::string_view is, std::string_view was);
 
 /// Makes sessions with the primary. Thread-safe.
 class Database {

@@ -41,6 +41,10 @@ PgsqlStatement back_again() {
       .values = {}};
 }
 
+std::string described(const Home& home) {
+  return fmt::format("`{}` with the cluster {}", home.database, home.cluster);
+}
+
 }  // namespace
 
 Node::Node(Database& database, NodeOptions options)
@@ -88,6 +92,7 @@ Result<void> Node::remember() {
   if (!known) return tl::unexpected(known.error());
   if (!*known) return {};
   database_.expect((*known)->epoch);
+  promised_.home = (*known)->home;
   if ((*known)->node != options_.name) return {};
   promised_ = **known;
   before_ = promised_.boot;
@@ -106,8 +111,8 @@ Result<void> Node::witness(net::PgsqlSession& session) {
   lock.unlock();
   for (const auto& [number, owned] : before) parts.push_back(number);
   const std::vector<PgsqlStatement> ask = {
-      {.sql = "SELECT coalesce((SELECT max(beat) FROM node WHERE name = $1), 0), losses FROM "
-              "cluster",
+      {.sql = "SELECT coalesce((SELECT max(beat) FROM node WHERE name = $1), 0), losses, "
+              "id::text, current_database()::text FROM cluster",
        .values = {pg::text(options_.name)}},
       {.sql = "SELECT shard, epoch, puts FROM shard WHERE shard = ANY($1::bigint[])",
        .values = {pg::integers(parts)}}};
@@ -115,11 +120,17 @@ Result<void> Node::witness(net::PgsqlSession& session) {
   if (!said) return fail(Fault::unreachable, "PostgreSQL: " + said.error().message);
   const std::int64_t beat = (*said)[0].integer(0, 0);
   const std::int64_t losses = (*said)[0].integer(0, 1);
+  const Home home{.cluster = (*said)[0].text(0, 2), .database = (*said)[0].text(0, 3)};
+  // Its numbers say nothing about those of the other one.
+  if (!promised.home.cluster.empty() && promised.home.cluster != home.cluster) {
+    return another_database(described(home), described(promised.home));
+  }
   lock.lock();
   // Another thread has accepted a loss meanwhile: what this one compares with is of before.
   if (promised_.losses != promised.losses) {
     return fail(Fault::unreachable, "PostgreSQL: what was promised has changed meanwhile");
   }
+  promised_.home = home;
   const bool is_accepted = losses > promised_.losses;
   if (is_accepted) {
     promised_.beat = promised.beat = beat;

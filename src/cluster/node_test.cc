@@ -16,6 +16,7 @@ namespace postern::cluster {
 namespace {
 
 using namespace std::chrono_literals;
+using namespace std::string_literals;
 
 class NodeTest : public ::testing::Test {
  protected:
@@ -413,6 +414,43 @@ TEST_F(NodeTest, a_database_that_has_less_than_it_promised_is_not_trusted) {
   EXPECT_TRUE(try_join("mx1", {.promised_file = file}));
 }
 
+TEST_F(NodeTest, another_database_of_the_server_is_no_older_copy) {
+  const tests::TemporaryFolder folder;
+  const std::string file = folder.path() + "/cluster.json";
+  const auto join_other = [&](const std::string& postgres) {
+    const auto other = *Database::make({.postgres = postgres, .allow_one_copy = true});
+    EXPECT_TRUE(migrate(**other->connect(), node_schema()));
+    const auto node = Node::join(*other, {.name = "mx1", .version = "test", .promised_file = file});
+    return node ? std::string() : node.error().message;
+  };
+  join("mx1", {.promised_file = file})->leave();
+  const Promised noted = **read_promised(file);
+  EXPECT_FALSE(noted.home.cluster.empty());
+  const std::string second = tests::PgsqlServer::one().database();
+  const std::string refused = join_other(second);
+  EXPECT_NE(refused.find("another database than before"), std::string::npos) << refused;
+  for (const std::string& told : {noted.home.database, noted.home.cluster, "[cluster] database"s,
+                                  "cluster.json"s, second.substr(second.rfind('=') + 1)}) {
+    EXPECT_NE(refused.find(told), std::string::npos) << told << ": " << refused;
+  }
+  EXPECT_EQ(refused.find("accept-loss"), std::string::npos) << refused;
+
+  // A copy under another name is the same database, and is asked for what it promised.
+  session_ = nullptr;
+  database_ = nullptr;
+  const std::string copy =
+      tests::PgsqlServer::one().database(database_string_.substr(database_string_.rfind('=') + 1));
+  EXPECT_EQ(join_other(copy), "");
+  EXPECT_EQ(read_promised(file)->value().home.cluster, noted.home.cluster);
+
+  // A file of an older release names none.
+  Promised old = *read_promised(file).value();
+  old.home = {};
+  old.beat = 0;
+  ASSERT_TRUE(write_promised(file, old));
+  EXPECT_EQ(join_other(second), "");
+}
+
 TEST_F(NodeTest, who_is_asked_to_stop_says_so_goes_on_and_ends_after_the_notice) {
   std::atomic<int> ends = 0;
   const auto node = join("mx1", {.notice = 300ms, .ends = [&] { ends += 1; }});
@@ -447,6 +485,7 @@ TEST(Promised, a_file_that_says_something_else_is_an_error_and_none_is_none) {
     EXPECT_EQ(read.error().fault, Fault::malformed);
   }
   const Promised some{.epoch = {.system = "73", .timeline = 4},
+                      .home = {.cluster = "c1", .database = "mail"},
                       .node = "mx1",
                       .boot = std::string("\0\1\2\3\4\5\6\7\0\1\2\3\4\5\6\7", 16),
                       .beat = 12,
@@ -458,6 +497,15 @@ TEST(Promised, a_file_that_says_something_else_is_an_error_and_none_is_none) {
   EXPECT_EQ((*back)->boot, some.boot);
   EXPECT_EQ((*back)->beat, 12);
   EXPECT_EQ((*back)->losses, 1);
+  EXPECT_EQ((*back)->home.cluster, "c1");
+  EXPECT_EQ((*back)->home.database, "mail");
+  std::ofstream(file)
+      << R"({"system":"73","timeline":4,"node":"mx1","boot":"00010203040506070001020304050607",)"
+      << R"("beat":12,"losses":1})";
+  const auto older = read_promised(file);
+  ASSERT_TRUE(older && *older) << "of a release that did not note the database";
+  EXPECT_EQ((*older)->boot, some.boot);
+  EXPECT_EQ((*older)->home.cluster, "");
 }
 
 TEST_F(NodeTest, a_crash_of_the_server_is_survived) {

@@ -26,9 +26,11 @@ class PgsqlServer {
   PgsqlServer& operator=(const PgsqlServer&) = delete;
 
   /// A connection string of a new, empty database.
-  std::string database() {
+  /// `copy_of`: the database of which it is a copy, without sessions; empty: none.
+  std::string database(const std::string& copy_of = "") {
     const std::string name = "test" + std::to_string(++databases_);
-    server("createdb -h " + folder_.path() + " -U postgres " + name);
+    server("createdb -h " + folder_.path() + " -U postgres " +
+           (copy_of.empty() ? "" : "-T " + copy_of + " ") + name);
     return "host=" + folder_.path() + " user=postgres dbname=" + name;
   }
   /// Stops the server at once, as a crash does; start() brings it back.

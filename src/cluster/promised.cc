@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::size_t largest = 4096;
 
+/// Whether there is such a text.
 bool text_of(const json::object& object, std::string_view key, std::string& into) {
   const json::value* value = object.if_contains(key);
   if (value == nullptr || !value->is_string()) return false;
@@ -56,6 +57,9 @@ Result<std::optional<Promised>> read_promised(const std::string& path) {
       !number_of(*object, "beat", found.beat) || !number_of(*object, "losses", found.losses)) {
     return fail(Fault::malformed, path + " does not say what the cluster's database promised");
   }
+  // Files of older releases do not have them.
+  text_of(*object, "cluster", found.home.cluster);
+  text_of(*object, "database", found.home.database);
   Result<std::string> octets = decode(boot, Base::hex, Padding::without);
   if (!octets || octets->size() != 16) {
     return fail(Fault::malformed, path + ": `boot` must be 32 hexadecimal digits");
@@ -68,6 +72,8 @@ Result<void> write_promised(const std::string& path, const Promised& promised) {
   const std::string text =
       json::serialize(json::object{{"system", promised.epoch.system},
                                    {"timeline", promised.epoch.timeline},
+                                   {"cluster", promised.home.cluster},
+                                   {"database", promised.home.database},
                                    {"node", promised.node},
                                    {"boot", encode(promised.boot, Base::hex, Padding::without)},
                                    {"beat", promised.beat},

@@ -14,6 +14,7 @@ namespace postern::cluster {
 /// The state after the last commit of which this node knows.
 struct Promised {
   Epoch epoch;              ///< of the primary
+  Home home;                ///< the database; empty in a file of an older release
   std::string node;         ///< name of the node
   std::string boot;         ///< of the process that wrote it: 16 octets
   std::int64_t beat = 0;    ///< last acknowledged heartbeat of this name

@@ -59,7 +59,11 @@ END $do$
 // What a program knows is compared before tables change under it.
 constexpr const char* schemas_of_nodes = "ALTER TABLE node ADD schemas text NOT NULL DEFAULT ''";
 
-constexpr const char* versions[] = {first, schemas_of_nodes};
+// Tells the database of one cluster from that of another, wherever it is restored or copied to.
+constexpr const char* id_of_cluster =
+    "ALTER TABLE cluster ADD id uuid NOT NULL DEFAULT gen_random_uuid()";
+
+constexpr const char* versions[] = {first, schemas_of_nodes, id_of_cluster};
 constexpr Schema schema{.name = "node", .versions = versions, .compatible_from = 1};
 
 constexpr std::string_view lock_not_had = "55P03";
