@@ -83,7 +83,8 @@ int refuse_cluster(const Error& error, const Arguments& arguments, Streams& stre
   const auto says = [&](std::string_view words) {
     return error.message.find(words) != std::string::npos;
   };
-  if (error.fault == Fault::not_found || says("relation \"node\" does not exist")) {
+  const bool has_no_table = says("relation \"") && says("\" does not exist");
+  if (error.fault == Fault::not_found || has_no_table) {
     to_do = "make its tables first: `postern cluster init`";
   } else if (says("permission denied for schema")) {
     to_do = "name the role that owns the database: `postern cluster init --owner ROLE`";

@@ -1,5 +1,7 @@
 #include "cluster/facts.h"
 
+#include "cluster/node.h"
+
 namespace postern::cluster {
 namespace {
 
@@ -27,6 +29,9 @@ const std::vector<PgsqlStatement> questions = {
             "IN ('message', 'recipient', 'part') AND n_dead_tup > 100000 AND n_dead_tup > 5 * "
             "n_live_tup ORDER BY 1",
      .values = {}},
+    {.sql = "SELECT shard, (SELECT count(*) FROM message WHERE message.shard = shard.shard) FROM "
+            "shard WHERE shard NOT BETWEEN 0 AND $1 ORDER BY shard",
+     .values = {net::pgsql::integer(part_count - 1)}},
 };
 
 constexpr const char* rights[] = {"superuser", "may make roles", "may make databases",
@@ -70,6 +75,10 @@ Result<Facts> facts(Database& database) {
   const PgsqlRows& bloats = (*said)[4];
   for (std::size_t row = 0; row < bloats.size(); ++row) {
     found.bloats.push_back({bloats.text(row, 0), bloats.integer(row, 1), bloats.integer(row, 2)});
+  }
+  const PgsqlRows& parts = (*said)[5];
+  for (std::size_t row = 0; row < parts.size(); ++row) {
+    found.parts.push_back({parts.integer(row, 0), parts.integer(row, 1)});
   }
   Result<Members> nodes = members(database);
   if (!nodes) return tl::unexpected(nodes.error());

@@ -26,6 +26,12 @@ struct Bloat {
   std::int64_t dead = 0;  ///< rows that are gone and not swept
 };
 
+/// A row of `shard` whose number is none of a part.
+struct UnknownPart {
+  std::int64_t number = 0;    ///< below 0, or not below part_count
+  std::int64_t messages = 0;  ///< that are queued in it
+};
+
 /// The database at one moment.
 struct Facts {
   std::int64_t version = 0;             ///< server_version_num: 170004
@@ -37,6 +43,7 @@ struct Facts {
   bool is_local = false;                ///< the session stays on this machine
   std::vector<std::string> rights;      ///< of this role, beyond those that gateways need
   std::vector<Bloat> bloats;            ///< of the queue's tables
+  std::vector<UnknownPart> parts;       ///< that no gateway takes, by number
   std::chrono::milliseconds offset{0};  ///< the database's clock less that of this machine
   Members members;                      ///< the gateways
 };

@@ -148,6 +148,21 @@ void check_members(const cluster::Facts& facts, Findings& found) {
     found.push_back(finding(Level::ok, "nodes",
                             live == 1 ? "1 gateway lives" : fmt::format("{} gateways live", live)));
   }
+  for (const cluster::UnknownPart& one : facts.parts) {
+    const std::string number = std::to_string(one.number);
+    if (one.messages == 0) {
+      found.push_back(
+          finding(Level::warn, "nodes",
+                  "the table `shard` has a row of part " + number + ", which no gateway takes",
+                  "as the owner of the tables: DELETE FROM shard WHERE shard = " + number));
+    } else {
+      found.push_back(finding(
+          Level::fail, "nodes",
+          fmt::format("part {} is none that a gateway takes, and has {}: their mail waits", number,
+                      count_of(one.messages, "message")),
+          "no Postern of this version wrote them: find out what did, and bring them back with it"));
+    }
+  }
   if (versions.size() > 1) {
     found.push_back(
         finding(Level::note, "nodes",

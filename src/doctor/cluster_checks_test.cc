@@ -94,6 +94,11 @@ TEST(ClusterChecks, each_fault_has_one_finding) {
             "warn rights: the role has more rights than gateways need: superuser, may make tables");
   EXPECT_EQ(with([](auto& f) { f.offset = milliseconds(-3100); }),
             "warn clock: the clock of the database differs by -3.1 s");
+  EXPECT_EQ(with([](auto& f) { f.parts = {{.number = 99}}; }),
+            "warn nodes: the table `shard` has a row of part 99, which no gateway takes");
+  EXPECT_EQ(
+      with([](auto& f) { f.parts = {{.number = -1, .messages = 2}}; }),
+      "fail nodes: part -1 is none that a gateway takes, and has 2 messages: their mail waits");
   EXPECT_EQ(with([](auto& f) { f.members.without_owner = 64; }),
             "fail nodes: 64 parts of the queue without an owner: their mail waits");
   EXPECT_EQ(with([](auto& f) { f.members.without_owner = 1; }),

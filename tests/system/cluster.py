@@ -380,6 +380,10 @@ def a_part_that_nobody_knows_is_left_alone(bench):
     sink.wait(1)
     expect("the process", True, server.alive())
     expect("its owner", "", database.sql("SELECT coalesce(owner, '') FROM shard WHERE shard = 99").strip())
+    status, out, err = bench.run("cluster", "doctor", "--config", server.write_config())
+    expect("exit status of doctor (%s)" % err, 0, status)
+    if "part 99" not in out or "DELETE FROM shard WHERE shard = 99" not in out:
+        raise Fail("doctor does not name the part: " + out)
     sink.close()
 
 
