@@ -12,6 +12,14 @@ const std::string& live_node() {
   return condition;
 }
 
+const std::string& known_nodes() {
+  static const std::string query =
+      "SELECT * FROM (SELECT DISTINCT ON (name) boot, name, version, seen, ended, " + live_node() +
+      " AS lives FROM node ORDER BY name, started DESC) AS last WHERE lives OR seen > now() - CASE "
+      "WHEN ended THEN interval '1 day' ELSE interval '7 days' END";
+  return query;
+}
+
 const std::string& claims_end() {
   static const std::string time =
       fmt::format("greatest(seen, (SELECT back_since FROM cluster)) + interval '{} s'",

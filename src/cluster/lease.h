@@ -31,6 +31,9 @@ static_assert(delivers_until + claim_left <= claims_end_after);
 /// The condition on a row of `node` that is neither dead nor at its end. A failover of the database
 /// makes nobody dead: what counts is the silence since it is back.
 const std::string& live_node();
+/// A query of the last start of each name, for people: `boot`, `name`, `version`, `seen`, `ended`
+/// and `lives`; without those that stopped a day ago and those that died a week ago.
+const std::string& known_nodes();
 /// When the claims of a row of `node` end, if it is heard of no more.
 const std::string& claims_end();
 /// Whether the claim of the recipient `r` may still be kept by its process.

@@ -8,16 +8,9 @@ Result<Members> members(Database& database) {
   auto session = database.connect();
   if (!session) return tl::unexpected(session.error());
   const auto rows = (*session)->run(
-      {.sql =
-           std::string("SELECT name, version, (extract(epoch FROM now() - seen) * 1000)::bigint, "
-                       "lives, parts, ended FROM (SELECT DISTINCT ON (name) name, version, seen, "
-                       "ended, ") +
-           live_node() +
-           " AS lives, (SELECT count(*) FROM shard WHERE shard.boot = node.boot) AS parts FROM "
-           "node "
-           "ORDER BY name, started DESC) AS last WHERE lives OR seen > now() - CASE WHEN ended "
-           "THEN "
-           "interval '1 day' ELSE interval '7 days' END ORDER BY name",
+      {.sql = "SELECT name, version, (extract(epoch FROM now() - seen) * 1000)::bigint, lives, "
+              "(SELECT count(*) FROM shard WHERE shard.boot = known.boot), ended FROM (" +
+              known_nodes() + ") AS known ORDER BY name",
        .values = {}},
       Clock::now() + answer_limit);
   if (!rows) return fail(Fault::unreachable, "PostgreSQL: " + rows.error().message);

@@ -273,8 +273,9 @@ Result<void> Node::share_out() {
   if (Result<void> there = have_session(); !there) return there;
   const std::vector<PgsqlStatement> ask = {
       {.sql = std::string("SELECT count(*), count(*) FILTER (WHERE draining), coalesce((array_agg("
-                          "boot ORDER BY draining, started, boot))[1] = $1, false) FROM node "
-                          "WHERE ") +
+                          "boot ORDER BY draining, started, boot))[1] = $1, false), (SELECT "
+                          "count(*) FROM (") +
+              known_nodes() + ") AS known WHERE NOT lives AND NOT ended) FROM node WHERE " +
               live_node(),
        .values = {pg::uuid(boot_)}},
       {.sql = std::string("SELECT shard, boot = $1 FROM shard WHERE shard BETWEEN 0 AND $2 AND "
@@ -291,6 +292,7 @@ Result<void> Node::share_out() {
     counts_.nodes = nodes;
     counts_.draining = (*said)[0].integer(0, 1);
     leads_ = (*said)[0].boolean(0, 2);
+    counts_.gone = (*said)[0].integer(0, 3);
   }
   const auto share = static_cast<std::size_t>((part_count + nodes - 1) / nodes);
   std::vector<std::int64_t> mine;

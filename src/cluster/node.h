@@ -133,6 +133,7 @@ class Node {
     std::uint64_t lost = 0;     ///< parts that others have
     std::int64_t nodes = 1;     ///< that live, by the last heartbeat
     std::int64_t draining = 0;  ///< of these, asked to stop
+    std::int64_t gone = 0;      ///< that died within a week and did not come back, by the same
   };
   Counts counts() const;
   /// Why the database is not trusted any more: it has less than it promised. Empty: it has all.

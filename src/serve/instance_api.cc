@@ -143,6 +143,7 @@ void show_cluster(const cluster::Node& node, const cluster::Database& database,
   const cluster::Node::Counts counts = node.counts();
   metrics().cluster_nodes.gauge({"live"}).set(counts.nodes);
   metrics().cluster_nodes.gauge({"draining"}).set(counts.draining);
+  metrics().cluster_nodes.gauge({"dead"}).set(counts.gone);
   metrics().cluster_partitions.gauge({}).set(static_cast<std::int64_t>(node.parts().size()));
   catch_up(metrics().cluster_takeovers.counter({"free"}), counts.free);
   catch_up(metrics().cluster_takeovers.counter({"dead"}), counts.dead);

@@ -242,8 +242,9 @@ Metrics::Metrics(const MetricsSetup& setup)
                                 gauge)),
       cluster_nodes(
           registry.add("cluster_nodes",
-                       "Gateways of the cluster that live; without a cluster all of these are 0.",
-                       gauge, {label("state", {"live", "draining"})})),
+                       "Gateways of the cluster that live, and that died within a week; without a "
+                       "cluster all of these are 0.",
+                       gauge, {label("state", {"live", "draining", "dead"})})),
       cluster_partitions(registry.add(
           "cluster_partitions", "Parts of the cluster's queue that this gateway owns.", gauge)),
       cluster_takeovers(registry.add(

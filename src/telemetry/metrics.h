@@ -119,7 +119,7 @@ struct Metrics {
   Family& relay_oldest;          ///< G, seconds
 
   // Cluster: 0 where there is none
-  Family& cluster_nodes;          ///< G state (live, draining)
+  Family& cluster_nodes;          ///< G state (live, draining, dead)
   Family& cluster_partitions;     ///< G
   Family& cluster_takeovers;      ///< C why (free, dead)
   Family& cluster_heartbeat_age;  ///< G, seconds
