@@ -40,6 +40,14 @@ std::string_view state_of(const cluster::Member& member) {
   return member.is_stopped ? "stopped" : member.is_dead ? "dead" : "live";
 }
 
+/// Beside the state of one that counts as live and was silent: it may have died, or the database
+/// was away.
+std::string doubt_of(const cluster::Member& member) {
+  if (member.is_dead || member.silence <= cluster::away_after) return "";
+  return fmt::format("  not seen for {} s",
+                     std::chrono::duration_cast<std::chrono::seconds>(member.silence).count());
+}
+
 }  // namespace
 
 tl::expected<std::unique_ptr<cluster::Database>, int> cluster_database(const Arguments& arguments,
@@ -191,6 +199,7 @@ int run_cluster_status(const Arguments& arguments, Streams& streams) {
                                    {"version", one.version},
                                    {"state", state_of(one)},
                                    {"silence_ms", one.silence.count()},
+                                   {"not_seen", !doubt_of(one).empty()},
                                    {"parts", one.parts}});
     }
     streams.out << json::serialize(json::object{{"nodes", std::move(nodes)},
@@ -205,7 +214,8 @@ int run_cluster_status(const Arguments& arguments, Streams& streams) {
   for (const cluster::Member& one : found->nodes) {
     streams.out << fmt::format("{:24} {:12} {:7} {:>7.1f} s {:>6}\n", printable(one.name, 64),
                                printable(one.version, 64), state_of(one),
-                               static_cast<double>(one.silence.count()) / 1000, one.parts);
+                               static_cast<double>(one.silence.count()) / 1000, one.parts,
+                               doubt_of(one));
   }
   streams.out << fmt::format("timeline {} of database {}\n", found->epoch.timeline,
                              found->epoch.system);

@@ -14,6 +14,7 @@ import http.server
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -651,6 +652,14 @@ def mail_of_a_gateway_that_dies_is_delivered_by_the_other(bench):
     until("a line that says whose parts were taken", lambda: any(
         b"cluster.parts" in line and b"died" in line and b"mx1" in line
         for line in second.log.read_bytes().splitlines()), 10)
+    until("the metric says that one died", lambda: 'postern_cluster_nodes{state="dead"} 1' in metrics_of(second), 10)
+    # As when the database has just come back: that makes nobody dead, and status says how sure that is.
+    database.sql("UPDATE cluster SET back_since = now()")
+    status, out, err = bench.run("cluster", "status", "--config", config)
+    said = {line.split()[0]: line for line in out.splitlines() if line.startswith("mx")}
+    expect("mx1, in doubt: " + out, (True, True), (" live " in said["mx1"], re.search(r"not seen for \d+ s$", said["mx1"]) is not None))
+    expect("mx2: " + out, (True, False), (" live " in said["mx2"], "not seen" in said["mx2"]))
+    expect("as JSON", [True, False], [one["not_seen"] for one in members(bench, config)["nodes"]])
     sink = Sink(port)
     sink.wait(20, 150)
     expect("messages, each once", list(range(20)), numbers_of(sink.messages))
