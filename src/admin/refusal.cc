@@ -5,6 +5,7 @@
 #include "base/shown.h"
 #include "store/in_doubt.h"
 #include "telemetry/log.h"
+#include "telemetry/outage.h"
 
 namespace postern::admin {
 
@@ -73,9 +74,10 @@ Refusal rate_limited(std::uint64_t retry_after_seconds, std::string_view what) {
 }
 
 Refusal storage_trouble(const Error& error) {
-  telemetry::log::error("store.error")
-      .field("error", error.message)
-      .msg("the control plane's database failed");
+  {
+    telemetry::Line line = telemetry::log::store_error(error);
+    if (error.fault != Fault::unreachable) line.msg("the control plane's database failed");
+  }
   if (error.fault == Fault::disk_full) {
     return {507, "insufficient_storage", "the server's disk is full; nothing was changed", {}, {}};
   }

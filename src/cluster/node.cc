@@ -219,6 +219,8 @@ void Node::run() {
     Result<void> done = beat();
     if (done) done = share_out();
     if (done) done = reserve();
+    const bool is_away = !done && done.error().fault == Fault::unreachable;
+    if (options_.beaten && (done || is_away)) options_.beaten(done ? nullptr : &done.error());
     pause = done ? options_.heartbeat : options_.after_trouble;
     lock.lock();
     if (is_draining_ && !ends_at) ends_at = Clock::now() + options_.notice;

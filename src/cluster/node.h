@@ -43,6 +43,9 @@ struct NodeOptions {
   /// Called once, on the node's thread, when another process has taken the name, or when somebody
   /// asks for this process's end. Null: nothing.
   std::function<void()> ends = nullptr;
+  /// Called on the node's thread after each heartbeat: with the error of one that PostgreSQL did
+  /// not acknowledge (Fault::unreachable), and with null after one that it did. Null: nothing.
+  std::function<void(const Error* away)> beaten = nullptr;
   /// Called on any thread when the database is found to have less than it promised, with what is
   /// missing, and with an empty text when it is trusted again. Null: nothing.
   std::function<void(const std::string& missing)> rolled_back = nullptr;

@@ -23,6 +23,7 @@
 #include "queue/stored.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
+#include "telemetry/outage.h"
 
 namespace postern::deliver {
 namespace asio = boost::asio;
@@ -131,7 +132,7 @@ Task<void> settle(LinkedFiles& files, const DeliveryOutcome& outcome) {
   if (outcome.reply.positive()) {
     const Result<void> kept = co_await queue::stored<void>(
         [&files](LinkedFiles::Done done) { files.keep(std::move(done)); });
-    if (!kept) telemetry::log::error("store.error").field("error", kept.error().message);
+    if (!kept) telemetry::log::store_error(kept.error());
   } else if (outcome.trouble != net::HttpTrouble::timeout &&
              outcome.trouble != net::HttpTrouble::broken) {
     files.remove();

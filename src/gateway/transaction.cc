@@ -18,6 +18,7 @@
 #include "policy/webhook.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
+#include "telemetry/outage.h"
 
 namespace postern::gateway {
 namespace log = telemetry::log;
@@ -718,9 +719,7 @@ Task<smtp::Reply> Transaction::end_of_data(std::uint64_t size) {
     co_return deferred;
   }
   if (message_->trouble) {
-    log::error("store.error")
-        .field("session", evidence_.session.id)
-        .field("error", message_->trouble->message);
+    log::store_error(*message_->trouble).field("session", evidence_.session.id);
     smtp::Reply deferred = has_no_room(*message_->trouble)
                                ? policy::replies::no_room()
                                : reply_of(451, {4, 3, 0}, "local storage trouble");

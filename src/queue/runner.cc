@@ -14,6 +14,7 @@
 #include "queue/runner_parts.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
+#include "telemetry/outage.h"
 
 namespace postern::queue {
 namespace asio = boost::asio;
@@ -192,7 +193,7 @@ Task<std::optional<milliseconds>> Runner::load_page() {
   fresh_ = false;
   auto page = co_await disk_.run([this] { return spool_.parcels(loaded_, options_.page); });
   if (!page || !*page) {
-    if (page) log::error("store.error").field("error", page->error().message);
+    if (page) log::store_error(page->error());
     co_return when_busy;
   }
   for (const spool::Parcel& parcel : **page) {

@@ -7,6 +7,7 @@
 #include "queue/runner_parts.h"
 #include "queue/stored.h"
 #include "telemetry/log.h"
+#include "telemetry/outage.h"
 
 namespace postern::queue {
 namespace log = telemetry::log;
@@ -80,7 +81,7 @@ Task<Runner::Ended> Runner::try_once(const Scheduler::Work& work) {
     co_return Ended{};
   }
   if (fetched.state == Fetched::State::trouble) {
-    log::error("store.error").field("error", fetched.error.message);
+    log::store_error(fetched.error);
     co_return in_trouble;
   }
   running_.at(number).destination = fetched.destination;
@@ -97,7 +98,7 @@ Task<Runner::Ended> Runner::try_once(const Scheduler::Work& work) {
                  std::move(done));
   });
   if (!claims) {
-    log::error("store.error").field("error", claims.error().message);
+    log::store_error(claims.error());
     co_return in_trouble;
   }
   fetched.recipients.clear();
@@ -206,7 +207,7 @@ Task<void> Runner::quarantine(spool::MessageId id, Error damage) {
   log::error("queue.damaged").field("message_id", id).field("error", damage.message);
   const Result<void> marked = co_await stored<void>(
       [&](auto done) { spool_.quarantine(id, damage.message, std::move(done)); });
-  if (!marked) log::error("store.error").field("error", marked.error().message);
+  if (!marked) log::store_error(marked.error());
 }
 
 /// If a result cannot be stored, the message leaves the scheduler anyway: a delivered message must

@@ -5,6 +5,7 @@
 #include "queue/runner_parts.h"
 #include "queue/stored.h"
 #include "telemetry/log.h"
+#include "telemetry/outage.h"
 
 namespace postern::queue {
 namespace log = telemetry::log;
@@ -44,9 +45,7 @@ Task<Result<Told>> Runner::report(Reporter::Event event, const DeliveryTask& tas
     made = fail(Fault::bug, thrown.what());
   }
   if (!made) {
-    log::error("store.error")
-        .field("message_id", task.message.id)
-        .field("error", made.error().message);
+    log::store_error(made.error()).field("message_id", task.message.id);
     co_return tl::unexpected(made.error());
   }
   if (!*made) co_return Told::not_due;
@@ -55,7 +54,7 @@ Task<Result<Told>> Runner::report(Reporter::Event event, const DeliveryTask& tas
   });
   if (!kept) {
     reporter_->lost(task);
-    log::error("store.error").field("error", kept.error().message);
+    log::store_error(kept.error());
     co_return tl::unexpected(kept.error());
   }
   log::info("report.queued").field("message_id", *kept).field("original", task.message.id);
@@ -242,7 +241,7 @@ Task<void> Runner::look_at_deadline(Number number) {
   }
   const Result<void> noted =
       co_await stored<void>([&](auto done) { spool_.notice(keys, std::move(done)); });
-  if (!noted) log::error("store.error").field("error", noted.error().message);
+  if (!noted) log::store_error(noted.error());
   retry.noticed();
   if (const auto still = places_.find(number); still != places_.end()) {
     scheduler_.set_deadline(still->second.place, retry.deadline().at);

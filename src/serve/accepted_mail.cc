@@ -17,6 +17,7 @@
 #include "serve/delivery_agents.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
+#include "telemetry/outage.h"
 
 namespace postern::app {
 namespace {
@@ -32,7 +33,7 @@ smtp::Reply accepted(std::string text) {
 }
 
 void note_refusal(const Error& error) {
-  telemetry::log::error("store.error").field("error", error.message);
+  telemetry::log::store_error(error);
   telemetry::metrics().spool_refusals.counter({has_no_room(error) ? "full" : "disk"}).add();
 }
 
@@ -352,7 +353,7 @@ Task<smtp::Reply> AcceptedMail::for_hosts(const Copy& copy, const Ruling& ruling
   }
   auto body = co_await stamped(copy, envelope.id, received);
   if (!body) {
-    telemetry::log::error("store.error").field("error", body.error().message);
+    telemetry::log::store_error(body.error());
     if (body.error().fault == Fault::malformed) {
       co_return smtp::Reply{550, {5, 6, 0}, "the message begins with white space (RFC 5322 §2.2)"};
     }

@@ -17,6 +17,7 @@
 #include "base/ulid.h"
 #include "spool/body_files.h"
 #include "telemetry/log.h"
+#include "telemetry/outage.h"
 
 namespace postern::app {
 namespace {
@@ -33,9 +34,7 @@ tl::unexpected<Error> trouble() {
               fmt::format("attachment file: {}", std::strerror(errno)));
 }
 
-void note(const Error& error) {
-  telemetry::log::error("store.error").field("error", error.message);
-}
+void note(const Error& error) { telemetry::log::store_error(error); }
 
 }  // namespace
 

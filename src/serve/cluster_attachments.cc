@@ -6,6 +6,7 @@
 #include "spool/body.h"
 #include "spool/pgsql_parts.h"
 #include "telemetry/log.h"
+#include "telemetry/outage.h"
 
 namespace postern::app {
 namespace {
@@ -118,7 +119,7 @@ void ClusterAttachments::drop(const std::string& name, bool kept_too) {
             {pg::text(name)}}}),
       [](const Result<void>& result) {
         if (result) return;  // the rows expire
-        telemetry::log::error("store.error").field("error", result.error().message);
+        telemetry::log::store_error(result.error());
       });
 }
 

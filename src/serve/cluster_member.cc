@@ -21,6 +21,7 @@
 #include "spool/pgsql_schema.h"
 #include "store/pgsql_store_schema.h"
 #include "telemetry/log.h"
+#include "telemetry/outage.h"
 
 namespace postern::app {
 
@@ -38,6 +39,11 @@ void tell_of_loss(const std::string& missing) {
       .msg(
           "the primary is an older copy of itself: no mail is taken or delivered before "
           "`postern cluster accept-loss`, or before a host that has everything is back");
+}
+
+void tell_of_heartbeat(const Error* away) {
+  if (away == nullptr) return telemetry::log::database_answers();
+  telemetry::log::store_error(*away);
 }
 
 void tell_of_parts(std::string_view how, const std::string& owner, std::size_t count) {
@@ -159,16 +165,17 @@ Result<ClusterMember> join_cluster(const Config& config, std::chrono::millisecon
                                    cluster::Database& database) {
   ClusterMember member;
   const std::string name = node_name(config);
-  auto node = cluster::Node::join_in_turn(
-      database,
-      {.name = name,
-       .version = std::string(current_version().number),
-       .schemas = cluster::words_of(cluster_schemas()),
-       .promised_file = config.server.data_dir.string() + "/cluster.json",
-       .moved = tell_of_parts,
-       .ends = [] { ::kill(::getpid(), SIGTERM); },
-       .rolled_back = tell_of_loss},
-      patience, nullptr);
+  auto node =
+      cluster::Node::join_in_turn(database,
+                                  {.name = name,
+                                   .version = std::string(current_version().number),
+                                   .schemas = cluster::words_of(cluster_schemas()),
+                                   .promised_file = promised_file(config.server.data_dir.string()),
+                                   .moved = tell_of_parts,
+                                   .ends = [] { ::kill(::getpid(), SIGTERM); },
+                                   .beaten = tell_of_heartbeat,
+                                   .rolled_back = tell_of_loss},
+                                  patience, nullptr);
   if (!node) return tl::unexpected(node.error());
   member.node = std::move(*node);
   // A move that began since: it has not seen this node, or waits for its end.

@@ -41,6 +41,9 @@ Result<ClusterMember> join_cluster(const Config& config, std::chrono::millisecon
 /// The keys of `seal_key_file`; null: there is none. Fault::permanent, Fault::malformed: the file.
 Result<std::shared_ptr<const store::SecretSeal>> seal_of(const ClusterConfig& config);
 
+/// The file of cluster::Promised.
+inline std::string promised_file(const std::string& data_dir) { return data_dir + "/cluster.json"; }
+
 /// This gateway's name in its cluster.
 std::string node_name(const Config& config);
 

@@ -14,6 +14,7 @@
 #include "config/relay_options.h"
 #include "relay/destination.h"
 #include "telemetry/log.h"
+#include "telemetry/outage.h"
 
 namespace postern::app {
 namespace {
@@ -300,7 +301,7 @@ void Outbound::purge(std::chrono::system_clock::time_point now) {
   constexpr std::chrono::hours dead_letters_stay{14 * 24};
   const Result<std::uint64_t> gone = rooms_.spool.purge_dead(now - dead_letters_stay);
   if (!gone) {
-    telemetry::log::error("store.error").field("error", gone.error().message);
+    telemetry::log::store_error(gone.error());
   } else if (*gone != 0) {
     telemetry::log::info("queue.purged").field("messages", *gone);
   }

@@ -309,6 +309,17 @@ def without_the_database_mail_is_deferred_after_publish_wait(bench):
     smtp.check("250 2.0.0", send(server, 2), "end of data")
     sink.wait(1)
     expect("what arrived", [2], numbers_of(sink.messages))
+
+    def logged(event):
+        return [(one["level"], one) for one in map(json.loads, server.log.read_text().splitlines()) if one["event"] == event]
+    until("the log says that the database answers", lambda: len(logged("cluster.away")) >= 2)
+    (first, begin), (last, end) = logged("cluster.away")[:2]
+    expect("lines of the outage", ("error", "info"), (first, last))
+    expect("reason, operations that failed, duration", (True, True, True), ("PostgreSQL" in begin["error"], end["count"] > 1, end["duration_ms"] > 1000))
+    expect("lines for each operation", [], logged("store.error"))
+    red, green = logged("server.unready")
+    expect("readiness", ("warning", "info"), (red[0], green[0]))
+    expect("its reason and duration", (True, True), ("database" in red[1]["error"], green[1]["duration_ms"] > 0))
     sink.close()
 
 
