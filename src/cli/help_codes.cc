@@ -79,7 +79,7 @@ constexpr CodePage pages[] = {
     {"C020", "not a name",
      "A domain name consists of labels of letters, digits and hyphens, at most 63 octets each; "
      "other "
-     "scripts are written as xn--. Listener names are labels of metrics: letters, digits, hyphen, "
+     "scripts are written as xn--. Names of listeners and gateways: letters, digits, hyphen, "
      "underscore and dot.",
      "[server]\nhostname = \"mail_1.example.com\"\n",
      "[server]\nhostname = \"mail-1.example.com\"\n"},
@@ -168,7 +168,8 @@ constexpr CodePage pages[] = {
     {"C062", "the cluster's database cannot be used as configured",
      "The connection string of `[cluster]` must be one that libpq reads, holds no password (that "
      "is "
-     "in `password_file`), and asks for verified TLS where a host is not this machine.",
+     "in `password_file`), and asks for verified TLS where a host is not this machine. The "
+     "files that it names, `sslrootcert=` for one, must be there.",
      "[cluster]\ndatabase = \"postgresql://postern:abc@pg1,pg2/postern\"\n",
      "[cluster]\ndatabase = \"postgresql://postern@pg1,pg2/postern\"\n"},
     {"C050", "an invalid route",

@@ -95,6 +95,21 @@ tl::unexpected<Error> another_database(std::string_view is, std::string_view was
                           is, was));
 }
 
+std::vector<NamedFile> files_of(const std::string& postgres) {
+  const std::unique_ptr<PQconninfoOption, Free> parsed(PQconninfoParse(postgres.c_str(), nullptr));
+  std::vector<NamedFile> found;
+  for (const PQconninfoOption* one = parsed.get(); one != nullptr && one->keyword != nullptr;
+       ++one) {
+    const std::string_view keyword(one->keyword);
+    const bool is_file = keyword == "sslrootcert" || keyword == "sslcert" || keyword == "sslkey" ||
+                         keyword == "sslcrl";
+    if (is_file && one->val != nullptr && *one->val != '\0') {
+      found.push_back({one->keyword, one->val});
+    }
+  }
+  return found;
+}
+
 Result<std::unique_ptr<Database>> Database::make(DatabaseOptions options) {
   char* why = nullptr;
   const std::unique_ptr<PQconninfoOption, Free> parsed(

@@ -14,6 +14,7 @@
 #include <shared_mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error.h"
 #include "base/secret.h"
@@ -52,6 +53,14 @@ struct Home {
 /// The refusal of what is not a copy of the database of before, which `was` and `is` describe.
 /// Fault::denied.
 tl::unexpected<Error> another_database(std::string_view is, std::string_view was);
+
+/// A file that a connection string names.
+struct NamedFile {
+  std::string keyword;  ///< "sslrootcert", "sslcert", "sslkey" or "sslcrl"
+  std::string path;     ///< as it is written
+};
+/// Those of a string of libpq; none if it cannot be read.
+std::vector<NamedFile> files_of(const std::string& postgres);
 
 /// Makes sessions with the primary. Thread-safe.
 class Database {

@@ -1,7 +1,11 @@
 // Checks that concern several keys or the machine.
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <map>
+
+#include <unistd.h>
 
 #include <fmt/format.h>
 
@@ -538,11 +542,27 @@ class Checker {
     const ClusterConfig& given = config_.cluster;
     if (given.database.empty()) return;
     const auto options = cluster_options(given, options_.read_files);
-    if (options) return;
-    const bool of_file = options.error().fault != Fault::malformed;
-    add(of_file ? "cluster.password_file" : "cluster.database", "C062",
-        fmt::format("`{}`: {}", of_file ? "password_file" : "database", options.error().message),
-        "", "write for example `database = \"postgresql://postern@pg1,pg2,pg3/postern\"`");
+    if (!options && options.error().fault == Fault::malformed) {
+      add("cluster.database", "C062", "`database`: " + options.error().message, "",
+          "write for example `database = \"postgresql://postern@pg1,pg2,pg3/postern\"`");
+      return;
+    }
+    if (!options) {
+      add("cluster.password_file", "C062", "`password_file`: " + options.error().message, "",
+          "put the password there on one line, in a file that the gateway's user can read");
+    }
+    if (!options_.read_files) return;
+    for (const auto& [keyword, path] : cluster::files_of(given.database)) {
+      if (::access(path.c_str(), R_OK) == 0) continue;
+      const int trouble = errno;
+      add("cluster.database", "C062",
+          fmt::format("`database`: cannot read the file of `{}`, {}: {}", keyword,
+                      printable(path, 200), std::strerror(trouble)),
+          "",
+          trouble == ENOENT
+              ? fmt::format("put it there, or correct `{}=`", keyword)
+              : fmt::format("let the gateway's user read it; this process is uid {}", ::geteuid()));
+    }
   }
 
   /// Files that hold a secret and nothing else.

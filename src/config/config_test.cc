@@ -399,6 +399,7 @@ TEST(Config, values_that_make_no_sense_are_errors) {
       {"[server]\nhostname = \"b\u00fccher.example\"", "C020"},
       {"[server]\ndata_dir = \"\"", "C020"},
       {"[[listener]]\nname = \"a b\"", "C020"},
+      {"[cluster]\nnode = \"mx 1\"", "C020"},
       {"[[listener]]\naddress = \"127.0.0.1\"", "C019"},
       {"[[listener]]\naddress = \"127.0.0.1:\"", "C019"},
       {"[[listener]]\naddress = \"127.0.0.1:99999\"", "C019"},
@@ -427,6 +428,31 @@ TEST(Config, dns_servers_may_leave_out_the_port) {
   for (const Endpoint& server : result.config.dns.servers) texts.push_back(server.to_string());
   EXPECT_EQ(texts, (std::vector<std::string>{"192.0.2.53:53", "127.0.0.1:5353", "[2001:db8::53]:53",
                                              "[::1]:5353"}));
+}
+
+TEST(Config, files_of_the_clusters_database_must_be_there) {
+  const std::string there = POSTERN_SOURCE_DIR "/tests/dnssec/anchor.key";
+  const auto with = [](const std::string& keyword, const std::string& path) {
+    return parse(
+        fmt::format("[cluster]\ndatabase = \"host=pg1.example.org {}={}\"\n", keyword, path));
+  };
+  EXPECT_TRUE(with("sslrootcert", there).ok());
+  for (const char* keyword : {"sslrootcert", "sslcert", "sslkey", "sslcrl"}) {
+    const ConfigResult result = with(keyword, "/nonexistent/ca.crt");
+    EXPECT_EQ(codes(result), std::vector<std::string>{"C062"});
+    for (const char* told : {"/nonexistent/ca.crt", keyword, "No such file"}) {
+      EXPECT_THAT(result.diagnostics.render(), HasSubstr(told));
+    }
+  }
+  EXPECT_EQ(codes(parse("[cluster]\ndatabase = "
+                        "\"postgresql://pg1.example.org/x?sslrootcert=/nonexistent\"\n")),
+            std::vector<std::string>{"C062"});
+  // Two things to put right are both said, each at its key.
+  const ConfigResult both = parse(
+      "[cluster]\ndatabase = \"host=pg1.example.org sslcert=/nonexistent\"\n"
+      "password_file = \"/nonexistent/password\"\n");
+  ASSERT_EQ(codes(both), (std::vector<std::string>{"C062", "C062"}));
+  EXPECT_THAT(both.diagnostics.render(), HasSubstr("on one line"));
 }
 
 TEST(Config, dnssec_needs_what_it_works_with) {

@@ -87,7 +87,7 @@ const Key keys[] = {
      "a file that all gateways have, with the key that seals the secrets in the database; empty = "
      "they are not sealed",
      POSTERN_SLOT(c.cluster.seal_key_file)},
-    {"cluster", "node", Kind::text, R"("")",
+    {"cluster", "node", Kind::name, R"("")",
      "this gateway's name in the cluster, unique; default: server.hostname",
      POSTERN_SLOT(c.cluster.node)},
     {"cluster", "publish_wait", Kind::duration, R"("60s")",
