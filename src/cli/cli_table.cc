@@ -233,7 +233,8 @@ constexpr CommandSpec table[] = {
      serve_options, serve_exits, "postern check, postern reload, postern help configuration"},
     {"reload", "Operate", "read the configuration again, and say what came of it",
      "Makes the running gateway read its configuration, policies, tables and certificates again, "
-     "and waits. 0: the new configuration is in force. 78: it has the mistakes that are printed, "
+     "and waits. 0: the new configuration is in force, and keys that need a restart are named. 78: "
+     "it has the mistakes that are printed, "
      "and the old one remains in use. SIGHUP does the same without an answer.",
      "[--data-dir DIR] [--json]", 0, reload_examples, reload_options, reload_exits,
      "postern check, postern serve"},

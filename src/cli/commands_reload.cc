@@ -1,6 +1,7 @@
 #include <ostream>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <boost/json.hpp>
 
 #include "base/text.h"
@@ -13,6 +14,23 @@ namespace json = boost::json;
 
 namespace {
 
+/// The keys whose change needs a restart.
+std::vector<std::string> waiting_in(const json::object& answer) {
+  std::vector<std::string> keys;
+  const json::value* list = answer.if_contains("waiting");
+  if (list == nullptr || !list->is_array()) return keys;
+  for (const json::value& one : list->get_array()) {
+    if (one.is_string()) keys.push_back(printable(one.get_string(), 200));
+  }
+  return keys;
+}
+
+std::string sentence_of(const std::vector<std::string>& waiting) {
+  if (waiting.empty()) return "the new configuration is in force\n";
+  return fmt::format("the new configuration is in force; these need a restart: {}\n",
+                     fmt::join(waiting, ", "));
+}
+
 void show_json(const json::object& answer, bool in_force, Streams& streams) {
   json::array diagnostics;
   const std::string lines = text_of(answer, "json_lines");
@@ -22,6 +40,9 @@ void show_json(const json::object& answer, bool in_force, Streams& streams) {
     if (!bad) diagnostics.push_back(std::move(one));
   }
   json::object out{{"in_force", in_force}, {"diagnostics", std::move(diagnostics)}};
+  if (in_force) {
+    out["waiting"] = json::value_from(waiting_in(answer));
+  }
   if (const std::string error = text_of(answer, "error"); !error.empty()) {
     out["error"] = error;
     out["hint"] = text_of(answer, "hint");
@@ -65,7 +86,7 @@ int run_reload(const Arguments& arguments, Streams& streams) {
       report(error, text_of(found, "hint"), false, streams);
     }
     if (!in_force) streams.err << "the old configuration remains in use\n";
-    if (in_force && !quiet) streams.out << "the new configuration is in force\n";
+    if (in_force && !quiet) streams.out << sentence_of(waiting_in(found));
   }
   return to_int(in_force ? ExitCode::ok : ExitCode::config);
 }

@@ -45,7 +45,7 @@ mistake with its line and column, `postern help CODE` explains an error code.
 * Durations are whole numbers with a unit: `250ms`, `5s`, `3m`, `1h`, `7d`. Sizes: `64 KiB`, `25 MiB`, `1 GiB`, or octets.
 * `SIGHUP` (`systemctl reload`) reads the file again, and the files it names: decisions use it at once, sessions from the next
   one on. A key with `*` waits, wholly or in part, for the next start; when one was changed the log says so, as
-  `config.needs_restart`. A file with a mistake changes nothing, and neither does one that adds, removes or moves a
+  `config.needs_restart`, and `postern reload` names it. A file with a mistake changes nothing, and neither does one that adds, removes or moves a
   `[[listener]]`: that needs a restart.
 * New sessions use a renewed certificate within a minute, after `SIGHUP`, or at once by `postern tls install`
   ([certificates](tls.md)); the log says `tls.renewed`. The start, `SIGHUP` and

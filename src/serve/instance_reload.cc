@@ -196,7 +196,7 @@ Instance::ListenerResult Instance::listener_settings(const ListenerConfig& liste
 }
 
 /// The data directory stays, even if the changed file names another one.
-tl::expected<void, StartError> Instance::reload(const Config& config) {
+tl::expected<std::vector<std::string>, StartError> Instance::reload(const Config& config) {
   const std::lock_guard one_at_a_time(certificates_mutex_);
   std::string stamp = certificate_stamp_of(config);
   std::vector<std::shared_ptr<const gateway::ListenerSettings>> settings;
@@ -236,7 +236,7 @@ tl::expected<void, StartError> Instance::reload(const Config& config) {
     const std::lock_guard lock(deciding_mutex_);
     deciding_ = std::move(before);
     listeners_ = std::move(settings);
-    return followed;
+    return tl::unexpected(followed.error());
   }
   for (std::size_t i = 0; i < settings.size(); ++i) note_certificate(settings[i].get(), *now[i]);
   certificate_troubles_.clear();
@@ -253,11 +253,12 @@ tl::expected<void, StartError> Instance::reload(const Config& config) {
   authenticator_->set_verifiers(std::move(*verifiers));
   authenticator_->set_limits(auth_limits(config));
   Config read = config;
-  for (const std::string& key : keys_that_wait(config_, read)) {
+  std::vector<std::string> waiting = keys_that_wait(config_, read);
+  for (const std::string& key : waiting) {
     telemetry::log::warning("config.needs_restart")
         .msg(key + " was changed; not all parts use the new value before the next start");
   }
-  return followed;
+  return waiting;
 }
 
 }  // namespace postern::app

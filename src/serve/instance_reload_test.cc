@@ -1,4 +1,5 @@
 // What a reload changes, and what stays.
+#include <algorithm>
 #include <filesystem>
 
 #include <gtest/gtest.h>
@@ -34,8 +35,10 @@ TEST(Reload, keeps_what_the_api_reads_out_of_the_running_data_directory) {
   Config next = config;
   next.listeners = gateway.config().listeners;
   next.server.data_dir = folder.file("next");  // prepared for a restart
+  next.cluster.node = "mx9";
   const auto followed = gateway.reload(next);
-  EXPECT_TRUE(followed) << followed.error().message;
+  ASSERT_TRUE(followed) << followed.error().message;
+  EXPECT_EQ(std::ranges::count(*followed, "cluster.node"), 1);
   std::filesystem::remove(table);
   std::filesystem::create_symlink(folder.write("data/secret", "192.0.2.1 REJECT\n"), table);
   EXPECT_FALSE(gateway.reload(next)) << "the running directory stays closed";

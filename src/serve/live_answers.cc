@@ -1,6 +1,7 @@
 #include "serve/live_answers.h"
 
 #include <boost/json/object.hpp>
+#include <boost/json/value_from.hpp>
 
 namespace postern::app {
 
@@ -10,6 +11,7 @@ Task<Result<boost::json::object>> LiveAnswersPort::answer(std::string question,
     const Result<ReloadOutcome> outcome = co_await reloads_.ask();
     if (!outcome) co_return tl::unexpected(outcome.error());
     co_return boost::json::object{{"in_force", outcome->in_force},
+                                  {"waiting", boost::json::value_from(outcome->waiting)},
                                   {"diagnostics", outcome->diagnostics},
                                   {"json_lines", outcome->json_lines},
                                   {"error", outcome->error},

@@ -16,7 +16,8 @@ namespace postern::app {
 
 /// What a reload came to.
 struct ReloadOutcome {
-  bool in_force = false;    ///< the configuration that was read is in use; otherwise the old one is
+  bool in_force = false;  ///< the configuration that was read is in use; otherwise the old one is
+  std::vector<std::string> waiting;  ///< keys whose change needs a restart, if it is in force
   std::string diagnostics;  ///< errors and warnings for a terminal, as `postern check` prints them
   std::string json_lines;   ///< the same, one object on each line
   std::string error;        ///< what stands in the way besides them; empty: nothing

@@ -162,7 +162,8 @@ ReloadOutcome reload(Instance& instance, const ServeOptions& options,
     }
   }
   if (!result.ok()) return failed(result.diagnostics.first_error());
-  if (auto done = instance.reload(result.config); !done) {
+  auto done = instance.reload(result.config);
+  if (!done) {
     outcome.error = done.error().message;
     outcome.hint = done.error().hint;
     return failed(done.error().message);
@@ -172,9 +173,11 @@ ReloadOutcome reload(Instance& instance, const ServeOptions& options,
     if (one.severity != Severity::warning) continue;
     log::warning("reload.warning").msg(fmt::format("{} [{}]", on_one_line(one), one.code));
   }
+  outcome.waiting = std::move(*done);
   if (data_dir != running) {
     log::warning("config.needs_restart")
         .msg("server.data_dir was changed; it takes effect at the next start");
+    outcome.waiting.emplace_back("server.data_dir");
   }
   note_loaded();
   outcome.in_force = true;

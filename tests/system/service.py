@@ -169,6 +169,14 @@ def reload_answers(bench):
     found = json.loads(out)
     expect("as JSON", (78, False, "C016"), (status, found["in_force"], found["diagnostics"][0]["code"]))
     expect("the old one", True, banner())
+    # What it cannot apply.
+    server.write_config({**LOCAL, "cluster": {"node": "mx9", "serve_stale": "90s"}, "queue": {"first_retry": "7s"}})
+    status, out, _ = server.command(*words)
+    expect("keys that wait", (0, "the new configuration is in force; these need a restart: cluster.node, cluster.serve_stale, queue.first_retry\n"),
+           (status, out))
+    status, out, _ = server.command(*words, "--json")
+    found = json.loads(out)
+    expect("as JSON", (True, ["cluster.node", "cluster.serve_stale", "queue.first_retry"]), (found["in_force"], found["waiting"]))
     # What only the running gateway can refuse: a listener that moves.
     server.write_config({**LOCAL, "listener": [{"address": "127.0.0.1:%d" % instance.free_port()}]})
     status, _, err = server.command(*words)
