@@ -127,7 +127,8 @@ constexpr CommandSpec table[] = {
      "by a failover without its last commits. First look for a host that has everything. If there "
      "is none, this command makes all gateways go on with what is there: mail that was "
      "acknowledged "
-     "and is missing stays missing, and mail that was delivered meanwhile is delivered again.",
+     "and is missing stays missing, and mail that was delivered meanwhile is delivered again. If "
+     "all gateways run and have what they were promised, it changes nothing.",
      "[--yes] [--json]", 0, accept_loss_examples, accept_loss_options, accept_loss_exits,
      "postern cluster status"},
     {"cluster migrate", "Operate", "moves a gateway's queue and accounts into a cluster, or back",

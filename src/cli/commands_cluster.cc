@@ -212,7 +212,7 @@ int run_cluster_status(const Arguments& arguments, Streams& streams) {
   streams.out << fmt::format("{:24} {:12} {:7} {:>9} {:>6}\n", "node", "version", "state",
                              "heard ago", "parts");
   for (const cluster::Member& one : found->nodes) {
-    streams.out << fmt::format("{:24} {:12} {:7} {:>7.1f} s {:>6}\n", printable(one.name, 64),
+    streams.out << fmt::format("{:24} {:12} {:7} {:>7.1f} s {:>6}{}\n", printable(one.name, 64),
                                printable(one.version, 64), state_of(one),
                                static_cast<double>(one.silence.count()) / 1000, one.parts,
                                doubt_of(one));
@@ -327,8 +327,28 @@ int run_cluster_drain(const Arguments& arguments, Streams& streams) {
 
 int run_cluster_accept_loss(const Arguments& arguments, Streams& streams) {
   const bool as_json = arguments.has("--json");
-  const auto database = cluster_database(arguments, streams);
+  std::string data_dir;
+  const auto database = cluster_database(arguments, streams, nullptr, &data_dir);
   if (!database) return database.error();
+  // The gateway of this machine may have been promised more than those that run, and be refused.
+  const Result<std::string> missing = cluster::missing(**database, promised_file(data_dir));
+  if (!missing && missing.error().fault == Fault::denied) {
+    return refuse_cluster(missing.error(), arguments, streams);
+  }
+  if (missing && missing->empty()) {
+    const Result<bool> content = cluster::are_all_content(**database);
+    if (!content) return refuse_cluster(content.error(), arguments, streams);
+    if (*content) {
+      if (as_json) {
+        streams.out << json::serialize(json::object{{"missing", false}}) << '\n';
+      } else {
+        streams.out << "nothing is missing, and nothing was changed: all gateways have what the "
+                       "database promised them. If one of another machine is refused, run this "
+                       "there\n";
+      }
+      return to_int(ExitCode::ok);
+    }
+  }
   if (!arguments.has("--yes")) {
     const Result<cluster::Members> found = cluster::members(**database);
     if (!found) return refuse_cluster(found.error(), arguments, streams);
@@ -341,7 +361,8 @@ int run_cluster_accept_loss(const Arguments& arguments, Streams& streams) {
   const Result<std::int64_t> times = cluster::accept_loss(**database);
   if (!times) return refuse_cluster(times.error(), arguments, streams);
   if (as_json) {
-    streams.out << json::serialize(json::object{{"losses_accepted", *times}}) << '\n';
+    streams.out << json::serialize(json::object{{"missing", true}, {"losses_accepted", *times}})
+                << '\n';
   } else {
     streams.out << "the gateways go on with what is there, within some seconds\n";
   }

@@ -1,6 +1,11 @@
 #include "cluster/members.h"
 
+#include <algorithm>
+#include <thread>
+
+#include "cluster/lease.h"
 #include "cluster/node.h"
+#include "cluster/promised.h"
 
 namespace postern::cluster {
 
@@ -62,6 +67,37 @@ Result<Presence> presence_of(Database& database, const std::string& name) {
     return !one.is_dead ? Presence::lives : one.is_stopped ? Presence::stopped : Presence::dead;
   }
   return Presence::stopped;
+}
+
+Result<bool> are_all_content(Database& database) {
+  constexpr std::chrono::milliseconds patience = 3 * heartbeat_every;
+  constexpr std::chrono::milliseconds between_looks{500};
+  const auto began = Clock::now();
+  for (;;) {
+    // Before the question: whoever was silent for less has beaten since it began.
+    const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began);
+    Result<Members> found = members(database);
+    if (!found) return tl::unexpected(found.error());
+    std::erase_if(found->nodes, [](const Member& one) { return one.is_stopped; });
+    // One that was silent for so long when it began is not waited for.
+    const auto hopeless = [&](const Member& one) { return one.silence > since + patience; };
+    if (found->nodes.empty() || std::ranges::any_of(found->nodes, hopeless)) return false;
+    const auto heard = [&](const Member& one) { return one.silence < since; };
+    if (std::ranges::all_of(found->nodes, heard)) return true;
+    if (since > patience) return false;
+    std::this_thread::sleep_for(between_looks);
+  }
+}
+
+Result<std::string> missing(Database& database, const std::string& path) {
+  const Result<std::optional<Promised>> promised = read_promised(path);
+  if (!promised) return tl::unexpected(promised.error());
+  if (!*promised) return std::string();
+  auto session = database.connect();
+  if (!session) return tl::unexpected(session.error());
+  const auto rows = (*session)->run(what_it_has((*promised)->node), Clock::now() + answer_limit);
+  if (!rows) return fail(Fault::unreachable, "PostgreSQL: " + rows.error().message);
+  return missing(**promised, had(*rows, (*promised)->node));
 }
 
 // Numbers that were in use may be unknown to the copy: all go on far above them.

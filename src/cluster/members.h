@@ -41,6 +41,15 @@ enum class Presence { lives, stopped, dead };
 /// That of the node of this name; one that nobody has heard of has stopped.
 Result<Presence> presence_of(Database& database, const std::string& name);
 
+/// Whether no gateway can lack something: each that has not stopped in order sends its heartbeat to
+/// this database, which it does only while that has all that it promised. Waits for that, up to
+/// three heartbeats. No: one does not, or none runs.
+Result<bool> are_all_content(Database& database);
+/// What the database lacks of what it promised, as the file of Promised at `path` has it. Empty:
+/// nothing, or there is no such file. Fault::denied: it is another database; faults as for
+/// read_promised() and Database::connect().
+Result<std::string> missing(Database& database, const std::string& path);
+
 /// People know that the database is an older copy of itself, and go on with it: all nodes take
 /// what is there for what was promised. Returns how often that was done.
 Result<std::int64_t> accept_loss(Database& database);

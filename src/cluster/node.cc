@@ -41,10 +41,6 @@ PgsqlStatement back_again() {
       .values = {}};
 }
 
-std::string described(const Home& home) {
-  return fmt::format("`{}` with the cluster {}", home.database, home.cluster);
-}
-
 }  // namespace
 
 Node::Node(Database& database, NodeOptions options)
@@ -106,42 +102,32 @@ Result<void> Node::witness(net::PgsqlSession& session) {
   // answer need not have.
   std::vector<std::int64_t> parts;
   std::unique_lock lock(mutex_);
-  Promised promised = promised_;
+  const Promised promised = promised_;
   const std::map<int, Owned> before = owned_;
   lock.unlock();
   for (const auto& [number, owned] : before) parts.push_back(number);
   const std::vector<PgsqlStatement> ask = {
-      {.sql = "SELECT coalesce((SELECT max(beat) FROM node WHERE name = $1), 0), losses, "
-              "id::text, current_database()::text FROM cluster",
-       .values = {pg::text(options_.name)}},
+      what_it_has(options_.name),
       {.sql = "SELECT shard, epoch, puts FROM shard WHERE shard = ANY($1::bigint[])",
        .values = {pg::integers(parts)}}};
   const auto said = session.run(std::span<const PgsqlStatement>(ask), Clock::now() + answer_limit);
   if (!said) return fail(Fault::unreachable, "PostgreSQL: " + said.error().message);
-  const std::int64_t beat = (*said)[0].integer(0, 0);
-  const std::int64_t losses = (*said)[0].integer(0, 1);
-  const Home home{.cluster = (*said)[0].text(0, 2), .database = (*said)[0].text(0, 3)};
-  // Its numbers say nothing about those of the other one.
-  if (!promised.home.cluster.empty() && promised.home.cluster != home.cluster) {
-    return another_database(described(home), described(promised.home));
-  }
+  const Promised has = had((*said)[0], options_.name);
+  const Result<std::string> beats = missing(promised, has);
+  if (!beats) return tl::unexpected(beats.error());
   lock.lock();
   // Another thread has accepted a loss meanwhile: what this one compares with is of before.
   if (promised_.losses != promised.losses) {
     return fail(Fault::unreachable, "PostgreSQL: what was promised has changed meanwhile");
   }
-  promised_.home = home;
-  const bool is_accepted = losses > promised_.losses;
+  promised_.home = has.home;
+  const bool is_accepted = has.losses > promised_.losses;
   if (is_accepted) {
-    promised_.beat = promised.beat = beat;
-    promised_.losses = losses;
+    promised_.beat = has.beat;
+    promised_.losses = has.losses;
     owned_.clear();
   }
-  std::string less;
-  if (beat < promised.beat) {
-    less = fmt::format("the last heartbeat was acknowledged as number {}, and it knows {}",
-                       promised.beat, beat);
-  }
+  std::string less = *beats;
   for (std::size_t row = 0; row < (*said)[1].size() && less.empty() && !is_accepted; ++row) {
     const auto at = before.find(static_cast<int>((*said)[1].integer(row, 0)));
     if (at == before.end()) continue;

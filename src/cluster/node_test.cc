@@ -451,6 +451,40 @@ TEST_F(NodeTest, another_database_of_the_server_is_no_older_copy) {
   EXPECT_EQ(join_other(second), "");
 }
 
+TEST_F(NodeTest, all_are_content_if_each_that_did_not_stop_is_heard_of) {
+  const auto content = [&] { return *are_all_content(*database_); };
+  EXPECT_FALSE(content()) << "nobody says so";
+  auto first = join("mx1");
+  const auto second = join("mx2");
+  EXPECT_TRUE(content());
+  first->leave();
+  EXPECT_TRUE(content()) << "who stopped asks for nothing";
+  // As in a copy whose gateways went on elsewhere: it counts as live.
+  sql("UPDATE node SET ended = false, seen = now() WHERE name = 'mx1'");
+  EXPECT_FALSE(content());
+  sql("UPDATE node SET seen = now() - interval '10 min' WHERE name = 'mx1'");
+  EXPECT_TRUE(soon([&] { return second->counts().gone == 1; })) << "it died";
+  const auto asked = Clock::now();
+  EXPECT_FALSE(content());
+  EXPECT_LT(Clock::now() - asked, 5s) << "it is not waited for";
+}
+
+TEST_F(NodeTest, a_file_says_what_the_database_lacks) {
+  const tests::TemporaryFolder folder;
+  const std::string file = folder.path() + "/cluster.json";
+  EXPECT_EQ(*missing(*database_, file), "") << "no file";
+  join("mx1", {.promised_file = file})->leave();
+  EXPECT_EQ(*missing(*database_, file), "");
+  sql("UPDATE node SET beat = 0");
+  EXPECT_NE(*missing(*database_, file), "");
+  sql("UPDATE cluster SET losses = losses + 1");
+  EXPECT_EQ(*missing(*database_, file), "") << "people accepted it";
+  sql("UPDATE cluster SET id = gen_random_uuid()");
+  const auto other = missing(*database_, file);
+  ASSERT_FALSE(other) << "the numbers of another database say nothing";
+  EXPECT_EQ(other.error().fault, Fault::denied);
+}
+
 TEST_F(NodeTest, who_is_asked_to_stop_says_so_goes_on_and_ends_after_the_notice) {
   std::atomic<int> ends = 0;
   const auto node = join("mx1", {.notice = 300ms, .ends = [&] { ends += 1; }});

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 #include <boost/json.hpp>
 
@@ -32,6 +33,10 @@ bool number_of(const json::object& object, std::string_view key, std::int64_t& i
   if (value == nullptr || !value->is_int64() || value->get_int64() < 0) return false;
   into = value->get_int64();
   return true;
+}
+
+std::string described(const Home& home) {
+  return fmt::format("`{}` with the cluster {}", home.database, home.cluster);
 }
 
 }  // namespace
@@ -66,6 +71,31 @@ Result<std::optional<Promised>> read_promised(const std::string& path) {
   }
   found.boot = std::move(*octets);
   return found;
+}
+
+net::PgsqlStatement what_it_has(const std::string& node) {
+  return {.sql =
+              "SELECT coalesce((SELECT max(beat) FROM node WHERE name = $1), 0), losses, "
+              "id::text, current_database()::text FROM cluster",
+          .values = {net::pgsql::text(node)}};
+}
+
+Promised had(const net::PgsqlRows& rows, const std::string& node) {
+  return {.epoch = {},
+          .home = {.cluster = rows.text(0, 2), .database = rows.text(0, 3)},
+          .node = node,
+          .boot = {},
+          .beat = rows.integer(0, 0),
+          .losses = rows.integer(0, 1)};
+}
+
+Result<std::string> missing(const Promised& promised, const Promised& had) {
+  if (!promised.home.cluster.empty() && promised.home.cluster != had.home.cluster) {
+    return another_database(described(had.home), described(promised.home));
+  }
+  if (had.losses > promised.losses || had.beat >= promised.beat) return std::string();
+  return fmt::format("the last heartbeat was acknowledged as number {}, and it knows {}",
+                     promised.beat, had.beat);
 }
 
 Result<void> write_promised(const std::string& path, const Promised& promised) {

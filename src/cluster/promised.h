@@ -24,6 +24,15 @@ struct Promised {
 /// nullopt: no such file. Fault::malformed: it is something else; Fault::denied or
 /// Fault::permanent: it cannot be read.
 Result<std::optional<Promised>> read_promised(const std::string& path);
+/// The question to a database what it has of a node of this name. Its answer is one row.
+net::PgsqlStatement what_it_has(const std::string& node);
+/// That answer; without `epoch` and `boot`.
+Promised had(const net::PgsqlRows& rows, const std::string& node);
+/// What a database that has `had` lacks of what it promised, as far as the numbers of heartbeats
+/// tell. Empty: nothing, or people accepted it. Fault::denied: it is another database, whose
+/// numbers say nothing.
+Result<std::string> missing(const Promised& promised, const Promised& had);
+
 /// Replaces the file and flushes it. Faults as in io_error().
 Result<void> write_promised(const std::string& path, const Promised& promised);
 

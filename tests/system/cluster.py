@@ -770,6 +770,10 @@ def a_database_without_what_it_promised_gets_no_mail(bench):
     until("it is ready", lambda: server.http("GET", "/readyz")[0] == 200, 30)
     smtp.check("250 2.0.0", send(server, 3), "end of data")
     sink.wait(3)
+    for more in ((), ("--yes",)):
+        status, out, err = bench.run("cluster", "accept-loss", *more, "--config", server.write_config())
+        expect("accept-loss of nothing (%s)" % err, (0, True), (status, out.startswith("nothing is missing, and nothing was changed")))
+    expect("losses", "1", database.sql("SELECT losses FROM cluster").strip())
     sink.close()
 
 
