@@ -33,6 +33,16 @@ const policy::Check* dmarc_check(const app::Config& config) {
   return nullptr;
 }
 
+/// Whether a list of domains has patterns, so that a class may have domains of several, or rows that
+/// only another program knows.
+bool has_open_domains(const restrictions::ListPolicy& lists) {
+  return std::ranges::any_of(lists.lists_of_domains(), [](const restrictions::Domains* domains) {
+    return std::ranges::any_of(domains->tables(), [](const auto& table) {
+      return table->is_pattern() || table->is_remote();
+    });
+  });
+}
+
 class Builder {
  public:
   Builder(const Version& version, const Deciding& deciding, Vocabulary& vocabulary, Facts& facts)
@@ -90,6 +100,7 @@ class Builder {
   /// layer does, and whether there can be a next hop.
   Behind of_host(const mail::Mailbox& recipient, const Route& route) {
     if (route.kind == Route::Kind::relay) return both(false);  // <postmaster> of this host
+    if (!may_be_taken(deciding_, recipient, route)) return both(true);
     const std::string& domain = recipient.domain;
     // An address without domain is completed; another needs one that DNS can know.
     // A literal of this host stands for its name.
@@ -97,17 +108,9 @@ class Builder {
                                 !version_.config->relay.relay_to_literals &&
                                 takes_literal_(recipient);
     const bool may_lack_hop = !domain.empty() && !mail::Domain::parse(domain) && !is_own_literal;
-    const Behind unknown{diagrams_.leaf(0), diagrams_.leaf(1)};
-    if (deciding_.scripts) return unknown;
-    if (deciding_.lists == nullptr) return both(true);
-    if (policy::gives_route(policy::Grant::rules, route)) {
-      return may_lack_hop ? unknown : both(false);
-    }
-    if (domain.empty()) return unknown;
-    policy::Evidence none;
-    policy::Replies replies(none);
-    const auto of_domain = deciding_.lists->domain_class(domain, &replies);
-    return of_domain == restrictions::DomainClass::foreign && !patterns_ ? both(true) : unknown;
+    const bool is_taken = !deciding_.scripts && !may_lack_hop &&
+                          policy::gives_route(policy::Grant::rules, route);
+    return is_taken ? both(false) : Behind{diagrams_.leaf(0), diagrams_.leaf(1)};
   }
 
   Behind of_webhook(const mail::Mailbox& recipient, const Route& route) {
@@ -124,13 +127,6 @@ class Builder {
       all.may = diagrams_.either(all.may, refuses);
     }
     return all;
-  }
-
-  static bool has_patterns(const restrictions::ListPolicy& lists) {
-    return std::ranges::any_of(lists.lists_of_domains(), [](const restrictions::Domains* domains) {
-      return std::ranges::any_of(domains->tables(),
-                                 [](const auto& table) { return table->is_pattern(); });
-    });
   }
 
   static bool is_known(const policy::Check& check) {
@@ -183,8 +179,6 @@ class Builder {
   const Version& version_;
   const Deciding deciding_;
   const TakesLiteral takes_literal_ = takes_literal(*version_.config);
-  /// The lists of domains have patterns, so that a class may have domains of several.
-  const bool patterns_ = deciding_.lists != nullptr && has_patterns(*deciding_.lists);
   Diagrams& diagrams_;
   const Classes& classes_;
   Facts& facts_;
@@ -206,6 +200,17 @@ bool refuses_all(const policy::Recipient& recipient) {
   evidence.candidate = recipient;
   return checks::webhook_active.judge(evidence, {}).refuses() ||
          checks::policy_loaded.judge(evidence, {}).refuses();
+}
+
+bool may_be_taken(const Deciding& deciding, const mail::Mailbox& recipient, const Route& route) {
+  if (route.kind == Route::Kind::relay || deciding.scripts) return true;
+  if (deciding.lists == nullptr) return false;
+  if (policy::gives_route(policy::Grant::rules, route)) return true;
+  if (recipient.domain.empty() || has_open_domains(*deciding.lists)) return true;
+  Evidence none;
+  policy::Replies replies(none);
+  return deciding.lists->domain_class(recipient.domain, &replies) !=
+         restrictions::DomainClass::foreign;
 }
 
 Deciding deciding_in(const app::Config& config) {

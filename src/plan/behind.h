@@ -33,6 +33,11 @@ std::vector<const policy::Rule*> refusing_rules(const policy::WebhookPolicy* pol
 /// not loaded.
 bool refuses_all(const policy::Recipient& recipient);
 
+/// Whether a version may take mail for a recipient that no webhook has: as its lists, its rules or
+/// the rule about postmasters say. False: it is refused in every dialogue. `route`: app::route_of().
+bool may_be_taken(const Deciding& deciding, const mail::Mailbox& recipient,
+                  const policy::Route& route);
+
 /// Adds the words of a webhook: its address, and what its policy tells apart. `policy`: may be
 /// null.
 void add_words(const policy::Webhook& webhook, const policy::WebhookPolicy* policy,

@@ -91,6 +91,9 @@ struct Holder {
   policy::Recipient recipient;
   const policy::WebhookPolicy* policy = nullptr;  ///< of the webhook; null: none
   bool open = false;                              ///< it takes mail, if its policy lets it
+  bool elsewhere = false;  ///< no webhook has it, and the version may take mail for it
+  bool domain = false;     ///< the domain has webhooks, which refuses others of its addresses
+  bool others = false;     ///< the version may take mail for others of the domain's addresses
 };
 
 Holder holder_of(const Version& version, mail::Mailbox address) {
@@ -99,6 +102,17 @@ Holder holder_of(const Version& version, mail::Mailbox address) {
   holder.recipient.address = std::move(address);
   holder.policy = holder.recipient.route.policy.get();
   holder.open = holder.recipient.route.webhook && !refuses_all(holder.recipient);
+  const Deciding deciding = deciding_in(*version.config);
+  const auto may_take = [&](const mail::Mailbox& one) {
+    const auto route = app::route_of(one, *version.directory, *version.config);
+    return !route.webhook && may_be_taken(deciding, one, route);
+  };
+  holder.elsewhere = may_take(holder.recipient.address);
+  mail::Mailbox other{"other", holder.recipient.address.domain};
+  while (version.directory->resolve(other).webhook) other.local_part += "x";
+  holder.domain =
+      version.directory->resolve(other).missing == policy::Route::Missing::unknown_address;
+  holder.others = may_take(other);
   return holder;
 }
 
@@ -470,6 +484,8 @@ WebhookComparison compare_webhooks(const Version& before, const Version& after,
     }
     WebhookAnswer& answer = found.addresses.emplace_back();
     answer.address = address;
+    const bool others_differ =
+        old_holder.domain != new_holder.domain && (old_holder.others || new_holder.others);
     const auto ask = [&](DifferenceKind kind, const Takes& one, const Takes& other,
                          std::optional<Difference>& difference) {
       const auto unknown = [&](std::string reason, std::string text) {
@@ -495,12 +511,24 @@ WebhookComparison compare_webhooks(const Version& before, const Version& after,
                                    .kind = kind,
                                    .before = std::move(sides[0]),
                                    .after = std::move(sides[1])});
-        difference = difference_between(pair.values, one, other);
+        const Holder& refuser = taker == 0 ? new_holder : old_holder;
+        if (!refuser.elsewhere) difference = difference_between(pair.values, one, other);
         return Known::yes;
       }
       if (!choices.empty()) {
         return unknown("witness_not_confirmed",
                        "another layer refuses what was tried, on both sides");
+      }
+      if ((taker == 0 ? old_holder : new_holder).elsewhere) {
+        return unknown("other_layers",
+                       fmt::format("in {} no webhook has the address, and lists, rules or what "
+                                   "holds for a postmaster may take its mail",
+                                   taker == 0 ? "old" : "new"));
+      }
+      if (others_differ) {
+        return unknown("other_layers",
+                       "one version has no webhook in the domain, and lists or rules may take "
+                       "mail for other addresses there");
       }
       if (one.unknown != other.unknown) {
         return unknown("other_layers", "a condition is not known to the comparison");
