@@ -33,8 +33,8 @@ const policy::Check* dmarc_check(const app::Config& config) {
   return nullptr;
 }
 
-/// Whether a list of domains has patterns, so that a class may have domains of several, or rows that
-/// only another program knows.
+/// Whether a list of domains has patterns, so that a class may have domains of several, or rows
+/// that only another program knows.
 bool has_open_domains(const restrictions::ListPolicy& lists) {
   return std::ranges::any_of(lists.lists_of_domains(), [](const restrictions::Domains* domains) {
     return std::ranges::any_of(domains->tables(), [](const auto& table) {
@@ -108,8 +108,8 @@ class Builder {
                                 !version_.config->relay.relay_to_literals &&
                                 takes_literal_(recipient);
     const bool may_lack_hop = !domain.empty() && !mail::Domain::parse(domain) && !is_own_literal;
-    const bool is_taken = !deciding_.scripts && !may_lack_hop &&
-                          policy::gives_route(policy::Grant::rules, route);
+    const bool is_taken =
+        !deciding_.scripts && !may_lack_hop && policy::gives_route(policy::Grant::rules, route);
     return is_taken ? both(false) : Behind{diagrams_.leaf(0), diagrams_.leaf(1)};
   }
 
@@ -207,6 +207,8 @@ bool may_be_taken(const Deciding& deciding, const mail::Mailbox& recipient, cons
   if (deciding.lists == nullptr) return false;
   if (policy::gives_route(policy::Grant::rules, route)) return true;
   if (recipient.domain.empty() || has_open_domains(*deciding.lists)) return true;
+  // After a DISCARD before RCPT any recipient is taken.
+  if (!deciding.lists->delay_reject) return true;
   Evidence none;
   policy::Replies replies(none);
   return deciding.lists->domain_class(recipient.domain, &replies) !=

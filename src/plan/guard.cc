@@ -705,27 +705,40 @@ bool is_named(const policy::Webhook& webhook, const app::Guardrails& guardrails)
 class KnownRecipients {
  public:
   /// Null: there are no lists.
-  explicit KnownRecipients(const restrictions::ListPolicy* lists) {
+  explicit KnownRecipients(const restrictions::ListPolicy* lists) : lists_(lists) {
     if (lists == nullptr) return;
+    delimiters_ += lists->recipient_delimiter;
     restrictions::PolicyWords words;
     words.add(*lists);
     for (std::set<std::string>* keys :
          {&words.recipient_keys, &words.mailbox_keys, &words.domains, &words.locals}) {
       keys_.merge(*keys);
     }
-    by_pattern_ = words.recipient_patterns;
+    for (const std::string& key : keys_) add_locals(key.substr(0, key.rfind('@')), locals_);
+    tells_all_ = words.recipient_patterns || verifies(*lists);
   }
 
-  /// Whether they may judge mail for this address otherwise than for others.
+  /// Whether they may judge mail for this address, or for one with an extension, otherwise than for
+  /// others.
   bool tell_apart(const std::string& address) const {
-    if (by_pattern_) return true;
+    if (lists_ == nullptr) return false;
     const std::size_t at = address.rfind('@');
     const std::string local = address.substr(0, at);
-    if (keys_.contains(address) || keys_.contains(local) || keys_.contains(local + "@"))
+    const std::string domain = address.substr(at + 1);
+    // A form of its own: rules may ask whether an address is fully qualified, or has a route.
+    const bool is_usual = domain.find('.') != std::string::npos && !is_digit(domain.back()) &&
+                          domain.front() != '[' && local.find_first_of("\"\\%!@") == local.npos;
+    const bool is_own =
+        lists_->is_own_mailbox(local) || lists_->verification.may_be_probe_sender({local, domain});
+    if (tells_all_ || !is_usual || is_own) return true;
+    std::set<std::string> locals;
+    add_locals(local, locals);
+    if (std::ranges::any_of(locals, [&](const auto& one) { return locals_.contains(one); })) {
       return true;
+    }
     for (std::size_t dot = at; dot != std::string::npos; dot = address.find('.', dot + 1)) {
-      const std::string domain = address.substr(dot + 1);
-      if (keys_.contains(domain) || keys_.contains("." + domain) || keys_.contains("@" + domain)) {
+      const std::string name = address.substr(dot + 1);
+      if (keys_.contains(name) || keys_.contains("." + name) || keys_.contains("@" + name)) {
         return true;
       }
     }
@@ -733,8 +746,26 @@ class KnownRecipients {
   }
 
  private:
+  static bool verifies(const restrictions::ListPolicy& lists) {
+    return std::ranges::any_of(lists.used, [](const auto* keyword) {
+      return keyword->name == "reject_unverified_recipient";
+    });
+  }
+
+  /// A local part, and what is left of it without an extension, wherever that begins.
+  void add_locals(const std::string& local, std::set<std::string>& into) const {
+    into.insert(local);
+    for (std::size_t at = local.find_first_of(delimiters_, 1); at != std::string::npos;
+         at = local.find_first_of(delimiters_, at + 1)) {
+      into.insert(local.substr(0, at));
+    }
+  }
+
+  const restrictions::ListPolicy* lists_;
   std::set<std::string> keys_;
-  bool by_pattern_ = false;
+  std::set<std::string> locals_;  ///< of keys, at whatever domain
+  std::string delimiters_ = "+";  ///< the sign of webhooks' tags, and those of the lists
+  bool tells_all_ = false;
 };
 
 /// Of the webhooks that neither a sentence nor the lists tell apart, one for each policy.
