@@ -314,24 +314,27 @@ class RouteComparer {
     }
   }
 
-  /// An address that is a webhook in one version and goes another way in the other.
+  /// An address that is a webhook in one version and goes another way in the other, perhaps to
+  /// another webhook, which took it as one of its tagged addresses.
   void by_webhook(const std::string& address) {
     const auto to = mail::parse_mailbox(address, mail::Utf8::allowed);
     if (!to || known_ == Known::yes || !options_.asks(Group::ours)) return;
-    std::array<bool, 2> has{};
+    std::array<std::optional<std::string>, 2> takers;  // the active webhook
     for (std::size_t side = 0; side < 2; ++side) {
       const auto webhook = sides_[side]->directory->resolve(*to).webhook;
-      has[side] = webhook && webhook->is_active;
+      if (webhook && webhook->is_active) takers[side] = webhook->address;
     }
-    if (has[0] == has[1]) return;
+    if (takers[0] == takers[1]) return;
     if (shown(Assignment(diagrams_.variables(), any_value), *to)) return;
-    const Version& other = *sides_[has[0] ? 1 : 0];
-    const Deciding deciding = deciding_in(*other.config);
-    // Nobody else has it: the gateway refuses the recipient.
-    if (deciding.lists == nullptr && !deciding.scripts) return;
+    if (!takers[0] || !takers[1]) {
+      const Version& other = *sides_[takers[0] ? 1 : 0];
+      const policy::Route route = app::route_of(*to, *other.directory, *other.config);
+      // Nobody else has it: the gateway refuses the recipient.
+      if (route.webhook || !may_be_taken(deciding_in(*other.config), *to, route)) return;
+    }
     leave_open("other_layers",
-               fmt::format("{} is a webhook in one version only, and no dialogue was found that "
-                           "both take",
+               fmt::format("{} is not the same webhook in both versions, and no dialogue was found "
+                           "that both take",
                            address));
   }
 
