@@ -14,6 +14,7 @@
 #include "config/room_options.h"
 #include "config/route_tables.h"
 #include "config/verification_options.h"
+#include "dialect/restrictions/layer.h"
 #include "mail/literal.h"
 #include "net/work_pool.h"
 #include "policy/own_addresses.h"
@@ -77,6 +78,13 @@ struct NextHops::State {
     follow_lists(listener, config.restrictions);
     origin = listener.origin;
     appended = listener.appended_domain;
+    const auto* loaded = config.restrictions.loaded();
+    if (loaded != nullptr && !loaded->compiled.policy->recipient_delimiter.empty()) {
+      const lists::ListPolicy& policy = *loaded->compiled.policy;
+      extensions = fmt::format(", without what follows {} but in {}{}", policy.recipient_delimiter,
+                               policy.bounce_sender,
+                               policy.owner_request_special ? ", owner- and -request" : "");
+    }
     for (const RouteConfig& route : config.routes) {
       for (const std::string& key : route.match) add(key, keys.recipients);
       for (const std::string& key : route.sender) add(key, keys.senders);
@@ -151,6 +159,7 @@ struct NextHops::State {
   /// The route of a message, before its tables are asked.
   struct Asked {
     mail::Mailbox to;
+    bool is_completed = false;  ///< the domain is not the one that was said
     std::string from;
     const relay::Route& route;
 
@@ -165,13 +174,22 @@ struct NextHops::State {
     mail::Mailbox to = relay::qualified(completed(recipient), relay, relay.routing.hostname);
     std::string from = sender ? completed(*sender).text() : std::string();
     const relay::Route& route = relay::route_of(relay, to.local_part, to.domain, from);
-    return {.to = std::move(to), .from = std::move(from), .route = route};
+    const bool is_completed = to.domain != recipient.domain;
+    return {
+        .to = std::move(to), .is_completed = is_completed, .from = std::move(from), .route = route};
+  }
+
+  /// The text of a route. `mx` means the recipient's domain: one that was completed is named.
+  static std::string text_for(const Asked& asked, const relay::Route& route) {
+    const bool by_domain = route.kind == relay::Route::Kind::mx && route.mx_domain.empty();
+    std::string text = text_of(route);
+    return by_domain && asked.is_completed ? fmt::format("{} of {}", text, asked.to.domain) : text;
   }
 
   /// As the queue finds it at an attempt.
   std::string found(const Asked& asked) const {
     if (answers_probe(asked.to)) return "nowhere: it answers a probe";
-    if (asked.route.tables.empty()) return text_of(asked.route);
+    if (asked.route.tables.empty()) return text_for(asked, asked.route);
     boost::asio::io_context loop(1);
     relay::Way way;
     std::exception_ptr trouble;
@@ -183,13 +201,14 @@ struct NextHops::State {
                           });
     loop.run();
     if (trouble) std::rethrow_exception(trouble);
-    return way.trouble.empty() ? text_of(*way.route) : "waits: " + way.trouble;
+    return way.trouble.empty() ? text_for(asked, *way.route) : "waits: " + way.trouble;
   }
 
   relay::RelayConfig relay;
   std::shared_ptr<const lists::Verification> verification;  ///< null: there are no lists
   std::string origin;                                       ///< policy::OwnNames::origin
   std::string appended;                                     ///< policy::OwnNames::appended
+  std::string extensions;  ///< how tables are asked about addresses with one; "": as about others
   Keys keys;
   std::set<std::string> remote;         ///< tables of other programs
   std::set<std::string> unlisted;       ///< tables whose rows cannot be listed
@@ -215,8 +234,8 @@ std::string NextHops::of_all_like(const mail::Mailbox& recipient,
   const bool is_certain =
       asked.table_in(state_->unlisted) == nullptr || state_->answers_probe(asked.to);
   if (is_certain) return state_->found(asked);
-  return fmt::format("as {} say, else {}", fmt::join(asked.route.tables, ", "),
-                     text_of(asked.route));
+  return fmt::format("as {} say of {}{}, else {}", fmt::join(asked.route.tables, ", "),
+                     asked.to.text(), state_->extensions, text_of(asked.route));
 }
 
 std::string NextHops::unlisted_table(const mail::Mailbox& recipient,
