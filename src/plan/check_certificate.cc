@@ -206,6 +206,11 @@ class Checker {
       if (versions_[side]->lists == nullptr) throw Wrong("a version has no restriction lists");
       lists_[side] = versions_[side]->lists->compiled.policy.get();
     }
+    const bool claims = same_handling_ || !never_.empty();
+    if (claims && lists_[0]->strict_envelopes != lists_[1]->strict_envelopes) {
+      throw Wrong("strict_rfc821_envelopes differs, and it claims something");
+    }
+    words_ = words_of_versions();
     check_rules();
     by_settings_ =
         answers_by_settings(versions_[0]->lists->definition, versions_[1]->lists->definition);
@@ -213,7 +218,7 @@ class Checker {
     check_forms();
     check_answers();
     walk_all();
-    for (const std::string& word : words_of_versions()) play_word(word);
+    for (const std::string& word : words_) play_word(word);
     constexpr int freely = 2000;
     for (int i = 0; i < freely && in_time(); ++i) play(drawn(), false);
     for (const std::size_t axis : {std::size_t{sender}, std::size_t{rcpt}}) play_routes(axis);
@@ -829,41 +834,98 @@ class Checker {
     return words;
   }
 
+  /// Addresses in and around a network, in the forms of tables and mynetworks: "10.1.0.0/16",
+  /// "[2001:db8::]/32", "10.1", "2001:db8". Empty: it is none.
+  static std::vector<IpAddress> clients_near(const std::string& word) {
+    std::string text = word;
+    std::erase_if(text, [](char c) { return c == '[' || c == ']'; });
+    const std::size_t slash = text.find('/');
+    std::optional<std::uint64_t> bits;
+    if (slash != std::string::npos) {
+      bits = parse_number(text.substr(slash + 1));
+      text.resize(slash);
+    }
+    auto address = IpAddress::from_text(text);
+    if (!address && !bits) {
+      const char sign = text.find(':') == std::string::npos ? '.' : ':';
+      const auto groups = static_cast<std::uint64_t>(std::ranges::count(text, sign) + 1);
+      std::string filled = text;
+      if (sign == ':') {
+        filled += "::";
+      } else {
+        for (auto more = groups; more < 4; ++more) filled += ".0";
+      }
+      address = IpAddress::from_text(filled);
+      bits = groups * (sign == ':' ? 16 : 8);
+    }
+    if (!address) return {};
+    std::vector<IpAddress> near{*address};
+    if (bits && *bits <= static_cast<std::uint64_t>(address->bits())) {
+      const AddressRange range = range_of(Cidr(*address, static_cast<int>(*bits)));
+      near = {range.first, range.last};
+      if (const auto next = plan::after(range.last)) near.push_back(*next);
+    }
+    return near;
+  }
+
+  void play_clients(const std::vector<IpAddress>& near) {
+    constexpr int times = 4;
+    for (const IpAddress& one : near) {
+      const auto found = std::ranges::find_if(classes_[client], [&](const Members& members) {
+        return members.first.is_v4() == one.is_v4() && members.first <= one && one <= members.last;
+      });
+      if (found == classes_[client].end()) continue;
+      for (int i = 0; i < times; ++i) {
+        Said said = drawn_with(client, static_cast<std::size_t>(found - classes_[client].begin()));
+        said.client = one;
+        play(said, false);
+      }
+    }
+  }
+
+  /// The client logs in with this name.
+  void play_login(const std::string& login) {
+    const std::vector<Members>& all = classes_[session];
+    auto found = std::ranges::find(all, std::optional(login), &Members::login);
+    if (found == all.end()) found = std::ranges::find(all, true, &Members::any);
+    // Where no class has a login, it is that none decides.
+    const bool none =
+        std::ranges::none_of(all, [](const auto& one) { return one.login.has_value(); });
+    if (found == all.end() && none) found = std::ranges::find(all, true, &Members::tls);
+    if (found == all.end() && none) found = all.begin();
+    if (found == all.end()) return;
+    constexpr int times = 4;
+    for (int i = 0; i < times; ++i) {
+      Said said = drawn_with(session, static_cast<std::size_t>(found - all.begin()));
+      said.login = login;
+      play(said, false);
+    }
+  }
+
   void play_word(const std::string& word) {
     if (!in_time()) return;
+    play_clients(clients_near(word));
+    if (IpAddress::from_text(word.substr(0, word.find('/')))) return;
     constexpr int times = 4;
-    const std::size_t slash = word.find('/');
-    if (const auto address = IpAddress::from_text(word.substr(0, slash))) {
-      std::vector<IpAddress> near{*address};
-      if (slash != std::string::npos) {
-        const auto bits = parse_number(word.substr(slash + 1));
-        if (bits && *bits <= static_cast<unsigned>(address->bits())) {
-          const AddressRange range = range_of(Cidr(*address, static_cast<int>(*bits)));
-          near = {range.first, range.last};
-          if (const auto next = plan::after(range.last)) near.push_back(*next);
-        }
-      }
-      for (const IpAddress& one : near) {
-        const auto found = std::ranges::find_if(classes_[client], [&](const Members& members) {
-          return members.first.is_v4() == one.is_v4() && members.first <= one &&
-                 one <= members.last;
-        });
-        if (found == classes_[client].end()) continue;
-        for (int i = 0; i < times; ++i) {
-          Said said =
-              drawn_with(client, static_cast<std::size_t>(found - classes_[client].begin()));
-          said.client = one;
-          play(said, false);
-        }
-      }
-      return;
-    }
     const std::size_t at = word.rfind('@');
+    if (at == std::string::npos || at + 1 < word.size()) play_login(word);
+    const std::string local = at == std::string::npos ? "" : word.substr(0, at);
     std::string domain = at == std::string::npos ? word : word.substr(at + 1);
     if (domain.starts_with('.')) domain.erase(0, 1);
-    if (domain.find('.') == std::string::npos || !mail::Domain::parse(domain)) return;
-    if (is_digit(domain.back())) return;  // a kind of its own
-    const std::string local = at == std::string::npos ? "" : word.substr(0, at);
+    const bool is_label = domain.find('.') == std::string::npos;
+    // "anna@" is anna anywhere, and so may be "anna".
+    const std::string alone = domain.empty() ? local : local.empty() && is_label ? domain : "";
+    const bool is_word = !alone.empty() && std::ranges::all_of(alone, is_alnum);
+    for (int i = 0; i < times && is_word; ++i) {
+      for (const std::size_t axis : {std::size_t{sender}, std::size_t{rcpt}}) {
+        play_address(axis, alone, "a." + fresh());
+        const std::string& known = classes_[axis][below(classes_[axis].size())].name;
+        const bool is_plain =
+            known.find('.') != std::string::npos && !ends_in_number(known) && known.front() != '[';
+        if (is_plain) play_address(axis, alone, known);
+      }
+    }
+    if (!mail::Domain::parse(domain)) return;
     for (int i = 0; i < times; ++i) {
       for (const std::string& one : {domain, fresh() + "." + domain}) {
         if (local.empty()) play_name(one);
@@ -966,11 +1028,21 @@ class Checker {
                                         const Fits& fits) const {
     std::vector<std::size_t> found;
     std::size_t best = 0;
+    // Forms that no other name has: of one label, and with a number at the end.
+    const bool is_label = domain.find('.') == std::string::npos;
+    const bool has_number = !is_label && ends_in_number(domain);
+    const auto stands_for_form = [&](const Members& one) {
+      if (one.name.empty() || one.name.starts_with('[') || words_.contains(one.name)) return false;
+      return is_label ? one.name.find('.') == std::string::npos
+                      : has_number && one.name.ends_with(".123");
+    };
     for (std::size_t at = 0; at < classes_[axis].size(); ++at) {
       const Members& one = classes_[axis][at];
       if (one.null || !fits(one)) continue;
       std::size_t rank = 0;
       if (one.other) {
+        rank = is_label || has_number ? 0 : 1;
+      } else if (stands_for_form(one)) {
         rank = 1;
       } else if (!one.below.empty()) {
         if (domain != one.below && domain_below(domain, one.below)) rank = 1 + one.below.size();
@@ -991,8 +1063,9 @@ class Checker {
       rename(said.helo, domain, said);
       play(said, false);
     }
-    for (const std::size_t at :
-         classes_with(name, domain, [](const Members& one) { return !one.name.empty(); })) {
+    for (const std::size_t at : classes_with(name, domain, [](const Members& one) {
+           return !one.name.empty() && !one.like_network;
+         })) {
       Said said = drawn_with(name, at);
       rename(said.client_name, domain, said);
       play(said, false);
@@ -1009,7 +1082,10 @@ class Checker {
     // Where a class has the local part with a domain that fits better, or only without it.
     const auto any =
         classes_with(axis, domain, [](const Members& one) { return one.local.empty(); });
-    if (any.empty()) throw Wrong("no class has addresses at " + domain);
+    if (any.empty() && domain.find('.') != std::string::npos && !ends_in_number(domain)) {
+      throw Wrong("no class has addresses at " + domain);
+    }
+    if (any.empty()) return;
     if (found.empty() || classes_[axis][any.front()].below != classes_[axis][found.front()].below ||
         classes_[axis][any.front()].other != classes_[axis][found.front()].other) {
       found = any;
@@ -1024,7 +1100,8 @@ class Checker {
         const bool has_other = std::ranges::any_of(
             found, [&](std::size_t one) { return classes_[axis][one].quoted == in_quotes; });
         if (classes_[axis][at].quoted != in_quotes && has_other) continue;
-        const std::size_t delimiter = local.find_first_of("+-=_.");
+        const std::size_t delimiter =
+            local.find_first_of(lists_[0]->recipient_delimiter + lists_[1]->recipient_delimiter);
         if (delimiter != std::string::npos) continue;  // an extension, perhaps
         if (!mail::parse_mailbox(local + "@" + domain, mail::Utf8::allowed)) continue;
         rename(mailbox.local_part, local, said);
@@ -1127,13 +1204,43 @@ class Checker {
            });
   }
 
+  /// Whether an address with a route is in no group: it leads to one at or below a domain of ours
+  /// or to a literal, or through a name below such a domain. Others have a group, whatever the
+  /// certificate says.
+  bool winds(const Members& members, const mail::Mailbox& recipient) const {
+    using restrictions::DomainClass;
+    const auto is_ours = [&](const std::string& domain) {
+      return std::ranges::any_of(lists_, [&](const ListPolicy* lists) {
+        const DomainClass found =
+            lists->domain_class(policy::completed_domain(domain, lists->appended_domain()));
+        return members.read ? found == DomainClass::local : found != DomainClass::foreign;
+      });
+    };
+    if (members.read) return is_ours(lower(members.read->domain));
+    const auto is_below = [&](const std::string& name) {
+      for (std::size_t dot = name.find('.'); dot != std::string::npos;
+           dot = name.find('.', dot + 1)) {
+        if (is_ours(name.substr(dot + 1))) return true;
+      }
+      return false;
+    };
+    const std::string local = lower(recipient.unquoted_local_part());
+    for (std::size_t at = local.find_first_of("%!@"); at != std::string::npos;
+         at = local.find_first_of("%!@", at + 1)) {
+      const std::string target = local[at] == '!' ? local.substr(0, at) : local.substr(at + 1);
+      if (target.starts_with('[') || is_ours(target) || is_below(target)) return true;
+    }
+    const std::string hop = lower(recipient.domain);
+    return !words_.contains(hop) && is_below(hop);
+  }
+
   std::string group_of(const Said& said) const {
     const Members& members = classes_[rcpt][said.classes[rcpt]];
     if (members.winding) {
       if (said.recipient.local_part.find_first_of("%!@") == std::string::npos) {
         throw Wrong("a recipient has no route: " + said.recipient.text());
       }
-      return "winding";
+      if (winds(members, said.recipient)) return "winding";
     }
     Evidence evidence;
     evidence.candidate = policy::Recipient{.address = said.recipient, .route = {}};
@@ -1339,7 +1446,8 @@ class Checker {
   std::array<const ListPolicy*, 2> lists_{};
   std::set<std::pair<std::string, std::string>> never_;  ///< group, kind
   bool same_handling_ = false;
-  std::size_t lines_ = 0;  ///< after the header, as it says
+  std::size_t lines_ = 0;        ///< after the header, as it says
+  std::set<std::string> words_;  ///< words_of_versions()
   std::vector<std::string_view> by_settings_;
   std::array<std::vector<Members>, axes> classes_;
   std::size_t read_axes_ = 0;

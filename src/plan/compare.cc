@@ -170,7 +170,7 @@ class Comparer {
       leave_open(error.what(), "the comparison needs more than it may use");
     }
     if (!options_.lists_are_equal) {
-      for (const auto& unseen : {pair_.probe_sender(), pair_.told_otherwise()}) {
+      for (const auto& unseen : {pair_.probe_sender(), pair_.envelopes(), pair_.told_otherwise()}) {
         if (unseen) leave_open(unseen->reason, unseen->text);
       }
     }

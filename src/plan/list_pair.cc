@@ -100,6 +100,15 @@ std::optional<ListPair::Unseen> ListPair::probe_sender() const {
                 "the sender of probes, whose mail is taken before the lists, differs"};
 }
 
+std::optional<ListPair::Unseen> ListPair::envelopes() const {
+  if (!lists_[0] || !lists_[1] || lists_[0]->strict_envelopes == lists_[1]->strict_envelopes) {
+    return std::nullopt;
+  }
+  return Unseen{"other_layers",
+                "strict_rfc821_envelopes differs: the session of one version refuses forms of "
+                "addresses before the lists, and these are not compared"};
+}
+
 std::optional<ListPair::Unseen> ListPair::told_otherwise() const {
   if (!words_.asks_servers || !lists_[0] || !lists_[1]) return std::nullopt;
   const auto told = [](const restrictions::ListPolicy& policy) {

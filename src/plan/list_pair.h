@@ -49,6 +49,8 @@ class ListPair {
   };
   /// Of mail for the sender of probes, which is taken before the lists.
   std::optional<Unseen> probe_sender() const;
+  /// Of addresses that the session of one version alone refuses by their form.
+  std::optional<Unseen> envelopes() const;
   /// Of policy servers that get other requests about the same dialogue.
   std::optional<Unseen> told_otherwise() const;
 
