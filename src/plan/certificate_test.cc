@@ -433,6 +433,92 @@ TEST(CertificateTest, RoutesThatNoClassHasAreFound) {
   }
 }
 
+// The certificate of an edit that does nothing, under the digest of one that does: each word of the
+// lists is played, whatever its form.
+TEST(CertificateTest, WordsThatNoClassHasAreFound) {
+  const std::string ours = "mydestination = 'ours.test'\nlocal_recipient_maps = ''\n";
+  const std::string relays =
+      "permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination";
+  const auto lists = [&](const std::string& sender, const std::string& relay,
+                         const std::string& more = "") {
+    return ours + "mynetworks = '10.1.0.0/16" + more + "'\nsmtpd_sender_restrictions = '" + sender +
+           "permit_mynetworks'\nsmtpd_relay_restrictions = '" + relay + relays + "'\n";
+  };
+  const std::string old = lists("", "");
+  const std::string by_sender = lists("check_sender_access inline:{ {zz.zz.test=DUNNO} }, ", "");
+  const auto senders = [&](const std::string& row) {
+    return lists("check_sender_access inline:{ {" + row + "=REJECT} }, ", "");
+  };
+  const auto table = [&](const std::string& of, const std::string& row) {
+    return lists("", "check_" + of + "_access inline:{ {" + row + "} }, ");
+  };
+  const struct {
+    std::string what, twin, bad;
+  } cases[] = {
+      {"a top-level domain", by_sender, senders("org")},
+      {"a local part", by_sender, senders("anna@")},
+      {"a local part with a dot", by_sender, senders("anna.b@")},
+      {"the key of the null sender", by_sender,
+       senders("nobody") + "smtpd_null_access_lookup_key = 'nobody'\n"},
+      {"a network of three octets", table("client", "zz.zz.test=DUNNO"),
+       table("client", "192.0.2=OK")},
+      {"a network of IPv6 groups", table("client", "zz.zz.test=DUNNO"),
+       table("client", "2a00:1450=OK")},
+      {"a name of one label", table("helo", "zz.zz.test=DUNNO"), table("helo", "friend=OK")},
+      {"a name in HELO", table("helo", "zz.zz.test=DUNNO"), table("helo", "friend.test=OK")},
+      {"a login", table("sasl", "bob=DUNNO"), table("sasl", "mallory=REJECT")},
+      {"a network in brackets", by_sender, lists("", "", ", [2a00:1450::]/32")},
+  };
+  for (const auto& one : cases) {
+    const Edition before = edition_of("old.toml", old);
+    EditOptions options;
+    options.compare.time = std::chrono::minutes(1);
+    options.compare.certificate = true;
+    const Edition twin = edition_of("twin.toml", one.twin);
+    const Edition bad = edition_of("bad.toml", one.bad);
+    const Report of_twin = judge_edit(before, twin, options);
+    const Report of_bad = judge_edit(before, bad, options);
+    ASSERT_TRUE(of_twin.certificate && of_bad.certificate) << one.what;
+    EXPECT_EQ(of_twin.comparison.answer(), Answer::same) << one.what;
+    EXPECT_NE(of_bad.comparison.answer(), Answer::same) << one.what;
+    const CertificateCheck few{.most_paths = 500};
+    EXPECT_EQ(check_edit(before, bad, *of_bad.certificate, few).fault, "") << one.what;
+    Lines lines = lines_of(*of_twin.certificate);
+    lines[0]["new"] = of_bad.after_digest;
+    const std::string fault = check_edit(before, bad, text_of(lines), few).fault;
+    EXPECT_TRUE(fault.starts_with("its claim is wrong") || fault.starts_with("its diagram says"))
+        << one.what << ": " << fault;
+  }
+}
+
+// What is said of addresses with a route through a foreign domain is no exception.
+TEST(CertificateTest, AddressesThatHaveAGroupAreNoExceptions) {
+  const std::string lists =
+      "mydestination = 'ours.test'\nlocal_recipient_maps = ''\nrelay_domains = 'relay.test'\n"
+      "smtpd_relay_restrictions = 'permit_mynetworks, reject_unauth_destination'\n";
+  const Edition before = edition_of("old.toml", lists);
+  const Edition after = edition_of("new.toml", lists + "allow_untrusted_routing = 'yes'\n");
+  EditOptions options;
+  options.compare.time = std::chrono::minutes(1);
+  options.compare.certificate = true;
+  const std::optional<std::string> certificate = judge_edit(before, after, options).certificate;
+  ASSERT_TRUE(certificate);
+  EXPECT_EQ(check_edit(before, after, *certificate, {.most_paths = 5000}).fault, "");
+  Lines lines = lines_of(*certificate);
+  for (json::value& one : classes_of_axis(lines, "rcpt")) {
+    json::object& members = one.as_object();
+    const std::string local(members["local_part"].as_string());
+    if (local.find_first_of("%!@") != std::string::npos) members["winding"] = true;
+  }
+  json::object& never = lines[0]["never"].as_object();
+  never.clear();
+  for (const char* group : {"ours", "relay", "foreign"}) {
+    never[group] = json::array{"refuses_more", "accepts_more"};
+  }
+  const std::string fault = check_edit(before, after, text_of(lines), {.most_paths = 5000}).fault;
+  EXPECT_TRUE(fault.starts_with("its claim is wrong")) << fault;
+}
+
 // A class may be left out because DNS has no such names, but only then.
 TEST(CertificateTest, OnlyNamesThatEndInANumberAreLeftOut) {
   const auto clients = [](const std::string& rows) {

@@ -869,7 +869,7 @@ class Checker {
   }
 
   void play_clients(const std::vector<IpAddress>& near) {
-    constexpr int times = 4;
+    const int times = times_a_word();
     for (const IpAddress& one : near) {
       const auto found = std::ranges::find_if(classes_[client], [&](const Members& members) {
         return members.first.is_v4() == one.is_v4() && members.first <= one && one <= members.last;
@@ -894,7 +894,7 @@ class Checker {
     if (found == all.end() && none) found = std::ranges::find(all, true, &Members::tls);
     if (found == all.end() && none) found = all.begin();
     if (found == all.end()) return;
-    constexpr int times = 4;
+    const int times = times_a_word();
     for (int i = 0; i < times; ++i) {
       Said said = drawn_with(session, static_cast<std::size_t>(found - all.begin()));
       said.login = login;
@@ -902,11 +902,17 @@ class Checker {
     }
   }
 
+  /// How often each word is played in a part of the dialogue: more often where there are few.
+  int times_a_word() const {
+    constexpr std::size_t all = 20'000;
+    return static_cast<int>(std::clamp<std::size_t>(all / (words_.size() + 1), 4, 40));
+  }
+
   void play_word(const std::string& word) {
     if (!in_time()) return;
     play_clients(clients_near(word));
     if (IpAddress::from_text(word.substr(0, word.find('/')))) return;
-    constexpr int times = 4;
+    const int times = times_a_word();
     const std::size_t at = word.rfind('@');
     if (at == std::string::npos || at + 1 < word.size()) play_login(word);
     const std::string local = at == std::string::npos ? "" : word.substr(0, at);
@@ -915,7 +921,9 @@ class Checker {
     const bool is_label = domain.find('.') == std::string::npos;
     // "anna@" is anna anywhere, and so may be "anna".
     const std::string alone = domain.empty() ? local : local.empty() && is_label ? domain : "";
-    const bool is_word = !alone.empty() && std::ranges::all_of(alone, is_alnum);
+    const bool is_word = !alone.empty() && std::ranges::all_of(alone, [](char c) {
+      return is_alnum(c) || std::string_view("._-+=").find(c) != std::string_view::npos;
+    });
     for (int i = 0; i < times && is_word; ++i) {
       for (const std::size_t axis : {std::size_t{sender}, std::size_t{rcpt}}) {
         play_address(axis, alone, "a." + fresh());
@@ -926,6 +934,7 @@ class Checker {
       }
     }
     if (!mail::Domain::parse(domain)) return;
+    if (is_label && domain.find('_') != std::string::npos) return;  // a name of a rule, no host's
     for (int i = 0; i < times; ++i) {
       for (const std::string& one : {domain, fresh() + "." + domain}) {
         if (local.empty()) play_name(one);
@@ -1032,13 +1041,25 @@ class Checker {
     const bool is_label = domain.find('.') == std::string::npos;
     const bool has_number = !is_label && ends_in_number(domain);
     const auto stands_for_form = [&](const Members& one) {
-      if (one.name.empty() || one.name.starts_with('[') || words_.contains(one.name)) return false;
+      // Not one that a version names, perhaps as what it completes the name to.
+      const auto is_named = [&](const ListPolicy* lists) {
+        const std::string whole =
+            policy::completed_domain(lower(one.name), lists->appended_domain());
+        return words_.contains(whole) ||
+               lists->domain_class(lower(one.name)) != restrictions::DomainClass::foreign ||
+               lists->domain_class(whole) != restrictions::DomainClass::foreign;
+      };
+      if (one.name.empty() || one.name.starts_with('[') || words_.contains(one.name) ||
+          std::ranges::any_of(lists_, is_named)) {
+        return false;
+      }
       return is_label ? one.name.find('.') == std::string::npos
                       : has_number && one.name.ends_with(".123");
     };
     for (std::size_t at = 0; at < classes_[axis].size(); ++at) {
       const Members& one = classes_[axis][at];
-      if (one.null || !fits(one)) continue;
+      const bool is_address = axis == sender || axis == rcpt;
+      if ((is_address && one.null) || !fits(one)) continue;
       std::size_t rank = 0;
       if (one.other) {
         rank = is_label || has_number ? 0 : 1;

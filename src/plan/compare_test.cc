@@ -879,5 +879,17 @@ TEST(PlanCompareTest, NamesBelowAKeyHaveForms) {
             Answer::same);
 }
 
+// What the session itself refuses is in no diagram.
+TEST(PlanCompareTest, StrictEnvelopesAreNotCalledTheSame) {
+  const std::string lists = "smtpd_relay_restrictions = 'permit_mynetworks, reject'\n";
+  const Comparison found = compared_alone("", "strict_rfc821_envelopes = 'yes'\n", lists);
+  EXPECT_EQ(found.answer(), Answer::not_proved) << words_of(found);
+  ASSERT_FALSE(found.not_proved.empty());
+  EXPECT_EQ(found.not_proved.back().reason, "other_layers");
+  const std::string strict = lists + "strict_rfc821_envelopes = 'yes'\n";
+  EXPECT_EQ(compared_alone("", "smtpd_client_restrictions = 'permit'\n", strict).answer(),
+            Answer::same);
+}
+
 }  // namespace
 }  // namespace postern::plan

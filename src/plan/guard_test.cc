@@ -283,5 +283,63 @@ TEST(GuardTest, DiagnosticsHaveThePlaceOfTheSentence) {
   EXPECT_NE(found[0].hint.find("reject_rbl_client"), std::string::npos) << found[0].hint;
 }
 
+// One webhook is asked for each policy, and each that the lists may tell from it: by a tag, by an
+// extension, by the form of its domain.
+TEST(GuardTest, WebhooksThatListsTellApartAreAsked) {
+  const std::string lists =
+      "[restrictions]\nmydestination = 'ours.test'\nmynetworks = '10.1.0.0/16'\n"
+      "smtpd_relay_restrictions = 'permit_mynetworks, reject_unauth_destination'\n";
+  const auto rules = [&](const std::string& list) {
+    return lists + "smtpd_recipient_restrictions = '" + list + "'\n";
+  };
+  const struct {
+    std::string what, lists, first, second, word;
+  } cases[] = {
+      {"alike", rules("permit_mynetworks, reject"), "aaa@other.test", "orders@hooks.test", "holds"},
+      {"a tag",
+       rules("check_recipient_access inline:{orders+x@hooks.test=OK}, permit_mynetworks, reject"),
+       "aaa@other.test", "orders@hooks.test", "violated"},
+      {"an extension",
+       rules("check_recipient_access inline:{ord@hooks.test=OK}, permit_mynetworks, reject") +
+           "recipient_delimiter = '-'\n",
+       "aaa@other.test", "ord-a@hooks.test", "violated"},
+      {"a form", rules("permit_mynetworks, reject_non_fqdn_recipient"), "aaa@localhost",
+       "orders@hooks.test", "violated"},
+      {"a form, the other first", rules("permit_mynetworks, reject_non_fqdn_recipient"),
+       "orders@hooks.test", "aaa@localhost", "violated"},
+  };
+  for (const auto& one : cases) {
+    Guarded guarded("never accept where rcpt is ours and client not in mynetworks", one.lists);
+    policy::Change change;
+    for (const std::string& address : {one.first, one.second}) {
+      auto webhook = std::make_shared<policy::Webhook>();
+      webhook->id = "wh_" + address;
+      webhook->address = address;
+      change.put_domains.emplace_back(address.substr(address.find('@') + 1));
+      change.put_webhooks.push_back(webhook);
+      guarded.webhooks.push_back(webhook);
+    }
+    guarded.directory->apply(std::move(change));
+    app::Guardrails guardrails = *guarded.loaded.config.guardrails;
+    const auto results = check_guardrails(
+        {.name = "now", .config = &guarded.loaded.config, .directory = guarded.directory},
+        guardrails, {.host = false, .webhooks = guarded.webhooks},
+        {.time = std::chrono::seconds(30)});
+    EXPECT_EQ(word(results.front()), one.word) << one.what;
+  }
+}
+
+// A message that is discarded before RCPT takes any recipient.
+TEST(GuardTest, ADiscardBeforeRcptTakesUnknownAddressesOfWebhookDomains) {
+  const dialect::webhook::PolicyFields any;
+  for (const std::string delayed : {"yes", "no"}) {
+    Guarded guarded(
+        "never accept where rcpt = other@hooks.test",
+        "[restrictions]\nmydestination = 'ours.test'\nsmtpd_delay_reject = '" + delayed +
+            "'\nsmtpd_sender_restrictions = 'check_sender_access inline:{a@b.test=DISCARD}'\n");
+    EXPECT_EQ(word(guarded.with(any).result()) == "holds", delayed == "yes") << delayed;
+  }
+}
+
 }  // namespace
 }  // namespace postern::plan

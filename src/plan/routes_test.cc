@@ -300,5 +300,62 @@ TEST(PlanRoutesTest, ListsAndRoutesMayBothDiffer) {
   EXPECT_EQ(same.routes, Known::no) << reasons_of(same);
 }
 
+// A tagged address may become a webhook of its own.
+TEST(PlanRoutesTest, AnotherWebhookIsAnotherRoute) {
+  const auto with_webhooks = [](const std::string& name, const std::set<std::string>& addresses) {
+    Edition made = edition_of_text(name, "[server]\nhostname = \"mx.example.com\"\n");
+    auto directory = std::make_shared<policy::Directory>();
+    policy::Change change;
+    change.put_domains.emplace_back("hooks.example");
+    for (const std::string& address : addresses) {
+      auto webhook = std::make_shared<policy::Webhook>();
+      webhook->id = "wh_" + address;
+      webhook->address = address;
+      change.put_webhooks.push_back(webhook);
+      made.webhooks.push_back(webhook);
+    }
+    directory->apply(std::move(change));
+    made.directory = directory;
+    made.compared = addresses;
+    return made;
+  };
+  const Edition one = with_webhooks("old.toml", {"orders@hooks.example"});
+  const Edition two = with_webhooks("new.toml", {"orders@hooks.example", "orders+x@hooks.example"});
+  const Comparison found = compared(one, two);
+  EXPECT_EQ(found.answer(), Answer::same) << reasons_of(found);
+  EXPECT_EQ(found.routes, Known::yes) << reasons_of(found);
+  ASSERT_NE(witness_of(found), nullptr);
+  EXPECT_EQ(witness_of(found)->before.next_hop, "orders@hooks.example");
+  EXPECT_EQ(witness_of(found)->after.next_hop, "orders+x@hooks.example");
+  EXPECT_EQ(compared(two, one).routes, Known::yes);
+  EXPECT_EQ(compared(two, two).routes, Known::no);
+}
+
+// `mx` is the recipient's domain, and what completes that differs.
+TEST(PlanRoutesTest, CompletedDomainsAreNamed) {
+  const std::string open = std::string(lists) + "append_dot_mydomain = \"yes\"\n";
+  const auto with_domain = [&](const std::string& name, const std::string& domain) {
+    return with_routes(name, here, open + "mydomain = \"" + domain + "\"\n");
+  };
+  const Comparison found =
+      compared(with_domain("old.toml", "a.test"), with_domain("new.toml", "b.test"));
+  EXPECT_EQ(found.routes, Known::yes) << reasons_of(found);
+  ASSERT_NE(witness_of(found), nullptr);
+  EXPECT_TRUE(witness_of(found)->before.next_hop.ends_with(".a.test")) << reasons_of(found);
+  EXPECT_TRUE(witness_of(found)->after.next_hop.ends_with(".b.test")) << reasons_of(found);
+}
+
+// What a table is asked is not what its rows are: addresses with an extension may have others.
+TEST(PlanRoutesTest, TablesThatAreAskedOtherwiseAreNotTheSame) {
+  const std::string by_table =
+      route("\"local.example\"", "\"a.example.net\"", "tables = [\"tcp:127.0.0.1:9\"]");
+  const std::string plus = std::string(lists) + "recipient_delimiter = \"+\"\n";
+  const Edition before = with_routes("old.toml", by_table);
+  const Comparison found = compared(before, with_routes("new.toml", by_table, plus));
+  EXPECT_EQ(found.routes, Known::unknown) << reasons_of(found);
+  EXPECT_EQ(found.not_proved.back().reason, "external_table");
+  EXPECT_EQ(compared(before, with_routes("new.toml", by_table)).routes, Known::no);
+}
+
 }  // namespace
 }  // namespace postern::plan

@@ -515,16 +515,19 @@ WebhookComparison compare_webhooks(const Version& before, const Version& after,
         if (!refuser.elsewhere) difference = difference_between(pair.values, one, other);
         return Known::yes;
       }
-      if (!choices.empty()) {
-        return unknown("witness_not_confirmed",
-                       "another layer refuses what was tried, on both sides");
-      }
-      if ((taker == 0 ? old_holder : new_holder).elsewhere) {
+      const std::array<const Holder*, 2> holders{&old_holder, &new_holder};
+      const auto left_to_others = [&](std::size_t side) {
         return unknown("other_layers",
                        fmt::format("in {} no webhook has the address, and lists, rules or what "
                                    "holds for a postmaster may take its mail",
-                                   taker == 0 ? "old" : "new"));
+                                   side == 0 ? "old" : "new"));
+      };
+      if (!choices.empty()) {
+        if (holders[1 - taker]->elsewhere) return left_to_others(1 - taker);
+        return unknown("witness_not_confirmed",
+                       "another layer refuses what was tried, on both sides");
       }
+      if (holders[taker]->elsewhere) return left_to_others(taker);
       if (others_differ) {
         return unknown("other_layers",
                        "one version has no webhook in the domain, and lists or rules may take "

@@ -230,5 +230,71 @@ TEST_F(Webhooks, large_lists_are_compared_in_a_moment) {
   EXPECT_LT(took.count(), 1.0);  // a sanitized build on a busy machine; docs/plan.md has the figure
 }
 
+// A version without the webhook may take mail for its address, and for others of its domain.
+TEST(WebhooksElsewhere, AVersionWithoutOneMayTakeItsMail) {
+  enum class Hook { none, off, on, narrow };
+  constexpr auto lists =
+      "[restrictions]\nmydestination = 'ours.example'\nlocal_recipient_maps = ''\n"
+      "mynetworks = '10.1.0.0/16'\n"
+      "smtpd_relay_restrictions = 'permit_mynetworks, reject_unauth_destination'\n";
+  const struct {
+    std::string what, lists, address;
+    Hook before, after;
+    Known refuses_more, accepts_more;
+  } cases[] = {
+      {"nobody else", "", address, Hook::off, Hook::none, Known::no, Known::no},
+      {"nobody else, a policy", "", address, Hook::narrow, Hook::none, Known::yes, Known::no},
+      {"mydestination", lists, "in@ours.example", Hook::off, Hook::none, Known::unknown,
+       Known::unknown},
+      {"mydestination, the other way", lists, "in@ours.example", Hook::none, Hook::off,
+       Known::unknown, Known::unknown},
+      {"mynetworks", lists, address, Hook::off, Hook::none, Known::unknown, Known::unknown},
+      {"mynetworks, a policy", lists, address, Hook::narrow, Hook::none, Known::yes,
+       Known::unknown},
+      {"a postmaster", "", "postmaster@mx.example.net", Hook::off, Hook::none, Known::no,
+       Known::unknown},
+      {"a postmaster, a policy", "", "postmaster@mx.example.net", Hook::none, Hook::narrow,
+       Known::unknown, Known::unknown},
+      {"both have it", lists, address, Hook::narrow, Hook::on, Known::no, Known::yes},
+  };
+  for (const auto& one : cases) {
+    app::LoadOptions options;
+    options.read_files = false;
+    const app::ConfigResult loaded =
+        app::parse_config("[server]\nhostname = \"mx.example.net\"\n" + one.lists, "p", options);
+    ASSERT_TRUE(loaded.ok()) << loaded.diagnostics.render();
+    const auto version = [&](Hook state) {
+      auto directory = std::make_shared<policy::Directory>();
+      policy::Change change;
+      if (state != Hook::none) {
+        change.put_domains.emplace_back(one.address.substr(one.address.find('@') + 1));
+        auto hook = std::make_shared<policy::Webhook>();
+        hook->id = "wh_1";
+        hook->account_id = "acc_1";
+        hook->address = one.address;
+        hook->target_url = "inbox";
+        hook->is_active = state != Hook::off;
+        if (state == Hook::narrow) {
+          PolicyFields fields;
+          fields.name = "p";
+          fields.allowed_source_ips = {*Cidr::parse("192.0.2.0/24")};
+          hook->policy_id = "pol_1";
+          change.put_policies.push_back(dialect::webhook::compile("pol_1", "acc_1", 1, 1, fields));
+        }
+        change.put_webhooks.push_back(std::move(hook));
+      }
+      directory->apply(std::move(change));
+      return Version{.name = "version", .config = &loaded.config, .directory = directory};
+    };
+    const Deadline later(std::chrono::minutes(5));
+    const GroupAnswer found =
+        compare_webhooks(version(one.before), version(one.after), {one.address}, later)
+            .addresses.front()
+            .answer;
+    EXPECT_EQ(found.refuses_more, one.refuses_more) << one.what;
+    EXPECT_EQ(found.accepts_more, one.accepts_more) << one.what;
+  }
+}
+
 }  // namespace
 }  // namespace postern::plan
