@@ -319,6 +319,8 @@ TEST_F(Explain, auth_without_tls_gets_what_the_listener_says) {
   };
   EXPECT_EQ(with(""), "");
   EXPECT_EQ(with("tls = \"none\"\n"), "502 5.5.1 STARTTLS not offered");
+  EXPECT_EQ(with("tls = \"none\"\nauth_without_tls = true\n"), "");
+  EXPECT_FALSE(decided().evidence.session.tls);
   EXPECT_EQ(with("tls = \"none\"\n[[listener]]\nname = \"submission\"\n"
                  "address = \"127.0.0.1:465\"\ntls = \"implicit\"\n"),
             "");

@@ -20,13 +20,13 @@ namespace {
 /// What a person reads, and what makes it another test than the others.
 std::string name_of(const plan::Witness& witness) {
   const plan::Spoken& spoken = witness.spoken;
-  return fmt::format("{}: client {}, HELO {}{}{}{}, <{}> to <{}>",
-                     witness.after.taken
-                         ? witness.after.handling == "deliver" ? "taken" : witness.after.handling
-                         : "refused",
-                     spoken.client, spoken.helo.value_or("none"), spoken.tls ? ", TLS" : "",
-                     spoken.login ? ", as " + *spoken.login : "", spoken.early ? ", early" : "",
-                     spoken.sender, spoken.recipient);
+  return fmt::format(
+      "{}: client {}, HELO {}{}{}{}, <{}> to <{}>",
+      witness.after.taken ? witness.after.handling == "deliver" ? "taken" : witness.after.handling
+                          : "refused",
+      spoken.client, spoken.helo.value_or("none"), spoken.tls ? ", TLS" : "",
+      spoken.login ? ", as " + *spoken.login + (spoken.tls ? "" : " without TLS") : "",
+      spoken.early ? ", early" : "", spoken.sender, spoken.recipient);
 }
 
 }  // namespace

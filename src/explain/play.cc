@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <span>
 
 #include <fmt/format.h>
 #include <boost/asio/co_spawn.hpp>
@@ -210,9 +211,6 @@ class Client {
   std::string line_;
 };
 
-/// What the client says of itself beside its commands.
-bool uses_tls(const Dialogue& said) { return said.tls || (said.login && !said.auth_in_clear); }
-
 /// A listener as it serves a client, with a certificate and a source of accounts.
 gateway::ListenerSettings served(const ListenerConfig& listener, const Config& config) {
   gateway::ListenerSettings settings = session_settings(listener, config);
@@ -222,44 +220,57 @@ gateway::ListenerSettings served(const ListenerConfig& listener, const Config& c
   return settings;
 }
 
+/// A listener, and how the client meets it.
+struct Met {
+  gateway::ListenerSettings listener;
+  bool tls = false;  ///< the client uses TLS
+};
+
 /// The listener that the dialogue names; otherwise the first that offers what the client does, or
-/// the first of all.
-gateway::ListenerSettings listener_for(const Dialogue& said, const Config& config) {
-  if (!said.listener.empty()) {
-    const ListenerConfig* named = listener_named(config, said.listener);
-    return served(named != nullptr ? *named : config.listeners.front(), config);
+/// the first of all. A login comes with TLS; without it where that alone is offered, or where the
+/// client means to.
+Met met_by(const Dialogue& said, const Config& config) {
+  std::span<const ListenerConfig> listeners = config.listeners;
+  if (const auto* named = said.listener.empty() ? nullptr : listener_named(config, said.listener)) {
+    listeners = {named, 1};
   }
-  for (const ListenerConfig& one : config.listeners) {
-    gateway::ListenerSettings settings = served(one, config);
-    const bool tls = uses_tls(said);
-    const bool implicit = one.tls == gateway::ListenerTls::implicit;
-    const smtp::ServerOptions& offered = settings.session;
-    const bool fits = tls ? implicit || offered.starttls : !implicit;
-    const bool logs_in = offered.auth && (tls || offered.auth_without_tls);
-    if (fits && (!said.login || logs_in)) return settings;
+  std::vector<bool> ways{said.tls || (said.login && !said.auth_in_clear)};
+  if (said.login && !said.tls && !said.auth_in_clear) ways.push_back(false);
+  for (const bool tls : ways) {
+    for (const ListenerConfig& one : listeners) {
+      gateway::ListenerSettings settings = served(one, config);
+      const bool implicit = one.tls == gateway::ListenerTls::implicit;
+      const smtp::ServerOptions& offered = settings.session;
+      const bool fits =
+          tls ? implicit || offered.starttls
+              : one.tls == gateway::ListenerTls::none || one.tls == gateway::ListenerTls::starttls;
+      const bool logs_in = offered.auth && (tls || offered.auth_without_tls);
+      if (fits && (!said.login || logs_in)) return {std::move(settings), tls};
+    }
   }
-  return served(config.listeners.front(), config);
+  const bool implicit = listeners.front().tls == gateway::ListenerTls::implicit;
+  return {served(listeners.front(), config), ways.front() || (implicit && !said.listener.empty())};
 }
 
 /// One dialogue, with what gateway::Transaction keeps of it from command to command.
 class Player {
  public:
   /// The arguments outlive it.
-  Player(const Scene& scene, const Dialogue& said, const gateway::ListenerSettings& listener,
-         const relay::RelayConfig& relay, policy::OwnNames names, PlayGatherer& gatherer)
+  Player(const Scene& scene, const Dialogue& said, const Met& met, const relay::RelayConfig& relay,
+         policy::OwnNames names, PlayGatherer& gatherer)
       : scene_(scene),
         said_(said),
         relay_(relay),
         names_(names),
         gatherer_(gatherer),
-        client_(listener.session) {
+        client_(met.listener.session),
+        uses_tls_(met.tls) {
     policy::SessionFacts& session = evidence_.session;
     session.id = new_ulid();
-    session.listener = listener.name;
+    session.listener = met.listener.name;
     session.client_ip = said.client;
     session.early_talker = said.early;
-    const bool implicit = listener.tls == gateway::ListenerTls::implicit;
-    uses_tls_ = uses_tls(said) || (implicit && !said.listener.empty());
+    const bool implicit = met.listener.tls == gateway::ListenerTls::implicit;
     // STARTTLS comes after EHLO.
     tls_first_ = uses_tls_ && (implicit || !said.helo);
   }
@@ -484,7 +495,7 @@ class Player {
   const policy::OwnNames names_;
   PlayGatherer& gatherer_;
   Client client_;
-  bool uses_tls_ = false;
+  bool uses_tls_;
   bool tls_first_ = false;  ///< the connection begins with TLS
   std::optional<std::string> discard_at_connect_;
   std::optional<std::string> discard_at_helo_;
@@ -587,8 +598,8 @@ AskOthers others_from(const RecordedAnswers& answers) {
 }
 
 Trace play(const Scene& scene, const Dialogue& dialogue) {
-  const gateway::ListenerSettings listener = listener_for(dialogue, scene.config);
-  const policy::OwnNames names = names_of(scene.config, listener);
+  const Met met = met_by(dialogue, scene.config);
+  const policy::OwnNames names = names_of(scene.config, met.listener);
   // No connection is made: certificates and passwords are not needed.
   const relay::RelayConfig relay =
       read_relay(scene.config, RelayFiles::none, [](RelayComplaint) {});
@@ -602,7 +613,7 @@ Trace play(const Scene& scene, const Dialogue& dialogue) {
   policy::AuthenticationCaches caches;
   const Verifications verifications(scene.config.restrictions, relay, scene);
   PlayGatherer gatherer(scene, authentication, caches, resolver, verifications, names);
-  Player player(scene, dialogue, listener, relay, names, gatherer);
+  Player player(scene, dialogue, met, relay, names, gatherer);
 
   boost::asio::io_context own(1);
   boost::asio::io_context& loop = scene.loop != nullptr ? *scene.loop : own;

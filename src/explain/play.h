@@ -33,7 +33,8 @@ struct Dialogue {
   std::optional<std::string> client_name;  ///< verified by DNS; nullopt: as the resolver has it
   std::optional<std::string> helo;         ///< nullopt: it says neither EHLO nor HELO
   bool tls = false;                        ///< it uses TLS
-  std::optional<std::string> login;        ///< authenticates as this name, with TLS; nullopt: not
+  /// Authenticates as this name, with TLS if a listener takes logins so; nullopt: not.
+  std::optional<std::string> login;
   /// Credential::stamp of what it authenticates with; nullopt: it opens all that the name opens.
   std::optional<std::uint64_t> credential;
   bool auth_in_clear = false;             ///< it authenticates without TLS

@@ -116,6 +116,40 @@ TEST(PlanCompareTest, SessionsAreThoseThatListenersServe) {
   }
 }
 
+// Where a listener takes logins in clear, they are played so.
+TEST(PlanCompareTest, LoginsInClear) {
+  constexpr std::string_view in_clear =
+      "[[listener]]\naddress = \"127.0.0.1:25\"\ntls = \"none\"\nauth_without_tls = true\n";
+  constexpr std::string_view in_tls = "[[listener]]\naddress = \"127.0.0.1:25\"\n";
+  const auto version = [](const std::string& name, const std::string& logins,
+                          std::string_view listeners) {
+    return edition_of(name, surroundings +
+                                ("smtpd_relay_restrictions = \"permit_mynetworks, " + logins +
+                                 "reject_unauth_destination\"\n") +
+                                std::string(listeners));
+  };
+  for (const auto listeners :
+       {std::string(in_clear),
+        "[[listener]]\naddress = \"127.0.0.1:587\"\nname = \"s\"\ntls = \"required\"\n" +
+            std::string(in_clear),
+        std::string(in_tls)}) {
+    EditOptions options;
+    options.compare.time = std::chrono::minutes(1);
+    const Comparison found =
+        judge_edit(version("old.toml", "permit_sasl_authenticated, ", listeners),
+                   version("new.toml", "", listeners), options)
+            .comparison;
+    EXPECT_EQ(words_of(found).substr(0, 13), "refuses_more\n") << words_of(found);
+    EXPECT_TRUE(found.not_proved.empty()) << words_of(found);
+    ASSERT_FALSE(found.witnesses.empty());
+    const Spoken& spoken = found.witnesses.front().spoken;
+    EXPECT_EQ(spoken.tls, !listeners.starts_with(in_clear)) << listeners;
+    EXPECT_EQ(line_of(found.witnesses.front()).find(", authenticated as alice without TLS,") !=
+                  std::string::npos,
+              !spoken.tls);
+  }
+}
+
 // A rule that is one question may look at tables that it does not name.
 TEST(PlanCompareTest, TablesBehindARuleThatIsAQuestionAreCompared) {
   const auto by_class = [](const std::string& row) {

@@ -841,7 +841,9 @@ std::string dialogue_of(const GuardResult& result) {
   return fmt::format(
       "a client at {}{}{} says MAIL FROM:<{}> and RCPT TO:<{}>{}{}, and is answered {}",
       spoken.client, spoken.helo ? " with HELO " + printable(*spoken.helo, 64) : " without HELO",
-      spoken.login ? " and the login " + printable(*spoken.login, 64) : "",
+      spoken.login
+          ? " and the login " + printable(*spoken.login, 64) + (spoken.tls ? "" : " without TLS")
+          : "",
       printable(spoken.sender, 200), printable(spoken.recipient, 200),
       message.empty() ? "" : ", sends", printable(message, 400),
       !result.got.taken ? std::to_string(result.got.reply.code)

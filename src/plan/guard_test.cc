@@ -168,6 +168,22 @@ TEST(GuardTest, ShadowAndInactive) {
       << "lists in shadow give no route, so nothing is taken";
 }
 
+TEST(GuardTest, LoginsInClear) {
+  const std::string clear =
+      "[[listener]]\naddress = \"127.0.0.1:25\"\ntls = \"none\"\nauth_without_tls = true\n"
+      "[restrictions]\nsmtpd_sasl_auth_enable = \"yes\"\nsmtpd_relay_restrictions = "
+      "\"permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination\"\n";
+  EXPECT_EQ(word(Guarded("always accept where auth = any and from = a@sender.test and rcpt = "
+                         "b@foreign.test and not helo = none",
+                         clear)
+                     .result()),
+            "holds");
+  const GuardResult found = Guarded("never accept where auth = any", clear).result();
+  EXPECT_EQ(found.word, Word::violated) << found.text;
+  EXPECT_NE(dialogue_of(found).find(" and the login alice without TLS says"), std::string::npos)
+      << dialogue_of(found);
+}
+
 TEST(GuardTest, ASentenceThatIsNotProvedSaysWhy) {
   const GuardResult late = Guarded("never discard", lists).result(std::chrono::milliseconds(0));
   EXPECT_EQ(late.word, Word::not_proved);

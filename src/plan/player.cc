@@ -385,6 +385,7 @@ std::optional<Player::Played> Player::play(const Assignment& path, const Claim& 
   if (!given.session.helo.empty()) dialogue.helo = given.session.helo;
   dialogue.tls = given.session.tls.has_value();
   dialogue.login = vocabulary_.classes().sessions[chosen[Axis::session]].login;
+  dialogue.auth_in_clear = dialogue.login && !dialogue.tls;
   dialogue.early = given.session.early_talker;
   dialogue.sender = given.reverse_path;
   dialogue.recipients = {claim.to.value_or(given.candidate->address)};

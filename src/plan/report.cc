@@ -170,7 +170,8 @@ std::string conditions(const Witness& witness) {
   if (witness.spoken.client_name) text += fmt::format(" ({})", *witness.spoken.client_name);
   text += witness.spoken.helo ? ", HELO " + printable(*witness.spoken.helo, 255) : ", no HELO";
   if (witness.spoken.login) {
-    text += fmt::format(", authenticated as {}", printable(*witness.spoken.login, 255));
+    text += fmt::format(", authenticated as {}{}", printable(*witness.spoken.login, 255),
+                        witness.spoken.tls ? "" : " without TLS");
   } else {
     text += witness.spoken.tls ? ", TLS, not authenticated" : ", not authenticated";
   }

@@ -588,7 +588,7 @@ class VslComparer {
     Spoken& spoken = witness.spoken;
     spoken.client = dialogue.client.to_string();
     spoken.helo = dialogue.helo;
-    spoken.tls = dialogue.tls || dialogue.login;
+    spoken.tls = dialogue.tls;
     spoken.login = dialogue.login;
     spoken.sender = dialogue.sender ? dialogue.sender->text() : "";
     spoken.recipient = dialogue.recipients.front().text();

@@ -230,7 +230,6 @@ Said said_in(const Values& values, const Choice& choice, const mail::Mailbox& re
   said.dialogue.helo =
       at(Part::helo) == 0 ? "mx.client.test" : literal_of_another(said.dialogue.client);
   if (!login.user.empty()) {
-    said.dialogue.tls = true;
     said.dialogue.login = login.user;
     said.dialogue.credential = login.stamp;
   }
@@ -241,7 +240,6 @@ Said said_in(const Values& values, const Choice& choice, const mail::Mailbox& re
   Spoken& spoken = said.spoken;
   spoken.client = said.dialogue.client.to_string();
   spoken.helo = said.dialogue.helo;
-  spoken.tls = said.dialogue.tls;
   spoken.login = said.dialogue.login;
   spoken.password_of = login.password_of;
   spoken.sender = said.dialogue.sender->text();
@@ -506,6 +504,7 @@ WebhookComparison compare_webhooks(const Version& before, const Version& after,
         Said said = said_in(pair.values, choice, mailbox);
         std::array<Side, 2> sides = versions.play(said);
         if (!sides[taker].taken || sides[1 - taker].taken) continue;
+        said.spoken.tls = sides[taker].trace->evidence.session.tls.has_value();
         found.witnesses.push_back({.spoken = std::move(said.spoken),
                                    .group = Group::ours,
                                    .kind = kind,

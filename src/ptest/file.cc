@@ -344,7 +344,6 @@ class Reader {
       } else if (word == "tls") {
         if (const auto* flag = node.as_boolean()) {
           tls = test.dialogue.tls = flag->get();
-          if (!*tls) plain_ = spot(node);
         } else {
           wrong_type(key, node, "true or false");
         }
@@ -390,9 +389,7 @@ class Reader {
     }
     if (!seen.contains("helo")) test.dialogue.helo = mail::literal_of(test.dialogue.client);
     if (test.dialogue.helo && test.dialogue.helo->empty()) test.dialogue.helo.reset();
-    if (tls == false && test.dialogue.login) {
-      add(plain_, "U006", "`auth` needs TLS, and `tls` is false");
-    }
+    test.dialogue.auth_in_clear = tls == false && test.dialogue.login;
     if (seen.contains("message") && seen.contains("message_text")) {
       add(test.message ? test.message->spot : test.spot, "U006",
           "a test has `message` or `message_text`, not both");
@@ -674,7 +671,6 @@ class Reader {
   std::optional<Ruler> ruler_;
   json::object zone_;
   std::vector<Spot> name_spots_;  ///< of the names, by test
-  Spot plain_;                    ///< of `tls = false`
   std::vector<std::pair<Spot, std::string>> late_;
 
  public:

@@ -130,8 +130,6 @@ TEST(TestFile, each_mistake_has_its_place) {
        "\"TIMEOUT\""},
       {std::string(plain) + "evidence = { spf = \"passed\" }\n",
        "7:20 U004 `passed` is no result of `spf`"},
-      {std::string(plain) + "auth = \"a\"\ntls = false\n",
-       "8:7 U006 `auth` needs TLS, and `tls` is false"},
       {std::string(plain) + "message = \"m\"\nmessage_text = \"m\"\n",
        "7:11 U006 a test has `message` or `message_text`, not both"},
       {"[test]\nname = \"x\"\n", "1:1 U004 `test` is a list of tables"},

@@ -157,6 +157,40 @@ local_recipient_maps = ""
   EXPECT_THAT(plain.got, Contains(Pair("stage", "helo"))) << plain.trace;
 }
 
+TEST_F(Played, a_login_comes_as_the_listener_takes_it) {
+  const auto got = [&](const std::string& listener, const std::string& tls) {
+    const std::string config =
+        std::string(lists) + "[[listener]]\naddress = \"127.0.0.1:25\"\n" + listener;
+    const auto& outcome =
+        run(test("answers.\"inet:127.0.0.1:10023\" = \"DUNNO\"\nauth = \"alice\"\n" + tls +
+                     "expect.verdict = \"taken\"\n",
+                 "\"b@far.test\""),
+            config)
+            .front();
+    const auto code = outcome.got.find("code");
+    return (code == outcome.got.end() ? outcome.got.at("verdict") : code->second) +
+           (outcome.decided.evidence.session.tls ? " in TLS" : " in clear");
+  };
+  EXPECT_EQ(got("tls = \"none\"\nauth_without_tls = true\n", ""), "taken in clear");
+  EXPECT_EQ(got("tls = \"none\"\nauth_without_tls = true\n", "tls = false\n"), "taken in clear");
+  EXPECT_EQ(got("tls = \"none\"\n", ""), "502 in clear");
+  EXPECT_EQ(got("auth_without_tls = true\n", ""), "taken in TLS");
+  EXPECT_EQ(got("auth_without_tls = true\n", "tls = false\n"), "taken in clear");
+  EXPECT_EQ(got("", "tls = false\n"), "538 in clear");
+  const std::string clear =
+      std::string(lists) + "[[listener]]\naddress = \"127.0.0.1:25\"\nauth_without_tls = true\n";
+  for (const std::string tls : {"", "tls = false\n"}) {
+    const std::string said =
+        test("answers.\"inet:127.0.0.1:10023\" = \"DUNNO\"\nauth = \"alice\"\n" + tls +
+                 "expect.verdict = \"taken\"\n",
+             "\"b@far.test\"");
+    const policy::Trace decided = run(said, clear).front().decided;
+    EXPECT_EQ(as_test(decided, {.name = "x", .redact = false, .message = std::nullopt})
+                      .find("tls = false\n") != std::string::npos,
+              !tls.empty());
+  }
+}
+
 TEST_F(Played, a_client_that_does_not_wait_for_replies) {
   constexpr std::string_view pipelining = R"([restrictions]
 mydestination = "local.test"

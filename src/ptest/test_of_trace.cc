@@ -313,6 +313,7 @@ std::string as_test(const policy::Trace& trace, const AsTest& options) {
   }
   if (session.auth) {
     out += fmt::format("auth = {}\n", toml_string(names.login(session.auth->username)));
+    if (!session.tls) out += "tls = false\n";
   } else if (session.tls) {
     out += "tls = true\n";
   }
