@@ -29,9 +29,14 @@ constexpr OptionSpec options[] = {
     {"--only", "GROUP", "one group of destinations: ours, relay or foreign", "all"},
     {"--replay", "TIME", "how NEW decides the traces of the last TIME (24h), below the proof", ""},
     {"--as-test", "FILE", "append each dialogue to this file of tests, passing on NEW", ""},
-    {"--certificate", "FILE", "write the proof to this file, for --verify", ""},
+    {"--certificate", "FILE",
+     "write the proof to this file, for --verify; 73 in place of 0 if there is none", ""},
     {"--verify", "FILE", "check this certificate of OLD and NEW, and prove nothing", ""},
-    {"--emit", "smt2 DIR", "write the questions for another solver (z3, cvc5) to this directory", ""},
+    {"--emit", "smt2 DIR",
+     "write the questions for another solver (z3, cvc5) to this directory; 73 in place of 0 if "
+     "none "
+     "can be written",
+     ""},
     {"--suggest", "FILE", "edits by which these tests get the verdict that they expect", ""},
     {"--should", "VERDICT", "with --suggest: what all its tests should be: taken or refused", ""},
     {"--data-dir", "DIR", "where the gateway keeps its data", "as the file says"},

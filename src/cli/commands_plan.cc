@@ -243,12 +243,14 @@ int plan_versions(const Options& options, const Arguments& arguments, Streams& s
       return to_int(ExitCode::cannot_create);
     }
   }
+  bool lacks_a_file = false;  // that was asked for
   if (options.certificate && found.certificate) {
     if (const auto kept = write_file(*options.certificate, *found.certificate); !kept) {
       report(kept.error().message, "", arguments.has("--json"), streams);
       return to_int(ExitCode::cannot_create);
     }
   } else if (options.certificate) {
+    lacks_a_file = true;
     report("no certificate: nothing was proved about restriction lists alone",
            "one is of two versions that differ in their lists and tables only",
            arguments.has("--json"), streams);
@@ -259,6 +261,10 @@ int plan_versions(const Options& options, const Arguments& arguments, Streams& s
         plan::smt_questions(versions->first, versions->second, options.edit.compare.only),
         *options.emitted, arguments, streams);
     if (!emitted) return to_int(ExitCode::cannot_create);
+    lacks_a_file =
+        lacks_a_file || std::ranges::none_of(*emitted, [](const boost::json::value& one) {
+          return one.get_object().contains("file");
+        });
   }
   std::optional<Result<replay::ReplayTally>> tally;
   if (options.replayed) tally = replayed(options, versions->second);
@@ -277,7 +283,8 @@ int plan_versions(const Options& options, const Arguments& arguments, Streams& s
     const Fault fault = tally->error().fault;
     return to_int(fault == Fault::not_found ? ExitCode::no_input : exit_code_of(fault));
   }
-  return to_int(found.broken.empty() ? code_of(found, options) : ExitCode::config);
+  const ExitCode code = found.broken.empty() ? code_of(found, options) : ExitCode::config;
+  return to_int(code == ExitCode::ok && lacks_a_file ? ExitCode::cannot_create : code);
 }
 
 }  // namespace

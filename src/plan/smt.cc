@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <boost/json.hpp>
 
 #include "base/text.h"
 #include "dialect/restrictions/layer.h"
@@ -47,11 +50,23 @@ struct Effect {
   std::vector<Inner> inner = {};
 };
 
+/// Where rules stand, by Rule::origin, as restrictions::definition_of() writes it.
+std::map<std::string, std::string> places_in(const std::string& definition) {
+  const boost::json::value lists = boost::json::parse(definition);
+  const boost::json::value* places = lists.as_object().if_contains("places");
+  if (places == nullptr) return {};
+  return boost::json::value_to<std::map<std::string, std::string>>(*places);
+}
+
 /// States the lists of one version.
 class Stated {
  public:
-  Stated(Sheet& sheet, const ListPolicy& policy)
-      : sheet_(sheet), policy_(policy), tables_(sheet, policy) {}
+  /// `sheet` and `loaded` outlive it.
+  Stated(Sheet& sheet, const restrictions::Loaded& loaded)
+      : sheet_(sheet),
+        policy_(*loaded.compiled.policy),
+        tables_(sheet, policy_),
+        places_(places_in(loaded.definition)) {}
 
   /// Of the recipient, by the rules of reject_unauth_destination.
   std::string ours() {
@@ -219,9 +234,21 @@ class Stated {
       effect = about_helo(rule, name);
       given(effect, "helo_given");
     } else {
-      throw LeftOut(fmt::format("`{}` ({})", printable(rule.words, 100), rule.origin));
+      throw LeftOut(fmt::format("`{}`", printable(rule.words, 100)));
     }
     return effect;
+  }
+
+  /// The same; what cannot be stated is kept, with where it stands.
+  Effect effect_or_gap(const Rule& rule) {
+    try {
+      return effect_of(rule);
+    } catch (const LeftOut& error) {
+      const auto place = places_.find(rule.origin);
+      sheet_.leave_out(fmt::format("{} ({}{})", error.what(), rule.origin,
+                                   place == places_.end() ? "" : ", " + place->second));
+      return {};
+    }
   }
 
   /// Only where this holds.
@@ -312,7 +339,7 @@ class Stated {
         continue;
       }
       sheet_.comment(fmt::format("{} {}", rule.origin, rule.words));
-      state = after(state, effect_of(rule), given, warns, depth);
+      state = after(state, effect_or_gap(rule), given, warns, depth);
     }
     return state;
   }
@@ -351,23 +378,27 @@ class Stated {
   Sheet& sheet_;
   const ListPolicy& policy_;
   Tables tables_;
+  std::map<std::string, std::string> places_;  ///< of rules, by Rule::origin
   std::vector<std::shared_ptr<const List>> kept_;
 };
 
-const ListPolicy& lists_of(const Edition& edition) {
+/// Throws LeftOut if there are none; all else that cannot be stated is kept.
+const restrictions::Loaded& lists_of(const Edition& edition, Sheet& sheet) {
   const restrictions::Loaded* loaded = edition.config.restrictions.loaded();
   if (loaded == nullptr || !loaded->compiled.policy) {
     throw LeftOut(edition.name + " has no restriction lists");
   }
   const ListPolicy& policy = *loaded->compiled.policy;
-  if (edition.config.restrictions.section.shadow) throw LeftOut("lists are in shadow");
+  if (edition.config.restrictions.section.shadow) sheet.leave_out("lists are in shadow");
   if (edition.config.vsl.loaded || edition.config.lua.loaded) {
-    throw LeftOut(edition.name + " has rules behind its lists");
+    sheet.leave_out(edition.name + " has rules behind its lists");
   }
-  if (!policy.delay_reject) throw LeftOut("smtpd_delay_reject = no");
-  if (policy.append_dot_mydomain) throw LeftOut("append_dot_mydomain = yes");
-  if (policy.verification.sender_ttl.count() > 0) throw LeftOut("address_verify_sender_ttl is set");
-  return policy;
+  if (!policy.delay_reject) sheet.leave_out("smtpd_delay_reject = no");
+  if (policy.append_dot_mydomain) sheet.leave_out("append_dot_mydomain = yes");
+  if (policy.verification.sender_ttl.count() > 0) {
+    sheet.leave_out("address_verify_sender_ttl is set");
+  }
+  return *loaded;
 }
 
 /// What decides which address rules look at.
@@ -419,16 +450,18 @@ SmtQuestions smt_questions(const Edition& before, const Edition& after, std::opt
     if (!only || *only == group) made.left_out.push_back({group, why});
   };
   constexpr std::array groups{Group::ours, Group::relay, Group::foreign};
+  Sheet sheet(either(served_sessions(before.config), served_sessions(after.config)));
   try {
-    const ListPolicy& old_lists = lists_of(before);
-    const ListPolicy& new_lists = lists_of(after);
+    const restrictions::Loaded& old_loaded = lists_of(before, sheet);
+    const restrictions::Loaded& new_loaded = lists_of(after, sheet);
+    const ListPolicy& old_lists = *old_loaded.compiled.policy;
+    const ListPolicy& new_lists = *new_loaded.compiled.policy;
     if (reading_of(old_lists) != reading_of(new_lists)) {
-      throw LeftOut("old and new differ in the domains through which they take routes off");
+      sheet.leave_out("old and new differ in the domains through which they take routes off");
     }
-    Sheet sheet(either(served_sessions(before.config), served_sessions(after.config)));
     sheet.address("rcpt");
-    Stated old_version(sheet, old_lists);
-    Stated new_version(sheet, new_lists);
+    Stated old_version(sheet, old_loaded);
+    Stated new_version(sheet, new_loaded);
     require_recipient(sheet, editions, old_lists, old_version.is_local("rcpt"));
     sheet.comment("old: " + before.name);
     const std::string old_taken = old_version.taken();
@@ -447,7 +480,7 @@ SmtQuestions smt_questions(const Edition& before, const Edition& after, std::opt
       return one->directory && one->directory->webhook_count() > 0;
     });
     for (const Group group : groups) {
-      if (only && *only != group) continue;
+      if (!sheet.left_out().empty() || (only && *only != group)) continue;
       if (group == Group::ours && webhooks) {
         leave_out(group, "webhooks have addresses of their own");
         continue;
@@ -468,8 +501,11 @@ SmtQuestions smt_questions(const Edition& before, const Edition& after, std::opt
       }
     }
   } catch (const LeftOut& error) {
-    for (const Group group : groups) leave_out(group, error.what());
+    sheet.leave_out(error.what());
   }
+  if (sheet.left_out().empty()) return made;
+  const std::string why = fmt::format("{}", fmt::join(sheet.left_out(), "; "));
+  for (const Group group : groups) leave_out(group, why);
   return made;
 }
 

@@ -20,7 +20,7 @@ struct SmtQuestion {
 /// A group that cannot be stated.
 struct SmtGap {
   Group group = Group::ours;  ///< of the recipients
-  std::string why;            ///< the part that the form does not have
+  std::string why;            ///< all that the form does not have, with "; " between
 };
 /// All questions about an edit.
 struct SmtQuestions {

@@ -84,6 +84,10 @@ Sheet::Sheet(const ServedSessions& served) : served_(served) {
   lines_.push_back("(set-logic ALL)");
 }
 
+void Sheet::leave_out(const std::string& why) {
+  if (std::ranges::find(left_out_, why) == left_out_.end()) left_out_.push_back(why);
+}
+
 void Sheet::comment(std::string_view text) { lines_.push_back("; " + printable(text, 300)); }
 void Sheet::require(const std::string& term) { lines_.push_back(fmt::format("(assert {})", term)); }
 std::string Sheet::define(const std::string& term) {

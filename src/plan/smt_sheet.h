@@ -52,6 +52,10 @@ class Sheet {
   void comment(std::string_view text);
   /// What is certain.
   void require(const std::string& term);
+  /// Keeps what cannot be stated, once. The script is of no use then.
+  void leave_out(const std::string& why);
+  /// All of it, in the order in which it was met.
+  const std::vector<std::string>& left_out() const { return left_out_; }
   /// Names a term.
   std::string define(const std::string& term);
   /// A constant, or a function `of` a sort. False: it is declared already.
@@ -83,6 +87,7 @@ class Sheet {
   std::string listed(const policy::DnsList& list, const std::string& name);
 
  private:
+  std::vector<std::string> left_out_;
   const ServedSessions served_;
   Terms lines_;
   std::set<std::string> declared_;

@@ -57,13 +57,14 @@ void sort_names(std::vector<Key>& names) {
       names, [](const Key& one, const Key& other) { return one.key.size() > other.key.size(); });
 }
 
-/// The domain is in the list.
-std::string in_domains(const restrictions::Domains& domains, const std::string& domain) {
+/// The domain is in the list that is the value of the parameter. Throws LeftOut.
+std::string in_domains(std::string_view parameter, const restrictions::Domains& domains,
+                       const std::string& domain) {
   if (domains.empty()) return "false";
   const std::vector<std::string> names = domains.names();
   const bool plain = domains.tables().empty() && names.size() == domains.all_names().size() &&
                      domains.contains("other.invalid") != restrictions::Match::trouble;
-  if (!plain) throw LeftOut("a list of domains has tables or exceptions");
+  if (!plain) throw LeftOut(fmt::format("{} has tables or exceptions", parameter));
   Terms terms;
   for (const std::string& name : names) {
     terms.push_back(equal(domain, name));
@@ -82,18 +83,26 @@ const DomainTerms& Tables::classes(const std::string& who) {
   if (known != classes_.end()) return known->second;
   sheet_.address(who);
   const std::string domain = who + "_domain";
+  const auto in_list = [&](std::string_view parameter, const restrictions::Domains& domains) {
+    try {
+      return in_domains(parameter, domains, domain);
+    } catch (const LeftOut& error) {
+      sheet_.leave_out(error.what());
+      return std::string("false");
+    }
+  };
   std::string earlier =
-      any({equal(domain, own_literal), in_domains(policy_.mydestination, domain)});
+      any({equal(domain, own_literal), in_list("mydestination", policy_.mydestination)});
   DomainTerms made;
   made.local = earlier = sheet_.define(earlier);
-  const auto next = [&](const restrictions::Domains& domains) {
-    const std::string here = sheet_.define(all({no(earlier), in_domains(domains, domain)}));
+  const auto next = [&](std::string_view parameter, const restrictions::Domains& domains) {
+    const std::string here = sheet_.define(all({no(earlier), in_list(parameter, domains)}));
     earlier = sheet_.define(any({earlier, here}));
     return here;
   };
-  made.alias = next(policy_.virtual_alias_domains);
-  made.mailbox = next(policy_.virtual_mailbox_domains);
-  made.relay = next(policy_.relay_domains);
+  made.alias = next("virtual_alias_domains", policy_.virtual_alias_domains);
+  made.mailbox = next("virtual_mailbox_domains", policy_.virtual_mailbox_domains);
+  made.relay = next("relay_domains", policy_.relay_domains);
   return classes_.emplace(who, made).first->second;
 }
 
@@ -122,17 +131,27 @@ std::string Tables::in_mynetworks() {
 std::string Tables::unlisted(const std::string& who) {
   const DomainTerms& one = classes(who);
   const std::string local = who + "_local";
-  const std::string alias = in(policy_.virtual_alias_maps, who, one);
-  const auto missing = [&](const std::string& here, const restrictions::Maps& maps) {
+  const auto in_maps = [&](std::string_view parameter, const restrictions::Maps& maps) {
+    try {
+      return in(maps, who, one);
+    } catch (const LeftOut& error) {
+      sheet_.leave_out(fmt::format("{}: {}", parameter, error.what()));
+      return std::string("false");
+    }
+  };
+  const std::string alias = in_maps("virtual_alias_maps", policy_.virtual_alias_maps);
+  const auto missing = [&](const std::string& here, std::string_view parameter,
+                           const restrictions::Maps& maps) {
     if (here == "false" || maps.empty()) return std::string("false");
-    return all({here, no(alias), no(in(maps, who, one))});
+    return all({here, no(alias), no(in_maps(parameter, maps))});
   };
   const std::string always = any({equal(local, "postmaster"), equal(local, "mailer-daemon"),
                                   equal(local, lower(policy_.bounce_sender))});
-  return sheet_.define(
-      any({all({no(always), missing(one.local, policy_.local_recipient_maps)}),
-           missing(one.relay, policy_.relay_recipient_maps),
-           missing(one.mailbox, policy_.virtual_mailbox_maps), all({one.alias, no(alias)})}));
+  return sheet_.define(any(
+      {all({no(always), missing(one.local, "local_recipient_maps", policy_.local_recipient_maps)}),
+       missing(one.relay, "relay_recipient_maps", policy_.relay_recipient_maps),
+       missing(one.mailbox, "virtual_mailbox_maps", policy_.virtual_mailbox_maps),
+       all({one.alias, no(alias)})}));
 }
 
 std::string Tables::in(const restrictions::Maps& maps, const std::string& who,

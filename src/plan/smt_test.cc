@@ -86,6 +86,16 @@ TEST(SmtTest, SaysWhatItCannotState) {
                 .find("check_policy_service"),
             std::string::npos);
   EXPECT_EQ(left_out("smtpd_delay_reject = \"no\"\n"), "smtpd_delay_reject = no");
+  const std::string all = left_out(
+      "virtual_mailbox_domains = \"static:all\"\nlocal_recipient_maps = \"regexp:{ {/x/ x} }\"\n"
+      "smtpd_sender_restrictions = \"check_sender_access regexp:{ {/spam/ REJECT} }\"\n"
+      "smtpd_data_restrictions = \"check_policy_service inet:127.0.0.1:1\"\n");
+  for (const std::string_view one :
+       {"virtual_mailbox_domains has tables or exceptions",
+        "local_recipient_maps: regexp:", "(smtpd_sender_restrictions:1, new.toml:7:30)",
+        "`check_policy_service inet:127.0.0.1:1` (smtpd_data_restrictions:1, new.toml:8:28)"}) {
+    EXPECT_NE(all.find(one), std::string::npos) << one << " in " << all;
+  }
   EXPECT_NE(left_out("myorigin = \"other.example\"\n").find("routes"), std::string::npos);
 }
 
