@@ -33,7 +33,9 @@ class PlanCommand : public MailCommands {
 TEST_F(PlanCommand, routes_are_a_difference_if_they_are_asked_for) {
   const Answer unasked = plan({"old.toml", "new.toml"});
   EXPECT_EQ(unasked.code, 0) << unasked.out << unasked.err;
-  EXPECT_THAT(unasked.out, Not(HasSubstr("routes:")));
+  EXPECT_THAT(unasked.out,
+              HasSubstr("  routes: differ in the file, not compared; --routes compares"));
+  EXPECT_THAT(plan({"old.toml", "old.toml"}).out, Not(HasSubstr("routes:")));
   const Answer asked = plan({"old.toml", "new.toml", "--routes"});
   EXPECT_EQ(asked.code, 2) << asked.out << asked.err;
   EXPECT_THAT(asked.out, HasSubstr("SAME VERDICTS, OTHER ROUTES"));
@@ -54,7 +56,9 @@ TEST_F(PlanCommand, routes_are_in_json) {
   EXPECT_EQ(json.at("answer"), "same");
   EXPECT_EQ(json.at("witnesses").at(0).at("kind"), "routes");
   const Answer unasked = plan({"old.toml", "new.toml", "--json"});
-  EXPECT_TRUE(boost::json::parse(unasked.out).at("routes").is_null());
+  EXPECT_EQ(boost::json::parse(unasked.out).at("routes"), "not_compared");
+  const Answer same = plan({"old.toml", "old.toml", "--json"});
+  EXPECT_TRUE(boost::json::parse(same.out).at("routes").is_null());
 }
 
 }  // namespace

@@ -309,6 +309,9 @@ Report judge_edit(const Edition& before, const Edition& after, const EditOptions
   if (compared.routes) {
     compare_routes(old_version, new_version, addresses, compared, deadline, found.comparison);
   }
+  found.routes_unasked = !compared.routes &&
+                         !std::ranges::none_of(elsewhere(before.text, after.text),
+                                               [](const auto& one) { return one.what == "route"; });
   std::set<std::string> unloaded = before.unloaded;
   unloaded.insert(after.unloaded.begin(), after.unloaded.end());
   for (const std::string& layer : unloaded) leave_all_open(layer, found.comparison);

@@ -400,7 +400,9 @@ json::object report_json(const Report& report) {
       {"sentence", sentence_of(found)},
       {"handling", differs(found.handling)},
       {"replies", differs(found.replies)},
-      {"routes", found.routes ? differs(*found.routes) : json::value()},
+      {"routes", found.routes            ? differs(*found.routes)
+                 : report.routes_unasked ? json::value("not_compared")
+                                         : json::value()},
       {"groups", std::move(groups)},
       {"webhooks", std::move(webhooks)},
       {"winding",
@@ -511,6 +513,8 @@ std::string report_text(const Report& report) {
     text += fmt::format("  routes: {}\n", *found.routes == Known::yes  ? "differ"
                                           : *found.routes == Known::no ? "the same"
                                                                        : "not known");
+  } else if (report.routes_unasked) {
+    text += "  routes: differ in the file, not compared; --routes compares where mail goes\n";
   }
   text +=
       "  assumed: one recipient, rate limits not reached, DNS and tables do not change; tables of "

@@ -31,6 +31,8 @@ struct Report {
   /// Files with relative names in two configurations of different folders: one file stands for
   /// both.
   std::set<std::string> read_once;
+  /// [[route]] differs, and it was not asked where taken mail goes.
+  bool routes_unasked = false;
   /// The certificate, if it was asked for; nullopt: nothing was proved about lists alone.
   std::optional<std::string> certificate = {};
 };
