@@ -245,7 +245,8 @@ int plan_versions(const Options& options, const Arguments& arguments, Streams& s
   }
   bool lacks_a_file = false;  // that was asked for
   if (options.certificate && found.certificate) {
-    if (const auto kept = write_file(*options.certificate, *found.certificate); !kept) {
+    if (const auto kept = write_file(*options.certificate, *found.certificate, Readers::owner);
+        !kept) {
       report(kept.error().message, "", arguments.has("--json"), streams);
       return to_int(ExitCode::cannot_create);
     }

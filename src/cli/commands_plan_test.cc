@@ -61,5 +61,34 @@ TEST_F(PlanCommand, routes_are_in_json) {
   EXPECT_TRUE(boost::json::parse(same.out).at("routes").is_null());
 }
 
+// What was asked for and is not there is no success; the answer's own status goes first.
+TEST_F(PlanCommand, a_certificate_that_is_not_written) {
+  folder_.write("other.toml",
+                "[server]\nhostname = \"mx.example.com\"\n[restrictions]\n"
+                "mydestination = \"example.com\"\nlocal_recipient_maps = \"\"\n"
+                "smtpd_relay_restrictions = \"reject\"\n[[route]]\nmatch = "
+                "[\"example.com\"]\nto = [\"a.example.net\"]\n");
+  folder_.write("rules.vsl", "#{ rcpt: [ rule \"a\" || accept() ] }\n");
+  folder_.write("again.vsl", "#{ rcpt: [ rule \"b\" || accept() ] }\n");
+  folder_.write("ruled.toml", "[vsl]\npolicy = \"rules.vsl\"\n");
+  folder_.write("again.toml", "[vsl]\npolicy = \"again.vsl\"\n");
+  folder_.write("proof", "");
+  std::filesystem::permissions("proof", std::filesystem::perms::all);
+  for (const std::string file : {"proof", "new-proof"}) {
+    // Routes differ on which no verdict depends.
+    EXPECT_EQ(plan({"old.toml", "new.toml", "--certificate", file}).code, 0);
+    EXPECT_EQ(mode_of(file), 0600u);
+    EXPECT_EQ(plan({"old.toml", "new.toml", "--verify", file}).code, 0);
+  }
+  const Answer without = plan({"ruled.toml", "again.toml", "--certificate", "no-proof"});
+  EXPECT_EQ(without.code, 73) << without.out << without.err;
+  EXPECT_THAT(without.err, HasSubstr("no certificate"));
+  EXPECT_FALSE(std::filesystem::exists("no-proof"));
+  EXPECT_EQ(plan({"ruled.toml", "again.toml"}).code, 0);
+  EXPECT_EQ(plan({"ruled.toml", "again.toml", "--emit", "smt2", "asked"}).code, 73);
+  EXPECT_EQ(plan({"old.toml", "old.toml", "--emit", "smt2", "asked"}).code, 0);
+  EXPECT_EQ(plan({"other.toml", "old.toml", "--emit", "smt2", "asked"}).code, 2);
+}
+
 }  // namespace
 }  // namespace postern::app
