@@ -45,7 +45,10 @@ int suggest_edits(const std::string& version, const std::string& tests,
         json, streams);
   }
   if (is_of_gateway(version)) {
-    return report_usage({"--suggest edits a configuration file", "name the file"}, json, streams);
+    return report_usage({"--suggest edits a configuration file",
+                         "name the file; lists set through the API are first written into its "
+                         "[restrictions] (GET /api/v1/connection-policies shows them)"},
+                        json, streams);
   }
   const Result<std::string> text = read_input(tests, streams.in);
   if (!text) {
@@ -63,6 +66,7 @@ int suggest_edits(const std::string& version, const std::string& tests,
   const auto loaded = versions.load(version, version);
   if (!loaded) return to_int(loaded.error());
   const plan::Edition& now = loaded->first;
+  versions.note_lists_in_force(version, now.config);
   const LoadOptions load = PlanVersions::load_options(arguments);
   bool all_found = true;
   std::size_t asked = 0;

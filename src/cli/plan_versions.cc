@@ -326,6 +326,23 @@ PlanVersions::Loaded PlanVersions::of_gateway(const std::string& word) {
   return edition;
 }
 
+void PlanVersions::note_replaced(const std::string& word) {
+  if (arguments_.has("--quiet") || arguments_.has("--json")) return;
+  streams_.err << fmt::format(
+      "note: [restrictions] of {} is what the lists set through the API have replaced: they would "
+      "stay in force\n",
+      word);
+}
+
+void PlanVersions::note_lists_in_force(const std::string& word, const Config& config) {
+  if (!LiveData(config.server.data_dir).ask_gateway("running", {})) return;
+  const auto control = open_control(config);
+  if (!control) return;
+  Config running = config;
+  const Result<bool> over = take_running_lists(running, *control->store);
+  if (over && *over) note_replaced(word);
+}
+
 tl::expected<std::pair<plan::Edition, plan::Edition>, ExitCode> PlanVersions::load(
     const std::string& before, const std::string& after) {
   confine(before, after);
@@ -365,12 +382,7 @@ tl::expected<std::pair<plan::Edition, plan::Edition>, ExitCode> PlanVersions::lo
         return report_error(fmt::format("{} does not load: {}", word, over.error().message), "",
                             ExitCode::config);
       }
-      if (*over && !arguments_.has("--quiet") && !arguments_.has("--json")) {
-        streams_.err << fmt::format(
-            "note: [restrictions] of {} is what the lists set through the API have replaced: they "
-            "would stay in force\n",
-            word);
-      }
+      if (*over) note_replaced(word);
       return put_in_its_place(*into);
     } else if (gateway_) {
       for (const auto& webhook : gateway_->stored.webhooks) {

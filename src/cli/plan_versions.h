@@ -35,6 +35,9 @@ class PlanVersions {
   /// would stay in force. Blocks.
   tl::expected<std::pair<plan::Edition, plan::Edition>, ExitCode> load(const std::string& before,
                                                                        const std::string& after);
+  /// Says it if a running gateway has lists in force, set through the API, that would stay so in
+  /// the place of those of this configuration. Blocks.
+  void note_lists_in_force(const std::string& word, const Config& config);
   /// How it reads configurations. `arguments` must outlive the result.
   static LoadOptions load_options(const Arguments& arguments);
   /// Gives up the files that these versions do not need, if that is due (cli/confine.h). Part of
@@ -59,6 +62,7 @@ class PlanVersions {
   Loaded file_of_tests(const std::string& word);
   tl::expected<void, ExitCode> open_gateway(const std::filesystem::path& data_dir);
   Loaded of_gateway(const std::string& word);
+  void note_replaced(const std::string& word);
   tl::expected<void, ExitCode> put_in_its_place(plan::Edition& edition);
   tl::unexpected<ExitCode> report_version(const Diagnostics& diagnostics, const std::string& word,
                                           const std::string& advice, ExitCode code);

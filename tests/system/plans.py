@@ -63,6 +63,11 @@ def against_what_runs(bench):
     _, out, err = bench.run("plan", config)
     if "would stay in force" not in err:
         raise Fail("nothing is said of the lists that stay: %s%s" % (out, err))
+    tests = server.root / "suggest.ptest"
+    tests.write_text('[[test]]\nname = "it"\nclient = "192.0.2.7"\nfrom = "a@example.org"\nrcpt = "b@example.net"\nexpect.verdict = "refused"\n')
+    _, out, err = bench.run("plan", config, "--suggest", tests)
+    if "would stay in force" not in err:
+        raise Fail("--suggest says nothing of the lists that stay: %s%s" % (out, err))
     expect("a rollback", "refuses_more", planned(bench, "running", "revision:1", "--data-dir", server.root / "data", status=2)["answer"])
     expect("its own revision", "same", planned(bench, "revision:2", "--data-dir", server.root / "data", status=0)["answer"])
     expect("no such revision", 66, bench.run("plan", "revision:99", "--data-dir", server.root / "data")[0])
