@@ -61,6 +61,29 @@ TEST_F(PlanCommand, routes_are_in_json) {
   EXPECT_TRUE(boost::json::parse(same.out).at("routes").is_null());
 }
 
+// Names are relative to the working folder: the file beside a version is not what was compared.
+TEST_F(PlanCommand, files_beside_versions_are_not_read) {
+  const std::string lists =
+      "[server]\nhostname = \"mx.example.com\"\n[restrictions]\n"
+      "mydestination = \"example.com\"\nlocal_recipient_maps = \"\"\n"
+      "smtpd_sender_restrictions = \"check_sender_access texthash:senders\"\n"
+      "smtpd_relay_restrictions = \"reject_unauth_destination\"\n";
+  std::filesystem::create_directory("before");
+  folder_.write("before/postern.toml", lists);
+  folder_.write("postern.toml", lists);
+  folder_.write("senders", "spam.example REJECT\n");
+  EXPECT_EQ(plan({"before/postern.toml", "postern.toml"}).code, 0);
+  folder_.write("before/senders", "spam.example REJECT\n");
+  EXPECT_EQ(plan({"before/postern.toml", "postern.toml"}).code, 0);
+  folder_.write("before/senders", "spam.example REJECT\npartner.example REJECT\n");
+  const Answer other = plan({"before/postern.toml", "postern.toml"});
+  EXPECT_EQ(other.code, 3) << other.out << other.err;
+  EXPECT_THAT(other.out, HasSubstr("not proved: senders was read from the working folder"));
+  EXPECT_THAT(other.out, HasSubstr("(other_folder)"));
+  EXPECT_EQ(plan({"before/postern.toml", "postern.toml", "--certificate", "proof"}).code, 3);
+  EXPECT_FALSE(std::filesystem::exists("proof"));
+}
+
 // What was asked for and is not there is no success; the answer's own status goes first.
 TEST_F(PlanCommand, a_certificate_that_is_not_written) {
   folder_.write("other.toml",

@@ -73,6 +73,17 @@ std::filesystem::path folder_of(const std::string& file) {
   return std::filesystem::absolute(file).lexically_normal().parent_path();
 }
 
+/// Whether the folder has a file of this name that is not the one of the working folder.
+bool has_another(const std::filesystem::path& folder, const std::string& name) {
+  const std::filesystem::path beside = folder / name;
+  std::error_code error;
+  const bool is_file = std::filesystem::is_regular_file(beside, error);
+  if (error || !is_file || std::filesystem::equivalent(beside, name, error)) return false;
+  const auto one = read_input(beside.string(), std::cin);
+  const auto other = read_input(name, std::cin);
+  return !one || !other || *one != *other;
+}
+
 /// The names of policies, accounts and tables that are no whole paths.
 std::set<std::string> relative_files(const Config& config) {
   std::set<std::string> names;
@@ -393,6 +404,11 @@ tl::expected<std::pair<plan::Edition, plan::Edition>, ExitCode> PlanVersions::lo
   };
   if (auto done = take(before, one); !done) return tl::unexpected(done.error());
   if (auto done = take(after, other); !done) return tl::unexpected(done.error());
+  for (const std::string& name : read_once(*one, *other)) {
+    for (plan::Edition* edition : {&*one, &*other}) {
+      if (has_another(folder_of(edition->file), name)) edition->passed_over.insert(name);
+    }
+  }
   gateway_.reset();  // from here on files may be written, with the rights of the caller
   return std::pair(std::move(*one), std::move(*other));
 }

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "dialect/restrictions/layer.h"
 #include "plan/behind.h"
 #include "plan/certificate.h"
@@ -176,8 +177,7 @@ class Comparer {
     }
     result_.lists = result_.answer();
     for (const Elsewhere& one : options_.elsewhere) {
-      leave_open(one.reason,
-                 fmt::format("[{}] differs, and that section is not compared", one.what));
+      leave_open(one.reason, sentence_of(one));
     }
     result_.nodes = diagrams_.size();
     result_.took = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - began);
@@ -592,6 +592,15 @@ Answer Comparison::verdicts() const {
   if (of_groups == Answer::same) return others;
   const bool open = of_groups == Answer::not_proved || others == Answer::not_proved;
   return open ? Answer::not_proved : Answer::both;
+}
+
+std::string sentence_of(const Elsewhere& one) {
+  return one.reason == "other_folder"
+             ? fmt::format(
+                   "{} was read from the working folder for both versions, and the one "
+                   "beside a configuration is another",
+                   printable(one.what, 300))
+             : fmt::format("[{}] differs, and that section is not compared", one.what);
 }
 
 Comparison compare(const Version& before, const Version& after, const CompareOptions& options) {

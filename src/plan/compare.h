@@ -117,9 +117,11 @@ struct WebhookAnswer {
 
 /// What differs outside of the lists, so that no `no` is proved: "lua", "route", "authentication".
 struct Elsewhere {
-  std::string what;    ///< a section of the configuration
+  std::string what;    ///< a section of the configuration, or a file
   std::string reason;  ///< a word of docs/plan.md, "Not proved"
 };
+/// In a sentence: "[lua] differs, and that section is not compared".
+std::string sentence_of(const Elsewhere& one);
 
 /// Options of a comparison.
 struct CompareOptions {

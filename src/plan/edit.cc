@@ -91,6 +91,9 @@ std::vector<Elsewhere> may_decide(const Edition& before, const Edition& after) {
   std::vector<Elsewhere> found = elsewhere(before.text, after.text);
   const auto route = std::ranges::find(found, std::string("route"), &Elsewhere::what);
   if (route != found.end() && !routes_may_decide(before.config, after.config)) found.erase(route);
+  std::set<std::string> files = before.passed_over;
+  files.insert(after.passed_over.begin(), after.passed_over.end());
+  for (const std::string& file : files) found.push_back({.what = file, .reason = "other_folder"});
   return found;
 }
 

@@ -26,6 +26,9 @@ struct Edition {
   std::shared_ptr<const policy::Directory> directory = std::make_shared<policy::Directory>();
   Webhooks webhooks = {};               ///< all of the directory, for the guardrails
   std::set<std::string> compared = {};  ///< addresses of webhooks that are compared
+  /// Files with relative names that were read from the working folder, though another file of that
+  /// name lies beside the configuration.
+  std::set<std::string> passed_over = {};
   std::set<std::string> unloaded = {};  ///< layers of which `config` has another text than decides
 };
 

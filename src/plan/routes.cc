@@ -77,8 +77,7 @@ class RouteComparer {
     by_scripts();
     for (const Elsewhere& one : options_.elsewhere) {
       if (one.what == "route" || one.what == "vsl" || known_ != Known::no) continue;
-      leave_open(one.reason,
-                 fmt::format("[{}] differs, and that section is not compared", one.what));
+      leave_open(one.reason, sentence_of(one));
     }
     found_.routes = known_;
   }
