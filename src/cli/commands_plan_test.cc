@@ -61,6 +61,25 @@ TEST_F(PlanCommand, routes_are_in_json) {
   EXPECT_TRUE(boost::json::parse(same.out).at("routes").is_null());
 }
 
+TEST_F(PlanCommand, other_codes_are_named) {
+  const auto with_code = [&](const std::string& name, const std::string& code) {
+    folder_.write(name,
+                  "[restrictions]\nmydestination = \"example.com\"\nsmtpd_relay_restrictions = "
+                  "\"reject_unauth_destination\"\nrelay_domains_reject_code "
+                  "= \"" +
+                      code + "\"\n");
+  };
+  with_code("old-code.toml", "550");
+  with_code("new-code.toml", "450");
+  const Answer unasked = plan({"old-code.toml", "new-code.toml"});
+  EXPECT_EQ(unasked.code, 0) << unasked.out << unasked.err;
+  EXPECT_THAT(unasked.out, HasSubstr("replies: codes differ (550 5.7.1 became 450 4.7.1), "
+                                     "--replies shows where; handling: the same\n"));
+  const Answer asked = plan({"old-code.toml", "new-code.toml", "--replies"});
+  EXPECT_EQ(asked.code, 2);
+  EXPECT_THAT(asked.out, HasSubstr("replies: codes differ (550 5.7.1 became 450 4.7.1); handling"));
+}
+
 // Names are relative to the working folder: the file beside a version is not what was compared.
 TEST_F(PlanCommand, files_beside_versions_are_not_read) {
   const std::string lists =

@@ -449,6 +449,28 @@ std::string broken_text(const Report& report) {
   return text;
 }
 
+/// "550 became 554", of a dialogue that both refuse with other codes; empty: none was played.
+std::string codes_text(const std::vector<Witness>& witnesses) {
+  const auto one = std::ranges::find(witnesses, DifferenceKind::replies, &Witness::kind);
+  if (one == witnesses.end()) return "";
+  const auto code = [&](const Side& side, bool with_stage) {
+    return fmt::format("{} {}{}", side.reply.code, side.reply.enhanced.to_string(),
+                       with_stage ? " at " + side.stage : "");
+  };
+  const bool by_stage = code(one->before, false) == code(one->after, false);
+  return fmt::format("{} became {}", code(one->before, by_stage), code(one->after, by_stage));
+}
+
+/// "codes differ (550 5.7.1 became 554 5.7.1); --replies shows where".
+std::string replies_text(const Report& report) {
+  const Comparison& found = report.comparison;
+  if (found.replies == Known::no) return "the same codes";
+  if (found.replies == Known::unknown) return "not known";
+  const std::string codes = codes_text(found.witnesses);
+  return "codes differ" + (codes.empty() ? "" : " (" + codes + ")") +
+         (report.asks_replies ? "" : ", --replies shows where");
+}
+
 std::string open_relay_text(const Report& report) {
   if (!report.after_is_open) return "";
   return fmt::format(
@@ -502,10 +524,7 @@ std::string report_text(const Report& report) {
   text += fmt::format("  classes: {}; questions: {}; {} nodes, {:.1f} ms\n",
                       classes.empty() ? "none" : classes, found.evidence.size(), found.nodes,
                       static_cast<double>(found.took.count()) / 1000.0);
-  text += fmt::format("  replies: {}; handling: {}\n",
-                      found.replies == Known::yes  ? "codes differ"
-                      : found.replies == Known::no ? "the same codes"
-                                                   : "not known",
+  text += fmt::format("  replies: {}; handling: {}\n", replies_text(report),
                       found.handling == Known::yes  ? "differs"
                       : found.handling == Known::no ? "the same"
                                                     : "not known");
