@@ -1,7 +1,6 @@
 #include "plan/suggest.h"
 
 #include <algorithm>
-#include <map>
 
 #include <fmt/format.h>
 #include <boost/json.hpp>
@@ -34,7 +33,7 @@ struct Row {
   std::string rule;                  ///< "check_client_access cidr:{ {192.0.2.7 OK} }"
 };
 
-/// The rows that are tried, the narrowest first.
+/// The rows that are tried about the mail itself, the narrowest first.
 std::vector<Row> rows_for(const app::Dialogue& said, std::string_view action) {
   std::vector<Row> rows;
   const auto add = [&](ListKind list, std::string words, std::string_view keyword,
@@ -52,8 +51,6 @@ std::vector<Row> rows_for(const app::Dialogue& said, std::string_view action) {
     const std::string sender = lower(said.sender->text());
     add(ListKind::sender, "the sender " + sender, "check_sender_access", sender);
   }
-  const std::string recipient = lower(said.recipients.front().text());
-  add(ListKind::recipient, "the recipient " + recipient, "check_recipient_access", recipient);
   if (said.helo) {
     const std::string helo = lower(*said.helo);
     add(ListKind::helo, "HELO " + helo, "check_helo_access", helo);
@@ -63,6 +60,16 @@ std::vector<Row> rows_for(const app::Dialogue& said, std::string_view action) {
     add(ListKind::sender, "senders of " + domain, "check_sender_access", domain);
   }
   return rows;
+}
+
+/// The row for the recipient: it lets all mail to one address in, or none, so it comes last.
+std::vector<Row> last_row_for(const app::Dialogue& said, std::string_view action) {
+  const std::string recipient = lower(said.recipients.front().text());
+  if (!is_plain(recipient)) return {};
+  return {
+      {.list = ListKind::recipient,
+       .words = "the recipient " + recipient,
+       .rule = fmt::format("check_recipient_access inline:{{ {{{} = {}}} }}", recipient, action)}};
 }
 
 /// An edit that is made again where the next rule decides against the dialogue.
@@ -84,22 +91,13 @@ class Suggester {
     result.got = side_of(tools_.play(now_));
     result.is_wrong = !is_right(result.got);
     if (!result.is_wrong || policy_of(now_) == nullptr) return result;
-    // By the groups of destinations that an edit changes; the narrower edits come first anyway.
-    std::multimap<std::ptrdiff_t, Suggestion> ranked;
     for (const Kind& kind :
          complaint_.should_be_taken ? that_take(result.got) : that_refuse(result.got)) {
       auto tried = attempt(kind, result.got);
       if (!tried) continue;
-      if (!tried->refused.empty()) {
-        result.refused.push_back(std::move(*tried));
-        continue;
-      }
-      const auto changed = std::ranges::count_if(
-          tried->report.comparison.groups,
-          [](const GroupAnswer& group) { return group.answer() != Answer::same; });
-      ranked.emplace(changed, std::move(*tried));
+      auto& list = tried->refused.empty() ? result.found : result.refused;
+      list.push_back(std::move(*tried));
     }
-    for (auto& [changed, one] : ranked) result.found.push_back(std::move(one));
     return result;
   }
 
@@ -193,6 +191,7 @@ class Suggester {
                        return true;
                      }});
     kinds.push_back({.words = "take out " + rule, .most_rounds = 1, .apply = take_out});
+    for (const Row& row : last_row_for(complaint_.dialogue, "OK")) add(row.words, row.rule);
     return kinds;
   }
 
@@ -214,7 +213,7 @@ class Suggester {
 
   std::vector<Kind> that_refuse(const Side& got) const {
     std::vector<Kind> kinds;
-    for (const Row& row : rows_for(complaint_.dialogue, "REJECT")) {
+    const auto add = [&](const Row& row) {
       kinds.push_back({.words = "refuse " + row.words,
                        .most_rounds = 1,
                        .apply = [row](const ListPolicy& policy, const Side&, ListEdit& edit) {
@@ -224,7 +223,8 @@ class Suggester {
                          edit.parameters[parameter] = joined(rules);
                          return true;
                        }});
-    }
+    };
+    std::ranges::for_each(rows_for(complaint_.dialogue, "REJECT"), add);
     const ListPolicy& policy = *policy_of(now_);
     for (std::size_t kind = 0; kind < restrictions::list_count; ++kind) {
       const List& list = policy.lists[kind];
@@ -243,6 +243,7 @@ class Suggester {
     }
     kinds.push_back(
         {.words = "take out " + rule_at(policy, got), .most_rounds = 1, .apply = take_out});
+    std::ranges::for_each(last_row_for(complaint_.dialogue, "REJECT"), add);
     return kinds;
   }
 

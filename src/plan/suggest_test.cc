@@ -116,6 +116,24 @@ smtpd_client_restrictions = "warn_if_reject reject_rbl_client bl.example"
   }
 }
 
+// All mail to one's own user is much: that comes last, though it changes one group only.
+TEST(PlanSuggestTest, TheRecipientComesLast) {
+  const std::string open =
+      "[restrictions]\nmydestination = \"local.example\"\n"
+      "local_recipient_maps = \"\"\nmynetworks = \"10.1.0.0/16\"\n";
+  for (const bool taken : {true, false}) {
+    const Suggestions found = suggested(
+        taken ? open + "smtpd_client_restrictions = \"reject_rbl_client bl.example\"\n" : open,
+        complaint(taken, "b@local.example"));
+    const std::vector<std::string> words = words_of(found.found);
+    ASSERT_GT(words.size(), 2u) << taken;
+    EXPECT_EQ(words.front(), taken ? "permit the client 192.0.2.7 in front of what refuses"
+                                   : "refuse the client 192.0.2.7");
+    EXPECT_THAT(words[1], HasSubstr("the sender a@friend.example"));
+    EXPECT_THAT(words.back(), HasSubstr("the recipient b@local.example"));
+  }
+}
+
 TEST(PlanSuggestTest, WhatIsRightNeedsNoEdit) {
   const Suggestions found = suggested(std::string(lists), complaint(false, "b@local.example"));
   EXPECT_FALSE(found.is_wrong);
