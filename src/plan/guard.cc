@@ -933,6 +933,9 @@ std::vector<app::Diagnostic> diagnostics_of(const std::vector<GuardResult>& resu
                       printable(result.text, 300), result.reason),
           result.reason.starts_with("budget")
               ? "a sentence about less, or smaller tables, need less; see `postern help G003`"
+          : result.reason == "lua" || result.reason == "other_layers"
+              ? "rules behind the lists are not proved, however narrow the sentence is: let the "
+                "lists decide it, or set enforce = \"warn\" for it; see `postern help G003`"
               : "narrow the sentence, or set enforce = \"warn\" for it; see `postern help G003`");
     }
     if (!result.doubt.empty()) {

@@ -297,6 +297,15 @@ TEST(GuardTest, DiagnosticsHaveThePlaceOfTheSentence) {
   EXPECT_EQ(found[0].line, 7u);
   EXPECT_NE(found[0].message.find("is answered 554"), std::string::npos) << found[0].message;
   EXPECT_NE(found[0].hint.find("reject_rbl_client"), std::string::npos) << found[0].hint;
+  for (const std::string reason : {"lua", "other_layers", "opaque_pattern"}) {
+    GuardResult open = results.front();
+    open.word = Word::not_proved;
+    open.reason = reason;
+    const auto said = diagnostics_of({open}, *guarded.loaded.config.guardrails);
+    ASSERT_EQ(said.size(), 1u);
+    EXPECT_EQ(said[0].code, "G003");
+    EXPECT_EQ(said[0].hint.starts_with("narrow"), reason == "opaque_pattern") << said[0].hint;
+  }
 }
 
 // One webhook is asked for each policy, and each that the lists may tell from it: by a tag, by an
