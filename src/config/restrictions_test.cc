@@ -287,6 +287,20 @@ TEST(ConfigLint, AnElementThatCannotBeReadGetsAdvice) {
   }
 }
 
+TEST(ConfigLint, TheCaretIsUnderTheElementThatCannotBeRead) {
+  const std::string relay = "relay = \"reject_unauth_destination\"\n";
+  for (const auto& [value, column, text] :
+       {std::tuple("10.1.0.0/16, 10.1.2.3/8", 28, "10.1.2.3/8: "),
+        std::tuple("10.1.0.0/16, !2001:db8:20::/48", 28,
+                   "2001:db8:20::/48: write [2001:db8:20::]/48"),
+        std::tuple("10.1.0.0/16, hash:/nonexistent", 28, "/nonexistent"),
+        std::tuple("10.1.2.3/8, 10.1.0.0/16", 15, "10.1.2.3/8: ")}) {
+    const Answer said = check({}, relay + "mynetworks = \"" + value + "\"\n");
+    EXPECT_THAT(said.err, HasSubstr(text)) << value;
+    EXPECT_THAT(said.err, HasSubstr(fmt::format("<stdin>:3:{}\n", column))) << value;
+  }
+}
+
 TEST(ConfigLint, ListsThatDoNotLoadGetNoAdvice) {
   const std::string reads =
       "relay = \"check_sender_access hash:/nonexistent, reject_unauth_destination\"\n";

@@ -314,9 +314,21 @@ class Compiler {
   /// Postfix would answer 451 to every client.
   void troubles(const std::string& parameter, std::vector<std::string>& found,
                 std::string_view mended) {
+    const std::vector<Word> words = found.empty() ? std::vector<Word>() : words_of(parameter);
     for (std::string& one : found) {
+      // The message quotes its element; of several that are in it, the longest.
+      std::size_t offset = 0;
+      std::size_t longest = 0;
+      for (const Word& word : words) {
+        std::string text = printable(
+            word.text.substr(std::min(word.text.find_first_not_of('!'), word.text.size())), 64);
+        text.erase(0, text.find(':') + 1);  // a message may have no type of a table
+        if (text.size() <= longest || one.find(text) == std::string::npos) continue;
+        longest = text.size();
+        offset = word.offset;
+      }
       // An element may be an exception, or the only list of recipients that exist: never "remove".
-      say_late("R006", {parameter, 0}, std::move(one), fmt::format("write {}", mended));
+      say_late("R006", {parameter, offset}, std::move(one), fmt::format("write {}", mended));
     }
     found.clear();
   }

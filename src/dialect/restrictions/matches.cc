@@ -96,6 +96,13 @@ bool is_incomplete_address(std::string_view text) {
          std::count(text.begin(), text.end(), '.') < 3;
 }
 
+/// "write [2001:db8::]/32", of an IPv6 network without brackets.
+std::string bracketed(const std::string& plain) {
+  const std::size_t slash = std::min(plain.find('/'), plain.size());
+  return fmt::format("write [{}]{}", printable(plain.substr(0, slash), 64),
+                     printable(plain.substr(slash), 8));
+}
+
 }  // namespace
 
 bool looks_like_address(std::string_view text) {
@@ -115,7 +122,8 @@ Networks Networks::parse(const std::vector<Word>& words, const TableSources& sou
       return;
     }
     const std::string_view text = *given;
-    if (is_table_spec(text) && !text.starts_with('[')) {
+    const bool is_bare_network = text.find(':') != std::string_view::npos && Cidr::parse(text);
+    if (is_table_spec(text) && !text.starts_with('[') && !is_bare_network) {
       take_table(element, text, sources, trouble);
       made.elements_.push_back(std::move(element));
       return;
@@ -144,9 +152,8 @@ Networks Networks::parse(const std::vector<Word>& words, const TableSources& sou
         element.met_by = bracket && is_six ? Element::Family::v6
                          : is_six          ? Element::Family::any
                                            : Element::Family::v4;
-        trouble.push_back(
-            printable(text, 64) + ": " +
-            (network ? "write an IPv6 network as [address]/bits" : network.error().message));
+        trouble.push_back(printable(text, 64) + ": " +
+                          (network ? bracketed(plain) : network.error().message));
       }
     } else {
       element.kind = Element::Kind::name;
