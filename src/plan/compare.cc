@@ -469,7 +469,7 @@ class Comparer {
         const bool pattern = question->pattern.has_value();
         reason = pattern ? "opaque_pattern" : "external_table";
         text = fmt::format("it hangs on {}, and no dialogue was found that shows it",
-                           question->key.substr(0, question->key.find('\n')));
+                           name_of(*question));
       }
       left = without(diagrams_, left, *path);
     }

@@ -116,6 +116,20 @@ TEST(PlanCompareTest, SessionsAreThoseThatListenersServe) {
   }
 }
 
+// The pattern that no text could be made for is named as it is written.
+TEST(PlanCompareTest, TheOpaquePatternIsNamed) {
+  const std::string plain =
+      "smtpd_sender_restrictions = 'check_sender_access pcre:{ {/^bulk/ DUNNO}";
+  const Comparison found =
+      compared(plain + " }'\n", plain + ", {/^(?=(.)(.)x)\\2\\1[0-9]{3}(?<=7\\1q)zz/ REJECT} }'\n");
+  ASSERT_EQ(found.answer(), Answer::not_proved) << words_of(found);
+  ASSERT_FALSE(found.not_proved.empty());
+  EXPECT_EQ(found.not_proved.front().reason, "opaque_pattern");
+  EXPECT_EQ(found.not_proved.front().text,
+            "it hangs on the pattern /^(?=(.)(.)x)\\2\\1[0-9]{3}(?<=7\\1q)zz/, and no dialogue was "
+            "found that shows it");
+}
+
 // Where a listener takes logins in clear, they are played so.
 TEST(PlanCompareTest, LoginsInClear) {
   constexpr std::string_view in_clear =

@@ -344,7 +344,7 @@ class Checker {
     } else if (question != nullptr) {
       result.reason = question->pattern ? "opaque_pattern" : "external_table";
       result.text = fmt::format("it hangs on {}, and no dialogue was found that shows it",
-                                question->key.substr(0, question->key.find('\n')));
+                                name_of(*question));
     } else if (!known) {
       result.reason = "other_layers";
       result.text = "a check behind the lists may decide otherwise, and none was seen to do so";

@@ -10,8 +10,10 @@
 #include "base/text.h"
 #include "config/engine.h"
 #include "config/room_options.h"
+#include "dialect/restrictions/pattern_questions.h"
 #include "explain/known_addresses.h"
 #include "explain/report.h"
+#include "plan/language.h"
 #include "plan/samples.h"
 #include "policy/answers.h"
 #include "replay/rederive.h"
@@ -240,11 +242,23 @@ std::string words_for(const Vocabulary& vocabulary, Variable variable, std::size
 }
 
 const OpenQuestion* opaque_on(const Vocabulary& vocabulary, const Assignment& path) {
+  const OpenQuestion* first = nullptr;
   for (const auto& one : vocabulary.questions()) {
     if (!one->pattern && !one->is_rule) continue;
-    if (one->variable < path.size() && path[one->variable] != any_value) return one.get();
+    if (one->variable >= path.size() || path[one->variable] == any_value) continue;
+    const auto asked =
+        one->pattern ? restrictions::asked_pattern(one->pattern->first) : std::nullopt;
+    if (asked && !Language::of(asked->perl, asked->options)) return one.get();
+    if (first == nullptr) first = one.get();
   }
-  return nullptr;
+  return first;
+}
+
+std::string name_of(const OpenQuestion& question) {
+  const auto asked =
+      question.pattern ? restrictions::asked_pattern(question.pattern->first) : std::nullopt;
+  if (asked) return fmt::format("the pattern /{}/", printable(asked->perl, 200));
+  return question.key.substr(0, question.key.find('\n'));
 }
 
 void note_unconfirmed() { telemetry::metrics().plan_unconfirmed.counter({}).add(); }

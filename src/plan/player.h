@@ -75,8 +75,11 @@ std::optional<Assignment> cheapest(Vocabulary& vocabulary, Ref& left);
 /// A value of a variable in words: "partner.test", "192.0.2.0 to 192.0.2.255", "found".
 std::string words_for(const Vocabulary& vocabulary, Variable variable, std::size_t value);
 
-/// A pattern or a rule on the path whose answer cannot be supplied; null: none.
+/// A pattern or a rule on the path whose answer cannot be supplied, first of all one that is no
+/// regular pattern; null: none.
 const OpenQuestion* opaque_on(const Vocabulary& vocabulary, const Assignment& path);
+/// What such a question is about: "the pattern /^a(.)\1/", or the rule.
+std::string name_of(const OpenQuestion& question);
 /// Counts dialogues that a diagram named and the production evaluation judged otherwise: a fault of
 /// ours.
 void note_unconfirmed();

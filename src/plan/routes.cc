@@ -236,7 +236,7 @@ class RouteComparer {
       if (!table.empty()) hangs_on = table;
     }
     if (const OpenQuestion* question = opaque_on(*vocabulary_, path)) {
-      hangs_on = question->key.substr(0, question->key.find('\n'));
+      hangs_on = name_of(*question);
       if (question->pattern) reason = "opaque_pattern";
     }
     if (hangs_on.empty()) return;
