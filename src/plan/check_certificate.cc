@@ -76,6 +76,11 @@ bool ends_in_number(std::string_view name) {
          last.find(':') != std::string_view::npos;
 }
 
+/// Whether it is of digits and dots.
+bool is_number(std::string_view name) {
+  return name.find_first_not_of("0123456789.") == std::string_view::npos;
+}
+
 /// A class of any axis.
 struct Members {
   IpAddress first, last, one;  // client
@@ -1053,8 +1058,11 @@ class Checker {
           std::ranges::any_of(lists_, is_named)) {
         return false;
       }
-      return is_label ? one.name.find('.') == std::string::npos
-                      : has_number && one.name.ends_with(".123");
+      return is_label ? !ends_in_number(domain) && one.name.find('.') == std::string::npos
+                      : has_number && (axis == helo && is_number(domain)
+                                           ? is_number(one.name) && one.name.back() != '.' &&
+                                                 !IpAddress::from_text(one.name)
+                                           : one.name.ends_with(".123"));
     };
     for (std::size_t at = 0; at < classes_[axis].size(); ++at) {
       const Members& one = classes_[axis][at];
@@ -1196,9 +1204,15 @@ class Checker {
       });
     };
     const auto name_of = [&](std::size_t axis) { return classes_[axis][said.classes[axis]].name; };
+    const auto local_of = [&](std::size_t axis) {
+      return classes_[axis][said.classes[axis]].local_part;
+    };
     return !clear(said.client_name, name_of(name)) || !clear(said.helo, name_of(helo)) ||
            (said.sender && !clear(said.sender->domain, name_of(sender))) ||
-           !clear(said.recipient.domain, name_of(rcpt));
+           !clear(said.recipient.domain, name_of(rcpt)) ||
+           // A route names a domain, too.
+           (said.sender && !clear(said.sender->local_part, local_of(sender))) ||
+           !clear(said.recipient.local_part, local_of(rcpt));
   }
 
   /// The leaves of a dialogue; where only the evaluation knows the answer, those of each.
