@@ -34,7 +34,8 @@ std::vector<const policy::Rule*> refusing_rules(const policy::WebhookPolicy* pol
 bool refuses_all(const policy::Recipient& recipient);
 
 /// Whether a version may take mail for a recipient that no webhook has: as its lists, its rules or
-/// the rule about postmasters say. False: it is refused in every dialogue. `route`: app::route_of().
+/// the rule about postmasters say. False: it is refused in every dialogue. `route`:
+/// app::route_of().
 bool may_be_taken(const Deciding& deciding, const mail::Mailbox& recipient,
                   const policy::Route& route);
 
