@@ -171,7 +171,8 @@ TEST(GuardTest, ShadowAndInactive) {
 TEST(GuardTest, LoginsInClear) {
   const std::string clear =
       "[[listener]]\naddress = \"127.0.0.1:25\"\ntls = \"none\"\nauth_without_tls = true\n"
-      "[restrictions]\nsmtpd_sasl_auth_enable = \"yes\"\nsmtpd_relay_restrictions = "
+      "[restrictions]\nmydestination = \"example.com\"\nlocal_recipient_maps = "
+      "\"\"\nsmtpd_sasl_auth_enable = \"yes\"\nsmtpd_relay_restrictions = "
       "\"permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination\"\n";
   EXPECT_EQ(word(Guarded("always accept where auth = any and from = a@sender.test and rcpt = "
                          "b@foreign.test and not helo = none",
