@@ -311,7 +311,7 @@ def without_the_database_mail_is_deferred_after_publish_wait(bench):
     expect("what arrived", [2], numbers_of(sink.messages))
 
     def logged(event):
-        return [(one["level"], one) for one in map(json.loads, server.log.read_text().splitlines()) if one["event"] == event]
+        return [(one["level"], one) for one in map(json.loads, (line for line in server.log.read_text().splitlines() if line.startswith("{"))) if one["event"] == event]
     until("the log says that the database answers", lambda: len(logged("cluster.away")) >= 2)
     (first, begin), (last, end) = logged("cluster.away")[:2]
     expect("lines of the outage", ("error", "info"), (first, last))
