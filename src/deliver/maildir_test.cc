@@ -115,7 +115,7 @@ TEST_F(MaildirTest, a_damaged_message_is_never_there) {
   spool::BodyReader body(octets, std::string(32, '\0'));
   const auto done = Maildir(path_, "mx.example.org").deliver(ann, bob, body);
   ASSERT_FALSE(done);
-  EXPECT_EQ(done.error().fault, Fault::permanent);
+  EXPECT_EQ(done.error().fault, Fault::damaged);
   EXPECT_EQ(files("new") + files("tmp"), 0u);
 }
 

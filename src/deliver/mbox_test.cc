@@ -205,7 +205,7 @@ TEST_F(MboxTest, a_damaged_message_leaves_the_file_as_it_was) {
   spool::BodyReader body(std::string(3 * spool::BodyReader::piece, 'x'), std::string(32, '\0'));
   const auto done = Mbox(path_).deliver(ann, bob, body);
   ASSERT_FALSE(done);
-  EXPECT_EQ(done.error().fault, Fault::permanent);
+  EXPECT_EQ(done.error().fault, Fault::damaged);
   EXPECT_EQ(text(), before);
   EXPECT_FALSE(fs::exists(path_ + ".lock"));
 }
