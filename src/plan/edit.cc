@@ -86,9 +86,10 @@ std::vector<Elsewhere> elsewhere(const std::string& before, const std::string& a
   return found;
 }
 
-/// What differs outside of the lists and the rules, and may decide whether mail is taken.
-std::vector<Elsewhere> may_decide(const Edition& before, const Edition& after) {
-  std::vector<Elsewhere> found = elsewhere(before.text, after.text);
+/// What differs outside of the lists and the rules, and may decide whether mail is taken. `found`:
+/// elsewhere() of the two.
+std::vector<Elsewhere> may_decide(std::vector<Elsewhere> found, const Edition& before,
+                                  const Edition& after) {
   const auto route = std::ranges::find(found, std::string("route"), &Elsewhere::what);
   if (route != found.end() && !routes_may_decide(before.config, after.config)) found.erase(route);
   std::set<std::string> files = before.passed_over;
@@ -278,7 +279,8 @@ void judge_guardrails(const Edition& before, const Edition& after, const EditOpt
 
 Report judge_edit(const Edition& before, const Edition& after, const EditOptions& options) {
   CompareOptions compared = options.compare;
-  compared.elsewhere = may_decide(before, after);
+  const std::vector<Elsewhere> sections = elsewhere(before.text, after.text);
+  compared.elsewhere = may_decide(sections, before, after);
   std::ranges::move(changed_settings(before.config, after.config),
                     std::back_inserter(compared.elsewhere));
   compared.lists_are_equal =
@@ -312,9 +314,9 @@ Report judge_edit(const Edition& before, const Edition& after, const EditOptions
   if (compared.routes) {
     compare_routes(old_version, new_version, addresses, compared, deadline, found.comparison);
   }
-  found.routes_unasked = !compared.routes &&
-                         !std::ranges::none_of(elsewhere(before.text, after.text),
-                                               [](const auto& one) { return one.what == "route"; });
+  found.routes_unasked =
+      !compared.routes &&
+      std::ranges::any_of(sections, [](const Elsewhere& one) { return one.what == "route"; });
   std::set<std::string> unloaded = before.unloaded;
   unloaded.insert(after.unloaded.begin(), after.unloaded.end());
   for (const std::string& layer : unloaded) leave_all_open(layer, found.comparison);
@@ -335,7 +337,8 @@ Report judge_edit(const Edition& before, const Edition& after, const EditOptions
 
 Checked check_edit(const Edition& before, const Edition& after, std::string_view certificate,
                    const CertificateCheck& options) {
-  if (!may_decide(before, after).empty() || !same_rules(before.config, after.config)) {
+  if (!may_decide(elsewhere(before.text, after.text), before, after).empty() ||
+      !same_rules(before.config, after.config)) {
     return {.fault = "more than the restriction lists differs"};
   }
   const auto version = [](const Edition& edition) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <exception>
-#include <memory>
 #include <optional>
 #include <utility>
 
@@ -256,28 +255,25 @@ void Runner::told(spool::Sequence message, bool urgent) {
     if (const auto at = dropped_.find(message); at != dropped_.end() && at->second) {
       dropped_.erase(at);
     }
-    if (stopping_) return;
-    asio::co_spawn(loop_, reload(message, urgent), [=, this](const std::exception_ptr& thrown) {
-      if (!thrown) return;
-      log::error("queue.error")
-          .field("message_id", message)
-          .field("error", "the message could not be read again; it is tried once more");
-      const auto later = std::make_shared<asio::steady_timer>(loop_, when_busy);
-      later->async_wait([=, this](const boost::system::error_code& ended) {
-        if (!ended) told(message, urgent);
-        static_cast<void>(later);
-      });
-    });
+    if (!stopping_) asio::co_spawn(loop_, reload(message, urgent), asio::detached);
   });
 }
 
 Task<void> Runner::reload(spool::Sequence message, bool urgent) {
-  auto found = co_await disk_.run([this, message] { return spool_.parcels_of(message); });
-  if (!found || !*found) {
-    asio::steady_timer later(loop_, when_busy);
-    co_await later.async_wait(asio::as_tuple(asio::use_awaitable));
-    co_return told(message, urgent);
+  try {
+    if (co_await read_again(message, urgent)) co_return;
+  } catch (const std::exception& thrown) {
+    log::error("queue.error").field("error", thrown.what());
   }
+  asio::steady_timer later(loop_, when_busy);
+  co_await later.async_wait(asio::as_tuple(asio::use_awaitable));
+  told(message, urgent);
+}
+
+/// Whether the spool could be read.
+Task<bool> Runner::read_again(spool::Sequence message, bool urgent) {
+  auto found = co_await disk_.run([this, message] { return spool_.parcels_of(message); });
+  if (!found || !*found) co_return false;
   std::optional<relay::Time> arrival;
   for (auto at = places_.lower_bound(number_of(message, 0));
        at != places_.end() && message_of(at->first) == message;) {
@@ -301,6 +297,7 @@ Task<void> Runner::reload(spool::Sequence message, bool urgent) {
     if (urgent && place != places_.end()) scheduler_.retry(place->second.place);
   }
   pump();
+  co_return true;
 }
 
 void Runner::forget(Number number) { places_.erase(number); }

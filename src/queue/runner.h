@@ -121,6 +121,7 @@ class Runner {
   Task<std::optional<std::chrono::milliseconds>> load_page();
   void end_of_start();
   Task<void> reload(spool::Sequence message, bool urgent);
+  Task<bool> read_again(spool::Sequence message, bool urgent);
   void add(const spool::Parcel& parcel, relay::Time arrival, relay::StartupSpread* spread);
   void limit(const spool::Destination& destination);
   relay::DestinationLimits limits_of(const spool::Destination& destination) const;

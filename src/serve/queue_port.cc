@@ -286,11 +286,8 @@ Task<Result<admin::BulkResult>> SpoolQueuePort::act_on_all(Action action, spool:
 
 Task<Result<spool::Verification>> SpoolQueuePort::verify() {
   auto ask = [this]() -> Result<spool::Verification> {
-    if (verifying_.exchange(true)) {
-      return fail(Fault::conflict, "a verification is under way; wait for its end");
-    }
-    const auto ended = std::unique_ptr<std::atomic<bool>, void (*)(std::atomic<bool>*)>(
-        &verifying_, [](std::atomic<bool>* under_way) { *under_way = false; });
+    const std::unique_lock only(verifying_, std::try_to_lock);
+    if (!only) return fail(Fault::conflict, "a verification is under way; wait for its end");
     return spool_.verify();
   };
   co_return co_await on_disk(std::move(ask));

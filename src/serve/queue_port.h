@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <functional>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -95,7 +96,7 @@ class SpoolQueuePort final : public admin::QueueControl {
   net::WorkPool& disk_;
   QueueHooks hooks_;  ///< immutable
   std::atomic<bool> closed_{false};
-  std::atomic<bool> verifying_{false};  ///< one verification at a time, as it uses a disk fully
+  std::mutex verifying_;  ///< one verification at a time, as it uses a disk fully
 };
 
 }  // namespace postern::app

@@ -497,18 +497,18 @@ Result<std::uint64_t> PgsqlInbox::last_given() {
 
 Result<void> PgsqlInbox::go_on_after(std::span<const std::string> webhooks,
                                      std::uint64_t sequence) {
-  for (const std::string& webhook : webhooks) {
-    const Result<void> done = changes_->run(webhook, [&](const Ask& ask, bool) -> Failed {
-      const auto raised =
-          ask("INSERT INTO inbox_box AS b (webhook_id, head) VALUES ($1, $2::bigint) ON CONFLICT "
-              "(webhook_id) DO UPDATE SET head = greatest(b.head, excluded.head)",
-              {pg::text(webhook), number(sequence)});
-      if (!raised) return tl::unexpected(raised.error());
-      return {};
-    });
-    if (!done) return done;
-  }
-  return {};
+  if (webhooks.empty()) return {};
+  return changes_->run(webhooks.front(), [&](const Ask& ask, bool) -> Failed {
+    // In the order in which others lock several.
+    const auto raised =
+        ask("INSERT INTO inbox_box AS b (webhook_id, head) SELECT id, $2::bigint FROM unnest($1) "
+            "AS id ORDER BY id COLLATE \"C\" ON CONFLICT (webhook_id) DO UPDATE SET head = "
+            "excluded.head WHERE "
+            "b.head < excluded.head",
+            {pg::texts(webhooks), number(sequence)});
+    if (!raised) return tl::unexpected(raised.error());
+    return {};
+  });
 }
 
 Result<void> PgsqlInbox::forget(std::span<const std::string> webhooks) {
