@@ -560,6 +560,7 @@ TEST(CertificateTest, HoldsOfDrawnLists) {
     const restrictions::Loaded versions[] = {loaded(settings[0]), loaded(settings[1])};
     restrictions::PolicyWords words;
     std::string delimiters;
+    words.answers = answers_by_settings(versions[0].definition, versions[1].definition);
     for (const restrictions::Loaded& one : versions) {
       words.add(*one.compiled.policy);
       delimiters += one.compiled.policy->recipient_delimiter;
@@ -569,7 +570,6 @@ TEST(CertificateTest, HoldsOfDrawnLists) {
     std::string body;
     try {
       Vocabulary vocabulary(diagrams, words, delimiters);
-      vocabulary.may_answer(answers_by_settings(versions[0].definition, versions[1].definition));
       const Ref before = compile(*versions[0].compiled.policy, vocabulary);
       const Ref after = compile(*versions[1].compiled.policy, vocabulary);
       Ref fates = diagrams.apply(before, after, [&](Leaf one, Leaf other) {

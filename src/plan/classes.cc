@@ -295,6 +295,16 @@ void add_names_like_networks(const dialect::restrictions::PolicyWords& words,
   }
 }
 
+/// Fault::malformed: no address has this domain, as the "#" of `mydestination = a.example # ours`.
+Result<mail::Mailbox> mailbox_of(const std::string& local, const std::string& domain) {
+  if (local.empty()) return fail(Fault::malformed, "no local part");
+  auto parsed = mail::parse_mailbox(local + "@" + domain, mail::Utf8::allowed);
+  // A local part that is no word stands in quotes (RFC 5321 §4.1.2).
+  return parsed ? std::move(parsed)
+                : mail::parse_mailbox(mail::quoted_local_part(local) + "@" + domain,
+                                      mail::Utf8::allowed);
+}
+
 constexpr std::size_t most_addresses = 100'000;
 
 /// Collects addresses, each once.
@@ -308,14 +318,7 @@ class Addresses {
 
   /// The address stands for those of `members`.
   void add(const std::string& local, const std::string& domain, AddressClass members) {
-    if (local.empty() || domain.empty()) return;
-    auto parsed = mail::parse_mailbox(local + "@" + domain, mail::Utf8::allowed);
-    // A local part that is no word stands in quotes (RFC 5321 §4.1.2).
-    if (!parsed) {
-      parsed =
-          mail::parse_mailbox(mail::quoted_local_part(local) + "@" + domain, mail::Utf8::allowed);
-    }
-    if (parsed) put(std::move(*parsed), std::move(members));
+    if (auto parsed = mailbox_of(local, domain)) put(std::move(*parsed), std::move(members));
   }
 
   void put(mail::Mailbox mailbox, AddressClass members) {
@@ -735,7 +738,8 @@ void add_routes_judged_otherwise(const dialect::restrictions::PolicyWords& words
       return one.find('.') == std::string::npos && !one.starts_with('[');
     });
   }
-  const auto hop = std::ranges::find_if(hops, is_hop);
+  const auto hop = std::ranges::find_if(
+      hops, [&](const std::string& domain) { return mailbox_of("b", domain) && is_hop(domain); });
   const bool asks_form = of_recipients ? words.asks_recipient_form : words.asks_sender_form;
   const bool bare = asks_form && is_hop("");
   const char sign =

@@ -142,7 +142,7 @@ TEST(PlanCompareTest, LoginsInClear) {
                                  "reject_unauth_destination\"\n") +
                                 std::string(listeners));
   };
-  for (const auto listeners :
+  for (const std::string& listeners :
        {std::string(in_clear),
         "[[listener]]\naddress = \"127.0.0.1:587\"\nname = \"s\"\ntls = \"required\"\n" +
             std::string(in_clear),
@@ -264,6 +264,12 @@ TEST(PlanCompareTest, OwnersOfSendersAreClasses) {
   EXPECT_EQ(moved.answer(), Answer::both);
   ASSERT_FALSE(moved.witnesses.empty());
   EXPECT_EQ(moved.witnesses.front().spoken.sender, "a@local.example");
+  // What a policy server may ask for by its answer.
+  const std::string server = "check_policy_service inet:127.0.0.1:9";
+  EXPECT_EQ(
+      compared(lists(server, "{a@local.example = ann}"), lists(server, "{a@local.example = bob}"))
+          .answer(),
+      Answer::both);
   // A key without a domain is a mailbox of this server.
   EXPECT_EQ(compared(lists(rule, "{c = ann}"), lists(rule, "{d = ann}")).answer(), Answer::both);
 }
@@ -681,9 +687,12 @@ TEST(PlanCompareTest, RoutesThroughThisHostAreClasses) {
   const auto row = [](const std::string& which, const std::string& rows) {
     return "check_" + which + "_access inline:{ " + rows + " }";
   };
-  const std::string relays =
-      "mydestination = 'ours.test'\nlocal_recipient_maps = ''\nmynetworks = '10.0.0.0/8'\n" +
-      list("relay", "permit_mynetworks, reject_unauth_destination");
+  const auto relays_for = [&](const std::string& domains) {
+    return "mydestination = '" + domains +
+           "'\nlocal_recipient_maps = ''\nmynetworks = '10.0.0.0/8'\n" +
+           list("relay", "permit_mynetworks, reject_unauth_destination");
+  };
+  const std::string relays = relays_for("ours.test");
   const std::string completes = "append_dot_mydomain = 'yes'\nmydomain = 'ours.test'\n";
   const std::string both_ours =
       "mydestination = 'ours.test, mail.ours.test'\nlocal_recipient_maps = 'inline:{ {bob=x} }'\n" +
@@ -720,6 +729,10 @@ TEST(PlanCompareTest, RoutesThroughThisHostAreClasses) {
       {"to the sender of probes", relays,
        list("recipient", row("recipient", "{double-bounce@mx.example.com=REJECT}")), "",
        Answer::accepts_more},
+      {"to the sender of probes, beside a word that is no domain", relays_for("ours.test # one"),
+       list("recipient", "reject_non_fqdn_recipient, " +
+                             row("recipient", "{double-bounce@mx.example.com=REJECT}")),
+       list("recipient", "reject_non_fqdn_recipient"), Answer::accepts_more},
   };
   for (const auto& one : cases) {
     const Comparison found = compared_alone(one.before, one.after, one.both);

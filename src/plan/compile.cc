@@ -93,6 +93,7 @@ Vocabulary::Vocabulary(Diagrams& diagrams, const restrictions::PolicyWords& word
       zones_(words.zones),
       opaque_(words.opaque),
       actions_(words.actions),
+      by_settings_(words.answers),
       asks_rows_(words.asks_rows),
       asks_owners_(words.asks_owners),
       languages_(classes_) {

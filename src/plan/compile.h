@@ -96,8 +96,6 @@ class Vocabulary {
   void to_webhooks(bool are) { classes_.to_webhooks = are; }
   /// Whether all clients have connected to their own address, for what is compiled from here on.
   void reach_themselves(bool do_so) { classes_.reach_themselves = do_so; }
-  /// More answers of other programs, for what is asked from here on (settings_answers.h).
-  void may_answer(std::vector<std::string_view> names) { by_settings_ = std::move(names); }
   /// The variable of a part of the dialogue.
   static Variable variable(Axis axis) { return static_cast<Variable>(axis); }
   /// The question with this variable; null: it is a part of the dialogue.
@@ -163,12 +161,12 @@ class Vocabulary {
   std::vector<policy::DnsList> zones_;
   std::set<const dialect::restrictions::Rule*> opaque_;
   std::set<std::string> actions_;
+  std::vector<std::string_view> by_settings_;
   std::vector<std::unique_ptr<OpenQuestion>> questions_;
   std::map<std::string, OpenQuestion*> by_key_;
   std::map<Outcome, Leaf> numbers_;
   std::vector<Outcome> outcomes_;
   bool asks_rows_;
-  std::vector<std::string_view> by_settings_;
   bool asks_owners_;
   Known known_;
   PatternLanguages languages_;

@@ -45,6 +45,11 @@ std::string probe_sender_of(const app::Config& config) {
 }  // namespace
 
 void ListPair::read() {
+  const auto* before = sides_[0]->config->restrictions.loaded();
+  const auto* after = sides_[1]->config->restrictions.loaded();
+  if (before != nullptr && after != nullptr) {
+    words_.answers = answers_by_settings(before->definition, after->definition);
+  }
   for (std::size_t side = 0; side < 2; ++side) {
     lists_[side] = lists_of(*sides_[side]->config);
     if (!lists_[side]) continue;
@@ -65,11 +70,6 @@ std::unique_ptr<Vocabulary> ListPair::vocabulary(Diagrams& diagrams) const {
     const auto known = before.answer(question);
     return known == after.answer(question) ? known : std::nullopt;
   });
-  const auto* before = sides_[0]->config->restrictions.loaded();
-  const auto* after = sides_[1]->config->restrictions.loaded();
-  if (words_.asks_programs && before != nullptr && after != nullptr) {
-    made->may_answer(answers_by_settings(before->definition, after->definition));
-  }
   return made;
 }
 

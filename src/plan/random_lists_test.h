@@ -121,6 +121,12 @@ class Draw {
          {"client", "helo", "sender", "relay", "recipient", "data", "end_of_data"}) {
       made[fmt::format("smtpd_{}_restrictions", kind)] = random_.one_in(3) ? "" : list(4, true);
     }
+    if (random_.one_in(4)) {
+      made["smtpd_sender_login_maps"] =
+          fmt::format("inline:{{ {{b@local.test = {}}} {{u@relay.test = bob}} }}",
+                      random_.one_in(2) ? "alice" : "bob");
+    }
+    if (random_.one_in(8)) made["mydestination"] += " # ours";
     return made;
   }
 

@@ -31,6 +31,9 @@ class Collector {
       if (asks_programs_) rules(*list);
     }
     if (asks_programs_) rules(policy_.maps_rbl);
+    for (const std::string_view name : words_.answers) {
+      if (asks_programs_) senders_of(name);
+    }
     words_.asks_login = words_.asks_login || asks_programs_;
     words_.asks_programs = words_.asks_programs || asks_programs_;
     for (const AddressClaim& claim : policy_.mynetworks.claims()) {
@@ -176,16 +179,13 @@ class Collector {
                      (rule.table != nullptr && rule.table->is_remote());
     words_.asks_rows = words_.asks_rows || (rule.table != nullptr && rule.table->is_remote());
     words_.asks_early = words_.asks_early || name == "reject_unauth_pipelining";
-    if (name == "reject_unlisted_sender" || name == "reject_unverified_sender") {
-      words_.asks_listed_sender = true;
-    }
+    senders_of(name);
     words_.asks_sender_form = words_.asks_sender_form || name == "reject_non_fqdn_sender";
     words_.asks_recipient_form = words_.asks_recipient_form || name == "reject_non_fqdn_recipient";
     if (looks.session && name == "reject_plaintext_session") words_.asks_tls = true;
     if (looks.session && name != "reject_plaintext_session") words_.asks_login = true;
     const bool knows_all =
         looks.client && looks.name && looks.helo && looks.session && looks.sender;
-    if (name.find("_login_mismatch") != std::string::npos) owners();
     if (knows_all || name == "check_ccert_access" || name == "permit_tls_clientcerts" ||
         name == "permit_tls_all_clientcerts") {
       words_.not_listed.insert(std::string(name));
@@ -233,6 +233,14 @@ class Collector {
         words_.not_listed.insert(std::string(name));
         break;
     }
+  }
+
+  /// What a keyword asks about senders.
+  void senders_of(std::string_view keyword) {
+    if (keyword == "reject_unlisted_sender" || keyword == "reject_unverified_sender") {
+      words_.asks_listed_sender = true;
+    }
+    if (keyword.find("_login_mismatch") != std::string::npos) owners();
   }
 
   /// Whether a row may permit.

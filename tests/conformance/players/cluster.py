@@ -421,7 +421,8 @@ class Run:
         elif do == "gw-start":
             gateway.server.start()
         elif do in ("gw-restart", "gw-upgrade", "gw-downgrade"):
-            gateway.up = False  # its service manager takes it out of the balancer first
+            gateway.up = False  # taken out of the balancer first, with the time that `cluster drain` leaves for it
+            time.sleep(5)
             status = gateway.server.stop()
             if status != 0:
                 self.troubles.append("%s ended with status %s" % (gateway.name, status))
