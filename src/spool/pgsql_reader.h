@@ -3,6 +3,8 @@
 
 #include <memory>
 #include <mutex>
+#include <span>
+#include <vector>
 
 #include "cluster/database.h"
 
@@ -18,6 +20,15 @@ class PgsqlReader {
   /// does not answer in time.
   Result<net::PgsqlRows> ask(const net::PgsqlStatement& statement,
                              std::chrono::milliseconds limit = cluster::answer_limit) {
+    auto said = ask_all(std::span(&statement, 1), limit);
+    if (!said) return tl::unexpected(std::move(said.error()));
+    return std::move(said->front());
+  }
+
+  /// The same with several SELECTs in one round trip; another commit may stand between two.
+  Result<std::vector<net::PgsqlRows>> ask_all(
+      std::span<const net::PgsqlStatement> statements,
+      std::chrono::milliseconds limit = cluster::answer_limit) {
     const std::lock_guard guard(mutex_);
     Error error;
     // A session that idled over a failover fails once.
@@ -27,8 +38,8 @@ class PgsqlReader {
         if (!session) return tl::unexpected(session.error());
         session_ = std::move(*session);
       }
-      const auto said = session_->run(std::span(&statement, 1), cluster::Clock::now() + limit);
-      if (said) return said->front();
+      auto said = session_->run(statements, cluster::Clock::now() + limit);
+      if (said) return std::move(*said);
       error = {Fault::unreachable, "PostgreSQL: " + said.error().message};
       if (!said.error().state.empty()) break;
     }

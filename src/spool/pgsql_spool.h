@@ -94,7 +94,8 @@ class PgsqlSpool final : public Spool {
   Result<std::vector<Parcel>> parcels_between(const cluster::Part& part, std::int64_t after,
                                               std::int64_t below, std::size_t limit);
   Message message_of(const net::PgsqlRows& rows, std::size_t row) const;
-  Result<std::optional<Message>> one(net::PgsqlStatement statement);
+  Result<std::optional<Message>> one(const std::string& condition,
+                                      const std::vector<net::PgsqlValue>& values);
 
   cluster::Database& database_;
   cluster::Node& node_;

@@ -23,6 +23,7 @@ constexpr std::chrono::seconds count_limit{30};
 constexpr const char* message_columns =
     "m.id, m.size, m.body IS NULL, m.damage, m.received, m.reverse_path, m.flags, m.ret, m.envid, "
     "m.trace_id, m.account, m.authn_id, m.shard, m.seq";
+constexpr std::size_t evidence_column = 14;  ///< behind message_columns
 
 /// A condition of a list, with the values of its parameters.
 class Condition {
@@ -80,36 +81,41 @@ Message PgsqlSpool::message_of(const PgsqlRows& rows, std::size_t row) const {
   return message;
 }
 
-/// The message of a statement that selects message_columns and evidence, with its recipients.
-Result<std::optional<Message>> PgsqlSpool::one(PgsqlStatement statement) {
-  const auto found = reading_->ask(statement);
-  if (!found) return tl::unexpected(found.error());
-  if (found->size() == 0) return std::optional<Message>();
-  Message message = message_of(*found, 0);
-  message.envelope.evidence = found->text(0, 14);
-  const auto rows = reading_->ask(
+/// The message that a condition on `m` names, with its recipients.
+Result<std::optional<Message>> PgsqlSpool::one(const std::string& condition,
+                                               const std::vector<net::PgsqlValue>& values) {
+  const PgsqlStatement statements[] = {
+      {.sql = fmt::format("SELECT {}, m.evidence FROM message AS m WHERE {}", message_columns,
+                          condition),
+       .values = values},
       {.sql = fmt::format("SELECT r.address, r.kind, r.destination, r.state, r.notify, r.orcpt, "
                           "r.attempts, r.claimed_by IS NOT NULL AND {}, r.next_at, r.last_reply, "
                           "r.quarantine, r.held_at, r.held_ms, r.noticed FROM recipient AS r WHERE "
-                          "r.message = $1 ORDER BY r.idx",
-                          cluster::claim_lives()),
-       .values = {pg::uuid(found->octets(0, 0))}});
-  if (!rows) return tl::unexpected(rows.error());
-  for (std::size_t row = 0; row < rows->size(); ++row) {
+                          "r.message = (SELECT m.id FROM message AS m WHERE {}) ORDER BY r.idx",
+                          cluster::claim_lives(), condition),
+       .values = values}};
+  const auto said = reading_->ask_all(statements);
+  if (!said) return tl::unexpected(said.error());
+  const PgsqlRows& found = (*said)[0];
+  const PgsqlRows& rows = (*said)[1];
+  if (found.size() == 0) return std::optional<Message>();
+  Message message = message_of(found, 0);
+  message.envelope.evidence = found.text(0, evidence_column);
+  for (std::size_t row = 0; row < rows.size(); ++row) {
     message.envelope.recipients.push_back(
-        {.address = rows->text(row, 0),
-         .destination = {static_cast<RouteKind>(rows->integer(row, 1)), rows->text(row, 2)},
-         .state = static_cast<State>(rows->integer(row, 3)),
-         .notify = rows->text(row, 4),
-         .orcpt = rows->text(row, 5),
-         .quarantine = rows->text(row, 10),
-         .attempts = static_cast<std::uint32_t>(rows->integer(row, 6)),
-         .claimed = rows->boolean(row, 7),
-         .next_attempt = from(rows->time(row, 8)),
-         .held_at = from(rows->time(row, 11)),
-         .held = std::chrono::milliseconds(rows->integer(row, 12)),
-         .noticed = rows->boolean(row, 13),
-         .last_reply = rows->text(row, 9)});
+        {.address = rows.text(row, 0),
+         .destination = {static_cast<RouteKind>(rows.integer(row, 1)), rows.text(row, 2)},
+         .state = static_cast<State>(rows.integer(row, 3)),
+         .notify = rows.text(row, 4),
+         .orcpt = rows.text(row, 5),
+         .quarantine = rows.text(row, 10),
+         .attempts = static_cast<std::uint32_t>(rows.integer(row, 6)),
+         .claimed = rows.boolean(row, 7),
+         .next_attempt = from(rows.time(row, 8)),
+         .held_at = from(rows.time(row, 11)),
+         .held = std::chrono::milliseconds(rows.integer(row, 12)),
+         .noticed = rows.boolean(row, 13),
+         .last_reply = rows.text(row, 9)});
   }
   // Between the two statements the message may have been settled and deleted.
   if (message.envelope.recipients.empty()) return std::optional<Message>();
@@ -119,16 +125,12 @@ Result<std::optional<Message>> PgsqlSpool::one(PgsqlStatement statement) {
 Result<std::optional<Message>> PgsqlSpool::get(const MessageId& id) {
   const std::string octets = ulid_octets(id);
   if (octets.empty()) return std::optional<Message>();
-  return one({.sql = fmt::format("SELECT {}, m.evidence FROM message AS m WHERE m.id = $1",
-                                 message_columns),
-              .values = {pg::uuid(octets)}});
+  return one("m.id = $1", {pg::uuid(octets)});
 }
 
 Result<std::optional<Message>> PgsqlSpool::get(Sequence sequence) {
-  return one({.sql = fmt::format("SELECT {}, m.evidence FROM message AS m WHERE m.shard = "
-                                 "($1::bigint)::smallint AND m.seq = $2",
-                                 message_columns),
-              .values = {pg::integer(part_of(sequence)), pg::integer(number_of(sequence))}});
+  return one("m.shard = ($1::bigint)::smallint AND m.seq = $2",
+             {pg::integer(part_of(sequence)), pg::integer(number_of(sequence))});
 }
 
 Result<std::vector<Parcel>> PgsqlSpool::parcels_between(const cluster::Part& part,
