@@ -64,8 +64,21 @@ ALTER TABLE recipient SET (autovacuum_vacuum_scale_factor = 0.02);
 END $do$
 )sql";
 
-constexpr const char* versions[] = {first};
-constexpr cluster::Schema schema{.name = "spool", .versions = versions};
+// The last transaction of each process and slot that put messages, as far as it was committed: what
+// a process asks when the end of one is unknown. What it put may be delivered and gone by then.
+constexpr const char* marks_of_puts = R"sql(
+DO $do$ BEGIN
+CREATE TABLE put_mark (
+  boot uuid NOT NULL,
+  slot smallint NOT NULL,
+  n bigint NOT NULL,
+  PRIMARY KEY (boot, slot)
+) WITH (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000);
+END $do$
+)sql";
+
+constexpr const char* versions[] = {first, marks_of_puts};
+constexpr cluster::Schema schema{.name = "spool", .versions = versions, .compatible_from = 1};
 
 }  // namespace
 

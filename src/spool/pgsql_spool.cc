@@ -157,6 +157,10 @@ Result<std::unique_ptr<PgsqlSpool>> PgsqlSpool::open(cluster::Database& database
   // The first question shows that the tables are there.
   const auto known = spool->reading_->ask({.sql = "SELECT 1 FROM recipient LIMIT 1", .values = {}});
   if (!known) return tl::unexpected(known.error());
+  // Of processes that are no more.
+  const auto tidied = PgsqlReader(database).ask(
+      {.sql = "DELETE FROM put_mark WHERE boot NOT IN (SELECT boot FROM node)", .values = {}});
+  if (!tidied) return tl::unexpected(tidied.error());
   PgsqlSpool* const self = spool.get();
   const auto done = [self](std::shared_ptr<Batch>& batch, const Result<void>& result) {
     self->finish(*batch, result);
@@ -312,18 +316,56 @@ PgsqlOutcome PgsqlSpool::note_end(std::span<std::shared_ptr<Batch>> jobs, PgsqlO
     for (const std::shared_ptr<Batch>& job : jobs) job->in_doubt = true;
   }
   if (outcome.end == PgsqlEnd::refused && outcome.failure.state == "22012") {
-    // Whoever owns it now has waited for an earlier try, and reads what that has stored.
     node_.lost(part);
     for (const std::shared_ptr<Batch>& job : jobs) forget_number(*job, false);
   }
   return outcome;
 }
 
+/// The first statement of a transaction that puts messages: it tells later whether that one was
+/// committed. The slot is the batch's until it is done, so no other transaction has it meanwhile.
+PgsqlStatement PgsqlSpool::marked(Batch& batch) {
+  const std::lock_guard guard(mutex_);
+  if (!batch.slot && !free_slots_.empty()) {
+    batch.slot = free_slots_.back();
+    free_slots_.pop_back();
+  }
+  if (!batch.slot) batch.slot = slots_++;
+  batch.mark = ++marks_;
+  return {.sql =
+              "INSERT INTO put_mark (boot, slot, n) VALUES ($1, ($2::bigint)::smallint, $3) ON "
+              "CONFLICT (boot, slot) DO UPDATE SET n = excluded.n",
+          .values = {pg::uuid(node_.boot()), pg::integer(*batch.slot), pg::integer(batch.mark)}};
+}
+
+/// The end of the transaction before, if it is in doubt: messages that it stored may have been
+/// delivered or dropped since by the next owner of their part, and are not put again. nullopt: it
+/// has stored nothing, or there is no doubt.
+std::optional<PgsqlOutcome> PgsqlSpool::end_before(PgsqlSession& session,
+                                                   std::span<std::shared_ptr<Batch>> jobs) {
+  const Batch& first = *jobs.front();
+  if (!first.in_doubt) return std::nullopt;
+  // The update waits for a transaction that still runs, and its commit for a standby that has what
+  // it has found.
+  PgsqlOutcome looked = session.transact(
+      {{.sql = "UPDATE put_mark SET n = n WHERE boot = $1 AND slot = ($2::bigint)::smallint "
+               "RETURNING n",
+        .values = {pg::uuid(node_.boot()), pg::integer(*first.slot)}}},
+      Clock::now() + commit_limit);
+  if (looked.end != PgsqlEnd::committed) return looked;
+  const net::PgsqlRows& rows = looked.rows.front();
+  const bool stored = rows.size() > 0 && rows.integer(0, 0) == first.mark;
+  for (const std::shared_ptr<Batch>& job : jobs) job->in_doubt = false;
+  return stored ? std::optional(std::move(looked)) : std::nullopt;
+}
+
 PgsqlOutcome PgsqlSpool::commit_puts(PgsqlSession& session,
                                      std::span<std::shared_ptr<Batch>> jobs) {
+  if (auto ended = end_before(session, jobs)) return std::move(*ended);
   if (!number(jobs)) return refused({.state = "22012", .message = "this node owns no part"});
   const cluster::Part part = jobs.front()->numbers->part;
-  std::vector<PgsqlStatement> statements = owning(part, node_.boot());
+  std::vector<PgsqlStatement> statements{marked(*jobs.front())};
+  std::ranges::move(owning(part, node_.boot()), std::back_inserter(statements));
   Rows rows(part.number, [this](Time time) { return at(time); });
   for (const std::shared_ptr<Batch>& job : jobs) {
     std::int64_t next = job->numbers->first;
@@ -342,12 +384,13 @@ PgsqlOutcome PgsqlSpool::commit_puts(PgsqlSession& session,
 
 /// A body above the threshold goes in rows of its own before its message, a few at a time.
 PgsqlOutcome PgsqlSpool::commit_large(PgsqlSession& session, std::shared_ptr<Batch>& job) {
+  if (auto ended = end_before(session, {&job, 1})) return std::move(*ended);
   if (!number({&job, 1})) return refused({.state = "22012", .message = "this node owns no part"});
   Batch& batch = *job;
   const cluster::Part part = batch.numbers->part;
   const auto deadline = [] { return Clock::now() + commit_limit; };
-  std::vector<PgsqlStatement> statements = owning(part, node_.boot());
-  statements.insert(statements.begin(), {.sql = "BEGIN", .values = {}});
+  std::vector<PgsqlStatement> statements{{.sql = "BEGIN", .values = {}}, marked(batch)};
+  std::ranges::move(owning(part, node_.boot()), std::back_inserter(statements));
   std::optional<net::PgsqlFailure> failure;
   std::int64_t puts = 0;
   const auto flush = [&] {
@@ -407,6 +450,10 @@ void PgsqlSpool::finish(Batch& batch, const Result<void>& result) {
     }
   }
   forget_number(batch, result.has_value());
+  if (batch.slot) {
+    const std::lock_guard guard(mutex_);
+    free_slots_.push_back(*batch.slot);
+  }
   waiting_ -= batch.puts.size();
   waiting_octets_ -= batch.octets;
   if (!result) {

@@ -83,6 +83,9 @@ class PgsqlSpool final : public Spool {
   bool number(std::span<std::shared_ptr<Batch>> jobs);
   void forget_number(Batch& batch, bool stored);
   net::PgsqlOutcome note_end(std::span<std::shared_ptr<Batch>> jobs, net::PgsqlOutcome outcome);
+  net::PgsqlStatement marked(Batch& batch);
+  std::optional<net::PgsqlOutcome> end_before(net::PgsqlSession& session,
+                                              std::span<std::shared_ptr<Batch>> jobs);
   net::PgsqlOutcome commit_puts(net::PgsqlSession& session, std::span<std::shared_ptr<Batch>> jobs);
   net::PgsqlOutcome commit_large(net::PgsqlSession& session, std::shared_ptr<Batch>& job);
   net::PgsqlOutcome commit_changes(net::PgsqlSession& session,
@@ -95,7 +98,7 @@ class PgsqlSpool final : public Spool {
                                               std::int64_t below, std::size_t limit);
   Message message_of(const net::PgsqlRows& rows, std::size_t row) const;
   Result<std::optional<Message>> one(const std::string& condition,
-                                      const std::vector<net::PgsqlValue>& values);
+                                     const std::vector<net::PgsqlValue>& values);
 
   cluster::Database& database_;
   cluster::Node& node_;
@@ -109,7 +112,10 @@ class PgsqlSpool final : public Spool {
   std::atomic<bool> no_verifying_{false};
   std::atomic<std::uint64_t> waiting_{0};
   std::atomic<std::uint64_t> waiting_octets_{0};
-  std::mutex mutex_;  ///< guards `progress_`
+  std::mutex mutex_;  ///< guards what follows
+  std::vector<std::int64_t> free_slots_;
+  std::int64_t slots_ = 0;
+  std::int64_t marks_ = 0;
   std::array<Progress, cluster::part_count> progress_;
 };
 

@@ -219,6 +219,31 @@ TEST_F(PgsqlSpoolTest, a_doubt_outlives_the_part) {
   EXPECT_EQ(in_doubt, 1);
 }
 
+// The contract: what was delivered meanwhile does not come back.
+TEST_F(PgsqlSpoolTest, what_another_delivered_while_its_commit_was_in_doubt_is_not_put_again) {
+  tests::HeldCommits held(*database_);
+  auto stored = begin_put("stored, and delivered by another");
+  const char* waiting =
+      "SELECT pid FROM pg_stat_activity AS a JOIN pg_locks AS l USING (pid) WHERE wait_event = "
+      "'SyncRep' AND a.datname = current_database() AND locktype = 'advisory' AND classid = 7305";
+  ASSERT_TRUE(soon([&] { return sql(waiting).size() > 0; }));
+  sql("SET synchronous_commit = local");
+  sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND "
+      "datname = current_database()");
+  ASSERT_TRUE(soon([&] { return sql("SELECT 1 FROM message").size() == 1; }));
+  sql("UPDATE shard SET boot = gen_random_uuid(), epoch = epoch + 1 WHERE shard = (SELECT shard "
+      "FROM message)");
+  sql("DELETE FROM recipient");
+  sql("DELETE FROM message");
+  sql("RESET synchronous_commit");
+  held.release();
+  const Result<MessageId> id = stored.get();
+  ASSERT_TRUE(id) << id.error().message;
+  EXPECT_EQ(sql("SELECT 1 FROM message").size(), 0u) << "it is delivered";
+  ASSERT_TRUE(put(envelope(), "the next one"));
+  EXPECT_EQ(sql("SELECT 1 FROM message").size(), 1u);
+}
+
 TEST_F(PgsqlSpoolTest, what_one_node_put_is_scheduled_by_the_one_that_takes_its_part) {
   std::set<Sequence> seen;
   Cursor mine;
