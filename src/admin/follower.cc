@@ -29,7 +29,6 @@ void Follower::stop() {
 
 std::chrono::milliseconds Follower::behind() const {
   const std::lock_guard lock(mutex_);
-  if (works_) return std::chrono::milliseconds(0);
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() -
                                                                good_);
 }
@@ -37,6 +36,7 @@ std::chrono::milliseconds Follower::behind() const {
 /// Applies what has come since the last time.
 Result<void> Follower::step() {
   for (;;) {
+    const auto began = std::chrono::steady_clock::now();
     const Result<std::vector<store::Change>> changes = hooks_.read(applied_, at_once);
     if (!changes) return tl::unexpected(changes.error());
     for (const store::Change& change : *changes) {
@@ -44,7 +44,11 @@ Result<void> Follower::step() {
       applied_ = change.number;
     }
     if (noted_ != applied_ && hooks_.applied && hooks_.applied(applied_)) noted_ = applied_;
-    if (changes->size() < at_once) return {};
+    if (changes->size() < at_once) {
+      const std::lock_guard lock(mutex_);
+      good_ = began;
+      return {};
+    }
   }
 }
 
@@ -55,7 +59,6 @@ void Follower::run() {
     const Result<void> done = step();
     lock.lock();
     if (done) {
-      good_ = std::chrono::steady_clock::now();
       works_ = true;
     } else if (done.error().fault == Fault::not_found) {
       telemetry::log::error("cluster.changes_lost")

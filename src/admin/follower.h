@@ -46,7 +46,8 @@ class Follower {
   void stop();
   /// The number of the last change that was applied. Safe from any thread, as the next one.
   std::uint64_t applied() const { return applied_; }
-  /// Since when nothing could be read or applied; 0: it works.
+  /// How old the newest state of the log is that was read and applied whole. A pause at most where
+  /// all is well; it also grows while a reading does not come to its end.
   std::chrono::milliseconds behind() const;
 
  private:

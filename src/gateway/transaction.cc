@@ -591,6 +591,8 @@ void Transaction::take_edits() {
 }
 
 Task<smtp::Reply> Transaction::rcpt(smtp::Rcpt event) {
+  // A client may have waited long since MAIL.
+  if (auto trouble = services_.sink.trouble(evidence_.declared_size)) co_return *trouble;
   forget_revoked();
   evidence_.rate_tokens.reset();
   evidence_.candidate = recipient_of(std::move(event.forward_path));

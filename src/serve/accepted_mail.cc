@@ -96,11 +96,17 @@ smtp::Reply reply_of_spool(const Error& error) {
 }
 
 std::optional<smtp::Reply> AcceptedMail::trouble(std::uint64_t octets) const {
-  Result<void> ready = rooms_.spool.ready(octets);
-  if (ready && rooms_.rules) ready = rooms_.rules();
-  if (ready) return std::nullopt;
+  const Result<void> ready = rooms_.spool.ready(octets);
+  if (ready) return by_old_rules();
   note_refusal(ready.error());
   return reply_of_spool(ready.error());
+}
+
+std::optional<smtp::Reply> AcceptedMail::by_old_rules() const {
+  const Result<void> recent = rooms_.rules ? rooms_.rules() : Result<void>();
+  if (recent) return std::nullopt;
+  note_refusal(recent.error());
+  return reply_of_spool(recent.error());
 }
 
 std::optional<smtp::Reply> AcceptedMail::refusal(const policy::Recipient& recipient) const {
@@ -152,6 +158,8 @@ bool AcceptedMail::is_asked_at_once(const policy::Evidence& evidence, const Ruli
 }
 
 Task<smtp::Reply> AcceptedMail::take(std::vector<Copy> copies, Ruling ruling) {
+  // A client may have waited long since MAIL and RCPT.
+  if (auto old = by_old_rules()) co_return *old;
   const Time received = std::chrono::system_clock::now();
   Accepted accepted;
   std::vector<Copy> at_once;

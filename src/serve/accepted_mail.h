@@ -75,6 +75,9 @@ class AcceptedMail final : public gateway::MessageSink {
                                                           const relay::RelayConfig& relay);
 
  private:
+  /// The reply while the rules in memory may be too old to take mail by them; nullopt: they are
+  /// not.
+  std::optional<smtp::Reply> by_old_rules() const;
   using Time = std::chrono::system_clock::time_point;
 
   /// A message with all that the spool stores of it.
