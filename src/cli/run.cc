@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include <fmt/format.h>
+#include <sodium.h>
 #include <sys/resource.h>
 #include <unistd.h>
 #include <boost/json.hpp>
@@ -261,6 +262,8 @@ int run_line(const std::vector<std::string>& words, Streams& streams, bool own_p
 
 int run(int argc, char** argv) {
   (void)net::separate_tls_buffers();
+  // Before there are threads: it exchanges implementations that another one may be using.
+  if (sodium_init() < 0) return to_int(ExitCode::bug);
   // Output may contain text from clients, files or arguments: terminal control sequences are
   // filtered.
   const TerminalBuffer out(std::cout, isatty(STDOUT_FILENO) == 1);

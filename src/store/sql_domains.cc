@@ -1,4 +1,6 @@
 // SqlStore: domains, the audit log, and the server's secrets.
+#include <fmt/format.h>
+
 #include "store/sql_rows.h"
 #include "store/sql_store.h"
 
@@ -165,13 +167,24 @@ Result<Listed<AuditRow>> SqlStore::audit_log(std::string_view account, const Aud
 
 // The server's secrets
 
+namespace {
+
+/// A key that a gateway has made. An empty one is damaged: what it signs anybody could have signed.
+Secret key_in(const SqlRow& row, int column) {
+  Secret key = row.secret(column);
+  if (key.size() == 0) row.spoil("a key is empty: it is damaged");
+  return key;
+}
+
+}  // namespace
+
 Result<std::vector<SigningKeyRow>> SqlStore::signing_keys() {
   const Result<Sql> sql = reading();
   if (!sql) return tl::unexpected(sql.error());
   return sql->all(
       "SELECT kid, key, created_at, retired_at FROM signing_key ORDER BY created_at DESC, kid",
       [](const SqlRow& row) {
-        return SigningKeyRow{row.text(0), row.secret(1), row.time(2), row.optional_time(3)};
+        return SigningKeyRow{row.text(0), key_in(row, 1), row.time(2), row.optional_time(3)};
       });
 }
 
@@ -204,6 +217,8 @@ Result<Secret> SqlStore::server_secret(std::string_view name, const Secret& firs
     return WriteOutcome::done;
   }));
   if (!done) return tl::unexpected(done.error());
+  if (value.size() == 0)
+    return fail(Fault::permanent, fmt::format("the secret {} is empty: it is damaged", name));
   return value;
 }
 

@@ -240,5 +240,14 @@ TEST_P(FieldStoreTest, another_account_sees_and_changes_nothing) {
 
 INSTANTIATE_TEST_SUITE_P(, FieldStoreTest, every_engine, name_of);
 
+// What an empty key signs anybody could have signed.
+TEST_P(FieldStoreTest, an_empty_key_is_damage) {
+  EXPECT_FALSE(store_->server_secret("csrf", Secret("")));
+  ASSERT_TRUE(store_->put_signing_key({.kid = "a", .key = Secret("key"), .created_at = at_}));
+  EXPECT_EQ(store_->signing_keys().value().size(), 1u);
+  ASSERT_TRUE(store_->put_signing_key({.kid = "b", .key = Secret(""), .created_at = at_}));
+  EXPECT_FALSE(store_->signing_keys());
+}
+
 }  // namespace
 }  // namespace postern::store
