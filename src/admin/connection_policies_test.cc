@@ -427,6 +427,31 @@ TEST(ConnectionPolicies, whoever_changed_them_last_wins) {
   EXPECT_FALSE(api.lists->current()->section);
 }
 
+// Gateways that share their revisions have a file each: only a changed one replaces anything.
+TEST(ConnectionPolicies, of_one_gateways_file_stay_when_another_one_starts_again) {
+  ListsApi api;
+  const tests::TemporaryFolder folder;
+  const auto start = [&](const std::string& name, const std::string& rules) {
+    auto lists = std::make_unique<RunningLists>(*api.api.store, "mx.example.net");
+    lists->share({.memory = folder.file(name), .gateway = name});
+    const auto now = section({{"smtpd_client_restrictions", rules}});
+    const auto judged = std::make_shared<const restrictions::Judged>(
+        restrictions::judge(now, "mx.example.net", restrictions::file_sources()));
+    EXPECT_TRUE(lists->follow_file(now, judged));
+    const store::ListRevisionRow& row = lists->current()->row;
+    return std::to_string(row.revision) + " " + row.note;
+  };
+  EXPECT_EQ(start("mx1", "permit"), "1 the configuration file of mx1");
+  EXPECT_EQ(start("mx2", "permit"), "1 the configuration file of mx1");
+  EXPECT_EQ(start("mx1", "reject"), "2 the configuration file of mx1");
+  EXPECT_EQ(start("mx2", "permit"), "2 the configuration file of mx1") << "its file is unchanged";
+  EXPECT_EQ(start("mx3", "permit"), "2 the configuration file of mx1") << "it joins";
+  EXPECT_EQ(start("mx2", "reject"), "2 the configuration file of mx1") << "it says the same now";
+  EXPECT_EQ(start("mx2", "permit, reject"), "3 the configuration file of mx2");
+  EXPECT_EQ(start("mx1", "reject"), "3 the configuration file of mx2");
+  EXPECT_EQ(start("mx3", "reject"), "4 the configuration file of mx3");
+}
+
 TEST(ConnectionPolicies, that_can_no_longer_be_served_with_leave_what_runs) {
   ListsApi api;
   const tests::TemporaryFolder folder;

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "base/file_io.h"
+#include "base/rfc4648.h"
+#include "base/sha256.h"
 #include "dialect/restrictions/table.h"
 #include "telemetry/log.h"
 
@@ -15,6 +18,10 @@ namespace {
 
 std::string text_of(const std::optional<restrictions::Section>& section) {
   return section ? restrictions::to_json(*section) : std::string();
+}
+
+std::string digest_of(const std::optional<restrictions::Section>& section) {
+  return encode(sha256(text_of(section)), Base::hex, Padding::without);
 }
 
 std::string first_error(const restrictions::Judged& judged) {
@@ -77,8 +84,12 @@ Result<void> RunningLists::follow_file(const std::optional<restrictions::Section
   const std::lock_guard lock(change_);
   auto newest = store_.newest_list_revision();
   if (!newest) return tl::unexpected(newest.error());
-  auto over = revision_over_file(store_, section);
+  auto over = revision_over_file(store_, section, shared_);
   if (!over) return tl::unexpected(over.error());
+  const auto remember = [&]() -> Result<void> {
+    if (shared_.memory.empty()) return {};
+    return replace_file(shared_.memory, digest_of(section) + "\n");
+  };
   if (*over) {
     Result<Lists> again = judged_again(std::move(**over), hostname_, rules);
     if (!again) return tl::unexpected(again.error());
@@ -88,6 +99,13 @@ Result<void> RunningLists::follow_file(const std::optional<restrictions::Section
                               again->row.revision, first_error(*again->judged)));
     }
     if (Result<void> may = guarded(*again); !may) return may;
+    if (Result<void> noted = remember(); !noted) return noted;
+    telemetry::log::info("lists.over_file")
+        .field("version", again->row.revision)
+        .field("name", store::to_string(again->row.source))
+        .msg(
+            "these restriction lists stay in force, as those of the configuration file have not "
+            "changed since it was read last");
     let_read(rules);
     run(std::move(*again));
     return {};
@@ -96,16 +114,19 @@ Result<void> RunningLists::follow_file(const std::optional<restrictions::Section
   if (Result<void> may = guarded(next); !may) return may;
   if (next.row.definition != text_of(section)) {
     const ListRevisionRow before = std::exchange(next.row, {.created_at = store::now()});
+    if (!shared_.gateway.empty()) next.row.note = "the configuration file of " + shared_.gateway;
     const Result<WriteOutcome> kept = keep(next, before.revision, nullptr);
     if (!kept) return tl::unexpected(kept.error());
-    if (before.revision != 0 && before.source != ListRevisionRow::Source::file) {
+    const bool others = before.source != ListRevisionRow::Source::file || !before.note.empty();
+    if (before.revision != 0 && others && before.note != next.row.note) {
       telemetry::log::warning("lists.replaced")
           .field("version", before.revision)
           .msg(
-              "the restriction lists of the configuration file have changed and replace those set "
-              "through the API, which stay in the history");
+              "the restriction lists of the configuration file have changed and replace those "
+              "that were set through the API or by another gateway, which stay in the history");
     }
   }
+  if (Result<void> noted = remember(); !noted) return noted;
   let_read(rules);
   run(std::move(next));
   return {};
@@ -139,15 +160,22 @@ Result<WriteOutcome> RunningLists::put(Lists next, std::optional<std::uint64_t> 
 }
 
 Result<std::optional<ListRevisionRow>> revision_over_file(
-    store::Store& store, const std::optional<restrictions::Section>& section) {
+    store::Store& store, const std::optional<restrictions::Section>& section,
+    const SharedRevisions& shared) {
   auto newest = store.newest_list_revision();
   if (!newest) return tl::unexpected(newest.error());
+  const std::string text = text_of(section);
+  if (!*newest || (**newest).definition == text) return std::nullopt;
+  if (!shared.memory.empty()) {
+    const auto seen = start_of_file(shared.memory, 256);
+    if (!seen) return tl::unexpected(seen.error());
+    const bool changed = *seen && **seen != digest_of(section) + "\n";
+    return changed ? std::nullopt : newest;
+  }
   const auto of_file = store.newest_file_revision();
   if (!of_file) return tl::unexpected(of_file.error());
-  const std::string text = text_of(section);
   const bool changed = text != (*of_file ? (**of_file).definition : std::string());
-  if (changed || !*newest || (**newest).definition == text) return std::nullopt;
-  return newest;
+  return changed ? std::nullopt : newest;
 }
 
 Lists judged(restrictions::Section section, const std::string& hostname, const FileRules& rules) {

@@ -23,6 +23,14 @@ struct Lists {
   std::shared_ptr<const dialect::restrictions::Judged> judged;
 };
 
+/// Gateways that share their revisions, each with a configuration file of its own.
+struct SharedRevisions {
+  /// A file in which this gateway remembers what the lists of its configuration file were: whether
+  /// they have changed is no question about the file of another one. Empty: there is no other.
+  std::string memory;
+  std::string gateway;  ///< its name, for the history
+};
+
 /// Safe from any thread. Changes block on the disk.
 class RunningLists {
  public:
@@ -38,13 +46,17 @@ class RunningLists {
   void let_read(FileRules rules);
   /// Sets what is asked before lists come into force: it says why they may not, or nothing.
   void guard(std::function<std::string(const Lists&)> why_not) { why_not_ = std::move(why_not); }
+  /// Call it before follow_file().
+  void share(SharedRevisions shared) { shared_ = std::move(shared); }
   /// What let_read() set.
   FileRules file_rules() const;
   /// The lists in force; never null.
   std::shared_ptr<const Lists> current() const;
 
   /// Call it at the start and after each reload of the configuration. If `section` (nullopt: the
-  /// file has none) differs from the newest revision from a file, it becomes a new revision.
+  /// file has none) differs from what the file had before, it becomes a new revision. That is the
+  /// newest revision from a file or, with share(), what this gateway remembers; one that remembers
+  /// nothing begins with the newest revision, if there is one.
   /// Otherwise the newest revision stays in force, and its tables are read again. `judged`: of
   /// `section`. `rules`: see let_read(). Fault::malformed: the lists cannot be used, so the
   /// previous lists and rules stay in force. Fault::denied: guard() has refused them; likewise.
@@ -82,6 +94,7 @@ class RunningLists {
   std::function<std::string(const Lists&)> why_not_;
   std::mutex change_;  ///< held during a change of store and gateway
   mutable std::mutex mutex_;
+  SharedRevisions shared_;
   std::shared_ptr<const Lists> current_;
   FileRules rules_{.folders = {{}},
                    .folders_key = "api.table_folders",
@@ -90,9 +103,11 @@ class RunningLists {
 };
 
 /// The newest revision, if it overrides a file with this section; nullopt: the file's section
-/// applies, because it has changed since, or nothing else was set. Errors: the store's.
+/// applies, because it has changed since, or nothing else was set. Errors: the store's, and those
+/// of the memory's file.
 Result<std::optional<store::ListRevisionRow>> revision_over_file(
-    store::Store& store, const std::optional<dialect::restrictions::Section>& section);
+    store::Store& store, const std::optional<dialect::restrictions::Section>& section,
+    const SharedRevisions& shared);
 /// Judges a draft from the API. Error messages do not quote the contents of files.
 Lists judged(dialect::restrictions::Section section, const std::string& hostname,
              const FileRules& rules);

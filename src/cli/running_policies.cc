@@ -27,7 +27,8 @@ Result<LiveData::Control> open_control(const Config& config) {
 Result<bool> take_running_lists(Config& config, store::Store& store) {
   RestrictionsConfig& lists = config.restrictions;
   auto over =
-      admin::revision_over_file(store, lists.present ? std::optional(lists.section) : std::nullopt);
+      admin::revision_over_file(store, lists.present ? std::optional(lists.section) : std::nullopt,
+                                shared_revisions(config, config.server.data_dir));
   if (!over) return tl::unexpected(over.error());
   if (!*over) return false;
   auto running = admin::judged_again(std::move(**over), config.server.hostname,

@@ -1,15 +1,9 @@
 #include "cluster/promised.h"
 
-#include <cerrno>
-#include <cstdio>
-
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 #include <boost/json.hpp>
 
 #include "base/file_io.h"
-#include "base/io_error.h"
 #include "base/rfc4648.h"
 
 namespace postern::cluster {
@@ -42,17 +36,11 @@ std::string described(const Home& home) {
 }  // namespace
 
 Result<std::optional<Promised>> read_promised(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-  if (fd < 0 && errno == ENOENT) return std::nullopt;
-  if (fd < 0) return io_error(path);
-  std::string text(largest, '\0');
-  const ssize_t size = ::read(fd, text.data(), text.size());
-  const tl::unexpected<Error> trouble = io_error(path);
-  ::close(fd);
-  if (size < 0) return trouble;
-  text.resize(static_cast<std::size_t>(size));
+  const auto text = start_of_file(path, largest);
+  if (!text) return tl::unexpected(text.error());
+  if (!*text) return std::nullopt;
   boost::system::error_code bad;
-  const json::value value = json::parse(text, bad);
+  const json::value value = json::parse(**text, bad);
   Promised found;
   std::string boot;
   const json::object* object = bad ? nullptr : value.if_object();
@@ -109,16 +97,7 @@ Result<void> write_promised(const std::string& path, const Promised& promised) {
                                    {"beat", promised.beat},
                                    {"losses", promised.losses}}) +
       "\n";
-  const std::string draft = path + ".new";
-  const int fd = ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-  if (fd < 0) return io_error(draft);
-  const bool written = write_all(fd, text) && again_after_signal(::fdatasync, fd) == 0;
-  const tl::unexpected<Error> trouble = io_error(draft);
-  ::close(fd);
-  if (!written) return trouble;
-  if (std::rename(draft.c_str(), path.c_str()) != 0) return io_error(path);
-  const std::size_t slash = path.rfind('/');
-  return flush_directory(slash == std::string::npos ? "." : path.substr(0, slash));
+  return replace_file(path, text);
 }
 
 }  // namespace postern::cluster

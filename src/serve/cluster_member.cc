@@ -117,6 +117,11 @@ std::string node_name(const Config& config) {
   return config.cluster.node.empty() ? config.server.hostname : config.cluster.node;
 }
 
+admin::SharedRevisions shared_revisions(const Config& config, const std::string& data_dir) {
+  if (config.cluster.database.empty()) return {};
+  return {.memory = data_dir + "/lists.seen", .gateway = node_name(config)};
+}
+
 Result<void> mark_cluster(const std::string& data_dir) {
   return replace_key(cluster_mark(data_dir),
                      Secret("The queue is in the database of `[cluster]`.\n"));

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "admin/running_lists.h"
 #include "base/error.h"
 #include "cluster/database.h"
 #include "cluster/node.h"
@@ -46,6 +47,9 @@ inline std::string promised_file(const std::string& data_dir) { return data_dir 
 
 /// This gateway's name in its cluster.
 std::string node_name(const Config& config);
+
+/// How this gateway shares the revisions of its lists; empty without a cluster.
+admin::SharedRevisions shared_revisions(const Config& config, const std::string& data_dir);
 
 /// All tables of a cluster, in the order in which they are made.
 std::vector<const cluster::Schema*> cluster_schemas();

@@ -287,6 +287,7 @@ Instance::Started Instance::open_databases() {
       *store_, config_.server.hostname, [this](const admin::Lists& lists) { follow_lists(lists); });
   guardrails_ = std::make_unique<GuardrailDesk>(*store_, [this] { return deciding(); });
   lists_->guard([this](const admin::Lists& lists) { return guardrails_->why_not(lists); });
+  lists_->share(shared_revisions(config_, data_dir_));
   if (Started followed = follow_file(config_); !followed) return followed;
   if (cluster_) move_own_inboxes();
   return open_links();

@@ -805,6 +805,38 @@ def seconds_until(condition, limit=5):
 
 
 @check
+def a_restart_does_not_bring_old_lists_back(bench):
+    """The lists that one gateway's file has replaced stay replaced, whichever gateway starts again with its own file."""
+    database = Postgres(bench)
+    initialised(bench, database)
+    sink = Sink()
+
+    def made(node, refused):
+        made = settings(bench, database, node, sink.port)
+        return {**made, "restrictions": {**made["restrictions"], "smtpd_client_restrictions": "check_client_access inline:{ {127.0.0.1=554 %s} }" % refused}}
+
+    def answer(server):
+        return rcpt(server, "b@other.test")
+
+    first = bench.server(made("mx1", "old"))
+    second = bench.server(made("mx2", "old"))
+    status, out, err = first.command("reload", "--config", first.write_config(made("mx1", "new")))
+    expect("exit status of reload (%s%s)" % (out, err), 0, status)
+    for server in (first, second):
+        until("the new lists are in force", lambda: " new" in answer(server), 5)
+    for server in (second, first):
+        server.stop()
+        server.start()
+        until("it is ready", lambda: server.http("GET", "/readyz")[0] == 200)
+        for one in (first, second):
+            if " new" not in answer(one):
+                raise Fail("the old lists are back: %s" % answer(one))
+    if not any("lists.over_file" in line for line in second.log.read_text().splitlines()):
+        raise Fail("the log does not say that the file's lists are not in force")
+    sink.close()
+
+
+@check
 def what_one_gateway_edits_all_of_them_keep(bench):
     """Accounts, sessions, policies, webhooks and lists of one gateway are in force on the other, within two seconds."""
     database = Postgres(bench)
