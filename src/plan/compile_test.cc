@@ -451,6 +451,27 @@ TEST(PlanCompileTest, LocalPartsTellSendersApart) {
   EXPECT_TRUE(same("permit", "inline:{{u=x} {v=x}}"));
 }
 
+// Where a rule decides is what coverage by proof is about.
+TEST(PlanCompileTest, RulesDecideSomewhereOrNowhere) {
+  const auto policy = compiled(
+      {{"compatibility_level", "3.6"},
+       {"mynetworks", "10.0.0.0/8"},
+       {"smtpd_recipient_restrictions",
+        "permit_mynetworks, reject_unauth_destination, permit_mynetworks, permit, reject"}});
+  restrictions::PolicyWords words;
+  words.add(*policy);
+  Diagrams diagrams(100'000);
+  Vocabulary vocabulary(diagrams, words, "");
+  Decisions decisions;
+  (void)compile(*policy, vocabulary, {}, &decisions);
+  std::vector<bool> decides;
+  for (const restrictions::Rule& rule : policy->list(restrictions::ListKind::recipient)) {
+    decides.push_back(decisions.at(&rule) != diagrams.leaf(0));
+  }
+  // What the third one would permit the first one has permitted; nothing comes to the last one.
+  EXPECT_EQ(decides, (std::vector<bool>{true, true, false, true, false}));
+}
+
 TEST(PlanCompileTest, CommandsThatComeAheadAreAsked) {
   EXPECT_FALSE(same_lists({{"smtpd_recipient_restrictions", "reject_unauth_pipelining, permit"}},
                           {{"smtpd_recipient_restrictions", "permit"}}));
