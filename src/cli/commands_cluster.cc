@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "cli/cluster_database.h"
 #include "cli/commands.h"
+#include "cluster/advice.h"
 #include "cluster/facts.h"
 #include "cluster/members.h"
 #include "cluster/node.h"
@@ -86,7 +87,7 @@ tl::expected<std::unique_ptr<cluster::Database>, int> cluster_database(const Arg
 }
 
 int refuse_cluster(const Error& error, const Arguments& arguments, Streams& streams) {
-  std::string_view to_do;
+  std::string to_do = cluster::advice_on(error, arguments.value("--owner").has_value());
   // What PostgreSQL and libpq say, which translate nothing here.
   const auto says = [&](std::string_view words) {
     return error.message.find(words) != std::string::npos;
@@ -94,15 +95,6 @@ int refuse_cluster(const Error& error, const Arguments& arguments, Streams& stre
   const bool has_no_table = says("relation \"") && says("\" does not exist");
   if (error.fault == Fault::not_found || has_no_table) {
     to_do = "make its tables first: `postern cluster init`";
-  } else if (says("permission denied for schema")) {
-    to_do = "name the role that owns the database: `postern cluster init --owner ROLE`";
-  } else if (says("permission denied for table")) {
-    to_do = "give the role of the gateways its rights: `postern cluster init --gateway ROLE`";
-  }
-  if (says("no password supplied")) {
-    to_do = arguments.value("--owner")
-                ? "give the owner's: --owner-password-file FILE, or libpq's PGPASSFILE"
-                : "put it into a file, and name that: `[cluster] password_file`";
   }
   report(error.message, to_do, arguments.has("--json"), streams);
   const bool is_setting = error.fault == Fault::denied || error.fault == Fault::conflict;

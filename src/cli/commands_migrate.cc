@@ -234,8 +234,9 @@ class Migration {
     auto node = cluster::Node::join_in_turn(database_,
                                             {.name = name_of_migration,
                                              .version = std::string(current_version().number),
-                                             .promised_file = promised},
-                                            parts_patience, waits_);
+                                             .promised_file = promised,
+                                             .lock_file = DataLock::file(data_dir_)},
+                                            {.limit = parts_patience, .waits = waits_});
     if (!node) return tl::unexpected(node.error());
     const auto until = std::chrono::steady_clock::now() + parts_patience;
     while ((*node)->parts().empty() && std::chrono::steady_clock::now() < until) {

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 #include <boost/asio/ip/tcp.hpp>
 
+#include "cluster/advice.h"
 #include "cluster/pgsql_server_test.h"
 
 namespace postern::cluster {
@@ -177,6 +178,51 @@ TEST(Database, of_several_hosts_the_one_that_answers_is_taken) {
       (*Database::make({.postgres = "host=127.0.0.1 port=1", .allow_one_copy = true}))->connect();
   ASSERT_FALSE(none);
   EXPECT_EQ(none.error().fault, Fault::unreachable);
+}
+
+TEST(Database, what_people_must_mend_is_told_from_what_passes) {
+  const std::string place = tests::PgsqlServer::one().database();
+  const std::string host = place.substr(0, place.find(' '));
+  const auto error_of = [](const std::string& postgres) {
+    const auto session = (*Database::make({.postgres = postgres}))->connect();
+    return session ? Error{} : session.error();
+  };
+  const Error no_database = error_of(host + " user=postgres dbname=nowhere");
+  EXPECT_EQ(no_database.fault, Fault::unreachable);
+  EXPECT_NE(no_database.message.find("does not exist (SQLSTATE 3D000)"), std::string::npos)
+      << no_database.message;
+  EXPECT_EQ(no_database.message.find("LOCATION"), std::string::npos) << no_database.message;
+  EXPECT_TRUE(lasts(no_database));
+  EXPECT_NE(advice_on(no_database).find("name of the database"), std::string::npos);
+  const Error no_role = error_of(host + " user=nobody_here dbname=postgres");
+  EXPECT_NE(no_role.message.find("(SQLSTATE 28000)"), std::string::npos) << no_role.message;
+  EXPECT_FALSE(lasts(no_role)) << "a directory that is asked for passwords may be away";
+  EXPECT_NE(advice_on(no_role).find("pg_hba.conf"), std::string::npos);
+  const Error away = error_of("host=/nowhere dbname=postgres");
+  EXPECT_FALSE(lasts(away));
+
+  const auto session = (*Database::make({.postgres = place, .allow_one_copy = true}))->connect();
+  ASSERT_TRUE(session);
+  const auto run = [&](const std::string& sql) {
+    const auto done = (*session)->run({.sql = sql, .values = {}}, Clock::now() + answer_limit);
+    return done ? "" : done.error().message;
+  };
+  for (const char* sql : {"CREATE TABLE mine (a int)", "CREATE ROLE other", "SET ROLE other"}) {
+    EXPECT_EQ(run(sql), "");
+  }
+  const Error no_right{Fault::unreachable, run("SELECT * FROM mine")};
+  EXPECT_TRUE(lasts(no_right)) << no_right.message;
+  EXPECT_NE(advice_on(no_right).find("--gateway ROLE"), std::string::npos);
+}
+
+TEST(Database, a_server_that_starts_or_another_host_may_mend_it) {
+  const std::string wrong = "PostgreSQL: pg1:5432: FATAL:  no (SQLSTATE 28P01)";
+  EXPECT_TRUE(lasts({Fault::unreachable, wrong}));
+  EXPECT_TRUE(lasts({Fault::unreachable, wrong + "; pg2:5432: Connection refused"}));
+  EXPECT_FALSE(lasts({Fault::unreachable, wrong + "; pg2:5432: is a standby"}));
+  EXPECT_FALSE(lasts({Fault::unreachable, wrong + "; pg2:5432: FATAL:  (SQLSTATE 57P03)"}));
+  const Error both{Fault::unreachable, "PostgreSQL: a:1: Connection refused; b:1: is a standby"};
+  EXPECT_NE(advice_on(both).find("promote the standby"), std::string::npos);
 }
 
 TEST(Database, each_host_is_named_with_what_is_wrong_there) {

@@ -60,29 +60,33 @@ Result<std::unique_ptr<Node>> Node::join(Database& database, NodeOptions options
   return node;
 }
 
-Result<std::unique_ptr<Node>> Node::join_in_turn(
-    Database& database, const NodeOptions& options, std::chrono::milliseconds patience,
-    const std::function<void(const std::string& why)>& waits) {
+bool Patience::rest() const {
   constexpr std::chrono::milliseconds between_tries{500};
-  const auto end = Clock::now() + patience;
+  if (sleeps) return sleeps(between_tries);
+  std::this_thread::sleep_for(between_tries);
+  return true;
+}
+
+Result<std::unique_ptr<Node>> Node::join_in_turn(Database& database, const NodeOptions& options,
+                                                 const Patience& patience) {
+  const auto end = Clock::now() + patience.limit;
   for (bool told = false;;) {
     auto node = join(database, options);
     if (node) return node;
     // A session may break, or a commit hang, while the database fails over.
     const bool is_away = node.error().fault == Fault::unreachable;
     if (node.error().fault != Fault::conflict && !is_away) return node;
-    if (Clock::now() + between_tries > end) {
-      return is_away ? std::move(node) : fail(Fault::temporary, node.error().message);
-    }
-    if (!told && waits) waits(node.error().message);
+    if (!told && patience.waits) patience.waits(node.error().message);
     told = true;
-    std::this_thread::sleep_for(between_tries);
+    if (Clock::now() < end && patience.rest()) continue;
+    return is_away ? std::move(node) : fail(Fault::temporary, node.error().message);
   }
 }
 
 /// Takes over what the database promised to this node's process before.
 Result<void> Node::remember() {
   promised_.node = options_.name;
+  promised_.place = place_of(options_.lock_file);
   if (options_.promised_file.empty()) return {};
   Result<std::optional<Promised>> known = read_promised(options_.promised_file);
   if (!known) return tl::unexpected(known.error());
@@ -90,8 +94,11 @@ Result<void> Node::remember() {
   database_.expect((*known)->epoch);
   promised_.home = (*known)->home;
   if ((*known)->node != options_.name) return {};
+  const Place place = promised_.place;
   promised_ = **known;
-  before_ = promised_.boot;
+  // A copy of the directory names a process that may live.
+  if (place.is_same_as(promised_.place)) before_ = promised_.boot;
+  promised_.place = place;
   return {};
 }
 
@@ -167,7 +174,7 @@ Result<std::vector<PgsqlRows>> Node::commit(std::vector<PgsqlStatement> statemen
 
 Result<void> Node::join() {
   // A process of this name that lives elsewhere keeps it: two would take it from each other for
-  // ever. What this machine's disk names as the process before is over: the directory has a lock.
+  // ever. The process of before in this place is over: the directory has a lock.
   const auto done = commit(
       {back_again(),
        {.sql = std::string("UPDATE node SET replaced = true WHERE name = $1 AND NOT replaced AND "
@@ -218,10 +225,11 @@ void Node::run() {
     if (!ends) continue;
     // It goes on until leave(): work in progress needs the parts.
     ends_at = Clock::time_point::max();
+    const bool is_replaced = is_replaced_;
     lock.unlock();
-    if (options_.ends) options_.ends();
+    if (options_.ends) options_.ends(is_replaced);
     lock.lock();
-    if (is_replaced_) break;
+    if (is_replaced) break;
   }
 }
 

@@ -33,6 +33,9 @@ struct NodeOptions {
   std::chrono::milliseconds after_trouble{2000};          ///< the same after a failed one
   /// The file of Promised; empty: none.
   std::string promised_file;
+  /// The file whose lock shows that the process which wrote `promised_file` before, in the same
+  /// place, has ended. Empty: none; a name that it has is waited for.
+  std::string lock_file = {};
   /// From the request of this process's end (drain()) to `ends`: balancers see it not ready.
   std::chrono::milliseconds notice{5000};
   /// Called on any thread for parts that this node has taken of nobody ("free"), or of the dead
@@ -40,15 +43,28 @@ struct NodeOptions {
   /// Null: nothing.
   std::function<void(std::string_view how, const std::string& owner, std::size_t count)> moved =
       nullptr;
-  /// Called once, on the node's thread, when another process has taken the name, or when somebody
-  /// asks for this process's end. Null: nothing.
-  std::function<void()> ends = nullptr;
+  /// Called once, on the node's thread, when another process has taken the name (`is_replaced`), or
+  /// when somebody asks for this process's end. Null: nothing.
+  std::function<void(bool is_replaced)> ends = nullptr;
   /// Called on the node's thread after each heartbeat: with the error of one that PostgreSQL did
   /// not acknowledge (Fault::unreachable), and with null after one that it did. Null: nothing.
   std::function<void(const Error* away)> beaten = nullptr;
   /// Called on any thread when the database is found to have less than it promised, with what is
   /// missing, and with an empty text when it is trusted again. Null: nothing.
   std::function<void(const std::string& missing)> rolled_back = nullptr;
+};
+
+/// How long somebody waits for the database, or for a name.
+struct Patience {
+  std::chrono::milliseconds limit{0};  ///< in all
+  /// Called once by who has to wait, with the reason. Null: nothing.
+  std::function<void(const std::string& why)> waits = nullptr;
+  /// Sleeps so long between two tries. False: it was asked to end, and there are no more. Null: it
+  /// only sleeps.
+  std::function<bool(std::chrono::milliseconds)> sleeps = nullptr;
+
+  /// That, once.
+  bool rest() const;
 };
 
 /// Why a node takes no mail, for people and machines.
@@ -80,13 +96,11 @@ class Node {
   /// has this name. Fault::denied: as Database::connect(), or the database is an older copy.
   /// Fault::malformed, Fault::permanent: the file of Promised.
   static Result<std::unique_ptr<Node>> join(Database& database, NodeOptions options);
-  /// As join(), but waits up to `patience` while the database is away, or another process has the
-  /// name: one that died on another machine, or before it could note itself, is dead after half a
-  /// minute. Calls `waits` once if it has to, with the reason; may be null. Fault::temporary: it
-  /// still has the name.
-  static Result<std::unique_ptr<Node>> join_in_turn(
-      Database& database, const NodeOptions& options, std::chrono::milliseconds patience,
-      const std::function<void(const std::string& why)>& waits);
+  /// As join(), but waits while the database is away, or another process has the name: one that
+  /// died on another machine, or before it could note itself, is dead after half a minute.
+  /// Fault::temporary: it still has the name.
+  static Result<std::unique_ptr<Node>> join_in_turn(Database& database, const NodeOptions& options,
+                                                    const Patience& patience);
   /// As leave().
   ~Node();
   Node(const Node&) = delete;
@@ -178,7 +192,7 @@ class Node {
   std::chrono::nanoseconds heard_{0};  ///< CLOCK_BOOTTIME of the last good heartbeat
   std::chrono::milliseconds offset_{0};
   Promised promised_;
-  std::string before_;  ///< the boot of this node's process before this one; empty: unknown
+  std::string before_;  ///< the boot of a process of this node that has ended; empty: unknown
   std::string rolled_back_;
   Counts counts_;
   bool is_replaced_ = false;

@@ -1,6 +1,7 @@
 #include "cluster/node.h"
 
 #include <atomic>
+#include <filesystem>
 #include <fstream>
 #include <set>
 #include <thread>
@@ -287,7 +288,7 @@ TEST_F(NodeTest, who_stopped_is_said_and_forgotten_after_a_day) {
 
 TEST_F(NodeTest, who_lives_keeps_its_name_and_loses_it_when_it_is_dead) {
   std::atomic<int> ends = 0;
-  const auto first = join("mx1", {.ends = [&] { ends += 1; }});
+  const auto first = join("mx1", {.ends = [&](bool replaced) { ends += replaced ? 1 : 100; }});
   const auto second = try_join("mx1");
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().fault, Fault::conflict);
@@ -326,20 +327,26 @@ TEST_F(NodeTest, the_only_gateway_that_died_gives_its_name_free) {
 TEST_F(NodeTest, who_wants_a_name_waits_for_it_with_a_bound) {
   auto first = join("mx1");
   int waits = 0;
-  const auto late = Node::join_in_turn(*database_, {.name = "mx1", .version = "test"}, 600ms,
-                                       [&](const std::string& why) {
-                                         EXPECT_NE(why.find("mx1"), std::string::npos);
-                                         waits += 1;
-                                       });
+  const auto late = Node::join_in_turn(*database_, {.name = "mx1", .version = "test"},
+                                       {.limit = 600ms, .waits = [&](const std::string& why) {
+                                          EXPECT_NE(why.find("mx1"), std::string::npos);
+                                          waits += 1;
+                                        }});
   ASSERT_FALSE(late);
   EXPECT_EQ(late.error().fault, Fault::temporary) << "another try may succeed";
   EXPECT_EQ(waits, 1);
+  int sleeps = 0;
+  const auto stopped =
+      Node::join_in_turn(*database_, {.name = "mx1", .version = "test"},
+                         {.limit = 20s, .sleeps = [&](auto) { return ++sleeps < 3; }});
+  EXPECT_FALSE(stopped);
+  EXPECT_EQ(sleeps, 3) << "it goes on until it is asked to end";
   std::thread ends([&] {
     std::this_thread::sleep_for(300ms);
     first->leave();
   });
   const auto second =
-      Node::join_in_turn(*database_, {.name = "mx1", .version = "test"}, 20s, nullptr);
+      Node::join_in_turn(*database_, {.name = "mx1", .version = "test"}, {.limit = 20s});
   ends.join();
   ASSERT_TRUE(second) << second.error().message;
 }
@@ -347,8 +354,10 @@ TEST_F(NodeTest, who_wants_a_name_waits_for_it_with_a_bound) {
 TEST_F(NodeTest, a_restart_after_a_crash_has_its_name_at_once) {
   const tests::TemporaryFolder folder;
   const std::string file = folder.path() + "/cluster.json";
+  const std::string lock = folder.path() + "/lock";
+  std::ofstream(lock).close();
   {
-    const auto crashed = join("mx1", {.promised_file = file});
+    const auto crashed = join("mx1", {.promised_file = file, .lock_file = lock});
     const auto noted = read_promised(file);
     ASSERT_TRUE(noted && *noted) << "from the first heartbeat on";
     EXPECT_EQ((*noted)->boot, crashed->boot());
@@ -358,8 +367,37 @@ TEST_F(NodeTest, a_restart_after_a_crash_has_its_name_at_once) {
   const auto elsewhere = try_join("mx1");
   ASSERT_FALSE(elsewhere);
   EXPECT_EQ(elsewhere.error().fault, Fault::conflict);
-  const auto again = join("mx1", {.promised_file = file});
+  const auto again = join("mx1", {.promised_file = file, .lock_file = lock});
   EXPECT_EQ(again->parts().size(), 64u);
+}
+
+TEST_F(NodeTest, a_copy_of_its_directory_does_not_take_the_name_of_one_that_lives) {
+  const tests::TemporaryFolder folder;
+  const std::string file = folder.path() + "/cluster.json";
+  const std::string lock = folder.path() + "/lock";
+  const std::string copied_file = folder.path() + "/copied.json";
+  const std::string copied_lock = folder.path() + "/copied.lock";
+  std::ofstream(lock).close();
+  std::ofstream(copied_lock).close();
+  const auto living = join("mx1", {.promised_file = file, .lock_file = lock});
+  const auto refused = [&](const std::string& lock_file) {
+    const auto copy = try_join("mx1", {.promised_file = copied_file, .lock_file = lock_file});
+    return !copy && copy.error().fault == Fault::conflict;
+  };
+  std::filesystem::copy_file(file, copied_file);
+  EXPECT_TRUE(refused(copied_lock));
+  EXPECT_TRUE(refused("")) << "nothing shows that the other one has ended";
+  // The disk of a copied machine has the same inodes.
+  Promised copy = **read_promised(copied_file);
+  copy.place.booted -= 5s;
+  ASSERT_TRUE(write_promised(copied_file, copy));
+  EXPECT_TRUE(refused(lock));
+  // A file of an older release.
+  copy.place = {};
+  ASSERT_TRUE(write_promised(copied_file, copy));
+  EXPECT_TRUE(refused(lock));
+  EXPECT_FALSE(living->is_replaced());
+  EXPECT_EQ(living->parts().size(), 64u);
 }
 
 TEST_F(NodeTest, between_two_heartbeats_there_is_no_trouble) {
@@ -487,7 +525,8 @@ TEST_F(NodeTest, a_file_says_what_the_database_lacks) {
 
 TEST_F(NodeTest, who_is_asked_to_stop_says_so_goes_on_and_ends_after_the_notice) {
   std::atomic<int> ends = 0;
-  const auto node = join("mx1", {.notice = 300ms, .ends = [&] { ends += 1; }});
+  const auto node =
+      join("mx1", {.notice = 300ms, .ends = [&](bool replaced) { ends += replaced ? 100 : 1; }});
   EXPECT_EQ(drain(*database_, "mx2").error().fault, Fault::not_found);
   ASSERT_TRUE(drain(*database_, "mx1"));
   EXPECT_TRUE(soon([&] { return node->is_draining(); }));
@@ -523,7 +562,8 @@ TEST(Promised, a_file_that_says_something_else_is_an_error_and_none_is_none) {
                       .node = "mx1",
                       .boot = std::string("\0\1\2\3\4\5\6\7\0\1\2\3\4\5\6\7", 16),
                       .beat = 12,
-                      .losses = 1};
+                      .losses = 1,
+                      .place = {.device = 2, .inode = 3, .booted = 1'700'000'000'000ms}};
   ASSERT_TRUE(write_promised(file, some));
   const auto back = read_promised(file);
   ASSERT_TRUE(back && *back);
@@ -533,6 +573,7 @@ TEST(Promised, a_file_that_says_something_else_is_an_error_and_none_is_none) {
   EXPECT_EQ((*back)->losses, 1);
   EXPECT_EQ((*back)->home.cluster, "c1");
   EXPECT_EQ((*back)->home.database, "mail");
+  EXPECT_TRUE(some.place.is_same_as((*back)->place));
   std::ofstream(file)
       << R"({"system":"73","timeline":4,"node":"mx1","boot":"00010203040506070001020304050607",)"
       << R"("beat":12,"losses":1})";
@@ -540,6 +581,7 @@ TEST(Promised, a_file_that_says_something_else_is_an_error_and_none_is_none) {
   ASSERT_TRUE(older && *older) << "of a release that did not note the database";
   EXPECT_EQ((*older)->boot, some.boot);
   EXPECT_EQ((*older)->home.cluster, "");
+  EXPECT_FALSE(some.place.is_same_as((*older)->place));
 }
 
 TEST_F(NodeTest, a_crash_of_the_server_is_survived) {

@@ -1,6 +1,9 @@
 #include "cluster/promised.h"
 
+#include <ctime>
+
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <boost/json.hpp>
 
 #include "base/file_io.h"
@@ -33,7 +36,31 @@ std::string described(const Home& home) {
   return fmt::format("`{}` with the cluster {}", home.database, home.cluster);
 }
 
+/// The two clocks run at one rate; only setting the wall clock changes their distance.
+constexpr std::chrono::milliseconds same_start{1000};
+
+std::chrono::milliseconds milliseconds_of(clockid_t clock) {
+  timespec time{};
+  ::clock_gettime(clock, &time);
+  return std::chrono::floor<std::chrono::milliseconds>(std::chrono::seconds(time.tv_sec) +
+                                                       std::chrono::nanoseconds(time.tv_nsec));
+}
+
 }  // namespace
+
+bool Place::is_same_as(const Place& other) const {
+  return inode != 0 && inode == other.inode && device == other.device &&
+         std::chrono::abs(booted - other.booted) < same_start;
+}
+
+// The kernel's own id of its start is in /proc/sys, which the service's unit hides.
+Place place_of(const std::string& lock_file) {
+  struct stat file{};
+  if (lock_file.empty() || ::stat(lock_file.c_str(), &file) != 0) return {};
+  return {.device = static_cast<std::int64_t>(file.st_dev),
+          .inode = static_cast<std::int64_t>(file.st_ino),
+          .booted = milliseconds_of(CLOCK_REALTIME) - milliseconds_of(CLOCK_BOOTTIME)};
+}
 
 Result<std::optional<Promised>> read_promised(const std::string& path) {
   const auto text = start_of_file(path, largest);
@@ -53,6 +80,12 @@ Result<std::optional<Promised>> read_promised(const std::string& path) {
   // Files of older releases do not have them.
   text_of(*object, "cluster", found.home.cluster);
   text_of(*object, "database", found.home.database);
+  std::int64_t booted = 0;
+  if (number_of(*object, "lock_device", found.place.device) &&
+      number_of(*object, "booted", booted)) {
+    number_of(*object, "lock_inode", found.place.inode);
+    found.place.booted = std::chrono::milliseconds(booted);
+  }
   Result<std::string> octets = decode(boot, Base::hex, Padding::without);
   if (!octets || octets->size() != 16) {
     return fail(Fault::malformed, path + ": `boot` must be 32 hexadecimal digits");
@@ -74,7 +107,8 @@ Promised had(const net::PgsqlRows& rows, const std::string& node) {
           .node = node,
           .boot = {},
           .beat = rows.integer(0, 0),
-          .losses = rows.integer(0, 1)};
+          .losses = rows.integer(0, 1),
+          .place = {}};
 }
 
 Result<std::string> missing(const Promised& promised, const Promised& had) {
@@ -95,7 +129,10 @@ Result<void> write_promised(const std::string& path, const Promised& promised) {
                                    {"node", promised.node},
                                    {"boot", encode(promised.boot, Base::hex, Padding::without)},
                                    {"beat", promised.beat},
-                                   {"losses", promised.losses}}) +
+                                   {"losses", promised.losses},
+                                   {"lock_device", promised.place.device},
+                                   {"lock_inode", promised.place.inode},
+                                   {"booted", promised.place.booted.count()}}) +
       "\n";
   return replace_file(path, text);
 }

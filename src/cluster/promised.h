@@ -2,6 +2,7 @@
 // has less is an older copy of itself.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -11,6 +12,20 @@
 
 namespace postern::cluster {
 
+/// Where a process holds the lock of its data directory. Of two processes with one place, the one
+/// that has the lock is alone: a copy of the directory has another inode, one on a copy of the
+/// machine another start of the kernel.
+struct Place {
+  std::int64_t device = 0;              ///< of the lock file
+  std::int64_t inode = 0;               ///< of the lock file; 0: not known
+  std::chrono::milliseconds booted{0};  ///< when the kernel was started, since 1970
+
+  /// False: another place, or it is not known. A clock that was set meanwhile is another place.
+  bool is_same_as(const Place& other) const;
+};
+/// That of a process which holds the lock of this file. Not known: the file cannot be looked at.
+Place place_of(const std::string& lock_file);
+
 /// The state after the last commit of which this node knows.
 struct Promised {
   Epoch epoch;              ///< of the primary
@@ -19,6 +34,7 @@ struct Promised {
   std::string boot;         ///< of the process that wrote it: 16 octets
   std::int64_t beat = 0;    ///< last acknowledged heartbeat of this name
   std::int64_t losses = 0;  ///< times that people accepted a loss
+  Place place;              ///< of that process; not known in a file of an older release
 };
 
 /// nullopt: no such file. Fault::malformed: it is something else; Fault::denied or

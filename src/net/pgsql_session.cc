@@ -14,6 +14,7 @@ namespace postern::net {
 namespace {
 
 constexpr std::size_t longest_message = 300;
+constexpr std::string_view no_right = "42501";
 /// After the first of several hosts: one that is cut off does not answer at all.
 constexpr std::chrono::milliseconds wait_for_others{1000};
 
@@ -47,14 +48,32 @@ void PgsqlSession::note(void* session, const pg_result* notice) {
   self.warning_ = printable(field(notice, PG_DIAG_MESSAGE_PRIMARY), longest_message);
 }
 
+/// "FATAL:  28P01: …" of a verbose error, as "FATAL:  … (SQLSTATE 28P01)".
+std::string state_last(std::string_view line) {
+  constexpr std::size_t state_size = 5;
+  const std::size_t at = line.find(":  ");
+  const std::string_view rest = at == std::string_view::npos ? "" : line.substr(at + 3);
+  const std::string_view state = rest.substr(0, state_size);
+  const bool has_state =
+      rest.substr(state.size()).starts_with(": ") && std::ranges::all_of(state, [](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z');
+      });
+  if (!has_state) return std::string(line);
+  return fmt::format("{}:  {} (SQLSTATE {})", line.substr(0, at), rest.substr(state_size + 2),
+                     state);
+}
+
 /// What libpq says, in one line. It asks whether the server runs, and proposes not to verify it.
 std::string without_advice(std::string_view said) {
   std::string all;
   while (!said.empty()) {
     const std::string_view line = said.substr(0, said.find('\n'));
     said.remove_prefix(std::min(said.size(), line.size() + 1));
-    if (line.empty() || line.starts_with('\t') || line.starts_with("Either ")) continue;
-    all += (all.empty() ? "" : "; ") + std::string(line);
+    if (line.empty() || line.starts_with('\t') || line.starts_with("Either ") ||
+        line.starts_with("LOCATION:  ")) {
+      continue;
+    }
+    all += (all.empty() ? "" : "; ") + state_last(line);
   }
   return all;
 }
@@ -74,6 +93,8 @@ struct PgsqlSession::Attempt {
     names.push_back(nullptr);
     values.push_back(nullptr);
     handle.reset(PQconnectStartParams(names.data(), values.data(), 0));
+    // So that an error has its SQLSTATE.
+    if (handle) PQsetErrorVerbosity(handle.get(), PQERRORS_VERBOSE);
     // Before it is a session, libpq would print what the server says.
     if (handle) PQsetNoticeReceiver(handle.get(), [](void*, const PGresult*) {}, nullptr);
     if (!handle || PQstatus(handle.get()) == CONNECTION_BAD) next = PGRES_POLLING_FAILED;
@@ -184,6 +205,8 @@ PgsqlSession::Said PgsqlSession::answers(Clock::time_point deadline) {
         failure = PgsqlFailure{
             .state = field(answer.get(), PG_DIAG_SQLSTATE),
             .message = printable(field(answer.get(), PG_DIAG_MESSAGE_PRIMARY), longest_message)};
+        // Servers translate what they say, and who lacks a right has to be told what to do.
+        if (failure->state == no_right) failure->message += " (SQLSTATE 42501)";
         // FATAL: the server ends the session (57P01 and its like); what it did is not known.
         if (failure->state.empty() ||
             field(answer.get(), PG_DIAG_SEVERITY_NONLOCALIZED) != "ERROR") {

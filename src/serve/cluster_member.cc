@@ -1,13 +1,13 @@
 #include "serve/cluster_member.h"
 
 #include <csignal>
-#include <thread>
 
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "base/descriptor.h"
 #include "base/version.h"
+#include "cluster/advice.h"
 #include "cluster/feed.h"
 #include "cluster/moving.h"
 #include "cluster/patroni.h"
@@ -16,7 +16,9 @@
 #include "config/cluster_options.h"
 #include "config/key_file.h"
 #include "config/password_file.h"
+#include "config/signals.h"
 #include "deliver/webhook_delivery.h"
+#include "serve/data_lock.h"
 #include "spool/pgsql_inbox_schema.h"
 #include "spool/pgsql_schema.h"
 #include "store/pgsql_store_schema.h"
@@ -27,7 +29,19 @@ namespace postern::app {
 
 namespace {
 
-constexpr std::chrono::milliseconds between_tries{500};
+/// So often is asked again about what lasts: a server that is set up at the same time.
+constexpr int tries_of_what_lasts = 4;
+
+void tell_of_waiting(const std::string& why, const std::string& to_do) {
+  auto line = telemetry::log::warning("cluster.waiting");
+  line.field("error", why);
+  if (!to_do.empty()) line.msg(to_do);
+}
+
+/// What waits in the start, and ends with it.
+cluster::Patience patience_of(std::chrono::milliseconds limit) {
+  return {.limit = limit, .sleeps = sleep_until_end_asked};
+}
 
 void tell_of_loss(const std::string& missing) {
   if (missing.empty()) {
@@ -39,6 +53,16 @@ void tell_of_loss(const std::string& missing) {
       .msg(
           "the primary is an older copy of itself: no mail is taken or delivered before "
           "`postern cluster accept-loss`, or before a host that has everything is back");
+}
+
+void tell_of_other(const std::string& name) {
+  telemetry::log::error("cluster.replaced")
+      .field("name", name)
+      .msg(
+          "another process has taken this name, perhaps one with a copy of this data directory, "
+          "while this gateway was not heard of; this one ends. Give each gateway its own "
+          "`[cluster] "
+          "node`, also one whose machine or data directory was copied");
 }
 
 void tell_of_heartbeat(const Error* away) {
@@ -152,17 +176,19 @@ Result<std::unique_ptr<cluster::Database>> reach_cluster(const Config& config,
   auto database = cluster::Database::make(*options);
   if (!database) return tl::unexpected(database.error());
   const auto end = std::chrono::steady_clock::now() + patience;
+  int lasting = 0;
   for (bool told = false;;) {
     const Result<void> there = look(**database);
     if (there) return std::move(*database);
-    const bool may_pass =
-        there.error().fault == Fault::unreachable || there.error().fault == Fault::denied;
-    if (!may_pass || std::chrono::steady_clock::now() >= end) return tl::unexpected(there.error());
-    if (!told) {
-      telemetry::log::warning("cluster.waiting").field("error", there.error().message);
-      told = true;
+    const Error& why = there.error();
+    const bool may_pass = why.fault == Fault::unreachable || why.fault == Fault::denied;
+    lasting = cluster::lasts(why) ? lasting + 1 : 0;
+    if (!may_pass || lasting >= tries_of_what_lasts || std::chrono::steady_clock::now() >= end) {
+      return tl::unexpected(why);
     }
-    std::this_thread::sleep_for(between_tries);
+    if (!told) tell_of_waiting(why.message, cluster::advice_on(why));
+    told = true;
+    if (!patience_of(patience).rest()) return tl::unexpected(why);
   }
 }
 
@@ -170,18 +196,32 @@ Result<ClusterMember> join_cluster(const Config& config, std::chrono::millisecon
                                    cluster::Database& database) {
   ClusterMember member;
   const std::string name = node_name(config);
+  const std::string of_the_host =
+      config.cluster.node.empty() ? ", which is `server.hostname`, as `[cluster] node` is not set"
+                                  : "";
+  cluster::Patience waiting = patience_of(patience);
+  waiting.waits = [&](const std::string& why) {
+    tell_of_waiting(why + of_the_host, "waits until it has ended, or was silent for half a minute");
+  };
   auto node =
       cluster::Node::join_in_turn(database,
                                   {.name = name,
                                    .version = std::string(current_version().number),
                                    .schemas = cluster::words_of(cluster_schemas()),
                                    .promised_file = promised_file(config.server.data_dir.string()),
+                                   .lock_file = DataLock::file(config.server.data_dir.string()),
                                    .moved = tell_of_parts,
-                                   .ends = [] { ::kill(::getpid(), SIGTERM); },
+                                   .ends =
+                                       [name](bool is_replaced) {
+                                         if (is_replaced) tell_of_other(name);
+                                         ::kill(::getpid(), SIGTERM);
+                                       },
                                    .beaten = tell_of_heartbeat,
                                    .rolled_back = tell_of_loss},
-                                  patience, nullptr);
-  if (!node) return tl::unexpected(node.error());
+                                  waiting);
+  if (!node) {
+    return fail(node.error().fault, node.error().message + of_the_host);
+  }
   member.node = std::move(*node);
   // A move that began since: it has not seen this node, or waits for its end.
   if (Result<void> there = look(database); !there) return tl::unexpected(there.error());

@@ -27,7 +27,8 @@ struct ClusterMember {
   std::unique_ptr<spool::PgsqlSpool> spool;
 };
 
-/// The database of the cluster. Waits up to `patience` for a primary. Fault::unreachable: there was
+/// The database of the cluster. Waits up to `patience` for a primary, but not for what lasts()
+/// (cluster/advice.h), nor when is_end_asked() (config/signals.h). Fault::unreachable: there was
 /// none; Fault::denied: it must not be trusted; Fault::not_found: it has not the tables;
 /// Fault::conflict: they are of a newer version; else as cluster_options().
 Result<std::unique_ptr<cluster::Database>> reach_cluster(const Config& config,

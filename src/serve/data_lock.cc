@@ -24,7 +24,7 @@ Result<DataLock> DataLock::take(const std::string& data_dir, std::chrono::millis
     return fail(code == ENOENT ? Fault::not_found : Fault::permanent,
                 fmt::format("{}: {}", data_dir, std::strerror(code)));
   }
-  const std::string path = data_dir + "/lock";
+  const std::string path = file(data_dir);
   // The lock belongs to the directory's owner even if root creates it; otherwise the gateway could
   // not open it.
   const auto owner = ActingOwner::of(data_dir);
@@ -54,8 +54,7 @@ Result<DataLock> DataLock::take(const std::string& data_dir, std::chrono::millis
 }
 
 bool DataLock::is_held(const std::string& data_dir) {
-  const int fd =
-      ::open((data_dir + "/lock").c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  const int fd = ::open(file(data_dir).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   if (fd < 0) return errno != ENOENT;  // somebody else's may be held
   const bool free = ::flock(fd, LOCK_SH | LOCK_NB) == 0;
   ::close(fd);

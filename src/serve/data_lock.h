@@ -20,6 +20,8 @@ class DataLock {
                                std::chrono::milliseconds patience = std::chrono::milliseconds(0));
   /// Whether a process holds the lock, or may: it cannot be looked at. Does not wait.
   static bool is_held(const std::string& data_dir);
+  /// The file that is locked.
+  static std::string file(const std::string& data_dir) { return data_dir + "/lock"; }
   /// Releases the lock.
   ~DataLock();
   /// The source holds nothing afterwards.

@@ -10,10 +10,12 @@
 #include "base/text.h"
 #include "base/thread.h"
 #include "base/version.h"
+#include "cluster/advice.h"
 #include "config/descriptors.h"
 #include "config/dnssec_report.h"
 #include "config/relay_options.h"
 #include "config/room_options.h"
+#include "config/signals.h"
 #include "gateway/consultation.h"
 #include "policy/catalogue.h"
 #include "serve/cluster_member.h"
@@ -47,6 +49,11 @@ constexpr std::size_t lookup_queue = 256;
 /// The same for accounts, so that a slow directory delays nothing else.
 constexpr std::size_t source_threads = 8;
 constexpr std::size_t source_queue = 128;
+
+/// The end of a start that waited, which is no failure.
+tl::unexpected<StartError> asked_to_end(const Error& waited) {
+  return cannot(ExitCode::ok, "asked to end before it was ready: " + waited.message, "");
+}
 
 void start_metrics(const Config& config, std::vector<std::pair<std::string, std::string>> routes) {
   telemetry::MetricsSetup setup;
@@ -354,6 +361,7 @@ void Instance::move_own_inboxes() {
 }
 
 Instance::Started Instance::cluster_error(const Error& error) {
+  const std::string to_do = cluster::advice_on(error);
   switch (error.fault) {
     case Fault::not_found:
       return cannot(ExitCode::config, error.message,
@@ -366,14 +374,15 @@ Instance::Started Instance::cluster_error(const Error& error) {
                     "standby set `allow_one_copy = true`");
     case Fault::malformed:
     case Fault::permanent:
-      return cannot(ExitCode::config, error.message, "correct `[cluster]`");
+      return cannot(ExitCode::config, error.message, to_do.empty() ? "correct `[cluster]`" : to_do);
     case Fault::temporary:
       return cannot(ExitCode::try_again, error.message,
                     "give each gateway its own name, `[cluster] node`; a gateway that died "
                     "elsewhere gives its name free after half a minute");
     default:
-      return cannot(ExitCode::try_again, error.message,
-                    "see that its primary is up and reachable from this machine");
+      return cannot(
+          cluster::lasts(error) ? ExitCode::config : ExitCode::try_again, error.message,
+          to_do.empty() ? "see that its primary is up and reachable from this machine" : to_do);
   }
 }
 
@@ -451,10 +460,12 @@ Instance::Started Instance::open_spool() {
   tell_manager(fmt::format("EXTEND_TIMEOUT_USEC={}\nSTATUS=waiting for the cluster's database",
                            std::chrono::microseconds(2 * cluster_patience).count()));
   auto database = reach_cluster(config_, cluster_patience);
+  if (!database && is_end_asked()) return asked_to_end(database.error());
   if (!database) return cluster_error(database.error());
   cluster_ = std::move(*database);
   if (Started fit = may_join(); !fit) return fit;
   auto member = join_cluster(config_, cluster_patience, *cluster_);
+  if (!member && is_end_asked()) return asked_to_end(member.error());
   if (!member) return cluster_error(member.error());
   node_ = std::move(member->node);
   limits_ = std::move(member->limits);

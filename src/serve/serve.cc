@@ -195,10 +195,7 @@ ExitCode wait_for_the_end(Instance& instance, const ServeOptions& options, const
     if (::sigwait(&signals, &signal) != 0) continue;
     // The kernel delivers the lowest signal number first: constant reloads would otherwise prevent
     // the stop.
-    sigset_t pending{};
-    ::sigpending(&pending);
-    const bool ends = ::sigismember(&pending, SIGTERM) == 1 || ::sigismember(&pending, SIGINT) == 1;
-    if (signal == SIGHUP && ends) continue;
+    if (signal == SIGHUP && is_end_asked()) continue;
     if (signal == SIGHUP) {
       tell_manager(reloading_state());
       // Who asks from here on waits for the next one: the file may have changed since it was read.
@@ -286,6 +283,11 @@ int serve(const Config& config, const ServeOptions& given) {
       Instance::start(config, options.config_file ? TestRecipients::off : TestRecipients::on,
                       options.sockets, confine);
   if (!started) {
+    if (started.error().code == ExitCode::ok) {
+      log::info("server.stopping").msg(started.error().message);
+      log::stop();
+      return to_int(ExitCode::ok);
+    }
     log::stop();
     return report_start_error(started.error(), options);
   }

@@ -15,6 +15,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -97,6 +98,19 @@ def mail(server):
         return client.reply()
     finally:
         client.close()
+
+
+@contextlib.contextmanager
+def background(bench, *words):
+    """A command that runs on -> its process, and a function for what it has said. It is killed at the end."""
+    log = bench.root / "background.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen([str(bench.binary), *map(str, words)], cwd=bench.root, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+    try:
+        yield process, lambda: log.read_text(errors="replace")
+    finally:
+        process.kill()
+        process.wait()
 
 
 def numbers_of(messages):
@@ -692,6 +706,65 @@ def two_gateways_of_one_name(bench):
     smtp.check("250 2.0.0", send(first, 1), "end of data at the first one")
     sink.wait(1)
     sink.close()
+
+
+@check
+def what_does_not_pass_by_itself_is_not_waited_for(bench):
+    """A wrong password, a wrong database, a role without rights: the start ends within seconds, and each command has the way out. Else a stop ends the wait."""
+    database = Postgres(bench)
+    initialised(bench, database)
+    database.sql("CREATE ROLE bare LOGIN PASSWORD '%s'" % PASSWORD)
+    good = database.settings(bench, "mx1")
+    wrong = bench.root / "wrong.password"
+    wrong.write_text("wrong\n")
+    for what, wanted, more in (("password", "correct the password", {"password_file": str(wrong)}),
+                               ("database", "correct the name of the database", {"database": good["database"].replace("dbname=postgres", "dbname=nowhere")}),
+                               ("role", "postern cluster init --gateway ROLE", {"database": good["database"].replace("user=postern", "user=bare")})):
+        config = bench.config({"server": {"data_dir": str(bench.root / "data")}, "cluster": {**good, **more}})
+        began = time.monotonic()
+        status, out, err = bench.run("serve", "--config", config, seconds=30)
+        expect("exit status of serve with a wrong %s (%s)" % (what, err), 78, status)
+        if time.monotonic() - began > 12:
+            raise Fail("wrong %s: the start took %.1f s" % (what, time.monotonic() - began))
+        for said in (out + err, bench.run("cluster", "doctor", "--config", config)[2]):
+            if wanted not in said:
+                raise Fail("wrong %s: %r is not said: %s" % (what, wanted, said))
+    database.crash()
+    config = bench.config({"server": {"data_dir": str(bench.root / "data")}, "cluster": good})
+    with background(bench, "serve", "--config", config) as (process, said):
+        until("it waits", lambda: "cluster.waiting" in said())
+        time.sleep(3)
+        expect("it waits for a server that is away", None, process.poll())
+        process.terminate()
+        expect("exit status of one that is stopped while it waits", 0, process.wait(3))
+    for command in ("status", "doctor"):
+        status, out, err = bench.run("cluster", command, "--config", config)
+        expect("exit status of %s" % command, 75, status)
+        if "start PostgreSQL there" not in err:
+            raise Fail("what to do is not said by %s: %s" % (command, err))
+
+
+@check
+def a_copied_data_directory_leaves_the_living_gateway_alone(bench):
+    """A clone with the same name waits, and takes nothing. Whose name is taken all the same says so, and ends to be started again."""
+    database = Postgres(bench)
+    config = initialised(bench, database)
+    first = bench.server({"cluster": database.settings(bench, "mx1")})
+    shutil.copytree(first.root / "data", bench.root / "copy")
+    clone = bench.config({"server": {"data_dir": str(bench.root / "copy")}, "cluster": database.settings(bench, "mx1")}, "clone.toml")
+    with background(bench, "serve", "--config", clone) as (process, said):
+        until("the clone waits", lambda: "cluster.waiting" in said())
+        time.sleep(7)  # a heartbeat and more
+        expect("whether it still waits", (None, True), (process.poll(), "cluster.parts" not in said()))
+        process.terminate()
+        expect("exit status of one that is stopped while it waits", 0, process.wait(3))
+    expect("who owns the parts", [("mx1", 64)], [(one["name"], one["parts"]) for one in members(bench, config)["nodes"]])
+    expect("it is ready", 200, first.http("GET", "/readyz")[0])
+    database.sql("UPDATE node SET replaced = true")
+    expect("exit status of who lost its name", 75, first.process.wait(20))
+    line = [line for line in first.log.read_text().splitlines() if "cluster.replaced" in line]
+    if len(line) != 1 or "copy of this data directory" not in line[0] or "[cluster] node" not in line[0]:
+        raise Fail("the reason is not said: %s" % line)
 
 
 @check
