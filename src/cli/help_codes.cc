@@ -169,7 +169,7 @@ constexpr CodePage pages[] = {
      "The connection string of `[cluster]` must be one that libpq reads, holds no password (that "
      "is "
      "in `password_file`), and asks for verified TLS where a host is not this machine. The "
-     "files that it names, `sslrootcert=` for one, must be there.",
+     "files that it names, `sslrootcert=` for one, must be there, and so must `seal_key_file`.",
      "[cluster]\ndatabase = \"postgresql://postern:abc@pg1,pg2/postern\"\n",
      "[cluster]\ndatabase = \"postgresql://postern@pg1,pg2/postern\"\n"},
     {"C050", "an invalid route",

@@ -85,6 +85,27 @@ constexpr const char* about =
     "CASE WHEN pg_is_in_recovery() THEN '' "
     "ELSE substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) END";
 
+/// Of the errors of libpq the one of an unknown keyword is told, if the string has it with a value:
+/// others repeat parts of the string, which may hold a password.
+std::string unknown_option(std::string_view error, std::string_view postgres) {
+  constexpr std::size_t longest_word = 30;
+  const std::string_view user = postgres.substr(0, postgres.rfind('@'));
+  const bool has_password = user.size() < postgres.size() && user.rfind(':') > user.find("://");
+  if (has_password || postgres.find("password") != std::string_view::npos) return "";
+  for (const std::string_view begin :
+       {"invalid connection option \"", "invalid URI query parameter: \""}) {
+    if (!error.starts_with(begin)) continue;
+    error.remove_prefix(begin.size());
+    const std::string_view word = error.substr(0, error.find('"'));
+    const bool is_word =
+        !word.empty() && word.size() <= longest_word &&
+        std::ranges::all_of(word, [](char c) { return is_alnum(c) || c == '_'; }) &&
+        postgres.find(fmt::format("{}=", word)) != std::string_view::npos;
+    return is_word ? std::string(word) : "";
+  }
+  return "";
+}
+
 }  // namespace
 
 tl::unexpected<Error> another_database(std::string_view is, std::string_view was) {
@@ -115,9 +136,13 @@ Result<std::unique_ptr<Database>> Database::make(DatabaseOptions options) {
   const std::unique_ptr<PQconninfoOption, Free> parsed(
       PQconninfoParse(options.postgres.c_str(), &why));
   if (!parsed) {
-    // The text of the error repeats the string, which may hold a password.
+    const std::string option = unknown_option(why != nullptr ? why : "", options.postgres);
     PQfreemem(why);
-    return fail(Fault::malformed, "the connection string of PostgreSQL cannot be read");
+    return fail(
+        Fault::malformed,
+        option.empty()
+            ? std::string("the connection string of PostgreSQL cannot be read")
+            : fmt::format("the connection string of PostgreSQL has the unknown word `{}`", option));
   }
   Settings common;
   std::string hosts;

@@ -15,6 +15,7 @@
 #include "config/config.h"
 #include "config/descriptors.h"
 #include "config/listener_certificate.h"
+#include "config/password_file.h"
 #include "config/positions.h"
 #include "config/relay_options.h"
 #include "config/room_options.h"
@@ -552,6 +553,13 @@ class Checker {
           "put the password there on one line, in a file that the gateway's user can read");
     }
     if (!options_.read_files) return;
+    if (const std::string& key = given.seal_key_file; !key.empty()) {
+      if (const Result<Secret> read = secrets_in(key); !read) {
+        add("cluster.seal_key_file", "C062", "`seal_key_file`: " + read.error().message, "",
+            "bring a copy of the file of the other gateways; `postern cluster init` makes the "
+            "first one");
+      }
+    }
     for (const auto& [keyword, path] : cluster::files_of(given.database)) {
       if (::access(path.c_str(), R_OK) == 0) continue;
       const int trouble = errno;

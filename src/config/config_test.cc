@@ -453,6 +453,30 @@ TEST(Config, files_of_the_clusters_database_must_be_there) {
       "password_file = \"/nonexistent/password\"\n");
   ASSERT_EQ(codes(both), (std::vector<std::string>{"C062", "C062"}));
   EXPECT_THAT(both.diagnostics.render(), HasSubstr("on one line"));
+  const ConfigResult no_key = parse(
+      "[cluster]\ndatabase = \"host=pg1.example.org\"\nseal_key_file = \"/nonexistent/key\"\n");
+  ASSERT_EQ(codes(no_key), std::vector<std::string>{"C062"});
+  EXPECT_THAT(parse("[cluster]\nnode = \"mx 3\"\n").diagnostics.render(),
+              HasSubstr("node = \"mx1\""));
+  EXPECT_THAT(no_key.diagnostics.render(),
+              HasSubstr("`seal_key_file`: cannot read /nonexistent/key: No such file"));
+}
+
+TEST(Config, a_misspelt_word_of_the_connection_string_is_named_without_its_values) {
+  const ConfigResult result =
+      parse("[cluster]\ndatabase = \"postgresql://pg1.example.org/x?sslrootcrt=/etc/hunter2\"\n");
+  ASSERT_EQ(codes(result), std::vector<std::string>{"C062"});
+  EXPECT_THAT(result.diagnostics.render(), HasSubstr("sslrootcrt"));
+  EXPECT_THAT(parse("[cluster]\ndatabase = \"host=pg1 sslrootcrt=hunter2\"\n").diagnostics.render(),
+              HasSubstr("sslrootcrt"));
+  for (const char* secret :
+       {"host=pg1 password='hunter2", "host=pg1 hunter2 =x", "postgresql://u:hunter2@[pg1/x",
+        "postgresql://u:hunter2@pg1/x?hunter2"}) {
+    EXPECT_THAT(
+        parse(fmt::format("[cluster]\ndatabase = \"{}\"\n", secret)).diagnostics.first_error(),
+        ::testing::Not(HasSubstr("hunter2")))
+        << secret;
+  }
 }
 
 TEST(Config, dnssec_needs_what_it_works_with) {

@@ -1,8 +1,12 @@
 #include "config/password_file.h"
 
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/text.h"
 
@@ -12,10 +16,21 @@ namespace {
 
 constexpr std::size_t longest = 4096;
 
+/// Why a file cannot be opened, and whose it is if that is the reason.
+std::string why_not(const std::string& file, int trouble) {
+  std::string why = fmt::format("cannot read {}: {}", printable(file, 200), std::strerror(trouble));
+  struct stat status{};
+  if (trouble == EACCES && ::stat(file.c_str(), &status) == 0) {
+    why += fmt::format("; it is of uid {} with mode {:o}, and this process is uid {}",
+                       status.st_uid, status.st_mode & 07777U, ::geteuid());
+  }
+  return why;
+}
+
 /// One octet more than may be there, if there is.
 Result<std::string> beginning_of(const std::string& file) {
   std::ifstream stream(file, std::ios::binary);
-  if (!stream) return fail(Fault::permanent, fmt::format("cannot read {}", printable(file, 200)));
+  if (!stream) return fail(Fault::permanent, why_not(file, errno));
   std::string text(longest + 1, '\0');
   stream.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<std::size_t>(stream.gcount()));

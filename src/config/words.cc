@@ -356,6 +356,8 @@ std::string example_value(const Key& key) {
       return R"("https://mail.example.com")";
     case Kind::domain:
       return R"("mail.example.com")";
+    case Kind::name:
+      return key.name == "node" ? R"("mx1")" : std::string(key.preset);
     case Kind::folder:
       if (key.preset == R"("")") return fmt::format("\"/etc/postern/{}\"", key.name);
       return std::string(key.preset);
