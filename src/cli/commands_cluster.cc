@@ -18,6 +18,7 @@
 #include "cluster/advice.h"
 #include "cluster/facts.h"
 #include "cluster/members.h"
+#include "cluster/moving.h"
 #include "cluster/node.h"
 #include "cluster/schema.h"
 #include "config/cluster_options.h"
@@ -97,7 +98,8 @@ int refuse_cluster(const Error& error, const Arguments& arguments, Streams& stre
     to_do = "make its tables first: `postern cluster init`";
   }
   report(error.message, to_do, arguments.has("--json"), streams);
-  const bool is_setting = error.fault == Fault::denied || error.fault == Fault::conflict;
+  const bool is_setting =
+      error.fault == Fault::denied || error.fault == Fault::conflict || cluster::lasts(error);
   return to_int(is_setting ? ExitCode::config : exit_code_of(error.fault));
 }
 
@@ -179,11 +181,26 @@ int run_cluster_init(const Arguments& arguments, Streams& streams) {
 }
 
 int run_cluster_status(const Arguments& arguments, Streams& streams) {
-  const auto database = cluster_database(arguments, streams);
+  std::string data_dir;
+  const auto database = cluster_database(arguments, streams, nullptr, &data_dir);
   if (!database) return database.error();
   const Result<cluster::Members> found = cluster::members(**database);
   if (!found) return refuse_cluster(found.error(), arguments, streams);
-  const int code = to_int(found->without_owner > 0 ? ExitCode::no : ExitCode::ok);
+  std::string trouble;
+  if (found->forsaken > 0) {
+    const auto session = (*database)->connect();
+    const auto moved = session ? cluster::why_moving(**session) : tl::unexpected(session.error());
+    if (!moved) return refuse_cluster(moved.error(), arguments, streams);
+    if (!moved->empty()) trouble = "no gateway starts here: " + *moved;
+  }
+  // What another user may not read is no trouble of the cluster.
+  if (const auto lacks = cluster::missing(**database, promised_file(data_dir));
+      lacks && !lacks->empty()) {
+    trouble =
+        "the database is an older copy of itself, and no mail is taken or delivered: " + *lacks +
+        "; see `postern cluster accept-loss --help`";
+  }
+  const int code = to_int(found->forsaken > 0 || !trouble.empty() ? ExitCode::no : ExitCode::ok);
   if (arguments.has("--json")) {
     json::array nodes;
     for (const cluster::Member& one : found->nodes) {
@@ -196,6 +213,7 @@ int run_cluster_status(const Arguments& arguments, Streams& streams) {
     }
     streams.out << json::serialize(json::object{{"nodes", std::move(nodes)},
                                                 {"parts_without_owner", found->without_owner},
+                                                {"trouble", trouble},
                                                 {"system", found->epoch.system},
                                                 {"timeline", found->epoch.timeline}})
                 << '\n';
@@ -211,9 +229,12 @@ int run_cluster_status(const Arguments& arguments, Streams& streams) {
   }
   streams.out << fmt::format("timeline {} of database {}\n", found->epoch.timeline,
                              found->epoch.system);
-  if (found->without_owner > 0) {
-    streams.out << fmt::format("{} of {} parts have no owner: their mail waits\n",
-                               found->without_owner, cluster::part_count);
+  if (!trouble.empty()) {
+    streams.out << trouble << '\n';
+  } else if (found->without_owner > 0) {
+    streams.out << fmt::format("{} of {} parts have no owner: {}\n", found->without_owner,
+                               cluster::part_count,
+                               found->forsaken > 0 ? "their mail waits" : "others take them now");
   }
   return code;
 }
@@ -254,14 +275,21 @@ Result<doctor::Findings> look_at_rows(cluster::Database& database, const Cluster
 
 int run_cluster_doctor(const Arguments& arguments, Streams& streams) {
   ClusterConfig settings;
-  const auto database = cluster_database(arguments, streams, &settings);
+  std::string data_dir;
+  const auto database = cluster_database(arguments, streams, &settings, &data_dir);
   if (!database) return database.error();
-  const Result<cluster::Facts> facts = cluster::facts(**database);
+  Result<cluster::Facts> facts = cluster::facts(**database);
   if (!facts) return refuse_cluster(facts.error(), arguments, streams);
+  const std::string promised = promised_file(data_dir);
+  Result<std::string> lacks = cluster::missing(**database, promised);
+  if (lacks) facts->lacks = std::move(*lacks);
   doctor::Findings found = doctor::check_cluster(*facts, settings.allow_one_copy);
   Result<doctor::Findings> rows = look_at_rows(**database, settings);
   if (!rows) return refuse_cluster(rows.error(), arguments, streams);
   std::ranges::move(*rows, std::back_inserter(found));
+  if (!lacks) {
+    std::ranges::move(doctor::check_promise(promised, lacks.error()), std::back_inserter(found));
+  }
   std::ranges::move(doctor::check_patroni(cluster::ask_patroni(settings.patroni),
                                           settings.patroni_protocol == PatroniProtocol::etcd3,
                                           settings.publish_wait),
@@ -290,6 +318,7 @@ int run_cluster_drain(const Arguments& arguments, Streams& streams) {
   for (;;) {
     const Result<cluster::Presence> now = cluster::presence_of(**database, name);
     if (!now) return refuse_cluster(now.error(), arguments, streams);
+    // Its parts are the others' by now; its process ends after that.
     if (*now == cluster::Presence::stopped) break;
     if (*now == cluster::Presence::dead) {
       report(fmt::format("{} was not heard of for {} s: it has died, or hangs", name,
@@ -311,8 +340,10 @@ int run_cluster_drain(const Arguments& arguments, Streams& streams) {
   if (as_json) {
     streams.out << json::serialize(json::object{{"node", name}, {"took_ms", took.count()}}) << '\n';
   } else {
-    streams.out << fmt::format("{} has stopped, after {:.1f} s; the others take its parts\n", name,
-                               static_cast<double>(took.count()) / 1000);
+    streams.out << fmt::format(
+        "{} has given up its parts, after {:.1f} s, and the others take them; "
+        "its process ends now\n",
+        name, static_cast<double>(took.count()) / 1000);
   }
   return to_int(ExitCode::ok);
 }

@@ -352,6 +352,7 @@ int run_cluster_migrate(const Arguments& arguments, Streams& streams) {
                 << '\n';
     return to_int(ExitCode::ok);
   }
+  if (arguments.has("--quiet")) return to_int(ExitCode::ok);
   for (const store::MovedRows& one : moved->rows) {
     if (one.rows > 0) streams.out << fmt::format("{:16} {:>10} rows\n", one.table, one.rows);
   }

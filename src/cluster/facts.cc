@@ -1,5 +1,6 @@
 #include "cluster/facts.h"
 
+#include "cluster/moving.h"
 #include "cluster/node.h"
 
 namespace postern::cluster {
@@ -83,6 +84,9 @@ Result<Facts> facts(Database& database) {
   Result<Members> nodes = members(database);
   if (!nodes) return tl::unexpected(nodes.error());
   found.members = std::move(*nodes);
+  Result<std::string> moved = why_moving(**session);
+  if (!moved) return tl::unexpected(moved.error());
+  found.moved = std::move(*moved);
   return found;
 }
 

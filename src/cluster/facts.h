@@ -46,6 +46,8 @@ struct Facts {
   std::vector<UnknownPart> parts;       ///< that no gateway takes, by number
   std::chrono::milliseconds offset{0};  ///< the database's clock less that of this machine
   Members members;                      ///< the gateways
+  std::string moved;                    ///< why_moving()
+  std::string lacks;                    ///< missing(), set by who asks
 };
 
 /// Asks the database. Faults as for Database::connect().

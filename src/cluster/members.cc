@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <thread>
 
+#include <fmt/format.h>
+
 #include "cluster/lease.h"
 #include "cluster/node.h"
 #include "cluster/promised.h"
@@ -12,13 +14,22 @@ namespace postern::cluster {
 Result<Members> members(Database& database) {
   auto session = database.connect();
   if (!session) return tl::unexpected(session.error());
-  const auto rows = (*session)->run(
+  const std::vector<net::PgsqlStatement> ask = {
       {.sql = "SELECT name, version, (extract(epoch FROM now() - seen) * 1000)::bigint, lives, "
               "(SELECT count(*) FROM shard WHERE shard.boot = known.boot), ended FROM (" +
               known_nodes() + ") AS known ORDER BY name",
        .values = {}},
-      Clock::now() + answer_limit);
-  if (!rows) return fail(Fault::unreachable, "PostgreSQL: " + rows.error().message);
+      {.sql = fmt::format(
+           "SELECT count(*) FROM shard WHERE shard BETWEEN 0 AND {2} AND NOT EXISTS (SELECT FROM "
+           "node WHERE node.boot = shard.boot AND {0}) AND now() - greatest(since, (SELECT seen + "
+           "interval '{1} s' FROM node WHERE node.boot = shard.boot AND NOT ended AND NOT "
+           "replaced), (SELECT max(started) FROM node WHERE {0})) > interval '{1} s'",
+           live_node(), dead_after.count(), part_count - 1),
+       .values = {}}};
+  const auto said =
+      (*session)->run(std::span<const net::PgsqlStatement>(ask), Clock::now() + answer_limit);
+  if (!said) return fail(Fault::unreachable, "PostgreSQL: " + said.error().message);
+  const net::PgsqlRows* const rows = said->data();
   Members found;
   found.without_owner = part_count;
   for (std::size_t row = 0; row < rows->size(); ++row) {
@@ -31,6 +42,9 @@ Result<Members> members(Database& database) {
     one.is_stopped = rows->boolean(row, 5);
     if (!one.is_dead) found.without_owner -= one.parts;
   }
+  const auto lives = [](const Member& one) { return !one.is_dead; };
+  found.forsaken =
+      std::ranges::any_of(found.nodes, lives) ? (*said)[1].integer(0, 0) : found.without_owner;
   found.epoch = database.epoch();
   return found;
 }

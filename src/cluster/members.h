@@ -26,7 +26,10 @@ struct Members {
   /// week ago.
   std::vector<Member> nodes;
   std::int64_t without_owner = 0;  ///< parts that no live node owns
-  Epoch epoch;                     ///< of the primary
+  /// Of these, parts that nobody is taking over: free for longer than a node may be silent, while
+  /// the youngest one has lived as long; all, if none lives.
+  std::int64_t forsaken = 0;
+  Epoch epoch;  ///< of the primary
 };
 
 /// Asks the database. Faults as for Database::connect().

@@ -56,7 +56,7 @@ struct NodeOptions {
 
 /// How long somebody waits for the database, or for a name.
 struct Patience {
-  std::chrono::milliseconds limit{0};  ///< in all
+  std::chrono::milliseconds limit{0};  ///< at most, in all
   /// Called once by who has to wait, with the reason. Null: nothing.
   std::function<void(const std::string& why)> waits = nullptr;
   /// Sleeps so long between two tries. False: it was asked to end, and there are no more. Null: it

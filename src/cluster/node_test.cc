@@ -286,6 +286,32 @@ TEST_F(NodeTest, who_stopped_is_said_and_forgotten_after_a_day) {
   EXPECT_STREQ(state(), "none");
 }
 
+TEST_F(NodeTest, parts_that_change_their_owner_are_not_forsaken) {
+  const auto forsaken = [&] { return members(*database_)->forsaken; };
+  EXPECT_EQ(forsaken(), part_count) << "nobody lives";
+  const auto node = join("mx1");
+  EXPECT_EQ(forsaken(), 0);
+  // Parts that nobody takes, since another process locks them.
+  sql("SELECT pg_advisory_lock(7305, n) FROM generate_series(0, 7) AS n");
+  sql("UPDATE shard SET owner = NULL, boot = NULL, since = now() WHERE shard < 8");
+  ASSERT_TRUE(soon([&] { return node->parts().size() == 56; }));
+  EXPECT_EQ(members(*database_)->without_owner, 8);
+  EXPECT_EQ(forsaken(), 0) << "they were given up just now";
+  sql("UPDATE shard SET since = now() - interval '31 s' WHERE shard < 8");
+  EXPECT_EQ(forsaken(), 0) << "the only gateway has just started";
+  sql("UPDATE node SET started = now() - interval '31 s'");
+  EXPECT_EQ(forsaken(), 8);
+  // Of a gateway that died lately, and of one that died before.
+  sql("INSERT INTO node (boot, name, version, started, seen, beat) VALUES "
+      "('00000000-0000-0000-0000-000000000001', 'mx2', 'test', now() - interval '1 day', now() - "
+      "interval '40 s', 1)");
+  sql("UPDATE shard SET boot = '00000000-0000-0000-0000-000000000001' WHERE shard < 8");
+  EXPECT_EQ(forsaken(), 0);
+  sql("UPDATE node SET seen = now() - interval '70 s' WHERE name = 'mx2'");
+  EXPECT_EQ(forsaken(), 8);
+  sql("SELECT pg_advisory_unlock_all()");
+}
+
 TEST_F(NodeTest, who_lives_keeps_its_name_and_loses_it_when_it_is_dead) {
   std::atomic<int> ends = 0;
   const auto first = join("mx1", {.ends = [&](bool replaced) { ends += replaced ? 1 : 100; }});

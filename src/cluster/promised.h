@@ -20,7 +20,7 @@ struct Place {
   std::int64_t inode = 0;               ///< of the lock file; 0: not known
   std::chrono::milliseconds booted{0};  ///< when the kernel was started, since 1970
 
-  /// False: another place, or it is not known. A clock that was set meanwhile is another place.
+  /// False: it is another place, or not known. A clock that was set meanwhile is another place.
   bool is_same_as(const Place& other) const;
 };
 /// That of a process which holds the lock of this file. Not known: the file cannot be looked at.

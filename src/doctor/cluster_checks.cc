@@ -8,6 +8,8 @@
 #include <fmt/ranges.h>
 
 #include "base/text.h"
+#include "cluster/advice.h"
+#include "cluster/lease.h"
 
 namespace postern::doctor {
 namespace {
@@ -133,12 +135,26 @@ void check_members(const cluster::Facts& facts, Findings& found) {
     ++live;
     versions.insert(one.version);
   }
-  if (facts.members.without_owner > 0 && do_commits_wait(facts)) {
+  if (!facts.moved.empty()) {
+    found.push_back(finding(Level::fail, "nodes", "no gateway starts here: " + facts.moved,
+                            cluster::advice_on({Fault::permanent, facts.moved})));
+  } else if (!facts.lacks.empty()) {
+    found.push_back(finding(
+        Level::fail, "copy",
+        "the database is an older copy of itself, and no mail is taken or delivered: " +
+            facts.lacks,
+        "look for a host that has everything; if there is none, `postern cluster accept-loss`"));
+  } else if (facts.members.without_owner > 0 && do_commits_wait(facts)) {
     found.push_back(finding(Level::note, "nodes",
                             fmt::format("{} of the queue have no owner that is heard of: without a "
                                         "standby, gateways that run look dead",
                                         count_of(facts.members.without_owner, "part")),
                             "start a standby first"));
+  } else if (facts.members.without_owner > 0 && facts.members.forsaken == 0) {
+    found.push_back(finding(Level::note, "nodes",
+                            fmt::format("{} of the queue without an owner, which is taken over now",
+                                        count_of(facts.members.without_owner, "part")),
+                            "ask again in half a minute"));
   } else if (facts.members.without_owner > 0) {
     found.push_back(finding(Level::fail, "nodes",
                             fmt::format("{} of the queue without an owner: their mail waits",
@@ -147,6 +163,14 @@ void check_members(const cluster::Facts& facts, Findings& found) {
   } else {
     found.push_back(finding(Level::ok, "nodes",
                             live == 1 ? "1 gateway lives" : fmt::format("{} gateways live", live)));
+  }
+  for (const cluster::Member& one : facts.members.nodes) {
+    if (one.is_dead || one.silence <= cluster::away_after) continue;
+    found.push_back(finding(
+        Level::warn, "nodes",
+        fmt::format("{} counts as live, and was not heard of for {} s", printable(one.name, 64),
+                    std::chrono::duration_cast<std::chrono::seconds>(one.silence).count()),
+        "see its log and its /readyz: it hangs or has died, or does not trust the database"));
   }
   for (const cluster::UnknownPart& one : facts.parts) {
     const std::string number = std::to_string(one.number);
@@ -194,6 +218,17 @@ Findings check_cluster(const cluster::Facts& facts, bool allow_one_copy) {
   return found;
 }
 
+Findings check_promise(const std::string& file, const Error& error) {
+  if (error.message.starts_with(file)) {
+    return {finding(Level::note, "copy",
+                    "whether the database is an older copy is not known: " + error.message,
+                    "run this as the user of the gateway")};
+  }
+  return {finding(Level::fail, "copy", error.message,
+                  "docs/cluster.md, \"When the database has "
+                  "lost something\"")};
+}
+
 Findings check_seal(const SealFacts& facts) {
   const auto one = [](Level level, std::string what, std::string to_do) {
     return Findings{finding(level, "seal", std::move(what), std::move(to_do))};
@@ -201,7 +236,12 @@ Findings check_seal(const SealFacts& facts) {
   if (!facts.trouble.empty()) {
     return one(
         Level::fail, facts.trouble,
-        "until then no gateway starts with this configuration: docs/cluster.md, \"Secrets\"");
+        facts.file.empty()
+            ? "set `seal_key_file` to a copy of the file that the other gateways have"
+            : fmt::format("put a copy of the file that the other gateways have at {}, of the "
+                          "gateway's user with mode 600; or seal anew with this key: stop all "
+                          "gateways, and run `postern cluster init`",
+                          facts.file));
   }
   if (facts.file.empty()) {
     return one(Level::note, "the secrets are not sealed: a copy of the database opens doors",

@@ -11,6 +11,10 @@ namespace postern::doctor {
 /// `allow_one_copy`: as in the configuration. At least one finding.
 Findings check_cluster(const cluster::Facts& facts, bool allow_one_copy);
 
+/// Of a gateway whose `file` of cluster::Promised cannot be compared with the database. One
+/// finding.
+Findings check_promise(const std::string& file, const Error& error);
+
 /// What decides over failovers; at least one finding. `with_etcd3`: it keeps its lock with the
 /// protocol `etcd3`; `publish_wait`: how long a message waits for its commit.
 Findings check_patroni(const cluster::Patroni& patroni, bool with_etcd3,

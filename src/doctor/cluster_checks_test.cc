@@ -53,6 +53,16 @@ TEST(ClusterChecks, the_key_is_there_and_the_one_of_the_database) {
   EXPECT_EQ(said({.file = "", .trouble = "it is sealed"}), "fail: it is sealed");
 }
 
+TEST(ClusterChecks, a_promise_that_cannot_be_compared) {
+  const Findings hidden =
+      check_promise("/d/cluster.json", {Fault::denied, "/d/cluster.json: Permission denied"});
+  ASSERT_EQ(hidden.size(), 1u);
+  EXPECT_EQ(hidden[0].level, Level::note);
+  const Findings other = check_promise("/d/cluster.json", {Fault::denied, "another database"});
+  ASSERT_EQ(other.size(), 1u);
+  EXPECT_EQ(other[0].level, Level::fail);
+}
+
 TEST(ClusterChecks, each_row_that_cannot_be_read_is_named) {
   EXPECT_EQ(check_rows({}).at(0).level, Level::ok);
   const Findings found = check_rows({{"pol_1", "acc_1", "broken"}, {"wh_1", "acc_2", "torn"}});
@@ -99,9 +109,25 @@ TEST(ClusterChecks, each_fault_has_one_finding) {
   EXPECT_EQ(
       with([](auto& f) { f.parts = {{.number = -1, .messages = 2}}; }),
       "fail nodes: part -1 is none that a gateway takes, and has 2 messages: their mail waits");
-  EXPECT_EQ(with([](auto& f) { f.members.without_owner = 64; }),
+  EXPECT_EQ(with([](auto& f) { f.members.nodes[0].silence = milliseconds(12'300); }),
+            "warn nodes: mx1 counts as live, and was not heard of for 12 s");
+  EXPECT_EQ(with([](auto& f) { f.members.without_owner = 8; }),
+            "note nodes: 8 parts of the queue without an owner, which is taken over now");
+  EXPECT_EQ(with([](auto& f) { f.members.without_owner = f.members.forsaken = 64; }),
             "fail nodes: 64 parts of the queue without an owner: their mail waits");
-  EXPECT_EQ(with([](auto& f) { f.members.without_owner = 1; }),
+  EXPECT_EQ(with([](auto& f) {
+              f.members.without_owner = f.members.forsaken = 64;
+              f.lacks = "it has less";
+            }),
+            "fail copy: the database is an older copy of itself, and no mail is taken or "
+            "delivered: it has less");
+  EXPECT_EQ(with([](auto& f) {
+              f.members.without_owner = f.members.forsaken = 64;
+              f.moved = "its queue is elsewhere; make a new database for another cluster";
+            }),
+            "fail nodes: no gateway starts here: its queue is elsewhere; make a new database for "
+            "another cluster");
+  EXPECT_EQ(with([](auto& f) { f.members.without_owner = f.members.forsaken = 1; }),
             "fail nodes: 1 part of the queue without an owner: their mail waits");
   EXPECT_EQ(with([](auto& f) { f.members.nodes[0].version = "0.3.0"; }),
             "note nodes: the gateways have different versions: 0.2.0, 0.3.0");

@@ -60,9 +60,9 @@ void tell_of_other(const std::string& name) {
       .field("name", name)
       .msg(
           "another process has taken this name, perhaps one with a copy of this data directory, "
-          "while this gateway was not heard of; this one ends. Give each gateway its own "
-          "`[cluster] "
-          "node`, also one whose machine or data directory was copied");
+          "or the queue was moved away, while this gateway was not heard of; this one ends. Give "
+          "each gateway its own `[cluster] node`, also one whose machine or data directory was "
+          "copied");
 }
 
 void tell_of_heartbeat(const Error* away) {

@@ -370,8 +370,7 @@ Instance::Started Instance::cluster_error(const Error& error) {
       return cannot(ExitCode::config, error.message, "install the newer Postern");
     case Fault::denied:
       return cannot(ExitCode::config, error.message,
-                    "docs/cluster.md says what the database must be; for a trial without a "
-                    "standby set `allow_one_copy = true`");
+                    to_do.empty() ? "docs/cluster.md, \"What is checked\"" : to_do);
     case Fault::malformed:
     case Fault::permanent:
       return cannot(ExitCode::config, error.message, to_do.empty() ? "correct `[cluster]`" : to_do);
@@ -456,13 +455,14 @@ Instance::Started Instance::open_spool() {
     fs::remove(cluster_mark(data_dir_), ignored);
     return {};
   }
-  if (Started empty = no_local_queue(); !empty) return empty;
   tell_manager(fmt::format("EXTEND_TIMEOUT_USEC={}\nSTATUS=waiting for the cluster's database",
                            std::chrono::microseconds(2 * cluster_patience).count()));
   auto database = reach_cluster(config_, cluster_patience);
   if (!database && is_end_asked()) return asked_to_end(database.error());
   if (!database) return cluster_error(database.error());
   cluster_ = std::move(*database);
+  // After the database has said that its mail was moved here.
+  if (Started empty = no_local_queue(); !empty) return empty;
   if (Started fit = may_join(); !fit) return fit;
   auto member = join_cluster(config_, cluster_patience, *cluster_);
   if (!member && is_end_asked()) return asked_to_end(member.error());

@@ -240,7 +240,7 @@ def the_owner_has_a_password_of_its_own(bench):
     config = bench.config({"cluster": own}, "init.toml")
     words = ("cluster", "init", "--config", config, "--owner", "owner", "--gateway", "gateway")
     status, out, err = bench.run(*words)
-    expect("exit status without a password (%s)" % err, 75, status)
+    expect("exit status without a password (%s)" % err, 78, status)
     if "--owner-password-file" not in err:
         raise Fail("what to do is not said: " + err)
     password = bench.root / "owner.password"
@@ -698,11 +698,16 @@ def two_gateways_of_one_name(bench):
     initialised(bench, database)
     sink = Sink()
     first = bench.server(settings(bench, database, "mx1", sink.port))
-    other = bench.config({"server": {"data_dir": str(bench.root / "other")}, **settings(bench, database, "mx1", sink.port)}, "other.toml")
+    named = settings(bench, database, "mx1", sink.port)
+    del named["cluster"]["node"]
+    other = bench.config({"server": {"data_dir": str(bench.root / "other"), "hostname": "mx1"}, **named}, "other.toml")
     status, out, err = bench.run("serve", "--config", other, seconds=90)
     expect("exit status of the second one", 75, status)
     if "name" not in out + err or "[cluster] node" not in out + err:
         raise Fail("what to do is not said: %s%s" % (out, err))
+    waits = [line for line in (out + err).splitlines() if "cluster.waiting" in line]
+    if len(waits) != 1 or "server.hostname" not in waits[0]:
+        raise Fail("for what it waits is not said: %s" % waits)
     smtp.check("250 2.0.0", send(first, 1), "end of data at the first one")
     sink.wait(1)
     sink.close()
@@ -802,6 +807,8 @@ def drain_stops_one_gateway_and_loses_nothing(bench):
         expect("it still runs then", True, first.alive())
         status, out, err = draining.result(90)
     expect("exit status of drain (%s)" % err, 0, status)
+    if "has stopped" in out or "its process ends now" not in out:
+        raise Fail("a process that may still run is said to have stopped: " + out)
     expect("exit status of the gateway", 0, first.process.wait(30))
     until("the other owns all", lambda: [n["parts"] for n in members(bench, config)["nodes"] if n["state"] == "live"] == [64], 30)
     sink = Sink(port)
@@ -811,6 +818,11 @@ def drain_stops_one_gateway_and_loses_nothing(bench):
     expect("exit status of drain of one that is gone", 66, status)
     expect("states", ["stopped", "live"], [one["state"] for one in members(bench, config)["nodes"]])
     sink.close()
+
+
+def beat_of(server):
+    """The last heartbeat of a gateway that was acknowledged."""
+    return json.loads((server.root / "data" / "cluster.json").read_text())["beat"]
 
 
 @check
@@ -828,6 +840,8 @@ def a_database_without_what_it_promised_gets_no_mail(bench):
     until("it is ready", lambda: server.http("GET", "/readyz")[0] == 200, 30)
     smtp.check("250 2.0.0", send(server, 2), "end of data")
     sink.wait(2)
+    beat = beat_of(server)
+    until("a heartbeat that the copy does not know", lambda: beat_of(server) > beat)
     database.crash()
     database.run("mv", database.home / "db", database.home / "newer")
     database.run("mv", database.home / "older", database.home / "db")
@@ -835,6 +849,10 @@ def a_database_without_what_it_promised_gets_no_mail(bench):
     until("it is not ready", lambda: b"older copy" in server.http("GET", "/readyz")[2], 30)
     smtp.check("451 4.3.0", mail(server), "MAIL with an older copy")
     until("the log says so", lambda: b"cluster.rolled_back" in server.log.read_bytes(), 5)
+    for command in ("doctor", "status"):
+        status, out, err = bench.run("cluster", command, "--config", server.write_config())
+        expect("exit status of %s, and whether it names the way out: %s%s" % (command, out, err), (1, True, False),
+               (status, "older copy" in out and "accept-loss" in out, "start a gateway" in out))
     status, out, err = bench.run("cluster", "accept-loss", "--config", config)
     expect("exit status without --yes", 1, status)
     smtp.check("451 4.3.0", mail(server), "MAIL with an older copy")
@@ -1244,6 +1262,12 @@ def one_gateway_becomes_a_cluster_and_back(bench):
     expect("messages of inboxes that stay", 1, moved["inbox_messages"])
     if "moved" not in refusal(bench, other) and "are in" not in refusal(bench, other):
         raise Fail("the cluster does not say where its queue is")
+    said = refusal(bench, server)
+    if "take `[cluster]` out" not in said or "cluster migrate`" in said:
+        raise Fail("what to do after the way back is not said: " + said)
+    for command in ("doctor", "status"):
+        status, out, err = bench.run("cluster", command, "--config", server.write_config())
+        expect("exit status of %s, and what it says: %s%s" % (command, out, err), (1, True, False), (status, "are in %s" % (server.root / "data") in out, "start a gateway" in out))
     status, out, err = bench.run("cluster", "migrate", "--back", "--config", server.write_config())
     expect("exit status of a second time (%s)" % err, 78, status)
     server.write_config(alone)
@@ -1255,6 +1279,25 @@ def one_gateway_becomes_a_cluster_and_back(bench):
     sink.wait(14, 60)
     expect("messages, each once", list(range(14)), numbers_of(sink.messages))
     sink.close()
+
+
+@check
+def a_migration_needs_the_role_of_the_owner(bench):
+    """`cluster migrate` with the gateways' role says so; with the owner's it goes on, and prints nothing with --quiet."""
+    database = Postgres(bench)
+    database.sql("CREATE ROLE gateway LOGIN PASSWORD '%s'" % PASSWORD)
+    status, _, err = bench.run("cluster", "init", "--config", initialised(bench, database), "--gateway", "gateway")
+    expect("exit status of cluster init --gateway (%s)" % err, 0, status)
+    server = bench.server(LOCAL)
+    instance.Account(server)
+    expect("exit status", 0, server.stop())
+    own = database.settings(bench, "mx1")
+    own["database"] = own["database"].replace("user=postern", "user=gateway")
+    config = server.write_config({**LOCAL, "cluster": own})
+    status, out, err = bench.run("cluster", "migrate", "--config", config)
+    expect("exit status with the gateways' role, and whether the owner's is asked for: " + err, (78, True), (status, "the role that owns the database: --owner ROLE" in err))
+    status, out, err = bench.run("cluster", "migrate", "--quiet", "--config", config, "--owner", "postern", "--owner-password-file", own["password_file"])
+    expect("exit status, and what is said (%s)" % err, (0, ""), (status, out))
 
 
 @check
