@@ -11,10 +11,13 @@
 #include <sstream>
 
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/amount.h"
 #include "base/temporary_folder_test.h"
 #include "cli/help.h"
+#include "config/password_file.h"
 #include "config/restart.h"
 #include "config/schema.h"
 
@@ -460,6 +463,25 @@ TEST(Config, files_of_the_clusters_database_must_be_there) {
               HasSubstr("node = \"mx1\""));
   EXPECT_THAT(no_key.diagnostics.render(),
               HasSubstr("`seal_key_file`: cannot read /nonexistent/key: No such file"));
+}
+
+TEST(Config, whose_a_file_is_that_may_not_be_read_is_said) {
+  const tests::TemporaryFolder folder;
+  const std::string file = folder.path() + "/password";
+  std::ofstream(file) << "secret\n";
+  ASSERT_EQ(::chmod(folder.path().c_str(), 0755), 0);
+  ASSERT_EQ(::chmod(file.c_str(), 0), 0);
+  const uid_t own = ::geteuid();
+  // Root may read all.
+  if (own == 0) ASSERT_EQ(::seteuid(12345), 0);
+  const uid_t reader = ::geteuid();
+  const Result<Secret> read = password_in(file);
+  if (own == 0) ASSERT_EQ(::seteuid(0), 0);
+  ASSERT_FALSE(read);
+  EXPECT_THAT(read.error().message,
+              HasSubstr(fmt::format("Permission denied; it is of uid {} with mode 0, and this "
+                                    "process is uid {}",
+                                    own, reader)));
 }
 
 TEST(Config, a_misspelt_word_of_the_connection_string_is_named_without_its_values) {
