@@ -51,6 +51,11 @@ TEST(ClusterChecks, the_key_is_there_and_the_one_of_the_database) {
   EXPECT_EQ(said({.file = "/k", .others_may_read = true, .trouble = "cannot read /k"}),
             "fail: cannot read /k");
   EXPECT_EQ(said({.file = "", .trouble = "it is sealed"}), "fail: it is sealed");
+  EXPECT_EQ(check_seal({.trouble = "it is sealed"})[0].to_do,
+            "set `seal_key_file` to a copy of the file that the other gateways have");
+  const std::string to_do = check_seal({.file = "/k", .trouble = "cannot read /k"})[0].to_do;
+  EXPECT_EQ(to_do.substr(0, to_do.find(" at ") + 6),
+            "put a copy of the file that the other gateways have at /k");
 }
 
 TEST(ClusterChecks, a_promise_that_cannot_be_compared) {
