@@ -25,6 +25,7 @@
 #include "cli/commands_setup.h"
 #include "cli/confine.h"
 #include "cli/help.h"
+#include "cluster/database.h"
 #include "net/tls_memory.h"
 #include "serve/serve.h"
 
@@ -264,6 +265,7 @@ int run(int argc, char** argv) {
   (void)net::separate_tls_buffers();
   // Before there are threads: it exchanges implementations that another one may be using.
   if (sodium_init() < 0) return to_int(ExitCode::bug);
+  cluster::forget_environment();
   // Output may contain text from clients, files or arguments: terminal control sequences are
   // filtered.
   const TerminalBuffer out(std::cout, isatty(STDOUT_FILENO) == 1);

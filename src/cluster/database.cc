@@ -1,6 +1,7 @@
 #include "cluster/database.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include <fmt/format.h>
 #include <libpq-fe.h>
@@ -48,12 +49,36 @@ std::string name_of(const Settings& settings) {
   return is_v6 ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port);
 }
 
-/// What libpq says, without the host that it names first.
-std::string_view reason_of(std::string_view message) {
+/// The authorities of Debian's ca-certificates.
+constexpr const char* system_authorities = "/etc/ssl/certs/ca-certificates.crt";
+
+/// Files that libpq looks for below the home directory where a string names none. Each gets a path
+/// at which no file can be, which is no error to libpq but for a key without which its certificate
+/// is of no use.
+void look_into_no_home(Settings& settings) {
+  const auto has = [&](std::string_view keyword) {
+    return std::ranges::any_of(settings, [&](const auto& one) { return one.first == keyword; });
+  };
+  for (const std::string keyword : {"sslcert", "sslkey", "sslcrl", "passfile"}) {
+    // The owner's password may be there.
+    if (keyword == "passfile" && std::getenv("PGPASSFILE") != nullptr) continue;
+    if (!has(keyword)) settings.emplace_back(keyword, "/dev/null/no-" + keyword);
+  }
+}
+
+/// What libpq says, without the host that it names at the begin of each line.
+std::string reason_of(std::string_view message) {
+  constexpr std::string_view begin = "connection to server";
   constexpr std::string_view until = " failed: ";
-  const std::size_t at = message.find(until);
-  const bool has_host = message.starts_with("connection to server") && at != std::string_view::npos;
-  return has_host ? message.substr(at + until.size()) : message;
+  std::string reason;
+  for (;;) {
+    const std::size_t host = message.find(begin);
+    const std::size_t end = message.find(until, host);
+    if (host == std::string_view::npos || end == std::string_view::npos) break;
+    reason += message.substr(0, host);
+    message.remove_prefix(end + until.size());
+  }
+  return reason.append(message);
 }
 
 /// Whether the octets of a session with `host` stay on this machine: a socket, or loopback.
@@ -116,6 +141,16 @@ tl::unexpected<Error> another_database(std::string_view is, std::string_view was
                           is, was));
 }
 
+void forget_environment() {
+  const std::unique_ptr<PQconninfoOption, Free> known(PQconninfoParse("", nullptr));
+  for (const PQconninfoOption* one = known.get(); one != nullptr && one->keyword != nullptr;
+       ++one) {
+    if (one->envvar != nullptr && one->keyword != std::string_view("passfile")) {
+      ::unsetenv(one->envvar);
+    }
+  }
+}
+
 std::vector<NamedFile> files_of(const std::string& postgres) {
   const std::unique_ptr<PQconninfoOption, Free> parsed(PQconninfoParse(postgres.c_str(), nullptr));
   std::vector<NamedFile> found;
@@ -149,6 +184,7 @@ Result<std::unique_ptr<Database>> Database::make(DatabaseOptions options) {
   std::string addresses;
   std::string ports;
   std::string sslmode;
+  std::string authorities;
   std::string server_options = fmt::format(of_the_server, transactions_idle_for.count());
   for (const PQconninfoOption* one = parsed.get(); one->keyword != nullptr; ++one) {
     if (one->val == nullptr) continue;
@@ -172,6 +208,8 @@ Result<std::unique_ptr<Database>> Database::make(DatabaseOptions options) {
       addresses = one->val;
     } else if (keyword == "sslmode") {
       sslmode = one->val;
+    } else if (keyword == "sslrootcert") {
+      authorities = one->val;
     } else if (keyword == "port") {
       ports = one->val;
     } else if (keyword != "target_session_attrs") {  // the check below is stricter
@@ -190,6 +228,7 @@ Result<std::unique_ptr<Database>> Database::make(DatabaseOptions options) {
   common.emplace_back("options", server_options);
   if (!options.user.empty()) common.emplace_back("user", options.user);
   if (!options.password.empty()) common.emplace_back("password", options.password.reveal());
+  look_into_no_home(common);
   std::vector<Settings> all;
   const std::size_t count = std::max(items(hosts).size(), items(addresses).size());
   for (std::size_t i = 0; i < count; ++i) {
@@ -199,7 +238,12 @@ Result<std::unique_ptr<Database>> Database::make(DatabaseOptions options) {
     if (!host.empty()) one.emplace_back("host", host);
     if (!address.empty()) one.emplace_back("hostaddr", address);
     if (const std::string port = of_host(ports, i); !port.empty()) one.emplace_back("port", port);
-    if (stays_here(address.empty() ? host : address)) {
+    const bool is_here = stays_here(address.empty() ? host : address);
+    const bool is_verified = !is_here || sslmode.starts_with("verify-");
+    one.emplace_back("sslrootcert", !authorities.empty() ? authorities
+                                    : is_verified        ? system_authorities
+                                                         : "/dev/null/no-sslrootcert");
+    if (is_here) {
       if (!sslmode.empty()) one.emplace_back("sslmode", sslmode);
       continue;
     }

@@ -28,7 +28,9 @@ inline constexpr std::chrono::seconds answer_limit{5};
 
 /// How the database is reached.
 struct DatabaseOptions {
-  /// A connection string of libpq, keywords or URI, that may name several hosts.
+  /// A connection string of libpq, keywords or URI, that may name several hosts. What it does not
+  /// name is not looked for in the home directory; without `sslrootcert` the authorities of the
+  /// system count.
   std::string postgres;
   std::string user;  ///< instead of that of the string; empty: that one
   Secret password;   ///< empty: none, or one that libpq finds itself
@@ -53,6 +55,10 @@ struct Home {
 /// The refusal of what is not a copy of the database of before, which `was` and `is` describe.
 /// Fault::denied.
 tl::unexpected<Error> another_database(std::string_view is, std::string_view was);
+
+/// Removes the variables from which libpq takes what a connection string leaves out, such as PGHOST
+/// and PGSSLMODE: they would lead elsewhere. PGPASSFILE stays. Before other threads run.
+void forget_environment();
 
 /// A file that a connection string names.
 struct NamedFile {

@@ -1,12 +1,19 @@
 #include "cluster/database.h"
 
+#include <array>
 #include <atomic>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/write.hpp>
 
+#include "base/temporary_folder_test.h"
 #include "cluster/advice.h"
 #include "cluster/pgsql_server_test.h"
 
@@ -37,6 +44,51 @@ TEST(Database, a_password_or_weak_tls_is_refused_before_anything_is_asked) {
         << weak;
   }
   EXPECT_EQ(complaint({.postgres = "host=pg1.example.org sslmode=verify-full"}), "");
+}
+
+/// What connect() says of a server that speaks TLS, and closes when it is spoken to.
+std::string trouble_of(const std::string& more) {
+  boost::asio::io_context loop;
+  boost::asio::ip::tcp::acceptor host(loop, {boost::asio::ip::address_v4::loopback(), 0});
+  const auto port = std::to_string(host.local_endpoint().port());
+  const auto database =
+      *Database::make({.postgres = "host=127.0.0.1 user=x sslmode=require port=" + port + more});
+  std::jthread server([&] {
+    auto one = host.accept();
+    std::array<char, 8> request{};  // SSLRequest
+    boost::asio::read(one, boost::asio::buffer(request));
+    boost::asio::write(one, boost::asio::buffer("S", 1));
+  });
+  const auto session = database->connect();
+  return session ? "connected" : session.error().message;
+}
+
+TEST(Database, what_is_below_the_home_directory_does_not_count) {
+  const tests::TemporaryFolder home;
+  const char* before = std::getenv("HOME");
+  const std::string kept = before != nullptr ? before : "/";
+  std::filesystem::create_directory(home.path() + "/.postgresql");
+  for (const char* name : {"postgresql.crt", "postgresql.key", "root.crt", "root.crl"}) {
+    std::ofstream(home.path() + "/.postgresql/" + name) << "no certificate";
+  }
+  ::setenv("HOME", home.path().c_str(), 1);
+  const std::string trouble = trouble_of("");
+  const std::string named = trouble_of(" sslcert=" + home.path() + "/.postgresql/postgresql.crt");
+  ::setenv("HOME", kept.c_str(), 1);
+  EXPECT_EQ(trouble.find(home.path()), std::string::npos) << trouble;
+  EXPECT_NE(trouble.find("SSL"), std::string::npos) << "the handshake began: " << trouble;
+  EXPECT_NE(named.find("postgresql.crt"), std::string::npos) << named;
+}
+
+TEST(Database, the_environment_does_not_lead_elsewhere) {
+  ::setenv("PGHOST", "elsewhere.example", 1);
+  ::setenv("PGSSLMODE", "disable", 1);
+  ::setenv("PGPASSFILE", "/nonexistent", 1);
+  forget_environment();
+  EXPECT_EQ(std::getenv("PGHOST"), nullptr);
+  EXPECT_EQ(std::getenv("PGSSLMODE"), nullptr);
+  EXPECT_STREQ(std::getenv("PGPASSFILE"), "/nonexistent") << "the owner's password";
+  ::unsetenv("PGPASSFILE");
 }
 
 TEST(Database, a_primary_that_gives_up_durability_is_not_trusted) {

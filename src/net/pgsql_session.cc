@@ -13,7 +13,7 @@
 namespace postern::net {
 namespace {
 
-constexpr std::size_t longest_message = 300;
+constexpr std::size_t longest_message = 1000;
 constexpr std::string_view no_right = "42501";
 /// After the first of several hosts: one that is cut off does not answer at all.
 constexpr std::chrono::milliseconds wait_for_others{1000};
