@@ -11,6 +11,14 @@ constexpr FamilySpec family_table[] = {
      "of one that dies is delivered by the others."},
 };
 
+constexpr OptionSpec credentials = {
+    "--credentials", "[ID:]PATH",
+    "where the files of `credential:NAME` are, as of `postern check`; may be repeated",
+    "$CREDENTIALS_DIRECTORY"};
+constexpr OptionSpec data_dir = {"--data-dir", "DIR", "where the gateway keeps its data",
+                                 "./postern-data"};
+constexpr OptionSpec common_options[] = {credentials};
+
 constexpr ExampleSpec init_examples[] = {
     {"postern cluster init --config postern.toml", "makes or updates the tables"},
     {"postern cluster init --config postern.toml --owner postern_owner --gateway postern_gateway",
@@ -22,6 +30,7 @@ constexpr OptionSpec init_options[] = {
     {"--owner", "ROLE", "the role that makes and owns the tables", "the user of `database`"},
     {"--owner-password-file", "FILE", "one line: the password of that role", "libpq's PGPASSFILE"},
     {"--gateway", "ROLE", "a role that gets the rights that gateways need, and no others", ""},
+    credentials,
 };
 constexpr ExitCode init_exits[] = {ExitCode::ok, ExitCode::usage, ExitCode::bad_data,
                                    ExitCode::try_again, ExitCode::config};
@@ -52,6 +61,8 @@ constexpr ExampleSpec accept_loss_examples[] = {
 };
 constexpr OptionSpec accept_loss_options[] = {
     {"--yes", "", "go on with the older copy", ""},
+    data_dir,
+    credentials,
 };
 constexpr ExitCode accept_loss_exits[] = {ExitCode::ok,        ExitCode::no,
                                           ExitCode::usage,     ExitCode::bad_data,
@@ -66,6 +77,8 @@ constexpr OptionSpec migrate_options[] = {
     {"--owner", "ROLE", "the role that owns the tables", "the user of `database`"},
     {"--owner-password-file", "FILE", "one line: the password of that role", "libpq's PGPASSFILE"},
     {"--back", "", "from the cluster into this data directory", ""},
+    data_dir,
+    credentials,
 };
 constexpr ExitCode migrate_exits[] = {ExitCode::ok,        ExitCode::usage, ExitCode::bad_data,
                                       ExitCode::no_input,  ExitCode::io,    ExitCode::cannot_create,
@@ -79,48 +92,27 @@ constexpr CommandSpec table[] = {
      "if there is none yet.",
      "[--owner ROLE [--owner-password-file FILE]] [--gateway ROLE] [--json]", 0, init_examples,
      init_options, init_exits, "postern cluster status"},
-    {"cluster status",
-     "Operate",
-     "which gateways live, and what each owns",
+    {"cluster status", "Operate", "which gateways live, and what each owns",
      "Shows the gateways of the cluster: when each was heard of, its version, and how many of the "
      "64 "
      "parts of the queue it owns. A part without an owner is scheduled by nobody. Exit code 1: "
      "some "
      "have none.",
-     "[--json]",
-     0,
-     status_examples,
-     {},
-     status_exits,
-     "postern cluster init"},
-    {"cluster doctor",
-     "Operate",
-     "checks the cluster's database, and says what to do",
+     "[--json]", 0, status_examples, common_options, status_exits, "postern cluster init"},
+    {"cluster doctor", "Operate", "checks the cluster's database, and says what to do",
      "Looks at the database as a gateway sees it: whether standbys stream, how far they are "
      "behind, "
      "slots that fill the disk, TLS, rights of the role beyond what gateways need, the clocks, "
      "dead "
      "rows, sessions, and the gateways. It changes nothing. What only the failover manager knows "
      "(Patroni's version and settings) it does not see. Exit code 1: something fails.",
-     "[--json]",
-     0,
-     doctor_examples,
-     {},
-     doctor_exits,
-     "postern cluster status"},
-    {"cluster drain",
-     "Operate",
-     "stops one gateway in order, and waits for it",
+     "[--json]", 0, doctor_examples, common_options, doctor_exits, "postern cluster status"},
+    {"cluster drain", "Operate", "stops one gateway in order, and waits for it",
      "Asks a gateway of the cluster to stop: it is not ready for balancers at once, takes no new "
      "sessions after five seconds, lets the open ones and its deliveries end (`[server] "
      "drain_timeout`), gives its parts of the queue to the others and ends with exit code 0. The "
      "command returns when that is done. Run it before an upgrade of that machine, from any other.",
-     "NODE [--json]",
-     1,
-     drain_examples,
-     {},
-     drain_exits,
-     "postern cluster status"},
+     "NODE [--json]", 1, drain_examples, common_options, drain_exits, "postern cluster status"},
     {"cluster accept-loss", "Operate", "goes on with a database that has lost what it promised",
      "A gateway that finds less in the database than it was promised takes no mail, sends none and "
      "is not ready: the primary is an older copy of itself, restored from a backup or brought back "
@@ -129,8 +121,8 @@ constexpr CommandSpec table[] = {
      "acknowledged "
      "and is missing stays missing, and mail that was delivered meanwhile is delivered again. If "
      "all gateways run and have what they were promised, it changes nothing.",
-     "[--yes] [--json]", 0, accept_loss_examples, accept_loss_options, accept_loss_exits,
-     "postern cluster status"},
+     "[--yes] [--data-dir DIR] [--json]", 0, accept_loss_examples, accept_loss_options,
+     accept_loss_exits, "postern cluster status"},
     {"cluster migrate", "Operate", "moves a gateway's queue and accounts into a cluster, or back",
      "Moves the accounts, policies, webhooks and the queue of this data directory into the "
      "database "
@@ -139,8 +131,8 @@ constexpr CommandSpec table[] = {
      "and messages are compared before either side serves. "
      "It may be stopped at any time and run again; until it ends, no gateway starts on either "
      "side.",
-     "[--owner ROLE [--owner-password-file FILE]] [--back] [--json]", 0, migrate_examples,
-     migrate_options, migrate_exits, "postern cluster init"},
+     "[--owner ROLE [--owner-password-file FILE]] [--back] [--data-dir DIR] [--json]", 0,
+     migrate_examples, migrate_options, migrate_exits, "postern cluster init"},
 };
 
 }  // namespace

@@ -58,7 +58,9 @@ tl::expected<std::unique_ptr<cluster::Database>, int> cluster_database(const Arg
                                                                        std::string* data_dir) {
   const bool as_json = arguments.has("--json");
   const auto owner = arguments.value("--owner");
-  const std::optional<Config> config = load_for(arguments, streams, without_files(arguments));
+  LoadOptions load = without_files(arguments);
+  load.credentials = beside_service(arguments).credentials;
+  const std::optional<Config> config = load_for(arguments, streams, load);
   if (!config) return tl::unexpected(to_int(ExitCode::config));
   if (config->cluster.database.empty()) {
     report("the configuration names no cluster",
@@ -68,6 +70,15 @@ tl::expected<std::unique_ptr<cluster::Database>, int> cluster_database(const Arg
   }
   if (settings != nullptr) *settings = config->cluster;
   if (data_dir != nullptr) *data_dir = config->server.data_dir.string();
+  for (const auto& [key, file] : {std::pair("password_file", config->cluster.password_file),
+                                  {"seal_key_file", config->cluster.seal_key_file}}) {
+    if (!file.starts_with("credential:")) continue;
+    report(fmt::format("`{}`: `{}` is given to the service alone", key, printable(file, 200)),
+           "say where it is, as LoadCredential= of the unit does: --credentials "
+           "certs:/etc/postern/credentials",
+           as_json, streams);
+    return tl::unexpected(to_int(ExitCode::config));
+  }
   // The password is that of the gateways' role.
   auto options = cluster_options(config->cluster, !owner);
   if (options && owner) options->user = *owner;
@@ -375,13 +386,14 @@ int run_cluster_accept_loss(const Arguments& arguments, Streams& streams) {
   if (!arguments.has("--yes")) {
     const Result<cluster::Members> found = cluster::members(**database);
     if (!found) return refuse_cluster(found.error(), arguments, streams);
+    const std::string lacks = missing && !missing->empty() ? ": " + *missing : "";
     report(fmt::format("nothing is changed. With --yes all gateways go on with timeline {} of "
-                       "database {}, whatever it lacks",
-                       found->epoch.timeline, found->epoch.system),
+                       "database {}, whatever it lacks{}",
+                       found->epoch.timeline, found->epoch.system, lacks),
            "look for a host that has everything first", as_json, streams);
     return to_int(ExitCode::no);
   }
-  const Result<std::int64_t> times = cluster::accept_loss(**database);
+  const Result<std::int64_t> times = cluster::accept_loss(**database, promised_file(data_dir));
   if (!times) return refuse_cluster(times.error(), arguments, streams);
   if (as_json) {
     streams.out << json::serialize(json::object{{"missing", true}, {"losses_accepted", *times}})

@@ -49,8 +49,11 @@ constexpr Known known[] = {
      .to_do = "give the role of the gateways its rights: `postern cluster init --gateway ROLE`",
      .lasts = true},
     {.words = "synchronous_standby_names is empty",
-     .to_do = "let PostgreSQL wait for a standby: docs/cluster.md, \"What you need\"; for a trial "
-              "without one set `allow_one_copy = true`"},
+     .to_do = "on the primary: ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 (*)'; SELECT "
+              "pg_reload_conf(); with Patroni: synchronous_mode; for a trial without a standby set "
+              "`allow_one_copy = true`"},
+    {.words = "no pg_hba.conf entry",
+     .to_do = "add the line of docs/cluster.md to pg_hba.conf there, then SELECT pg_reload_conf()"},
     {.words = "another database than before",
      .to_do = "docs/cluster.md, \"When the database has lost something\""},
     {.words = "are being moved",

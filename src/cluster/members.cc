@@ -115,12 +115,16 @@ Result<std::string> missing(Database& database, const std::string& path) {
 }
 
 // Numbers that were in use may be unknown to the copy: all go on far above them.
-Result<std::int64_t> accept_loss(Database& database) {
+Result<std::int64_t> accept_loss(Database& database, const std::string& path) {
+  const Result<std::optional<Promised>> promised = read_promised(path);
+  if (!promised) return tl::unexpected(promised.error());
+  const std::int64_t known = *promised ? (*promised)->losses : 0;
   const auto rows = change(
       database, {{.sql = "UPDATE shard SET owner = NULL, boot = NULL, since = now(), epoch = epoch "
                          "+ 1000000, next_seq = next_seq + 100000000",
                   .values = {}},
-                 {.sql = "UPDATE cluster SET losses = losses + 1 RETURNING losses", .values = {}}});
+                 {.sql = "UPDATE cluster SET losses = greatest(losses, $1) + 1 RETURNING losses",
+                  .values = {net::pgsql::integer(known)}}});
   if (!rows) return tl::unexpected(rows.error());
   return rows->integer(0, 0);
 }

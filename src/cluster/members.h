@@ -54,7 +54,9 @@ Result<bool> are_all_content(Database& database);
 Result<std::string> missing(Database& database, const std::string& path);
 
 /// People know that the database is an older copy of itself, and go on with it: all nodes take
-/// what is there for what was promised. Returns how often that was done.
-Result<std::int64_t> accept_loss(Database& database);
+/// what is there for what was promised. Returns how often that was done: more often than the file
+/// of a node at `path` knows, since the copy may be of before an earlier time; there may be none.
+/// Fault::malformed, Fault::permanent: the file.
+Result<std::int64_t> accept_loss(Database& database, const std::string& path = "");
 
 }  // namespace postern::cluster

@@ -8,6 +8,7 @@
 
 #include "base/file_io.h"
 #include "base/rfc4648.h"
+#include "cluster/lease.h"
 
 namespace postern::cluster {
 
@@ -116,8 +117,11 @@ Result<std::string> missing(const Promised& promised, const Promised& had) {
     return another_database(described(had.home), described(promised.home));
   }
   if (had.losses > promised.losses || had.beat >= promised.beat) return std::string();
-  return fmt::format("the last heartbeat was acknowledged as number {}, and it knows {}",
-                     promised.beat, had.beat);
+  return fmt::format(
+      "about {} s of changes are missing: the last heartbeat that was acknowledged, one every {} "
+      "s, has the number {}, and it knows {}",
+      (promised.beat - had.beat) * heartbeat_every.count(), heartbeat_every.count(), promised.beat,
+      had.beat);
 }
 
 Result<void> write_promised(const std::string& path, const Promised& promised) {
