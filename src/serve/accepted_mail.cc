@@ -32,11 +32,6 @@ smtp::Reply accepted(std::string text) {
   return {.code = 250, .enhanced = {2, 0, 0}, .text = std::move(text)};
 }
 
-void note_refusal(const Error& error) {
-  telemetry::log::store_error(error);
-  telemetry::metrics().spool_refusals.counter({has_no_room(error) ? "full" : "disk"}).add();
-}
-
 State state_of(const gateway::MessageSink::Ruling& ruling) {
   if (ruling.quarantine) return State::quarantined;
   if (ruling.afterwards.code == 0) return State::queued;
@@ -93,6 +88,14 @@ std::string folder_of(std::string path, const mail::Mailbox& address) {
 smtp::Reply reply_of_spool(const Error& error) {
   if (has_no_room(error)) return policy::replies::no_room();
   return {451, {4, 3, 0}, "local storage trouble, try again later"};
+}
+
+void AcceptedMail::note_refusal(const Error& error) const {
+  telemetry::log::store_error(error);
+  // A disk of this machine may be full in a cluster, too: large messages are received on it.
+  const bool is_here = !settings_.in_database || error.fault == Fault::disk_full;
+  const char* reason = !is_here ? "database" : has_no_room(error) ? "full" : "disk";
+  telemetry::metrics().spool_refusals.counter({reason}).add();
 }
 
 std::optional<smtp::Reply> AcceptedMail::trouble(std::uint64_t octets) const {

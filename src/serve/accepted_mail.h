@@ -28,7 +28,8 @@ class AcceptedMail final : public gateway::MessageSink {
     std::string temporary_directory;  ///< for messages above the memory threshold
     /// Host names of those listeners that have their own, by listener name.
     std::map<std::string, std::string, std::less<>> hostnames;
-    bool discards = false;  ///< accepted messages are discarded (webhooks.disposition)
+    bool in_database = false;  ///< the queue is in the database of a cluster
+    bool discards = false;     ///< accepted messages are discarded (webhooks.disposition)
   };
   /// What the sink uses; everything outlives it.
   struct Rooms {
@@ -78,6 +79,8 @@ class AcceptedMail final : public gateway::MessageSink {
   /// The reply while the rules in memory may be too old to take mail by them; nullopt: they are
   /// not.
   std::optional<smtp::Reply> by_old_rules() const;
+  /// Logs and counts a message that is not taken.
+  void note_refusal(const Error& error) const;
   using Time = std::chrono::system_clock::time_point;
 
   /// A message with all that the spool stores of it.

@@ -139,6 +139,7 @@ std::unique_ptr<Outbound> Outbound::make(const Config& config, const std::string
       AcceptedMail::Settings{.hostname = config.server.hostname,
                              .temporary_directory = data_dir + "/tmp",
                              .hostnames = listener_hostnames(config),
+                             .in_database = !config.cluster.database.empty(),
                              .discards = config.webhooks.disposition == Disposition::discard},
       std::move(relay));
   return outbound;

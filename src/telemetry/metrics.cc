@@ -208,9 +208,11 @@ Metrics::Metrics(const MetricsSetup& setup)
       spool_size(registry.add("spool_size_bytes", "Octets of the queue on its disk.", gauge)),
       spool_commits(
           registry.add("spool_commits_total", "Commits of the queue's database.", counter)),
-      spool_refusals(registry.add("spool_refusals_total",
-                                  "Messages deferred because the queue's disk is full or failed.",
-                                  counter, {label("reason", {"full", "disk"})})),
+      spool_refusals(
+          registry.add("spool_refusals_total",
+                       "Messages deferred because the queue's disk is full or failed, or "
+                       "the cluster's database does not take them.",
+                       counter, {label("reason", {"full", "disk", "database"})})),
       spool_failed(registry.add("spool_failed",
                                 "1: the queue's disk has failed, and nothing is taken or delivered "
                                 "before a restart.",

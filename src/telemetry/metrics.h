@@ -108,7 +108,7 @@ struct Metrics {
   Family& spool_oldest_message_age;  ///< G, seconds
   Family& spool_size;                ///< G, octets
   Family& spool_commits;             ///< C
-  Family& spool_refusals;            ///< C reason (full, disk)
+  Family& spool_refusals;            ///< C reason (full, disk, database)
   Family& spool_failed;              ///< G, 0 or 1
   Family& spool_publish_wait;        ///< H; seconds
   Ranking& spool_destinations;       ///< G route, destination

@@ -318,6 +318,8 @@ def without_the_database_mail_is_deferred_after_publish_wait(bench):
             client.close()
     # A heartbeat comes every five seconds: its absence is noticed after two.
     until("MAIL is deferred", lambda: reply_to_mail().startswith("451 4.3.0"), 15)
+    refusals = {reason: float(count) for reason, count in re.findall(r'^postern_spool_refusals_total{reason="(\w+)"} (\S+)', metrics_of(server), re.M)}
+    expect("refusals for the disk, and for the database", (0, 0, True), (refusals["full"], refusals["disk"], refusals["database"] >= 2))
     database.start()
     until("/readyz is green", lambda: server.http("GET", "/readyz")[0] == 200)
     smtp.check("250 2.0.0", send(server, 2), "end of data")
