@@ -27,6 +27,7 @@
 #include "cli/commands.h"
 #include "config/key_file.h"
 #include "serve/acting_owner.h"
+#include "serve/cluster_member.h"
 #include "serve/control_file.h"
 #include "serve/data_lock.h"
 #include "spool/body_files.h"
@@ -73,7 +74,15 @@ int refuse(ExitCode code, std::string_view message, std::string_view hint,
 struct Gateway {
   fs::path data_dir;
   std::string hostname;
+  bool in_cluster = false;  ///< the queue and the accounts are in the database of a cluster
 };
+
+/// Whether a gateway of a cluster used it last.
+bool is_of_cluster(const fs::path& data_dir) {
+  std::error_code unreadable;
+  return fs::exists(cluster_mark(data_dir.string()), unreadable) ||
+         fs::exists(moved_mark(data_dir.string()), unreadable);
+}
 
 std::optional<Gateway> gateway_of(const Arguments& arguments, Streams& streams) {
   Gateway found;
@@ -82,11 +91,13 @@ std::optional<Gateway> gateway_of(const Arguments& arguments, Streams& streams) 
   const auto given = arguments.value("--data-dir");
   if (given && !config_named(arguments)) {
     found.data_dir = *given;
+    found.in_cluster = is_of_cluster(found.data_dir);
     return found;
   }
   const std::optional<Config> config = load_for(arguments, streams, without_files(arguments));
   if (!config) return std::nullopt;
   found.data_dir = given.value_or(config->server.data_dir.string());
+  found.in_cluster = !config->cluster.database.empty() || is_of_cluster(found.data_dir);
   if (!config->server.hostname.empty()) found.hostname = config->server.hostname;
   return found;
 }
@@ -638,6 +649,17 @@ int run_restore(const Arguments& arguments, Streams& streams) {
   if (arguments.has("--verify-only")) return verify_only(input, arguments, streams);
   const std::optional<Gateway> gateway = gateway_of(arguments, streams);
   if (!gateway) return to_int(ExitCode::config);
+  if (gateway->in_cluster) {
+    // A backup of before the move: its gateway would refuse to start beside the cluster's accounts.
+    return refuse(
+        ExitCode::config,
+        fmt::format("{} is that of a gateway of a cluster, whose accounts and mail are in "
+                    "its database",
+                    gateway->data_dir.string()),
+        "restore the database: docs/cluster.md, \"Backup and restore\"; for a gateway "
+        "alone, name another directory and a configuration without [cluster]",
+        arguments, streams);
+  }
   return restore_into(input, gateway->data_dir, *fate, arguments, streams);
 }
 

@@ -274,6 +274,46 @@ def doctor_says_what_is_wrong(bench):
 
 
 @check
+def commands_beside_the_service_are_told_where_its_credentials_are(bench):
+    """Password and key are in a folder of root's, of which the service gets copies: commands find them by --credentials, and init makes the key there."""
+    database = Postgres(bench)
+    folder = bench.root / "credentials"
+    folder.mkdir(mode=0o700)
+    (folder / "pg.password").write_text(PASSWORD + "\n")
+    config = bench.config({"cluster": database.settings(bench, "mx1", password_file="credential:certs_pg.password", seal_key_file="credential:certs_cluster.key")})
+    told = ("--credentials", "certs:%s" % folder, "--config", config)
+    for command in ("init", "status", "doctor"):
+        status, out, err = bench.run("cluster", command, "--config", config)
+        expect("%s that is not told (%s)" % (command, err), (78, True), (status, "password_file" in err and "--credentials" in err))
+    status, out, err = bench.run("cluster", "init", *told)
+    expect("init (%s)" % err, 0, status)
+    expect("mode of the key", 0o600, (folder / "cluster.key").stat().st_mode & 0o777)
+    status, out, err = bench.run("cluster", "status", *told)
+    expect("status without gateways (%s)" % err, (1, True), (status, "have no owner" in out))
+    status, out, err = bench.run("cluster", "doctor", "--json", *told)
+    expect("the key (%s)" % err, ["ok"], [one["level"] for one in json.loads(out)["findings"] if one["check"] == "seal"])
+
+
+@check
+def a_backup_of_before_replaces_nothing_of_a_cluster(bench):
+    """`postern restore` refuses the data directory of a gateway of a cluster, whether the configuration is named or not, and changes nothing."""
+    database = Postgres(bench)
+    initialised(bench, database)
+    made, alone = bench.root / "before.tar.zst", bench.server(LOCAL)
+    status, out, err = bench.run("backup", made, "--data-dir", alone.root / "data")
+    expect("backup (%s)" % err, 0, status)
+    server = bench.server({"cluster": database.settings(bench, "mx1"), **LOCAL})
+    server.stop()
+    data = server.root / "data"
+    for words in (("--data-dir", data), ("--config", server.write_config(), "--data-dir", data), ("--config", server.write_config(), "--data-dir", bench.root / "elsewhere")):
+        status, out, err = bench.run("restore", "--replace", *words, made)
+        expect("restore (%s)" % err, (78, True), (status, "cluster.md" in err))
+    expect("what is aside", [], list(server.root.glob("data.before-*")))
+    status, out, err = bench.run("restore", "--data-dir", bench.root / "elsewhere", made)
+    expect("restore elsewhere (%s)" % err, 0, status)
+
+
+@check
 def a_crash_of_the_database_holds_mail_and_loses_none(bench):
     """Messages whose end of data comes while PostgreSQL is down get their 250 when it is back, and arrive once."""
     database = Postgres(bench)
