@@ -1,10 +1,8 @@
 #include "admin/system.h"
 
-#include <fmt/format.h>
 #include <boost/json.hpp>
 
 #include "base/text.h"
-#include "telemetry/log.h"
 
 namespace postern::admin {
 
@@ -24,31 +22,10 @@ Task<net::HttpResponse> System::ready(Call&) {
   if (core_.deps.readiness == nullptr) throw unavailable("this server does not report readiness");
   const std::vector<std::pair<std::string, std::string>> problems =
       co_await core_.deps.readiness->problems();
-  note(problems);
   if (problems.empty()) co_return json_response(200, {{"status", "ready"}});
   boost::json::object named;
   for (const auto& [word, sentence] : problems) named[word] = sentence;
   co_return json_response(503, {{"status", "not ready"}, {"problems", std::move(named)}});
-}
-
-void System::note(const std::vector<std::pair<std::string, std::string>>& problems) {
-  const auto now = std::chrono::steady_clock::now();
-  const std::lock_guard guard(mutex_);
-  if (problems.empty() == !unready_since_) return;
-  if (problems.empty()) {
-    telemetry::log::info("server.unready")
-        .field("duration_ms", now - *std::exchange(unready_since_, std::nullopt))
-        .msg("/readyz is 200 again");
-    return;
-  }
-  unready_since_ = now;
-  std::string reasons;
-  for (const auto& [word, sentence] : problems) {
-    reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", word, sentence);
-  }
-  telemetry::log::warning("server.unready")
-      .field("error", reasons)
-      .msg("/readyz is 503: balancers send no mail here");
 }
 
 Task<net::HttpResponse> System::metrics(Call& call) {

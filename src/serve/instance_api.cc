@@ -38,6 +38,7 @@ namespace {
 
 constexpr std::chrono::minutes housekeeping_interval{1};
 constexpr std::chrono::seconds tick_interval{1};
+constexpr std::chrono::seconds readiness_interval{5};
 /// Jobs that wait for a database thread; above, the API answers 503.
 constexpr std::size_t disk_queue = 1024;
 constexpr std::size_t account_queue = 64;
@@ -109,11 +110,50 @@ class Instance::Readiness final : public admin::ReadinessProbe {
       found.emplace_back("resources",
                          "too little memory, disk or open files: new mail is deferred");
     }
+    note(found);
     co_return found;
   }
 
+  /// Asks every few seconds, until the gateway stops: the log of a member of a cluster says that it
+  /// is not ready also where no balancer asks.
+  Task<void> watch() {
+    asio::steady_timer timer(instance_.api_loop_);
+    for (;;) {
+      timer.expires_after(readiness_interval);
+      const auto [error] = co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+      if (error || instance_.stopping_) co_return;
+      co_await in_round("readiness", [this]() -> Task<Result<void>> {
+        co_await problems();
+        co_return Result<void>();
+      });
+    }
+  }
+
  private:
+  /// Logs that the gateway is not ready any more, and that it is again.
+  void note(const std::vector<std::pair<std::string, std::string>>& problems) {
+    const auto now = std::chrono::steady_clock::now();
+    const std::lock_guard guard(mutex_);
+    if (problems.empty() == !unready_since_) return;
+    if (problems.empty()) {
+      telemetry::log::info("server.unready")
+          .field("duration_ms", now - *std::exchange(unready_since_, std::nullopt))
+          .msg("/readyz is 200 again");
+      return;
+    }
+    unready_since_ = now;
+    std::string reasons;
+    for (const auto& [word, sentence] : problems) {
+      reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", word, sentence);
+    }
+    telemetry::log::warning("server.unready")
+        .field("error", reasons)
+        .msg("/readyz is 503: balancers send no mail here");
+  }
+
   Instance& instance_;
+  std::mutex mutex_;  ///< guards `unready_since_`
+  std::optional<std::chrono::steady_clock::time_point> unready_since_;
 };
 
 namespace {
@@ -343,6 +383,9 @@ std::vector<admin::SmtpListener> Instance::smtp_listeners() const {
 void Instance::run_api_loop() {
   asio::co_spawn(api_loop_, housekeeping(), asio::detached);
   asio::co_spawn(api_loop_, tick(), asio::detached);
+  if (node_) {
+    asio::co_spawn(api_loop_, static_cast<Readiness&>(*readiness_).watch(), asio::detached);
+  }
   auto work = asio::make_work_guard(api_loop_);
   for (;;) {
     try {

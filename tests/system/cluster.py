@@ -345,6 +345,7 @@ def without_the_database_mail_is_deferred_after_publish_wait(bench):
     server = bench.server(settings(bench, database, "mx1", sink.port, publish_wait="3s"))
     database.crash()
     smtp.check("451 4.3.0", send(server, 1), "end of data after publish_wait")
+    until("the log says that it is red, and nobody has asked", lambda: b"server.unready" in server.log.read_bytes(), 15)
     until("/readyz is red", lambda: server.http("GET", "/readyz")[0] == 503)
 
     def reply_to_mail():
