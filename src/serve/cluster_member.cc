@@ -247,6 +247,12 @@ Result<ClusterMember> join_cluster(const Config& config, std::chrono::millisecon
       database, cluster::SharedTriesOptions{
                     .nodes = [node = member.node.get()] { return node->counts().nodes; },
                     .cleans = [node = member.node.get()] { return node->leads(); }});
+  // Without a part it would take no mail. Others give some away at their next heartbeat.
+  constexpr std::chrono::seconds for_parts{15};
+  for (const auto end = std::chrono::steady_clock::now() + for_parts;
+       member.node->parts().empty() && std::chrono::steady_clock::now() < end;) {
+    if (!patience_of(for_parts).rest()) break;
+  }
   telemetry::log::info("cluster.joined")
       .field("name", name)
       .field("count", member.node->parts().size());

@@ -49,10 +49,10 @@ class Bench:
         self.stack.close()
         shutil.rmtree(self.root, ignore_errors=True)
 
-    def server(self, settings=None, env=None):
+    def server(self, settings=None, env=None, start=True):
         server = instance.Postern(self.binary, settings or {}, root=self.root, env=env)
         self.stack.callback(server.remove)
-        return server.start()
+        return server.start() if start else server
 
     def receiver(self):
         receiver = Receiver()

@@ -939,6 +939,21 @@ def seconds_until(condition, limit=5):
 
 
 @check
+def a_gateway_that_joins_takes_mail_when_it_says_that_it_is_ready(bench):
+    """It has a part of the queue before it listens: all of them were the other one's."""
+    database = Postgres(bench)
+    initialised(bench, database)
+    sink = Sink()
+    bench.server(settings(bench, database, "mx1", sink.port))
+    second = bench.server(settings(bench, database, "mx2", sink.port), start=False)
+    second.spawn()
+    until("it is ready", lambda: second.log.exists() and '"server.ready"' in second.log.read_text(), 30)
+    smtp.check("250 2.0.0", send(second, 1), "end of data at once")
+    sink.wait(1)
+    sink.close()
+
+
+@check
 def a_restart_does_not_bring_old_lists_back(bench):
     """The lists that one gateway's file has replaced stay replaced, whichever gateway starts again with its own file."""
     database = Postgres(bench)
