@@ -97,7 +97,8 @@ constexpr CommandSpec table[] = {
      "64 "
      "parts of the queue it owns. A part without an owner is scheduled by nobody. Exit code 1: "
      "some "
-     "have none.",
+     "have none and nobody is taking them, or the database is an older copy of itself or was moved "
+     "away from.",
      "[--json]", 0, status_examples, common_options, status_exits, "postern cluster init"},
     {"cluster doctor", "Operate", "checks the cluster's database, and says what to do",
      "Looks at the database as a gateway sees it: whether standbys stream, how far they are "
@@ -111,7 +112,8 @@ constexpr CommandSpec table[] = {
      "Asks a gateway of the cluster to stop: it is not ready for balancers at once, takes no new "
      "sessions after five seconds, lets the open ones and its deliveries end (`[server] "
      "drain_timeout`), gives its parts of the queue to the others and ends with exit code 0. The "
-     "command returns when that is done. Run it before an upgrade of that machine, from any other.",
+     "command returns when the parts are given, a moment before the process ends. Run it before an "
+     "upgrade of that machine, from any other.",
      "NODE [--json]", 1, drain_examples, common_options, drain_exits, "postern cluster status"},
     {"cluster accept-loss", "Operate", "goes on with a database that has lost what it promised",
      "A gateway that finds less in the database than it was promised takes no mail, sends none and "
