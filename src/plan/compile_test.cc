@@ -451,6 +451,25 @@ TEST(PlanCompileTest, LocalPartsTellSendersApart) {
   EXPECT_TRUE(same("permit", "inline:{{u=x} {v=x}}"));
 }
 
+// What a pattern says of the sender is not what it says of the recipient; of one of them it is one
+// question, whatever text stands for it.
+TEST(PlanCompileTest, APatternIsAskedAboutEachPart) {
+  const auto policy = compiled({{"compatibility_level", "3.6"}});
+  restrictions::PolicyWords words;
+  words.add(*policy);
+  Diagrams diagrams(100'000);
+  Vocabulary vocabulary(diagrams, words, "");
+  const auto asked = [&](const std::string& text, Axis axis, DialogueText::Part part) {
+    return &vocabulary.ask({"pcre 11010000 dynamic /xyz/", text},
+                           DialogueText{.axis = axis, .part = part});
+  };
+  using Part = DialogueText::Part;
+  const OpenQuestion* sender = asked("a@sender.test", Axis::sender, Part::whole);
+  EXPECT_EQ(asked("b@sender.test", Axis::sender, Part::whole), sender);
+  EXPECT_NE(asked("a@sender.test", Axis::recipient, Part::whole), sender);
+  EXPECT_NE(asked("a@sender.test", Axis::sender, Part::local), sender);
+}
+
 // Where a rule decides is what coverage by proof is about.
 TEST(PlanCompileTest, RulesDecideSomewhereOrNowhere) {
   const auto policy = compiled(
