@@ -458,7 +458,7 @@ def a_part_that_nobody_knows_is_left_alone(bench):
 
 @check
 def rules_that_may_be_old_take_no_mail(bench):
-    """After serve_stale without the log of edits MAIL gets 451, also while messages may wait longer; a held one waits on."""
+    """After serve_stale without the log of edits MAIL gets 451, and so does what a client says who began before; a held message waits on."""
     database = Postgres(bench)
     initialised(bench, database)
     sink = Sink()
@@ -466,9 +466,22 @@ def rules_that_may_be_old_take_no_mail(bench):
     with concurrent.futures.ThreadPoolExecutor() as pool:
         database.crash()
         smtp.check("250", mail(server), "MAIL at once")
+        begun = []
+        for last in ("MAIL FROM:<a@example.com>", "DATA"):
+            client = smtp.Client(server.smtp_port)
+            client.reply()
+            for line in ("EHLO client.example.com", "MAIL FROM:<a@example.com>", "RCPT TO:<b@example.net>", "DATA"):
+                client.command(line, "354" if line == "DATA" else "250")
+                if line == last:
+                    break
+            begun.append(client)
         held = pool.submit(send, server, 1, 200)
         until("MAIL is deferred", lambda: mail(server)[0].startswith("451 4.3.0"), 90)
         expect("whether the message is still held", True, not held.done())
+        smtp.check("451 4.3.0", begun[0].command("RCPT TO:<b@example.net>"), "RCPT of a transaction that began before")
+        smtp.check("451 4.3.0", begun[1].command("Subject: x\r\n\r\nx\r\n."), "the final dot of one")
+        for client in begun:
+            client.close()
         database.start()
         smtp.check("250 2.0.0", held.result(), "end of data")
     until("MAIL is taken", lambda: mail(server)[0].startswith("250"), 20)
