@@ -62,7 +62,7 @@ struct PgsqlSpool::Batch {
   std::optional<cluster::Numbers> numbers;  ///< one for each message
   bool in_doubt = false;                    ///< a commit may have stored it, or still store it
   std::optional<std::int64_t> slot;         ///< its mark in `put_mark`, of the first of a commit
-  std::int64_t mark = 0;                    ///< of the last transaction
+  std::int64_t first_mark = 0;              ///< of its transactions in that slot
   Done<std::vector<MessageId>> done;
 };
 

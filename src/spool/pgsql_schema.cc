@@ -64,14 +64,16 @@ ALTER TABLE recipient SET (autovacuum_vacuum_scale_factor = 0.02);
 END $do$
 )sql";
 
-// The last transaction of each process and slot that put messages, as far as it was committed: what
-// a process asks when the end of one is unknown. What it put may be delivered and gone by then.
+// The last transaction of each process and slot that put messages (`put`), as far as it was
+// committed: what a process asks when the end of one is unknown. What it put may be delivered and
+// gone by then. `n` is the number of the last transaction or question: no earlier one comes after.
 constexpr const char* marks_of_puts = R"sql(
 DO $do$ BEGIN
 CREATE TABLE put_mark (
   boot uuid NOT NULL,
-  slot smallint NOT NULL,
+  slot int NOT NULL,
   n bigint NOT NULL,
+  put bigint NOT NULL,
   PRIMARY KEY (boot, slot)
 ) WITH (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000);
 END $do$

@@ -323,38 +323,46 @@ PgsqlOutcome PgsqlSpool::note_end(std::span<std::shared_ptr<Batch>> jobs, PgsqlO
 }
 
 /// The first statement of a transaction that puts messages: it tells later whether that one was
-/// committed. The slot is the batch's until it is done, so no other transaction has it meanwhile.
+/// committed. It fails if a later transaction or question of the slot came before it, as it may
+/// when its host stood still. The slot is the batch's until it is done.
 PgsqlStatement PgsqlSpool::marked(Batch& batch) {
   const std::lock_guard guard(mutex_);
-  if (!batch.slot && !free_slots_.empty()) {
+  const std::int64_t mark = ++marks_;
+  if (!batch.slot) {
+    batch.first_mark = mark;
+    if (free_slots_.empty()) free_slots_.push_back(slots_++);
     batch.slot = free_slots_.back();
     free_slots_.pop_back();
   }
-  if (!batch.slot) batch.slot = slots_++;
-  batch.mark = ++marks_;
   return {.sql =
-              "INSERT INTO put_mark (boot, slot, n) VALUES ($1, ($2::bigint)::smallint, $3) ON "
-              "CONFLICT (boot, slot) DO UPDATE SET n = excluded.n",
-          .values = {pg::uuid(node_.boot()), pg::integer(*batch.slot), pg::integer(batch.mark)}};
+              "WITH mark AS (INSERT INTO put_mark AS p (boot, slot, n, put) VALUES ($1, "
+              "($2::bigint)::int, $3, $3) ON CONFLICT (boot, slot) DO UPDATE SET n = "
+              "excluded.n, put = excluded.put WHERE p.n < excluded.n RETURNING 1) SELECT 1 / "
+              "count(*) FROM mark",
+          .values = {pg::uuid(node_.boot()), pg::integer(*batch.slot), pg::integer(mark)}};
 }
 
-/// The end of the transaction before, if it is in doubt: messages that it stored may have been
-/// delivered or dropped since by the next owner of their part, and are not put again. nullopt: it
-/// has stored nothing, or there is no doubt.
+/// The end of the transactions before, if it is in doubt: messages that they stored may have been
+/// delivered or dropped since by the next owner of their part, and are not put again. nullopt: they
+/// have stored nothing, and will not, or there is no doubt.
 std::optional<PgsqlOutcome> PgsqlSpool::end_before(PgsqlSession& session,
                                                    std::span<std::shared_ptr<Batch>> jobs) {
   const Batch& first = *jobs.front();
   if (!first.in_doubt) return std::nullopt;
-  // The update waits for a transaction that still runs, and its commit for a standby that has what
-  // it has found.
+  std::int64_t question = 0;
+  {
+    const std::lock_guard guard(mutex_);
+    question = ++marks_;
+  }
+  // The row is made if it is not there: so it waits for a transaction that still runs, whose row
+  // nobody sees, and its commit for a standby that has what it has found.
   PgsqlOutcome looked = session.transact(
-      {{.sql = "UPDATE put_mark SET n = n WHERE boot = $1 AND slot = ($2::bigint)::smallint "
-               "RETURNING n",
-        .values = {pg::uuid(node_.boot()), pg::integer(*first.slot)}}},
+      {{.sql = "INSERT INTO put_mark (boot, slot, n, put) VALUES ($1, ($2::bigint)::int, $3, 0) ON "
+               "CONFLICT (boot, slot) DO UPDATE SET n = excluded.n RETURNING put",
+        .values = {pg::uuid(node_.boot()), pg::integer(*first.slot), pg::integer(question)}}},
       Clock::now() + commit_limit);
   if (looked.end != PgsqlEnd::committed) return looked;
-  const net::PgsqlRows& rows = looked.rows.front();
-  const bool stored = rows.size() > 0 && rows.integer(0, 0) == first.mark;
+  const bool stored = looked.rows.front().integer(0, 0) >= first.first_mark;
   for (const std::shared_ptr<Batch>& job : jobs) job->in_doubt = false;
   return stored ? std::optional(std::move(looked)) : std::nullopt;
 }
@@ -450,7 +458,7 @@ void PgsqlSpool::finish(Batch& batch, const Result<void>& result) {
     }
   }
   forget_number(batch, result.has_value());
-  if (batch.slot) {
+  if (batch.slot && !is_in_doubt) {  // what is in doubt may still be committed there
     const std::lock_guard guard(mutex_);
     free_slots_.push_back(*batch.slot);
   }
