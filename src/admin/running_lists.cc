@@ -81,7 +81,20 @@ Result<WriteOutcome> RunningLists::keep(Lists& next, std::uint64_t newest,
 Result<void> RunningLists::follow_file(const std::optional<restrictions::Section>& section,
                                        const std::shared_ptr<const restrictions::Judged>& judged,
                                        const FileRules& rules) {
+  constexpr int tries = 5;  // while others make revisions
   const std::lock_guard lock(change_);
+  for (int i = 0; i < tries; ++i) {
+    const Result<WriteOutcome> followed = follow_once(section, judged, rules);
+    if (!followed) return tl::unexpected(followed.error());
+    if (*followed != WriteOutcome::stale) return {};
+  }
+  return fail(Fault::temporary, "other gateways change the restriction lists; try again");
+}
+
+/// `stale`: another revision was made meanwhile.
+Result<WriteOutcome> RunningLists::follow_once(
+    const std::optional<restrictions::Section>& section,
+    const std::shared_ptr<const restrictions::Judged>& judged, const FileRules& rules) {
   auto newest = store_.newest_list_revision();
   if (!newest) return tl::unexpected(newest.error());
   auto over = revision_over_file(store_, section, shared_);
@@ -98,8 +111,8 @@ Result<void> RunningLists::follow_file(const std::optional<restrictions::Section
                   fmt::format("restriction lists, revision {}, set through the API: {}",
                               again->row.revision, first_error(*again->judged)));
     }
-    if (Result<void> may = guarded(*again); !may) return may;
-    if (Result<void> noted = remember(); !noted) return noted;
+    if (Result<void> may = guarded(*again); !may) return tl::unexpected(may.error());
+    if (Result<void> noted = remember(); !noted) return tl::unexpected(noted.error());
     telemetry::log::info("lists.over_file")
         .field("version", again->row.revision)
         .field("name", store::to_string(again->row.source))
@@ -108,15 +121,15 @@ Result<void> RunningLists::follow_file(const std::optional<restrictions::Section
             "changed since it was read last");
     let_read(rules);
     run(std::move(*again));
-    return {};
+    return WriteOutcome::done;
   }
   Lists next{.row = newest->value_or(ListRevisionRow{}), .section = section, .judged = judged};
-  if (Result<void> may = guarded(next); !may) return may;
+  if (Result<void> may = guarded(next); !may) return tl::unexpected(may.error());
   if (next.row.definition != text_of(section)) {
     const ListRevisionRow before = std::exchange(next.row, {.created_at = store::now()});
     if (!shared_.gateway.empty()) next.row.note = "the configuration file of " + shared_.gateway;
     const Result<WriteOutcome> kept = keep(next, before.revision, nullptr);
-    if (!kept) return tl::unexpected(kept.error());
+    if (!kept || *kept != WriteOutcome::done) return kept;
     const bool others = before.source != ListRevisionRow::Source::file || !before.note.empty();
     if (before.revision != 0 && others && before.note != next.row.note) {
       telemetry::log::warning("lists.replaced")
@@ -126,10 +139,10 @@ Result<void> RunningLists::follow_file(const std::optional<restrictions::Section
               "that were set through the API or by another gateway, which stay in the history");
     }
   }
-  if (Result<void> noted = remember(); !noted) return noted;
+  if (Result<void> noted = remember(); !noted) return tl::unexpected(noted.error());
   let_read(rules);
   run(std::move(next));
-  return {};
+  return WriteOutcome::done;
 }
 
 Result<void> RunningLists::follow_store() {

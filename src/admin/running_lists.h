@@ -83,6 +83,9 @@ class RunningLists {
                                   const store::AuditRow& audit);
 
  private:
+  Result<store::WriteOutcome> follow_once(
+      const std::optional<dialect::restrictions::Section>& section,
+      const std::shared_ptr<const dialect::restrictions::Judged>& judged, const FileRules& rules);
   Result<store::WriteOutcome> keep(Lists& next, std::uint64_t newest, const store::AuditRow* audit);
   void run(Lists lists);
   /// Fault::denied: guard() has refused them.
