@@ -90,10 +90,7 @@ bool lasts(const Error& error) {
     return error.message.find(words) != std::string::npos;
   };
   const Known* const found = known_of(error);
-  // Of several hosts another one may be the right one when it is back.
-  const bool may_pass = says("SQLSTATE 57P03") || says("is a standby") ||
-                        says("Connection refused") || says("no connection in time");
-  return found != nullptr && found->lasts && !may_pass;
+  return found != nullptr && found->lasts && !says("SQLSTATE 57P03") && !says("is a standby");
 }
 
 }  // namespace postern::cluster
