@@ -20,8 +20,9 @@ std::string text_of(const std::optional<restrictions::Section>& section) {
   return section ? restrictions::to_json(*section) : std::string();
 }
 
-std::string digest_of(const std::optional<restrictions::Section>& section) {
-  return encode(sha256(text_of(section)), Base::hex, Padding::without);
+/// What SharedRevisions::memory holds of these lists.
+std::string memory_of(const std::optional<restrictions::Section>& section) {
+  return encode(sha256(text_of(section)), Base::hex, Padding::without) + "\n";
 }
 
 std::string first_error(const restrictions::Judged& judged) {
@@ -101,7 +102,7 @@ Result<WriteOutcome> RunningLists::follow_once(
   if (!over) return tl::unexpected(over.error());
   const auto remember = [&]() -> Result<void> {
     if (shared_.memory.empty()) return {};
-    return replace_file(shared_.memory, digest_of(section) + "\n");
+    return replace_file(shared_.memory, memory_of(section));
   };
   if (*over) {
     Result<Lists> again = judged_again(std::move(**over), hostname_, rules);
@@ -182,7 +183,7 @@ Result<std::optional<ListRevisionRow>> revision_over_file(
   if (!shared.memory.empty()) {
     const auto seen = start_of_file(shared.memory, 256);
     if (!seen) return tl::unexpected(seen.error());
-    const bool changed = *seen && **seen != digest_of(section) + "\n";
+    const bool changed = *seen && **seen != memory_of(section);
     return changed ? std::nullopt : newest;
   }
   const auto of_file = store.newest_file_revision();

@@ -52,8 +52,6 @@ constexpr Known known[] = {
      .to_do = "on the primary: ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 (*)'; SELECT "
               "pg_reload_conf(); with Patroni: synchronous_mode; for a trial without a standby set "
               "`allow_one_copy = true`"},
-    {.words = "no pg_hba.conf entry",
-     .to_do = "add the line of docs/cluster.md to pg_hba.conf there, then SELECT pg_reload_conf()"},
     {.words = "another database than before",
      .to_do = "docs/cluster.md, \"When the database has lost something\""},
     {.words = "are being moved",

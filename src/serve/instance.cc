@@ -361,7 +361,8 @@ void Instance::move_own_inboxes() {
 }
 
 Instance::Started Instance::cluster_error(const Error& error) {
-  const std::string to_do = cluster::advice_on(error);
+  const std::string known = cluster::advice_on(error);
+  const auto or_else = [&](const char* to_do) { return known.empty() ? to_do : known; };
   switch (error.fault) {
     case Fault::not_found:
       return cannot(ExitCode::config, error.message,
@@ -370,18 +371,17 @@ Instance::Started Instance::cluster_error(const Error& error) {
       return cannot(ExitCode::config, error.message, "install the newer Postern");
     case Fault::denied:
       return cannot(ExitCode::config, error.message,
-                    to_do.empty() ? "docs/cluster.md, \"What is checked\"" : to_do);
+                    or_else("docs/cluster.md, \"What is checked\""));
     case Fault::malformed:
     case Fault::permanent:
-      return cannot(ExitCode::config, error.message, to_do.empty() ? "correct `[cluster]`" : to_do);
+      return cannot(ExitCode::config, error.message, or_else("correct `[cluster]`"));
     case Fault::temporary:
       return cannot(ExitCode::try_again, error.message,
                     "give each gateway its own name, `[cluster] node`; a gateway that died "
                     "elsewhere gives its name free after half a minute");
     default:
-      return cannot(
-          cluster::lasts(error) ? ExitCode::config : ExitCode::try_again, error.message,
-          to_do.empty() ? "see that its primary is up and reachable from this machine" : to_do);
+      return cannot(cluster::lasts(error) ? ExitCode::config : ExitCode::try_again, error.message,
+                    or_else("see that its primary is up and reachable from this machine"));
   }
 }
 
