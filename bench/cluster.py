@@ -9,7 +9,9 @@
 
 rates     messages a second that are on two hosts when they are acknowledged, at 4 and 100 KB, in turns: COPY of 64 rows a commit on two
           sessions, the limit of the engine; puts into the spool of a cluster (spool_bench), 128, 64 and 16 waiting;
-          a gateway by SMTP on 64 and 16 connections, whose queue is there; the same with `traces = "database"`, also at half its rate
+          a gateway by SMTP on 64 and 16 connections, whose queue is there; the same with `traces = "database"`, also at half its rate.
+          Its messages are held, so that no delivery runs beside them. First so much WAL is written that its segments are used again, as in
+          a database that has run for a day: a new segment halts all commits until it is on the disk
 edits     from an edit's request at one gateway to the first RCPT that another one answers by it, and to the edit's own answer; without mail,
           and while mail comes in as fast as it goes
 webhooks  1,000 and 1,000,000 webhooks, in turns: start, memory, RCPT, edits
@@ -55,11 +57,12 @@ START_SECONDS, LOAD_SECONDS = 120, 1500  # the longest start, and reading of a q
 MANY = 100_000_000  # messages: the time ends a measurement
 SIZES = {"4 KB": 4096, "100 KB": 102400}
 ELSEWHERE = 10_000  # destinations beside the one that most of the queue is for
+WAL_USED = 2 << 30  # octets, above what RIG_WAL_KEEP and RIG_WAL_REUSED of bench/cluster keep together
 HOSTS = "198.51.100.11,198.51.100.12,198.51.100.13"
 
 
-def psql(database, text):
-    done = subprocess.run(["psql", "-X", "-v", "ON_ERROR_STOP=1", "-qAt", "-f", "-", database + " target_session_attrs=read-write"], input=text, text=True, capture_output=True)
+def psql(database, text, session="read-write"):
+    done = subprocess.run(["psql", "-X", "-v", "ON_ERROR_STOP=1", "-qAt", "-f", "-", f"{database} target_session_attrs={session}"], input=text, text=True, capture_output=True)
     if done.returncode:
         sys.exit(f"cluster: {text[:200]}: {done.stderr[-500:]}")
     return done.stdout.strip()
@@ -93,9 +96,9 @@ class Server:
 
 
 class Gateway:
-    """A member of the cluster of a database; `number` gives it its own ports, name and data."""
+    """A member of the cluster of a database; `number` gives it its own ports, name and data. `held`: what it takes is not delivered."""
 
-    def __init__(self, binary, database, number=0, traces="database"):
+    def __init__(self, binary, database, number=0, traces="database", held=False):
         self.binary, self.database, self.number, self.process = binary, database, number, None
         self.smtp, self.api, self.top = parts.PORT + 10 * number, parts.API + number, parts.WORK / f"cluster-{number}"
         self.to, self.token = "rcpt@example.net", None
@@ -127,7 +130,7 @@ public_domain = "{HOOKS}"
 mynetworks = "198.51.100.0/24"
 mydestination = "{HOOKS}"
 relay_domains = "example.net"
-smtpd_recipient_restrictions = "reject_unauth_destination"
+smtpd_recipient_restrictions = "reject_unauth_destination{", check_recipient_access static:HOLD" if held else ""}"
 [[route]]
 match = ["*"]
 to = ["[{parts.SERVER}]:{SINK}"]
@@ -276,10 +279,24 @@ class Bench:
         said = parts.run(str(self.args.bench / "spool_bench"), kind, database, str(octets), str(clients), str(seconds))
         return float(re.search(r"([\d.]+) messages/s", said)[1]), float(re.search(r"p99 +([\d.]+)", said)[1])
 
+    def checkpoint(self):
+        for host in HOSTS.split(","):
+            psql(f"host={host} dbname=postgres user=postgres", "CHECKPOINT", session="any")
+
+    def used_before(self):
+        """Writes WAL until it is of segments that are used again, on each host."""
+        began, position = time.monotonic(), "SELECT pg_current_wal_lsn() - '0/0'"
+        first = int(psql(self.rig, position))
+        while int(psql(self.rig, position)) - first < WAL_USED and time.monotonic() - began < 180:
+            self.spool_bench("copy", self.rig, 102400, 2, 3)
+            psql(self.rig, "TRUNCATE bench_raw")
+        self.checkpoint()
+
     # ---------------------------------------------------------------- rates
     def rates(self):
-        own, shared = self.gateway(self.rig, 0, traces="node"), self.gateway(self.rig, 1)
+        own, shared = self.gateway(self.rig, 0, traces="node", held=True), self.gateway(self.rig, 1, held=True)
         own.init()
+        self.used_before()
         seconds = self.args.seconds
         for number in range(self.args.rounds):
             for size, octets in SIZES.items():
@@ -304,6 +321,7 @@ class Bench:
 
                 add("copy", self.spool_bench("copy", self.rig, octets, 2, seconds)[0])
                 psql(self.rig, "TRUNCATE message, part, recipient, bench_raw")
+                self.checkpoint()
                 puts(128)
                 puts(64)
                 for gateway in (own, shared):

@@ -11,6 +11,10 @@ namespace {
 
 constexpr std::string_view alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
+/// Also for programs that do not begin with cli::run(): before main() there are no threads, and
+/// libsodium exchanges implementations that another one may be using.
+[[maybe_unused]] const bool is_ready = sodium_init() >= 0;
+
 std::string encode(const std::array<unsigned char, 16>& bytes) {
   unsigned __int128 value = 0;
   for (const unsigned char byte : bytes) value = value << 8 | byte;

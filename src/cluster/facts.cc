@@ -16,7 +16,8 @@ const std::vector<PgsqlStatement> questions = {
             "current_setting('max_connections')::bigint, "
             "coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false), "
             "inet_client_addr() IS NULL OR inet_client_addr() <<= '127.0.0.0/8' OR "
-            "inet_client_addr() = '::1', clock_timestamp()",
+            "inet_client_addr() = '::1', clock_timestamp(), "
+            "pg_size_bytes(current_setting('min_wal_size'))",
      .values = {}},
     {.sql = "SELECT coalesce(application_name, ''), coalesce(state, ''), coalesce(sync_state, ''), "
             "(extract(epoch FROM flush_lag) * 1000)::bigint FROM pg_stat_replication ORDER BY 1",
@@ -57,6 +58,7 @@ Result<Facts> facts(Database& database) {
   found.is_local = settings.boolean(0, 4);
   found.offset = std::chrono::duration_cast<std::chrono::milliseconds>(
       settings.time(0, 5) - (before + (after - before) / 2));
+  found.wal_reused = settings.integer(0, 6);
   const PgsqlRows& standbys = (*said)[1];
   for (std::size_t row = 0; row < standbys.size(); ++row) {
     Standby& one = found.standbys.emplace_back();

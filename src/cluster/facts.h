@@ -39,6 +39,7 @@ struct Facts {
   std::vector<Standby> standbys;        ///< that are connected
   std::int64_t idle_slots = 0;          ///< replication slots that keep WAL for nobody
   std::int64_t connections = 0;         ///< max_connections
+  std::int64_t wal_reused = 0;          ///< min_wal_size, octets
   bool has_tls = false;                 ///< of this session
   bool is_local = false;                ///< the session stays on this machine
   std::vector<std::string> rights;      ///< of this role, beyond those that gateways need

@@ -20,6 +20,8 @@ namespace {
 constexpr std::int64_t sessions_of_a_node = 26;
 /// Of the operators and the server itself.
 constexpr std::int64_t other_sessions = 20;
+/// Of the WAL, in octets, that is used again and not made anew: some seconds of full load.
+constexpr std::int64_t enough_wal = std::int64_t{1} << 30;
 constexpr std::chrono::milliseconds largest_offset{2000};
 constexpr std::chrono::milliseconds longest_lag{5000};
 
@@ -209,6 +211,15 @@ Findings check_cluster(const cluster::Facts& facts, bool allow_one_copy) {
   check_standbys(facts, allow_one_copy, found);
   check_session(facts, found);
   check_members(facts, found);
+  if (facts.wal_reused < enough_wal) {
+    found.push_back(finding(
+        Level::note, "wal",
+        fmt::format(
+            "min_wal_size is {} MB: in a burst of mail all commits wait for each new file of "
+            "the WAL, 0.2 s perhaps",
+            facts.wal_reused >> 20),
+        "set min_wal_size = '1GB' or more, so that files are used again"));
+  }
   for (const cluster::Bloat& one : facts.bloats) {
     found.push_back(finding(Level::warn, "vacuum",
                             fmt::format("the table {} has {} dead rows beside {} live ones",

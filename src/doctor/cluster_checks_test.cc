@@ -16,6 +16,7 @@ cluster::Facts sound() {
   facts.standbys = {{"pg2", "streaming", "quorum", milliseconds(2)},
                     {"pg3", "streaming", "quorum", std::nullopt}};
   facts.connections = 100;
+  facts.wal_reused = std::int64_t{1} << 30;
   facts.has_tls = true;
   facts.members.nodes = {{.name = "mx1", .version = "0.2.0", .silence = milliseconds(900)},
                          {.name = "mx2", .version = "0.2.0", .silence = milliseconds(100)}};
@@ -136,6 +137,10 @@ TEST(ClusterChecks, each_fault_has_one_finding) {
             "fail nodes: 1 part of the queue without an owner: their mail waits");
   EXPECT_EQ(with([](auto& f) { f.members.nodes[0].version = "0.3.0"; }),
             "note nodes: the gateways have different versions: 0.2.0, 0.3.0");
+  EXPECT_EQ(
+      with([](auto& f) { f.wal_reused = 80 << 20; }),
+      "note wal: min_wal_size is 80 MB: in a burst of mail all commits wait for each new file "
+      "of the WAL, 0.2 s perhaps");
   EXPECT_EQ(with([](auto& f) { f.connections = 40; }),
             "warn sessions: max_connections is 40; 2 gateways may need 72");
   EXPECT_EQ(with([](auto& f) { f.bloats = {{"message", 10, 200'000}}; }),

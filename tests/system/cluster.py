@@ -264,7 +264,7 @@ def doctor_says_what_is_wrong(bench):
     status, out, err = bench.run("cluster", "doctor", "--json", "--config", config)
     expect("exit status (%s)" % err, 0, status)
     said = {one["check"]: one["level"] for one in json.loads(out)["findings"]}
-    expect("findings", {"standby": "warn", "tls": "ok", "rights": "warn", "nodes": "ok", "seal": "note", "rows": "ok", "patroni": "note"}, said)
+    expect("findings", {"standby": "warn", "tls": "ok", "rights": "warn", "nodes": "ok", "wal": "note", "seal": "note", "rows": "ok", "patroni": "note"}, said)
     status, out, err = bench.run("doctor", "--check", "backup", "--config", server.write_config())
     if "its own backup" not in out or "postern backup" in out:
         raise Fail("`postern doctor` asks for a backup of the data directory: %s%s" % (out, err))
