@@ -8,16 +8,18 @@
     bench/cluster --table                   writes that section again from bench/cluster.json, and measures nothing
 
 rates     messages a second that are on two hosts when they are acknowledged, at 4 and 100 KB, in turns: COPY of 64 rows a commit on two
-          sessions, the limit of the engine; puts into the spool of a cluster (spool_bench), 128, 64 and 16 waiting;
+          sessions, the limit of the engine; puts into the spool of a cluster (spool_bench), 128, 64 and 16 waiting; the same with 128,
+          where each message is also claimed and settled, as by its delivery;
           a gateway by SMTP on 64 and 16 connections, whose queue is there; the same with `traces = "database"`, also at half its rate.
           Its messages are held, so that no delivery runs beside them. First so much WAL is written that its segments are used again, as in
           a database that has run for a day: a new segment halts all commits until it is on the disk
 edits     from an edit's request at one gateway to the first RCPT that another one answers by it, and to the edit's own answer; without mail,
           and while mail comes in as fast as it goes
+moves     100,000 messages of 4 KB from a data directory into the cluster (`cluster migrate`) and back
 webhooks  1,000 and 1,000,000 webhooks, in turns: start, memory, RCPT, edits
 queue     10,000 and 10,000,000 queued messages, in turns: start, memory, puts, first delivery, deliveries, a page of the list
 
-`rates` and `edits` run on tests/cluster/rig, three hosts with synchronous replication; one that is up is used, else one is started and ended.
+`rates`, `edits` and `moves` run on tests/cluster/rig, three hosts with synchronous replication; one that is up is used, else one is started and ended.
 RIG_ROOT is a Debian 13 root for its servers, without it they are those of this machine; it needs root, and the packages that the rig names.
 `webhooks` and `queue` are about algorithms: they run on one PostgreSQL of their own without a standby, in a folder of --folder (30 GB at
 most), which is removed at the end.
@@ -51,12 +53,13 @@ from servers import HOOKS
 
 DOCUMENT, RESULTS = parts.ROOT / "docs" / "benchmarks.md", parts.ROOT / "bench" / "cluster.json"
 BEGIN, END = "<!-- Made by bench/cluster: begin -->", "<!-- Made by bench/cluster: end -->"
-PARTS = ("rates", "edits", "webhooks", "queue")
+PARTS = ("rates", "edits", "moves", "webhooks", "queue")
 MOST_SECONDS = 3600  # of a whole run
 START_SECONDS, LOAD_SECONDS = 120, 1500  # the longest start, and reading of a queue, that is waited for
 MANY = 100_000_000  # messages: the time ends a measurement
 SIZES = {"4 KB": 4096, "100 KB": 102400}
 ELSEWHERE = 10_000  # destinations beside the one that most of the queue is for
+MOVED = 100_000  # messages
 WAL_USED = 2 << 30  # octets, above what RIG_WAL_KEEP and RIG_WAL_REUSED of bench/cluster keep together
 HOSTS = "198.51.100.11,198.51.100.12,198.51.100.13"
 
@@ -311,6 +314,11 @@ class Bench:
                     add(f"put {clients} p99", p99)
                     psql(self.rig, "TRUNCATE message, part, recipient")
 
+                def life(octets=octets, add=add):
+                    add("life 128", self.spool_bench("life", self.rig, octets, 128, seconds)[0])
+                    if left := int(psql(self.rig, "SELECT count(*) FROM recipient")):
+                        sys.exit(f"cluster: {left} recipients are left, which were settled")
+
                 def smtp(gateway, connections, what, *more, eml=eml, add=add):
                     before = gateway.cpu()
                     found = gateway.load("-c", connections, "-n", MANY, "-t", seconds, *eml, *more)
@@ -323,6 +331,7 @@ class Bench:
                 psql(self.rig, "TRUNCATE message, part, recipient, bench_raw")
                 self.checkpoint()
                 puts(128)
+                life()
                 puts(64)
                 for gateway in (own, shared):
                     gateway.start()
@@ -395,6 +404,25 @@ class Bench:
         for gateway in pair:
             gateway.stop()
         psql(self.rig, "TRUNCATE message, part, recipient; DELETE FROM account")
+
+    # ---------------------------------------------------------------- moves
+    def moves(self):
+        """Into the cluster and back; `migrate` compares all rows and messages itself, and fails if any differs."""
+        count = MOVED // 10 if self.args.quick else MOVED
+        operator = f"host={HOSTS} dbname=postgres user=postgres"
+        for number in range(min(3, self.args.rounds)):  # one that was moved away from takes no other cluster
+            psql(operator, f"DROP DATABASE IF EXISTS moved{number}; CREATE DATABASE moved{number} OWNER postern")
+            one = self.gateway(self.rig.replace("dbname=postern", f"dbname=moved{number}"), number)
+            one.init()
+            (one.top / "data" / "spool").mkdir(parents=True, exist_ok=True)
+            parts.run(str(self.args.bench / "spool_bench"), str(one.top / "data" / "spool"), "fill", str(count), f"[{parts.SERVER}]:{SINK}", "4096")
+            for what, way in (("in", []), ("back", ["--back"])):
+                began = time.monotonic()
+                parts.run(str(self.args.binary), "cluster", "migrate", "--config", str(one.top / "postern.toml"), *way)
+                self.add(what, count / (time.monotonic() - began), round=number)
+            shutil.rmtree(one.top)
+        for number in range(min(3, self.args.rounds)):
+            psql(operator, f"DROP DATABASE moved{number}")
 
     # ---------------------------------------------------------------- growth
     def two(self, few, many):
@@ -543,7 +571,7 @@ class Part:
 
 
 def bars(document):
-    rates, edits, hooks, queue = (Part(document, name) for name in PARTS)
+    rates, edits, moves, hooks, queue = (Part(document, name) for name in PARTS)
     few, many = sizes(hooks)
     lines = []
 
@@ -555,6 +583,7 @@ def bars(document):
             lines.append([what, f"{sign} {bound:g}", shown if met else f"**{shown}**", "yes" if met else "no"])
     for size in SIZES:
         bar(f"{size}: put, 128 waiting / COPY", rates.ratios("put 128", "copy", size=size), "≥", 0.55)
+        bar(f"{size}: put, claim, settle, 128 waiting / put", rates.ratios("life 128", "put 128", size=size), "≥", 0.6)
         bar(f"{size}: gateway, 64 connections / put, 64 waiting", rates.ratios("smtp 64", "put 64", size=size), "≥", 0.8)
         bar(f"{size}: gateway, 16 connections / put, 16 waiting", rates.ratios("smtp 16", "put 16", size=size), "≥", 0.8)
         bar(f"{size}: gateway, the traces of all / its own traces", rates.ratios("traced 64", "smtp 64", size=size), "≥", 0.65)
@@ -563,6 +592,8 @@ def bars(document):
         bar(f"an edit is in force at the other gateway, {title}: p99, ms", edits.values("seen p99", mail=mail), "≤", 100, 1)
         bar(f"its answer, {title}: p99, ms", edits.values("answered p99", mail=mail), "≤", 150, 1)
         bar(f"stale after it, {title}", edits.values("stale", mail=mail), "≤", 0, 0)
+    for what, title in (("in", "into the cluster"), ("back", "back into a data directory")):
+        bar(f"messages/s of `cluster migrate`, 4 KB, {title}", moves.values(what), "≥", 3000, 0)
     if many:
         bar(f"{many:,} webhooks: start, s", hooks.values("start", size=many), "≤", 30, 1)
         for what, title in (("rcpt p99", "p99 of RCPT"), ("seen p50", "p50 of an edit")):
@@ -592,10 +623,10 @@ def report(document):
     out = [figures.table(["part", "measured", "commit", "load average before; after (1, 5, 15 minutes)"],
                          [[name, *(document["parts"][name][key] for key in ("measured", "commit", "load"))] for name in PARTS if name in document["parts"]]),
            f"Machine: {document['machine']}.", "### Targets of a cluster", bars(document)]
-    rates, edits, hooks, queue = (Part(document, name) for name in PARTS)
+    rates, edits, moves, hooks, queue = (Part(document, name) for name in PARTS)
     if rates.rows:
         out += ["### Durable messages/s of a cluster", by_size(rates, SIZES, [
-            ("copy", "COPY, 64 rows a commit, 2 sessions", 0), ("put 128", "put, 128 waiting", 0), ("put 64", "put, 64 waiting", 0), ("smtp 64", "gateway, 64 connections", 0),
+            ("copy", "COPY, 64 rows a commit, 2 sessions", 0), ("put 128", "put, 128 waiting", 0), ("life 128", "put, claim, settle, 128 waiting", 0), ("put 64", "put, 64 waiting", 0), ("smtp 64", "gateway, 64 connections", 0),
             ("traced 64", "the same with the traces of all", 0), ("put 16", "put, 16 waiting", 0), ("smtp 16", "gateway, 16 connections", 0),
             ("put 128 p99", "put, 128 waiting: p99, ms", 1), ("put 64 p99", "put, 64 waiting: p99, ms", 1), ("smtp 64 p99", "gateway, 64 connections: p99, ms", 1),
             ("traced 64 p99", "the same with the traces of all: p99, ms", 1), ("traced half p99", "the same at half its rate: p99, ms", 1),

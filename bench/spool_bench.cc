@@ -2,9 +2,10 @@
 // the cost of a start with a full queue.
 //   spool_bench [DIRECTORY [SECONDS A ROW]]      puts of 4 KB and 100 KB, 1, 16 and 64 at a time
 //   spool_bench DIRECTORY restart [MESSAGES]     fills a queue, opens it, finds the first delivery
-//   spool_bench DIRECTORY fill MESSAGES HOP      fills the spool DIRECTORY with mail for a next hop
+//   spool_bench DIRECTORY fill MESSAGES HOP [OCTETS]   fills a spool with mail for a next hop
 // and the same puts into the database of a cluster (bench/cluster), beside what the engine can do:
 //   spool_bench cluster CONNECTION OCTETS PUTTERS SECONDS
+//   spool_bench life CONNECTION OCTETS PUTTERS SECONDS    each is claimed and settled beside it
 //   spool_bench copy CONNECTION OCTETS SESSIONS SECONDS   COPY of 64 rows, each a commit
 #include <algorithm>
 #include <atomic>
@@ -115,17 +116,58 @@ Pace paced(unsigned threads, double seconds, Act act) {
   return pace;
 }
 
-/// Each thread waits for its acknowledgement, as a client waits for its 250.
+/// Deliveries of messages, each of which is claimed and settled as soon as it is there.
+class Deliveries {
+ public:
+  explicit Deliveries(Spool& spool) : spool_(spool) {}
+
+  void begin(const MessageId& id) {
+    ++going_;
+    const Time now = std::chrono::system_clock::now();
+    spool_.claim({{.message = id, .index = 0}}, now, now + std::chrono::minutes(5),
+                 [this](const Result<std::vector<Claim>>& claims) {
+                   if (!claims) stop(claims.error());
+                   if (claims->size() != 1) stop({Fault::conflict, "a message was not claimed"});
+                   settle(claims->front());
+                 });
+  }
+  /// Until at most so many go on.
+  void wait_for(std::size_t most) const {
+    while (going_ > most) std::this_thread::sleep_for(std::chrono::microseconds(200));
+  }
+
+ private:
+  void settle(const Claim& claim) {
+    spool_.settle({{.key = claim.key, .attempt = claim.attempt}}, [this](const Result<void>& done) {
+      if (!done) stop(done.error());
+      --going_;
+    });
+  }
+  Spool& spool_;
+  std::atomic<std::size_t> going_ = 0;
+};
+
+/// Each thread waits for its acknowledgement, as a client waits for its 250. `whole_life`: what is
+/// stored is delivered beside it, and the time goes on until all is.
 void puts(Spool& spool, const std::string& directory, std::size_t octets, unsigned putters,
-          double seconds) {
-  const Pace pace = paced(putters, seconds, [&](unsigned thread, std::size_t call) {
+          double seconds, bool whole_life = false) {
+  Deliveries deliveries(spool);
+  const auto begin = Clock::now();
+  Pace pace = paced(putters, seconds, [&](unsigned thread, std::size_t call) {
+    if (whole_life) deliveries.wait_for(1000);
     std::promise<Result<MessageId>> answer;
     spool.put(envelope(thread + call * putters), body(directory, octets),
               [&](Result<MessageId> id) { answer.set_value(std::move(id)); });
     const Result<MessageId> id = answer.get_future().get();
     if (!id) stop(id.error());
+    if (whole_life) deliveries.begin(*id);
     return 1;
   });
+  if (whole_life) {
+    deliveries.wait_for(0);
+    pace.rate =
+        static_cast<double>(pace.times.size()) / (milliseconds(Clock::now() - begin) / 1000);
+  }
   fmt::print(
       "{:>7} octets  {:>3} putters  {:>8.0f} messages/s  {:.3f} commits a message  p50 {:>7.2f} ms "
       " "
@@ -136,7 +178,7 @@ void puts(Spool& spool, const std::string& directory, std::size_t octets, unsign
 }
 
 void cluster_puts(const std::string& connection, std::size_t octets, unsigned putters,
-                  double seconds) {
+                  double seconds, bool whole_life) {
   const auto database = cluster::Database::make(
       {.postgres = connection, .user = {}, .password = {}, .allow_one_copy = true});
   if (!database) stop(database.error());
@@ -144,7 +186,7 @@ void cluster_puts(const std::string& connection, std::size_t octets, unsigned pu
   if (!node) stop(node.error());
   const auto spool = PgsqlSpool::open(**database, **node);
   if (!spool) stop(spool.error());
-  puts(**spool, ".", octets, putters, seconds);
+  puts(**spool, ".", octets, putters, seconds, whole_life);
 }
 
 /// What the engine can do with the same octets: rows of an id, an envelope and a body, as COPY
@@ -215,14 +257,15 @@ void timed(const char* what, Run run) {
 }
 
 template <class MakeEnvelope>
-void fill(const std::string& directory, std::size_t messages, MakeEnvelope make) {
+void fill(const std::string& directory, std::size_t messages, MakeEnvelope make,
+          std::size_t octets = 400) {
   const auto spool = open(directory);
   std::atomic<std::size_t> waiting = 0;
   const auto begin = Clock::now();
   for (std::size_t i = 0; i < messages; ++i) {
     while (waiting > 2000) std::this_thread::sleep_for(std::chrono::microseconds(200));
     ++waiting;
-    spool->put(make(i), body(directory, 400), [&](const Result<MessageId>& id) {
+    spool->put(make(i), body(directory, octets), [&](const Result<MessageId>& id) {
       if (!id) stop(id.error());
       --waiting;
     });
@@ -285,21 +328,28 @@ void restart(const std::string& directory, std::size_t messages) {
 
 int main(int argc, char** argv) {
   const std::string directory = argc > 1 ? argv[1] : ".";
-  if (argc == 6 && (directory == "cluster" || directory == "copy")) {
-    (directory == "copy" ? copies : cluster_puts)(argv[2], std::strtoull(argv[3], nullptr, 10),
-                                                  static_cast<unsigned>(std::atoi(argv[4])),
-                                                  std::atof(argv[5]));
+  if (argc == 6 && (directory == "cluster" || directory == "life" || directory == "copy")) {
+    const std::size_t octets = std::strtoull(argv[3], nullptr, 10);
+    const auto clients = static_cast<unsigned>(std::atoi(argv[4]));
+    const double seconds = std::atof(argv[5]);
+    if (directory == "copy") {
+      copies(argv[2], octets, clients, seconds);
+    } else {
+      cluster_puts(argv[2], octets, clients, seconds, directory == "life");
+    }
     return 0;
   }
   if (argc > 4 && std::string_view(argv[2]) == "fill") {
     std::filesystem::create_directories(directory);
-    fill(directory, std::strtoull(argv[3], nullptr, 10),
-         [hop = std::string(argv[4])](std::size_t i) {
-           Envelope made = envelope(i);
-           made.evidence = "{}";
-           made.recipients.front().destination = {RouteKind::relay, hop};
-           return made;
-         });
+    fill(
+        directory, std::strtoull(argv[3], nullptr, 10),
+        [hop = std::string(argv[4])](std::size_t i) {
+          Envelope made = envelope(i);
+          made.evidence = "{}";
+          made.recipients.front().destination = {RouteKind::relay, hop};
+          return made;
+        },
+        argc > 5 ? std::strtoull(argv[5], nullptr, 10) : 400);
     return 0;
   }
   if (argc > 2 && std::string_view(argv[2]) == "restart") {

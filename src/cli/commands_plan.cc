@@ -59,6 +59,10 @@ std::optional<UsageError> read_versions(const Arguments& arguments, Options& opt
     return UsageError{"which two versions?",
                       "`postern plan old.toml new.toml`, or `postern plan new.toml` for what runs"};
   }
+  if (words.size() == 2 && words.front() == "-" && words.back() == "-") {
+    return UsageError{"one version alone can be on standard input",
+                      "`postern plan old.toml - < new.toml`"};
+  }
   options.before = words.size() == 2 ? words.front() : "running";
   options.after = words.back();
   return std::nullopt;
@@ -154,13 +158,30 @@ plan::Known differs_besides(const plan::Report& report, const Options& options) 
   return report.weakened.empty() ? plan::Known::no : plan::Known::yes;
 }
 
+/// Why --allow is not met; empty: it is.
+std::string not_allowed(const plan::Report& report, const Options& options) {
+  const plan::Answer verdicts = report.comparison.verdicts();
+  if (std::ranges::find(options.allowed, verdicts) == options.allowed.end()) {
+    std::string answer(plan::to_string(verdicts));
+    std::ranges::replace(answer, '_', '-');
+    return fmt::format("the answer is {}", answer);
+  }
+  if (report.after_is_open) return "new is an open relay";
+  if (!report.weakened.empty()) return "a guardrail is gone or says less";
+  if (differs_besides(report, options) == plan::Known::no) return "";
+  const plan::Comparison& found = report.comparison;
+  const bool by_replies = options.replies && found.replies != plan::Known::no;
+  return fmt::format("{} may differ, which no word of it allows",
+                     by_replies                              ? "replies"
+                     : found.handling != plan::Known::no ? "what is done with mail that is taken"
+                                                             : "routes");
+}
+
 ExitCode code_of(const plan::Report& report, const Options& options) {
   const plan::Answer verdicts = report.comparison.verdicts();
   const plan::Known besides = differs_besides(report, options);
   if (options.has_allowed) {
-    const bool allowed = std::ranges::find(options.allowed, verdicts) != options.allowed.end() &&
-                         !report.after_is_open;
-    return allowed && besides == plan::Known::no ? ExitCode::ok : ExitCode::no;
+    return not_allowed(report, options).empty() ? ExitCode::ok : ExitCode::no;
   }
   if (verdicts == plan::Answer::not_proved || besides == plan::Known::unknown) {
     return ExitCode::not_proved;
@@ -252,8 +273,9 @@ int plan_versions(const Options& options, const Arguments& arguments, Streams& s
     }
   } else if (options.certificate) {
     lacks_a_file = true;
-    report("no certificate: nothing was proved about restriction lists alone",
-           "one is of two versions that differ in their lists and tables only",
+    report("no certificate: no kind of change was ruled out for a group of destinations",
+           "one shows that nothing more is accepted, or refused, where lists and their tables alone "
+           "differ",
            arguments.has("--json"), streams);
   }
   std::optional<boost::json::array> emitted;
@@ -277,6 +299,10 @@ int plan_versions(const Options& options, const Arguments& arguments, Streams& s
   } else if (!arguments.has("--quiet")) {
     streams.out << plan::report_text(found);
     if (tally && *tally) streams.out << counts_text(**tally, printable(*options.replayed, 64));
+    if (const std::string why = options.has_allowed ? not_allowed(found, options) : "";
+        !why.empty()) {
+      streams.out << fmt::format("  --allow is not met: {}\n", why);
+    }
   }
   if (tally && !*tally) {
     report("the traces were not decided again: " + tally->error().message,

@@ -130,6 +130,43 @@ TEST_F(PlanCommand, a_certificate_that_is_not_written) {
   EXPECT_EQ(plan({"ruled.toml", "again.toml", "--emit", "smt2", "asked"}).code, 73);
   EXPECT_EQ(plan({"old.toml", "old.toml", "--emit", "smt2", "asked"}).code, 0);
   EXPECT_EQ(plan({"other.toml", "old.toml", "--emit", "smt2", "asked"}).code, 2);
+  EXPECT_FALSE(std::filesystem::is_empty("asked"));
+  EXPECT_EQ(plan({"ruled.toml", "again.toml", "--emit", "smt2", "asked"}).code, 73);
+  EXPECT_TRUE(std::filesystem::is_empty("asked")) << "files of the versions before";
+}
+
+TEST_F(PlanCommand, a_version_is_not_compared_with_itself_by_standard_input) {
+  const Answer both = plan({"-", "-"});
+  EXPECT_EQ(both.code, 64) << both.out;
+  EXPECT_THAT(both.err, HasSubstr("one version alone can be on standard input"));
+}
+
+TEST_F(PlanCommand, why_allow_is_not_met_is_said) {
+  folder_.write("none.toml",
+                "[server]\nhostname = \"mx.example.com\"\n[restrictions]\n"
+                "mydestination = \"example.com\"\nlocal_recipient_maps = \"\"\n"
+                "smtpd_relay_restrictions = \"reject\"\n");
+  const Answer other = plan({"old.toml", "none.toml", "--allow", "same"});
+  EXPECT_EQ(other.code, 1);
+  EXPECT_THAT(other.out, HasSubstr("--allow is not met: the answer is refuses-more\n"));
+  const Answer routes = plan({"old.toml", "new.toml", "--routes", "--allow", "same"});
+  EXPECT_THAT(routes.out, HasSubstr("--allow is not met: routes may differ"));
+  EXPECT_THAT(plan({"old.toml", "new.toml", "--allow", "same"}).out, Not(HasSubstr("not met")));
+}
+
+// The import from Postfix copies mynetworks to exempt_networks.
+TEST_F(PlanCommand, limits_of_rates_decide_nothing) {
+  const auto with = [&](const std::string& name, const std::string& limits) {
+    folder_.write(name, "[limits]\n" + limits +
+                            "\n[restrictions]\n"
+                            "mydestination = \"example.com\"\n"
+                            "smtpd_relay_restrictions = \"reject_unauth_destination\"\n");
+  };
+  with("few.toml", "exempt_networks = [\"198.51.100.0/25\"]\nsessions = 100");
+  with("more.toml", "exempt_networks = [\"198.51.100.0/24\"]");
+  with("small.toml", "message_size = \"1 MiB\"");
+  EXPECT_EQ(plan({"few.toml", "more.toml"}).code, 0) << plan({"few.toml", "more.toml"}).out;
+  EXPECT_EQ(plan({"few.toml", "small.toml"}).code, 3);
 }
 
 }  // namespace

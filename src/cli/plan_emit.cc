@@ -35,12 +35,28 @@ std::optional<boost::json::array> emit_questions(const plan::SmtQuestions& quest
                                                  const Arguments& arguments, Streams& streams) {
   const bool json = arguments.has("--json");
   boost::json::array emitted;
+  const auto file_of = [&](plan::Group group, plan::DifferenceKind direction) {
+    const bool refuses = direction == plan::DifferenceKind::refuses_more;
+    const std::string name = fmt::format("{}-{}.smt2", plan::to_string(group),
+                                         refuses ? "refuses-more" : "accepts-more");
+    return (std::filesystem::path(directory) / name).string();
+  };
+  // An answer about the versions of an earlier run is none about these.
+  for (const plan::Group group : {plan::Group::ours, plan::Group::relay, plan::Group::foreign}) {
+    for (const auto direction :
+         {plan::DifferenceKind::refuses_more, plan::DifferenceKind::accepts_more}) {
+      std::error_code error;
+      std::filesystem::remove(file_of(group, direction), error);
+      if (!error) continue;
+      report(fmt::format("cannot remove {}: {}", printable(file_of(group, direction), 200),
+                         error.message()),
+             "", json, streams);
+      return std::nullopt;
+    }
+  }
   for (const plan::SmtQuestion& one : questions.asked) {
     const std::string_view group = plan::to_string(one.group);
-    const bool refuses = one.direction == plan::DifferenceKind::refuses_more;
-    const std::string name =
-        fmt::format("{}-{}.smt2", group, refuses ? "refuses-more" : "accepts-more");
-    const std::string file = (std::filesystem::path(directory) / name).string();
+    const std::string file = file_of(one.group, one.direction);
     if (const auto kept = write_file(file, one.text); !kept) {
       report(kept.error().message, "", json, streams);
       return std::nullopt;

@@ -215,6 +215,19 @@ TEST(CertificateTest, ThatIsCutOffIsNotUsed) {
   }
 }
 
+TEST(CertificateTest, ForOtherVersionsItIsNotUsed) {
+  const Proved proved;
+  const auto checked = [&](const Edition& before, const Edition& after) {
+    const Checked found = check_edit(before, after, proved.certificate, {.most_paths = 5000});
+    EXPECT_TRUE(found.unreadable) << found.fault;
+    return found.fault;
+  };
+  EXPECT_EQ(checked(proved.after, proved.before), "old and new are exchanged");
+  EXPECT_EQ(
+      checked(proved.before, proved.before),
+      "it was made for another new: another file, or its lists or a table have changed since");
+}
+
 TEST(CertificateTest, PlantedFaultsAreFound) {
   const Proved proved;
   const auto rename_domain = [](Lines& lines, std::string_view axis, std::string_view domain) {

@@ -233,8 +233,17 @@ class Checker {
 
   void read_header(const json::object& header) {
     if (header.at("certificate").to_number<int>() != 1) throw Wrong("it is of another form");
-    if (text_in(header, "old") != versions_[0]->digest) throw Wrong("it is about another old");
-    if (text_in(header, "new") != versions_[1]->digest) throw Wrong("it is about another new");
+    const std::string_view sides[] = {"old", "new"};
+    const bool exchanged = text_in(header, "old") == versions_[1]->digest &&
+                           text_in(header, "new") == versions_[0]->digest;
+    for (std::size_t side = 0; side < 2; ++side) {
+      if (text_in(header, sides[side]) == versions_[side]->digest) continue;
+      result_.unreadable = true;
+      throw Wrong(exchanged ? std::string("old and new are exchanged")
+                            : fmt::format("it was made for another {}: another file, or its lists "
+                                          "or a table have changed since",
+                                          sides[side]));
+    }
     for (const auto& [group, never] : header.at("never").as_object()) {
       for (const json::value& one : never.as_array()) {
         never_.emplace(std::string(group), std::string(one.as_string()));

@@ -29,7 +29,7 @@ struct Checked {
   std::size_t paths = 0;      ///< of the diagram that were gone through
   std::size_t dialogues = 0;  ///< that were played on both versions
   bool sampled = false;       ///< not all paths were gone through
-  bool unreadable = false;    ///< the fault is one of its form
+  bool unreadable = false;    ///< it has another form, or is about other versions
   std::vector<std::string> claims = {};  ///< what it says, one sentence each
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <span>
 #include <sstream>
 
 #include <fmt/format.h>
@@ -30,14 +31,18 @@ constexpr std::string_view not_asked[] = {"restrictions", "guardrails", "log",  
                                           "delivery_log", "inbox",      "api",   "queue",
                                           "cluster",      "timeouts",   "egress"};
 
+toml::table without(toml::table section, std::span<const std::string_view> keys) {
+  for (const std::string_view key : keys) section.erase(key);
+  return section;
+}
+
 /// Without what is compared by what the rules do.
 toml::table without_rules(const toml::table& vsl) {
-  toml::table rest = vsl;
-  for (const std::string_view key :
-       {"policy", "mode", "domain", "relay_networks", "i_know_this_is_an_open_relay",
-        "must_be_authenticated", "maildir", "mbox"}) {
-    rest.erase(key);
-  }
+  constexpr std::string_view compared[] = {"policy",  "mode",
+                                           "domain",  "relay_networks",
+                                           "maildir", "i_know_this_is_an_open_relay",
+                                           "mbox",    "must_be_authenticated"};
+  toml::table rest = without(vsl, compared);
   if (toml::array* domains = rest.get_as<toml::array>("virtual")) {
     for (toml::node& one : *domains) {
       if (one.is_table()) one.as_table()->erase("domain");
@@ -49,6 +54,13 @@ toml::table without_rules(const toml::table& vsl) {
   }
   return rest;
 }
+
+/// Keys of [limits] that bound how much comes, which a comparison takes as not reached, or what
+/// accounts may make.
+constexpr std::string_view rates[] = {
+    "sessions",         "sessions_per_address", "memory",           "new_sessions_per_minute",
+    "error_delay",      "exempt_networks",      "account_policies", "account_credentials",
+    "account_webhooks", "account_domains",      "account_octets"};
 
 /// What the texts of two files have differently, apart from these.
 std::vector<Elsewhere> elsewhere(const std::string& before, const std::string& after) {
@@ -73,9 +85,11 @@ std::vector<Elsewhere> elsewhere(const std::string& before, const std::string& a
     }
     const auto text = [&](const toml::node* node) {
       std::ostringstream out;
+      const bool is_table = node != nullptr && node->is_table();
       if (section == "vsl") {
-        out << without_rules(node != nullptr && node->is_table() ? *node->as_table()
-                                                                 : toml::table{});
+        out << without_rules(is_table ? *node->as_table() : toml::table{});
+      } else if (section == "limits") {
+        out << without(is_table ? *node->as_table() : toml::table{}, rates);
       } else if (node != nullptr) {
         out << toml::node_view<const toml::node>(node);
       }
@@ -160,6 +174,7 @@ void compare_directories(const Version& before, const Version& after,
       open(one.answer.refuses_more);
       open(one.answer.accepts_more);
     }
+    open(webhooks.replies);
     webhooks.not_proved.push_back(
         {.group = "",
          .direction = DifferenceKind::none,
@@ -171,6 +186,10 @@ void compare_directories(const Version& before, const Version& after,
   }
   found.webhooks = std::move(webhooks.addresses);
   found.played += webhooks.played;
+  if (webhooks.replies == Known::yes ||
+      (webhooks.replies == Known::unknown && found.replies == Known::no)) {
+    found.replies = webhooks.replies;
+  }
   std::ranges::move(webhooks.witnesses, std::back_inserter(found.witnesses));
   std::ranges::move(webhooks.not_proved, std::back_inserter(found.not_proved));
 }
@@ -192,28 +211,37 @@ void leave_all_open(const std::string& layer, Comparison& found) {
        .layer = layer,
        .place = "",
        .reason = layer == "lua" ? "lua" : "other_layers",
-       .text = "the scripts on the disk are not those that the gateway runs, so nothing can be "
-               "played"});
+       .text = layer == "restrictions"
+                   ? "tables of more than 64 KiB have changed since the gateway has read them, and "
+                     "it does not say what they were: `postern reload`, or compare two files"
+                   : "the scripts on the disk are not those that the gateway runs, so nothing can "
+                     "be played"});
 }
 
-/// A definition without the places of rules: wherever a file lies, and whatever its comments say,
-/// it decides the same. They are objects of texts, and in a text each quote has a backslash.
-std::string without_places(std::string definition) {
-  constexpr std::string_view places = ",\"places\":{";
-  for (std::size_t at = definition.find(places); at != std::string::npos;
-       at = definition.find(places, at)) {
-    std::size_t end = at + places.size();
+/// Takes all values of a key out of a definition: objects or arrays of texts, in which each quote
+/// has a backslash.
+void take_out(std::string_view key, char close, std::string& definition) {
+  for (std::size_t at = definition.find(key); at != std::string::npos;
+       at = definition.find(key, at)) {
+    std::size_t end = at + key.size();
     for (bool in_text = false; end < definition.size(); ++end) {
       if (definition[end] == '\\') {
         ++end;
       } else if (definition[end] == '"') {
         in_text = !in_text;
-      } else if (definition[end] == '}' && !in_text) {
+      } else if (definition[end] == close && !in_text) {
         break;
       }
     }
     definition.erase(at, end + 1 - at);
   }
+}
+
+/// A definition without the places of rules and the folders that tables may not be read from:
+/// wherever a file lies, and whatever its comments say, it decides the same.
+std::string without_places(std::string definition) {
+  take_out(",\"places\":{", '}', definition);
+  take_out(",\"closed\":[", ']', definition);
   return definition;
 }
 

@@ -256,6 +256,8 @@ Said said_in(const Values& values, const Choice& choice, const mail::Mailbox& re
 struct Takes {
   bool open = false;
   std::array<std::vector<bool>, part_count> values;
+  /// For each value the numbers of the rules that refuse it.
+  std::array<std::vector<std::vector<std::size_t>>, part_count> refusing;
   std::set<std::string_view> unknown;  ///< checks that no part is known of
 
   /// Whether there is anything that it takes.
@@ -329,9 +331,12 @@ Takes takes_of(const Values& values, const Holder& holder) {
   takes.open = holder.open;
   for (std::size_t part = 0; part < part_count; ++part) {
     takes.values[part].assign(values.count(static_cast<Part>(part)), true);
+    takes.refusing[part].resize(values.count(static_cast<Part>(part)));
   }
   Judge judge(values, holder);
-  for (const policy::Rule* rule : refusing_rules(holder.policy)) {
+  const std::vector<const policy::Rule*> rules = refusing_rules(holder.policy);
+  for (std::size_t number = 0; number < rules.size(); ++number) {
+    const policy::Rule* rule = rules[number];
     const auto part = part_of(rule->check);
     if (!part) {
       takes.unknown.insert(rule->check->name);
@@ -339,7 +344,9 @@ Takes takes_of(const Values& values, const Holder& holder) {
     }
     std::vector<bool>& through = takes.values[static_cast<std::size_t>(*part)];
     for (std::size_t value = 0; value < through.size(); ++value) {
-      through[value] = through[value] && judge.lets_through(*rule, *part, value);
+      if (judge.lets_through(*rule, *part, value)) continue;
+      through[value] = false;
+      takes.refusing[static_cast<std::size_t>(*part)][value].push_back(number);
     }
   }
   return takes;
@@ -460,6 +467,56 @@ struct Pair {
   Takes after;
 };
 
+/// Dialogues that show each way in which both versions can answer. What a version refuses, its
+/// first rule that refuses answers, and each rule is about one part: so the two answers follow from
+/// two parts at most, of which all values are tried that rules tell apart.
+struct Answers {
+  std::set<Choice> choices;
+  bool all = true;  ///< that there are
+};
+
+Answers answers_of(const Pair& pair) {
+  constexpr std::size_t most = 200;
+  Answers answers;
+  answers.all = pair.before.unknown.empty() && pair.after.unknown.empty();
+  Choice base{};
+  std::array<std::vector<std::size_t>, part_count> apart;
+  for (std::size_t part = 0; part < part_count; ++part) {
+    const auto& one = pair.before.refusing[part];
+    const auto& other = pair.after.refusing[part];
+    std::set<std::pair<std::vector<std::size_t>, std::vector<std::size_t>>> seen;
+    std::optional<std::size_t> free;
+    for (std::size_t value = 0; value < one.size(); ++value) {
+      if (seen.insert({one[value], other[value]}).second) apart[part].push_back(value);
+      if (!free && one[value].empty() && other[value].empty()) free = value;
+    }
+    base[part] = free.value_or(0);
+    answers.all = answers.all && free.has_value();
+  }
+  for (std::size_t part = 0; part < part_count; ++part) {
+    for (std::size_t second = part; second < part_count; ++second) {
+      for (const std::size_t value : apart[part]) {
+        for (const std::size_t with : apart[second]) {
+          if (answers.choices.size() >= most) {
+            answers.all = false;
+            return answers;
+          }
+          Choice choice = base;
+          choice[part] = value;
+          if (second != part) choice[second] = with;
+          answers.choices.insert(choice);
+        }
+      }
+    }
+  }
+  return answers;
+}
+
+bool has_same_codes(const Side& one, const Side& other) {
+  return one.reply.code == other.reply.code && one.reply.enhanced == other.reply.enhanced &&
+         one.stage == other.stage;
+}
+
 }  // namespace
 
 WebhookComparison compare_webhooks(const Version& before, const Version& after,
@@ -470,11 +527,15 @@ WebhookComparison compare_webhooks(const Version& before, const Version& after,
   BothVersions versions(before, after);
   using Key = std::tuple<const policy::WebhookPolicy*, const policy::WebhookPolicy*, bool, bool>;
   std::map<Key, Pair> pairs;
+  using State =
+      std::pair<bool, policy::Route::Missing>;  // whether a webhook is there; else why not
+  std::set<std::pair<Key, std::pair<State, State>>> answered;
   for (const std::string& address : addresses) {
     const mail::Mailbox mailbox = mail::parse_mailbox(address, mail::Utf8::allowed).value();
     const Holder old_holder = holder_of(before, mailbox);
     const Holder new_holder = holder_of(after, mailbox);
-    Pair& pair = pairs[{old_holder.policy, new_holder.policy, old_holder.open, new_holder.open}];
+    const Key key{old_holder.policy, new_holder.policy, old_holder.open, new_holder.open};
+    Pair& pair = pairs[key];
     if (pair.values.clients.empty()) {
       pair.values = values_of(old_holder, new_holder);
       pair.before = takes_of(pair.values, old_holder);
@@ -537,6 +598,34 @@ WebhookComparison compare_webhooks(const Version& before, const Version& after,
       }
       return Known::no;
     };
+    const auto compare_codes = [&] {
+      const Answers answers = answers_of(pair);
+      for (const Choice& choice : answers.choices) {
+        if (deadline.is_over()) return Known::unknown;
+        Said said = said_in(pair.values, choice, mailbox);
+        std::array<Side, 2> sides = versions.play(said);
+        if (sides[0].taken || sides[1].taken || has_same_codes(sides[0], sides[1])) continue;
+        found.witnesses.push_back({.spoken = std::move(said.spoken),
+                                   .group = Group::ours,
+                                   .kind = DifferenceKind::replies,
+                                   .before = std::move(sides[0]),
+                                   .after = std::move(sides[1])});
+        return Known::yes;
+      }
+      // Of what no webhook has, other layers speak.
+      const bool is_alone =
+          !old_holder.elsewhere && !new_holder.elsewhere && old_holder.domain == new_holder.domain;
+      return answers.all && is_alone ? Known::no : Known::unknown;
+    };
+    const auto state_of = [](const Holder& holder) {
+      const policy::Route& route = holder.recipient.route;
+      return State{route.webhook != nullptr, route.missing};
+    };
+    const std::pair states{state_of(old_holder), state_of(new_holder)};
+    if (found.replies != Known::yes && answered.insert({key, states}).second) {
+      const Known codes = compare_codes();
+      if (codes != Known::no) found.replies = codes;
+    }
     answer.answer.refuses_more =
         ask(DifferenceKind::refuses_more, pair.before, pair.after, answer.answer.refused);
     answer.answer.accepts_more =

@@ -16,6 +16,7 @@ namespace postern::plan {
 struct WebhookComparison {
   std::vector<WebhookAnswer> addresses;  ///< as they were asked
   std::vector<Witness> witnesses;        ///< one for each `yes`
+  Known replies = Known::no;             ///< whether what both refuse gets other codes
   std::vector<NotProved> not_proved;     ///< one for each `unknown`
   std::size_t played = 0;                ///< dialogues played on both versions
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <future>
+#include <memory>
 
 #include <fmt/format.h>
 
@@ -13,8 +14,8 @@ namespace {
 namespace pg = net::pgsql;
 
 constexpr std::size_t page = 1000;
-/// Messages of one commit, and octets of their bodies.
-constexpr std::size_t batch_messages = 64;
+/// Messages that are read and committed at a time, and octets of the bodies of one commit.
+constexpr std::size_t batch_messages = 256;
 constexpr std::uint64_t batch_octets = std::uint64_t{4} << 20;
 constexpr std::chrono::seconds commit_limit{60};
 
@@ -39,27 +40,28 @@ Result<void> is_whole(const Message& message) {
                           message.id, message.damage));
 }
 
-Result<Message> message_of(Spool& spool, const MessageId& id) {
-  auto found = spool.get(id);
-  if (!found) return tl::unexpected(found.error());
-  if (!*found) return fail(Fault::conflict, "message " + id + " is gone");
-  return std::move(**found);
+/// The messages of these ids, which must all be there.
+Result<std::vector<Whole>> all_of(Spool& spool, std::span<const MessageId> ids) {
+  auto found = spool.whole(ids);
+  if (!found || found->size() == ids.size()) return found;
+  std::size_t at = 0;
+  while (at < found->size() && (*found)[at].message.id == ids[at]) ++at;
+  return fail(Fault::conflict, "message " + ids[at] + " is gone");
 }
 
-Result<Mail> mail_of(Spool& spool, const Message& message, const std::string& directory) {
-  if (Result<void> whole = is_whole(message); !whole) return tl::unexpected(whole.error());
-  auto reader = spool.body(message.id);
-  if (!reader) return tl::unexpected(reader.error());
-  Mail mail{.envelope = message.envelope, .body = Body(directory)};
+Result<Mail> mail_of(Whole& whole, const std::string& directory) {
+  if (Result<void> sound = is_whole(whole.message); !sound) return tl::unexpected(sound.error());
+  if (!whole.body) return tl::unexpected(whole.body.error());
+  Mail mail{.envelope = whole.message.envelope, .body = Body(directory)};
   for (;;) {
-    const auto octets = reader->next();
+    const auto octets = whole.body->next();
     if (!octets) return tl::unexpected(octets.error());
     if (octets->empty()) break;
     if (Result<void> added = mail.body.append(*octets); !added) {
       return tl::unexpected(added.error());
     }
   }
-  mail.envelope.id = message.id;
+  mail.envelope.id = whole.message.id;
   // A finished recipient is not taken; what it is, set_states says.
   for (Recipient& to : mail.envelope.recipients) {
     if (to.state == State::delivered || to.state == State::failed) to.state = State::held;
@@ -102,19 +104,32 @@ bool same(const Envelope& one, const Envelope& other) {
 }
 
 /// Reads both bodies to their ends, where each is compared with its own checksum.
-Result<void> compare_bodies(Spool& from, Spool& to, const MessageId& id) {
-  auto one = from.body(id);
-  if (!one) return tl::unexpected(one.error());
-  auto other = to.body(id);
-  if (!other) return tl::unexpected(other.error());
+Result<void> compare(Whole& one, Whole& other) {
+  const MessageId& id = one.message.id;
+  if (one.message.size != other.message.size ||
+      !same(one.message.envelope, other.message.envelope)) {
+    return fail(Fault::conflict, "message " + id + " differs");
+  }
+  if (!one.body) return tl::unexpected(one.body.error());
+  if (!other.body) return tl::unexpected(other.body.error());
   for (;;) {
-    const auto here = one->next();
+    const auto here = one.body->next();
     if (!here) return tl::unexpected(here.error());
-    const auto there = other->next();
+    const auto there = other.body->next();
     if (!there) return tl::unexpected(there.error());
     if (*here != *there) return fail(Fault::conflict, "the body of message " + id + " differs");
     if (here->empty()) return {};
   }
+}
+
+/// Calls `act` with so many ids at a time as are read at once.
+Result<void> in_batches(std::span<const MessageId> ids,
+                        const std::function<Result<void>(std::span<const MessageId>)>& act) {
+  for (; !ids.empty(); ids = ids.subspan(std::min(ids.size(), batch_messages))) {
+    const auto some = ids.first(std::min(ids.size(), batch_messages));
+    if (Result<void> done = act(some); !done) return done;
+  }
+  return {};
 }
 
 }  // namespace
@@ -132,27 +147,45 @@ Result<void> may_be_moved(Spool& spool) {
 }
 
 SetStates states_of(cluster::Database& database) {
-  return [&database](std::span<const Message> messages) -> Result<void> {
-    std::vector<net::PgsqlStatement> statements;
+  const auto kept = std::make_shared<std::unique_ptr<net::PgsqlSession>>();
+  return [&database, kept](std::span<const Message> messages) -> Result<void> {
+    std::vector<std::string> ids, quarantines;
+    std::vector<std::int64_t> indexes, states, attempts, held, noticed;
+    std::vector<net::PgsqlTime> due, since;
+    std::vector<std::string_view> replies;
     for (const Message& message : messages) {
       const std::string id = ulid_octets(message.id);
       std::int64_t index = 0;
       for (const Recipient& one : message.envelope.recipients) {
-        statements.push_back(
-            {.sql = "UPDATE recipient SET state = $3::bigint, attempts = $4::bigint, next_at = $5, "
-                    "held_at = $6, held_ms = $7, noticed = $8, quarantine = $9, last_reply = $10 "
-                    "WHERE message = $1 AND idx = $2::bigint",
-             .values = {
-                 pg::uuid(id), pg::integer(index++),
-                 pg::integer(static_cast<std::int64_t>(one.state)), pg::integer(one.attempts),
-                 pg::time(one.next_attempt), pg::time(one.held_at), pg::integer(one.held.count()),
-                 pg::boolean(one.noticed), pg::text(one.quarantine), pg::bytes(one.last_reply)}});
+        ids.push_back(id);
+        indexes.push_back(index++);
+        states.push_back(static_cast<std::int64_t>(one.state));
+        attempts.push_back(one.attempts);
+        due.push_back(one.next_attempt);
+        since.push_back(one.held_at);
+        held.push_back(one.held.count());
+        noticed.push_back(one.noticed ? 1 : 0);
+        quarantines.push_back(one.quarantine);
+        replies.emplace_back(one.last_reply);
       }
     }
-    auto session = database.connect();
-    if (!session) return tl::unexpected(session.error());
-    const auto end =
-        (*session)->transact(std::move(statements), cluster::Clock::now() + commit_limit);
+    std::vector<net::PgsqlStatement> statements;
+    statements.push_back(
+        {.sql = "UPDATE recipient AS r SET state = n.state, attempts = n.attempts, next_at = "
+                "n.next_at, held_at = n.held_at, held_ms = n.held_ms, noticed = n.noticed <> 0, "
+                "quarantine = n.quarantine, last_reply = n.last_reply FROM unnest($1, $2, $3, $4, "
+                "$5, $6, $7, $8, $9, $10) AS n(message, idx, state, attempts, next_at, held_at, "
+                "held_ms, noticed, quarantine, last_reply) WHERE r.message = n.message AND r.idx = "
+                "n.idx",
+         .values = {pg::uuids(ids), pg::integers(indexes), pg::integers(states),
+                    pg::integers(attempts), pg::times(due), pg::times(since), pg::integers(held),
+                    pg::integers(noticed), pg::texts(quarantines), pg::blobs(replies)}});
+    if (!*kept || !(*kept)->usable()) {
+      auto session = database.connect();
+      if (!session) return tl::unexpected(session.error());
+      *kept = std::move(*session);
+    }
+    const auto end = (*kept)->transact(std::move(statements), cluster::Clock::now() + commit_limit);
     if (end.end == net::PgsqlEnd::committed) return {};
     return fail(Fault::unreachable, "PostgreSQL: " + end.failure.message);
   };
@@ -182,50 +215,54 @@ Result<MovedMail> move_spool(Spool& from, Spool& to, const SetStates& set_states
                              const std::string& directory) {
   const auto ids = ids_of(from);
   if (!ids) return tl::unexpected(ids.error());
-  std::vector<Mail> mails;
-  std::vector<Message> messages;
-  std::uint64_t octets = 0;
-  const auto write = [&]() -> Result<void> {
-    if (messages.empty()) return {};
-    octets = 0;
-    if (!mails.empty()) {
-      if (Result<void> stored = put(to, std::exchange(mails, {})); !stored) return stored;
+  const auto before = ids_of(to);  // from an earlier run that was stopped
+  if (!before) return tl::unexpected(before.error());
+  const auto copy = [&](std::span<const MessageId> some) -> Result<void> {
+    auto found = all_of(from, some);
+    if (!found) return tl::unexpected(found.error());
+    std::vector<Mail> mails;
+    std::vector<Message> messages;
+    std::uint64_t octets = 0;
+    const auto write = [&]() -> Result<void> {
+      octets = 0;
+      if (!mails.empty()) {
+        if (Result<void> stored = put(to, std::exchange(mails, {})); !stored) return stored;
+      }
+      return set_states(std::exchange(messages, {}));
+    };
+    for (Whole& one : *found) {
+      if (!std::ranges::binary_search(*before, one.message.id)) {
+        auto mail = mail_of(one, directory);
+        if (!mail) return tl::unexpected(mail.error());
+        octets += mail->body.size();
+        mails.push_back(std::move(*mail));
+      }
+      messages.push_back(std::move(one.message));
+      if (octets < batch_octets) continue;
+      if (Result<void> written = write(); !written) return written;
     }
-    return set_states(std::exchange(messages, {}));
+    return messages.empty() ? Result<void>() : write();
   };
-  for (const MessageId& id : *ids) {
-    auto message = message_of(from, id);
-    if (!message) return tl::unexpected(message.error());
-    const auto there = to.get(id);  // from an earlier run that was stopped
-    if (!there) return tl::unexpected(there.error());
-    if (!*there) {
-      auto mail = mail_of(from, *message, directory);
-      if (!mail) return tl::unexpected(mail.error());
-      octets += mail->body.size();
-      mails.push_back(std::move(*mail));
-    }
-    messages.push_back(std::move(*message));
-    if (messages.size() < batch_messages && octets < batch_octets) continue;
-    if (Result<void> written = write(); !written) return tl::unexpected(written.error());
+  if (Result<void> copied = in_batches(*ids, copy); !copied) {
+    return tl::unexpected(copied.error());
   }
-  if (Result<void> written = write(); !written) return tl::unexpected(written.error());
 
   MovedMail moved;
-  for (const MessageId& id : *ids) {
-    const auto here = message_of(from, id);
+  const auto check = [&](std::span<const MessageId> some) -> Result<void> {
+    auto here = all_of(from, some);
     if (!here) return tl::unexpected(here.error());
-    const auto there = message_of(to, id);
+    auto there = all_of(to, some);
     if (!there) return tl::unexpected(there.error());
-    if (here->size != there->size || !same(here->envelope, there->envelope)) {
-      return fail(Fault::conflict, "message " + id + " differs");
+    for (std::size_t i = 0; i < some.size(); ++i) {
+      Whole& one = (*here)[i];
+      if (Result<void> equal = compare(one, (*there)[i]); !equal) return equal;
+      moved.messages += 1;
+      moved.recipients += one.message.envelope.recipients.size();
+      moved.octets += one.message.size;
     }
-    if (Result<void> equal = compare_bodies(from, to, id); !equal) {
-      return tl::unexpected(equal.error());
-    }
-    moved.messages += 1;
-    moved.recipients += here->envelope.recipients.size();
-    moved.octets += here->size;
-  }
+    return {};
+  };
+  if (Result<void> equal = in_batches(*ids, check); !equal) return tl::unexpected(equal.error());
   const auto all = ids_of(to);
   if (!all) return tl::unexpected(all.error());
   if (all->size() != ids->size()) {

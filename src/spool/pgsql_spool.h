@@ -56,6 +56,7 @@ class PgsqlSpool final : public Spool {
   Result<std::vector<DestinationCount>> counts() override;
   Result<std::uint64_t> size() override;
   Result<BodyReader> body(const MessageId& id) override;
+  Result<std::vector<Whole>> whole(std::span<const MessageId> ids) override;
   void claim(std::vector<RecipientKey> keys, Time now, Time until,
              Done<std::vector<Claim>> done) override;
   void settle(std::vector<Settlement> settlements, Done<void> done) override;
@@ -97,8 +98,14 @@ class PgsqlSpool final : public Spool {
   Result<std::vector<Parcel>> parcels_between(const cluster::Part& part, std::int64_t after,
                                               std::int64_t below, std::size_t limit);
   Message message_of(const net::PgsqlRows& rows, std::size_t row) const;
+  /// The end of some(): the message, the answer, and its row of the answer.
+  using Found = std::function<void(Message message, const net::PgsqlRows& rows, std::size_t row)>;
+  Result<void> some(const std::string& condition, const std::vector<net::PgsqlValue>& values,
+                    const char* more, const Found& found);
   Result<std::optional<Message>> one(const std::string& condition,
                                      const std::vector<net::PgsqlValue>& values);
+  Result<BodyReader> body_of(const MessageId& id, std::uint64_t size, std::string damage,
+                             const net::PgsqlRows& rows, std::size_t row, int column);
 
   cluster::Database& database_;
   cluster::Node& node_;

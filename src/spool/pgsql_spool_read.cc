@@ -3,6 +3,7 @@
 #include <chrono>
 #include <limits>
 #include <tuple>
+#include <unordered_map>
 #include <utility>
 
 #include <fmt/format.h>
@@ -81,28 +82,29 @@ Message PgsqlSpool::message_of(const PgsqlRows& rows, std::size_t row) const {
   return message;
 }
 
-/// The message that a condition on `m` names, with its recipients.
-Result<std::optional<Message>> PgsqlSpool::one(const std::string& condition,
-                                               const std::vector<net::PgsqlValue>& values) {
+/// The messages that a condition on `m` names, with their recipients, to `found`; `more`: further
+/// columns, behind evidence_column.
+Result<void> PgsqlSpool::some(const std::string& condition,
+                              const std::vector<net::PgsqlValue>& values, const char* more,
+                              const Found& found) {
   const PgsqlStatement statements[] = {
-      {.sql = fmt::format("SELECT {}, m.evidence FROM message AS m WHERE {}", message_columns,
-                          condition),
+      {.sql = fmt::format("SELECT {}, m.evidence{} FROM message AS m WHERE {}", message_columns,
+                          more, condition),
        .values = values},
       {.sql = fmt::format("SELECT r.address, r.kind, r.destination, r.state, r.notify, r.orcpt, "
                           "r.attempts, r.claimed_by IS NOT NULL AND {}, r.next_at, r.last_reply, "
-                          "r.quarantine, r.held_at, r.held_ms, r.noticed FROM recipient AS r WHERE "
-                          "r.message = (SELECT m.id FROM message AS m WHERE {}) ORDER BY r.idx",
+                          "r.quarantine, r.held_at, r.held_ms, r.noticed, r.message FROM recipient "
+                          "AS r WHERE r.message = ANY(ARRAY(SELECT m.id FROM message AS m WHERE "
+                          "{})) ORDER BY r.message, r.idx",
                           cluster::claim_lives(), condition),
        .values = values}};
   const auto said = reading_->ask_all(statements);
   if (!said) return tl::unexpected(said.error());
-  const PgsqlRows& found = (*said)[0];
+  const PgsqlRows& messages = (*said)[0];
   const PgsqlRows& rows = (*said)[1];
-  if (found.size() == 0) return std::optional<Message>();
-  Message message = message_of(found, 0);
-  message.envelope.evidence = found.text(0, evidence_column);
+  std::unordered_map<std::string, std::vector<Recipient>> recipients;
   for (std::size_t row = 0; row < rows.size(); ++row) {
-    message.envelope.recipients.push_back(
+    recipients[ulid_from_bytes(rows.octets(row, 14))].push_back(
         {.address = rows.text(row, 0),
          .destination = {static_cast<RouteKind>(rows.integer(row, 1)), rows.text(row, 2)},
          .state = static_cast<State>(rows.integer(row, 3)),
@@ -117,9 +119,47 @@ Result<std::optional<Message>> PgsqlSpool::one(const std::string& condition,
          .noticed = rows.boolean(row, 13),
          .last_reply = rows.text(row, 9)});
   }
-  // Between the two statements the message may have been settled and deleted.
-  if (message.envelope.recipients.empty()) return std::optional<Message>();
-  return std::optional(std::move(message));
+  for (std::size_t row = 0; row < messages.size(); ++row) {
+    Message message = message_of(messages, row);
+    const auto its = recipients.find(message.id);
+    // Between the two statements the message may have been settled and deleted.
+    if (its == recipients.end()) continue;
+    message.envelope.evidence = messages.text(row, evidence_column);
+    message.envelope.recipients = std::move(its->second);
+    found(std::move(message), messages, row);
+  }
+  return {};
+}
+
+Result<std::optional<Message>> PgsqlSpool::one(const std::string& condition,
+                                               const std::vector<net::PgsqlValue>& values) {
+  std::optional<Message> only;
+  const auto read =
+      some(condition, values, "",
+           [&](Message message, const PgsqlRows&, std::size_t) { only = std::move(message); });
+  if (!read) return tl::unexpected(read.error());
+  return only;
+}
+
+Result<std::vector<Whole>> PgsqlSpool::whole(std::span<const MessageId> ids) {
+  std::vector<std::string> octets;
+  for (const MessageId& id : ids) {
+    if (std::string one = ulid_octets(id); !one.empty()) octets.push_back(std::move(one));
+  }
+  std::unordered_map<MessageId, Whole> found;
+  const auto read =
+      some("m.id = ANY($1)", {pg::uuids(octets)}, ", m.digest, m.body",
+           [&](Message message, const PgsqlRows& rows, std::size_t row) {
+             const MessageId id = message.id;
+             auto body = body_of(id, message.size, message.damage, rows, row, evidence_column + 1);
+             found.emplace(id, Whole{std::move(message), std::move(body)});
+           });
+  if (!read) return tl::unexpected(read.error());
+  std::vector<Whole> all;
+  for (const MessageId& id : ids) {
+    if (const auto one = found.find(id); one != found.end()) all.push_back(std::move(one->second));
+  }
+  return all;
 }
 
 Result<std::optional<Message>> PgsqlSpool::get(const MessageId& id) {
@@ -233,19 +273,27 @@ Result<std::vector<Parcel>> PgsqlSpool::parcels_of(Sequence message) {
 Result<BodyReader> PgsqlSpool::body(const MessageId& id) {
   const std::string octets = ulid_octets(id);
   const auto found =
-      reading_->ask({.sql = "SELECT size, digest, damage, body FROM message WHERE id = $1",
+      reading_->ask({.sql = "SELECT size, damage, digest, body FROM message WHERE id = $1",
                      .values = {pg::uuid(octets.empty() ? std::string(16, '\0') : octets)}});
   if (!found) return tl::unexpected(found.error());
   if (found->size() == 0) return fail(Fault::not_found, std::string(no_such_message));
-  if (!found->octets(0, 2).empty()) return fail(Fault::damaged, found->text(0, 2));
-  const auto size = static_cast<std::uint64_t>(found->integer(0, 0));
-  if (!found->is_null(0, 3)) {
-    if (found->octets(0, 3).size() != size) {
+  return body_of(id, static_cast<std::uint64_t>(found->integer(0, 0)), found->text(0, 1), *found, 0,
+                 2);
+}
+
+/// The body of a message whose digest is in a column of a row, and whose body in the next: NULL for
+/// one that is in rows of `part`.
+Result<BodyReader> PgsqlSpool::body_of(const MessageId& id, std::uint64_t size, std::string damage,
+                                       const PgsqlRows& rows, std::size_t row, int column) {
+  if (!damage.empty()) return fail(Fault::damaged, std::move(damage));
+  if (!rows.is_null(row, column + 1)) {
+    if (rows.octets(row, column + 1).size() != size) {
       return fail(Fault::damaged, "a message body is missing or has another size");
     }
-    return BodyReader(found->text(0, 3), found->text(0, 1));
+    return BodyReader(rows.text(row, column + 1), rows.text(row, column));
   }
-  const auto next = [this, octets, n = std::int64_t{0}]() mutable -> Result<std::string> {
+  const auto next = [this, octets = ulid_octets(id),
+                     n = std::int64_t{0}]() mutable -> Result<std::string> {
     const auto part =
         reading_->ask({.sql = "SELECT p.data FROM message AS m LEFT JOIN part AS p ON p.message = "
                               "m.id AND p.n = $2 WHERE m.id = $1",
@@ -256,7 +304,7 @@ Result<BodyReader> PgsqlSpool::body(const MessageId& id) {
     if (part->is_null(0, 0)) return fail(Fault::damaged, "a part of a message body is missing");
     return part->text(0, 0);
   };
-  return BodyReader(next, size, found->text(0, 1));
+  return BodyReader(next, size, rows.text(row, column));
 }
 
 Result<std::vector<Message>> PgsqlSpool::list(const ListFilter& filter, const MessageId& before,

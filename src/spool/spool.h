@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -204,6 +205,12 @@ struct Verification {
   std::vector<Finding> findings;  ///< the defects
 };
 
+/// A message with recipients and evidence, and its body or why that cannot be read (Spool::body()).
+struct Whole {
+  Message message;          ///< as of Spool::get()
+  Result<BodyReader> body;  ///< as of Spool::body()
+};
+
 /// Thread-safe. Faults of all functions: `disk_full` and `temporary`, there is no room (reply 452
 /// 4.3.1); `permanent`, the disk failed, is read-only or damaged (reply 451 4.3.0); `unreachable`,
 /// the cluster's database cannot be reached now (451 4.3.0). Success is
@@ -255,6 +262,9 @@ class Spool {
   /// The body of a message. Blocks. Fault::not_found: there is no such message. Fault::damaged:
   /// call quarantine() then. Any other fault may pass.
   virtual Result<BodyReader> body(const MessageId& id) = 0;
+  /// Many messages with their bodies, in the order of `ids`; those that do not exist are left out.
+  /// Blocks, and keeps bodies that are not in files in memory: for some hundred at a time.
+  virtual Result<std::vector<Whole>> whole(std::span<const MessageId> ids);
 
   /// Whether an attempt may take the step that cannot be taken back: the end of a message's octets,
   /// or a request. Fault::unreachable: another process may soon deliver the same message.

@@ -46,6 +46,36 @@ class SpoolAskTest : public EverySpoolTest {
 
 INSTANTIATE_TEST_SUITE_P(, SpoolAskTest, ::testing::Values(Engine::sqlite, Engine::pgsql), name_of);
 
+TEST_P(SpoolAskTest, many_messages_are_read_at_once_with_bodies_and_in_the_order_asked_for) {
+  const MessageId small = *put(envelope(3), "small\r\n");
+  const MessageId large = *put(envelope(), std::string(700'000, 'x'));
+  const MessageId damaged = *put(envelope(), "damaged");
+  ASSERT_TRUE(wait<void>([&](auto done) { spool_->quarantine(damaged, "bad octets", done); }));
+  const std::vector<MessageId> ids{large, "01ARZ3NDEKTSV4RRFFQ69G5FAV", small, damaged};
+  auto all = spool_->whole(ids);
+  ASSERT_TRUE(all) << all.error().message;
+  ASSERT_EQ(all->size(), 3u) << "one of them is not there";
+  std::string octets;
+  for (;;) {
+    const auto piece = (*all)[0].body->next();
+    ASSERT_TRUE(piece);
+    if (piece->empty()) break;
+    octets += *piece;
+  }
+  EXPECT_EQ(octets, std::string(700'000, 'x'));
+  EXPECT_EQ((*all)[0].message.id, large);
+  EXPECT_EQ(*(*all)[1].body->next(), "small\r\n");
+  const auto alone = spool_->get(small);
+  ASSERT_TRUE(alone && *alone);
+  EXPECT_EQ((*all)[1].message.envelope.evidence, (*alone)->envelope.evidence);
+  ASSERT_EQ((*all)[1].message.envelope.recipients.size(), 3u);
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ((*all)[1].message.envelope.recipients[i].address,
+              (*alone)->envelope.recipients[i].address);
+  }
+  EXPECT_EQ((*all)[2].body.error().fault, Fault::damaged);
+}
+
 TEST_P(SpoolAskTest, each_filter_and_every_pair_of_them_finds_its_messages) {
   const MessageId a = add("a@example.org", {{"x@example.net", here}}, "acc_1");
   const MessageId b = add("", {{"x@example.net", there}, {"y@example.net", here}}, "acc_2");

@@ -5,7 +5,9 @@
 
 #include <boost/json.hpp>
 
+#include "base/sha256.h"
 #include "base/text.h"
+#include "dialect/restrictions/left_out.h"
 #include "dialect/restrictions/remarks.h"
 #include "dialect/restrictions/remote_table.h"
 #include "dialect/restrictions/replies.h"
@@ -261,14 +263,19 @@ std::string definition_of(const Parameters& parameters,
   json::object settings;
   for (const auto& [name, value] : parameters.settings()) settings[name] = value;
   json::object kept;
+  json::object left_out;
   for (const auto& [path, text] : files) {
-    if (text.size() > largest) continue;
+    if (text.size() > largest) {
+      left_out[path] = hex_encode(sha256(text));
+      continue;
+    }
     largest -= text.size();
     kept[path] = text;
   }
   json::object definition{{"hostname", parameters.text("myhostname")},
                           {"parameters", std::move(settings)},
                           {"files", std::move(kept)}};
+  if (!left_out.empty()) definition["left_out"] = std::move(left_out);
   if (!closed.empty()) definition["closed"] = json::value_from(closed);
   if (!places.empty()) definition["places"] = json::value_from(places);
   return json::serialize(definition);
@@ -349,6 +356,24 @@ Result<Loaded> loaded_from_definition(std::string_view definition) {
   } catch (const std::exception& error) {  // Boost.JSON throws for a missing member or a wrong type
     return fail(Fault::malformed, std::string("recorded restriction lists: ") + error.what());
   }
+}
+
+std::vector<std::string> changed_since(std::string_view definition) {
+  std::vector<std::string> changed;
+  boost::system::error_code bad;
+  const json::value parsed = json::parse({definition.data(), definition.size()}, bad);
+  if (bad || !parsed.is_object()) return changed;
+  const json::value* left_out = parsed.get_object().if_contains("left_out");
+  if (left_out == nullptr || !left_out->is_object()) return changed;
+  const TableSources sources = file_sources(FileRules{});
+  for (const auto& [path, digest] : left_out->get_object()) {
+    const Result<std::string> text = sources.read(path);
+    if (!text || !digest.is_string() || digest.get_string() != hex_encode(sha256(*text))) {
+      changed.emplace_back(path);
+    }
+  }
+  std::ranges::sort(changed);
+  return changed;
 }
 
 Result<std::shared_ptr<const policy::Layer>> layer_from_definition(std::string_view definition) {

@@ -1,10 +1,12 @@
 #include "dialect/restrictions/layer.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include <gtest/gtest.h>
 
 #include "base/temporary_folder_test.h"
+#include "dialect/restrictions/left_out.h"
 #include "dialect/restrictions/remarks.h"
 #include "dialect/webhook/layer.h"
 #include "policy/deferral.h"
@@ -855,6 +857,25 @@ TEST(RestrictionsLayer, a_recorded_decision_is_made_again_offline) {
     EXPECT_TRUE(answer.asked);
     for (const std::string& difference : answer.differences) ADD_FAILURE() << difference;
   }
+}
+
+TEST(RestrictionsLayer, a_large_table_that_has_changed_since_is_named) {
+  const tests::TemporaryFolder folder;
+  std::string large;
+  for (int i = 0; i < 6000; ++i) large += "domain" + std::to_string(i) + ".example OK\n";
+  folder.write("large", large);
+  folder.write("small", "one.example OK\n");
+  const Loaded made = loaded(
+      {{"smtpd_sender_restrictions", "check_sender_access hash:" + folder.file("large") +
+                                         ", check_sender_access hash:" + folder.file("small")}});
+  EXPECT_TRUE(changed_since(made.definition).empty());
+  folder.write("small", "other.example OK\n");
+  EXPECT_TRUE(changed_since(made.definition).empty()) << "its text is in the definition";
+  folder.write("large", large + "newspam.example REJECT\n");
+  EXPECT_EQ(changed_since(made.definition), std::vector{folder.file("large")});
+  std::filesystem::remove(folder.file("large"));
+  EXPECT_EQ(changed_since(made.definition), std::vector{folder.file("large")});
+  EXPECT_TRUE(changed_since("no JSON").empty());
 }
 
 TEST(SaslOfLists, is_switched_off_only_in_writing) {
