@@ -27,7 +27,7 @@ help:
 	@echo "make stop-asan | stop-tsan  20 stops with everything under way, with sanitizers"
 	@echo "make mutants   faults planted in the compiler of plan: each has to be found by its tests"
 	@echo "make plan-trust  a million dialogues beside the diagrams of plan, and z3 about small lists"
-	@echo "make plan-bench  what plan proves about single edits of real configurations; writes docs/benchmarks.md"
+	@echo "make plan-bench  what plan proves about single edits of real configurations, and how long it takes; writes docs/benchmarks.md"
 	@echo "make coverage  line coverage of the SMTP session core"
 	@echo "make asan | tsan | fuzz | lint | format"
 
@@ -119,7 +119,8 @@ plan-trust: bootstrap-test
 
 plan-bench: bootstrap
 	@tools/build release postern
-	@bench/plan_bench --certify 20 --write
+	@bench/plan_bench --certify 20 --play 100 --write
+	@bench/plan_bars --write
 
 coverage: bootstrap
 	@tools/coverage

@@ -3,10 +3,10 @@ import contextlib
 import pathlib
 import shutil
 import tempfile
+import tomllib
 
 import plan_edits
 from harness import dns, instance, smtp
-from harness.cases import Fail
 from players.lists import site, stubs
 
 # The surroundings of the lists' suite; but next hops that are literals are refused as everywhere, which is what plan compares.
@@ -31,22 +31,24 @@ class Players:
     def close(self):
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def play(self, witness, old, new):
-        """None if both versions, each (parameters, tables), answer as the witness says; else a line that says what differs. LeftOut if it cannot be played."""
-        leave_out(witness)
+    def play(self, witness, answers, old, new):
+        """None if both versions, each (parameters, tables), answer as the witness says; else a line that says what differs. LeftOut if it cannot be played. `answers` are
+        those of the witness's test: {service: answer, or {command: answer}}."""
+        rules = policy_rules(answers)
+        if witness.get("early"):
+            raise LeftOut("the client speaks before its turn")
         for name, version in (("old", old), ("new", new)):
-            said, heard = verdict_of(witness[name]), self.heard(witness, *version)
+            said, heard = verdict_of(witness[name]), self.heard(witness, rules, *version)
             if said != heard:
-                return "%s says %s, plan %s: %s" % (name, heard, said, {key: witness[key] for key in ("client", "helo", "tls", "auth", "mail_from", "rcpt_to", "dns", "answers")})
+                return "%s says %s, plan %s: %s, %s" % (name, heard, said, {key: witness[key] for key in ("client", "helo", "tls", "auth", "mail_from", "rcpt_to", "dns")}, answers)
         return None
 
-    def heard(self, witness, parameters, tables):
+    def heard(self, witness, rules, parameters, tables):
         """("taken",), or ("refused", command, code, enhanced code)"""
         with contextlib.ExitStack() as stack:
             zone = dns.start([witness["dns"]], ttl=0)
             stack.callback(zone.stop)
-            answers = {one["service"]: one["answer"] for one in witness["answers"]}
-            policy = stubs.PolicyStub([{"action": answers.get(plan_edits.NO_SERVICE, "DUNNO")}])
+            policy = stubs.PolicyStub(rules)
             stack.callback(policy.stop)
             root = pathlib.Path(tempfile.mkdtemp(dir=self.folder))
             stack.callback(shutil.rmtree, root, True)
@@ -69,15 +71,26 @@ class Players:
             return spoken(client, witness)
 
 
-def leave_out(witness):
-    """LeftOut if the answers of other programs are none that the stub can give."""
-    for one in witness["answers"]:
-        if one["service"] != plan_edits.NO_SERVICE:
-            raise LeftOut("it needs an answer of %s" % one["service"])
-        if one["answer"].split(" ")[0].upper() not in ACTIONS:
-            raise LeftOut("the policy server's answer is %r" % one["answer"])
-    if witness.get("early"):
-        raise LeftOut("the client speaks before its turn")
+def answers_of(tests, witnesses):
+    """The `answers` of each witness, out of the file of tests that --as-test wrote: those in the JSON of plan have one for each service, not for each command."""
+    found = tomllib.loads(pathlib.Path(tests).read_text(encoding="utf-8")).get("test", [])
+    for one, witness in zip(found, witnesses):
+        if (one["client"], one["from"], one["rcpt"]) != (witness["client"], witness["mail_from"], witness["rcpt_to"]):
+            return None
+    return [one.get("answers", {}) for one in found] if len(found) == len(witnesses) else None
+
+
+def policy_rules(answers):
+    """The answers as rules of the policy server. LeftOut if they are none that it can give."""
+    rules = []
+    for service, answer in answers.items():
+        if service != plan_edits.NO_SERVICE:
+            raise LeftOut("it needs an answer of %s" % service)
+        for state, action in (answer if isinstance(answer, dict) else {None: answer}).items():
+            if not isinstance(action, str) or action.split(" ")[0].upper() not in ACTIONS:
+                raise LeftOut("the policy server's answer is %r" % action)
+            rules.append({"match": {"protocol_state": state} if state else {}, "action": action})
+    return rules
 
 
 def verdict_of(side):
@@ -113,6 +126,3 @@ def spoken(client, witness):
     for stage, line in (("mail", "MAIL FROM:<%s>" % witness["mail_from"]), ("rcpt", "RCPT TO:<%s>" % witness["rcpt_to"]), ("data", "DATA")):
         found = found or said(stage, line)
     return found or refused("message", client.data(MESSAGE)) or ("taken",)
-
-
-__all__ = ["Fail", "LeftOut", "Players"]

@@ -1,5 +1,10 @@
 #!/usr/bin/env python3
 """Self-test of the benchmarks' statistics, tables and comparison; starts no server."""
+import argparse
+import contextlib
+import importlib.machinery
+import importlib.util
+import io
 import json
 import pathlib
 import sys
@@ -14,8 +19,21 @@ import budget  # noqa: E402
 import figures  # noqa: E402
 import growth  # noqa: E402
 import growth_charts  # noqa: E402
+import plan_edits  # noqa: E402
+import plan_play  # noqa: E402
 import run  # noqa: E402
 import servers  # noqa: E402
+
+
+def script(name):
+    """A program of this folder without a suffix, as a module."""
+    loader = importlib.machinery.SourceFileLoader(name, str(HERE / name))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(name, loader))
+    loader.exec_module(module)
+    return module
+
+
+plan_bars = script("plan_bars")
 
 
 def result(server, number, cpu, rate=1000.0, **members):
@@ -268,6 +286,69 @@ class Growth(unittest.TestCase):
         self.assertEqual(set(growth_charts.PARTS), set(growth.SIZES))
         for part in growth_charts.PARTS:
             self.assertTrue(callable(getattr(growth.Growth, part)))
+
+
+class Plans(unittest.TestCase):
+    WITNESS = {"client": "192.0.2.7", "helo": "mx.example.org", "tls": False, "auth": None, "mail_from": "a@example.org", "rcpt_to": "b@example.com"}
+
+    def spoken(self, *replies, **members):
+        """What a server that gives these replies is heard to say, and what it was told."""
+        return plan_play.spoken(client := Scripted(replies), {**self.WITNESS, **members}), client.told
+
+    def test_the_first_refusal_ends_a_dialogue(self):
+        found, told = self.spoken("220 here", "250 here", "250 2.1.0 ok", "554 5.7.1 no")
+        self.assertEqual(("refused", "rcpt", 554, "5.7.1"), found)
+        self.assertEqual(["EHLO mx.example.org", "MAIL FROM:<a@example.org>", "RCPT TO:<b@example.com>"], told)
+
+    def test_mail_is_taken_at_its_end(self):
+        replies = ("220 here", "250 2.1.0 ok", "250 2.1.5 ok", "354 go", "250 2.0.0 ok")
+        self.assertEqual(("taken",), self.spoken(*replies, helo=None)[0])
+        self.assertEqual(("refused", "message", 550, "5.7.20"), self.spoken(*replies[:-1], "550 5.7.20 no", helo=None)[0])
+        with self.assertRaises(plan_play.LeftOut):
+            self.spoken(*replies, helo=None, tls=True)
+
+    def test_a_policy_server_answers_by_command(self):
+        self.assertEqual([{"match": {"protocol_state": "RCPT"}, "action": "OK"}, {"match": {"protocol_state": "DATA"}, "action": "DUNNO"}],
+                         plan_play.policy_rules({plan_edits.NO_SERVICE: {"RCPT": "OK", "DATA": "DUNNO"}}))
+        for answers in ({"verify": "deliverable"}, {plan_edits.NO_SERVICE: {"RCPT": "no answer"}}):
+            with self.assertRaises(plan_play.LeftOut):
+                plan_play.policy_rules(answers)
+
+    def test_answers_are_of_the_same_dialogue(self):
+        with tempfile.TemporaryDirectory() as folder:
+            tests = pathlib.Path(folder) / "kept.ptest"
+            tests.write_text('[[test]]\nclient = "192.0.2.7"\nfrom = "a@example.org"\nrcpt = "b@example.com"\nanswers."inet:127.0.0.1:9" = { RCPT = "OK" }\n')
+            self.assertEqual([{plan_edits.NO_SERVICE: {"RCPT": "OK"}}], plan_play.answers_of(tests, [self.WITNESS]))
+            self.assertIsNone(plan_play.answers_of(tests, [{**self.WITNESS, "rcpt_to": "c@example.com"}]))
+            self.assertIsNone(plan_play.answers_of(tests, [self.WITNESS, self.WITNESS]))
+
+    def test_a_section_becomes_the_body_of_a_put(self):
+        section = {"errors": "defer", "i_know_this_is_an_open_relay": True, "smtpd_relay_restrictions": "reject", "mynetworks": "192.0.2.0/24"}
+        self.assertEqual({"errors": "defer", "lists": {"smtpd_relay_restrictions": "reject"}, "parameters": {"mynetworks": "192.0.2.0/24"}}, plan_bars.draft_of({"restrictions": section}))
+
+    def test_a_missed_bar_is_remembered(self):
+        bars = plan_bars.Bars(argparse.Namespace(suite="none"), None)
+        with contextlib.redirect_stdout(io.StringIO()):
+            for title, met in (("met", True), ("missed", False), ("none", None)):
+                bars.row(title, "≤ 1 s", "2 s", met)
+        self.assertEqual(["missed"], bars.missed)
+
+
+class Scripted:
+    """A client of a server whose replies are known."""
+
+    def __init__(self, replies):
+        self.replies, self.told = list(replies), []
+
+    def reply(self):
+        return [self.replies.pop(0)]
+
+    def command(self, line, pattern=None):
+        self.told.append(line)
+        return self.reply()
+
+    def data(self, content):
+        return self.reply()
 
 
 if __name__ == "__main__":
