@@ -26,7 +26,7 @@ help:
 	@echo "make torture-cluster  gateways over one PostgreSQL while things break; writes docs/cluster.md (ROUNDS=)"
 	@echo "make stop-asan | stop-tsan  20 stops with everything under way, with sanitizers"
 	@echo "make mutants   faults planted in the compiler of plan: each has to be found by its tests"
-	@echo "make plan-trust  a million dialogues beside the diagrams of plan, and z3 about small lists"
+	@echo "make plan-trust  a million dialogues beside the diagrams of plan, all small lists, and z3 about some"
 	@echo "make plan-bench  what plan proves about single edits of real configurations, and how long it takes; writes docs/benchmarks.md"
 	@echo "make coverage  line coverage of the SMTP session core"
 	@echo "make asan | tsan | fuzz | lint | format"
@@ -114,6 +114,7 @@ mutants: bootstrap-test
 plan-trust: bootstrap-test
 	@cmake --preset release -DPOSTERN_TESTS=ON > /dev/null && tools/build release plan_test postern
 	@POSTERN_PLAN_LISTS=$${LISTS:-25000} build/release/src/plan_test --gtest_brief=1 --gtest_filter='PlanCompileTest.DiagramsSay*'
+	@POSTERN_PLAN_STRIDE=1 build/release/src/plan_test --gtest_brief=1 --gtest_filter='PlanSmallScope.*'
 	@tests/tools/plan_second_opinion.py --pairs 2000
 	@tests/tools/plan_emitted.py --pairs 2000 --floor 5000
 

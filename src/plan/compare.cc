@@ -130,6 +130,12 @@ std::string_view to_string(Axis axis) {
   return "pipelining";
 }
 
+DifferenceKind kind_of(const Outcome& before, const Outcome& after) {
+  return kind_of(
+      before.taken, after.taken, true, [&] { return before.handling() == after.handling(); },
+      [&] { return before.stage == after.stage && before.refusal == after.refusal; });
+}
+
 namespace {
 
 Answer answer_of(Known refuses_more, Known accepts_more) {
@@ -138,12 +144,6 @@ Answer answer_of(Known refuses_more, Known accepts_more) {
     return accepts_more == Known::yes ? Answer::both : Answer::refuses_more;
   }
   return accepts_more == Known::yes ? Answer::accepts_more : Answer::same;
-}
-
-DifferenceKind kind_of(const Outcome& before, const Outcome& after) {
-  return plan::kind_of(
-      before.taken, after.taken, true, [&] { return before.handling() == after.handling(); },
-      [&] { return before.stage == after.stage && before.refusal == after.refusal; });
 }
 
 /// One comparison.

@@ -62,6 +62,8 @@ DifferenceKind kind_of(const Rank& before, const Rank& after, const Rank& taken,
   if (before == taken) return same_handling() ? DifferenceKind::none : DifferenceKind::handling;
   return same_reply() ? DifferenceKind::none : DifferenceKind::replies;
 }
+/// Of what two versions do with one dialogue.
+DifferenceKind kind_of(const Outcome& before, const Outcome& after);
 
 /// A dialogue that both versions' production evaluators have decided, with different results.
 struct Witness {

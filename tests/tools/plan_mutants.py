@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Plants faults in the compiler of `postern plan`, one at a time, and runs the tests: each has to be found.
 
-usage: tests/tools/plan_mutants.py [--build build/release] [--filter TEXT] [--numbers 3,17] [--suite] [--brief] [--verbose] [--jobs N]
+usage: tests/tools/plan_mutants.py [--build build/release] [--filter TEXT] [--numbers 3,17] [--suite] [--tests FILTER] [--brief] [--verbose] [--jobs N]
 
 The sources of the compiler (src/plan, and what it asks of the restriction lists) are copied; each fault of the table below becomes a switch in the copy,
 which an environment variable turns on. So all faults are compiled once, nothing of this is in the program, and the copy without a fault has to pass.
-The build folder needs `plan_test` (-DPOSTERN_TESTS=ON), and `postern` for --suite, which plays the plan suite for what the unit tests do not find. --brief
-plants two faults only, and leaves out the run without a fault. Status 1 if a fault is not found.
+The build folder needs `plan_test` (-DPOSTERN_TESTS=ON), and `postern` for --suite, which plays the plan suite for what the unit tests do not find. --tests
+runs these unit tests alone, to see what they find by themselves: 'PlanSmallScope.*'. --brief plants two faults only, and leaves out the run without a fault. Status 1 if a fault is not found.
 """
 import argparse
 import concurrent.futures
@@ -222,6 +222,7 @@ def main():
     parser.add_argument("--filter", default="", help="faults whose name has this")
     parser.add_argument("--numbers", default="", help="faults with these numbers: 3,17")
     parser.add_argument("--suite", action="store_true")
+    parser.add_argument("--tests", default="", help="unit tests, as of gtest, in place of all of plan's")
     parser.add_argument("--brief", action="store_true")
     parser.add_argument("--verbose", action="store_true")
     arguments = parser.parse_args()
@@ -234,7 +235,8 @@ def main():
     test = str(linked(build, folder, "plan_test", objects))
     # The quick ones first.
     stages = [[test, "--gtest_brief=1", "--gtest_fail_fast", "--gtest_filter=" + tests]
-              for tests in ("Language.*:PlanCompileTest.*:DiagramTest.*", "PlanCompareTest.*", "CertificateTest.*")]
+              for tests in ([arguments.tests] if arguments.tests else
+                            ["Language.*:PlanCompileTest.*:DiagramTest.*", "PlanCompareTest.*", "CertificateTest.*", "PlanSmallScope.*"])]
     if arguments.suite:
         postern = linked(build, folder, "postern", objects)
         stages.append([str(ROOT / "tests/conformance/run"), "--suite", "plan", "--binary", str(postern)])
