@@ -8,6 +8,7 @@
 
 #include "admin/account_json.h"
 #include "admin/digest.h"
+#include "admin/guarded_edit.h"
 #include "admin/links.h"
 #include "admin/people.h"
 #include "admin/publisher.h"
@@ -230,6 +231,8 @@ Task<net::HttpResponse> Accounts::remove(Call& call) {
 
 net::HttpResponse Accounts::erase(const Call& call, const store::AccountRow& account) const {
   const store::AuditRow audit = core_.audit(call, "account.deleted");
+  GuardedEdit guarded(core_);
+  guarded.removal_of_all(call);
   const auto deleted = unwrap(core_.deps.publisher.delete_account(account.team_id, audit));
   if (deleted.outcome != WriteOutcome::done) return no_content();  // another request has deleted it
   if (core_.deps.traces != nullptr) core_.deps.traces->forget_account(account.team_id);

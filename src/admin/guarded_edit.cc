@@ -34,7 +34,7 @@ Refusal refusal_of(const BrokenGuardrail& one, bool shown) {
 
 GuardedEdit::GuardedEdit(Core& core) : core_(core), guards_(core.deps.guards) {
   if (guards_ != nullptr && !guards_->any()) guards_ = nullptr;
-  if (guards_ != nullptr) held_ = std::unique_lock(guards_->edits());
+  if (guards_ != nullptr) held_ = unwrap(guards_->hold());
 }
 
 void GuardedEdit::lists(const Lists& next) const {
@@ -57,6 +57,15 @@ void GuardedEdit::webhook(const Call& call, const store::WebhookRow& row) const 
 
 void GuardedEdit::removal(const Call& call, const store::WebhookRow& row) const {
   if (guards_ != nullptr) refuse(call, {.webhooks = {}, .policy = {}, .removed = {row.address}});
+}
+
+void GuardedEdit::removal_of_all(const Call& call) const {
+  if (guards_ == nullptr) return;
+  Guards::WebhookEdit edit;
+  unwrap(core_.deps.store.each_webhook(
+      [&](const store::WebhookRow& row) { edit.removed.push_back(row.address); },
+      {.account = call.caller.account_id, .id = {}}));
+  if (!edit.removed.empty()) refuse(call, edit);
 }
 
 void GuardedEdit::policy(const Call& call, const store::PolicyRow& row) const {

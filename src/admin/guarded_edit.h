@@ -2,7 +2,7 @@
 // is changed.
 #pragma once
 
-#include <mutex>
+#include <memory>
 
 #include "admin/core.h"
 #include "admin/running_lists.h"
@@ -23,6 +23,8 @@ class GuardedEdit {
   void webhook(const Call& call, const store::WebhookRow& row) const;
   /// The webhook is deleted.
   void removal(const Call& call, const store::WebhookRow& row) const;
+  /// All webhooks of the caller's account are deleted.
+  void removal_of_all(const Call& call) const;
   /// The policy is put as this row has it.
   void policy(const Call& call, const store::PolicyRow& row) const;
   /// The policy is deleted, and its webhooks are without one.
@@ -32,8 +34,8 @@ class GuardedEdit {
   void refuse(const Call& call, const Guards::WebhookEdit& edit) const;
 
   Core& core_;
-  Guards* guards_;  ///< null: there are no guardrails
-  std::unique_lock<std::mutex> held_;
+  Guards* guards_;              ///< null: there are no guardrails
+  std::shared_ptr<void> held_;  ///< Guards::hold()
 };
 
 }  // namespace postern::admin

@@ -78,6 +78,21 @@ TEST(GuardedEdit, a_broken_sentence_is_409_and_nothing_is_changed) {
   EXPECT_EQ(gateway.call("GET", "/webhooks", "", gateway.operating).json.at("total").as_int64(), 1);
 }
 
+TEST(GuardedEdit, an_account_is_not_deleted_if_its_webhooks_may_not_be) {
+  Guarded gateway;
+  gateway.call("POST", "/webhooks", webhook, gateway.tenant);
+  gateway.call("POST", "/webhooks", webhook, gateway.tenant);
+  gateway.guards.broken = sentence(false);
+  const std::string password = R"({"password":"correct-horse-battery"})";
+  const Answer refused = gateway.call("DELETE", "/accounts/me", password, gateway.tenant);
+  EXPECT_EQ(refused.status, 409) << refused.body;
+  EXPECT_EQ(refused.code(), "guardrail_violated");
+  EXPECT_EQ(gateway.guards.last.removed.size(), 2u);
+  EXPECT_EQ(gateway.call("GET", "/webhooks", "", gateway.tenant).status, 200);
+  gateway.guards.broken.reset();
+  EXPECT_EQ(gateway.call("DELETE", "/accounts/me", password, gateway.tenant).status, 204);
+}
+
 TEST(GuardedEdit, policies_are_proved_for_their_webhooks) {
   Guarded gateway;
   const std::string policy =

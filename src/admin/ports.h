@@ -37,8 +37,8 @@ struct BrokenGuardrail {
 };
 
 /// Proves the guardrails before an edit. Each call blocks for a quarter of a second at most, and
-/// the time to read the webhooks of the store. Edits are made while edits() is locked, so that two
-/// that are harmless alone do not break a sentence together. Thread-safe.
+/// the time to read the webhooks of the store. Edits are made within hold(), so that two that are
+/// harmless alone do not break a sentence together. Thread-safe.
 class Guards {
  public:
   /// Webhooks as they would be after an edit.
@@ -56,8 +56,13 @@ class Guards {
   virtual std::optional<BrokenGuardrail> broken_by(const Lists& next) = 0;
   /// The first that an edit of webhooks and policies would break; nullopt: none.
   virtual std::optional<BrokenGuardrail> broken_by(const WebhookEdit& edit) = 0;
-  /// Held from the proof until the edit is in force.
-  std::mutex& edits() { return edits_; }
+  /// From the proof until the edit is in force: while what it returns lives, there is no other
+  /// guarded edit, here or at another gateway of the cluster, and what these had edited before
+  /// counts in proofs. To be given back on the same thread. Blocks until the edits that go on are
+  /// done. Fault::unreachable, Fault::temporary: of the cluster.
+  virtual Result<std::shared_ptr<void>> hold() {
+    return std::shared_ptr<void>(std::make_shared<std::unique_lock<std::mutex>>(edits_));
+  }
 
  private:
   std::mutex edits_;

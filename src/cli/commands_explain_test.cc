@@ -260,6 +260,14 @@ TEST_F(Explain, judges_the_message_as_it_would_travel) {
   EXPECT_EQ(fine.evidence.message->message_id, "<1@example.com>");
   config_.limits.session.message_size = 48;
   EXPECT_EQ(reply(), "552 5.3.4 message exceeds 48 octets");
+  config_.limits.session.message_size = 4800;
+  options_.message = folder_.write("nul.eml", std::string("Subject: x\n\na\0b\n", 16));
+  EXPECT_EQ(reply(), "550 5.5.2 bare CR, LF or NUL in message");
+  options_.message = folder_.write("cr.eml", "Subject: x\n\na\rb\n");
+  EXPECT_EQ(reply(), "550 5.5.2 bare CR, LF or NUL in message");
+  config_.limits.session.text_line = 1000;
+  options_.message = folder_.write("long.eml", "Subject: x\n\n" + std::string(1100, 'a') + "\n");
+  EXPECT_EQ(reply(), "554 5.6.0 line too long in message");
 }
 
 TEST_F(Explain, lists_judge_addresses_without_a_domain) {

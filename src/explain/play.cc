@@ -18,6 +18,7 @@
 #include "policy/consultations.h"
 #include "policy/own_addresses.h"
 #include "relay/destination.h"
+#include "smtp/message_fault.h"
 #include "smtp/server_session.h"
 
 namespace postern::app {
@@ -263,6 +264,7 @@ class Player {
         relay_(relay),
         names_(names),
         gatherer_(gatherer),
+        session_(met.listener.session),
         client_(met.listener.session),
         uses_tls_(met.tls) {
     policy::SessionFacts& session = evidence_.session;
@@ -465,6 +467,10 @@ class Player {
   Task<bool> data_accepted() {
     const bool begins = co_await asked(Stage::data);
     if (!begins || !said_.message) co_return begins;
+    if (const auto fault = smtp::message_fault(*said_.message, session_)) {
+      trace_.reply = *fault;
+      co_return false;
+    }
     const auto policy = evidence_.recipients.front().route.policy;
     gatherer_.set_message(*said_.message);
     gatherer_.authentication().begin(policy ? &policy->dkim_domains : nullptr);
@@ -480,7 +486,7 @@ class Player {
     }
     co_await gatherer_.report(policy::reported_needs(!accepted, evidence_), evidence_);
     const std::uint64_t limit = scene_.config.limits.session.message_size;
-    if (accepted && evidence_.message->size > limit) {  // RFC 1870 §6.3
+    if (accepted && evidence_.message->size > limit) {  // of a message that was told
       trace_.reply = {.code = 552,
                       .enhanced = {5, 3, 4},
                       .text = fmt::format("message exceeds {} octets", limit)};
@@ -494,6 +500,7 @@ class Player {
   const relay::RelayConfig& relay_;
   const policy::OwnNames names_;
   PlayGatherer& gatherer_;
+  const smtp::ServerOptions& session_;
   Client client_;
   bool uses_tls_;
   bool tls_first_ = false;  ///< the connection begins with TLS

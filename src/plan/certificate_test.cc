@@ -228,6 +228,38 @@ TEST(CertificateTest, ForOtherVersionsItIsNotUsed) {
       "it was made for another new: another file, or its lists or a table have changed since");
 }
 
+/// A leaf that says of both versions what is true of one, where a pattern tells them apart.
+TEST(CertificateTest, DialoguesThatPatternsFindArePlayed) {
+  const auto lists = [](std::string_view pattern, std::string_view action) {
+    return fmt::format(
+        "mydestination = \"example.com\"\nlocal_recipient_maps = \"\"\n"
+        "smtpd_sender_restrictions = 'check_sender_access pcre:{{{{{} {}}}}}'\n"
+        "smtpd_relay_restrictions = \"reject_unauth_destination\"\n",
+        pattern, action);
+  };
+  for (const std::string_view pattern : {"/^zq[0-9]{3}x@/", "/@evil[.]test/"}) {
+    const Edition before = edition_of("old.toml", lists(pattern, "REJECT"));
+    const Edition after = edition_of("new.toml", lists(pattern, "DUNNO"));
+    EditOptions options;
+    options.compare.time = std::chrono::minutes(1);
+    options.compare.certificate = true;
+    const Report found = judge_edit(before, after, options);
+    ASSERT_TRUE(found.certificate) << pattern;
+    EXPECT_EQ(check_edit(before, after, *found.certificate, {.most_paths = 5000}).fault, "");
+    Lines lines = lines_of(*found.certificate);
+    for (const char* group : {"ours", "relay", "foreign"}) {
+      lines[0]["never"].as_object()[group] = json::array{"refuses_more", "accepts_more"};
+    }
+    for (json::object& line : lines) {
+      if (line.contains("old") && line.contains("new") && line["old"] == "refused" &&
+          line["new"] == "deliver") {
+        line["old"] = "deliver";
+      }
+    }
+    EXPECT_NE(check_edit(before, after, text_of(lines), {.most_paths = 5000}).fault, "") << pattern;
+  }
+}
+
 TEST(CertificateTest, PlantedFaultsAreFound) {
   const Proved proved;
   const auto rename_domain = [](Lines& lines, std::string_view axis, std::string_view domain) {

@@ -20,6 +20,7 @@
 #include "dialect/restrictions/rule_effect.h"
 #include "mail/local_part.h"
 #include "mail/postfix_path.h"
+#include "plan/samples.h"
 #include "plan/settings_answers.h"
 #include "policy/own_addresses.h"
 
@@ -823,6 +824,25 @@ class Checker {
 
   // Words of the versions: each is of some class, and is judged as this class is.
 
+  /// Texts that the patterns of a table may find: "/^a[0-9]@/ REJECT".
+  static void add_samples(std::string_view text, std::set<std::string>& words) {
+    constexpr std::size_t most = 3;  // of a pattern
+    constexpr std::string_view before = " \t\r\n{!";
+    for (std::size_t at = text.find('/'); at != std::string_view::npos; at = text.find('/', at)) {
+      const std::size_t begin = ++at;
+      if (begin > 1 && before.find(text[begin - 2]) == std::string_view::npos) continue;
+      while (at < text.size() && text[at] != '/' && text[at] != '\n') {
+        at += text[at] == '\\' && at + 1 < text.size() ? 2 : 1;
+      }
+      if (at >= text.size()) return;
+      if (text[at] == '\n') continue;
+      const auto samples = samples_of(text.substr(begin, at - begin));
+      words.insert(samples.begin(),
+                   samples.begin() + static_cast<std::ptrdiff_t>(std::min(most, samples.size())));
+      ++at;
+    }
+  }
+
   std::set<std::string> words_of_versions() const {
     std::set<std::string> words;
     const std::function<void(const json::value&)> collect = [&](const json::value& value) {
@@ -833,6 +853,7 @@ class Checker {
       } else if (value.is_array()) {
         for (const json::value& inner : value.get_array()) collect(inner);
       } else if (value.is_string()) {
+        add_samples(value.get_string(), words);
         const std::string text = lower(std::string(value.get_string()));
         constexpr std::string_view ends = " \t\r\n,{}=\"'|!";
         for (std::size_t at = 0; at < text.size();) {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <set>
+#include <unordered_set>
 
 #include <fmt/format.h>
 
@@ -530,11 +531,11 @@ class Comparer {
                                         : vocabulary_->question(variable)->key,
                             .negated = some.size() > all / 2,
                             .values = {}};
+      std::unordered_set<std::string> said;
       for (std::size_t value = 0; value < all; ++value) {
         if (some.contains(value) == part.negated) continue;
-        const std::string words = words_for(*vocabulary_, variable, value);
-        if (std::ranges::find(part.values, words) == part.values.end())
-          part.values.push_back(words);
+        std::string words = words_for(*vocabulary_, variable, value);
+        if (said.insert(words).second) part.values.push_back(std::move(words));
       }
       found.conditions.push_back(std::move(part));
     }

@@ -41,6 +41,15 @@ std::optional<admin::BrokenGuardrail> GuardrailDesk::first_broken(
   return std::nullopt;
 }
 
+Result<std::shared_ptr<void>> GuardrailDesk::hold() {
+  Result<std::shared_ptr<void>> here = Guards::hold();
+  if (!here || !elsewhere_) return here;
+  Result<std::shared_ptr<void>> there = elsewhere_();
+  if (!there) return there;
+  using Both = std::pair<std::shared_ptr<void>, std::shared_ptr<void>>;  // the second ends first
+  return std::shared_ptr<void>(std::make_shared<Both>(std::move(*here), std::move(*there)));
+}
+
 std::optional<admin::BrokenGuardrail> GuardrailDesk::broken_by(const admin::Lists& next) {
   Config config = deciding_();
   if (!config.guardrails) return std::nullopt;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,9 +18,15 @@ namespace postern::app {
 /// Proves them with the one judge, plan::check_guardrails(). Thread-safe.
 class GuardrailDesk final : public admin::Guards {
  public:
-  /// `deciding`: the configuration that decides now, with its lists. `store` outlives this object.
-  GuardrailDesk(store::Store& store, std::function<Config()> deciding)
-      : store_(store), deciding_(std::move(deciding)) {}
+  /// What Guards::hold() has to hold elsewhere.
+  using Hold = std::function<Result<std::shared_ptr<void>>()>;
+
+  /// `deciding`: the configuration that decides now, with its lists. `elsewhere`: of the other
+  /// gateways of the cluster; null: there are none. `store` outlives this object.
+  GuardrailDesk(store::Store& store, std::function<Config()> deciding, Hold elsewhere)
+      : store_(store), deciding_(std::move(deciding)), elsewhere_(std::move(elsewhere)) {}
+
+  Result<std::shared_ptr<void>> hold() override;
 
   bool any() override { return deciding_().guardrails != nullptr; }
   std::optional<admin::BrokenGuardrail> broken_by(const admin::Lists& next) override;
@@ -37,6 +44,7 @@ class GuardrailDesk final : public admin::Guards {
 
   store::Store& store_;
   const std::function<Config()> deciding_;
+  const Hold elsewhere_;
 };
 
 }  // namespace postern::app

@@ -62,7 +62,7 @@ struct Desk {
   std::unique_ptr<store::SqliteStore> store =
       std::move(store::SqliteStore::open(folder.file("postern.db")).value());
   Config config;
-  GuardrailDesk desk{*store, [this] { return config; }};
+  GuardrailDesk desk{*store, [this] { return config; }, nullptr};
   admin::RunningLists lists{*store, "mx.example.com", [this](const admin::Lists& now) {
                               config.restrictions = restrictions_of(now);
                             }};

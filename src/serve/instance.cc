@@ -292,7 +292,10 @@ Instance::Started Instance::open_databases() {
   }
   lists_ = std::make_unique<admin::RunningLists>(
       *store_, config_.server.hostname, [this](const admin::Lists& lists) { follow_lists(lists); });
-  guardrails_ = std::make_unique<GuardrailDesk>(*store_, [this] { return deciding(); });
+  GuardrailDesk::Hold elsewhere;
+  if (cluster_) elsewhere = [this] { return hold_edits_of_cluster(); };
+  guardrails_ =
+      std::make_unique<GuardrailDesk>(*store_, [this] { return deciding(); }, std::move(elsewhere));
   lists_->guard([this](const admin::Lists& lists) { return guardrails_->why_not(lists); });
   lists_->share(shared_revisions(config_, data_dir_));
   if (Started followed = follow_file(config_); !followed) return followed;

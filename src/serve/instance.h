@@ -135,6 +135,7 @@ class Instance {
   Started open_inboxes();
   Started open_links();
   void move_own_inboxes();
+  Result<std::shared_ptr<void>> hold_edits_of_cluster();
   static Started cluster_error(const Error& error);
   Result<void> follow(const store::Change& edit);
   void follow_cluster();

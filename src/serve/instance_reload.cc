@@ -1,6 +1,8 @@
 // The part of an Instance that decides on mail and can change while it runs.
 #include <algorithm>
 #include <csignal>
+#include <memory>
+#include <thread>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -141,6 +143,36 @@ void Instance::follow_cluster() {
                             }});
 }
 
+/// Edits that guardrails have to be proved for are made by one gateway at a time, which has applied
+/// what the others have edited.
+Result<std::shared_ptr<void>> Instance::hold_edits_of_cluster() {
+  using Clock = std::chrono::steady_clock;
+  constexpr std::chrono::seconds longest{5};
+  constexpr std::chrono::milliseconds pause{10};
+  const auto until = Clock::now() + longest;
+  auto connected = cluster_->connect();
+  if (!connected) return tl::unexpected(connected.error());
+  const std::shared_ptr<net::PgsqlSession> session = std::move(*connected);
+  // The lock is the session's, and ends with it.
+  for (;; std::this_thread::sleep_for(pause)) {
+    const auto locked = session->run({.sql = "SELECT pg_try_advisory_lock(7310)", .values = {}},
+                                     cluster::Clock::now() + longest);
+    if (!locked) return fail(Fault::unreachable, "PostgreSQL: " + locked.error().message);
+    if (locked->boolean(0, 0)) break;
+    if (Clock::now() < until) continue;
+    return fail(Fault::temporary, "another gateway proves the guardrails for an edit: try again");
+  }
+  const Result<std::uint64_t> head = store_->head();
+  if (!head) return tl::unexpected(head.error());
+  while (follower_ && follower_->applied() < *head) {
+    if (Clock::now() >= until) {
+      return fail(Fault::temporary, "edits of other gateways are not applied yet: try again");
+    }
+    std::this_thread::sleep_for(pause);
+  }
+  return session;
+}
+
 /// An edit elsewhere may have taken a right away that this gateway would go on to give.
 Result<void> Instance::rules_are_recent() const {
   if (!follower_ || follower_->behind() <= config_.cluster.serve_stale) return {};
@@ -225,6 +257,15 @@ tl::expected<std::vector<std::string>, StartError> Instance::reload(const Config
   relay->tables = route_tables_of(config);
   auto verifiers = verifiers_of(config);
   if (!verifiers) return tl::unexpected(verifiers.error());
+  // An edit that was proved under the lists before may not come into force under those after.
+  std::shared_ptr<void> held;
+  if (config.guardrails || guardrails_->any()) {
+    Result<std::shared_ptr<void>> holds = guardrails_->hold();
+    if (!holds) {
+      return cannot(exit_code_of(holds.error().fault), holds.error().message, "reload again");
+    }
+    held = std::move(*holds);
+  }
   Config before = config;
   {
     const std::lock_guard lock(deciding_mutex_);

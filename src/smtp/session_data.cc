@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "smtp/message_fault.h"
 #include "smtp/session_state.h"
 
 namespace postern::smtp {
@@ -132,21 +133,10 @@ std::optional<Event> ServerSession::State::swallow_chunk() {
 std::optional<Reply> ServerSession::State::message_fault() {
   if (const auto kind = reader.broken()) {
     note(*kind);
-    const std::uint16_t code = options.bare_newline_code;
-    const EnhancedCode enhanced = code == 552 ? EnhancedCode{5, 6, 0} : EnhancedCode{5, 5, 2};
-    return Reply{code, enhanced, "bare CR, LF or NUL in message"};
-  }
-  if (reader.too_big()) {
-    return Reply{
-        552, {5, 3, 4}, fmt::format("message exceeds {} octets", options.limits.message_size)};
-  }
-  if (reader.line_too_long()) {
+  } else if (!reader.too_big() && reader.line_too_long()) {
     note(ProtocolError::long_line);
-    const std::uint16_t code = options.long_line_code;
-    const EnhancedCode enhanced = code == 500 ? EnhancedCode{5, 2, 3} : EnhancedCode{5, 6, 0};
-    return Reply{code, enhanced, "line too long in message"};
   }
-  return std::nullopt;
+  return smtp::message_fault(reader, options);
 }
 
 /// The end of data was read: the client now gets the first reply since 354 (RFC 5321 §4.1.1.4).

@@ -7,6 +7,7 @@ The PostgreSQL is a private one on a loopback port, without a standby; as root i
 tools/packages-test.txt. Ends with the line "N passed, M failed"; exit status 1 when a check failed.
 """
 import base64
+import collections
 import concurrent.futures
 import contextlib
 import http.client
@@ -1045,6 +1046,45 @@ def what_one_gateway_edits_all_of_them_keep(bench):
     account.call("DELETE", "/sessions", {"refresh_token": account.refresh_token}, expect=204)
     status = second.http("GET", "/api/v1/accounts/me", headers={"Authorization": "Bearer " + there.token})[0]
     expect("status of a token whose session ended at the other", 401, status)
+
+
+@check
+def guardrails_hold_when_two_gateways_edit_at_one_moment(bench):
+    """Two edits that are harmless alone and break a sentence together: one of them is refused, whichever gateways they were sent to."""
+    database = Postgres(bench)
+    initialised(bench, database)
+    first, second, account = two_with_accounts(bench, database)
+    here, both = ["192.0.2.0/24"], ["192.0.2.0/24", "127.0.0.0/8"]
+    policies = [account.call("POST", "/smtp-policies", {"name": "p%d" % number, "allowed_source_ips": here}, expect=201)["id"] for number in range(2)]
+    hook = account.call("POST", "/webhooks", {"target_url": "inbox", "smtp_security_policy_id": policies[0]}, expect=201)
+    for server, node in ((first, "mx1"), (second, "mx2")):
+        rule = "never accept where rcpt = %s and client not in 192.0.2.0/24" % hook["email_address"]
+        config = server.write_config({"cluster": database.settings(bench, node), **LOCAL, "guardrails": {"inside": rule}})
+        status, out, err = server.command("reload", "--config", config)
+        expect("exit status of reload (%s%s)" % (out, err), 0, status)
+    head = {"Content-Type": "application/json", "Authorization": "Bearer " + account.token}
+
+    def put(server, path, body):
+        return server.http("PUT", "/api/v1" + path, json.dumps(body), head)[0]
+
+    seen = collections.Counter()
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        for _ in range(12):
+            barrier = threading.Barrier(2)
+
+            def edit(server, path, body, barrier=barrier):
+                barrier.wait()
+                return put(server, path, body)
+            edits = [pool.submit(edit, first, "/webhooks/" + hook["id"], {"smtp_security_policy_id": policies[1]}),
+                     pool.submit(edit, second, "/smtp-policies/" + policies[1], {"allowed_source_ips": both})]
+            statuses = tuple(one.result() for one in edits)
+            seen[statuses] += 1
+            if statuses not in ((200, 409), (409, 200)):
+                raise Fail("the statuses of two edits of which one breaks the sentence: %s" % (statuses,))
+            smtp.check("550", [rcpt(first, hook["email_address"])], "RCPT from a client that the sentence keeps out")
+            expect("status of the way back", [200, 200], [put(first, "/webhooks/" + hook["id"], {"smtp_security_policy_id": policies[0]}),
+                                                          put(second, "/smtp-policies/" + policies[1], {"allowed_source_ips": here})])
+    print("     " + ", ".join("%d and %d: %d times" % (*statuses, count) for statuses, count in sorted(seen.items())))
 
 
 @check
