@@ -68,7 +68,7 @@ constexpr std::array<std::string_view, 24> rules{
     "permit_dnswl_client bl.example=127.0.0.3",
     "reject_unknown_sender_domain",
     "reject_unknown_recipient_domain",
-    "check_client_access inline:{ {192.0.2 = REJECT} }",
+    "check_client_access inline:{ {192.0.2 = k} }",
     "check_client_access cidr:{ {192.0.2.0/24 DEFER_IF_PERMIT} }",
     "check_client_access cidr:{ {192.0.2.0/25 OK} }",
     "check_helo_access inline:{ {bad.example = REJECT} }",
@@ -79,8 +79,9 @@ constexpr std::array<std::string_view, 24> rules{
     "warn_if_reject k",
     "check_policy_service inet:127.0.0.1:9"};
 
-constexpr std::array<std::string_view, 4> clients{"10.1.0.1", "192.0.2.7", "192.0.2.200",
-                                                  "203.0.113.9"};
+/// The last ones of mynetworks and of 192.0.2.0/25, and the first ones behind it and 192.0.2.0/24.
+constexpr std::array<std::string_view, 4> clients{"10.1.255.255", "192.0.2.127", "192.0.2.128",
+                                                  "192.0.3.0"};
 constexpr std::array<std::string_view, 3> senders{"", "u@spam.example", "a@partner.example"};
 /// By Group.
 constexpr std::array<std::string_view, 3> recipients{"b@local.example", "b@relay.example",
