@@ -450,7 +450,7 @@ TEST(PlanSmallScope, PlanSaysWhatPlayingAllDialoguesShows) {
   EXPECT_EQ(together.size(), rules.size() * (rules.size() - 1) / 2) << "each two rules meet";
   for (const Answer answer :
        {Answer::same, Answer::refuses_more, Answer::accepts_more, Answer::both}) {
-    EXPECT_GT(answers[answer], compared / 20) << to_string(answer);
+    EXPECT_GT(answers[answer], compared / 50) << to_string(answer);
   }
   if (stride == 1) {
     std::cout << fmt::format(
