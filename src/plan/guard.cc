@@ -831,6 +831,28 @@ std::string_view to_string(GuardResult::Word word) {
   return "not proved";
 }
 
+namespace {
+
+/// What DNS and other programs answer in a dialogue, at most so many octets: ", if DNS has …".
+std::string world_of(const Spoken& spoken) {
+  constexpr std::size_t most = 400;
+  std::string world;
+  const auto add = [&](const std::string& one) {
+    world += (world.empty() ? "; if " : ", ") + printable(one, most);
+  };
+  for (const auto& [name, records] : spoken.dns) {
+    add(fmt::format("DNS has {} {}", std::string_view(name), boost::json::serialize(records)));
+  }
+  for (const auto& [service, answer] : spoken.answers) {
+    add(fmt::format("{} answers {}", service, answer));
+  }
+  if (spoken.spf) add("SPF is " + *spoken.spf);
+  if (spoken.dkim) add("the message is signed by " + *spoken.dkim);
+  return world;
+}
+
+}  // namespace
+
 std::string dialogue_of(const GuardResult& result) {
   if (!result.spoken) return "";
   const Spoken& spoken = *result.spoken;
@@ -839,8 +861,9 @@ std::string dialogue_of(const GuardResult& result) {
     message += (message.empty() ? " a message with " : ", ") + fact;
   }
   return fmt::format(
-      "a client at {}{}{} says MAIL FROM:<{}> and RCPT TO:<{}>{}{}, and is answered {}",
-      spoken.client, spoken.helo ? " with HELO " + printable(*spoken.helo, 64) : " without HELO",
+      "a client at {}{}{}{} says MAIL FROM:<{}> and RCPT TO:<{}>{}{}, and is answered {}{}",
+      spoken.client, spoken.client_name ? " (" + printable(*spoken.client_name, 255) + ")" : "",
+      spoken.helo ? " with HELO " + printable(*spoken.helo, 64) : " without HELO",
       spoken.login
           ? " and the login " + printable(*spoken.login, 64) + (spoken.tls ? "" : " without TLS")
           : "",
@@ -850,7 +873,8 @@ std::string dialogue_of(const GuardResult& result) {
       : result.got.handling == "deliver"
           ? "250"
           : "250, and the message is " +
-                std::string(result.got.handling == "hold" ? "held" : "thrown away"));
+                std::string(result.got.handling == "hold" ? "held" : "thrown away"),
+      world_of(spoken));
 }
 
 boost::json::object witness_of(const GuardResult& result) {

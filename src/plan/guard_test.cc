@@ -60,6 +60,22 @@ std::string with_dmarc(const std::string& rule) {
   return std::string(lists) + "[authentication]\ndmarc = \"" + rule + "\"\n";
 }
 
+// The dialogue alone does not show what breaks the sentence.
+TEST(GuardTest, TheDialogueSaysWhatDnsHasAndWhoTheClientIs) {
+  const std::string listing =
+      std::string(lists) +
+      "smtpd_recipient_restrictions = \"permit_dnswl_client wl.test, reject\"\n";
+  const GuardResult listed =
+      Guarded("never accept where rcpt = abuse@relay.test", listing).result();
+  ASSERT_EQ(listed.word, Word::violated) << word(listed);
+  EXPECT_NE(dialogue_of(listed).find("; if DNS has "), std::string::npos) << dialogue_of(listed);
+  EXPECT_NE(dialogue_of(listed).find("wl.test"), std::string::npos) << dialogue_of(listed);
+  const GuardResult named = Guarded("never accept where client_name in evil.test", lists).result();
+  ASSERT_EQ(named.word, Word::violated) << word(named);
+  EXPECT_NE(dialogue_of(named).find("evil.test) with HELO"), std::string::npos)
+      << dialogue_of(named);
+}
+
 TEST(GuardTest, DmarcIsWhatTheGatewayMakesOfIt) {
   const struct {
     std::string sentence, rule, word;
