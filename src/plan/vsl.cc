@@ -106,6 +106,7 @@ std::vector<std::string> samples_for(const vsl::WatchedQuestion& question, std::
     return {"x" + argument + "x", argument,           argument + "x",
             "x" + argument,       argument + ".test", "x" + argument + "x.test"};
   }
+  if (question.test == "offered") return {"[198.51.100.77]", "[IPv6:2001:db8::77]"};
   if (question.test == "starts_with") return {argument + "x", argument, argument + "x.test"};
   if (question.test == "ends_with") return {"x" + argument, argument, "x." + argument};
   if (question.test == "within") return {argument, argument.substr(0, argument.size() / 2)};

@@ -23,6 +23,15 @@ struct Spelling {
   std::string_view shown;  ///< to people
 };
 
+/// A part whose texts have other spellings. Each has its own that stand for these: that two parts
+/// are spelt alike is a question.
+struct Part {
+  const Texts& words;     ///< of the part
+  const Texts& all;       ///< of all parts
+  std::size_t number;     ///< no other part has it
+  std::string_view name;  ///< for people
+};
+
 std::string made_text(std::string_view form, const Texts& words) {
   for (int number = 0;; ++number) {
     const std::string text =
@@ -40,24 +49,6 @@ bool is_unnamed(const std::string& text, const Texts& words) {
   return std::ranges::none_of(words, [&](const std::string& word) { return iequals(word, text); });
 }
 
-/// The text in other case, as no word has it; empty: there is none.
-std::string other_case(const std::string& word, const Texts& words) {
-  std::string upper_text = word;
-  for (char& c : upper_text) {
-    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-  }
-  for (const std::string& one : {upper_text, lower(word)}) {
-    if (one != word && !words.contains(one)) return one;
-  }
-  std::string mixed = lower(word);
-  for (char& c : mixed) {
-    if (c < 'a' || c > 'z') continue;
-    c = static_cast<char>(c - 'a' + 'A');
-    if (!words.contains(mixed)) return mixed;
-  }
-  return {};
-}
-
 TextClass exactly(const std::string& text) {
   return {.text = text, .words = text.empty() ? "none" : text};
 }
@@ -66,11 +57,83 @@ TextClass spelt_otherwise(const std::string& text, const std::string& word) {
   return {.text = text, .stands = true, .words = word + " in another spelling"};
 }
 
-TextClass all_others(const Spelling& spelling, const Texts& words) {
+[[noreturn]] void no_spelling(const Part& part, const std::string& word) {
+  throw TooManyClasses(
+      fmt::format("{} name too many spellings of {}", part.name, printable(word, 100)));
+}
+
+/// The text in all cases that no word has.
+void add_cases(const Part& part, const std::string& text, const std::string& word,
+               std::vector<TextClass>& all) {
+  constexpr std::size_t enough = 12;  // more spellings than words
+  const std::string plain = lower(text);
+  std::vector<std::size_t> letters;
+  for (std::size_t at = 0; at < plain.size() && letters.size() < enough; ++at) {
+    if (plain[at] >= 'a' && plain[at] <= 'z') letters.push_back(at);
+  }
+  const std::size_t count = std::size_t{1} << letters.size();
+  const auto spelt = [&](std::size_t capitals) {
+    std::string made = plain;
+    for (std::size_t at = 0; at < letters.size(); ++at) {
+      if (((capitals >> at) & 1) == 0) continue;
+      char& c = made[letters[at]];
+      c = static_cast<char>(c - 'a' + 'A');
+    }
+    return made;
+  };
+  if (letters.size() <= 2) {
+    for (std::size_t capitals = 0; capitals < count; ++capitals) {
+      const std::string made = spelt(capitals);
+      if (!part.words.contains(made)) all.push_back(exactly(made));
+    }
+    return;
+  }
+  // In mixed case, so that it is seen when it is converted.
+  std::size_t left = part.number;
+  for (std::size_t capitals = 1; capitals + 1 < count; ++capitals) {
+    const std::string made = spelt(capitals);
+    if (part.all.contains(made) || left-- > 0) continue;
+    all.push_back(spelt_otherwise(made, word));
+    return;
+  }
+  no_spelling(part, word);
+}
+
+/// RFC 5321 §4.1.2: a quoted local part may be the same one.
+void add_quoted(const Part& part, const std::string& inner, const std::string& word,
+                std::vector<TextClass>& all) {
+  std::string plain = lower(inner);
+  const auto first = std::ranges::find_if(plain, [](char c) { return c >= 'a' && c <= 'z'; });
+  if (first != plain.end()) *first = static_cast<char>(*first - 'a' + 'A');
+  std::size_t left = part.number - 1;  // there are none in HELO
+  // No character is escaped but those that have to be, then the first, the second, ...
+  for (std::size_t escaped = 0; escaped <= plain.size(); ++escaped) {
+    std::string quoted = "\"";
+    bool is_other = escaped == 0;
+    for (std::size_t at = 0; at < plain.size(); ++at) {
+      const char c = plain[at];
+      const bool has_to = c == '"' || c == '\\';
+      const bool more = at + 1 == escaped && !has_to && static_cast<unsigned char>(c) < 0x80;
+      if (has_to || more) quoted += '\\';
+      is_other = is_other || more;
+      quoted += c;
+    }
+    quoted += '"';
+    const auto mailbox = mail::parse_mailbox(quoted + "@a.test", mail::Utf8::allowed);
+    if (escaped == 0 && !mailbox) return;
+    if (!is_other || !mailbox || !is_unnamed(quoted, part.all) || left-- > 0) continue;
+    all.push_back(spelt_otherwise(quoted, word));
+    all.back().folds = true;
+    return;
+  }
+  no_spelling(part, word);
+}
+
+TextClass all_others(const Spelling& spelling, const Texts& words, const Texts& all) {
   TextClass one;
-  one.text = made_text(spelling.made, words);
+  one.text = made_text(spelling.made, all);
   one.stands = true;
-  one.made = true;
+  one.made = one.folds = true;
   if (is_unnamed(std::string(spelling.shown), words)) one.shown = spelling.shown;
   one.words = "any other";
   return one;
@@ -95,66 +158,50 @@ Texts words_of(const vsl::WatchedWords& words, std::string_view subject) {
   return all;
 }
 
-std::vector<TextClass> domains_of(const Texts& words, const Spelling& spelling, bool null) {
-  std::vector<TextClass> all{all_others(spelling, words)};
-  for (const std::string& word : words) {
+std::vector<TextClass> domains_of(const Part& part, const Spelling& spelling, bool null) {
+  std::vector<TextClass> all{all_others(spelling, part.words, part.all)};
+  for (const std::string& word : part.words) {
     const auto mailbox = mail::parse_mailbox("a@" + word, mail::Utf8::allowed);
     // Domains are compared as they are sent on: no other spelling reaches a rule.
     if (mailbox && mailbox->domain == word) all.push_back(exactly(word));
   }
   if (null) all.push_back(none());
-  check_count(all, "domains");
+  check_count(all, part.name);
   return all;
 }
 
-std::vector<TextClass> locals_of(const Texts& words, const Spelling& spelling) {
-  std::vector<TextClass> all{all_others(spelling, words)};
+std::vector<TextClass> locals_of(const Part& part, const Spelling& spelling) {
+  std::vector<TextClass> all{all_others(spelling, part.words, part.all)};
   Texts folded;
-  for (const std::string& word : words) {
+  for (const std::string& word : part.words) {
     const auto mailbox = mail::parse_mailbox(word + "@a.test", mail::Utf8::allowed);
     const bool is_local = mailbox && mailbox->local_part == word;
     if (is_local) all.push_back(exactly(word));
     if (!folded.insert(lower(word)).second) continue;
-    if (const std::string other = other_case(word, words); is_local && !other.empty()) {
-      all.push_back(spelt_otherwise(other, word));
-    }
-    // RFC 5321 §4.1.2: a quoted local part may be the same one.
-    std::string inner;
-    for (const char c : is_local ? mailbox->unquoted_local_part() : word) {
-      if (c == '"' || c == '\\') inner += '\\';
-      inner += c;
-    }
-    for (const std::string& quoted :
-         {"\"" + inner + "\"", "\"\\" + inner + "\"", "\"" + lower(inner) + "\""}) {
-      const auto other = mail::parse_mailbox(quoted + "@a.test", mail::Utf8::allowed);
-      if (!other || !is_unnamed(quoted, words)) continue;
-      all.push_back(spelt_otherwise(quoted, word));
-      break;
-    }
+    if (is_local) add_cases(part, word, word, all);
+    add_quoted(part, is_local ? mailbox->unquoted_local_part() : word, word, all);
   }
-  check_count(all, "local parts");
+  check_count(all, part.name);
   return all;
 }
 
-std::vector<TextClass> helos_of(const Texts& words, const Spelling& spelling, bool null) {
-  std::vector<TextClass> all{all_others(spelling, words)};
+std::vector<TextClass> helos_of(const Part& part, const Spelling& spelling, bool null) {
+  std::vector<TextClass> all{all_others(spelling, part.words, part.all)};
   Texts folded;
-  for (const std::string& word : words) {
+  for (const std::string& word : part.words) {
     if (word.empty()) continue;
     all.push_back(exactly(word));
-    if (!folded.insert(lower(word)).second) continue;
-    if (const std::string other = other_case(word, words); !other.empty()) {
-      all.push_back(spelt_otherwise(other, word));
-    }
+    if (folded.insert(lower(word)).second) add_cases(part, word, word, all);
     // The dot at the end of a name says nothing.
     std::string dotted = word + (word.ends_with('.') ? "" : ".");
     if (word.ends_with('.')) dotted.pop_back();
-    if (mail::Domain::parse(word) && is_unnamed(dotted, words)) {
-      all.push_back(spelt_otherwise(dotted, word));
+    if (mail::Domain::parse(word) && is_unnamed(dotted, part.words) &&
+        folded.insert(lower(dotted)).second) {
+      add_cases(part, dotted, word, all);
     }
   }
   if (null) all.push_back(none());
-  check_count(all, "names in HELO");
+  check_count(all, part.name);
   return all;
 }
 
@@ -201,16 +248,23 @@ VslClasses classes_of(const vsl::WatchedWords& words, const ServedSessions& serv
     }
   }
   all.clients = clients_of(ranges);
-  all.helos = helos_of(words_of(words, vsl::subject_helo), {"Mx{}.Qzclient.test", "mx.client.test"},
+  Texts named;
+  for (const auto& [subject, sets] : words.texts) named.merge(words_of(words, subject));
+  const Texts helos = words_of(words, vsl::subject_helo);
+  const Texts sender_domains = words_of(words, vsl::subject_sender_domain);
+  const Texts sender_locals = words_of(words, vsl::subject_sender_local);
+  const Texts rcpt_domains = words_of(words, vsl::subject_rcpt_domain);
+  const Texts rcpt_locals = words_of(words, vsl::subject_rcpt_local);
+  all.helos = helos_of({helos, named, 0, "names in HELO"}, {"Mx{}.Qzclient.test", "mx.client.test"},
                        with_lists);
-  all.sender_domains = domains_of(words_of(words, vsl::subject_sender_domain),
-                                  {"qzsender{}.test", "sender.test"}, true);
+  all.sender_domains =
+      domains_of({sender_domains, named, 0, "domains"}, {"qzsender{}.test", "sender.test"}, true);
   add_bare(all.sender_domains);
-  all.sender_locals = locals_of(words_of(words, vsl::subject_sender_local), {"Qz{}.Sender", "a"});
-  all.rcpt_domains = domains_of(words_of(words, vsl::subject_rcpt_domain),
-                                {"qzforeign{}.test", "foreign.test"}, false);
+  all.sender_locals = locals_of({sender_locals, named, 1, "local parts"}, {"Qz{}.Sender", "a"});
+  all.rcpt_domains =
+      domains_of({rcpt_domains, named, 0, "domains"}, {"qzforeign{}.test", "foreign.test"}, false);
   add_bare(all.rcpt_domains);
-  all.rcpt_locals = locals_of(words_of(words, vsl::subject_rcpt_local), {"Qz{}.Rcpt", "b"});
+  all.rcpt_locals = locals_of({rcpt_locals, named, 2, "local parts"}, {"Qz{}.Rcpt", "b"});
   return all;
 }
 

@@ -359,7 +359,7 @@ std::optional<VslExplorer::Run> VslExplorer::run(VslWorld& world, const VslValue
   const VslClasses& classes = world.classes();
   const auto stands = [&](std::string_view subject) {
     const TextClass& one = (*classes.texts(subject))[value_of(values, subject)];
-    if (one.stands) watch.stands.push_back({std::string(subject), one.text, one.made});
+    if (one.stands) watch.stands.push_back({std::string(subject), one.text, one.folds});
     return one.stands;
   };
   stands(vsl::subject_helo);

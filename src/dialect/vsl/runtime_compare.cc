@@ -139,26 +139,33 @@ bool is_in_object(lua_State* L, int value, int object, Work& work) {
   }
 }
 
-/// Whether a value is the member of an array, or inside of it: networks and lists of objects have
-/// no equal, and stand for what is in them, as in a group.
-bool is_member(lua_State* L, int value, int member, Work& work) {
+}  // namespace
+
+bool holds_others(lua_State* L, int index) {
+  if (shape_at(L, index) != Shape::object) return false;
+  const Object::Type type = object_at(L, index).type();
+  return objects::is_range(type) || objects::is_list(type);
+}
+
+bool is_member_at(lua_State* L, int value, int member, Work& work) {
   const Shape shape = shape_at(L, value);
   const bool looks_inside = shape == Shape::object || shape == Shape::text;
-  if (looks_inside && shape_at(L, member) == Shape::object) {
-    const Object& one = object_at(L, member);
-    if (objects::is_range(one.type()) || objects::is_list(one.type())) {
-      const bool alike = shape == Shape::object && object_at(L, value).type() == one.type();
-      return (alike && equal_at(L, member, value, work)) || is_in_object(L, value, member, work);
-    }
+  if (looks_inside && holds_others(L, member)) {
+    // Itself, too: a list has no equal.
+    const bool alike =
+        shape == Shape::object && object_at(L, value).type() == object_at(L, member).type();
+    return (alike && equal_at(L, member, value, work)) || is_in_object(L, value, member, work);
   }
   return equal_at(L, member, value, work);
 }
+
+namespace {
 
 bool is_in_array(lua_State* L, int value, int array, Work& work) {
   const auto count = static_cast<lua_Integer>(lua_rawlen(L, array));
   for (lua_Integer i = 1; i <= count; ++i) {
     lua_rawgeti(L, array, i);
-    const bool found = is_member(L, value, lua_gettop(L), work);
+    const bool found = is_member_at(L, value, lua_gettop(L), work);
     lua_pop(L, 1);
     if (found) return true;
   }

@@ -133,6 +133,11 @@ int bounded(lua_State* L) {
 bool equal_at(lua_State* L, int left, int right, Work& work, int depth = 0);
 /// The `in` of scripts, likewise.
 bool is_in_at(lua_State* L, int value, int container, Work& work);
+/// Whether the value at a stack index is an object that stands, in an array, for what is in it: a
+/// network, or a list of objects.
+bool holds_others(lua_State* L, int index);
+/// Whether a value is the member of an array, or inside of it, likewise.
+bool is_member_at(lua_State* L, int value, int member, Work& work);
 /// The text in `to_string`.
 std::string text_at(lua_State* L, int index, Work& work);
 

@@ -7,6 +7,7 @@
 #include "dialect/vsl/context.h"
 #include "dialect/vsl/machine.h"
 #include "dialect/vsl/values.h"
+#include "policy/questions/offered.h"
 
 namespace postern::dialect::vsl {
 
@@ -18,21 +19,57 @@ constexpr int deepest = 32;
 constexpr std::size_t longest_local = 252;   // mail::Mailbox
 constexpr std::size_t longest_domain = 255;  // RFC 5321 §4.5.3.1.2
 
-/// Functions that only pass values on, store them or report them.
+/// Of a run: what is made of stand-ins, in octets. The texts that they stand for are more than a
+/// hundred times as long (smtp::Limits::command_line), and have to stay below the limits of
+/// ScriptLimits, too.
+constexpr std::size_t most_made = 4 * 1024;
+
+/// Functions that take any value, of any type, and only pass it on, store it or report it.
+constexpr auto storing = std::to_array<std::string_view>({
+    "adopt", "array",       "caught",   "fail",        "foreign",     "is_array",    "is_map",
+    "join",  "keep",        "map",      "text",        "throw",       "unit_value",  "none_value",
+    "set",   "depth_limit", "m.push",   "s.log",       "s.debug",     "s.print",     "m.to_debug",
+    "deep",  "changing",    "constant", "no_variable", "m.to_string", "no_function",
+});
+
+/// Functions to which the type of a value matters, and no text in it; those of the library are
+/// given none.
 constexpr auto passing = std::to_array<std::string_view>({
-    "adopt",        "array",        "callable",      "caught",
-    "changeable",   "changing",     "constant",      "count",
-    "deep",         "depth_limit",  "fail",          "foreign",
-    "is_array",     "is_map",       "join",          "keep",
-    "map",          "no_condition", "no_function",   "no_method",
-    "no_variable",  "none_value",   "set",           "text",
-    "throw",        "unit_value",   "m.keys",        "m.pop",
-    "m.push",       "m.to_debug",   "m.to_string",   "m.truncate",
-    "m.values",     "s.debug",      "s.deliver_all", "s.disable_delivery_all",
-    "s.helo",       "s.log",        "s.mail_from",   "s.maildir_all",
-    "s.make_group", "s.mbox_all",   "s.next",        "s.predefined",
-    "s.print",      "s.rcpt",       "s.rcpt_list",   "s.toml",
-    "s.client_ip",  "m.map",        "m.filter",      "s.hostname",
+    "callable",      "changeable",    "count",
+    "no_condition",  "no_method",     "m.filter",
+    "m.keys",        "m.map",         "m.pop",
+    "m.values",      "s.client_ip",   "s.helo",
+    "s.hostname",    "s.mail_from",   "s.next",
+    "s.predefined",  "s.rcpt",        "s.rcpt_list",
+    "s.toml",        "s.deliver_all", "s.disable_delivery_all",
+    "s.maildir_all", "s.mbox_all",
+});
+
+/// Functions of the library that do the same in every dialogue, given what is not of the dialogue.
+constexpr auto of_arguments = std::to_array<std::string_view>({
+    "s.forward_all",
+    "s.get_root_domain",
+    "s.make_group",
+    "s.new_address",
+    "s.quarantine",
+});
+
+/// Functions whose work grows with the text, or that make a new one of it.
+constexpr auto working = std::to_array<std::string_view>({
+    "add",
+    "join",
+    "m.contains",
+    "m.ends_with",
+    "m.len",
+    "m.push",
+    "m.starts_with",
+    "m.to_debug",
+    "m.to_lower",
+    "m.to_string",
+    "m.to_upper",
+    "m.trim",
+    "set",
+    "text",
 });
 
 /// Of these the result is about the world outside of the dialogue.
@@ -65,6 +102,7 @@ constexpr auto opaque = std::to_array<std::string_view>({
     "s.lookup",
     "s.mail",
     "s.make_service",
+    "s.rewrite_mail_from",
     "s.remove_header",
     "s.rlookup",
     "s.sign_dkim",
@@ -93,7 +131,6 @@ constexpr auto changes_header = std::to_array<std::string_view>({
     "s.prepend_header",
     "s.remove_rcpt_message",
     "s.rename_header",
-    "s.rewrite_mail_from",
     "s.rewrite_mail_from_message",
     "s.rewrite_rcpt_message",
     "s.set_header",
@@ -113,10 +150,26 @@ struct Seen {
     strange,  ///< made of such a text
   };
   What what = What::plain;
-  std::string subject;  ///< for address: "sender" or "rcpt"
-  bool folded = false;  ///< in other case
+  std::string subject;    ///< for address: "sender" or "rcpt"
+  std::string_view fold;  ///< "lower" or "upper": converted; else empty
+  bool open = false;      ///< it stands for texts of other words, too
   bool operator==(const Seen&) const = default;
   bool is_plain() const { return what == What::plain; }
+};
+
+/// What to do with a call: the function itself runs, as all that its result hangs on is noted, or
+/// the watcher has its result. There is no third: what is not known stops the run.
+class Answer {
+ public:
+  static Answer runs() { return {}; }
+  static Answer is(bool value) { return Answer(value); }
+  bool given() const { return value_.has_value(); }
+  bool value() const { return *value_; }  ///< if given()
+
+ private:
+  Answer() = default;
+  explicit Answer(bool value) : value_(value) {}
+  std::optional<bool> value_;
 };
 
 /// The texts of a list and of what is in it.
@@ -124,18 +177,44 @@ struct Content {
   std::set<std::string> texts;
   std::vector<Cidr> networks;
   std::vector<std::string> patterns;
-  void add(const Object& object) {
-    if (object.type() == Object::Type::regex) {
-      patterns.push_back(object.text());
-    } else if (object.network()) {
-      networks.push_back(*object.network());
-    } else if (object.type() == Object::Type::group || object.type() == Object::Type::file) {
-      for (const ObjectPtr& one : object.members()) add(*one);
-    } else if (object.type() != Object::Type::code) {
-      texts.insert(object.text());
+  std::vector<ObjectPtr> others;  ///< all but the patterns
+  void add(const ObjectPtr& object) {
+    using enum Object::Type;
+    if (object->type() == regex) return patterns.push_back(object->text());
+    if (object->type() == group || object->type() == file) {
+      for (const ObjectPtr& one : object->members()) add(one);
+      return;
+    }
+    others.push_back(object);
+    if (object->network()) {
+      networks.push_back(*object->network());
+    } else if (object->type() != code) {
+      texts.insert(object->text());
     }
   }
 };
+
+std::string upper(std::string_view text) {
+  std::string made(text);
+  for (char& c : made) {
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  }
+  return made;
+}
+
+bool is_ascii(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+}
+
+/// Whether a text of other letters may be found equal to this one: converted, U+212A is `k` and
+/// U+017F is `S`; as a name, an A-label is its U-label.
+bool has_double(std::string_view text, std::string_view fold) {
+  if (!is_ascii(text) || lower(text).find("xn--") != std::string::npos) return true;
+  if (fold.empty()) return false;
+  return text.find_first_of(fold == "lower" ? "ik" : "IS") != std::string_view::npos ||
+         // Names are compared without regard to case.
+         text.find_first_of(fold == "lower" ? "IK" : "is") != std::string_view::npos;
+}
 
 }  // namespace
 
@@ -210,10 +289,11 @@ class Watch::Look {
       : watch_(watch), lua_(L), function_(function), last_(lua_gettop(L)) {}
 
   bool replaces() {
+    if (is_one_of(working, function_)) charge();
     if (function_ == "equal" || function_ == "unequal") {
-      const auto given = compared(2, 3);
-      if (!given) return false;
-      script::stack::push(lua_, *given == (function_ == "equal"));
+      const Answer same = compared(2, 3);
+      if (!same.given()) return false;
+      script::stack::push(lua_, same.value() == (function_ == "equal"));
       return true;
     }
     if (function_ == "is_in") return push_if(found_in(2, 3));
@@ -226,16 +306,16 @@ class Watch::Look {
     if (function_ == "m.starts_with" || function_ == "m.ends_with") {
       return push_if(tested(2, 3, function_.substr(2)));
     }
-    if (function_ == "m.to_lower" || function_ == "m.to_upper" || function_ == "m.trim") {
+    if (function_ == "m.to_lower") return fold("lower"), false;
+    if (function_ == "m.to_upper") return fold("upper"), false;
+    if (function_ == "m.trim") {
       const Seen one = see(2);
       if (one.what == Seen::What::strange) stop();
-      if (one.what == Seen::What::subject) watch_.look(one.subject);
+      if (!one.is_plain()) look_at(one);
       return false;
     }
     if (function_ == "add") {
-      for (int i = 2; i <= last_; ++i) {
-        if (see(i).subject.starts_with('?')) stop();
-      }
+      for (int i = 2; i <= last_; ++i) known_type(i);
       return false;
     }
     if (function_.ends_with(".get_domain") || function_.ends_with(".get_local_part")) {
@@ -245,10 +325,24 @@ class Watch::Look {
       if (!see(2).is_plain()) watch_.look(subject_sender_domain);
       return false;
     }
+    if (function_ == "m.type_of" || function_ == "s.type_of") return known_type(2), false;
+    if (function_ == "m.truncate") {
+      known_type(2);
+      if (!see(3).is_plain()) stop();
+      return false;
+    }
+    if (is_one_of(storing, function_)) {
+      if (function_ == "set" || function_ == "m.push") known_type(2);
+      if (function_ == "set" && !see(3).is_plain()) stop();
+      return false;
+    }
+    if (is_one_of(passing, function_)) {
+      for (int i = 2; i <= last_; ++i) known_type(i);
+      return false;
+    }
     if (function_.starts_with("s.")) return library();
-    if (function_ == "m.type_of") return type(), false;
-    if (!is_one_of(passing, function_)) all_plain();
-    if (function_ == "set" && !see(3).is_plain()) stop();
+    // Of any other function nothing is known but that it has no other input.
+    all_plain();
     return false;
   }
 
@@ -259,29 +353,57 @@ class Watch::Look {
       if (!see(i).is_plain()) stop();
     }
   }
-  bool push_if(std::optional<bool> value) {
-    if (!value) return false;
-    script::stack::push(lua_, *value);
+  bool push_if(Answer answer) {
+    if (!answer.given()) return false;
+    script::stack::push(lua_, answer.value());
     return true;
+  }
+  /// Stops where a text stands for a value of another type, or of none that is known.
+  void known_type(int index) {
+    if (see(index).subject.starts_with('?')) stop();
+  }
+  /// Other dialogues have longer texts, and may meet a limit.
+  void charge() {
+    for (int i = 2; i <= last_; ++i) {
+      if (!see(i).is_plain()) watch_.made_ += octets_of(i);
+    }
+    if (watch_.made_ > most_made) stop();
+  }
+  std::size_t octets_of(int index, int depth = 0) {
+    const Shape shape = shape_at(lua_, index);
+    if (shape == Shape::text) return script::stack::text_at(lua_, index).size();
+    if (shape == Shape::object) return object_at(lua_, index).text().size();
+    if (shape != Shape::array && shape != Shape::map) return 1;
+    if (depth > deepest) return most_made + 1;
+    script::stack::make_room(lua_, 6);
+    std::size_t sum = 0;
+    lua_pushnil(lua_);
+    while (lua_next(lua_, index) != 0) {
+      sum += octets_of(lua_gettop(lua_), depth + 1);
+      lua_pop(lua_, 1);
+    }
+    return sum;
   }
 
   // What a value is.
 
   Seen see_text(std::string_view text) const {
+    using What = Seen::What;
     using enum Seen::What;
     if (text.empty()) return {};
-    if (text == watch_.sender) return {address, "sender", false};
-    if (text == watch_.recipient) return {address, "rcpt", false};
+    if (text == watch_.sender) return {address, "sender", {}, true};
+    if (text == watch_.recipient) return {address, "rcpt", {}, true};
     for (const Stand& one : watch_.stands) {
-      if (text == one.text) return {one.subject.starts_with('?') ? strange : subject, one.subject};
-      if (one.made && iequals(text, one.text)) {
-        return {one.subject.starts_with('?') ? strange : subject, one.subject, true};
-      }
+      const What what = one.subject.starts_with('?') ? strange : subject;
+      if (text == one.text) return {what, one.subject, {}, one.folds};
+      if (!one.folds) continue;
+      if (text == lower(one.text)) return {what, one.subject, "lower", true};
+      if (text == upper(one.text)) return {what, one.subject, "upper", true};
     }
     const std::string folded = lower(text);
     for (const Stand& one : watch_.stands) {
-      const bool in = one.made ? folded.find(lower(one.text)) != std::string::npos
-                               : text.find(one.text) != std::string_view::npos;
+      const bool in = one.folds ? folded.find(lower(one.text)) != std::string::npos
+                                : text.find(one.text) != std::string_view::npos;
       if (in) return {strange, one.subject};
     }
     return {};
@@ -362,6 +484,7 @@ class Watch::Look {
   void word(std::string_view subject, std::set<std::string> texts) {
     watch_.look(subject);
     if (texts.empty()) return;
+    if (texts.contains("")) look_null(subject);
     if (subject == subject_client) {
       std::vector<Cidr> networks;
       for (const std::string& one : texts) {
@@ -415,8 +538,13 @@ class Watch::Look {
     }
   }
 
+  /// The null sender has an empty local part.
+  void look_null(std::string_view subject) {
+    if (subject == subject_sender_local) watch_.look(subject_sender_domain);
+  }
+
   static std::string name_of(const Seen& one) {
-    return one.subject + (one.folded ? " folded" : "");
+    return one.fold.empty() ? one.subject : one.subject + " in " + std::string(one.fold) + " case";
   }
   void look_at(const Seen& one) {
     if (one.what == Seen::What::address) {
@@ -434,12 +562,25 @@ class Watch::Look {
                {.values = 2, .subject = about.subject, .test = test, .argument = argument}) == 1;
   }
 
-  // Comparisons. nullopt: the function itself finds the answer.
+  /// Compared with texts, at once.
+  Answer named(const Seen& one, const std::set<std::string>& texts) {
+    words_of(one, texts);
+    if (!one.open) return Answer::runs();
+    std::string doubles;
+    for (const std::string& text : texts) {
+      if (has_double(text, one.fold)) doubles += (doubles.empty() ? "" : ", ") + text;
+    }
+    if (doubles.empty()) return Answer::runs();
+    if (doubles.size() > most_made) stop();
+    return question(one, "is", doubles) ? Answer::is(true) : Answer::runs();
+  }
 
-  std::optional<bool> compared(int left, int right) {
+  // Comparisons.
+
+  Answer compared(int left, int right) {
     Seen a = see(left);
     Seen b = see(right);
-    if (a.is_plain() && b.is_plain()) return std::nullopt;
+    if (a.is_plain() && b.is_plain()) return Answer::runs();
     if (a.is_plain()) {
       std::swap(a, b);
       std::swap(left, right);
@@ -449,111 +590,136 @@ class Watch::Look {
     if (one == Shape::array && other == Shape::array) return compared_arrays(left, right);
     if (a.what == Seen::What::strange || b.what == Seen::What::strange) {
       const bool never = other != Shape::text && other != Shape::object && one != other;
-      if (never && one != Shape::object && !a.subject.starts_with('?')) return std::nullopt;
+      if (never && one != Shape::object && !a.subject.starts_with('?')) return Answer::runs();
       stop();
     }
     if (b.is_plain()) {
       if (other == Shape::text) {
-        words_of(a, {std::string(script::stack::text_at(lua_, right))});
-      } else if (other == Shape::object) {
-        return compared_with(a, object_at(lua_, right));
+        return named(a, {std::string(script::stack::text_at(lua_, right))});
       }
-      return std::nullopt;
+      if (other == Shape::object) return compared_with(a, object_at(lua_, right));
+      return Answer::runs();  // no, or an error, whatever the text is
     }
-    if (a == b) return std::nullopt;
+    if (a == b) return Answer::runs();
     if (a.what != b.what) stop();
     look_at(a);
     look_at(b);
-    const std::string first = std::min(name_of(a), name_of(b));
-    const std::string second = std::max(name_of(a), name_of(b));
-    return watch_.ask(
-               first + " equals " + second,
-               {.values = 2, .subject = a.subject, .test = "equals", .argument = b.subject}) == 1;
+    std::string first = name_of(a) + compared_as(left);
+    std::string second = name_of(b) + compared_as(right);
+    if (second < first) std::swap(first, second);
+    const std::size_t same =
+        watch_.ask(first + " equals " + second,
+                   {.values = 2, .subject = a.subject, .test = "equals", .argument = b.subject});
+    return Answer::is(same == 1);
   }
 
-  std::optional<bool> compared_with(const Seen& one, const Object& object) {
+  /// Names are compared in other ways than texts.
+  std::string compared_as(int index) {
+    if (shape_at(lua_, index) != Shape::object) return {};
+    const Object::Type type = object_at(lua_, index).type();
+    return type == Object::Type::string ? "" : " as " + std::string(to_string(type));
+  }
+
+  Answer compared_with(const Seen& one, const Object& object) {
     switch (object.type()) {
       case Object::Type::regex:
-        return question(one, "regex", object.text());
+        return Answer::is(question(one, "regex", object.text()));
       case Object::Type::ip4:
       case Object::Type::ip6:
-        if (one.what == Seen::What::subject && one.subject == subject_client) {
-          watch_.client_in({*object.network()});
-        } else {
-          stop();
-        }
-        return std::nullopt;
+        if (one.what != Seen::What::subject || one.subject != subject_client) stop();
+        watch_.client_in({*object.network()});
+        return Answer::runs();
       case Object::Type::address:
       case Object::Type::fqdn:
       case Object::Type::identifier:
       case Object::Type::string:
-        words_of(one, {object.text()});
-        return std::nullopt;
-      default:
-        return std::nullopt;  // an error, or no
+        return named(one, {object.text()});
+      case Object::Type::rg4:
+      case Object::Type::rg6:
+      case Object::Type::file:
+      case Object::Type::group:
+      case Object::Type::code:
+        return Answer::runs();  // no, or an error, whatever the text is
     }
+    stop();
   }
 
-  std::optional<bool> compared_arrays(int left, int right) {
+  Answer compared_arrays(int left, int right) {
     const auto count = static_cast<lua_Integer>(lua_rawlen(lua_, left));
-    if (static_cast<lua_Integer>(lua_rawlen(lua_, right)) != count) return std::nullopt;
+    if (static_cast<lua_Integer>(lua_rawlen(lua_, right)) != count) return Answer::runs();
     for (lua_Integer i = 1; i <= count; ++i) {
       lua_rawgeti(lua_, left, i);
       lua_rawgeti(lua_, right, i);
       const int top = lua_gettop(lua_);
-      if (compared(top - 1, top)) stop();
+      if (compared(top - 1, top).given()) stop();
       lua_pop(lua_, 2);
     }
-    return std::nullopt;
+    return Answer::runs();
   }
 
-  std::optional<bool> found_in(int value, int container) {
+  Answer found_in(int value, int container) {
     const Seen one = see(value);
     const Seen in = see(container);
-    if (one.is_plain() && in.is_plain()) return std::nullopt;
+    if (one.is_plain() && in.is_plain()) return Answer::runs();
     switch (shape_at(lua_, container)) {
       case Shape::object:
-        return found_in_object(one, in, value, container);
+        return found_in_object(value, container);
       case Shape::array:
         return found_in_array(value, container);
       case Shape::text: {
         if (one.is_plain() && in.what == Seen::What::subject) {
           const auto text = textual(lua_, value);
-          if (!text) return std::nullopt;
-          return question(in, "contains", std::string(*text));
+          if (!text) return Answer::runs();  // an error
+          return Answer::is(question(in, "contains", std::string(*text)));
         }
         if (one.what == Seen::What::subject && in.is_plain()) {
-          return question(one, "within", std::string(script::stack::text_at(lua_, container)));
+          look_null(one.subject);
+          const std::string_view all = script::stack::text_at(lua_, container);
+          return Answer::is(question(one, "within", std::string(all)));
         }
         stop();
       }
-      case Shape::map: {
+      case Shape::map:
         if (one.what != Seen::What::subject || !keys_are_plain(container)) stop();
         words_of_keys(one, container);
-        return std::nullopt;
-      }
-      default:
-        return std::nullopt;
+        return Answer::runs();
+      case Shape::range:
+        // No text is in it; but a number may be, for which a text stands.
+        if (one.what == Seen::What::strange) stop();
+        return Answer::runs();
+      case Shape::none:
+      case Shape::unit:
+      case Shape::boolean:
+      case Shape::integer:
+      case Shape::real:
+      case Shape::status:
+      case Shape::function:
+      case Shape::foreign:
+        return Answer::runs();  // an error
     }
+    stop();
   }
 
-  std::optional<bool> found_in_object(const Seen& one, const Seen& in, int value, int container) {
-    const Object& object = object_at(lua_, container);
+  Answer found_in_object(int value, int container) {
+    const Seen one = see(value);
+    const Seen in = see(container);
+    if (one.is_plain() && in.is_plain()) return Answer::runs();
+    const auto object = script::stack::take<ObjectPtr>(lua_, container);
     if (!in.is_plain()) {
       // A name or a local part in an address.
       const bool can = one.is_plain() && in.what == Seen::What::address;
       if (!can) stop();
-      if (shape_at(lua_, value) == Shape::object) {
-        words_of_address(in.subject, {object_at(lua_, value).text()});
-      }
-      return std::nullopt;
+      if (shape_at(lua_, value) != Shape::object) return Answer::runs();  // an error
+      return named(in, {object_at(lua_, value).text()});
     }
     if (one.what == Seen::What::strange) stop();
+    // Parts of an address may be names, and are looked for in its parts.
+    if (object->type() == Object::Type::address && shape_at(lua_, value) == Shape::object) stop();
     Content content;
     content.add(object);
+    Answer is_named = Answer::runs();
     if (one.what == Seen::What::subject && one.subject == subject_client) {
-      std::set<std::string> texts = content.texts;
-      for (const std::string& text : texts) {
+      for (const std::string& text : content.texts) {
         if (const auto ip = IpAddress::from_text(text)) {
           content.networks.emplace_back(*ip, ip->bits());
         }
@@ -562,18 +728,36 @@ class Watch::Look {
     } else {
       // Other texts may be read as the address of a host, too.
       if (!content.networks.empty()) stop();
-      words_of(one, content.texts);
+      is_named = named(one, content.texts);
     }
-    if (content.patterns.empty()) return std::nullopt;
+    if (is_named.given() || content.patterns.empty()) return is_named;
+    if (is_in_others(value, content)) return Answer::is(true);
     std::ranges::sort(content.patterns);
     std::string all;
     for (const std::string& pattern : content.patterns) {
       all += (all.empty() ? "" : "|") + ("(?:" + pattern + ")");
     }
-    return question(one, "regex", content.patterns.size() == 1 ? content.patterns.front() : all);
+    return Answer::is(
+        question(one, "regex", content.patterns.size() == 1 ? content.patterns.front() : all));
   }
 
-  std::optional<bool> found_in_array(int value, int array) {
+  /// Whether a value is in a list, its patterns left out.
+  bool is_in_others(int value, const Content& content) {
+    if (content.others.empty()) return false;
+    const ObjectPtr list = Object::list(Object::Type::group, content.others);
+    std::string why;
+    std::optional<bool> found;
+    if (shape_at(lua_, value) == Shape::object) {
+      found = list->contains(object_at(lua_, value), why);
+    } else if (shape_at(lua_, value) == Shape::text) {
+      found = list->contains(script::stack::text_at(lua_, value), why);
+    }
+    if (!found) stop();
+    return *found;
+  }
+
+  /// Networks and lists of objects in an array stand for what is in them.
+  Answer found_in_array(int value, int array) {
     const auto count = static_cast<lua_Integer>(lua_rawlen(lua_, array));
     bool is_given = false;
     bool found = false;
@@ -581,13 +765,13 @@ class Watch::Look {
     for (lua_Integer i = 1; !found && i <= count; ++i) {
       lua_rawgeti(lua_, array, i);
       const int top = lua_gettop(lua_);
-      const auto given = compared(top, value);
-      is_given = is_given || given;
-      found = given ? *given : equal_at(lua_, top, value, work);
+      const Answer given =
+          holds_others(lua_, top) ? found_in_object(value, top) : compared(top, value);
+      is_given = is_given || given.given();
+      found = given.given() ? given.value() : is_member_at(lua_, value, top, work);
       lua_pop(lua_, 1);
     }
-    if (!is_given) return std::nullopt;
-    return found;
+    return is_given ? Answer::is(found) : Answer::runs();
   }
 
   void words_of_keys(const Seen& one, int map) {
@@ -595,7 +779,7 @@ class Watch::Look {
     while (lua_next(lua_, map) != 0) {
       lua_pop(lua_, 1);
       const std::string key(script::stack::text_at(lua_, lua_gettop(lua_)));
-      words_of(one, {key});
+      if (named(one, {key}).given()) stop();
     }
     look_at(one);
   }
@@ -628,6 +812,7 @@ class Watch::Look {
     const bool is_local = one.subject.ends_with(".local");
     if (one.what != Seen::What::subject || (!is_local && !one.subject.ends_with(".domain"))) stop();
     watch_.look(one.subject);
+    look_null(one.subject);
     const std::size_t longest = is_local ? longest_local : longest_domain;
     const std::size_t given =
         watch_.ask(name_of(one) + " len",
@@ -640,32 +825,61 @@ class Watch::Look {
     if (shape_at(lua_, 2) != Shape::text) return;
     const Seen one = see(2);
     if (one.subject.starts_with('?')) stop();
-    if (!one.is_plain() && one.what != Seen::What::strange) look_at(one);
+    if (one.is_plain() || one.what == Seen::What::strange) return;
+    look_at(one);
+    look_null(one.subject);
+  }
+
+  /// To lower or upper case.
+  void fold(std::string_view to) {
+    const Seen one = see(2);
+    if (one.is_plain()) return;
+    if (one.what == Seen::What::strange || one.subject == subject_client) stop();
+    if (!one.fold.empty() && one.fold != to) stop();
+    look_at(one);
+    // The result has to be told from the text. A name is in lower case.
+    for (const Stand& stand : watch_.stands) {
+      const bool is_part =
+          stand.subject == one.subject ||
+          (one.what == Seen::What::address && stand.subject.starts_with(one.subject + "."));
+      if (!is_part || !stand.folds) continue;
+      if (!is_ascii(stand.text)) stop();
+      if (to == "lower" && stand.subject.ends_with(".domain")) continue;
+      const bool has_letters = lower(stand.text) != upper(stand.text);
+      if (has_letters && stand.text == (to == "lower" ? lower(stand.text) : upper(stand.text))) {
+        stop();
+      }
+    }
   }
 
   void iterate() {
     if (shape_at(lua_, 2) == Shape::text && !see(2).is_plain()) stop();
   }
 
-  std::optional<bool> tested(int text, int what, std::string_view test) {
+  Answer tested(int text, int what, std::string_view test) {
     const Seen one = see(text);
     const Seen other = see(what);
-    if (one.is_plain() && other.is_plain()) return std::nullopt;
+    if (one.is_plain() && other.is_plain()) return Answer::runs();
     if (one.what != Seen::What::subject || !other.is_plain()) stop();
+    if (shape_at(lua_, text) != Shape::text) return Answer::runs();  // an error
+    // What is no text is made one.
+    if (shape_at(lua_, what) != Shape::text && shape_at(lua_, what) != Shape::object) stop();
     const auto argument = textual(lua_, what);
-    if (!argument) return std::nullopt;
-    return question(one, std::string(test), std::string(*argument));
+    if (!argument) stop();
+    return Answer::is(question(one, std::string(test), std::string(*argument)));
   }
 
   // The library.
 
+  /// Of its functions, these are known; others stop the run, with or without arguments.
   bool library() {
-    if (is_one_of(passing, function_)) return false;
     if (is_one_of(outside, function_)) {
       const std::string subject = "?" + std::string(function_.substr(2));
       const std::string text = "<" + subject + ">";
       const auto known = std::ranges::find(watch_.stands, subject, &Stand::subject);
-      if (known == watch_.stands.end()) watch_.stands.push_back({subject, text});
+      if (known == watch_.stands.end()) {
+        watch_.stands.push_back({.subject = subject, .text = text, .folds = true});
+      }
       script::stack::push(lua_, std::string_view(text));
       return true;
     }
@@ -675,7 +889,6 @@ class Watch::Look {
       if (last_ >= 2) code(2);
       return false;
     }
-    if (function_ == "s.type_of") return type(), false;
     if (function_ == "s.is_secured" || function_ == "s.is_authenticated") {
       watch_.look(subject_session);
       return false;
@@ -700,13 +913,30 @@ class Watch::Look {
     if (is_one_of(with_recipient, function_)) return recipient(), false;
     if (is_one_of(changes_header, function_)) {
       if (last_ >= 2 && !see(2).is_plain()) stop();
-      if (function_ == "s.rewrite_mail_from") stop();
       watch_.header_changed_ = true;
       return false;
     }
     if (function_ == "s.has_header") return has_header();
-    all_plain();  // the same in every dialogue
+    if (const auto* one = policy::questions::find_offered(function_.substr(2))) {
+      return offered(*one);
+    }
+    if (!is_one_of(of_arguments, function_)) stop();
+    all_plain();
     return false;
+  }
+
+  bool offered(const policy::questions::Offered& question) {
+    all_plain();
+    const Context* context = script::stack::current(lua_).context<Context>();
+    if (context == nullptr || context->stage < question.from) return false;  // an error
+    const std::size_t value =
+        watch_.ask(std::string(question.name), {.values = 3,
+                                                .subject = std::string(subject_helo),
+                                                .test = "offered",
+                                                .argument = std::string(question.name)});
+    if (value == 2) throw std::runtime_error("the answer is not known");
+    script::stack::push(lua_, value == 0);
+    return true;
   }
 
   /// The null sender has no parts.
@@ -716,17 +946,13 @@ class Watch::Look {
     if (!one.is_plain()) look_at(one);
   }
 
-  void type() {
-    if (see(2).subject.starts_with('?')) stop();
-  }
-
   void in_domain() {
     const Seen one = see(2);
     using enum Seen::What;
     if (one.is_plain()) return;
     if (one.what == address) {
       watch_.look(one.subject + ".domain");
-    } else if (one.what == subject && one.subject.ends_with(".domain")) {
+    } else if (one.what == subject && one.subject.ends_with(".domain") && one.fold.empty()) {
       watch_.look(one.subject);
     } else {
       stop();
@@ -751,7 +977,8 @@ class Watch::Look {
     if (one.what != Seen::What::strange) look_at(one);
     if (kind == "code") return code(3);
     if ((kind == "address" || kind == "addr") && one.what == Seen::What::address) return;
-    if (kind == "fqdn" && one.what == Seen::What::subject && one.subject.ends_with(".domain")) {
+    if (kind == "fqdn" && one.what == Seen::What::subject && one.fold.empty() &&
+        one.subject.ends_with(".domain")) {
       return;
     }
     if ((kind == "identifier" || kind == "ident") && one.what == Seen::What::subject) return;
@@ -786,10 +1013,10 @@ class Watch::Look {
     if (watch_.header_changed_ || context->draft.header_changed) stop();
     const auto name = textual(lua_, 2);
     if (!name) return false;
-    return push_if(
+    const std::size_t has =
         watch_.ask("has_header " + lower(*name),
-                   {.values = 2, .subject = {}, .test = "has_header", .argument = lower(*name)}) ==
-        1);
+                   {.values = 2, .subject = {}, .test = "has_header", .argument = lower(*name)});
+    return push_if(Answer::is(has == 1));
   }
 
   Watch& watch_;

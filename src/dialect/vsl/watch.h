@@ -42,7 +42,7 @@ inline constexpr std::size_t dmarc_values = 7;  ///< questions::Dmarc::Says
 struct WatchedQuestion {
   std::size_t values = 2;  ///< of numbers: 0 to this
   std::string subject;     ///< the part of the dialogue that it is about; may be empty
-  std::string test;        ///< "contains", "starts_with", "ends_with", "regex", "len"
+  std::string test;        ///< "contains", "starts_with", "ends_with", "regex", "len", "is"
   std::string argument;    ///< of the test
 };
 
@@ -72,7 +72,9 @@ class Watch {
   struct Stand {
     std::string subject;  ///< beginning with "?": nothing is known of the text
     std::string text;     ///< as the dialogue has it
-    bool made = true;     ///< in no spelling anything else; false: this spelling is
+    /// In lower case it stands for what the others are in lower case, and likewise in upper case.
+    /// False: it stands for spellings of one word, which are the same there.
+    bool folds = true;
   };
   std::vector<Stand> stands;  ///< of this dialogue
   std::string sender;         ///< its text, if a part of it stands for others; else empty
@@ -118,6 +120,7 @@ class Watch {
   WatchedWords& words_;
   std::size_t directive_ = 0;
   bool header_changed_ = false;
+  std::size_t made_ = 0;  ///< octets that were made of stand-ins
   std::vector<std::string> asked_;
   std::optional<Blind> blind_;
   /// Lists that no stand is in.
