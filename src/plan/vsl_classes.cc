@@ -105,8 +105,9 @@ void add_quoted(const Part& part, const std::string& inner, const std::string& w
   std::string plain = lower(inner);
   const auto first = std::ranges::find_if(plain, [](char c) { return c >= 'a' && c <= 'z'; });
   if (first != plain.end()) *first = static_cast<char>(*first - 'a' + 'A');
+  const bool is_short = plain.size() <= 1;
   std::size_t left = part.number - 1;  // there are none in HELO
-  // No character is escaped but those that have to be, then the first, the second, ...
+  // No character is escaped but those that have to be, then the first, too, then the second, ...
   for (std::size_t escaped = 0; escaped <= plain.size(); ++escaped) {
     std::string quoted = "\"";
     bool is_other = escaped == 0;
@@ -119,14 +120,18 @@ void add_quoted(const Part& part, const std::string& inner, const std::string& w
       quoted += c;
     }
     quoted += '"';
-    const auto mailbox = mail::parse_mailbox(quoted + "@a.test", mail::Utf8::allowed);
-    if (escaped == 0 && !mailbox) return;
-    if (!is_other || !mailbox || !is_unnamed(quoted, part.all) || left-- > 0) continue;
+    if (!mail::parse_mailbox(quoted + "@a.test", mail::Utf8::allowed)) return;
+    if (!is_other) continue;
+    if (is_short) {
+      add_cases(part, quoted, word, all);
+      continue;
+    }
+    if (!is_unnamed(quoted, part.all) || left-- > 0) continue;
     all.push_back(spelt_otherwise(quoted, word));
     all.back().folds = true;
     return;
   }
-  no_spelling(part, word);
+  if (!is_short) no_spelling(part, word);
 }
 
 TextClass all_others(const Spelling& spelling, const Texts& words, const Texts& all) {

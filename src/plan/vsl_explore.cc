@@ -9,6 +9,7 @@
 #include "dialect/vsl/layer.h"
 #include "plan/vsl_text.h"
 #include "policy/gateway_layer.h"
+#include "smtp/limits.h"
 
 namespace postern::plan {
 
@@ -362,7 +363,10 @@ std::optional<VslExplorer::Run> VslExplorer::run(VslWorld& world, const VslValue
     if (one.stands) watch.stands.push_back({std::string(subject), one.text, one.folds});
     return one.stands;
   };
-  stands(vsl::subject_helo);
+  // Where lists judge HELO, any text is taken.
+  if (stands(vsl::subject_helo) && classes.helos.back().null) {
+    watch.stands.back().longest = smtp::Limits{}.command_line;
+  }
   if (dialogue.sender) {
     const bool local = stands(vsl::subject_sender_local);
     const bool domain = stands(vsl::subject_sender_domain);

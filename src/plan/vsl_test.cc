@@ -10,10 +10,14 @@
 
 #include "base/text.h"
 #include "dialect/script_record.h"
+#include "dialect/vsl/layer.h"
+#include "dialect/vsl/library.h"
+#include "dialect/vsl/machine.h"
 #include "dns/recorded_resolver.h"
 #include "plan/amount_test.h"
 #include "plan/edition_test.h"
 #include "plan/vsl_explore.h"
+#include "policy/gateway_layer.h"
 
 namespace postern::plan {
 namespace {
@@ -511,6 +515,314 @@ TEST(Vsl, FindsTheLengthThatDiffers) {
   EXPECT_EQ(ours(found), Answer::accepts_more) << words_of(found);
   ASSERT_FALSE(found.witnesses.empty());
   EXPECT_EQ(found.witnesses.front().spoken.sender.find('@'), 9u);
+}
+
+// ------------------------------------------------------------------------------- what is seen
+
+/// A rule of one stage.
+std::string rule(std::string_view stage, std::string_view body) {
+  return fmt::format("#{{ {}: [ rule \"x\" || {} ] }}", stage, body);
+}
+std::string denies(std::string_view stage, std::string_view condition) {
+  return rule(stage, fmt::format("if {} {{ deny() }} else {{ next() }}", condition));
+}
+
+/// Two policies that judge some dialogue otherwise.
+struct Different {
+  std::string name;
+  std::string before;
+  std::string after;
+};
+void PrintTo(const Different& one, std::ostream* out) { *out << one.name; }
+
+std::string in_array(std::string_view object, std::string_view what, std::string_view container) {
+  return fmt::format("object g {}; {}", object,
+                     denies("mail", fmt::format("{} in {}", what, container)));
+}
+
+std::vector<Different> different() {
+  constexpr std::string_view sender = "mail_from().domain";
+  constexpr std::string_view client = "client_ip()";
+  const std::string nothing = rule("rcpt", "next()");
+  const auto late = [](std::string_view condition) { return denies("rcpt", condition); };
+  return {
+      {"group_in_array", in_array("group = [\"a.test\"]", sender, "[g]"),
+       in_array("group = [\"b.test\"]", sender, "[g]")},
+      {"nested_group_in_array", in_array("group = [object h group = [\"a.test\"]]", sender, "[g]"),
+       in_array("group = [object h group = [\"b.test\"]]", sender, "[g]")},
+      {"network_in_array", in_array("rg4 = \"10.0.0.0/8\"", client, "[g, \"192.0.2.1\"]"),
+       in_array("rg4 = \"11.0.0.0/8\"", client, "[g, \"192.0.2.1\"]")},
+      {"network6_in_array", in_array("rg6 = \"2001:db8::/32\"", client, "[g]"),
+       in_array("rg6 = \"2001:db9::/32\"", client, "[g]")},
+      {"name_in_array_of_network", in_array("rg4 = \"192.0.2.0/24\"", "helo()", "[g]"), nothing},
+      {"group_behind_pattern",
+       in_array("group = [\"a.test\"]; object p regex = \"zz\"", sender, "[p, g]"),
+       in_array("group = [\"b.test\"]; object p regex = \"zz\"", sender, "[p, g]")},
+      {"name_beside_pattern",
+       in_array("group = [object a fqdn = \"friend.test\", object b regex = \"^qq\"]", "helo()",
+                "g"),
+       "object b regex = \"^qq\"; " + denies("mail", "helo() == b || helo() == \"friend.test\"")},
+      {"offered", late("!helo_literal_is_client()"), nothing},
+      {"offered_now", late("helo_literal_is_client()"), nothing},
+      {"client_port_in_range", late("client_port() in 1024..70000"), nothing},
+      {"server_port_in_range", late("server_port() in 1..70000"), nothing},
+      {"time_in_range", late("mail_timestamp() in 1..7000000000"), nothing},
+      {"number_truncates",
+       rule("rcpt",
+            "{ let a = [1, 2, 3]; a.truncate(client_port()); if a.len == 3 { deny() } else { "
+            "next() } }"),
+       rule("rcpt", "throw \"x\"")},
+      {"lower_contains", late("helo().to_lower().contains(\"spam\")"),
+       late("helo().to_upper().contains(\"spam\")")},
+      {"lower_matches", "object r regex = \"spam\"; " + late("helo().to_lower() == r"),
+       "object r regex = \"spam\"; " + late("helo().to_upper() == r")},
+      {"lower_and_upper_of_two",
+       late("rcpt().local_part.to_lower() == mail_from().local_part.to_lower()"),
+       late("rcpt().local_part.to_lower() == mail_from().local_part.to_upper()")},
+      {"lower_and_upper_of_one",
+       late("rcpt().local_part.to_lower() == rcpt().local_part.to_upper()"), nothing},
+      {"last_spelling",
+       rule("helo",
+            "if helo() == \"ab\" || helo() == \"AB\" || helo() == \"Ab\" { next() } else if "
+            "helo().to_lower() == \"ab\" { deny() } else { next() }"),
+       rule("helo", "next()")},
+      {"two_spellings",
+       rule("rcpt",
+            "{ let h = helo(); let l = rcpt().local_part; if h == \"bob\" || l == \"bob\" { next() "
+            "} "
+            "else if h.to_lower() == \"bob\" && l.to_lower() == \"bob\" && h != l { deny() } else "
+            "{ next() } }"),
+       nothing},
+      {"two_quoted_spellings",
+       "object b identifier = \"bob\"; " +
+           rule("rcpt",
+                "{ let a = mail_from().local_part; let b = rcpt().local_part; if "
+                "a.starts_with(\"q\") || "
+                "`${mail_from()}` == b { next() } else if rcpt_list().local_parts[0] in [b] && "
+                "a.contains(\"bob\") && a != b { deny() } else { next() } }"),
+       nothing},
+      {"kelvin",
+       rule("rcpt",
+            "{ let l = rcpt().local_part; if l == \"k\" || l == \"K\" { next() } else if "
+            "l.to_lower() == "
+            "\"k\" { deny() } else { next() } }"),
+       nothing},
+      {"kelvin_in_group", in_array("group = [\"kiss\"]", "mail_from().local_part.to_lower()", "g"),
+       denies(
+           "mail",
+           "mail_from().local_part == \"kiss\" || mail_from().local_part.to_lower() == \"kiss\" && "
+           "mail_from().local_part.to_upper() == \"KISS\"")},
+      {"grows",
+       rule("rcpt",
+            "{ let s = helo(); let i = 0; while i < 13 { s = `${s}${s}`; i += 1; } next() }"),
+       nothing},
+      {"grows_by_adding",
+       rule("rcpt", "{ let s = helo(); let i = 0; while i < 13 { s = s + s; i += 1; } next() }"),
+       nothing},
+      {"null_sender", denies("mail", "mail_from().local_part == \"\""), nothing},
+      {"null_sender_is_short", denies("mail", "mail_from().local_part.len() == 0"), nothing},
+      {"null_sender_joined",
+       denies("mail", "`${mail_from().local_part}${mail_from().domain}`.is_empty()"), nothing},
+      {"name_of_header",
+       rule("mail", "{ append_header(\"X\", \"1\"); rename_header(\"X\", helo()); next() }"),
+       rule("mail", "{ append_header(\"X\", \"1\"); next() }")},
+      {"reply_of_name", rule("rcpt", "deny(rcpt_list().local_parts[0])"),
+       rule("rcpt", "throw \"x\"")},
+      {"level_is_number", rule("rcpt", "{ log(client_port(), \"x\"); next() }"), nothing},
+      {"address_and_text", late("rcpt() == mail_from()"), late("`${rcpt()}` == `${mail_from()}`")},
+      {"name_of_idna", "object a fqdn = \"xn--bcher-kva.test\"; " + denies("helo", "helo() == a"),
+       denies("helo",
+              "helo().to_lower() == \"xn--bcher-kva.test\" || helo().to_lower() == "
+              "\"xn--bcher-kva.test.\"")},
+  };
+}
+
+class Differing : public testing::TestWithParam<Different> {};
+
+TEST_P(Differing, IsNotCalledTheSame) {
+  const Comparison found = compared(GetParam().before, GetParam().after);
+  EXPECT_NE(ours(found), Answer::same) << words_of(found);
+}
+
+INSTANTIATE_TEST_SUITE_P(Vsl, Differing, testing::ValuesIn(different()),
+                         [](const auto& one) { return one.param.name; });
+
+// What is easy to answer is answered.
+TEST(Vsl, LooksInsideOfWhatAnArrayHolds) {
+  const std::string before = in_array("group = [\"a.test\"]", "mail_from().domain", "[g]");
+  const Comparison other =
+      compared(before, in_array("group = [\"a.test\", \"b.test\"]", "mail_from().domain", "[g]"));
+  EXPECT_EQ(ours(other), Answer::refuses_more) << words_of(other);
+  const Comparison same =
+      compared(before, in_array("group = [\"a.test\"]", "mail_from().domain", "g"));
+  EXPECT_EQ(ours(same), Answer::same) << words_of(same);
+  const Comparison networks =
+      compared(in_array("rg4 = \"10.0.0.0/8\"", "client_ip()", "[g]"),
+               in_array("group = [object a rg4 = \"10.0.0.0/9\", object b rg4 = \"10.128.0.0/9\"]",
+                        "client_ip()", "[g]"));
+  EXPECT_EQ(ours(networks), Answer::same) << words_of(networks);
+}
+
+TEST(Vsl, AsksWhatAllDialectsOffer) {
+  const Comparison found =
+      compared(denies("rcpt", "!helo_literal_is_client()"), rule("rcpt", "next()"));
+  EXPECT_EQ(found.groups[0].accepts_more, Known::yes) << words_of(found);
+  ASSERT_FALSE(found.witnesses.empty());
+  EXPECT_TRUE(found.witnesses.front().spoken.helo.value_or("").starts_with('['));
+}
+
+/// What a watched dialogue of stand-ins asks of a rule; nullopt: it cannot be watched.
+std::optional<std::vector<std::string>> asked_of(const std::string& script) {
+  const app::Config config = config_of({{"main.vsl", script}});
+  if (!config.vsl.loaded) return std::nullopt;
+  const auto definition = boost::json::parse(config.vsl.loaded->definition()).as_object();
+  const auto policy = vsl::load_definition(definition, config.vsl.loaded->options().limits, true);
+  EXPECT_TRUE(policy);
+  std::vector<policy::LayerEntry> layers;
+  layers.push_back({std::make_shared<vsl::VslLayer>(*policy), policy::Mode::enforce});
+  layers.push_back({policy::gateway_layer()});
+  const policy::Engine engine(std::move(layers));
+  Diagrams diagrams(1000, [] {});
+  vsl::WatchedWords words;
+  VslWorld world(diagrams, words, {}, false);
+  app::Dialogue dialogue = world.dialogue({});
+  dialogue.recipients.front().domain = "ours.test";  // so that it goes on behind RCPT
+  vsl::Watch watch(words);
+  for (const std::string_view part : {vsl::subject_helo, vsl::subject_sender_local,
+                                      vsl::subject_sender_domain, vsl::subject_rcpt_local}) {
+    watch.stands.push_back({std::string(part), world.classes().texts(part)->front().text});
+  }
+  watch.stands.push_back({std::string(vsl::subject_client), dialogue.client.to_string()});
+  watch.sender = dialogue.sender->text();
+  watch.recipient = dialogue.recipients.front().text();
+  const auto resolver = dns::RecordedResolver::parse("{}");
+  const policy::Directory directory;
+  const vsl::Watched scope(watch);
+  app::play({.config = config,
+             .engine = engine,
+             .directory = directory,
+             .resolver = **resolver,
+             .frozen = world.frozen({})},
+            dialogue);
+  if (watch.blind()) return std::nullopt;
+  return watch.asked();
+}
+
+/// `CALL` as a rule, whose error is no verdict.
+std::string calling(std::string_view call, std::string_view stage = "rcpt") {
+  return rule(stage, fmt::format("{{ try {{ let v = {}; }} catch {{ }} next() }}", call));
+}
+
+constexpr std::string_view stand_ins[] = {
+    "helo()",      "rcpt()",        "rcpt().local_part", "mail_from().domain",
+    "client_ip()", "client_port()", "[helo()]",          "`x${helo()}`"};
+
+// No operation on a text that stands for others goes unseen: it is noted what is looked at, or the
+// run stops. Unseen are those that do the same whatever the text is.
+TEST(Vsl, SeesEachOperator) {
+  const std::map<std::string_view, std::string_view> forms{
+      {"add", "{} + {}"},           {"subtract", "{} - {}"},
+      {"multiply", "{} * {}"},      {"divide", "{} / {}"},
+      {"remainder", "{} % {}"},     {"power", "{} ** {}"},
+      {"minus", "-({})"},           {"plus", "+({})"},
+      {"negate", "!({})"},          {"shift_left", "{} << {}"},
+      {"shift_right", "{} >> {}"},  {"bits_and", "{} & {}"},
+      {"bits_or", "{} | {}"},       {"bits_xor", "{} ^ {}"},
+      {"less", "{} < {}"},          {"at_most", "{} <= {}"},
+      {"more", "{} > {}"},          {"at_least", "{} >= {}"},
+      {"equal", "{} == {}"},        {"unequal", "{} != {}"},
+      {"is_in", "{} in {}"},        {"range", "({})..({})"},
+      {"range_with", "({})..=({})"}};
+  const std::set<std::string_view> unary{"minus", "plus", "negate"};
+  std::size_t seen = 0;
+  for (const script::HostFunction& one : vsl::operator_functions()) {
+    const std::string_view name = one.name.substr(one.name.find('.') + 1);
+    if (name == "add") continue;  // a text of both
+    const auto form = forms.find(name);
+    ASSERT_NE(form, forms.end()) << name;
+    for (const std::string_view stand : stand_ins) {
+      for (const std::string_view other : {"\"k\"", "1", "[\"k\"]", "(1..3)", "helo()"}) {
+        for (const bool first : {true, false}) {
+          const std::string_view left = first || unary.contains(name) ? stand : other;
+          const std::string_view right = first ? other : stand;
+          const std::string call = fmt::format(fmt::runtime(form->second), left, right);
+          // No text is a number, an array or a range, nor in a number, and each is itself. A
+          // number may be any of these.
+          const bool compares = name == "equal" || name == "unequal" || name == "is_in";
+          const bool never = compares && stand != "client_port()" && other != "\"k\"" &&
+                             (other != "helo()" || stand == other || stand == "[helo()]");
+          // These are errors.
+          if (never || call == "client_port() in 1" || call == "\"k\" in rcpt()") continue;
+          const auto asked = asked_of(calling(call));
+          EXPECT_FALSE(asked && asked->empty()) << call;
+          ++seen;
+        }
+      }
+    }
+  }
+  EXPECT_GT(seen, 1000u);
+}
+
+TEST(Vsl, SeesEachFunctionAndMethod) {
+  std::set<std::string> unseen;
+  const auto look = [&](const std::string& name, const std::string& call,
+                        std::string_view stage = "rcpt") {
+    const auto asked = asked_of(calling(call, stage));
+    if (asked && asked->empty()) unseen.insert(name);
+  };
+  ASSERT_FALSE(asked_of(calling("helo() == \"k\"", "preq")).value().empty());
+  const auto arguments = [](std::size_t count, std::size_t at, std::string_view stand) {
+    std::string list;
+    for (std::size_t i = 0; i < count; ++i) {
+      list += fmt::format("{}{}", i > 0 ? ", " : "", i == at ? stand : "\"k\"");
+    }
+    return list;
+  };
+  for (const std::string_view name : vsl::function_names()) {
+    const vsl::Signature signature = vsl::signature_of(name);
+    if (signature.to < policy::Stage::rcpt) continue;
+    const std::string_view stage = signature.from > policy::Stage::rcpt ? "preq" : "rcpt";
+    const std::size_t most = std::min(signature.most, signature.least + 1);
+    for (std::size_t count = signature.least; count <= most; ++count) {
+      if (count == 0) look(fmt::format("{}()", name), fmt::format("{}()", name), stage);
+      for (std::size_t at = 0; at < count; ++at) {
+        for (const std::string_view stand : stand_ins) {
+          look(fmt::format("{}({})", name, at + 1),
+               fmt::format("{}({})", name, arguments(count, at, stand)), stage);
+        }
+      }
+    }
+  }
+  for (const script::HostTable table : {vsl::method_functions(), vsl::array_functions()}) {
+    for (const script::HostFunction& row : table) {
+      if (!row.name.starts_with("vsl_method.")) continue;
+      const std::string name(row.name.substr(row.name.find('.') + 1));
+      const std::size_t count = vsl::method_of(name).least - 1;
+      for (const std::string_view stand : stand_ins) {
+        look("." + name, fmt::format("({}).{}({})", stand, name, arguments(count, count, "")));
+        for (std::size_t at = 0; at < count; ++at) {
+          for (const std::string_view owner : {"\"k\"", "[\"k\"]"}) {
+            look(fmt::format(".{}({})", name, at + 1),
+                 fmt::format("{}.{}({})", owner, name, arguments(count, at, stand)));
+          }
+        }
+      }
+    }
+  }
+  const std::set<std::string> expected{
+      // The stand-ins themselves, and what hands a value on or writes it somewhere.
+      "client_address()", "client_ip()", "client_port()", "connection_timestamp()", "date()",
+      "helo()", "hostname()", "mail_from()", "mail_timestamp()", "message_id()", "rcpt()",
+      "rcpt_list()", "server_address()", "server_ip()", "server_name()", "server_port()", "time()",
+      "append_header(2)", "prepend_header(2)", "set_header(2)", "debug(1)", "log(1)", "log(2)",
+      "print(1)", ".to_debug", ".to_string", ".push(1)",
+      // Statuses and transports.
+      "accept()", "deny()", "faccept()", "next()", "deliver_all()", "disable_delivery_all()",
+      "maildir_all()", "mbox_all()",
+      // Of the type alone, and of arrays: how many they hold.
+      "type_of(1)", ".type_of", ".contains", ".is_empty", ".keys", ".len", ".pop", ".push",
+      ".truncate", ".values"};
+  EXPECT_EQ(unseen, expected);
 }
 
 TEST(Vsl, SaysOfEachDialogueWhatTheEvaluationSays) {

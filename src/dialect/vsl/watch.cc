@@ -16,6 +16,7 @@ namespace {
 thread_local Watch* current = nullptr;
 
 constexpr int deepest = 32;
+constexpr std::size_t longest_line = 900;    // of a header field, with its name: RFC 5322 §2.1.1
 constexpr std::size_t longest_local = 252;   // mail::Mailbox
 constexpr std::size_t longest_domain = 255;  // RFC 5321 §4.5.3.1.2
 
@@ -310,7 +311,8 @@ class Watch::Look {
     if (function_ == "m.to_upper") return fold("upper"), false;
     if (function_ == "m.trim") {
       const Seen one = see(2);
-      if (one.what == Seen::What::strange) stop();
+      // Where lists judge HELO, it may be any text.
+      if (one.what == Seen::What::strange || one.subject == subject_helo) stop();
       if (!one.is_plain()) look_at(one);
       return false;
     }
@@ -332,7 +334,7 @@ class Watch::Look {
       return false;
     }
     if (is_one_of(storing, function_)) {
-      if (function_ == "set" || function_ == "m.push") known_type(2);
+      if (function_ == "set" || function_ == "m.push" || function_ == "s.log") known_type(2);
       if (function_ == "set" && !see(3).is_plain()) stop();
       return false;
     }
@@ -825,7 +827,8 @@ class Watch::Look {
     if (shape_at(lua_, 2) != Shape::text) return;
     const Seen one = see(2);
     if (one.subject.starts_with('?')) stop();
-    if (one.is_plain() || one.what == Seen::What::strange) return;
+    if (one.is_plain()) return;
+    if (one.what == Seen::What::strange) stop();  // joined of parts that may be empty
     look_at(one);
     look_null(one.subject);
   }
@@ -912,9 +915,7 @@ class Watch::Look {
     if (function_ == "s.rewrite_mail_from_envelop") return rewrite_sender(), false;
     if (is_one_of(with_recipient, function_)) return recipient(), false;
     if (is_one_of(changes_header, function_)) {
-      if (last_ >= 2 && !see(2).is_plain()) stop();
-      watch_.header_changed_ = true;
-      return false;
+      return header(), false;
     }
     if (function_ == "s.has_header") return has_header();
     if (const auto* one = policy::questions::find_offered(function_.substr(2))) {
@@ -962,7 +963,9 @@ class Watch::Look {
   /// A text that is read as a reply: what is in front is the policy's own.
   void code(int index) {
     if (see(index).is_plain()) return;
-    if (shape_at(lua_, index) == Shape::object) return;  // read when it was made
+    const bool is_code = shape_at(lua_, index) == Shape::object &&
+                         object_at(lua_, index).type() == Object::Type::code;
+    if (is_code) return;  // read when it was made
     if (shape_at(lua_, index) != Shape::text) stop();
     const std::string_view text = script::stack::text_at(lua_, index);
     const std::size_t first = text.find(' ');
@@ -983,6 +986,32 @@ class Watch::Look {
     }
     if ((kind == "identifier" || kind == "ident") && one.what == Seen::What::subject) return;
     stop();
+  }
+
+  /// A field that cannot be made is an error.
+  void header() {
+    const bool has_value = function_ == "s.append_header" || function_ == "s.prepend_header" ||
+                           function_ == "s.set_header";
+    watch_.header_changed_ = true;
+    if (!has_value || last_ < 3) return all_plain();
+    if (!see(2).is_plain()) stop();
+    known_type(3);
+    const auto text = textual(lua_, 3);
+    if (!see(3).is_plain() && text && longest_for(*text) > longest_line) stop();
+  }
+
+  /// Octets of the longest text that a text with stand-ins in it stands for.
+  std::size_t longest_for(std::string_view text) const {
+    const std::string folded = lower(text);
+    std::size_t sum = text.size();
+    for (const Stand& one : watch_.stands) {
+      const std::string part = lower(one.text);
+      for (std::size_t at = 0; (at = folded.find(part, at)) != std::string::npos;) {
+        sum += one.longest;
+        at += part.size();
+      }
+    }
+    return sum;
   }
 
   void rewrite_sender() {

@@ -75,6 +75,7 @@ class Watch {
     /// In lower case it stands for what the others are in lower case, and likewise in upper case.
     /// False: it stands for spellings of one word, which are the same there.
     bool folds = true;
+    std::size_t longest = 255;  ///< octets of a text that it stands for
   };
   std::vector<Stand> stands;  ///< of this dialogue
   std::string sender;         ///< its text, if a part of it stands for others; else empty
