@@ -9,7 +9,6 @@
 #include "dialect/vsl/layer.h"
 #include "plan/vsl_text.h"
 #include "policy/gateway_layer.h"
-#include "smtp/limits.h"
 
 namespace postern::plan {
 
@@ -365,7 +364,7 @@ std::optional<VslExplorer::Run> VslExplorer::run(VslWorld& world, const VslValue
   };
   // Where lists judge HELO, any text is taken.
   if (stands(vsl::subject_helo) && classes.helos.back().null) {
-    watch.stands.back().longest = smtp::Limits{}.command_line;
+    watch.stands.back().longest = vsl::longest_helo;
   }
   if (dialogue.sender) {
     const bool local = stands(vsl::subject_sender_local);

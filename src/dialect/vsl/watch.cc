@@ -21,7 +21,7 @@ constexpr std::size_t longest_local = 252;   // mail::Mailbox
 constexpr std::size_t longest_domain = 255;  // RFC 5321 §4.5.3.1.2
 
 /// Of a run: what is made of stand-ins, in octets. The texts that they stand for are more than a
-/// hundred times as long (smtp::Limits::command_line), and have to stay below the limits of
+/// hundred times as long (longest_helo), and have to stay below the limits of
 /// ScriptLimits, too.
 constexpr std::size_t most_made = 4 * 1024;
 

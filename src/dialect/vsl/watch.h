@@ -16,6 +16,7 @@
 #include "dialect/vsl/object.h"
 #include "policy/inquiry.h"
 #include "policy/verdict.h"
+#include "smtp/limits.h"
 
 struct lua_State;
 
@@ -37,6 +38,9 @@ inline constexpr std::string_view evidence_dkim = "dkim";
 inline constexpr std::size_t dkim_values = 7;  ///< results
 inline constexpr std::string_view evidence_dmarc = "dmarc";
 inline constexpr std::size_t dmarc_values = 7;  ///< questions::Dmarc::Says
+
+/// Octets of a name in HELO, where lists judge it.
+inline constexpr std::size_t longest_helo = smtp::Limits{}.command_line;
 
 /// A question whose answer is given.
 struct WatchedQuestion {
