@@ -118,6 +118,7 @@ std::string atom(Random& random, unsigned stage) {
   std::vector<std::string> all{
       "client_ip() in net",
       "client_ip() in hosts",
+      "client_ip() in [hosts, net]",
       fmt::format("client_ip() == {}", in_quotes(one_of(random, clients))),
       fmt::format("client_ip().starts_with({})", in_quotes("10.")),
       "is_secured()",
@@ -128,7 +129,9 @@ std::string atom(Random& random, unsigned stage) {
     for (std::string one :
          {fmt::format("helo() == {}", helo), fmt::format("helo() in names"),
           fmt::format("helo().to_lower() == {}", helo), fmt::format("helo().len() > 9"),
-          fmt::format("{} in helo()", in_quotes("spam")), std::string("helo() == pattern")}) {
+          fmt::format("{} in helo()", in_quotes("spam")), std::string("helo() == pattern"),
+          fmt::format("helo() in [{}, names]", helo), std::string("helo() in mixed"),
+          fmt::format("helo().to_upper() == {}", helo), std::string("helo_literal_is_client()")}) {
       all.push_back(std::move(one));
     }
   }
@@ -136,7 +139,8 @@ std::string atom(Random& random, unsigned stage) {
     for (std::string one :
          {fmt::format("mail_from().domain == {}", domain),
           fmt::format("mail_from().domain != {}", domain),
-          std::string("mail_from().domain in names"), std::string("mail_from() in people"),
+          std::string("mail_from().domain in names"),
+          std::string("mail_from() in people"),
           std::string("mail_from().local_part in people"),
           fmt::format("mail_from().local_part is {}", local),
           fmt::format("mail_from() is {}", in_quotes("bob@" + one_of(random, domains))),
@@ -147,9 +151,14 @@ std::string atom(Random& random, unsigned stage) {
           fmt::format("`${{mail_from()}}` == {}", in_quotes("bob@spam.test")),
           std::string("mail_from().domain == helo()"),
           fmt::format("mail_from() == {}", in_quotes("")),
+          fmt::format("mail_from().local_part == {}", in_quotes("")),
+          fmt::format("mail_from().local_part.to_lower() == {}", local),
+          std::string("mail_from() in [names, people]"),
+          std::string("mail_from().domain in mixed"),
           std::string("#{ \"spam.test\": 1, \"fail.test\": 2 }[mail_from().domain] == 1"),
           fmt::format("mail_from().domain in [{}, {}]", domain, in_quotes("x.test")),
-          std::string("bad(mail_from().domain)"), std::string("listed(mail_from().domain)"),
+          std::string("bad(mail_from().domain)"),
+          std::string("listed(mail_from().domain)"),
           std::string("check_spf_inner().result == \"fail\"")}) {
       all.push_back(std::move(one));
     }
@@ -159,6 +168,10 @@ std::string atom(Random& random, unsigned stage) {
          {fmt::format("rcpt().domain == {}", domain), fmt::format("rcpt().local_part == {}", local),
           std::string("rcpt() in people"), std::string("in_domain(rcpt())"),
           std::string("rcpt() == mail_from()"), std::string("rcpt_list().len() == 1"),
+          std::string("`${rcpt()}` == `${mail_from()}`"),
+          std::string("rcpt().local_part == mail_from().local_part"),
+          std::string("rcpt().local_part.to_lower() == mail_from().local_part.to_lower()"),
+          fmt::format("rcpt().local_part.to_upper() == {}", local),
           std::string("rcpt().domain == mail_from().domain"),
           std::string("rcpt_list()[0].domain in names")}) {
       all.push_back(std::move(one));
@@ -283,7 +296,14 @@ std::string head(Random& random, std::size_t which) {
     case 4:
       return fmt::format("object pattern regex = {};",
                          in_quotes(random() % 2 == 0 ? "^sp.*t$" : "(mx|spam)[.]"));
-    case 5:
+    case 5: {
+      const bool any = random() % 2 == 0;
+      return fmt::format(
+          "object mixed group = [object m0 {} = {}, object m1 regex = \"^(spam|FR)\"];",
+          any ? "identifier" : "fqdn",
+          in_quotes(any ? one_of(random, helos) : one_of(random, domains)));
+    }
+    case 6:
       return fmt::format("fn bad(d) {{ d == {} || d in names }}",
                          in_quotes(one_of(random, domains)));
     default:
@@ -293,7 +313,7 @@ std::string head(Random& random, std::size_t which) {
           in_quotes(one_of(random, domains)));
   }
 }
-constexpr std::size_t heads = 7;
+constexpr std::size_t heads = 8;
 
 Rules drawn(Random& random) {
   Rules rules;
