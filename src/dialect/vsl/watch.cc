@@ -312,7 +312,9 @@ class Watch::Look {
     if (function_ == "m.trim") {
       const Seen one = see(2);
       // Where lists judge HELO, it may be any text.
-      if (one.what == Seen::What::strange || one.subject == subject_helo) stop();
+      if (one.what == Seen::What::strange) stop();
+      const auto stand = std::ranges::find(watch_.stands, one.subject, &Stand::subject);
+      if (stand != watch_.stands.end() && stand->longest == longest_helo) stop();
       if (!one.is_plain()) look_at(one);
       return false;
     }
