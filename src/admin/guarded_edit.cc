@@ -33,8 +33,11 @@ Refusal refusal_of(const BrokenGuardrail& one, bool shown) {
 }  // namespace
 
 GuardedEdit::GuardedEdit(Core& core) : core_(core), guards_(core.deps.guards) {
-  if (guards_ != nullptr && !guards_->any()) guards_ = nullptr;
-  if (guards_ != nullptr) held_ = unwrap(guards_->hold());
+  if (guards_ == nullptr) return;
+  constexpr std::chrono::seconds longest{5};
+  held_ = unwrap(guards_->hold(longest, false));
+  // Not before: a reload may bring the first ones meanwhile.
+  if (!guards_->any()) guards_ = nullptr;
 }
 
 void GuardedEdit::lists(const Lists& next) const {

@@ -15,6 +15,9 @@ using ::testing::Not;
 class AnyEditBreaks final : public Guards {
  public:
   bool any() override { return true; }
+  Result<std::shared_ptr<void>> hold(std::chrono::milliseconds, bool) override {
+    return std::shared_ptr<void>();
+  }
   std::optional<BrokenGuardrail> broken_by(const Lists&) override { return answer(); }
   std::optional<BrokenGuardrail> broken_by(const WebhookEdit& edit) override {
     last = edit;

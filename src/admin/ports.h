@@ -58,14 +58,10 @@ class Guards {
   virtual std::optional<BrokenGuardrail> broken_by(const WebhookEdit& edit) = 0;
   /// From the proof until the edit is in force: while what it returns lives, there is no other
   /// guarded edit, here or at another gateway of the cluster, and what these had edited before
-  /// counts in proofs. To be given back on the same thread. Blocks until the edits that go on are
-  /// done. Fault::unreachable, Fault::temporary: of the cluster.
-  virtual Result<std::shared_ptr<void>> hold() {
-    return std::shared_ptr<void>(std::make_shared<std::unique_lock<std::mutex>>(edits_));
-  }
-
- private:
-  std::mutex edits_;
+  /// counts in proofs. To be given back on the same thread. `comes`: there will be guardrails, if
+  /// there are none now. Blocks for `longest` at most. Fault::temporary: others still hold it.
+  /// Fault::unreachable: of the cluster.
+  virtual Result<std::shared_ptr<void>> hold(std::chrono::milliseconds longest, bool comes) = 0;
 };
 
 /// A synthetic message for a webhook; the simulator makes up what is not given.

@@ -246,7 +246,8 @@ class Migration {
     if (!shared) return tl::unexpected(shared.error());
     const std::string temporary = data_dir_ + "/tmp";
     if (!back_) {
-      return spool::move_spool(**local, **shared, spool::states_of(database_), temporary);
+      const auto offset = [member = node->get()] { return member->offset(); };
+      return spool::move_spool(**local, **shared, spool::states_of(database_, offset), temporary);
     }
     auto file = store::Database::open(data_dir_ + "/spool/spool.db", spool::spool_schema());
     if (!file) return tl::unexpected(file.error());

@@ -468,8 +468,14 @@ class Player {
     const bool begins = co_await asked(Stage::data);
     if (!begins || !said_.message) co_return begins;
     if (const auto fault = smtp::message_fault(*said_.message, session_)) {
-      trace_.reply = *fault;
-      co_return false;
+      co_return take(refusal(Stage::message, "session", *fault));
+    }
+    const std::uint64_t limit = session_.limits.message_size;
+    if (scene_.frozen.message && scene_.frozen.message->size > limit) {  // RFC 1870 §6.3
+      co_return take(refusal(Stage::message, "session",
+                             {.code = 552,
+                              .enhanced = {5, 3, 4},
+                              .text = fmt::format("message exceeds {} octets", limit)}));
     }
     const auto policy = evidence_.recipients.front().route.policy;
     gatherer_.set_message(*said_.message);
@@ -485,13 +491,6 @@ class Player {
       if (!goes_on) break;
     }
     co_await gatherer_.report(policy::reported_needs(!accepted, evidence_), evidence_);
-    const std::uint64_t limit = scene_.config.limits.session.message_size;
-    if (accepted && evidence_.message->size > limit) {  // of a message that was told
-      trace_.reply = {.code = 552,
-                      .enhanced = {5, 3, 4},
-                      .text = fmt::format("message exceeds {} octets", limit)};
-      co_return false;
-    }
     co_return accepted;
   }
 

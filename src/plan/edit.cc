@@ -212,8 +212,9 @@ void leave_all_open(const std::string& layer, Comparison& found) {
        .place = "",
        .reason = layer == "lua" ? "lua" : "other_layers",
        .text = layer == "restrictions"
-                   ? "tables of more than 64 KiB have changed since the gateway has read them, and "
-                     "it does not say what they were: `postern reload`, or compare two files"
+                   ? "tables of more than 64 KiB have changed since the gateway has read them, or "
+                     "cannot be read here, and it does not say what they were: `postern reload`, "
+                     "or compare two files"
                    : "the scripts on the disk are not those that the gateway runs, so nothing can "
                      "be played"});
 }
@@ -359,7 +360,8 @@ Report judge_edit(const Edition& before, const Edition& after, const EditOptions
   }
   found.after_is_open =
       found.open_relay == "yes" && !after.config.restrictions.section.open_relay_is_known;
-  if (options.guardrails) judge_guardrails(before, after, options, found);
+  // Of what is not read here nothing is judged.
+  if (options.guardrails && unloaded.empty()) judge_guardrails(before, after, options, found);
   return found;
 }
 
@@ -368,6 +370,10 @@ Checked check_edit(const Edition& before, const Edition& after, std::string_view
   if (!may_decide(elsewhere(before.text, after.text), before, after).empty() ||
       !same_rules(before.config, after.config)) {
     return {.fault = "more than the restriction lists differs"};
+  }
+  if (!before.unloaded.empty() || !after.unloaded.empty()) {
+    return {.fault = "a table or a script is not any more what the gateway has read",
+            .unreadable = true};
   }
   const auto version = [](const Edition& edition) {
     return CertifiedVersion{.lists = edition.config.restrictions.loaded(),

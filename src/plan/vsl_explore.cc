@@ -291,6 +291,7 @@ VslExplorer::VslExplorer(const Version& version, bool routed) : config_(*version
     if (!copy)
       throw NotCompiled("other_layers", "the rules cannot be copied: " + copy.error().message);
     policy_ = std::move(*copy);
+    definition_ = lower(given.loaded->definition());
     const bool shadow = given.mode == app::LuaMode::shadow;
     layers.push_back({std::make_shared<vsl::VslLayer>(policy_),
                       shadow ? policy::Mode::shadow : policy::Mode::enforce});
@@ -377,6 +378,13 @@ std::optional<VslExplorer::Run> VslExplorer::run(VslWorld& world, const VslValue
   const ClientClass& client = classes.clients[value_of(values, vsl::subject_client)];
   if (client.first != client.last) {
     watch.stands.push_back({std::string(vsl::subject_client), client.one.to_string()});
+  }
+  // A text of the rules is told from one of the dialogue by what it says.
+  for (const vsl::Watch::Stand& one : watch.stands) {
+    if (!one.folds || definition_.find(lower(one.text)) == std::string::npos) continue;
+    throw NotCompiled("script_call", fmt::format("the rules have the text {}, which stands for all "
+                                                 "others here",
+                                                 printable(one.text, 64)));
   }
   watch.stands.push_back({"?signer", std::string(signer)});
   watch.stands.push_back({"?cause", std::string(cause)});

@@ -112,6 +112,7 @@ class VslExplorer {
   std::shared_ptr<const dialect::vsl::VslPolicy> policy_;  ///< watched; null: there are no rules
   app::Config config_;                                     ///< without what is not compared
   policy::Directory directory_;
+  std::string definition_;  ///< of the rules, in lower case
   std::optional<policy::Engine> engine_;
   std::map<std::size_t, Replaced> replaced_;
   std::size_t runs_ = 0;

@@ -640,6 +640,28 @@ std::vector<Different> different() {
        rule("rcpt", "throw \"x\"")},
       {"level_is_number", rule("rcpt", "{ log(client_port(), \"x\"); next() }"), nothing},
       {"address_and_text", late("rcpt() == mail_from()"), late("`${rcpt()}` == `${mail_from()}`")},
+      // Texts that stand for others while a rule is watched.
+      {"text_of_a_client", late("client_ip() != \"203.0.113.77\""), nothing},
+      {"text_of_a_domain", denies("mail", "mail_from().domain != \"qzsender.test\""), nothing},
+      // Watching takes more of the limits than running.
+      {"many_turns", rule("rcpt", "{ let i = 0; while i < 50000 { i += 1; } next() }"),
+       rule("rcpt", "deny()")},
+      {"name_of_a_function",
+       "fn spam(x) { 7 }\n" +
+           rule("mail",
+                "{ try { if [1].map(helo())[0] == 7 { return deny() } } catch { } next() }"),
+       nothing},
+      {"literal_as_domain", denies("mail", "mail_from().domain.to_lower() != mail_from().domain"),
+       nothing},
+      {"literal_as_name",
+       rule("mail",
+            "{ if mail_from().domain == \"\" { return next() } object z fqdn = "
+            "mail_from().domain; next() }"),
+       nothing},
+      {"null_sender_in_list",
+       rule("mail", "{ try { [mail_from()].domains[0].len(); return deny() } catch { } next() }"),
+       nothing},
+      {"quoted_in_debug", denies("mail", "mail_from().local_part.to_debug() == \"x\""), nothing},
       {"name_of_idna", "object a fqdn = \"xn--bcher-kva.test\"; " + denies("helo", "helo() == a"),
        denies("helo",
               "helo().to_lower() == \"xn--bcher-kva.test\" || helo().to_lower() == "

@@ -527,8 +527,8 @@ WebhookComparison compare_webhooks(const Version& before, const Version& after,
   BothVersions versions(before, after);
   using Key = std::tuple<const policy::WebhookPolicy*, const policy::WebhookPolicy*, bool, bool>;
   std::map<Key, Pair> pairs;
-  using State =
-      std::pair<bool, policy::Route::Missing>;  // whether a webhook is there; else why not
+  // Whether a webhook is there, else why not; whether others may take its mail, or its domain's.
+  using State = std::tuple<bool, policy::Route::Missing, bool, bool>;
   std::set<std::pair<Key, std::pair<State, State>>> answered;
   for (const std::string& address : addresses) {
     const mail::Mailbox mailbox = mail::parse_mailbox(address, mail::Utf8::allowed).value();
@@ -619,7 +619,7 @@ WebhookComparison compare_webhooks(const Version& before, const Version& after,
     };
     const auto state_of = [](const Holder& holder) {
       const policy::Route& route = holder.recipient.route;
-      return State{route.webhook != nullptr, route.missing};
+      return State{route.webhook != nullptr, route.missing, holder.elsewhere, holder.domain};
     };
     const std::pair states{state_of(old_holder), state_of(new_holder)};
     if (found.replies != Known::yes && answered.insert({key, states}).second) {

@@ -41,13 +41,17 @@ std::optional<admin::BrokenGuardrail> GuardrailDesk::first_broken(
   return std::nullopt;
 }
 
-Result<std::shared_ptr<void>> GuardrailDesk::hold() {
-  Result<std::shared_ptr<void>> here = Guards::hold();
-  if (!here || !elsewhere_) return here;
-  Result<std::shared_ptr<void>> there = elsewhere_();
+Result<std::shared_ptr<void>> GuardrailDesk::hold(std::chrono::milliseconds longest, bool comes) {
+  const Until until = std::chrono::steady_clock::now() + longest;
+  auto here = std::make_shared<std::unique_lock<std::timed_mutex>>(edits_, until);
+  if (!here->owns_lock()) {
+    return fail(Fault::temporary, "an edit or a reload is being proved: try again");
+  }
+  if (!elsewhere_ || (!comes && !any())) return std::shared_ptr<void>(std::move(here));
+  Result<std::shared_ptr<void>> there = elsewhere_(until);
   if (!there) return there;
   using Both = std::pair<std::shared_ptr<void>, std::shared_ptr<void>>;  // the second ends first
-  return std::shared_ptr<void>(std::make_shared<Both>(std::move(*here), std::move(*there)));
+  return std::shared_ptr<void>(std::make_shared<Both>(std::move(here), std::move(*there)));
 }
 
 std::optional<admin::BrokenGuardrail> GuardrailDesk::broken_by(const admin::Lists& next) {

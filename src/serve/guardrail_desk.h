@@ -2,8 +2,10 @@
 // loaded, and before each edit through the API.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,15 +20,16 @@ namespace postern::app {
 /// Proves them with the one judge, plan::check_guardrails(). Thread-safe.
 class GuardrailDesk final : public admin::Guards {
  public:
-  /// What Guards::hold() has to hold elsewhere.
-  using Hold = std::function<Result<std::shared_ptr<void>>()>;
+  /// What Guards::hold() has to hold elsewhere, until then at the latest.
+  using Until = std::chrono::steady_clock::time_point;
+  using Hold = std::function<Result<std::shared_ptr<void>>(Until until)>;
 
   /// `deciding`: the configuration that decides now, with its lists. `elsewhere`: of the other
   /// gateways of the cluster; null: there are none. `store` outlives this object.
   GuardrailDesk(store::Store& store, std::function<Config()> deciding, Hold elsewhere)
       : store_(store), deciding_(std::move(deciding)), elsewhere_(std::move(elsewhere)) {}
 
-  Result<std::shared_ptr<void>> hold() override;
+  Result<std::shared_ptr<void>> hold(std::chrono::milliseconds longest, bool comes) override;
 
   bool any() override { return deciding_().guardrails != nullptr; }
   std::optional<admin::BrokenGuardrail> broken_by(const admin::Lists& next) override;
@@ -45,6 +48,7 @@ class GuardrailDesk final : public admin::Guards {
   store::Store& store_;
   const std::function<Config()> deciding_;
   const Hold elsewhere_;
+  std::timed_mutex edits_;
 };
 
 }  // namespace postern::app

@@ -1,5 +1,7 @@
 #include "serve/guardrail_desk.h"
 
+#include <thread>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -124,6 +126,17 @@ TEST(GuardrailDesk, without_guardrails_nothing_is_asked) {
   Desk gateway("");
   EXPECT_FALSE(gateway.desk.any());
   EXPECT_EQ(gateway.desk.why_not(Desk::judged("0.0.0.0/0")), "");
+}
+
+TEST(GuardrailDesk, edits_are_made_one_at_a_time_and_do_not_wait_for_ever) {
+  Desk gateway("");
+  const auto held = gateway.desk.hold(std::chrono::seconds(1), false);
+  ASSERT_TRUE(held);
+  std::thread([&] {
+    const auto other = gateway.desk.hold(std::chrono::milliseconds(20), false);
+    ASSERT_FALSE(other);
+    EXPECT_EQ(other.error().fault, Fault::temporary);
+  }).join();
 }
 
 }  // namespace

@@ -293,12 +293,18 @@ Instance::Started Instance::open_databases() {
   lists_ = std::make_unique<admin::RunningLists>(
       *store_, config_.server.hostname, [this](const admin::Lists& lists) { follow_lists(lists); });
   GuardrailDesk::Hold elsewhere;
-  if (cluster_) elsewhere = [this] { return hold_edits_of_cluster(); };
+  if (cluster_) {
+    elsewhere = [this](GuardrailDesk::Until until) { return hold_edits_of_cluster(until); };
+  }
   guardrails_ =
       std::make_unique<GuardrailDesk>(*store_, [this] { return deciding(); }, std::move(elsewhere));
   lists_->guard([this](const admin::Lists& lists) { return guardrails_->why_not(lists); });
   lists_->share(shared_revisions(config_, data_dir_));
-  if (Started followed = follow_file(config_); !followed) return followed;
+  {
+    const Result<std::shared_ptr<void>> held = hold_edits(config_);
+    if (!held) return cannot(exit_code_of(held.error().fault), held.error().message, "try again");
+    if (Started followed = follow_file(config_); !followed) return followed;
+  }
   if (cluster_) move_own_inboxes();
   return open_links();
 }

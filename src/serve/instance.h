@@ -135,7 +135,9 @@ class Instance {
   Started open_inboxes();
   Started open_links();
   void move_own_inboxes();
-  Result<std::shared_ptr<void>> hold_edits_of_cluster();
+  Result<std::shared_ptr<void>> hold_edits_of_cluster(std::chrono::steady_clock::time_point until);
+  /// Of a file whose lists come into force.
+  Result<std::shared_ptr<void>> hold_edits(const Config& config);
   static Started cluster_error(const Error& error);
   Result<void> follow(const store::Change& edit);
   void follow_cluster();

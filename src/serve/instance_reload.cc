@@ -16,6 +16,7 @@
 #include "config/restart.h"
 #include "config/room_options.h"
 #include "config/route_tables.h"
+#include "config/signals.h"
 #include "config/verification_options.h"
 #include "dialect/kumo/rewriter.h"
 #include "dialect/restrictions/layer.h"
@@ -145,32 +146,38 @@ void Instance::follow_cluster() {
 
 /// Edits that guardrails have to be proved for are made by one gateway at a time, which has applied
 /// what the others have edited.
-Result<std::shared_ptr<void>> Instance::hold_edits_of_cluster() {
+Result<std::shared_ptr<void>> Instance::hold_edits_of_cluster(
+    std::chrono::steady_clock::time_point until) {
   using Clock = std::chrono::steady_clock;
-  constexpr std::chrono::seconds longest{5};
   constexpr std::chrono::milliseconds pause{10};
-  const auto until = Clock::now() + longest;
   auto connected = cluster_->connect();
   if (!connected) return tl::unexpected(connected.error());
   const std::shared_ptr<net::PgsqlSession> session = std::move(*connected);
   // The lock is the session's, and ends with it.
   for (;; std::this_thread::sleep_for(pause)) {
     const auto locked = session->run({.sql = "SELECT pg_try_advisory_lock(7310)", .values = {}},
-                                     cluster::Clock::now() + longest);
+                                     cluster::Clock::now() + cluster::answer_limit);
     if (!locked) return fail(Fault::unreachable, "PostgreSQL: " + locked.error().message);
     if (locked->boolean(0, 0)) break;
-    if (Clock::now() < until) continue;
-    return fail(Fault::temporary, "another gateway proves the guardrails for an edit: try again");
+    if (Clock::now() < until && !is_end_asked()) continue;
+    return fail(Fault::temporary,
+                "another gateway proves the guardrails for an edit or a reload: try again");
   }
   const Result<std::uint64_t> head = store_->head();
   if (!head) return tl::unexpected(head.error());
   while (follower_ && follower_->applied() < *head) {
-    if (Clock::now() >= until) {
+    if (Clock::now() >= until || is_end_asked()) {
       return fail(Fault::temporary, "edits of other gateways are not applied yet: try again");
     }
     std::this_thread::sleep_for(pause);
   }
   return session;
+}
+
+Result<std::shared_ptr<void>> Instance::hold_edits(const Config& config) {
+  // Longer than another gateway's proof of all sentences: all may be told to reload at once.
+  constexpr std::chrono::seconds longest{60};
+  return guardrails_->hold(longest, config.guardrails != nullptr);
 }
 
 /// An edit elsewhere may have taken a right away that this gateway would go on to give.
@@ -258,13 +265,9 @@ tl::expected<std::vector<std::string>, StartError> Instance::reload(const Config
   auto verifiers = verifiers_of(config);
   if (!verifiers) return tl::unexpected(verifiers.error());
   // An edit that was proved under the lists before may not come into force under those after.
-  std::shared_ptr<void> held;
-  if (config.guardrails || guardrails_->any()) {
-    Result<std::shared_ptr<void>> holds = guardrails_->hold();
-    if (!holds) {
-      return cannot(exit_code_of(holds.error().fault), holds.error().message, "reload again");
-    }
-    held = std::move(*holds);
+  const Result<std::shared_ptr<void>> held = hold_edits(config);
+  if (!held) {
+    return cannot(exit_code_of(held.error().fault), held.error().message, "reload again");
   }
   Config before = config;
   {

@@ -19,18 +19,24 @@ constexpr std::size_t batch_messages = 256;
 constexpr std::uint64_t batch_octets = std::uint64_t{4} << 20;
 constexpr std::chrono::seconds commit_limit{60};
 
-/// All ids, oldest first.
-Result<std::vector<MessageId>> ids_of(Spool& spool) {
-  std::vector<MessageId> ids;
+/// A message of a queue.
+struct Listed {
+  MessageId id;
+  std::uint64_t size = 0;  ///< octets of the body
+};
+
+/// All messages, oldest first.
+Result<std::vector<Listed>> all_in(Spool& spool) {
+  std::vector<Listed> all;
   for (MessageId before;;) {
     const auto messages = spool.list({}, before, page);
     if (!messages) return tl::unexpected(messages.error());
-    for (const Message& one : *messages) ids.push_back(one.id);
+    for (const Message& one : *messages) all.push_back({one.id, one.size});
     if (messages->size() < page) break;
-    before = ids.back();
+    before = all.back().id;
   }
-  std::ranges::reverse(ids);
-  return ids;
+  std::ranges::reverse(all);
+  return all;
 }
 
 Result<void> is_whole(const Message& message) {
@@ -122,14 +128,23 @@ Result<void> compare(Whole& one, Whole& other) {
   }
 }
 
-/// Calls `act` with so many ids at a time as are read at once.
-Result<void> in_batches(std::span<const MessageId> ids,
+/// Calls `act` with the ids of as many messages as are read at once.
+Result<void> in_batches(std::span<const Listed> all,
                         const std::function<Result<void>(std::span<const MessageId>)>& act) {
-  for (; !ids.empty(); ids = ids.subspan(std::min(ids.size(), batch_messages))) {
-    const auto some = ids.first(std::min(ids.size(), batch_messages));
-    if (Result<void> done = act(some); !done) return done;
+  std::vector<MessageId> ids;
+  std::uint64_t octets = 0;
+  const auto flush = [&]() -> Result<void> {
+    octets = 0;
+    return ids.empty() ? Result<void>() : act(std::exchange(ids, {}));
+  };
+  for (const Listed& one : all) {
+    if (ids.size() >= batch_messages || octets + one.size > batch_octets) {
+      if (Result<void> done = flush(); !done) return done;
+    }
+    ids.push_back(one.id);
+    octets += one.size;
   }
-  return {};
+  return flush();
 }
 
 }  // namespace
@@ -146,9 +161,13 @@ Result<void> may_be_moved(Spool& spool) {
   }
 }
 
-SetStates states_of(cluster::Database& database) {
+SetStates states_of(cluster::Database& database,
+                    std::function<std::chrono::milliseconds()> offset) {
+  const auto at = [offset = std::move(offset)](Time time) -> net::PgsqlTime {
+    return time == Time::max() || !offset ? time : time + offset();
+  };
   const auto kept = std::make_shared<std::unique_ptr<net::PgsqlSession>>();
-  return [&database, kept](std::span<const Message> messages) -> Result<void> {
+  return [&database, kept, at](std::span<const Message> messages) -> Result<void> {
     std::vector<std::string> ids, quarantines;
     std::vector<std::int64_t> indexes, states, attempts, held, noticed;
     std::vector<net::PgsqlTime> due, since;
@@ -161,8 +180,8 @@ SetStates states_of(cluster::Database& database) {
         indexes.push_back(index++);
         states.push_back(static_cast<std::int64_t>(one.state));
         attempts.push_back(one.attempts);
-        due.push_back(one.next_attempt);
-        since.push_back(one.held_at);
+        due.push_back(at(one.next_attempt));
+        since.push_back(at(one.held_at));
         held.push_back(one.held.count());
         noticed.push_back(one.noticed ? 1 : 0);
         quarantines.push_back(one.quarantine);
@@ -213,35 +232,27 @@ SetStates states_of(store::Database& database) {
 
 Result<MovedMail> move_spool(Spool& from, Spool& to, const SetStates& set_states,
                              const std::string& directory) {
-  const auto ids = ids_of(from);
+  const auto ids = all_in(from);
   if (!ids) return tl::unexpected(ids.error());
-  const auto before = ids_of(to);  // from an earlier run that was stopped
+  const auto before = all_in(to);  // from an earlier run that was stopped
   if (!before) return tl::unexpected(before.error());
   const auto copy = [&](std::span<const MessageId> some) -> Result<void> {
     auto found = all_of(from, some);
     if (!found) return tl::unexpected(found.error());
     std::vector<Mail> mails;
     std::vector<Message> messages;
-    std::uint64_t octets = 0;
-    const auto write = [&]() -> Result<void> {
-      octets = 0;
-      if (!mails.empty()) {
-        if (Result<void> stored = put(to, std::exchange(mails, {})); !stored) return stored;
-      }
-      return set_states(std::exchange(messages, {}));
-    };
     for (Whole& one : *found) {
-      if (!std::ranges::binary_search(*before, one.message.id)) {
+      if (!std::ranges::binary_search(*before, one.message.id, {}, &Listed::id)) {
         auto mail = mail_of(one, directory);
         if (!mail) return tl::unexpected(mail.error());
-        octets += mail->body.size();
         mails.push_back(std::move(*mail));
       }
       messages.push_back(std::move(one.message));
-      if (octets < batch_octets) continue;
-      if (Result<void> written = write(); !written) return written;
     }
-    return messages.empty() ? Result<void>() : write();
+    if (!mails.empty()) {
+      if (Result<void> stored = put(to, std::move(mails)); !stored) return stored;
+    }
+    return set_states(messages);
   };
   if (Result<void> copied = in_batches(*ids, copy); !copied) {
     return tl::unexpected(copied.error());
@@ -263,7 +274,7 @@ Result<MovedMail> move_spool(Spool& from, Spool& to, const SetStates& set_states
     return {};
   };
   if (Result<void> equal = in_batches(*ids, check); !equal) return tl::unexpected(equal.error());
-  const auto all = ids_of(to);
+  const auto all = all_in(to);
   if (!all) return tl::unexpected(all.error());
   if (all->size() != ids->size()) {
     return fail(Fault::conflict, fmt::format("there are {} messages that are not of this queue",

@@ -1,6 +1,7 @@
 // The queue of one gateway becomes that of a cluster, and back.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -21,8 +22,10 @@ struct MovedMail {
 
 /// Writes what Spool::put() sets by itself: states, attempts and times of the recipients.
 using SetStates = std::function<Result<void>(std::span<const Message> messages)>;
-/// For a PgsqlSpool over this database, which is borrowed.
-SetStates states_of(cluster::Database& database);
+/// For a PgsqlSpool over this database, which is borrowed. `offset`: the database's clock less that
+/// of this machine (cluster::Node::offset()); null: none.
+SetStates states_of(cluster::Database& database,
+                    std::function<std::chrono::milliseconds()> offset = nullptr);
 /// For a SqliteSpool of this database file, which is borrowed.
 SetStates states_of(store::Database& database);
 

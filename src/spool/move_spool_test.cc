@@ -79,6 +79,18 @@ TEST_F(MoveSpoolTest, mail_goes_there_and_back_as_it_is) {
   EXPECT_EQ(back->verify()->wrong, 0u);
 }
 
+// The database keeps times by its own clock.
+TEST_F(MoveSpoolTest, times_are_set_by_the_clock_of_the_database) {
+  const auto id = put(envelope(), "a");
+  ASSERT_TRUE(id);
+  Message message = **spool_->get(*id);
+  message.envelope.recipients[0].next_attempt = at(900);
+  constexpr std::chrono::seconds ahead{40};
+  ASSERT_TRUE(states_of(*database_, [&] { return ahead; })({&message, 1}));
+  const Time due = (*spool_->get(*id))->envelope.recipients[0].next_attempt;
+  EXPECT_LT(std::chrono::abs(due - at(900) - ahead), std::chrono::seconds(5));
+}
+
 TEST_F(MoveSpoolTest, other_mail_there_is_no_success) {
   const auto from = local("from");
   put_into(*from, envelope(), "a");

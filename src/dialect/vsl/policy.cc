@@ -218,6 +218,11 @@ Task<VslPolicy::Ran> VslPolicy::run(const Directive& directive, Context& context
     Script::Ran done = co_await script_->run(index_of(directive), call);
     ran.status = std::move(done.status);
     if (done.trouble) {
+      // Without the watcher it may stay below that limit, and other dialogues may.
+      const bool is_limit = done.trouble->stopped != script::Stopped::no;
+      if (Watch* watch = watching(); watch != nullptr && is_limit) {
+        watch->note_blind("meets a limit of scripts");
+      }
       Mistake what = std::move(done.trouble->what);
       what.message =
           std::string(to_string(directive.kind)) + " '" + directive.name + "': " + what.message;

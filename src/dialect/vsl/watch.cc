@@ -203,6 +203,20 @@ std::string upper(std::string_view text) {
   return made;
 }
 
+bool needs_escape(std::string_view text) {
+  return text.find_first_of("\"\\") != std::string_view::npos;
+}
+
+/// As it stands between the quotes of JSON.
+std::string escaped(std::string_view text) {
+  std::string made;
+  for (const char c : text) {
+    if (c == '"' || c == '\\') made += '\\';
+    made += c;
+  }
+  return made;
+}
+
 bool is_ascii(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
 }
@@ -326,8 +340,7 @@ class Watch::Look {
       return part(), false;
     }
     if (function_ == "s.get_domains" || function_ == "s.get_local_parts") {
-      if (!see(2).is_plain()) watch_.look(subject_sender_domain);
-      return false;
+      return parts_of_list(), false;
     }
     if (function_ == "m.type_of" || function_ == "s.type_of") return known_type(2), false;
     if (function_ == "m.truncate") {
@@ -341,6 +354,9 @@ class Watch::Look {
       return false;
     }
     if (is_one_of(passing, function_)) {
+      // What is called may be named by a text.
+      const bool calls = function_ == "m.map" || function_ == "m.filter";
+      if (calls && !see(last_).is_plain()) stop();
       for (int i = 2; i <= last_; ++i) known_type(i);
       return false;
     }
@@ -364,7 +380,9 @@ class Watch::Look {
   }
   /// Stops where a text stands for a value of another type, or of none that is known.
   void known_type(int index) {
-    if (see(index).subject.starts_with('?')) stop();
+    const Seen one = see(index);
+    // A domain need be no name, and the null sender has none.
+    if (one.subject.starts_with('?') || (one.open && one.subject.ends_with(".domain"))) stop();
   }
   /// Other dialogues have longer texts, and may meet a limit.
   void charge() {
@@ -406,9 +424,14 @@ class Watch::Look {
     }
     const std::string folded = lower(text);
     for (const Stand& one : watch_.stands) {
-      const bool in = one.folds ? folded.find(lower(one.text)) != std::string::npos
-                                : text.find(one.text) != std::string_view::npos;
-      if (in) return {strange, one.subject};
+      const auto has = [&](const std::string& part) {
+        return one.folds ? folded.find(lower(part)) != std::string::npos
+                         : text.find(part) != std::string_view::npos;
+      };
+      // As `to_debug` and texts of arrays write it, too.
+      if (has(one.text) || (needs_escape(one.text) && has(escaped(one.text)))) {
+        return {strange, one.subject};
+      }
     }
     return {};
   }
@@ -806,6 +829,7 @@ class Watch::Look {
       return false;
     }
     const std::string_view name = script::stack::text_at(lua_, 3);
+    if (name == "local_parts" || name == "domains") parts_of_list();
     return name == "len" && shape_at(lua_, 2) == Shape::text && length(2);
   }
 
@@ -840,6 +864,8 @@ class Watch::Look {
     const Seen one = see(2);
     if (one.is_plain()) return;
     if (one.what == Seen::What::strange || one.subject == subject_client) stop();
+    // A name is in lower case, but "[IPv6:2001:db8::1]" is a domain, too.
+    if (one.open && one.subject.ends_with(".domain")) stop();
     if (!one.fold.empty() && one.fold != to) stop();
     look_at(one);
     // The result has to be told from the text. A name is in lower case.
@@ -945,8 +971,23 @@ class Watch::Look {
   /// The null sender has no parts.
   void part() {
     const Seen one = see(2);
-    if (one.what == Seen::What::strange) stop();
+    // HELO may be an address where lists judge it.
+    if (one.what == Seen::What::strange || one.subject == subject_helo) stop();
     if (!one.is_plain()) look_at(one);
+  }
+
+  /// The parts of the addresses of an array.
+  void parts_of_list() {
+    if (see(2).is_plain()) return;
+    watch_.look(subject_sender_domain);
+    if (shape_at(lua_, 2) != Shape::array) return;  // an error
+    const auto count = static_cast<lua_Integer>(lua_rawlen(lua_, 2));
+    for (lua_Integer i = 1; i <= count; ++i) {
+      lua_rawgeti(lua_, 2, i);
+      const Seen one = see(lua_gettop(lua_));
+      lua_pop(lua_, 1);
+      if (!one.is_plain() && one.what != Seen::What::address) stop();
+    }
   }
 
   void in_domain() {
@@ -982,10 +1023,7 @@ class Watch::Look {
     if (one.what != Seen::What::strange) look_at(one);
     if (kind == "code") return code(3);
     if ((kind == "address" || kind == "addr") && one.what == Seen::What::address) return;
-    if (kind == "fqdn" && one.what == Seen::What::subject && one.fold.empty() &&
-        one.subject.ends_with(".domain")) {
-      return;
-    }
+    // A domain need be no name: "[192.0.2.1]".
     if ((kind == "identifier" || kind == "ident") && one.what == Seen::What::subject) return;
     stop();
   }
