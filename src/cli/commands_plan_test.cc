@@ -154,6 +154,19 @@ TEST_F(PlanCommand, why_allow_is_not_met_is_said) {
   EXPECT_THAT(plan({"old.toml", "new.toml", "--allow", "same"}).out, Not(HasSubstr("not met")));
 }
 
+TEST_F(PlanCommand, small_limits_of_scripts_are_met_by_longer_texts) {
+  folder_.write("joins.vsl",
+                "#{ mail: [ rule \"x\" || { let s = helo() + helo() + helo() + helo() + helo(); "
+                "next() } ] }\n");
+  folder_.write("next.vsl", "#{ mail: [ rule \"x\" || next() ] }\n");
+  for (const std::string name : {"joins", "next"}) {
+    folder_.write(name + ".toml", "[vsl]\ndomain = \"example.com\"\npolicy = \"" + name +
+                                      ".vsl\"\n[vsl.limits]\nstring = \"1 KiB\"\n");
+  }
+  const Answer found = plan({"joins.toml", "next.toml"});
+  EXPECT_EQ(found.code, 3) << found.out << found.err;
+}
+
 // The import from Postfix copies mynetworks to exempt_networks.
 TEST_F(PlanCommand, limits_of_rates_decide_nothing) {
   const auto with = [&](const std::string& name, const std::string& limits) {

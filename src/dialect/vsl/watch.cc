@@ -389,7 +389,9 @@ class Watch::Look {
     for (int i = 2; i <= last_; ++i) {
       if (!see(i).is_plain()) watch_.made_ += octets_of(i);
     }
-    if (watch_.made_ > most_made) stop();
+    // The texts of other dialogues are at most so much longer.
+    constexpr std::size_t longer = 256;
+    if (watch_.made_ > std::min(most_made, machine_of(lua_).limits->string / longer)) stop();
   }
   std::size_t octets_of(int index, int depth = 0) {
     const Shape shape = shape_at(lua_, index);
