@@ -68,6 +68,13 @@ std::optional<UsageError> read_versions(const Arguments& arguments, Options& opt
   return std::nullopt;
 }
 
+/// As --allow has it: "refuses-more".
+std::string word_of(plan::Answer answer) {
+  std::string word(plan::to_string(answer));
+  std::ranges::replace(word, '_', '-');
+  return word;
+}
+
 /// The answers of --allow.
 tl::expected<Options, UsageError> read_answers(const Arguments& arguments) {
   Options options;
@@ -77,11 +84,8 @@ tl::expected<Options, UsageError> read_answers(const Arguments& arguments) {
       word = trim(word);
       constexpr plan::Answer all[] = {plan::Answer::same, plan::Answer::refuses_more,
                                       plan::Answer::accepts_more, plan::Answer::both};
-      const auto found = std::ranges::find_if(all, [&](plan::Answer one) {
-        std::string written(plan::to_string(one));
-        std::ranges::replace(written, '_', '-');
-        return word == written;
-      });
+      const auto found =
+          std::ranges::find_if(all, [&](plan::Answer one) { return word == word_of(one); });
       if (found == std::end(all)) {
         return tl::unexpected(
             UsageError{fmt::format("--allow: `{}` is no answer", printable(word, 64)),
@@ -162,9 +166,7 @@ plan::Known differs_besides(const plan::Report& report, const Options& options) 
 std::string not_allowed(const plan::Report& report, const Options& options) {
   const plan::Answer verdicts = report.comparison.verdicts();
   if (std::ranges::find(options.allowed, verdicts) == options.allowed.end()) {
-    std::string answer(plan::to_string(verdicts));
-    std::ranges::replace(answer, '_', '-');
-    return fmt::format("the answer is {}", answer);
+    return "the answer is " + word_of(verdicts);
   }
   if (report.after_is_open) return "new is an open relay";
   if (!report.weakened.empty()) return "a guardrail is gone or says less";
@@ -172,17 +174,17 @@ std::string not_allowed(const plan::Report& report, const Options& options) {
   const plan::Comparison& found = report.comparison;
   const bool by_replies = options.replies && found.replies != plan::Known::no;
   return fmt::format("{} may differ, which no word of it allows",
-                     by_replies                              ? "replies"
+                     by_replies                          ? "replies"
                      : found.handling != plan::Known::no ? "what is done with mail that is taken"
-                                                             : "routes");
+                                                         : "routes");
 }
 
 ExitCode code_of(const plan::Report& report, const Options& options) {
-  const plan::Answer verdicts = report.comparison.verdicts();
-  const plan::Known besides = differs_besides(report, options);
   if (options.has_allowed) {
     return not_allowed(report, options).empty() ? ExitCode::ok : ExitCode::no;
   }
+  const plan::Answer verdicts = report.comparison.verdicts();
+  const plan::Known besides = differs_besides(report, options);
   if (verdicts == plan::Answer::not_proved || besides == plan::Known::unknown) {
     return ExitCode::not_proved;
   }
@@ -273,10 +275,11 @@ int plan_versions(const Options& options, const Arguments& arguments, Streams& s
     }
   } else if (options.certificate) {
     lacks_a_file = true;
-    report("no certificate: no kind of change was ruled out for a group of destinations",
-           "one shows that nothing more is accepted, or refused, where lists and their tables alone "
-           "differ",
-           arguments.has("--json"), streams);
+    report(
+        "no certificate: no kind of change was ruled out for a group of destinations",
+        "one shows that nothing more is accepted, or refused, where lists and their tables alone "
+        "differ",
+        arguments.has("--json"), streams);
   }
   std::optional<boost::json::array> emitted;
   if (options.emitted) {

@@ -19,7 +19,6 @@
 #include "config/input_file.h"
 #include "config/room_options.h"
 #include "dialect/restrictions/layer.h"
-#include "dialect/restrictions/left_out.h"
 #include "ptest/directory.h"
 #include "ptest/file.h"
 #include "store/operators.h"
@@ -265,14 +264,13 @@ tl::expected<void, ExitCode> PlanVersions::open_gateway(const std::filesystem::p
   // Its lists are told, and those of its file may be wrong by now.
   result.config.restrictions = {};
   if (const boost::json::value* lists = told.if_contains("lists"); lists && lists->is_object()) {
-    auto told_now = told_lists(lists->get_object());
-    if (!told_now) {
-      return report_error("running does not load: " + told_now.error().message,
+    auto restrictions = told_lists(lists->get_object());
+    if (!restrictions) {
+      return report_error("running does not load: " + restrictions.error().message,
                           "the gateway has another version: restart it", ExitCode::config);
     }
-    result.config.restrictions = std::move(*told_now);
-    const std::string definition = text_of(lists->get_object(), "definition");
-    if (!restrictions::changed_since(definition).empty()) edition.unloaded.emplace("restrictions");
+    if (!restrictions->loaded()->changed.empty()) edition.unloaded.emplace("restrictions");
+    result.config.restrictions = std::move(*restrictions);
   } else if (cannot_load(result.diagnostics)) {
     return report_version(result.diagnostics, "running",
                           "files that it names have changed since the gateway has read them",

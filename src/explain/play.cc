@@ -471,11 +471,8 @@ class Player {
       co_return take(refusal(Stage::message, "session", *fault));
     }
     const std::uint64_t limit = session_.limits.message_size;
-    if (scene_.frozen.message && scene_.frozen.message->size > limit) {  // RFC 1870 §6.3
-      co_return take(refusal(Stage::message, "session",
-                             {.code = 552,
-                              .enhanced = {5, 3, 4},
-                              .text = fmt::format("message exceeds {} octets", limit)}));
+    if (scene_.frozen.message && scene_.frozen.message->size > limit) {
+      co_return take(refusal(Stage::message, "session", smtp::too_big(limit)));
     }
     const auto policy = evidence_.recipients.front().route.policy;
     gatherer_.set_message(*said_.message);

@@ -190,13 +190,13 @@ class Comparer {
 
   void leave_open(const std::string& reason, const std::string& text) {
     const auto open = [](GroupAnswer& group) {
-      if (group.refuses_more == Known::no) group.refuses_more = Known::unknown;
-      if (group.accepts_more == Known::no) group.accepts_more = Known::unknown;
+      widen(group.refuses_more, Known::unknown);
+      widen(group.accepts_more, Known::unknown);
     };
     std::ranges::for_each(result_.groups, open);
     open(result_.winding);
-    if (result_.handling == Known::no) result_.handling = Known::unknown;
-    if (result_.replies == Known::no) result_.replies = Known::unknown;
+    widen(result_.handling, Known::unknown);
+    widen(result_.replies, Known::unknown);
     result_.not_proved.push_back({.layer = "restrictions", .reason = reason, .text = text});
   }
 

@@ -22,6 +22,10 @@ namespace postern::plan {
 
 /// The answer to "does NEW refuse what OLD takes?", or the converse.
 enum class Known { no, yes, unknown };
+/// The answer of a whole, from that of one more of its parts: one `yes` is a yes.
+constexpr void widen(Known& whole, Known part) {
+  if (whole == Known::no || part == Known::yes) whole = part;
+}
 /// The word: "no", "yes", "unknown".
 std::string_view to_string(Known known);
 

@@ -167,14 +167,11 @@ void compare_directories(const Version& before, const Version& after,
   WebhookComparison webhooks =
       compare_webhooks(before, after, {addresses.begin(), addresses.end()}, deadline);
   if (!options.lists_are_equal || !options.elsewhere.empty()) {
-    const auto open = [](Known& known) {
-      if (known == Known::no) known = Known::unknown;
-    };
     for (WebhookAnswer& one : webhooks.addresses) {
-      open(one.answer.refuses_more);
-      open(one.answer.accepts_more);
+      widen(one.answer.refuses_more, Known::unknown);
+      widen(one.answer.accepts_more, Known::unknown);
     }
-    open(webhooks.replies);
+    widen(webhooks.replies, Known::unknown);
     webhooks.not_proved.push_back(
         {.group = "",
          .direction = DifferenceKind::none,
@@ -186,10 +183,7 @@ void compare_directories(const Version& before, const Version& after,
   }
   found.webhooks = std::move(webhooks.addresses);
   found.played += webhooks.played;
-  if (webhooks.replies == Known::yes ||
-      (webhooks.replies == Known::unknown && found.replies == Known::no)) {
-    found.replies = webhooks.replies;
-  }
+  widen(found.replies, webhooks.replies);
   std::ranges::move(webhooks.witnesses, std::back_inserter(found.witnesses));
   std::ranges::move(webhooks.not_proved, std::back_inserter(found.not_proved));
 }

@@ -160,15 +160,12 @@ class VslComparer {
 
   void leave_open(const std::string& reason, const std::string& text,
                   const std::string& place = {}) {
-    const auto open = [](Known& known) {
-      if (known == Known::no) known = Known::unknown;
-    };
     for (GroupAnswer& group : found_.groups) {
-      open(group.refuses_more);
-      open(group.accepts_more);
+      widen(group.refuses_more, Known::unknown);
+      widen(group.accepts_more, Known::unknown);
     }
-    open(found_.handling);
-    open(found_.replies);
+    widen(found_.handling, Known::unknown);
+    widen(found_.replies, Known::unknown);
     note(reason, text, place, "", DifferenceKind::none);
   }
   void note(const std::string& reason, const std::string& text, const std::string& place,
@@ -655,15 +652,12 @@ void compare_vsl(const Version& before, const Version& after, const CompareOptio
   Comparison rules;
   VslComparer(before, after, options, deadline, rules).run();
   found.rules = rules.answer();
-  const auto worse = [](Known& known, Known other) {
-    if (known == Known::no || other == Known::yes) known = other;
-  };
   for (std::size_t group = 0; group < rules.groups.size(); ++group) {
-    worse(found.groups[group].refuses_more, rules.groups[group].refuses_more);
-    worse(found.groups[group].accepts_more, rules.groups[group].accepts_more);
+    widen(found.groups[group].refuses_more, rules.groups[group].refuses_more);
+    widen(found.groups[group].accepts_more, rules.groups[group].accepts_more);
   }
-  worse(found.handling, rules.handling);
-  worse(found.replies, rules.replies);
+  widen(found.handling, rules.handling);
+  widen(found.replies, rules.replies);
   for (std::size_t axis = 0; axis < axis_count; ++axis) {
     found.classes[axis] = std::max(found.classes[axis], rules.classes[axis]);
   }

@@ -512,11 +512,6 @@ Answers answers_of(const Pair& pair) {
   return answers;
 }
 
-bool has_same_codes(const Side& one, const Side& other) {
-  return one.reply.code == other.reply.code && one.reply.enhanced == other.reply.enhanced &&
-         one.stage == other.stage;
-}
-
 }  // namespace
 
 WebhookComparison compare_webhooks(const Version& before, const Version& after,
@@ -604,7 +599,8 @@ WebhookComparison compare_webhooks(const Version& before, const Version& after,
         if (deadline.is_over()) return Known::unknown;
         Said said = said_in(pair.values, choice, mailbox);
         std::array<Side, 2> sides = versions.play(said);
-        if (sides[0].taken || sides[1].taken || has_same_codes(sides[0], sides[1])) continue;
+        if (kind_of(outcome_of(sides[0]), outcome_of(sides[1])) != DifferenceKind::replies)
+          continue;
         found.witnesses.push_back({.spoken = std::move(said.spoken),
                                    .group = Group::ours,
                                    .kind = DifferenceKind::replies,
@@ -623,8 +619,7 @@ WebhookComparison compare_webhooks(const Version& before, const Version& after,
     };
     const std::pair states{state_of(old_holder), state_of(new_holder)};
     if (found.replies != Known::yes && answered.insert({key, states}).second) {
-      const Known codes = compare_codes();
-      if (codes != Known::no) found.replies = codes;
+      widen(found.replies, compare_codes());
     }
     answer.answer.refuses_more =
         ask(DifferenceKind::refuses_more, pair.before, pair.after, answer.answer.refused);

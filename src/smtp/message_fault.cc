@@ -4,16 +4,17 @@
 
 namespace postern::smtp {
 
+Reply too_big(std::uint64_t limit) {
+  return Reply{552, {5, 3, 4}, fmt::format("message exceeds {} octets", limit)};
+}
+
 std::optional<Reply> message_fault(const DataReader& reader, const ServerOptions& options) {
   if (reader.broken()) {
     const std::uint16_t code = options.bare_newline_code;
     const EnhancedCode enhanced = code == 552 ? EnhancedCode{5, 6, 0} : EnhancedCode{5, 5, 2};
     return Reply{code, enhanced, "bare CR, LF or NUL in message"};
   }
-  if (reader.too_big()) {
-    return Reply{
-        552, {5, 3, 4}, fmt::format("message exceeds {} octets", options.limits.message_size)};
-  }
+  if (reader.too_big()) return too_big(options.limits.message_size);
   if (reader.line_too_long()) {
     const std::uint16_t code = options.long_line_code;
     const EnhancedCode enhanced = code == 500 ? EnhancedCode{5, 2, 3} : EnhancedCode{5, 6, 0};

@@ -1,6 +1,7 @@
 // Why a message is refused whatever a policy says of it.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
@@ -10,6 +11,8 @@
 
 namespace postern::smtp {
 
+/// The reply to a message of more octets than that (RFC 1870 §6.3).
+Reply too_big(std::uint64_t limit);
 /// The reply to a message that was read: bare CR, LF or NUL in it (RFC 5321 §2.3.8), too many
 /// octets (RFC 1870 §6.3), a line too long (RFC 5321 §4.5.3.1.6). nullopt: none of these.
 std::optional<Reply> message_fault(const DataReader& reader, const ServerOptions& options);

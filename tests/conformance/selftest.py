@@ -7,7 +7,6 @@ import json
 import os
 import pathlib
 import shutil
-import stat
 import subprocess
 import sys
 import tempfile
@@ -41,6 +40,12 @@ ATTACK_CASES = {"format": "postern-attack/1", "vars": {"from": "probe@attacker.t
      "expect": {"accepted": [1, 1], "max_replies": 1}, "postern": {"after": ["250"]}}]}
 
 
+def write_program(path, text):
+    """By another process: a program that this one holds open for writing is busy for all that its threads start meanwhile (execve(2), ETXTBSY)."""
+    subprocess.run(["install", "-m", "755", "/dev/stdin", str(path)], input=text, text=True, check=True)
+    return path
+
+
 class Runner(unittest.TestCase):
     """Runs the runner, as a process, on a case directory of the test's own, against the stand-in."""
 
@@ -50,9 +55,7 @@ class Runner(unittest.TestCase):
 
     def fake(self, fault):
         path = self.folder / "fake-postern"
-        path.write_text('#!/bin/sh\nFAKE_FAULT=%s exec %s %s "$@"\n' % (fault, sys.executable, HERE / "fake_postern.py"), encoding="utf-8")
-        path.chmod(path.stat().st_mode | stat.S_IXUSR)
-        return path
+        return write_program(path, '#!/bin/sh\nFAKE_FAULT=%s exec %s %s "$@"\n' % (fault, sys.executable, HERE / "fake_postern.py"))
 
     def run_suite(self, suite, fault="", *more):
         done = subprocess.run([sys.executable, str(HERE / "run"), "--suite", suite, "--cases", str(self.folder), "--binary", str(self.fake(fault)), *more],

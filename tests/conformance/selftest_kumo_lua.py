@@ -3,7 +3,6 @@ import concurrent.futures
 import json
 import pathlib
 import shutil
-import stat
 import subprocess
 import sys
 import tempfile
@@ -88,10 +87,8 @@ class Server(unittest.TestCase):
 
     def fake(self, folder, fault):
         path = folder / "fake-postern"
-        path.write_text('#!/bin/sh\nFAKE_FAULT=%s FAKE_CERTIFICATE=%s exec %s -B %s "$@"\n'
-                        % (fault, self.shared / "both.pem", sys.executable, selftest.HERE / "fake_lua.py"), encoding="utf-8")
-        path.chmod(path.stat().st_mode | stat.S_IXUSR)
-        return path
+        return selftest.write_program(path, '#!/bin/sh\nFAKE_FAULT=%s FAKE_CERTIFICATE=%s exec %s -B %s "$@"\n'
+                                      % (fault, self.shared / "both.pem", sys.executable, selftest.HERE / "fake_lua.py"))
 
     def play(self, entry, fault=""):
         """Plays it with a server of that fault; raises what the player raises."""

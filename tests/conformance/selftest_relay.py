@@ -1,6 +1,5 @@
 """Self-test of the relay player: each way to relay wrongly fails the case. Needs no Postern; a stand-in plays the gateway."""
 import json
-import stat
 import sys
 import unittest
 
@@ -36,9 +35,7 @@ class Played(selftest.Runner):
 
     def fake(self, fault):
         path = self.folder / "fake-postern"
-        path.write_text('#!/bin/sh\nFAKE_FAULT=%s exec %s -B %s "$@"\n' % (fault, sys.executable, selftest.HERE / "fake_relay.py"), encoding="utf-8")
-        path.chmod(path.stat().st_mode | stat.S_IXUSR)
-        return path
+        return selftest.write_program(path, '#!/bin/sh\nFAKE_FAULT=%s exec %s -B %s "$@"\n' % (fault, sys.executable, selftest.HERE / "fake_relay.py"))
 
     def suite(self, name, *cases, **more):
         (self.folder / "cases.json").write_text(json.dumps({"format": "postern-relay-%s/1" % name, "cases": list(cases), **more}), encoding="utf-8")

@@ -2,7 +2,6 @@
 import json
 import pathlib
 import shutil
-import stat
 import sys
 import tempfile
 import unittest
@@ -64,9 +63,7 @@ class Played(selftest.Runner):
     def fake(self, fault):
         path = self.folder / "fake-postern"
         text = '#!/bin/sh\nFAKE_FAULT=%s FAKE_SUITE=%s exec %s -B %s "$@"\n' % (fault, self.folder, sys.executable, selftest.HERE / "fake_restrictions.py")
-        path.write_text(text, encoding="utf-8")
-        path.chmod(path.stat().st_mode | stat.S_IXUSR)
-        return path
+        return selftest.write_program(path, text)
 
     def suite(self, *cases, configurations=(), base=None):
         document = {"base": BASE if base is None else base, "cases": list(cases)}

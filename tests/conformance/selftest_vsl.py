@@ -3,7 +3,6 @@ import concurrent.futures
 import json
 import pathlib
 import shutil
-import stat
 import subprocess
 import sys
 import tempfile
@@ -99,9 +98,8 @@ class Server(unittest.TestCase):
         path, binary = folder / "cases" / "x.json", folder / "fake-postern"
         path.parent.mkdir()
         path.write_text(json.dumps(entry), encoding="utf-8")
-        binary.write_text('#!/bin/sh\nFAKE_FAULT=%s FAKE_CASE=%s FAKE_CERTIFICATE=%s exec %s -B %s "$@"\n'
-                          % (fault, path, self.shared / "both.pem", sys.executable, selftest.HERE / "fake_vsl.py"), encoding="utf-8")
-        binary.chmod(binary.stat().st_mode | stat.S_IXUSR)
+        selftest.write_program(binary, '#!/bin/sh\nFAKE_FAULT=%s FAKE_CASE=%s FAKE_CERTIFICATE=%s exec %s -B %s "$@"\n'
+                               % (fault, path, self.shared / "both.pem", sys.executable, selftest.HERE / "fake_vsl.py"))
         context = types.SimpleNamespace(postern=lambda settings, env=None: instance.Postern(binary, settings, env=env))
         player.play(player.load(folder)[0], context)
 

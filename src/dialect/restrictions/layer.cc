@@ -7,7 +7,6 @@
 
 #include "base/sha256.h"
 #include "base/text.h"
-#include "dialect/restrictions/left_out.h"
 #include "dialect/restrictions/remarks.h"
 #include "dialect/restrictions/remote_table.h"
 #include "dialect/restrictions/replies.h"
@@ -340,11 +339,23 @@ Result<Loaded> loaded_from_definition(std::string_view definition) {
       rules.closed = json::value_to<std::vector<std::string>>(*closed);
     TableSources sources = file_sources(std::move(rules));
     sources.bad_rows = BadRows::skip;
-    sources.read = [files, read = sources.read](const std::string& path) -> Result<std::string> {
+    json::object left_out;
+    if (const json::value* told = parsed.as_object().if_contains("left_out")) {
+      left_out = told->as_object();
+    }
+    std::set<std::string> changed;
+    for (const auto& one : left_out) changed.emplace(one.key());
+    sources.read = [files, left_out, &changed,
+                    read = sources.read](const std::string& path) -> Result<std::string> {
       if (const json::value* text = files.if_contains(path)) {
         return json::value_to<std::string>(*text);
       }
-      return read(path);
+      Result<std::string> text = read(path);
+      const json::value* digest = left_out.if_contains(path);
+      if (text && digest != nullptr && digest->as_string() == hex_encode(sha256(*text))) {
+        changed.erase(path);
+      }
+      return text;
     };
     Compiled compiled =
         compile(Parameters(std::move(settings), json::value_to<std::string>(parsed.at("hostname"))),
@@ -352,28 +363,12 @@ Result<Loaded> loaded_from_definition(std::string_view definition) {
     if (!compiled.policy) {
       return fail(Fault::malformed, "recorded restriction lists do not compile any more");
     }
-    return Loaded{.compiled = std::move(compiled), .definition = std::string(definition)};
+    return Loaded{.compiled = std::move(compiled),
+                  .definition = std::string(definition),
+                  .changed = std::move(changed)};
   } catch (const std::exception& error) {  // Boost.JSON throws for a missing member or a wrong type
     return fail(Fault::malformed, std::string("recorded restriction lists: ") + error.what());
   }
-}
-
-std::vector<std::string> changed_since(std::string_view definition) {
-  std::vector<std::string> changed;
-  boost::system::error_code bad;
-  const json::value parsed = json::parse({definition.data(), definition.size()}, bad);
-  if (bad || !parsed.is_object()) return changed;
-  const json::value* left_out = parsed.get_object().if_contains("left_out");
-  if (left_out == nullptr || !left_out->is_object()) return changed;
-  const TableSources sources = file_sources(FileRules{});
-  for (const auto& [path, digest] : left_out->get_object()) {
-    const Result<std::string> text = sources.read(path);
-    if (!text || !digest.is_string() || digest.get_string() != hex_encode(sha256(*text))) {
-      changed.emplace_back(path);
-    }
-  }
-  std::ranges::sort(changed);
-  return changed;
 }
 
 Result<std::shared_ptr<const policy::Layer>> layer_from_definition(std::string_view definition) {

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "dialect/restrictions/evaluate.h"
@@ -48,6 +49,9 @@ std::string definition_of(const Parameters& parameters,
 struct Loaded {
   Compiled compiled;       ///< policy and diagnostics
   std::string definition;  ///< as of definition_of()
+  /// Of loaded_from_definition(): the files that the definition has only the SHA-256 of, and whose
+  /// content is another one now.
+  std::set<std::string> changed = {};
 };
 /// As compile(), and keeps the files that it reads for the definition. Blocks while it reads.
 Loaded load(const Parameters& parameters, const TableSources& sources, Errors errors,

@@ -195,30 +195,10 @@ struct Content {
   }
 };
 
-std::string upper(std::string_view text) {
-  std::string made(text);
-  for (char& c : made) {
-    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-  }
-  return made;
-}
-
-bool needs_escape(std::string_view text) {
-  return text.find_first_of("\"\\") != std::string_view::npos;
-}
-
-/// As it stands between the quotes of JSON.
-std::string escaped(std::string_view text) {
-  std::string made;
-  for (const char c : text) {
-    if (c == '"' || c == '\\') made += '\\';
-    made += c;
-  }
-  return made;
-}
-
-bool is_ascii(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+/// A text as it stands in that of an array, and in `to_debug`, between the quotes.
+std::string inside_quotes(std::string_view text) {
+  const std::string quoted = debug_of(Value{std::string(text)});
+  return quoted.substr(1, quoted.size() - 2);
 }
 
 /// Whether a text of other letters may be found equal to this one: converted, U+212A is `k` and
@@ -430,8 +410,8 @@ class Watch::Look {
         return one.folds ? folded.find(lower(part)) != std::string::npos
                          : text.find(part) != std::string_view::npos;
       };
-      // As `to_debug` and texts of arrays write it, too.
-      if (has(one.text) || (needs_escape(one.text) && has(escaped(one.text)))) {
+      const bool is_escaped = text.find('\\') != std::string_view::npos;
+      if (has(one.text) || (is_escaped && has(inside_quotes(one.text)))) {
         return {strange, one.subject};
       }
     }
