@@ -14,10 +14,10 @@
 namespace postern::doctor {
 namespace {
 
-/// Sessions of a gateway at most: 8 of the queue, 3 of the control plane, 4 of inboxes, 2 of
+/// Sessions of a gateway at most: 9 of the queue, 3 of the control plane, 4 of inboxes, 2 of
 /// attachments, 2 of feeds, and one each of the heartbeat, windows, tries, edits, jobs and the
 /// bell.
-constexpr std::int64_t sessions_of_a_node = 26;
+constexpr std::int64_t sessions_of_a_node = 27;
 /// Of the operators and the server itself.
 constexpr std::int64_t other_sessions = 20;
 /// Of the WAL, in octets, that is used again and not made anew: some seconds of full load.

@@ -142,7 +142,7 @@ TEST(ClusterChecks, each_fault_has_one_finding) {
       "note wal: min_wal_size is 80 MB: in a burst of mail all commits wait for each new file "
       "of the WAL, 0.2 s perhaps");
   EXPECT_EQ(with([](auto& f) { f.connections = 40; }),
-            "warn sessions: max_connections is 40; 2 gateways may need 72");
+            "warn sessions: max_connections is 40; 2 gateways may need 74");
   EXPECT_EQ(with([](auto& f) { f.bloats = {{"message", 10, 200'000}}; }),
             "warn vacuum: the table message has 200000 dead rows beside 10 live ones");
 }

@@ -66,12 +66,33 @@ struct PgsqlSpool::Batch {
   Done<std::vector<MessageId>> done;
 };
 
-/// A change of stored messages.
+/// Time limit for the answers of a commit, which waits for a standby.
+inline constexpr std::chrono::seconds commit_limit{15};
+
+/// A write that waits for a standby, for a transaction that may find its work done: what an earlier
+/// commit wrote is on the standby when this one is.
+inline net::PgsqlStatement waits(const cluster::Node& node) {
+  return {.sql = "UPDATE node SET beat = beat WHERE boot = $1", .values = {pg::uuid(node.boot())}};
+}
+
+/// A claim(). Those of a transaction are one statement, whatever their number.
+struct PgsqlSpool::Claiming {
+  std::vector<RecipientKey> keys;
+  net::PgsqlTime begins, ends;
+  std::vector<Claim> claims;  ///< those that it got, by key
+  Done<std::vector<Claim>> done;
+};
+
+/// A settle(). Those of a transaction are made together.
+struct PgsqlSpool::Settling {
+  std::vector<Settlement> settlements;
+  Done<void> done;
+};
+
+/// Any other change of stored messages.
 struct PgsqlSpool::Change {
   /// Its statements, which are sent together with others'.
   std::vector<net::PgsqlStatement> statements;
-  /// As many, in their place after an end that was unknown; empty: the same again.
-  std::vector<net::PgsqlStatement> repeated;
   /// Takes over their results; its error is the change's alone.
   std::function<Result<void>(std::span<const net::PgsqlRows>)> read;
   /// For a change that decides by what it reads: run in the same transaction instead. It changes

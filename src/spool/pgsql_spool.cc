@@ -16,8 +16,6 @@ using net::PgsqlOutcome;
 using net::PgsqlSession;
 using net::PgsqlStatement;
 
-/// Time limit for the answers of a commit, which waits for a standby.
-constexpr std::chrono::seconds commit_limit{15};
 /// How long the result of an attempt is kept while PostgreSQL is away.
 constexpr std::chrono::hours result_patience{24 * 365};
 /// Rows of `part` that are on their way at a time.
@@ -30,12 +28,6 @@ std::int64_t flags_of(const Envelope& envelope) {
 
 PgsqlOutcome refused(net::PgsqlFailure failure) {
   return {.end = PgsqlEnd::refused, .rows = {}, .failure = std::move(failure)};
-}
-
-/// A write that waits for a standby, for a transaction that may find its work done: what an earlier
-/// commit wrote is on the standby when this one is.
-PgsqlStatement waits(const cluster::Node& node) {
-  return {.sql = "UPDATE node SET beat = beat WHERE boot = $1", .values = {pg::uuid(node.boot())}};
 }
 
 /// That this node still owns the part. The lock is shared with other puts, and excludes a take; an
@@ -180,19 +172,32 @@ Result<std::unique_ptr<PgsqlSpool>> PgsqlSpool::open(cluster::Database& database
         return self->commit_large(session, jobs.front());
       },
       done);
-  const auto changing = [&](const char* thread, std::chrono::milliseconds patience) {
-    return std::make_unique<PgsqlWriter<std::shared_ptr<Change>>>(
-        database, PgsqlWriterOptions{.thread = thread, .patience = patience},
-        [self](PgsqlSession& session, std::span<std::shared_ptr<Change>> jobs, bool again) {
-          return self->commit_changes(session, jobs, again);
-        },
-        [](std::shared_ptr<Change>& change, const Result<void>& result) {
-          change->done(result ? std::move(change->result) : result);
-        });
-  };
-  spool->changes_ = changing("spool-change", options.publish_wait);
+  spool->changes_ = std::make_unique<PgsqlWriter<std::shared_ptr<Change>>>(
+      database, PgsqlWriterOptions{.thread = "spool-change", .patience = options.publish_wait},
+      [self](PgsqlSession& session, std::span<std::shared_ptr<Change>> jobs, bool again) {
+        return self->commit_changes(session, jobs, again);
+      },
+      [](std::shared_ptr<Change>& change, const Result<void>& result) {
+        change->done(result ? std::move(change->result) : result);
+      });
+  spool->claims_ = std::make_unique<PgsqlWriter<std::shared_ptr<Claiming>>>(
+      database,
+      PgsqlWriterOptions{.thread = "spool-claim", .jobs = 256, .patience = options.publish_wait},
+      [self](PgsqlSession& session, std::span<std::shared_ptr<Claiming>> jobs, bool again) {
+        return self->commit_claims(session, jobs, again);
+      },
+      [](std::shared_ptr<Claiming>& job, const Result<void>& result) {
+        if (!result) return job->done(tl::unexpected(result.error()));
+        job->done(std::move(job->claims));
+      });
   // What was delivered must be noted, or it is delivered again.
-  spool->results_ = changing("spool-result", result_patience);
+  spool->results_ = std::make_unique<PgsqlWriter<std::shared_ptr<Settling>>>(
+      database,
+      PgsqlWriterOptions{.thread = "spool-result", .jobs = 256, .patience = result_patience},
+      [self](PgsqlSession& session, std::span<std::shared_ptr<Settling>> jobs, bool again) {
+        return self->commit_results(session, jobs, again);
+      },
+      [](std::shared_ptr<Settling>& job, const Result<void>& result) { job->done(result); });
   return spool;
 }
 
@@ -200,13 +205,22 @@ void PgsqlSpool::stop() {
   if (small_) small_->stop();
   if (large_) large_->stop();
   if (changes_) changes_->stop();
+  if (claims_) claims_->stop();
   if (results_) results_->stop();
 }
 
 SpoolCounters PgsqlSpool::counters() const {
-  return {
-      .commits = small_->commits() + large_->commits() + changes_->commits() + results_->commits(),
-      .unknown = small_->unknown() + large_->unknown() + changes_->unknown() + results_->unknown()};
+  SpoolCounters sum;
+  const auto add = [&sum](const auto& writer) {
+    sum.commits += writer->commits();
+    sum.unknown += writer->unknown();
+  };
+  add(small_);
+  add(large_);
+  add(changes_);
+  add(claims_);
+  add(results_);
+  return sum;
 }
 
 net::PgsqlTime PgsqlSpool::at(Time time) const {
@@ -481,8 +495,7 @@ PgsqlOutcome PgsqlSpool::commit_changes(PgsqlSession& session,
   const bool converses = std::any_of(jobs.begin(), jobs.end(),
                                      [](const auto& job) { return job->converse != nullptr; });
   for (const std::shared_ptr<Change>& job : jobs) {
-    const auto& own = again && !job->repeated.empty() ? job->repeated : job->statements;
-    statements.insert(statements.end(), own.begin(), own.end());
+    statements.insert(statements.end(), job->statements.begin(), job->statements.end());
   }
   const auto read = [&](std::span<const net::PgsqlRows> rows) {
     std::size_t at = again ? 1 : 0;

@@ -73,6 +73,8 @@ class PgsqlSpool final : public Spool {
   struct Put;
   struct Batch;
   struct Change;
+  struct Claiming;
+  struct Settling;
   /// What was put into a part since this node owns it.
   struct Progress {
     std::int64_t epoch = 0;
@@ -89,6 +91,10 @@ class PgsqlSpool final : public Spool {
                                               std::span<std::shared_ptr<Batch>> jobs);
   net::PgsqlOutcome commit_puts(net::PgsqlSession& session, std::span<std::shared_ptr<Batch>> jobs);
   net::PgsqlOutcome commit_large(net::PgsqlSession& session, std::shared_ptr<Batch>& job);
+  net::PgsqlOutcome commit_claims(net::PgsqlSession& session,
+                                  std::span<std::shared_ptr<Claiming>> jobs, bool again);
+  net::PgsqlOutcome commit_results(net::PgsqlSession& session,
+                                   std::span<std::shared_ptr<Settling>> jobs, bool again);
   net::PgsqlOutcome commit_changes(net::PgsqlSession& session,
                                    std::span<std::shared_ptr<Change>> jobs, bool again);
   void finish(Batch& batch, const Result<void>& result);
@@ -115,7 +121,8 @@ class PgsqlSpool final : public Spool {
   std::unique_ptr<PgsqlWriter<std::shared_ptr<Batch>>> small_;
   std::unique_ptr<PgsqlWriter<std::shared_ptr<Batch>>> large_;
   std::unique_ptr<PgsqlWriter<std::shared_ptr<Change>>> changes_;
-  std::unique_ptr<PgsqlWriter<std::shared_ptr<Change>>> results_;  ///< of attempts
+  std::unique_ptr<PgsqlWriter<std::shared_ptr<Claiming>>> claims_;
+  std::unique_ptr<PgsqlWriter<std::shared_ptr<Settling>>> results_;  ///< of attempts
   std::atomic<bool> no_verifying_{false};
   std::atomic<std::uint64_t> waiting_{0};
   std::atomic<std::uint64_t> waiting_octets_{0};

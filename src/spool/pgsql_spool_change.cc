@@ -1,6 +1,8 @@
 // Changes of stored messages in a cluster: attempts and operators' actions.
 #include <algorithm>
 #include <future>
+#include <map>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -23,14 +25,19 @@ using net::PgsqlStatement;
 using Said = tl::expected<PgsqlRows, PgsqlFailure>;
 using Own = tl::expected<Result<void>, PgsqlFailure>;
 
+/// Of the message; what is no id is that of no message.
+std::string octets_of(const RecipientKey& key) {
+  std::string octets = ulid_octets(key.message);
+  return octets.empty() ? std::string(16, '\0') : octets;
+}
+
 struct Keys {
   std::vector<std::string> messages;
   std::vector<std::int64_t> indexes;
 
   void add(const RecipientKey& key) {
-    messages.push_back(ulid_octets(key.message));
+    messages.push_back(octets_of(key));
     indexes.push_back(key.index);
-    if (messages.back().empty()) messages.back().assign(16, '\0');  // no message has this id
   }
 };
 
@@ -45,7 +52,16 @@ struct Settled {
 
 constexpr const char* settled_rows =
     "FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) AS k(message, idx, state, attempt, extra, due, "
-    "reply, quarantine) WHERE r.message = k.message AND r.idx = k.idx AND ";
+    "reply, quarantine) WHERE ";
+
+/// That a row of `recipient` has a key, and then the condition. PostgreSQL guesses that hardly any
+/// row meets conditions such as these, and if it can read these rows first, it compares each of
+/// them with each key: that is all that is queued.
+std::string of_key(std::string_view condition) {
+  return fmt::format(
+      "r.message = k.message AND r.idx = k.idx AND CASE WHEN k.idx IS NULL THEN false ELSE {} END",
+      condition);
+}
 
 std::vector<net::PgsqlValue> values_of(const Settled& all) {
   return {pg::uuids(all.keys.messages), pg::integers(all.keys.indexes), pg::integers(all.states),
@@ -90,131 +106,191 @@ Said ask(PgsqlSession& session, std::string sql, std::vector<net::PgsqlValue> va
 
 }  // namespace
 
+namespace {
+
+/// The jobs in groups, none of which names a recipient twice: a statement changes a row once.
+template <class Job, class KeysOf>
+std::vector<std::span<const std::shared_ptr<Job>>> groups_of(
+    std::span<const std::shared_ptr<Job>> jobs, const KeysOf& keys_of) {
+  std::vector<std::span<const std::shared_ptr<Job>>> groups;
+  std::set<RecipientKey> named;
+  std::size_t begin = 0;
+  for (std::size_t at = 0; at < jobs.size(); ++at) {
+    const std::vector<RecipientKey> keys = keys_of(*jobs[at]);
+    const bool is_named = std::any_of(keys.begin(), keys.end(),
+                                      [&](const RecipientKey& key) { return named.contains(key); });
+    if (is_named) {
+      groups.push_back(jobs.subspan(begin, at - begin));
+      begin = at;
+      named.clear();
+    }
+    named.insert(keys.begin(), keys.end());
+  }
+  groups.push_back(jobs.subspan(begin));
+  return groups;
+}
+
+RecipientKey key_of(const PgsqlRows& rows, std::size_t row) {
+  return {ulid_from_bytes(rows.octets(row, 0)), static_cast<std::uint32_t>(rows.integer(row, 1))};
+}
+
+}  // namespace
+
 void PgsqlSpool::claim(std::vector<RecipientKey> keys, Time now, Time until,
                        Done<std::vector<Claim>> done) {
-  Keys all;
-  for (const RecipientKey& key : keys) all.add(key);
-  const auto claims = std::make_shared<std::vector<Claim>>();
-  const auto change = std::make_shared<Change>();
+  claims_->submit(std::make_shared<Claiming>(Claiming{.keys = std::move(keys),
+                                                      .begins = at(now),
+                                                      .ends = at(until),
+                                                      .claims = {},
+                                                      .done = std::move(done)}));
+}
+
+net::PgsqlOutcome PgsqlSpool::commit_claims(PgsqlSession& session,
+                                            std::span<std::shared_ptr<Claiming>> jobs, bool again) {
   // Of two nodes one gets the row: the other waits for it and sees it changed. A claim of this
   // process's own ends when the caller says so, one of another's with that process.
   // After an end that was unknown, a row may have what this claim wrote: it is this claim's, and
   // is no attempt more.
-  constexpr const char* is_mine = "r.claimed_by = $3 AND r.next_at = $4";
-  const auto claiming = [&, ends = at(until), begins = at(now)](const char* written) {
-    return net::PgsqlStatement{
-        .sql =
-            fmt::format("UPDATE recipient AS r SET claimed_by = $3, attempts = r.attempts + CASE "
-                        "WHEN {0} THEN 0 ELSE 1 END, next_at = $4 FROM unnest($1, $2) AS "
-                        "k(message, idx) WHERE r.message = k.message AND r.idx = k.idx AND "
-                        "r.state = 0 AND ({0} OR r.next_at <= $5 AND (r.claimed_by IS NULL OR "
-                        "r.claimed_by = $3 OR NOT {1})) RETURNING r.message, r.idx, r.attempts",
-                        written, cluster::claim_lives()),
-        .values = {pg::uuids(all.messages), pg::integers(all.indexes), pg::uuid(node_.boot()),
-                   pg::time(ends), pg::time(begins)}};
-  };
-  change->statements.push_back(claiming("false"));
-  change->repeated.push_back(claiming(is_mine));
-  change->read = [claims](std::span<const PgsqlRows> rows) -> Result<void> {
-    claims->clear();
-    for (std::size_t row = 0; row < rows[0].size(); ++row) {
-      claims->push_back({.key = {ulid_from_bytes(rows[0].octets(row, 0)),
-                                 static_cast<std::uint32_t>(rows[0].integer(row, 1))},
-                         .attempt = static_cast<std::uint32_t>(rows[0].integer(row, 2))});
+  const char* const is_mine = again ? "r.claimed_by = $5 AND r.next_at = k.ends" : "false";
+  const std::string may_be_claimed = fmt::format(
+      "r.state = 0 AND ({0} OR r.next_at <= k.begins AND (r.claimed_by IS NULL OR r.claimed_by = "
+      "$5 OR NOT {1}))",
+      is_mine, cluster::claim_lives());
+  const std::string sql = fmt::format(
+      "UPDATE recipient AS r SET claimed_by = $5, attempts = r.attempts + CASE WHEN {} THEN 0 "
+      "ELSE 1 END, next_at = k.ends FROM unnest($1, $2, $3, $4) AS k(message, idx, begins, ends) "
+      "WHERE {} RETURNING r.message, r.idx, r.attempts",
+      is_mine, of_key(may_be_claimed));
+  const auto groups = groups_of<Claiming>(jobs, [](const Claiming& job) { return job.keys; });
+  std::vector<PgsqlStatement> statements;
+  if (again) statements.push_back(waits(node_));
+  const std::size_t first = statements.size();
+  for (const auto& group : groups) {
+    Keys all;
+    std::vector<net::PgsqlTime> begins, ends;
+    for (const std::shared_ptr<Claiming>& job : group) {
+      for (const RecipientKey& key : job->keys) all.add(key);
+      begins.insert(begins.end(), job->keys.size(), job->begins);
+      ends.insert(ends.end(), job->keys.size(), job->ends);
     }
-    std::sort(claims->begin(), claims->end(),
-              [](const Claim& a, const Claim& b) { return a.key < b.key; });
-    return {};
-  };
-  change->done = [claims, done = std::move(done)](Result<void> result) {
-    if (!result) return done(tl::unexpected(std::move(result.error())));
-    done(std::move(*claims));
-  };
-  changes_->submit(change);
+    statements.push_back({.sql = sql,
+                          .values = {pg::uuids(all.messages), pg::integers(all.indexes),
+                                     pg::times(begins), pg::times(ends), pg::uuid(node_.boot())}});
+  }
+  net::PgsqlOutcome outcome = session.transact(std::move(statements), Clock::now() + commit_limit);
+  if (outcome.end != net::PgsqlEnd::committed) return outcome;
+  for (std::size_t at = 0; at < groups.size(); ++at) {
+    const PgsqlRows& rows = outcome.rows[first + at];
+    std::map<RecipientKey, std::uint32_t> attempts;
+    for (std::size_t row = 0; row < rows.size(); ++row) {
+      attempts.emplace(key_of(rows, row), static_cast<std::uint32_t>(rows.integer(row, 2)));
+    }
+    for (const std::shared_ptr<Claiming>& job : groups[at]) {
+      for (const RecipientKey& key : std::set(job->keys.begin(), job->keys.end())) {
+        const auto found = attempts.find(key);
+        if (found != attempts.end()) job->claims.push_back({.key = key, .attempt = found->second});
+      }
+    }
+  }
+  return outcome;
 }
 
 void PgsqlSpool::settle(std::vector<Settlement> settlements, Done<void> done) {
-  const auto kept = std::make_shared<std::vector<Settlement>>(std::move(settlements));
+  results_->submit(std::make_shared<Settling>(
+      Settling{.settlements = std::move(settlements), .done = std::move(done)}));
+}
+
+net::PgsqlOutcome PgsqlSpool::commit_results(PgsqlSession& session,
+                                             std::span<std::shared_ptr<Settling>> jobs,
+                                             bool again) {
   const Time now = std::chrono::system_clock::now();
-  Settled delivered;
-  Settled again;
-  Settled over;
   std::vector<std::string> touched;
-  for (const Settlement& one : *kept) {
-    const bool is_delivered = one.outcome == AttemptOutcome::delivered;
-    const bool is_retry = one.outcome == AttemptOutcome::retry;
-    const bool is_held = one.outcome == AttemptOutcome::quarantined;
-    Settled& into = is_delivered ? delivered : is_retry ? again : over;
-    into.keys.add(one.key);
-    into.states.push_back(state_of(one.outcome));
-    into.attempts.push_back(one.attempt);
-    into.extras.push_back(one.extra ? 1 : 0);
-    into.due.push_back(at(is_retry ? one.next_attempt : now));
-    into.replies.push_back(is_held ? std::string_view() : std::string_view(one.reply));
-    into.quarantines.push_back(is_held ? one.reply : std::string());
-    touched.push_back(into.keys.messages.back());
+  for (const std::shared_ptr<Settling>& job : jobs) {
+    for (const Settlement& one : job->settlements) touched.push_back(octets_of(one.key));
   }
   std::sort(touched.begin(), touched.end());
   touched.erase(std::unique(touched.begin(), touched.end()), touched.end());
 
-  const auto change = std::make_shared<Change>();
-  const auto add = [&](const Settled& all, std::string sql) {
-    if (all.states.empty()) return;
-    change->statements.push_back({.sql = std::move(sql), .values = values_of(all)});
-  };
+  std::vector<PgsqlStatement> statements;
+  if (again) statements.push_back(waits(node_));
   // Two nodes may settle recipients of one message at once: whoever comes second sees all of it.
-  change->statements.push_back(
-      {.sql = "SELECT 1 FROM message WHERE id = ANY($1) ORDER BY id FOR UPDATE",
-       .values = {pg::uuids(touched)}});
+  statements.push_back({.sql = "SELECT 1 FROM message WHERE id = ANY($1) ORDER BY id FOR UPDATE",
+                        .values = {pg::uuids(touched)}});
   // Who delivered has delivered, whatever became of the claim.
   const std::string deliver =
       std::string("UPDATE recipient AS r SET state = 1, claimed_by = NULL, last_reply = k.reply ") +
-      settled_rows + "r.state NOT IN (1, 2)";
+      settled_rows + of_key("r.state NOT IN (1, 2)");
   // A claim of somebody else counts one attempt more, and who has delivered it has settled it.
-  add(delivered, "WITH done AS (" + deliver +
-                     " RETURNING r.message, r.idx, r.attempts = k.attempt AS mine) SELECT "
-                     "k.message, k.idx FROM unnest($1, $2) AS k(message, idx) LEFT JOIN done "
-                     "USING (message, idx) WHERE done.mine IS NOT TRUE");
-  change->repeated = change->statements;
-  if (!delivered.states.empty()) {
-    // An earlier try may have done it: what it finds then says nothing.
-    change->repeated.back().sql = deliver;
-    change->read = [told = options_.lease_lost](std::span<const PgsqlRows> rows) -> Result<void> {
-      for (std::size_t row = 0; told && row < rows[1].size(); ++row) {
-        told({ulid_from_bytes(rows[1].octets(row, 0)),
-              static_cast<std::uint32_t>(rows[1].integer(row, 1))});
-      }
-      return {};
-    };
-  }
-  const auto with_boot = [&](const Settled& all, std::string sql) {
-    if (all.states.empty()) return;
-    std::vector<net::PgsqlValue> values = values_of(all);
-    values.push_back(pg::uuid(node_.boot()));
-    change->statements.push_back({.sql = std::move(sql), .values = std::move(values)});
-  };
-  with_boot(again, std::string("UPDATE recipient AS r SET claimed_by = NULL, next_at = k.due, "
-                               "last_reply = k.reply, attempts = r.attempts - k.extra ") +
-                       settled_rows +
-                       "r.state = 0 AND r.claimed_by = $9 AND r.attempts = k.attempt");
+  // Again, an earlier try may have done it: what it finds then says nothing.
+  const std::string deliver_and_tell =
+      again ? deliver
+            : "WITH done AS (" + deliver +
+                  " RETURNING r.message, r.idx, r.attempts = k.attempt AS mine) SELECT "
+                  "k.message, k.idx FROM unnest($1, $2) AS k(message, idx) LEFT JOIN done "
+                  "USING (message, idx) WHERE done.mine IS NOT TRUE";
+  const std::string try_again =
+      std::string(
+          "UPDATE recipient AS r SET claimed_by = NULL, next_at = k.due, last_reply = k.reply, "
+          "attempts = r.attempts - k.extra ") +
+      settled_rows + of_key("r.state = 0 AND r.claimed_by = $9 AND r.attempts = k.attempt");
   // Without an attempt (0), nobody may be at work.
-  with_boot(over,
-            std::string("UPDATE recipient AS r SET state = k.state, claimed_by = NULL, "
-                        "last_reply = CASE WHEN k.state = 5 THEN r.last_reply ELSE k.reply "
-                        "END, quarantine = CASE WHEN k.state = 5 THEN k.quarantine ELSE "
-                        "r.quarantine END, next_at = CASE WHEN k.state = 5 THEN r.next_at "
-                        "ELSE k.due END, held_at = CASE WHEN k.state = 5 THEN k.due ELSE "
-                        "r.held_at END ") +
-                settled_rows +
-                "r.state = 0 AND (r.claimed_by = $9 AND r.attempts = k.attempt OR k.attempt = "
-                "0 AND (r.claimed_by IS NULL OR NOT " +
-                cluster::claim_lives() + "))");
-  change->statements.push_back({.sql = retire, .values = {pg::uuids(touched)}});
-  for (std::size_t i = change->repeated.size(); i < change->statements.size(); ++i) {
-    change->repeated.push_back(change->statements[i]);
+  const std::string end =
+      std::string(
+          "UPDATE recipient AS r SET state = k.state, claimed_by = NULL, "
+          "last_reply = CASE WHEN k.state = 5 THEN r.last_reply ELSE k.reply "
+          "END, quarantine = CASE WHEN k.state = 5 THEN k.quarantine ELSE "
+          "r.quarantine END, next_at = CASE WHEN k.state = 5 THEN r.next_at "
+          "ELSE k.due END, held_at = CASE WHEN k.state = 5 THEN k.due ELSE "
+          "r.held_at END ") +
+      settled_rows +
+      of_key(
+          "r.state = 0 AND (r.claimed_by = $9 AND r.attempts = k.attempt OR k.attempt = 0 AND "
+          "(r.claimed_by IS NULL OR NOT " +
+          cluster::claim_lives() + "))");
+  std::vector<std::size_t> tells;  // statements that say whose claims were lost
+  const auto groups = groups_of<Settling>(jobs, [](const Settling& job) {
+    std::vector<RecipientKey> keys;
+    for (const Settlement& one : job.settlements) keys.push_back(one.key);
+    return keys;
+  });
+  for (const auto& group : groups) {
+    Settled delivered, later, over;
+    for (const std::shared_ptr<Settling>& job : group) {
+      for (const Settlement& one : job->settlements) {
+        const bool is_delivered = one.outcome == AttemptOutcome::delivered;
+        const bool is_retry = one.outcome == AttemptOutcome::retry;
+        const bool is_held = one.outcome == AttemptOutcome::quarantined;
+        Settled& into = is_delivered ? delivered : is_retry ? later : over;
+        into.keys.add(one.key);
+        into.states.push_back(state_of(one.outcome));
+        into.attempts.push_back(one.attempt);
+        into.extras.push_back(one.extra ? 1 : 0);
+        into.due.push_back(at(is_retry ? one.next_attempt : now));
+        into.replies.push_back(is_held ? std::string_view() : std::string_view(one.reply));
+        into.quarantines.push_back(is_held ? one.reply : std::string());
+      }
+    }
+    if (!delivered.states.empty()) {
+      if (!again) tells.push_back(statements.size());
+      statements.push_back({.sql = deliver_and_tell, .values = values_of(delivered)});
+    }
+    const auto add_with_boot = [&](const Settled& all, const std::string& sql) {
+      if (all.states.empty()) return;
+      std::vector<net::PgsqlValue> values = values_of(all);
+      values.push_back(pg::uuid(node_.boot()));
+      statements.push_back({.sql = sql, .values = std::move(values)});
+    };
+    add_with_boot(later, try_again);
+    add_with_boot(over, end);
   }
-  change->done = [done = std::move(done)](Result<void> result) { done(std::move(result)); };
-  results_->submit(change);
+  statements.push_back({.sql = retire, .values = {pg::uuids(touched)}});
+  net::PgsqlOutcome outcome = session.transact(std::move(statements), Clock::now() + commit_limit);
+  if (outcome.end != net::PgsqlEnd::committed || !options_.lease_lost) return outcome;
+  for (const std::size_t at : tells) {
+    const PgsqlRows& rows = outcome.rows[at];
+    for (std::size_t row = 0; row < rows.size(); ++row) options_.lease_lost(key_of(rows, row));
+  }
+  return outcome;
 }
 
 void PgsqlSpool::notice(std::vector<RecipientKey> keys, Done<void> done) {

@@ -121,6 +121,15 @@ class PgsqlWriter {
     }
   }
 
+  /// A plan that is kept is for ever the one for tables as small as they were: it reads all that is
+  /// queued where it should look up some keys. Batches are worth a plan of their own.
+  static void plan_each_batch(net::PgsqlSession& session) {
+    // If it fails, the session does, and the next statement says so.
+    (void)session.run(
+        {.sql = "SELECT set_config('plan_cache_mode', 'force_custom_plan', false)", .values = {}},
+        Clock::now() + cluster::answer_limit);
+  }
+
   /// Whether there was time to wait before the next try.
   bool pause(Clock::time_point until) {
     std::unique_lock lock(mutex_);
@@ -161,6 +170,7 @@ class PgsqlWriter {
           continue;
         }
         session = std::move(*connected);
+        plan_each_batch(*session);
       }
       const net::PgsqlOutcome outcome = commit_(*session, jobs, again);
       if (outcome.end == net::PgsqlEnd::committed) {

@@ -314,5 +314,66 @@ TEST_P(SpoolEngineTest, many_threads_put_and_settle_at_once) {
   EXPECT_EQ(found.messages, 160u);
 }
 
+/// Claims and results of one moment are made together, and each has its own answer.
+TEST_P(SpoolEngineTest, attempts_that_wait_together_are_told_apart) {
+  constexpr std::size_t count = 100;
+  std::vector<MessageId> ids;
+  for (std::size_t i = 0; i < count; ++i) ids.push_back(*put(envelope(3), "body"));
+  using Claims = std::promise<Result<std::vector<Claim>>>;
+  std::vector<std::array<Claims, 3>> claims(count);
+  const auto ask = [&](std::vector<RecipientKey> keys, Time now, Time until, Claims& answer) {
+    spool_->claim(std::move(keys), now, until,
+                  [&](Result<std::vector<Claim>> got) { answer.set_value(std::move(got)); });
+  };
+  for (std::size_t i = 0; i < count; ++i) {
+    ask({{ids[i], 0}, {ids[i], 1}}, at(0), at(static_cast<int>(60 + i)), claims[i][0]);
+    ask({{ids[i], 0}, {ids[i], 9}}, at(1), at(90), claims[i][1]);
+    ask({{ids[i], 0}}, Time::max(), at(120), claims[i][2]);
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto first = *claims[i][0].get_future().get();
+    ASSERT_EQ(first.size(), 2u);
+    for (std::uint32_t index = 0; index < 2; ++index) {
+      EXPECT_EQ(first[index].key, (RecipientKey{ids[i], index}));
+      EXPECT_EQ(first[index].attempt, 1u);
+    }
+    EXPECT_TRUE(claims[i][1].get_future().get()->empty()) << "it is taken";
+    const auto again = *claims[i][2].get_future().get();
+    ASSERT_EQ(again.size(), 1u) << "an operator's";
+    EXPECT_EQ(again[0].attempt, 2u);
+    EXPECT_EQ(spool_->get(ids[i])->value().envelope.recipients[1].next_attempt,
+              at(static_cast<int>(60 + i)));
+  }
+  std::vector<std::promise<Result<void>>> settled(3 * count);
+  const auto tell = [&](std::size_t at, std::vector<Settlement> all) {
+    spool_->settle(std::move(all),
+                   [&settled, at](Result<void> done) { settled[at].set_value(std::move(done)); });
+  };
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto end = [&](std::uint32_t index, std::uint32_t attempt, AttemptOutcome outcome) {
+      return Settlement{.key = {ids[i], index},
+                        .attempt = attempt,
+                        .outcome = outcome,
+                        .next_attempt = at(static_cast<int>(300 + i)),
+                        .reply = "reply " + std::to_string(i)};
+    };
+    tell(3 * i, {end(0, 2, AttemptOutcome::delivered), end(1, 1, AttemptOutcome::retry)});
+    tell(3 * i + 1, {end(1, 1, AttemptOutcome::dead)});
+    tell(3 * i + 2, {end(2, 0, AttemptOutcome::failed)});
+  }
+  for (auto& one : settled) EXPECT_TRUE(one.get_future().get());
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto message = *spool_->get(ids[i]);
+    ASSERT_TRUE(message);
+    const auto& recipients = message->envelope.recipients;
+    EXPECT_EQ(recipients[0].state, State::delivered);
+    EXPECT_EQ(recipients[1].state, State::queued) << "its attempt had ended";
+    EXPECT_EQ(recipients[1].next_attempt, at(static_cast<int>(300 + i)));
+    EXPECT_EQ(recipients[1].last_reply, "reply " + std::to_string(i));
+    EXPECT_FALSE(recipients[1].claimed);
+    EXPECT_EQ(recipients[2].state, State::failed);
+  }
+}
+
 }  // namespace
 }  // namespace postern::spool
