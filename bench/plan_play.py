@@ -3,7 +3,6 @@ import contextlib
 import pathlib
 import shutil
 import tempfile
-import tomllib
 
 import plan_edits
 from harness import dns, instance, smtp
@@ -71,13 +70,12 @@ class Players:
             return spoken(client, witness)
 
 
-def answers_of(tests, witnesses):
-    """The `answers` of each witness, out of the file of tests that --as-test wrote: those in the JSON of plan have one for each service, not for each command."""
-    found = tomllib.loads(pathlib.Path(tests).read_text(encoding="utf-8")).get("test", [])
-    for one, witness in zip(found, witnesses):
-        if (one["client"], one["from"], one["rcpt"]) != (witness["client"], witness["mail_from"], witness["rcpt_to"]):
-            return None
-    return [one.get("answers", {}) for one in found] if len(found) == len(witnesses) else None
+def answers_of(witness):
+    """What the witness says that other programs answer: {service: {what it was asked: the answer, None for none}}."""
+    answers = {}
+    for one in witness["answers"]:
+        answers.setdefault(one["service"], {})[one["asked"]] = one["answer"]
+    return answers
 
 
 def policy_rules(answers):
@@ -86,7 +84,7 @@ def policy_rules(answers):
     for service, answer in answers.items():
         if service != plan_edits.NO_SERVICE:
             raise LeftOut("it needs an answer of %s" % service)
-        for state, action in (answer if isinstance(answer, dict) else {None: answer}).items():
+        for state, action in answer.items():
             if not isinstance(action, str) or action.split(" ")[0].upper() not in ACTIONS:
                 raise LeftOut("the policy server's answer is %r" % action)
             rules.append({"match": {"protocol_state": state} if state else {}, "action": action})

@@ -314,13 +314,9 @@ class Plans(unittest.TestCase):
             with self.assertRaises(plan_play.LeftOut):
                 plan_play.policy_rules(answers)
 
-    def test_answers_are_of_the_same_dialogue(self):
-        with tempfile.TemporaryDirectory() as folder:
-            tests = pathlib.Path(folder) / "kept.ptest"
-            tests.write_text('[[test]]\nclient = "192.0.2.7"\nfrom = "a@example.org"\nrcpt = "b@example.com"\nanswers."inet:127.0.0.1:9" = { RCPT = "OK" }\n')
-            self.assertEqual([{plan_edits.NO_SERVICE: {"RCPT": "OK"}}], plan_play.answers_of(tests, [self.WITNESS]))
-            self.assertIsNone(plan_play.answers_of(tests, [{**self.WITNESS, "rcpt_to": "c@example.com"}]))
-            self.assertIsNone(plan_play.answers_of(tests, [self.WITNESS, self.WITNESS]))
+    def test_each_question_has_its_answer(self):
+        said = [{"service": plan_edits.NO_SERVICE, "asked": state, "answer": answer} for state, answer in (("RCPT", "OK"), ("DATA", None))]
+        self.assertEqual({plan_edits.NO_SERVICE: {"RCPT": "OK", "DATA": None}}, plan_play.answers_of({"answers": said}))
 
     def test_a_section_becomes_the_body_of_a_put(self):
         section = {"errors": "defer", "i_know_this_is_an_open_relay": True, "smtpd_relay_restrictions": "reject", "mynetworks": "192.0.2.0/24"}

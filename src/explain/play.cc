@@ -7,11 +7,13 @@
 #include <fmt/format.h>
 #include <boost/asio/co_spawn.hpp>
 
+#include "base/simulation.h"
 #include "base/text.h"
 #include "base/ulid.h"
 #include "config/relay_options.h"
 #include "config/room_options.h"
 #include "config/verification_options.h"
+#include "dialect/restrictions/remote_table.h"
 #include "gateway/consultation.h"
 #include "policy/answers.h"
 #include "policy/authentication.h"
@@ -544,6 +546,13 @@ std::string_view protocol_state_of(std::string_view request) {
     if (line.starts_with(name)) return line.substr(name.size());
   }
   return {};
+}
+
+std::string_view asked_of(const policy::Consultation& question) {
+  const bool is_policy_server = !dialect::restrictions::is_remote_table(question.service) &&
+                                !question.service.starts_with(program_service) &&
+                                !policy::is_verification(question.service);
+  return is_policy_server ? protocol_state_of(question.request) : question.request;
 }
 
 const ListenerConfig* listener_named(const Config& config, std::string_view name) {

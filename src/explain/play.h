@@ -75,6 +75,10 @@ std::string recorded_answer(std::string_view service, const std::string& text);
 
 /// The protocol_state of a request to a policy server, as Postfix names it; empty: it has none.
 std::string_view protocol_state_of(std::string_view request);
+/// What another program is asked, as a key of `answers` in a `.ptest` file: the protocol state that
+/// a policy server is told, the key of a table, an address, the arguments of a program. A view of
+/// the question.
+std::string_view asked_of(const policy::Consultation& question);
 
 /// All that a decision depends on apart from the dialogue. The references outlive the call.
 struct Scene {

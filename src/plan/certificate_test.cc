@@ -237,7 +237,9 @@ TEST(CertificateTest, DialoguesThatPatternsFindArePlayed) {
         "smtpd_relay_restrictions = \"reject_unauth_destination\"\n",
         pattern, action);
   };
-  for (const std::string_view pattern : {"/^zq[0-9]{3}x@/", "/@evil[.]test/"}) {
+  for (const std::string_view pattern :
+       {"/^zq[0-9]{3}x@/", "/@evil[.]test/", "%^zq[0-9]{3}x@%i", R"(/^(z)q\1x@/)",
+        R"(/^zq(?=[0-9]+x)[0-9]{3}x@/)", R"(/^(?i)zq\x33x@/)", "/^zq(?!7)[0-9]x@/"}) {
     const Edition before = edition_of("old.toml", lists(pattern, "REJECT"));
     const Edition after = edition_of("new.toml", lists(pattern, "DUNNO"));
     EditOptions options;

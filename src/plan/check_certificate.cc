@@ -824,22 +824,26 @@ class Checker {
 
   // Words of the versions: each is of some class, and is judged as this class is.
 
-  /// Texts that the patterns of a table may find: "/^a[0-9]@/ REJECT".
+  /// Texts that the patterns of a table may find: "/^a[0-9]@/ REJECT", "%^a%i REJECT".
   static void add_samples(std::string_view text, std::set<std::string>& words) {
     constexpr std::size_t most = 3;  // of a pattern
     constexpr std::string_view before = " \t\r\n{!";
-    for (std::size_t at = text.find('/'); at != std::string_view::npos; at = text.find('/', at)) {
-      const std::size_t begin = ++at;
-      if (begin > 1 && before.find(text[begin - 2]) == std::string_view::npos) continue;
-      while (at < text.size() && text[at] != '/' && text[at] != '\n') {
-        at += text[at] == '\\' && at + 1 < text.size() ? 2 : 1;
+    constexpr std::string_view no_delimiters = " {}\\";
+    for (std::size_t at = 0; at < text.size(); ++at) {
+      const char sign = text[at];
+      const bool may_begin = is_printable_ascii(sign) && !is_alnum(sign) &&
+                             no_delimiters.find(sign) == std::string_view::npos &&
+                             (at == 0 || before.find(text[at - 1]) != std::string_view::npos);
+      if (!may_begin) continue;
+      const std::size_t begin = at + 1;
+      std::size_t end = begin;
+      while (end < text.size() && text[end] != sign && text[end] != '\n') {
+        end += text[end] == '\\' && end + 1 < text.size() ? 2 : 1;
       }
-      if (at >= text.size()) return;
-      if (text[at] == '\n') continue;
-      const auto samples = samples_of(text.substr(begin, at - begin));
+      if (end >= text.size() || text[end] == '\n') continue;
+      const auto samples = samples_of(text.substr(begin, end - begin));
       words.insert(samples.begin(),
                    samples.begin() + static_cast<std::ptrdiff_t>(std::min(most, samples.size())));
-      ++at;
     }
   }
 
@@ -1237,7 +1241,14 @@ class Checker {
     const auto local_of = [&](std::size_t axis) {
       return classes_[axis][said.classes[axis]].local_part;
     };
-    return !clear(said.client_name, name_of(name)) || !clear(said.helo, name_of(helo)) ||
+    // Questions about an address without a domain are about that of this host.
+    const bool is_bare =
+        (said.sender && said.sender->domain.empty()) || said.recipient.domain.empty();
+    const auto origin_is_clear = [&](const ListPolicy* lists) {
+      return clear(lists->myorigin, lists->myorigin);
+    };
+    return (is_bare && !std::ranges::all_of(lists_, origin_is_clear)) ||
+           !clear(said.client_name, name_of(name)) || !clear(said.helo, name_of(helo)) ||
            (said.sender && !clear(said.sender->domain, name_of(sender))) ||
            !clear(said.recipient.domain, name_of(rcpt)) ||
            // A route names a domain, too.

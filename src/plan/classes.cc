@@ -115,6 +115,12 @@ void add_clients(const std::vector<AddressRange>& ranges, bool is_v4,
       }
     }
     made.one = address_of(one, is_v4);
+    if (one < last) {
+      add(one, 1, is_v4);
+    } else if (*start < one) {
+      decrement(one);
+    }
+    made.other = address_of(one, is_v4);
     made.stranger = !listed && !made.one.is_loopback();
     clients.push_back(made);
   }

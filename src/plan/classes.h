@@ -23,6 +23,7 @@ struct ClientClass {
   IpAddress first;       ///< the lowest
   IpAddress last;        ///< the highest, of the same family
   IpAddress one;         ///< stands for all
+  IpAddress other;       ///< likewise; `one` if it is alone
   bool stranger = true;  ///< no list names these addresses
 };
 

@@ -344,7 +344,7 @@ TEST(PlanCompareTest, OwnersThatProgramsKnowAreAnswers) {
   ASSERT_FALSE(found.witnesses.empty());
   EXPECT_EQ(found.witnesses.front().spoken.login, "ann");
   ASSERT_EQ(found.witnesses.front().spoken.answers.size(), 1u);
-  EXPECT_EQ(found.witnesses.front().spoken.answers.front().second, "ann");
+  EXPECT_EQ(found.witnesses.front().spoken.answers.front().text, "ann");
 }
 
 // A rule that is one question may permit, if it is there to permit.

@@ -843,9 +843,7 @@ std::string world_of(const Spoken& spoken) {
   for (const auto& [name, records] : spoken.dns) {
     add(fmt::format("DNS has {} {}", std::string_view(name), boost::json::serialize(records)));
   }
-  for (const auto& [service, answer] : spoken.answers) {
-    add(fmt::format("{} answers {}", service, answer));
-  }
+  for (const Spoken::Answer& one : spoken.answers) add(words_of(one));
   if (spoken.spf) add("SPF is " + *spoken.spf);
   if (spoken.dkim) add("the message is signed by " + *spoken.dkim);
   return world;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -386,6 +387,12 @@ Player::Player(Vocabulary& vocabulary, std::vector<const Version*> versions,
       deadline_(deadline),
       engines_(versions_.size()) {}
 
+std::string words_of(const Spoken::Answer& answer) {
+  const std::string to = answer.asked.empty() ? "" : " to " + printable(answer.asked, 200);
+  return printable(answer.service, 200) +
+         (answer.failed ? " gives no answer" : " answers " + printable(answer.text, 200)) + to;
+}
+
 std::optional<Player::Played> Player::play(const Assignment& path, const Claim& claim) {
   Assignment values = path;
   for (std::size_t& value : values) {
@@ -557,13 +564,16 @@ std::optional<Player::Played> Player::play(const app::Dialogue& dialogue, const 
   about.session.client_ip = dialogue.client;
   if (!claim.about(about)) return std::nullopt;
   AssignedWorld world(vocabulary_, values, given, world_, dialogue);
-  std::map<std::string, std::string> answers;
+  std::set<Spoken::Answer> answers;
   const app::AskOthers others = [&](policy::Consultation question,
                                     policy::Evidence& evidence) -> Task<void> {
     const OpenQuestion& open = vocabulary_.ask(question);
     const PossibleAnswer& answer = answer_in(values, open);
     const std::string login = dialogue.login.value_or("");
-    answers[question.service] = answer.words == own_login ? login : answer.words;
+    answers.insert({.service = question.service,
+                    .asked = std::string(app::asked_of(question)),
+                    .text = answer.words == own_login ? login : answer.words,
+                    .failed = answer.service.failed});
     evidence.consulted.push_back(answered(std::move(question), answer, login));
     co_return;
   };

@@ -55,7 +55,15 @@ struct Spoken {
   std::string sender;                      ///< "": the null sender
   std::string recipient;                   ///< forward-path
   boost::json::object dns;                 ///< a zone, as `explain --dns` reads it
-  std::vector<std::pair<std::string, std::string>> answers;  ///< of programs: service, answer
+  /// What another program answers.
+  struct Answer {
+    std::string service;
+    std::string asked;    ///< app::asked_of()
+    std::string text;     ///< the answer; "absent": the table does not have the key
+    bool failed = false;  ///< it does not answer
+    auto operator<=>(const Answer&) const = default;
+  };
+  std::vector<Answer> answers;  ///< in order of service and question
   /// Of the login's password, if the versions have different ones: "old", "new"; "": it does not
   /// matter. Hashes are told to nobody.
   std::string password_of = {};
@@ -64,6 +72,8 @@ struct Spoken {
   /// Who has to take part: "client", "sender_dns", "client_dns", "third_party", "login".
   std::vector<std::string> needs;
 };
+/// "inet:127.0.0.1:10023 answers DUNNO to RCPT".
+std::string words_of(const Spoken::Answer& answer);
 
 /// What a value of a variable asks of the client.
 using Cost = std::function<unsigned(Variable, std::size_t value)>;

@@ -48,8 +48,10 @@ json::object side_json(const Side& side) {
 
 json::object spoken_json(const Spoken& spoken) {
   json::array answers;
-  for (const auto& [service, answer] : spoken.answers) {
-    answers.push_back(json::object{{"service", service}, {"answer", answer}});
+  for (const Spoken::Answer& one : spoken.answers) {
+    answers.push_back(json::object{{"service", one.service},
+                                   {"asked", one.asked},
+                                   {"answer", one.failed ? json::value() : json::value(one.text)}});
   }
   json::object object{{"confirmed", true},
                       {"client", spoken.client},
@@ -192,8 +194,8 @@ void add_witness(std::string& text, const Witness& witness) {
   for (const auto& [name, records] : witness.spoken.dns) {
     text += fmt::format("    DNS {} {}\n", std::string_view(name), json::serialize(records));
   }
-  for (const auto& [service, answer] : witness.spoken.answers) {
-    text += fmt::format("    {} answers {}\n", printable(service, 200), printable(answer, 200));
+  for (const Spoken::Answer& one : witness.spoken.answers) {
+    text += fmt::format("    {}\n", words_of(one));
   }
   text +=
       fmt::format("    C: MAIL FROM:<{}>\n    C: RCPT TO:<{}>\n",
@@ -299,9 +301,7 @@ std::string line_of(const Witness& witness) {
   for (const auto& [name, records] : witness.spoken.dns) {
     text += fmt::format(", DNS {} {}", std::string_view(name), json::serialize(records));
   }
-  for (const auto& [service, answer] : witness.spoken.answers) {
-    text += fmt::format(", {} answers {}", printable(service, 200), printable(answer, 200));
-  }
+  for (const Spoken::Answer& one : witness.spoken.answers) text += ", " + words_of(one);
   return text + fmt::format(", MAIL FROM:<{}>, RCPT TO:<{}>", printable(witness.spoken.sender, 400),
                             printable(witness.spoken.recipient, 400));
 }

@@ -83,19 +83,21 @@ class Sampler {
       case '.':
         return {"x"};
       case '(': {
-        if (rest_.starts_with("?")) {  // (?:…), (?i), a look-around
-          const std::size_t end = rest_.find_first_of(":=!<>)");
-          rest_.remove_prefix(std::min(end, rest_.size()));
-          if (!rest_.empty() && rest_.front() != ')') rest_.remove_prefix(1);
-        }
+        const Group kind = begin_group();
         if (depth_ == deepest) {
           rest_ = {};
           return {""};
         }
+        const std::size_t number = kind == Group::captures ? groups_.size() : 0;
+        if (kind == Group::captures) groups_.emplace_back();
         ++depth_;
         std::vector<std::string> inner = alternatives();
         --depth_;
         if (!rest_.empty() && rest_.front() == ')') rest_.remove_prefix(1);
+        // What is found ahead may be the text that follows, and is not found again behind it.
+        if (kind == Group::not_there) return {""};
+        if (kind == Group::ahead) inner.insert(inner.begin(), "");
+        if (kind == Group::captures) groups_[number] = inner.front();
         return inner;
       }
       case '[':
@@ -105,6 +107,31 @@ class Sampler {
       default:
         return {std::string(1, first)};
     }
+  }
+
+  /// How a group counts.
+  enum class Group {
+    captures,   ///< `(…)`, `(?<name>…)`: a back reference repeats its text
+    other,      ///< `(?:…)`, `(?i)`, a look-behind, which is text in front
+    ahead,      ///< a look-ahead
+    not_there,  ///< a negative look-around
+  };
+
+  /// Reads what stands behind the bracket.
+  Group begin_group() {
+    if (!rest_.starts_with('?')) return Group::captures;
+    const auto is = [&](std::string_view start) {
+      if (!rest_.starts_with(start)) return false;
+      rest_.remove_prefix(start.size());
+      return true;
+    };
+    if (is("?=")) return Group::ahead;
+    if (is("?!") || is("?<!")) return Group::not_there;
+    if (is("?<=")) return Group::other;
+    const bool is_named = rest_.starts_with("?<") || rest_.starts_with("?P<");
+    rest_.remove_prefix(std::min(rest_.find_first_of(is_named ? ">" : ":>)"), rest_.size()));
+    if (!rest_.empty() && rest_.front() != ')') rest_.remove_prefix(1);
+    return is_named ? Group::captures : Group::other;
   }
 
   std::string set() {
@@ -139,7 +166,13 @@ class Sampler {
     if (rest_.empty()) return "";
     const char what = rest_.front();
     rest_.remove_prefix(1);
+    if (is_digit(what) && what != '0') {  // a back reference
+      const auto number = static_cast<std::size_t>(what - '1');
+      return number < groups_.size() ? groups_[number] : "";
+    }
     switch (what) {
+      case 'x':
+        return {hexadecimal()};
       case 'd':
         return "1";
       case 'w':
@@ -161,8 +194,23 @@ class Sampler {
     }
   }
 
+  /// `\x41`, `\x{41}`.
+  char hexadecimal() {
+    const bool in_braces = rest_.starts_with('{');
+    if (in_braces) rest_.remove_prefix(1);
+    unsigned code = 0;
+    for (int digits = 0; digits < 2 && !rest_.empty(); ++digits, rest_.remove_prefix(1)) {
+      const auto digit = hex_value(rest_.front());
+      if (!digit) break;
+      code = code * 16 + *digit;
+    }
+    if (in_braces && rest_.starts_with('}')) rest_.remove_prefix(1);
+    return static_cast<char>(code);
+  }
+
   std::string_view rest_;
   std::size_t depth_ = 0;
+  std::vector<std::string> groups_;  ///< a text of each, by number from 0
 };
 
 }  // namespace

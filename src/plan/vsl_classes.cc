@@ -15,11 +15,17 @@ namespace {
 
 constexpr std::size_t most_texts = 3000;  // of one part
 
+// Parts whose texts have other spellings: HELO, which has no quoted ones, and two local parts.
+constexpr std::size_t parts_without_quotes = 1;
+constexpr std::size_t parts_with_quotes = 2;
+constexpr std::size_t parts = parts_without_quotes + parts_with_quotes;
+
 using Texts = std::set<std::string>;
 
 /// How a part spells what nothing names.
 struct Spelling {
   std::string_view made;   ///< with {} for a number
+  std::string_view other;  ///< likewise, as long as it
   std::string_view shown;  ///< to people
 };
 
@@ -53,8 +59,15 @@ TextClass exactly(const std::string& text) {
   return {.text = text, .words = text.empty() ? "none" : text};
 }
 
-TextClass spelt_otherwise(const std::string& text, const std::string& word) {
-  return {.text = text, .stands = true, .words = word + " in another spelling"};
+/// Of the spellings that stand for a word's others, in order, those of a part. Another part's text
+/// is this one's other: each has a text of its own in both.
+std::optional<TextClass> spelt_otherwise(const std::vector<std::string>& spellings,
+                                         std::size_t number, const std::string& word) {
+  if (number >= spellings.size()) return std::nullopt;
+  return TextClass{.text = spellings[number],
+                   .other = spellings[(number + 1) % spellings.size()],
+                   .stands = true,
+                   .words = word + " in another spelling"};
 }
 
 [[noreturn]] void no_spelling(const Part& part, const std::string& word) {
@@ -89,14 +102,14 @@ void add_cases(const Part& part, const std::string& text, const std::string& wor
     return;
   }
   // In mixed case, so that it is seen when it is converted.
-  std::size_t left = part.number;
-  for (std::size_t capitals = 1; capitals + 1 < count; ++capitals) {
-    const std::string made = spelt(capitals);
-    if (part.all.contains(made) || left-- > 0) continue;
-    all.push_back(spelt_otherwise(made, word));
-    return;
+  std::vector<std::string> spellings;
+  for (std::size_t capitals = 1; capitals + 1 < count && spellings.size() < parts; ++capitals) {
+    std::string made = spelt(capitals);
+    if (!part.all.contains(made)) spellings.push_back(std::move(made));
   }
-  no_spelling(part, word);
+  auto one = spelt_otherwise(spellings, part.number, word);
+  if (!one || one->other == one->text) no_spelling(part, word);
+  all.push_back(std::move(*one));
 }
 
 /// RFC 5321 §4.1.2: a quoted local part may be the same one.
@@ -106,7 +119,7 @@ void add_quoted(const Part& part, const std::string& inner, const std::string& w
   const auto first = std::ranges::find_if(plain, [](char c) { return c >= 'a' && c <= 'z'; });
   if (first != plain.end()) *first = static_cast<char>(*first - 'a' + 'A');
   const bool is_short = plain.size() <= 1;
-  std::size_t left = part.number - 1;  // there are none in HELO
+  std::vector<std::string> spellings;
   // No character is escaped but those that have to be, then the first, too, then the second, ...
   for (std::size_t escaped = 0; escaped <= plain.size(); ++escaped) {
     std::string quoted = "\"";
@@ -126,17 +139,20 @@ void add_quoted(const Part& part, const std::string& inner, const std::string& w
       add_cases(part, quoted, word, all);
       continue;
     }
-    if (!is_unnamed(quoted, part.all) || left-- > 0) continue;
-    all.push_back(spelt_otherwise(quoted, word));
-    all.back().folds = true;
-    return;
+    if (is_unnamed(quoted, part.all)) spellings.push_back(std::move(quoted));
+    if (spellings.size() == parts_with_quotes) break;
   }
-  if (!is_short) no_spelling(part, word);
+  if (is_short) return;
+  auto one = spelt_otherwise(spellings, part.number - parts_without_quotes, word);
+  if (!one || one->other == one->text) no_spelling(part, word);
+  one->folds = true;
+  all.push_back(std::move(*one));
 }
 
 TextClass all_others(const Spelling& spelling, const Texts& words, const Texts& all) {
   TextClass one;
   one.text = made_text(spelling.made, all);
+  one.other = made_text(spelling.other, all);
   one.stands = true;
   one.made = one.folds = true;
   if (is_unnamed(std::string(spelling.shown), words)) one.shown = spelling.shown;
@@ -260,16 +276,18 @@ VslClasses classes_of(const vsl::WatchedWords& words, const ServedSessions& serv
   const Texts sender_locals = words_of(words, vsl::subject_sender_local);
   const Texts rcpt_domains = words_of(words, vsl::subject_rcpt_domain);
   const Texts rcpt_locals = words_of(words, vsl::subject_rcpt_local);
-  all.helos = helos_of({helos, named, 0, "names in HELO"}, {"Mx{}.Qzclient.test", "mx.client.test"},
-                       with_lists);
-  all.sender_domains =
-      domains_of({sender_domains, named, 0, "domains"}, {"qzsender{}.test", "sender.test"}, true);
+  all.helos = helos_of({helos, named, 0, "names in HELO"},
+                       {"Mx{}.Qzclient.test", "Gw{}.Qzorigin.test", "mx.client.test"}, with_lists);
+  all.sender_domains = domains_of({sender_domains, named, 0, "domains"},
+                                  {"qzsender{}.test", "qzauthor{}.test", "sender.test"}, true);
   add_bare(all.sender_domains);
-  all.sender_locals = locals_of({sender_locals, named, 1, "local parts"}, {"Qz{}.Sender", "a"});
-  all.rcpt_domains =
-      domains_of({rcpt_domains, named, 0, "domains"}, {"qzforeign{}.test", "foreign.test"}, false);
+  all.sender_locals =
+      locals_of({sender_locals, named, 1, "local parts"}, {"Qz{}.Sender", "Qz{}.Author", "a"});
+  all.rcpt_domains = domains_of({rcpt_domains, named, 0, "domains"},
+                                {"qzforeign{}.test", "qzoutside{}.test", "foreign.test"}, false);
   add_bare(all.rcpt_domains);
-  all.rcpt_locals = locals_of({rcpt_locals, named, 2, "local parts"}, {"Qz{}.Rcpt", "b"});
+  all.rcpt_locals =
+      locals_of({rcpt_locals, named, 2, "local parts"}, {"Qz{}.Rcpt", "Qz{}.Dest", "b"});
   return all;
 }
 

@@ -10,15 +10,23 @@
 
 namespace postern::plan {
 
+/// Which text, and which client, stands for a class.
+enum class Member { one, other };
+
 /// A text of a dialogue.
 struct TextClass {
   std::string text;     ///< stands for all
+  std::string other;    ///< likewise, told from it by no word; empty if it is alone
   bool stands = false;  ///< it is not alone
   bool made = false;    ///< of all texts that nothing names
   bool folds = false;   ///< vsl::Watch::Stand::folds
   bool null = false;    ///< there is none: the null sender, no HELO
   std::string shown;    ///< a nicer one, where it does not matter; may be empty
   std::string words;    ///< for people
+
+  const std::string& text_of(Member member) const {
+    return member == Member::one || other.empty() ? text : other;
+  }
 };
 
 /// The values of the parts of a dialogue. The first of each stands for what nothing names.

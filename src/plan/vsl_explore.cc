@@ -86,15 +86,17 @@ std::vector<vsl::Instead> ways() {
 /// A name that answers as the values say.
 class WatchedResolver final : public dns::Resolver {
  public:
-  WatchedResolver(vsl::Watch& watch, std::string client)
-      : watch_(watch), client_(std::move(client)) {}
+  /// `names`: what a text of the dialogue is called in questions.
+  WatchedResolver(vsl::Watch& watch, std::string client,
+                  std::vector<std::pair<std::string, std::string>> names)
+      : watch_(watch), client_(std::move(client)), names_(std::move(names)) {}
 
   Task<dns::Answer> lookup(dns::Question question, std::chrono::milliseconds) override {
     dns::Answer answer{.status = dns::Status::nx_domain, .records = {}};
     if (question.type == dns::Type::a || question.type == dns::Type::aaaa) {
+      const std::string name = named(question.name);
       const std::size_t value =
-          watch_.ask("dns " + lower(question.name),
-                     {.values = 3, .subject = {}, .test = "dns", .argument = lower(question.name)});
+          watch_.ask("dns " + name, {.values = 3, .subject = {}, .test = "dns", .argument = name});
       if (value == 1) answer = {.status = dns::Status::found, .records = {client_}};
       if (value == 2) answer = {.status = dns::Status::server_failure, .records = {}};
     }
@@ -102,8 +104,18 @@ class WatchedResolver final : public dns::Resolver {
   }
 
  private:
+  std::string named(std::string_view asked) const {
+    std::string name = lower(asked);
+    for (const auto& [text, called] : names_) {
+      const std::size_t at = name.find(text);
+      if (at != std::string::npos) name.replace(at, text.size(), called);
+    }
+    return name;
+  }
+
   vsl::Watch& watch_;
   const std::string client_;
+  const std::vector<std::pair<std::string, std::string>> names_;
 };
 
 /// Gives each recipient a route, in front of the rules.
@@ -120,8 +132,10 @@ class RouteForAll final : public policy::Layer {
   }
 };
 
-constexpr std::string_view signer = "qzsigner.test";
-constexpr std::string_view cause = "qz-spf-cause";
+std::string signer(Member member) {
+  return member == Member::one ? "qzsigner.test" : "qzissuer.test";
+}
+std::string cause(Member member) { return member == Member::one ? "qz-spf-cause" : "qz-spf-facts"; }
 
 constexpr mailauth::spf::Status spf_results[] = {
     mailauth::spf::Status::none,     mailauth::spf::Status::pass, mailauth::spf::Status::neutral,
@@ -138,7 +152,7 @@ static_assert(std::size(dkim_results) == vsl::dkim_values);
 
 /// By value: no record, vouched for, no author, no answer, and what is not vouched for with p=none,
 /// quarantine and reject.
-dmarc::Result dmarc_result(std::size_t value) {
+dmarc::Result dmarc_result(std::size_t value, Member member) {
   using dmarc::Policy;
   constexpr dmarc::Status statuses[] = {
       dmarc::Status::none, dmarc::Status::pass, dmarc::Status::permerror, dmarc::Status::temperror,
@@ -148,19 +162,19 @@ dmarc::Result dmarc_result(std::size_t value) {
   result.status = statuses[value];
   result.policy = value == 5 ? Policy::quarantine : value == 6 ? Policy::reject : Policy::none;
   result.disposition = result.policy;
-  result.from_domain = std::string(signer);
+  result.from_domain = signer(member);
   return result;
 }
 
-mailauth::dkim::Results dkim_result(std::size_t value) {
+mailauth::dkim::Results dkim_result(std::size_t value, Member member) {
   mailauth::dkim::Results results;
   results.from_fields = 1;
   if (value == 0) return results;
   mailauth::dkim::SignatureResult one;
-  one.signature.domain = std::string(signer);
+  one.signature.domain = signer(member);
   one.signature.selector = "s";
-  one.signature.identity = "@" + std::string(signer);
-  one.signature.identity_domain = std::string(signer);
+  one.signature.identity = "@" + signer(member);
+  one.signature.identity_domain = signer(member);
   one.status = dkim_results[value];
   one.acceptable = one.status == mailauth::dkim::Status::pass;
   // A pass that does not count.
@@ -239,18 +253,22 @@ Leaf VslWorld::number(const VslOutcome& outcome) {
   return found->second;
 }
 
-app::Dialogue VslWorld::dialogue(const VslValues& values) const {
+app::Dialogue VslWorld::dialogue(const VslValues& values, Member member) const {
   app::Dialogue dialogue;
   const SessionClass& session = classes_.sessions[value_of(values, vsl::subject_session)];
   dialogue.tls = session.tls;
   dialogue.login = session.login;
   dialogue.auth_in_clear = session.login.has_value() && !session.tls;
-  dialogue.client = classes_.clients[value_of(values, vsl::subject_client)].one;
-  const TextClass& helo = classes_.helos[value_of(values, vsl::subject_helo)];
-  if (!helo.null) dialogue.helo = helo.text;
+  const ClientClass& client = classes_.clients[value_of(values, vsl::subject_client)];
+  dialogue.client = member == Member::one ? client.one : client.other;
+  const auto text = [&](std::string_view subject) {
+    return (*classes_.texts(subject))[value_of(values, subject)].text_of(member);
+  };
+  if (!classes_.helos[value_of(values, vsl::subject_helo)].null) {
+    dialogue.helo = text(vsl::subject_helo);
+  }
   const auto address = [&](std::string_view local, std::string_view domain) {
-    return mail::Mailbox{.local_part = (*classes_.texts(local))[value_of(values, local)].text,
-                         .domain = (*classes_.texts(domain))[value_of(values, domain)].text};
+    return mail::Mailbox{.local_part = text(local), .domain = text(domain)};
   };
   if (!classes_.sender_domains[value_of(values, vsl::subject_sender_domain)].null) {
     dialogue.sender = address(vsl::subject_sender_local, vsl::subject_sender_domain);
@@ -260,19 +278,19 @@ app::Dialogue VslWorld::dialogue(const VslValues& values) const {
   return dialogue;
 }
 
-app::FrozenEvidence VslWorld::frozen(const VslValues& values) const {
+app::FrozenEvidence VslWorld::frozen(const VslValues& values, Member member) const {
   app::FrozenEvidence frozen;
   mailauth::spf::Result spf;
   spf.status = spf_results[value_of(values, vsl::evidence_spf)];
-  spf.mechanism = std::string(cause);
-  spf.reason = std::string(cause);
-  spf.domain = std::string(signer);
+  spf.mechanism = cause(member);
+  spf.reason = cause(member);
+  spf.domain = signer(member);
   spf.sender = "a@" + spf.domain;
   frozen.spf = std::move(spf);
-  frozen.dkim = dkim_result(value_of(values, vsl::evidence_dkim));
-  frozen.dmarc = dmarc_result(value_of(values, vsl::evidence_dmarc));
+  frozen.dkim = dkim_result(value_of(values, vsl::evidence_dkim), member);
+  frozen.dmarc = dmarc_result(value_of(values, vsl::evidence_dmarc), member);
   dmarc::Author author;
-  author.domains = {std::string(signer)};
+  author.domains = {signer(member)};
   author.valid = true;
   author.addresses = 1;
   frozen.author = std::move(author);
@@ -352,16 +370,20 @@ void VslExplorer::replace(std::size_t directive, const std::string& what) {
   }
 }
 
-std::optional<VslExplorer::Run> VslExplorer::run(VslWorld& world, const VslValues& values) {
+std::optional<VslExplorer::Run> VslExplorer::run(VslWorld& world, const VslValues& values,
+                                                 Member member) {
   world.diagrams().poll();
   ++runs_;
   vsl::Watch watch(world.words());
-  const app::Dialogue dialogue = world.dialogue(values);
+  const app::Dialogue dialogue = world.dialogue(values, member);
   const VslClasses& classes = world.classes();
+  std::vector<std::pair<std::string, std::string>> names;  // of questions that DNS is asked
   const auto stands = [&](std::string_view subject) {
     const TextClass& one = (*classes.texts(subject))[value_of(values, subject)];
-    if (one.stands) watch.stands.push_back({std::string(subject), one.text, one.folds});
-    return one.stands;
+    if (!one.stands) return false;
+    watch.stands.push_back({std::string(subject), one.text_of(member), one.folds});
+    names.emplace_back(lower(one.text_of(member)), lower(one.text));
+    return true;
   };
   // Where lists judge HELO, any text is taken.
   if (stands(vsl::subject_helo) && classes.helos.back().null) {
@@ -377,7 +399,7 @@ std::optional<VslExplorer::Run> VslExplorer::run(VslWorld& world, const VslValue
   if (local || domain) watch.recipient = dialogue.recipients.front().text();
   const ClientClass& client = classes.clients[value_of(values, vsl::subject_client)];
   if (client.first != client.last) {
-    watch.stands.push_back({std::string(vsl::subject_client), client.one.to_string()});
+    watch.stands.push_back({std::string(vsl::subject_client), dialogue.client.to_string()});
   }
   // A text of the rules is told from one of the dialogue by what it says.
   for (const vsl::Watch::Stand& one : watch.stands) {
@@ -386,19 +408,20 @@ std::optional<VslExplorer::Run> VslExplorer::run(VslWorld& world, const VslValue
                                                  "others here",
                                                  printable(one.text, 64)));
   }
-  watch.stands.push_back({"?signer", std::string(signer)});
-  watch.stands.push_back({"?cause", std::string(cause)});
+  watch.stands.push_back({"?signer", signer(member)});
+  watch.stands.push_back({"?cause", cause(member)});
+  watch.others = member == Member::other;
   watch.answers = values;
   watch.ways = ways();
   for (const auto& [index, one] : replaced_) watch.replaced[index] = one.key;
 
-  WatchedResolver resolver(watch, dialogue.client.to_string());
+  WatchedResolver resolver(watch, dialogue.client.to_string(), std::move(names));
   const vsl::Watched scope(watch);
   const policy::Trace trace = app::play({.config = config_,
                                          .engine = *engine_,
                                          .directory = directory_,
                                          .resolver = resolver,
-                                         .frozen = world.frozen(values)},
+                                         .frozen = world.frozen(values, member)},
                                         dialogue);
   if (watch.blind()) {
     replace(watch.blind()->directive, watch.blind()->what);
@@ -428,10 +451,27 @@ std::optional<Ref> VslExplorer::explore(VslWorld& world) {
   return explore(world, values, std::move(*first));
 }
 
+/// What is said of one text of a class has to hold for another: rules may have put together, from
+/// pieces, the very text that stands for all. False: all has to begin again.
+bool VslExplorer::holds_for_others(VslWorld& world, const VslValues& values, const Run& one) {
+  auto other = run(world, values, Member::other);
+  if (!other) return false;
+  if (world.words().grew) return true;  // all is compared again
+  const auto sorted = [](std::vector<std::string> asked) {
+    std::ranges::sort(asked);
+    return asked;
+  };
+  if (other->outcome == one.outcome && sorted(other->asked) == sorted(one.asked)) return true;
+  throw NotCompiled("script_call", "the rules tell apart texts that they do not name");
+}
+
 std::optional<Ref> VslExplorer::explore(VslWorld& world, VslValues& values, Run one) {
   const auto next = std::ranges::find_if(
       one.asked, [&](const std::string& name) { return !values.contains(name); });
-  if (next == one.asked.end()) return world.diagrams().leaf(world.number(one.outcome));
+  if (next == one.asked.end()) {
+    if (!holds_for_others(world, values, one)) return std::nullopt;
+    return world.diagrams().leaf(world.number(one.outcome));
+  }
   const std::string name = *next;
   const Variable variable = world.variable(name);
   std::vector<Ref> children;

@@ -55,9 +55,9 @@ class VslWorld {
   const VslOutcome& outcome(Leaf number) const { return outcomes_[number]; }
 
   /// The dialogue with these values.
-  app::Dialogue dialogue(const VslValues& values) const;
+  app::Dialogue dialogue(const VslValues& values, Member member = Member::one) const;
   /// Evidence about its message.
-  app::FrozenEvidence frozen(const VslValues& values) const;
+  app::FrozenEvidence frozen(const VslValues& values, Member member = Member::one) const;
 
  private:
   Diagrams& diagrams_;
@@ -105,8 +105,9 @@ class VslExplorer {
     VslOutcome outcome;
     std::vector<std::string> asked;
   };
-  std::optional<Run> run(VslWorld& world, const VslValues& values);
+  std::optional<Run> run(VslWorld& world, const VslValues& values, Member member = Member::one);
   std::optional<Ref> explore(VslWorld& world, VslValues& values, Run run);
+  bool holds_for_others(VslWorld& world, const VslValues& values, const Run& run);
   void replace(std::size_t directive, const std::string& what);
 
   std::shared_ptr<const dialect::vsl::VslPolicy> policy_;  ///< watched; null: there are no rules

@@ -560,6 +560,14 @@ std::string in_array(std::string_view object, std::string_view what, std::string
                      denies("mail", fmt::format("{} in {}", what, container)));
 }
 
+/// Refuses one spelling of a local part that is named in another.
+std::string spelt_as(std::string_view spelling) {
+  return rule("rcpt", fmt::format("{{ let l = rcpt().local_part; if l == \"bob\" {{ next() }} else "
+                                  "if l.to_lower() == \"bob\" && l == {} {{ deny() }} else {{ "
+                                  "next() }} }}",
+                                  spelling));
+}
+
 std::vector<Different> different() {
   constexpr std::string_view sender = "mail_from().domain";
   constexpr std::string_view client = "client_ip()";
@@ -643,6 +651,20 @@ std::vector<Different> different() {
       // Texts that stand for others while a rule is watched.
       {"text_of_a_client", late("client_ip() != \"203.0.113.77\""), nothing},
       {"text_of_a_domain", denies("mail", "mail_from().domain != \"qzsender.test\""), nothing},
+      // Made of pieces, so that no version has them as they stand.
+      {"joined_domain", denies("mail", "mail_from().domain == \"qzsen\" + \"der.test\""), nothing},
+      {"joined_local_part", denies("mail", "mail_from().local_part == \"Qz.\" + \"Sender\""),
+       nothing},
+      {"joined_recipient", denies("rcpt", "rcpt().local_part == \"Qz.\" + \"Rcpt\""), nothing},
+      {"joined_helo", denies("helo", "helo() == \"Mx.Qz\" + \"client.test\""), nothing},
+      {"joined_client", denies("rcpt", "client_ip() == \"203.0.113.\" + \"77\""), nothing},
+      {"joined_signer", denies("preq", "verify_dkim().sdid == \"qzsig\" + \"ner.test\""), nothing},
+      {"spelt_as_first", spelt_as("\"Bob\""), nothing},
+      {"spelt_as_second", spelt_as("\"bOb\""), nothing},
+      {"spelt_as_third", spelt_as("\"BOb\""), nothing},
+      {"joined_as_first", spelt_as("\"B\" + \"ob\""), nothing},
+      {"joined_as_second", spelt_as("\"b\" + \"Ob\""), nothing},
+      {"joined_as_third", spelt_as("\"B\" + \"Ob\""), nothing},
       // Watching takes more of the limits than running.
       {"many_turns", rule("rcpt", "{ let i = 0; while i < 50000 { i += 1; } next() }"),
        rule("rcpt", "deny()")},
@@ -678,6 +700,22 @@ TEST_P(Differing, IsNotCalledTheSame) {
 
 INSTANTIATE_TEST_SUITE_P(Vsl, Differing, testing::ValuesIn(different()),
                          [](const auto& one) { return one.param.name; });
+
+TEST(Vsl, TheClientMayWriteTheCodesOfAReply) {
+  const auto replies = [](std::string_view text) {
+    return compared(rule("rcpt", fmt::format("deny({})", text)), rule("rcpt", "deny(\"550 x\")"))
+        .replies;
+  };
+  for (const std::string_view text :
+       {"\"550 \" + rcpt().local_part", "\"550  \" + rcpt().local_part",
+        "\"550 \t \" + rcpt().local_part + \" x\"", "`550 ${rcpt().local_part} x`"}) {
+    EXPECT_NE(replies(text), Known::no) << text;
+  }
+  for (const std::string_view text :
+       {"\"550 not \" + rcpt().local_part", "\"550  not\t\" + rcpt().local_part"}) {
+    EXPECT_EQ(replies(text), Known::no) << text;
+  }
+}
 
 // What is easy to answer is answered.
 TEST(Vsl, LooksInsideOfWhatAnArrayHolds) {

@@ -177,11 +177,9 @@ std::string answer_lines(const policy::Consultations& consulted, const Names& na
   for (const policy::Consultation& one : consulted) {
     const bool is_table = lists::is_remote_table(one.service);
     auto& answers = services[one.service];
-    std::string key = names.key(one.request);
-    const bool is_program = one.service.starts_with(program_service);
-    if (!is_table && !is_program && !policy::is_verification(one.service)) {
-      key = app::protocol_state_of(one.request);
-    }
+    // A state names nobody.
+    const std::string_view asked = app::asked_of(one);
+    const std::string key = asked == one.request ? names.key(one.request) : std::string(asked);
     constexpr std::string_view found = "found ";
     if (one.failed) {
       answers[toml_string(key)] = "false";

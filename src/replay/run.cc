@@ -12,7 +12,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 
-#include <sys/resource.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include "base/thread.h"
@@ -181,8 +181,10 @@ TraceSource source_of(store::TraceReader& traces) {
 }
 
 void let_mail_go_first() {
-  constexpr int low_priority = 10;  // nice(2), of this thread alone
-  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), low_priority);
+  // Of this thread alone. A thread that mail wakes never waits for it, as it would for one that is
+  // merely nice(2).
+  constexpr sched_param none{};
+  ::sched_setscheduler(0, SCHED_IDLE, &none);
 }
 
 Result<ReplayTally> replay_traces(const TraceSource& traces, const store::TraceSpan& span,

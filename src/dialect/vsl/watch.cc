@@ -888,7 +888,7 @@ class Watch::Look {
   bool library() {
     if (is_one_of(outside, function_)) {
       const std::string subject = "?" + std::string(function_.substr(2));
-      const std::string text = "<" + subject + ">";
+      const std::string text = (watch_.others ? "[" : "<") + subject + ">";
       const auto known = std::ranges::find(watch_.stands, subject, &Stand::subject);
       if (known == watch_.stands.end()) {
         watch_.stands.push_back({.subject = subject, .text = text, .folds = true});
@@ -993,9 +993,12 @@ class Watch::Look {
     if (is_code) return;  // read when it was made
     if (shape_at(lua_, index) != Shape::text) stop();
     const std::string_view text = script::stack::text_at(lua_, index);
-    const std::size_t first = text.find(' ');
-    const std::size_t second = first == std::string_view::npos ? first : text.find(' ', first + 1);
-    if (second == std::string_view::npos || !see_text(text.substr(0, second)).is_plain()) stop();
+    // The two words that Object::parse_code() reads, and what ends the second.
+    constexpr std::string_view blanks = " \t";
+    std::size_t at = text.find(' ');
+    if (at != std::string_view::npos) at = text.find_first_not_of(blanks, at);
+    if (at != std::string_view::npos) at = text.find_first_of(blanks, at);
+    if (at == std::string_view::npos || !see_text(text.substr(0, at)).is_plain()) stop();
   }
 
   void make_object() {

@@ -84,6 +84,8 @@ class Watch {
   std::vector<Stand> stands;  ///< of this dialogue
   std::string sender;         ///< its text, if a part of it stands for others; else empty
   std::string recipient;      ///< likewise
+  /// Texts that are not of the dialogue, such as the time, are others than without.
+  bool others = false;
   std::map<std::string, std::size_t, std::less<>> answers;  ///< to questions; 0 to others
   /// Directives that do not run, by index: the answer to this question says what they do.
   std::map<std::size_t, std::string> replaced;

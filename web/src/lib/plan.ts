@@ -54,12 +54,23 @@ function toml(value: unknown): string {
   return JSON.stringify(value);
 }
 
+/** `answers` of a test: what each program says to each question; a key that a table does not have is left out. */
+function answersOf(said: { service: string; asked: string; answer: string | null }[]): [string, unknown][] {
+  const all = new Map<string, Record<string, unknown>>();
+  for (const one of said) {
+    const of = all.get(one.service) ?? {};
+    all.set(one.service, of);
+    if (one.answer !== 'absent') of[one.asked] = one.answer ?? false;
+  }
+  return [...all].map(([service, of]) => [service, Object.keys(of).join() === '' && '' in of ? of[''] : of]);
+}
+
 /** A witness as a test of `postern test`, expecting what the edit does. */
 export function testOf(witness: PlanWitness): string {
   const verdict = (witness.new.verdict === 'taken' && ({ hold: 'held', discard: 'discarded' } as Record<string, string>)[String(witness.new.handling)]) || witness.new.verdict;
-  const dns = Object.entries((witness.dns ?? {}) as object), answers = (witness.answers ?? []) as { service: string; answer: string }[];
+  const dns = Object.entries((witness.dns ?? {}) as object), answers = answersOf((witness.answers ?? []) as Parameters<typeof answersOf>[0]);
   return ['[[test]]', `name = ${toml(`${verdict}: ${witness.mail_from || '<>'} to ${witness.rcpt_to}`)}`, `client = ${toml(witness.client)}`, `helo = ${toml(witness.helo ?? '')}`,
     ...(witness.auth ? [`auth = ${toml(witness.auth)}`] : witness.tls ? ['tls = true'] : []), `from = ${toml(witness.mail_from)}`, `rcpt = ${toml(witness.rcpt_to)}`,
-    ...dns.map(([name, records]) => `dns.${JSON.stringify(name)} = ${toml(records)}`), ...answers.map((one) => `answers.${JSON.stringify(one.service)} = ${toml(one.answer)}`),
+    ...dns.map(([name, records]) => `dns.${JSON.stringify(name)} = ${toml(records)}`), ...answers.map(([service, said]) => `answers.${JSON.stringify(service)} = ${toml(said)}`),
     ...(witness.spf ? [`evidence = ${toml({ spf: witness.spf, dkim: witness.dkim ? [witness.dkim] : [] })}`] : []), `expect.verdict = ${toml(verdict)}`, ''].join('\n');
 }
