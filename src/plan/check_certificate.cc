@@ -1188,7 +1188,7 @@ class Checker {
     if (taken_first(said.recipient) || confuses(said)) return;
     std::array<std::string, 2> fates;
     try {
-      for (std::size_t side = 0; side < 2; ++side) fates[side] = fate_of(*lists_[side], said);
+      fates = fates_of(said);
     } catch (const NotAsked& asked) {
       // What a rule asks that is one question itself is not in the certificate.
       const bool excused =
@@ -1333,32 +1333,61 @@ class Checker {
     return "foreign";
   }
 
-  /// What becomes of the dialogue: the straight one, which the first refusal ends.
-  std::string fate_of(const ListPolicy& lists, const Said& said) const {
-    bool held = false;
-    bool discarded = false;
-    const auto refused = [&](Stage stage, bool after_starttls = true) {
-      const auto result = evaluated(lists, said, stage, after_starttls);
-      held = held || (result.hold && stage >= Stage::mail);
-      discarded = discarded || result.discard;
-      return result.reply.code != 0;
-    };
-    if (!lists.delay_reject) {
-      if (refused(Stage::connect)) return "refused";
-      if (!said.helo.empty() && refused(Stage::helo, false)) return "refused";
-      if (!said.helo.empty() && said.tls && refused(Stage::helo)) return "refused";
+  /// A moment at which lists are judged.
+  struct Moment {
+    Stage stage;
+    bool after_starttls = true;
+  };
+
+  /// What becomes of the dialogue in each version: the straight one, which the first refusal ends.
+  /// Both get the same answers.
+  std::array<std::string, 2> fates_of(const Said& said) const {
+    constexpr std::array<Moment, 7> moments{{{Stage::connect},
+                                             {Stage::helo, false},
+                                             {Stage::helo},
+                                             {Stage::mail},
+                                             {Stage::rcpt},
+                                             {Stage::data},
+                                             {Stage::message}}};
+    std::array<std::string, 2> fates{"deliver", "deliver"};
+    Evidence evidence;
+    for (const Moment& moment : moments) {
+      bool is_built = false;
+      for (std::size_t side = 0; side < 2; ++side) {
+        const ListPolicy& lists = *lists_[side];
+        std::string& fate = fates[side];
+        if (fate == "refused") continue;
+        if (moment.stage == Stage::mail && lists.helo_required && said.helo.empty()) {
+          fate = "refused";
+          continue;
+        }
+        const bool waits = lists.delay_reject && moment.stage <= Stage::mail;
+        const bool has_no_name = moment.stage == Stage::helo &&
+                                 (said.helo.empty() || (moment.after_starttls && !said.tls));
+        const bool is_over = fate == "discard" && moment.stage >= Stage::rcpt;
+        if (waits || has_no_name || is_over) continue;
+        if (!is_built) {
+          Evidence next = evidence_at(said, moment.stage, moment.after_starttls);
+          next.dns = std::move(evidence.dns);
+          next.consulted = std::move(evidence.consulted);
+          evidence = std::move(next);
+          is_built = true;
+        }
+        const auto result = evaluated(lists, said, moment.stage, evidence);
+        if (result.reply.code != 0) {
+          fate = "refused";
+        } else if (result.discard) {
+          fate = "discard";
+        } else if (result.hold && moment.stage >= Stage::mail && fate != "discard") {
+          fate = "hold";
+        }
+      }
     }
-    if (lists.helo_required && said.helo.empty()) return "refused";
-    if (!lists.delay_reject && refused(Stage::mail)) return "refused";
-    for (const Stage stage : {Stage::rcpt, Stage::data, Stage::message}) {
-      if (!discarded && refused(stage)) return "refused";
-    }
-    return discarded ? "discard" : held ? "hold" : "deliver";
+    return fates;
   }
 
   restrictions::Evaluated evaluated(const ListPolicy& lists, const Said& said, Stage stage,
-                                    bool after_starttls) const {
-    Evidence evidence = evidence_at(said, stage, after_starttls);
+                                    Evidence& evidence) const {
     constexpr int most = 2000;
     for (int round = 0; round < most; ++round) {
       auto result = restrictions::evaluate(lists, evidence, stage);
