@@ -333,8 +333,11 @@ class Player {
   }
 
   Task<bool> ehlo() {
-    if (!said("EHLO " + *said_.helo, Stage::helo)) co_return false;
-    Evidence asked_with = evidence_.greeted(*said_.helo, true);
+    const auto greeted = said("EHLO " + *said_.helo, Stage::helo);
+    if (!greeted) co_return false;
+    // The session leaves out blanks behind the name.
+    const auto* name = std::get_if<smtp::Helo>(&*greeted);
+    Evidence asked_with = evidence_.greeted(name != nullptr ? name->name : *said_.helo, true);
     asked_with.dns = std::move(evidence_.dns);  // the trace has all answers
     asked_with.consulted = std::move(evidence_.consulted);
     evidence_ = std::move(asked_with);

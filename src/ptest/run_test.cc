@@ -85,6 +85,19 @@ TEST_F(Played, other_programs_answer_what_the_test_says) {
   EXPECT_THAT(silent.got, Contains(Pair("code", "451"))) << "nobody is asked: " << silent.trace;
 }
 
+/// As the session does (RFC 5321 §4.1.1: blanks at the end of a line are no part of it).
+TEST_F(Played, blanks_behind_the_name_in_helo_are_left_out) {
+  constexpr std::string_view lists =
+      "[restrictions]\nmydestination = \"local.test\"\nlocal_recipient_maps = \"\"\n"
+      "smtpd_relay_restrictions = \"reject_unauth_destination\"\n"
+      "smtpd_helo_restrictions = \"check_helo_access inline:{ {mx.partner.test=554 5.7.1 no} }\"\n";
+  std::string text = test("expect.code = 554\n");
+  const std::string name = "mx.client.test";
+  text.replace(text.find(name), name.size(), "mx.partner.test  ");
+  const auto& outcome = run(text, lists).front();
+  EXPECT_TRUE(outcome.passed()) << outcome.trace;
+}
+
 TEST_F(Played, a_golden_trace_has_no_times) {
   files_["x.trace"] = "other";
   const std::string text = test(std::string(dunno) + "expect.trace = \"x.trace\"\n");
