@@ -28,9 +28,10 @@ const std::string& claims_end() {
 }
 
 const std::string& claim_lives() {
+  // The nodes are asked once, whatever the number of recipients.
   static const std::string condition =
-      "EXISTS (SELECT 1 FROM node WHERE boot = r.claimed_by AND NOT ended AND now() <= " +
-      claims_end() + ")";
+      "coalesce(r.claimed_by = ANY(ARRAY(SELECT boot FROM node WHERE NOT ended AND now() <= " +
+      claims_end() + ")), false)";
   return condition;
 }
 

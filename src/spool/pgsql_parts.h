@@ -75,7 +75,7 @@ inline net::PgsqlStatement waits(const cluster::Node& node) {
   return {.sql = "UPDATE node SET beat = beat WHERE boot = $1", .values = {pg::uuid(node.boot())}};
 }
 
-/// A claim(). Those of a transaction are one statement, whatever their number.
+/// A claim(). Those of a transaction are one statement, unless they name a recipient twice.
 struct PgsqlSpool::Claiming {
   std::vector<RecipientKey> keys;
   net::PgsqlTime begins, ends;
@@ -86,6 +86,7 @@ struct PgsqlSpool::Claiming {
 /// A settle(). Those of a transaction are made together.
 struct PgsqlSpool::Settling {
   std::vector<Settlement> settlements;
+  Time ended;  ///< when the attempts were over
   Done<void> done;
 };
 

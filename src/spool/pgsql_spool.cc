@@ -182,7 +182,10 @@ Result<std::unique_ptr<PgsqlSpool>> PgsqlSpool::open(cluster::Database& database
       });
   spool->claims_ = std::make_unique<PgsqlWriter<std::shared_ptr<Claiming>>>(
       database,
-      PgsqlWriterOptions{.thread = "spool-claim", .jobs = 256, .patience = options.publish_wait},
+      PgsqlWriterOptions{.thread = "spool-claim",
+                         .jobs = 256,
+                         .patience = options.publish_wait,
+                         .plans_each = true},
       [self](PgsqlSession& session, std::span<std::shared_ptr<Claiming>> jobs, bool again) {
         return self->commit_claims(session, jobs, again);
       },
@@ -193,7 +196,8 @@ Result<std::unique_ptr<PgsqlSpool>> PgsqlSpool::open(cluster::Database& database
   // What was delivered must be noted, or it is delivered again.
   spool->results_ = std::make_unique<PgsqlWriter<std::shared_ptr<Settling>>>(
       database,
-      PgsqlWriterOptions{.thread = "spool-result", .jobs = 256, .patience = result_patience},
+      PgsqlWriterOptions{
+          .thread = "spool-result", .jobs = 256, .patience = result_patience, .plans_each = true},
       [self](PgsqlSession& session, std::span<std::shared_ptr<Settling>> jobs, bool again) {
         return self->commit_results(session, jobs, again);
       },

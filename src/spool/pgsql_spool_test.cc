@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <future>
+#include <latch>
 #include <mutex>
 #include <thread>
 
@@ -266,6 +267,51 @@ TEST_F(PgsqlSpoolTest, what_one_node_put_is_scheduled_by_the_one_that_takes_its_
   }
   EXPECT_EQ(taken, seen);
   EXPECT_TRUE(other_->parcels(theirs, 1000)->empty());
+}
+
+/// Whatever is queued, and before PostgreSQL knows how much that is.
+TEST_F(PgsqlSpoolTest, attempts_read_what_they_name_alone) {
+  constexpr std::size_t at_once = 256;
+  std::vector<MessageId> ids;
+  for (int i = 0; i < 80; ++i) {
+    std::vector<Mail> mails;
+    while (mails.size() < at_once) mails.push_back({.envelope = envelope(), .body = body("body")});
+    const auto stored = wait<std::vector<MessageId>>(
+        [&](auto done) { spool_->put(std::move(mails), std::move(done)); });
+    ASSERT_TRUE(stored) << stored.error().message;
+    if (ids.empty()) ids = *stored;
+  }
+  const auto read = [&] {
+    return sql("SELECT coalesce(sum(seq_tup_read), 0)::bigint FROM pg_stat_user_tables WHERE "
+               "relname IN ('message', 'recipient')")
+        .integer(0, 0);
+  };
+  const auto updated = [&] {
+    return sql("SELECT n_tup_upd::bigint FROM pg_stat_user_tables WHERE relname = 'recipient'")
+        .integer(0, 0);
+  };
+  const auto attempt = [&](const MessageId& id, std::latch& over) {
+    spool_->claim({{id, 0}}, at(0), at(60), [&, id](Result<std::vector<Claim>> claims) {
+      EXPECT_EQ(claims->size(), 1u);
+      spool_->settle({{.key = {id, 0}, .attempt = 1}}, [&](const Result<void>& done) {
+        EXPECT_TRUE(done);
+        over.count_down();
+      });
+    });
+  };
+  const auto attempts = [&](std::size_t begin, std::size_t count) {
+    std::latch over(static_cast<std::ptrdiff_t>(count));
+    for (std::size_t i = 0; i < count; ++i) attempt(ids[begin + i], over);
+    over.wait();
+  };
+  attempts(0, 1);
+  const std::int64_t before = read();
+  attempts(1, at_once - 2);
+  // Sessions tell what they have read once a second, after a transaction.
+  std::this_thread::sleep_for(1100ms);
+  attempts(at_once - 1, 1);
+  EXPECT_TRUE(soon([&] { return updated() >= static_cast<std::int64_t>(2 * at_once - 2); }));
+  EXPECT_LT(read() - before, 20'000) << "of 20,480 that are queued";
 }
 
 TEST_F(PgsqlSpoolTest, a_claim_is_kept_while_its_process_may_live) {

@@ -27,6 +27,7 @@ struct PgsqlWriterOptions {
   std::size_t jobs = 64;                       ///< in one transaction
   std::uint64_t octets = 4 << 20;              ///< the same; a larger job is alone
   std::chrono::milliseconds patience{60'000};  ///< after which a job fails
+  bool plans_each = false;                     ///< the plan of a statement is made for its batch
 };
 
 /// submit() is thread-safe. What is submitted is done once, at the latest after the patience, in
@@ -122,12 +123,13 @@ class PgsqlWriter {
   }
 
   /// A plan that is kept is for ever the one for tables as small as they were: it reads all that is
-  /// queued where it should look up some keys. Batches are worth a plan of their own.
+  /// queued where it should look up some keys. And what is queued is in memory, so a look-up costs
+  /// little. A server that refuses this says so at the next statement, or has slower plans.
   static void plan_each_batch(net::PgsqlSession& session) {
-    // If it fails, the session does, and the next statement says so.
-    (void)session.run(
-        {.sql = "SELECT set_config('plan_cache_mode', 'force_custom_plan', false)", .values = {}},
-        Clock::now() + cluster::answer_limit);
+    (void)session.run({.sql = "SELECT set_config('plan_cache_mode', 'force_custom_plan', false), "
+                              "set_config('random_page_cost', '1.1', false)",
+                       .values = {}},
+                      Clock::now() + cluster::answer_limit);
   }
 
   /// Whether there was time to wait before the next try.
@@ -170,7 +172,7 @@ class PgsqlWriter {
           continue;
         }
         session = std::move(*connected);
-        plan_each_batch(*session);
+        if (options_.plans_each) plan_each_batch(*session);
       }
       const net::PgsqlOutcome outcome = commit_(*session, jobs, again);
       if (outcome.end == net::PgsqlEnd::committed) {

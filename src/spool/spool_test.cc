@@ -327,7 +327,11 @@ TEST_P(SpoolEngineTest, attempts_that_wait_together_are_told_apart) {
   };
   for (std::size_t i = 0; i < count; ++i) {
     ask({{ids[i], 0}, {ids[i], 1}}, at(0), at(static_cast<int>(60 + i)), claims[i][0]);
+  }
+  for (std::size_t i = 0; i < count; ++i) {
     ask({{ids[i], 0}, {ids[i], 9}}, at(1), at(90), claims[i][1]);
+  }
+  for (std::size_t i = 0; i < count; ++i) {
     ask({{ids[i], 0}}, Time::max(), at(120), claims[i][2]);
   }
   for (std::size_t i = 0; i < count; ++i) {
@@ -349,17 +353,20 @@ TEST_P(SpoolEngineTest, attempts_that_wait_together_are_told_apart) {
     spool_->settle(std::move(all),
                    [&settled, at](Result<void> done) { settled[at].set_value(std::move(done)); });
   };
+  const auto end = [&](std::size_t i, std::uint32_t index, std::uint32_t attempt,
+                       AttemptOutcome outcome) {
+    return Settlement{.key = {ids[i], index},
+                      .attempt = attempt,
+                      .outcome = outcome,
+                      .next_attempt = at(static_cast<int>(300 + i)),
+                      .reply = "reply " + std::to_string(i)};
+  };
   for (std::size_t i = 0; i < count; ++i) {
-    const auto end = [&](std::uint32_t index, std::uint32_t attempt, AttemptOutcome outcome) {
-      return Settlement{.key = {ids[i], index},
-                        .attempt = attempt,
-                        .outcome = outcome,
-                        .next_attempt = at(static_cast<int>(300 + i)),
-                        .reply = "reply " + std::to_string(i)};
-    };
-    tell(3 * i, {end(0, 2, AttemptOutcome::delivered), end(1, 1, AttemptOutcome::retry)});
-    tell(3 * i + 1, {end(1, 1, AttemptOutcome::dead)});
-    tell(3 * i + 2, {end(2, 0, AttemptOutcome::failed)});
+    tell(3 * i, {end(i, 0, 2, AttemptOutcome::delivered), end(i, 1, 1, AttemptOutcome::retry)});
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    tell(3 * i + 1, {end(i, 1, 1, AttemptOutcome::dead)});
+    tell(3 * i + 2, {end(i, 2, 0, AttemptOutcome::failed)});
   }
   for (auto& one : settled) EXPECT_TRUE(one.get_future().get());
   for (std::size_t i = 0; i < count; ++i) {
