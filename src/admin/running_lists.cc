@@ -131,8 +131,9 @@ Result<WriteOutcome> RunningLists::follow_once(
     if (!shared_.gateway.empty()) next.row.note = "the configuration file of " + shared_.gateway;
     const Result<WriteOutcome> kept = keep(next, before.revision, nullptr);
     if (!kept || *kept != WriteOutcome::done) return kept;
-    const bool others = before.source != ListRevisionRow::Source::file || !before.note.empty();
-    if (before.revision != 0 && others && before.note != next.row.note) {
+    const bool others =
+        before.source != ListRevisionRow::Source::file || before.note != next.row.note;
+    if (before.revision != 0 && others) {
       telemetry::log::warning("lists.replaced")
           .field("version", before.revision)
           .msg(

@@ -302,9 +302,18 @@ int explain_error(const NotFound& failed, const Config& config, const ExplainOpt
   return fail_with(exit_code_of(error.fault), error.message, "", options.json);
 }
 
-/// "refused at rcpt by reject_rbl_client (01JD9X…)". With an id, as a file has no name twice.
+/// "refused at rcpt by reject_rbl_client (01JD9X…)", "… (192.0.2.7, a@example.org to
+/// b@example.com)". A file has no name twice.
 std::string test_name(const policy::Trace& trace, const ExplainOptions& options) {
-  const std::string id = options.id ? " (" + trace.id + ")" : "";
+  const policy::Evidence& evidence = trace.evidence;
+  std::string said = evidence.session.client_ip.to_string();
+  if (evidence.reverse_path) said += ", " + evidence.reverse_path->text();
+  if (const auto& to = evidence.candidate; to || !evidence.recipients.empty()) {
+    said += " to " + (to ? *to : evidence.recipients.front()).address.text();
+  }
+  const std::string id = options.id       ? " (" + trace.id + ")"
+                         : options.redact ? std::string()
+                                          : " (" + said + ")";
   const ptest::Got got = ptest::got_of(trace);
   const auto rule = got.find("rule");
   return rule == got.end() ? got.at("verdict") + id

@@ -313,6 +313,12 @@ int plan_versions(const Options& options, const Arguments& arguments, Streams& s
     const Fault fault = tally->error().fault;
     return to_int(fault == Fault::not_found ? ExitCode::no_input : exit_code_of(fault));
   }
+  if (arguments.has("--quiet") && !arguments.has("--json")) {
+    for (const auto& [at, before] : found.broken) {
+      report(fmt::format("the guardrail `{}` is broken", found.guardrails[at].name),
+             "without --quiet a dialogue shows it", false, streams);
+    }
+  }
   const ExitCode code = found.broken.empty() ? code_of(found, options) : ExitCode::config;
   return to_int(code == ExitCode::ok && lacks_a_file ? ExitCode::cannot_create : code);
 }

@@ -14,21 +14,24 @@ namespace json = boost::json;
 
 namespace {
 
-/// The keys whose change needs a restart.
-std::vector<std::string> waiting_in(const json::object& answer) {
-  std::vector<std::string> keys;
-  const json::value* list = answer.if_contains("waiting");
-  if (list == nullptr || !list->is_array()) return keys;
+/// Texts of an array: "waiting", the keys whose change needs a restart, and "notes".
+std::vector<std::string> texts_in(const json::object& answer, std::string_view name) {
+  std::vector<std::string> texts;
+  const json::value* list = answer.if_contains(name);
+  if (list == nullptr || !list->is_array()) return texts;
   for (const json::value& one : list->get_array()) {
-    if (one.is_string()) keys.push_back(printable(one.get_string(), 200));
+    if (one.is_string()) texts.push_back(printable(one.get_string(), 300));
   }
-  return keys;
+  return texts;
 }
 
-std::string sentence_of(const std::vector<std::string>& waiting) {
-  if (waiting.empty()) return "the new configuration is in force\n";
-  return fmt::format("the new configuration is in force; these need a restart: {}\n",
-                     fmt::join(waiting, ", "));
+std::string sentences_of(const json::object& answer) {
+  std::string text = "the new configuration is in force";
+  const auto waiting = texts_in(answer, "waiting");
+  if (!waiting.empty()) text += fmt::format("; these need a restart: {}", fmt::join(waiting, ", "));
+  text += '\n';
+  for (const std::string& note : texts_in(answer, "notes")) text += "note: " + note + '\n';
+  return text;
 }
 
 void show_json(const json::object& answer, bool in_force, Streams& streams) {
@@ -41,7 +44,8 @@ void show_json(const json::object& answer, bool in_force, Streams& streams) {
   }
   json::object out{{"in_force", in_force}, {"diagnostics", std::move(diagnostics)}};
   if (in_force) {
-    out["waiting"] = json::value_from(waiting_in(answer));
+    out["waiting"] = json::value_from(texts_in(answer, "waiting"));
+    out["notes"] = json::value_from(texts_in(answer, "notes"));
   }
   if (const std::string error = text_of(answer, "error"); !error.empty()) {
     out["error"] = error;
@@ -86,7 +90,7 @@ int run_reload(const Arguments& arguments, Streams& streams) {
       report(error, text_of(found, "hint"), false, streams);
     }
     if (!in_force) streams.err << "the old configuration remains in use\n";
-    if (in_force && !quiet) streams.out << sentence_of(waiting_in(found));
+    if (in_force && !quiet) streams.out << sentences_of(found);
   }
   return to_int(in_force ? ExitCode::ok : ExitCode::config);
 }

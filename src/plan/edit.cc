@@ -363,7 +363,10 @@ Checked check_edit(const Edition& before, const Edition& after, std::string_view
                    const CertificateCheck& options) {
   if (!may_decide(elsewhere(before.text, after.text), before, after).empty() ||
       !same_rules(before.config, after.config)) {
-    return {.fault = "more than the restriction lists differs"};
+    return {.fault =
+                "more than the restriction lists differs between the two versions: it is not "
+                "theirs",
+            .unreadable = true};
   }
   if (!before.unloaded.empty() || !after.unloaded.empty()) {
     return {.fault = "a table or a script is not any more what the gateway has read",

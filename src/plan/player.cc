@@ -143,6 +143,8 @@ unsigned cost(const Vocabulary& vocabulary, Variable variable, std::size_t value
   const Classes& classes = vocabulary.classes();
   if (variable >= axis_count) {
     const OpenQuestion* question = vocabulary.question(variable);
+    // What a server has thrown away reaches nobody: shown only where there is nothing else.
+    if (question->service && question->answers[value].words.starts_with("DISCARD")) return 1000;
     return question->answers[value].dns.trouble() || question->answers[value].service.failed ? 60
                                                                                              : 50;
   }

@@ -249,8 +249,15 @@ std::string headline(const Comparison& comparison, bool asks_replies) {
       return "REFUSES MORE: new refuses what old takes, and takes nothing else";
     case Answer::accepts_more: {
       const GroupAnswer& foreign = comparison.groups[static_cast<std::size_t>(Group::foreign)];
+      const auto is_thrown_away = [](const Witness& one) {
+        return one.group != Group::foreign || one.kind != DifferenceKind::accepts_more ||
+               one.after.handling == "discard";
+      };
       return foreign.accepts_more == Known::yes
-                 ? "ACCEPTS MORE: new takes mail to foreign destinations that old refuses"
+                 ? std::ranges::all_of(comparison.witnesses, is_thrown_away)
+                       ? "ACCEPTS MORE: new takes mail to foreign destinations that old refuses, "
+                         "and throws it away"
+                       : "ACCEPTS MORE: new takes mail to foreign destinations that old refuses"
                  : "ACCEPTS MORE: new takes what old refuses, and refuses nothing else";
     }
     case Answer::both:

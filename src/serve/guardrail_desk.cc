@@ -103,7 +103,7 @@ std::string GuardrailDesk::why_not(const admin::Lists& lists) {
   std::string why_not;
   for (const Diagnostic& one : plan::diagnostics_of(results, *config.guardrails)) {
     if (one.severity == Severity::error) {
-      why_not += (why_not.empty() ? "" : "\n") + on_one_line(one);
+      why_not += (why_not.empty() ? "" : "; ") + on_one_line(one);
     } else {
       telemetry::log::warning("guardrail.warning").msg(on_one_line(one));
     }

@@ -107,9 +107,8 @@ class Instance {
   admin::Publisher& publisher() { return *publisher_; }
 
   /// Applies the keys of `config` that need no restart, such as limits, time-outs and certificates,
-  /// to new sessions. Returns the keys whose change needs one. After an error nothing has changed.
-  /// Blocks.
-  tl::expected<std::vector<std::string>, StartError> reload(const Config& config);
+  /// to new sessions. After an error nothing has changed. Blocks.
+  tl::expected<Reloaded, StartError> reload(const Config& config);
   /// Uses certificates whose files changed since they were read, for new sessions. Of a listener
   /// whose files cannot be used, the old one stays, which is logged once. Returns whether files had
   /// changed. Thread-safe. Blocks.

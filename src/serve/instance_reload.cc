@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <boost/json/object.hpp>
 
+#include "base/text.h"
 #include "cluster/edit_bell.h"
 #include "config/engine.h"
 #include "config/listener_certificate.h"
@@ -234,8 +235,25 @@ Instance::ListenerResult Instance::listener_settings(const ListenerConfig& liste
   return settings;
 }
 
+namespace {
+
+/// Guardrails that one configuration has, and the next one has not.
+std::vector<std::string> removed_guardrails(const Config& before, const Config& after) {
+  std::vector<std::string> notes;
+  if (!before.guardrails) return notes;
+  for (const Guardrail& one : before.guardrails->sentences) {
+    const bool is_kept = after.guardrails &&
+                         std::ranges::find(after.guardrails->sentences, one.name,
+                                           &Guardrail::name) != after.guardrails->sentences.end();
+    if (!is_kept) notes.push_back(fmt::format("the guardrail `{}` is gone", printable(one.name)));
+  }
+  return notes;
+}
+
+}  // namespace
+
 /// The data directory stays, even if the changed file names another one.
-tl::expected<std::vector<std::string>, StartError> Instance::reload(const Config& config) {
+tl::expected<Reloaded, StartError> Instance::reload(const Config& config) {
   const std::lock_guard one_at_a_time(certificates_mutex_);
   std::string stamp = certificate_stamp_of(config);
   std::vector<std::shared_ptr<const gateway::ListenerSettings>> settings;
@@ -302,7 +320,15 @@ tl::expected<std::vector<std::string>, StartError> Instance::reload(const Config
     telemetry::log::warning("config.needs_restart")
         .msg(key + " was changed; not all parts use the new value before the next start");
   }
-  return waiting;
+  Reloaded done{.waiting = std::move(waiting), .notes = removed_guardrails(before, config)};
+  const store::ListRevisionRow lists = lists_->current()->row;
+  if (lists.source != store::ListRevisionRow::Source::file) {
+    done.notes.push_back(fmt::format(
+        "the restriction lists of revision {}, set through the API, stay in force, as those of the "
+        "file have not changed",
+        lists.revision));
+  }
+  return done;
 }
 
 }  // namespace postern::app

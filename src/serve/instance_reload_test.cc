@@ -38,7 +38,9 @@ TEST(Reload, keeps_what_the_api_reads_out_of_the_running_data_directory) {
   next.cluster.node = "mx9";
   const auto followed = gateway.reload(next);
   ASSERT_TRUE(followed) << followed.error().message;
-  EXPECT_EQ(std::ranges::count(*followed, "cluster.node"), 1);
+  EXPECT_EQ(std::ranges::count(followed->waiting, "cluster.node"), 1);
+  ASSERT_EQ(followed->notes.size(), 1u);
+  EXPECT_NE(followed->notes.front().find("revision 1, set through the API"), std::string::npos);
   std::filesystem::remove(table);
   std::filesystem::create_symlink(folder.write("data/secret", "192.0.2.1 REJECT\n"), table);
   EXPECT_FALSE(gateway.reload(next)) << "the running directory stays closed";

@@ -11,7 +11,8 @@ Task<Result<boost::json::object>> LiveAnswersPort::answer(std::string question,
     const Result<ReloadOutcome> outcome = co_await reloads_.ask();
     if (!outcome) co_return tl::unexpected(outcome.error());
     co_return boost::json::object{{"in_force", outcome->in_force},
-                                  {"waiting", boost::json::value_from(outcome->waiting)},
+                                  {"waiting", boost::json::value_from(outcome->reloaded.waiting)},
+                                  {"notes", boost::json::value_from(outcome->reloaded.notes)},
                                   {"diagnostics", outcome->diagnostics},
                                   {"json_lines", outcome->json_lines},
                                   {"error", outcome->error},

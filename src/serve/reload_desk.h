@@ -14,10 +14,16 @@
 
 namespace postern::app {
 
+/// What came of a configuration that was read again and is in force.
+struct Reloaded {
+  std::vector<std::string> waiting;  ///< keys whose change needs a restart
+  std::vector<std::string> notes;    ///< what is not as the file might suggest, one clause each
+};
+
 /// What a reload came to.
 struct ReloadOutcome {
   bool in_force = false;  ///< the configuration that was read is in use; otherwise the old one is
-  std::vector<std::string> waiting;  ///< keys whose change needs a restart, if it is in force
+  Reloaded reloaded;        ///< if it is in force
   std::string diagnostics;  ///< errors and warnings for a terminal, as `postern check` prints them
   std::string json_lines;   ///< the same, one object on each line
   std::string error;        ///< what stands in the way besides them; empty: nothing

@@ -173,16 +173,18 @@ ReloadOutcome reload(Instance& instance, const ServeOptions& options,
     if (one.severity != Severity::warning) continue;
     log::warning("reload.warning").msg(fmt::format("{} [{}]", on_one_line(one), one.code));
   }
-  outcome.waiting = std::move(*done);
+  outcome.reloaded = std::move(*done);
   if (data_dir != running) {
     log::warning("config.needs_restart")
         .msg("server.data_dir was changed; it takes effect at the next start");
-    outcome.waiting.emplace_back("server.data_dir");
+    outcome.reloaded.waiting.emplace_back("server.data_dir");
   }
   note_loaded();
   outcome.in_force = true;
-  log::info("reload.ok")
-      .msg("decisions use the new configuration at once, limits and certificates in new sessions");
+  std::string said =
+      "decisions use the new configuration at once, limits and certificates in new sessions";
+  for (const std::string& note : outcome.reloaded.notes) said += "; " + note;
+  log::info("reload.ok").msg(said);
   return outcome;
 }
 

@@ -687,7 +687,7 @@ class Compiler {
       rule.service.insert(5, parameters_.text("queue_directory") + "/");
     }
     if (const auto may = sources_.ask ? sources_.ask(rule.service) : Result<void>(); !may) {
-      return broken(std::move(rule), "R004", may.error().message, "");
+      return broken(std::move(rule), "R004", may.error().message, std::string(way_of_api));
     }
     return rule;
   }
@@ -738,6 +738,11 @@ class Compiler {
     return rule;
   }
 
+  /// What to do about what lists that come over the API may not use.
+  static constexpr std::string_view way_of_api =
+      "who operates the gateway names folders and servers for the API in api.table_folders and "
+      "api.table_services; or put the lists into the configuration file";
+
   /// What to do about a table that cannot be opened.
   static std::string_view way_out(std::string_view spec) {
     while (spec.starts_with("proxy:")) spec.remove_prefix(6);
@@ -764,7 +769,9 @@ class Compiler {
   Rule with_table(Rule rule, const std::string& spec) {
     auto table = open_table(spec, sources_);
     if (!table) {
-      say_late("R004", rule.place, table.error().message, std::string(way_out(spec)));
+      const bool is_forbidden = table.error().fault == Fault::denied && sources_.ask;
+      say_late("R004", rule.place, table.error().message,
+               std::string(is_forbidden ? way_of_api : way_out(spec)));
     }
     rule.table = table ? std::move(*table) : failing_table(spec, table.error().message);
     return rule;
