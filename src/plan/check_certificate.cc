@@ -223,6 +223,15 @@ class Checker {
     check_clients();
     check_forms();
     check_answers();
+    for (std::size_t at = 0; at < classes_[rcpt].size(); ++at) {
+      const Members& one = classes_[rcpt][at];
+      const auto is_ours = [&](const ListPolicy* lists) {
+        return lists->domain_class(lower(one.name)) != restrictions::DomainClass::foreign;
+      };
+      if (!one.name.empty() && !one.winding && std::ranges::any_of(lists_, is_ours)) {
+        own_.push_back(at);
+      }
+    }
     walk_all();
     for (const std::string& word : words_) play_word(word);
     constexpr int freely = 2000;
@@ -960,9 +969,9 @@ class Checker {
     const bool is_label = domain.find('.') == std::string::npos;
     // "anna@" is anna anywhere, and so may be "anna".
     const std::string alone = domain.empty() ? local : local.empty() && is_label ? domain : "";
-    const bool is_word = !alone.empty() && std::ranges::all_of(alone, [](char c) {
-      return is_alnum(c) || std::string_view("._-+=").find(c) != std::string_view::npos;
-    });
+    // A route has no class of its own here.
+    const bool is_word = !alone.empty() && alone.find_first_of("%!\"") == std::string::npos &&
+                         mail::parse_mailbox(alone + "@a.test", mail::Utf8::allowed);
     for (int i = 0; i < times && is_word; ++i) {
       for (const std::size_t axis : {std::size_t{sender}, std::size_t{rcpt}}) {
         play_address(axis, alone, "a." + fresh());
@@ -984,12 +993,15 @@ class Checker {
   }
 
   Said drawn_with(std::size_t axis, std::size_t value, bool others = false) {
+    // Half of the mail is for this host: what refuses it shows there alone.
+    const bool is_for_us = axis != rcpt && !own_.empty() && below(2) == 0;
     for (;;) {
       std::vector<std::size_t> values;
       for (std::size_t variable = 0; variable < axes + questions_.size(); ++variable) {
         values.push_back(below(2) == 0 ? 0 : below(values_of(variable)));
       }
       values[axis] = value;
+      if (is_for_us) values[rcpt] = own_[below(own_.size())];
       if (!contradicts(values)) return said_by(values, others);
     }
   }
@@ -1233,8 +1245,8 @@ class Checker {
   bool confuses(const Said& said) const {
     const auto clear = [&](const std::string& text, const std::string& known) {
       return std::ranges::all_of(said.renamed, [&](const auto& one) {
-        return lower(text).find(one.first) == std::string::npos || lower(known) == one.second ||
-               lower(text).find(lower(known)) == std::string::npos;
+        return place_of(one.first, lower(text), 0) == std::string::npos ||
+               lower(known) == one.second || lower(text).find(lower(known)) == std::string::npos;
       });
     };
     const auto name_of = [&](std::size_t axis) { return classes_[axis][said.classes[axis]].name; };
@@ -1461,13 +1473,18 @@ class Checker {
     client_part.resize(client_part.find(said.client.is_v4() ? ".in-addr." : ".ip6."));
     const std::string stood_for = stands_for(asked_name, said);
     // One about the name itself may be about another part of the dialogue.
-    for (const std::string& about : {stood_for, asked_name}) {
+    for (const bool as_stood_for : {true, false}) {
       for (std::size_t at = 0; at < questions_.size(); ++at) {
         const Question& question = questions_[at];
         bool same = question.type == dns::to_string(asked.type) && question.name == stood_for;
         if (!question.zone.empty()) {
+          // The zone is what the rule says, whatever stands in it.
+          const std::string ending = "." + question.zone;
+          const bool is_in = asked.type == dns::Type::a && asked_name.ends_with(ending);
+          const std::string about =
+              is_in ? asked_name.substr(0, asked_name.size() - ending.size()) : std::string();
           const std::string of = question.of == "%client" ? client_part : question.of;
-          same = asked.type == dns::Type::a && about == of + "." + question.zone;
+          same = is_in && (as_stood_for ? stands_for(about, said) : about) == of;
         }
         if (same) return answer_of(question.answers[said.answers[at]]);
       }
@@ -1532,10 +1549,23 @@ class Checker {
     return std::ranges::any_of(versions_, [&](const auto* one) { return one->*kind; });
   }
 
+  /// Where a name or a local part stands in a text, at `begin` or behind it; npos: nowhere. In the
+  /// middle of a word it does not.
+  static std::size_t place_of(std::string_view member, std::string_view text, std::size_t begin) {
+    const auto joins = [&](std::size_t at) {
+      return at < text.size() && (is_alnum(text[at]) || text[at] == '-' || text[at] == '_');
+    };
+    for (std::size_t at = begin; (at = text.find(member, at)) != std::string_view::npos; ++at) {
+      const bool is_apart = (at == 0 || !joins(at - 1)) && !joins(at + member.size());
+      if (is_apart) return at;
+    }
+    return std::string_view::npos;
+  }
+
   /// The question with the members that stand for those which were said.
   static std::string stands_for(std::string text, const Said& said) {
     for (const auto& [member, known] : said.renamed) {
-      for (std::size_t at = 0; (at = text.find(member, at)) != std::string::npos;) {
+      for (std::size_t at = 0; (at = place_of(member, text, at)) != std::string::npos;) {
         text.replace(at, member.size(), known);
         at += known.size();
       }
@@ -1551,8 +1581,9 @@ class Checker {
   std::array<const ListPolicy*, 2> lists_{};
   std::set<std::pair<std::string, std::string>> never_;  ///< group, kind
   bool same_handling_ = false;
-  std::size_t lines_ = 0;        ///< after the header, as it says
-  std::set<std::string> words_;  ///< words_of_versions()
+  std::size_t lines_ = 0;         ///< after the header, as it says
+  std::set<std::string> words_;   ///< words_of_versions()
+  std::vector<std::size_t> own_;  ///< classes of recipients at domains of this host, or relayed
   std::vector<std::string_view> by_settings_;
   std::array<std::vector<Members>, axes> classes_;
   std::size_t read_axes_ = 0;

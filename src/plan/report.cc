@@ -543,9 +543,8 @@ std::string report_text(const Report& report) {
     text += "  routes: differ in the file, not compared; --routes compares where mail goes\n";
   }
   text +=
-      "  assumed: one recipient, rate limits not reached, DNS and tables do not change; tables of "
-      "the "
-      "same name are the same\n";
+      "  assumed: one recipient, rate limits not reached, DNS and tables do not change; tables that "
+      "cannot be listed are the same in both\n";
   if (!found.give_up.empty()) {
     text += fmt::format(
         "  assumed: no text makes a pattern take more steps than are allowed: {}{}\n",

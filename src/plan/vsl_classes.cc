@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "mail/local_part.h"
 
 namespace postern::plan {
 
@@ -15,10 +16,8 @@ namespace {
 
 constexpr std::size_t most_texts = 3000;  // of one part
 
-// Parts whose texts have other spellings: HELO, which has no quoted ones, and two local parts.
-constexpr std::size_t parts_without_quotes = 1;
-constexpr std::size_t parts_with_quotes = 2;
-constexpr std::size_t parts = parts_without_quotes + parts_with_quotes;
+// Parts whose texts have other spellings: HELO and two local parts.
+constexpr std::size_t parts = 3;
 
 using Texts = std::set<std::string>;
 
@@ -112,41 +111,18 @@ void add_cases(const Part& part, const std::string& text, const std::string& wor
   all.push_back(std::move(*one));
 }
 
-/// RFC 5321 §4.1.2: a quoted local part may be the same one.
-void add_quoted(const Part& part, const std::string& inner, const std::string& word,
+/// Of a word that is a local part only in quotes. Others have none: that is how the session reads
+/// them (RFC 5321 §4.1.2).
+void add_quoted(const Part& part, const std::string& word, Texts& folded,
                 std::vector<TextClass>& all) {
-  std::string plain = lower(inner);
-  const auto first = std::ranges::find_if(plain, [](char c) { return c >= 'a' && c <= 'z'; });
-  if (first != plain.end()) *first = static_cast<char>(*first - 'a' + 'A');
-  const bool is_short = plain.size() <= 1;
-  std::vector<std::string> spellings;
-  // No character is escaped but those that have to be, then the first, too, then the second, ...
-  for (std::size_t escaped = 0; escaped <= plain.size(); ++escaped) {
-    std::string quoted = "\"";
-    bool is_other = escaped == 0;
-    for (std::size_t at = 0; at < plain.size(); ++at) {
-      const char c = plain[at];
-      const bool has_to = c == '"' || c == '\\';
-      const bool more = at + 1 == escaped && !has_to && static_cast<unsigned char>(c) < 0x80;
-      if (has_to || more) quoted += '\\';
-      is_other = is_other || more;
-      quoted += c;
-    }
-    quoted += '"';
-    if (!mail::parse_mailbox(quoted + "@a.test", mail::Utf8::allowed)) return;
-    if (!is_other) continue;
-    if (is_short) {
-      add_cases(part, quoted, word, all);
-      continue;
-    }
-    if (is_unnamed(quoted, part.all)) spellings.push_back(std::move(quoted));
-    if (spellings.size() == parts_with_quotes) break;
-  }
-  if (is_short) return;
-  auto one = spelt_otherwise(spellings, part.number - parts_without_quotes, word);
-  if (!one || one->other == one->text) no_spelling(part, word);
-  one->folds = true;
-  all.push_back(std::move(*one));
+  const std::string quoted = mail::quoted_local_part(lower(word));
+  const auto mailbox = mail::parse_mailbox(quoted + "@a.test", mail::Utf8::allowed);
+  if (!mailbox || mailbox->local_part != quoted || !folded.insert(quoted).second) return;
+  const auto before = all.size();
+  add_cases(part, quoted, word, all);
+  const bool has_it = std::any_of(all.begin() + static_cast<std::ptrdiff_t>(before), all.end(),
+                                  [&](const TextClass& one) { return one.text == quoted; });
+  if (!has_it && !part.words.contains(quoted)) all.push_back(exactly(quoted));
 }
 
 TextClass all_others(const Spelling& spelling, const Texts& words, const Texts& all) {
@@ -199,8 +175,11 @@ std::vector<TextClass> locals_of(const Part& part, const Spelling& spelling) {
     const bool is_local = mailbox && mailbox->local_part == word;
     if (is_local) all.push_back(exactly(word));
     if (!folded.insert(lower(word)).second) continue;
-    if (is_local) add_cases(part, word, word, all);
-    add_quoted(part, is_local ? mailbox->unquoted_local_part() : word, word, all);
+    if (is_local) {
+      add_cases(part, word, word, all);
+    } else {
+      add_quoted(part, word, folded, all);
+    }
   }
   check_count(all, part.name);
   return all;

@@ -560,6 +560,15 @@ std::string in_array(std::string_view object, std::string_view what, std::string
                      denies("mail", fmt::format("{} in {}", what, container)));
 }
 
+/// Refuses local parts of a group, without those that have its letters.
+std::string kelvin_in(std::string_view group) {
+  return rule("mail",
+              fmt::format("if mail_from().local_part in [\"k1\", \"K1\"] {{ next() }} else if "
+                          "mail_from().local_part.to_lower() in {} {{ deny() }} else {{ "
+                          "next() }}",
+                          group));
+}
+
 /// Refuses one spelling of a local part that is named in another.
 std::string spelt_as(std::string_view spelling) {
   return rule("rcpt", fmt::format("{{ let l = rcpt().local_part; if l == \"bob\" {{ next() }} else "
@@ -651,6 +660,11 @@ std::vector<Different> different() {
       // Texts that stand for others while a rule is watched.
       {"text_of_a_client", late("client_ip() != \"203.0.113.77\""), nothing},
       {"text_of_a_domain", denies("mail", "mail_from().domain != \"qzsender.test\""), nothing},
+      {"joined_to_itself",
+       denies("mail", "mail_from() != `${mail_from().local_part}@${mail_from().domain}`"), nothing},
+      {"comma_in_a_list",
+       "object g group = [object a string = \"k1\", object b string = \"k2\"]; " + kelvin_in("g"),
+       "object h group = [object c string = \"k1, k2\"]; " + kelvin_in("h")},
       // Made of pieces, so that no version has them as they stand.
       {"joined_domain", denies("mail", "mail_from().domain == \"qzsen\" + \"der.test\""), nothing},
       {"joined_local_part", denies("mail", "mail_from().local_part == \"Qz.\" + \"Sender\""),
@@ -700,6 +714,17 @@ TEST_P(Differing, IsNotCalledTheSame) {
 
 INSTANTIATE_TEST_SUITE_P(Vsl, Differing, testing::ValuesIn(different()),
                          [](const auto& one) { return one.param.name; });
+
+TEST(Vsl, LocalPartsThatNeedQuotesAreNamed) {
+  for (const std::string_view name : {"a b", "\\\"a b\\\"", "a b,", "it's"}) {
+    const std::string script =
+        denies("mail", fmt::format("mail_from().local_part.to_lower() == \"{}\"", name));
+    const Comparison found = compared(script, script + " // the same");
+    EXPECT_EQ(ours(found), Answer::same) << name << words_of(found);
+    const Comparison other = compared(script, rule("mail", "next()"));
+    EXPECT_NE(ours(other), Answer::not_proved) << name << words_of(other);
+  }
+}
 
 TEST(Vsl, TheClientMayWriteTheCodesOfAReply) {
   const auto replies = [](std::string_view text) {

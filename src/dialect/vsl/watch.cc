@@ -577,7 +577,8 @@ class Watch::Look {
     if (!one.open) return Answer::runs();
     std::string doubles;
     for (const std::string& text : texts) {
-      if (has_double(text, one.fold)) doubles += (doubles.empty() ? "" : ", ") + text;
+      if (!has_double(text, one.fold)) continue;
+      doubles += (doubles.empty() ? "" : ", ") + debug_of(Value{text});  // a text may have a comma
     }
     if (doubles.empty()) return Answer::runs();
     if (doubles.size() > most_made) stop();
@@ -609,9 +610,10 @@ class Watch::Look {
       if (other == Shape::object) return compared_with(a, object_at(lua_, right));
       return Answer::runs();  // no, or an error, whatever the text is
     }
+    // The null sender has no parts, from which such a text may have been put together.
+    look_at(a);
     if (a == b) return Answer::runs();
     if (a.what != b.what) stop();
-    look_at(a);
     look_at(b);
     std::string first = name_of(a) + compared_as(left);
     std::string second = name_of(b) + compared_as(right);
