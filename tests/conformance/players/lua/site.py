@@ -87,6 +87,8 @@ class Site:
         env = {name: self.fill_in(value) for name, value in self.case.get("env", {}).items() if value is not None}
         self.postern = self.context.postern(self.settings(), env)
         self.stack.callback(self.postern.remove)
+        if self.own_listener:
+            self.postern.policy_listens = self.variables["${LISTEN}"]
         return self
 
     def copy(self, name):
