@@ -17,7 +17,8 @@ DIFFERS = {
     ("kumo-lua", "b03-lockout-account"): "the other gateway knows of a lockout a quarter of a second later",
     ("kumo-lua", "s24-memoize-hit"): "what a script remembers (kumo.memoize) is of one gateway",
     ("kumo-lua", "m02-one-request"): "what a script remembers (kumo.memoize) is of one gateway, so each asks once",
-    ("conduit", "delivery-rate-limit"): "a webhook's messages are counted over all gateways when they end; RCPT asks one gateway",
+    **{("conduit", case): "a webhook's messages are counted over all gateways when they end; RCPT asks one gateway" for case in ("delivery-rate-limit", "x-rate", "x-rate-ip")},
+    ("conduit", "x-log-retry"): "what one gateway delivered is in the other's log a moment later",
 }
 PIECE = 1 << 16
 NODES = 2
