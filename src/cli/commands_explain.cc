@@ -308,8 +308,10 @@ std::string test_name(const policy::Trace& trace, const ExplainOptions& options)
   const policy::Evidence& evidence = trace.evidence;
   std::string said = evidence.session.client_ip.to_string();
   if (evidence.reverse_path) said += ", " + evidence.reverse_path->text();
-  if (const auto& to = evidence.candidate; to || !evidence.recipients.empty()) {
-    said += " to " + (to ? *to : evidence.recipients.front()).address.text();
+  for (const policy::Decision& one : trace.decisions) {
+    if (one.recipient.empty()) continue;
+    said += " to " + one.recipient;
+    break;
   }
   const std::string id = options.id       ? " (" + trace.id + ")"
                          : options.redact ? std::string()
