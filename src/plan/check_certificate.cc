@@ -686,7 +686,7 @@ class Checker {
   static constexpr std::size_t unset = static_cast<std::size_t>(-1);
 
   std::size_t below(std::size_t limit) {
-    return std::uniform_int_distribution<std::size_t>(0, limit - 1)(random_);
+    return random_() % limit;  // cheap; that some are drawn a little more often does not matter
   }
 
   /// A path to a leaf: the members that stand for their classes, and two others.
@@ -697,8 +697,9 @@ class Checker {
       return;
     }
     if (contradicts(values)) return;
+    std::vector<std::size_t>& chosen = chosen_;
     for (int round = 0; round < 3; ++round) {
-      std::vector<std::size_t> chosen = values;
+      chosen = values;
       for (std::size_t variable = 0; variable < chosen.size(); ++variable) {
         if (chosen[variable] == unset) {
           chosen[variable] = round == 0 ? 0 : below(values_of(variable));
@@ -1214,7 +1215,9 @@ class Checker {
                              : fates[1] == "refused" ? "refuses_more"
                              : fates[0] == "refused" ? "accepts_more"
                                                      : "handling";
-    const std::string group = group_of(said);
+    // Where both do the same no group is told anything.
+    const bool tells = !kind.empty() || classes_[rcpt][said.classes[rcpt]].winding;
+    const std::string group = tells ? group_of(said) : std::string();
     const auto takes = [&](const CertifiedVersion* one) {
       return one->takes_literal && one->takes_literal(said.recipient);
     };
@@ -1575,13 +1578,14 @@ class Checker {
 
   const std::array<const CertifiedVersion*, 2> versions_;
   const CertificateCheck options_;
-  std::mt19937 random_;
+  std::minstd_rand random_;
   const Clock::time_point deadline_;
   Checked result_;
   std::array<const ListPolicy*, 2> lists_{};
   std::set<std::pair<std::string, std::string>> never_;  ///< group, kind
   bool same_handling_ = false;
   std::size_t lines_ = 0;         ///< after the header, as it says
+  std::vector<std::size_t> chosen_;  ///< of leaf()
   std::set<std::string> words_;   ///< words_of_versions()
   std::vector<std::size_t> own_;  ///< classes of recipients at domains of this host, or relayed
   std::vector<std::string_view> by_settings_;
