@@ -73,35 +73,41 @@ int suggest_edits(const std::string& version, const std::string& tests,
   boost::json::array answers;
   for (const ptest::Test& test : parsed.file.tests) {
     const auto wanted = should ? should : wanted_by(test);
-    if (!wanted || test.dialogue.recipients.size() != 1) {
+    if (!wanted) {
       if (!json && !arguments.has("--quiet")) {
-        streams.out << fmt::format("{}: not asked: it {}\n", printable(test.name, 200),
-                                   wanted ? "has several recipients"
-                                          : "expects neither taken nor refused; --should says it");
+        streams.out << fmt::format(
+            "{}: not asked: it expects neither taken nor refused; --should says it\n",
+            printable(test.name, 200));
       }
       continue;
     }
-    ++asked;
-    const plan::Complaint complaint{
-        .name = test.name, .dialogue = test.dialogue, .should_be_taken = *wanted == "taken"};
-    const plan::SuggestTools tools{
-        .edited = [&](const plan::ListEdit& edit) { return edited(now, edit, load); },
-        .play =
-            [&](const plan::Edition& edition) {
-              return player.play(test, edition.config).decided;
-            }};
-    const plan::Suggestions found = plan::suggest(now, complaint, tools, options);
-    all_found = all_found && (!found.is_wrong || !found.found.empty());
-    if (json) {
-      answers.push_back(plan::suggestions_json(complaint, found));
-    } else if (!arguments.has("--quiet")) {
-      streams.out << plan::suggestions_text(complaint, found);
+    for (const mail::Mailbox& recipient : test.dialogue.recipients) {
+      ++asked;
+      // Each recipient is a dialogue of its own.
+      ptest::Test one = test;
+      one.dialogue.recipients = {recipient};
+      if (test.dialogue.recipients.size() > 1) one.name += " (to " + recipient.text() + ")";
+      const plan::Complaint complaint{
+          .name = one.name, .dialogue = one.dialogue, .should_be_taken = *wanted == "taken"};
+      const plan::SuggestTools tools{
+          .edited = [&](const plan::ListEdit& edit) { return edited(now, edit, load); },
+          .play =
+              [&](const plan::Edition& edition) {
+                return player.play(one, edition.config).decided;
+              }};
+      const plan::Suggestions found = plan::suggest(now, complaint, tools, options);
+      all_found = all_found && (!found.is_wrong || !found.found.empty());
+      if (json) {
+        answers.push_back(plan::suggestions_json(complaint, found));
+      } else if (!arguments.has("--quiet")) {
+        streams.out << plan::suggestions_text(complaint, found);
+      }
     }
   }
   if (asked == 0) {
     report("no test says which verdict is wanted",
-           "each has one recipient and expect.verdict = \"taken\" or \"refused\", or --should",
-           json, streams);
+           "each has expect.verdict = \"taken\" or \"refused\", or --should says it", json,
+           streams);
     return to_int(ExitCode::bad_data);
   }
   if (json) {

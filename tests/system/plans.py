@@ -308,6 +308,10 @@ def what_differs_in_words(bench):
                           env={**os.environ, "POSTERN_CONFIG": str(wide)})
     if done.returncode != 0 or "x: is refused, as it should be" not in done.stdout:
         raise Fail("%d\n%s%s" % (done.returncode, done.stdout, done.stderr))
+    tests.write_text(tests.read_text().replace('"b@example.com"', '["b@example.com", "c@example.com"]'))
+    _, out, err = bench.run("plan", wide, "--suggest", tests, "--should", "refused")
+    if "x (to b@example.com): is refused" not in out or "x (to c@example.com): is refused" not in out:
+        raise Fail(out + err)
 
 
 def what_a_test_says(bench):
