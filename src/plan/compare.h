@@ -164,6 +164,7 @@ struct Comparison {
   std::array<std::size_t, axis_count> classes = {};
   std::set<std::string> give_up;      ///< patterns that may take more steps than are allowed
   bool names_like_networks = false;   ///< the lists differ for NameClass::like_network alone
+  bool refuses_all = false;           ///< `.vsl` rules of both versions refuse every dialogue
   std::vector<std::string> evidence;  ///< questions, as OpenQuestion::key
   std::size_t nodes = 0;              ///< that the proof needed
   std::chrono::microseconds took{0};  ///< wall time

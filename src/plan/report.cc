@@ -406,6 +406,7 @@ json::object report_json(const Report& report) {
       {"answer", to_string(found.answer())},
       {"sentence", sentence_of(found)},
       {"handling", differs(found.handling)},
+      {"refuses_all", found.refuses_all},
       {"replies", differs(found.replies)},
       {"routes", found.routes            ? differs(*found.routes)
                  : report.routes_unasked ? json::value("not_compared")
@@ -543,7 +544,8 @@ std::string report_text(const Report& report) {
     text += "  routes: differ in the file, not compared; --routes compares where mail goes\n";
   }
   text +=
-      "  assumed: one recipient, rate limits not reached, DNS and tables do not change; tables that "
+      "  assumed: one recipient, rate limits not reached, DNS and tables do not change; tables "
+      "that "
       "cannot be listed are the same in both\n";
   if (!found.give_up.empty()) {
     text += fmt::format(
@@ -551,6 +553,9 @@ std::string report_text(const Report& report) {
         printable(*found.give_up.begin(), 200),
         found.give_up.size() > 1 ? fmt::format(", and {} more", found.give_up.size() - 1)
                                  : std::string());
+  }
+  if (found.refuses_all) {
+    text += "  note: the `.vsl` rules of both versions refuse all mail, perhaps by an error\n";
   }
   if (found.names_like_networks) {
     text +=

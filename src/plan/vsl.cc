@@ -133,6 +133,7 @@ class VslComparer {
       // What lists let through has a route, and so has a webhook: RCPT is not the end of it.
       prove(with_lists());
       if (with_webhooks() && !with_lists()) prove(true);
+      found_.refuses_all = !lets_through_;
     } catch (const NotCompiled& error) {
       leave_open(error.reason, error.what());
     } catch (const TooManyClasses& error) {
@@ -234,6 +235,12 @@ class VslComparer {
       for (const auto& [index, one] : explorers[side]->replaced()) {
         replaced_[one.key] = {one.place, one.what};
       }
+    }
+    const auto lets_through = [&](Leaf one) -> Leaf {
+      return world_->outcome(one).rank == Rank::refused ? 0 : 1;
+    };
+    for (const Ref root : roots) {
+      lets_through_ |= diagrams_->map(root, lets_through) != diagrams_->leaf(0);
     }
     const bool lists = with_lists();
     const Ref differ = diagrams_->apply(roots[0], roots[1], [&](Leaf before, Leaf after) {
@@ -636,6 +643,7 @@ class VslComparer {
   std::unique_ptr<VslWorld> world_;
   std::array<std::optional<policy::Engine>, 2> engines_;
   std::map<std::string, std::pair<std::string, std::string>> replaced_;  ///< place and function
+  bool lets_through_ = false;  ///< some dialogue is refused by no rule of one version
 };
 
 }  // namespace
@@ -652,6 +660,7 @@ void compare_vsl(const Version& before, const Version& after, const CompareOptio
   Comparison rules;
   VslComparer(before, after, options, deadline, rules).run();
   found.rules = rules.answer();
+  found.refuses_all = rules.refuses_all;
   for (std::size_t group = 0; group < rules.groups.size(); ++group) {
     widen(found.groups[group].refuses_more, rules.groups[group].refuses_more);
     widen(found.groups[group].accepts_more, rules.groups[group].accepts_more);

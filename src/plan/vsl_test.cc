@@ -715,6 +715,16 @@ TEST_P(Differing, IsNotCalledTheSame) {
 INSTANTIATE_TEST_SUITE_P(Vsl, Differing, testing::ValuesIn(different()),
                          [](const auto& one) { return one.param.name; });
 
+TEST(Vsl, RulesThatRefuseAllSaySo) {
+  // A variable that there is not is an error in each session.
+  const std::string wrong = rule("connect", "if client_ip() in nett { deny() } else { next() }");
+  const std::string more = wrong.substr(0, wrong.rfind('}')) + ", mail: [ rule \"y\" || deny() ] }";
+  const Comparison found = compared(wrong, more);
+  EXPECT_EQ(ours(found), Answer::same) << words_of(found);
+  EXPECT_TRUE(found.refuses_all);
+  EXPECT_FALSE(compared(rule("rcpt", "next()"), wrong).refuses_all);
+}
+
 TEST(Vsl, LocalPartsThatNeedQuotesAreNamed) {
   for (const std::string_view name : {"a b", "\\\"a b\\\"", "a b,", "it's"}) {
     const std::string script =
