@@ -344,6 +344,10 @@ Report judge_edit(const Edition& before, const Edition& after, const EditOptions
   unloaded.insert(after.unloaded.begin(), after.unloaded.end());
   for (const std::string& layer : unloaded) leave_all_open(layer, found.comparison);
   if (compared.only) keep_only(*compared.only, found.comparison);
+  // What may be an open relay is seen first.
+  std::ranges::stable_partition(found.comparison.witnesses, [](const Witness& one) {
+    return one.group == Group::foreign && one.kind == DifferenceKind::accepts_more;
+  });
   found.before = before.name;
   found.after = after.name;
   found.before_digest = digest_of(before.config);
