@@ -30,9 +30,9 @@ class Players:
     def close(self):
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def play(self, witness, answers, old, new):
-        """None if both versions, each (parameters, tables), answer as the witness says; else a line that says what differs. LeftOut if it cannot be played. `answers` are
-        those of the witness's test: {service: answer, or {command: answer}}."""
+    def play(self, witness, old, new):
+        """None if both versions, each (parameters, tables), answer as the witness says; else a line that says what differs. LeftOut if it cannot be played."""
+        answers = answers_of(witness)
         rules = policy_rules(answers)
         if witness.get("early"):
             raise LeftOut("the client speaks before its turn")

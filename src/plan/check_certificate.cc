@@ -1215,7 +1215,8 @@ class Checker {
                              : fates[1] == "refused" ? "refuses_more"
                              : fates[0] == "refused" ? "accepts_more"
                                                      : "handling";
-    // Where both do the same no group is told anything.
+    // No claim is about a dialogue that both judge alike; one with a route must have it all the
+    // same.
     const bool tells = !kind.empty() || classes_[rcpt][said.classes[rcpt]].winding;
     const std::string group = tells ? group_of(said) : std::string();
     const auto takes = [&](const CertifiedVersion* one) {
@@ -1584,10 +1585,10 @@ class Checker {
   std::array<const ListPolicy*, 2> lists_{};
   std::set<std::pair<std::string, std::string>> never_;  ///< group, kind
   bool same_handling_ = false;
-  std::size_t lines_ = 0;         ///< after the header, as it says
+  std::size_t lines_ = 0;            ///< after the header, as it says
   std::vector<std::size_t> chosen_;  ///< of leaf()
-  std::set<std::string> words_;   ///< words_of_versions()
-  std::vector<std::size_t> own_;  ///< classes of recipients at domains of this host, or relayed
+  std::set<std::string> words_;      ///< words_of_versions()
+  std::vector<std::size_t> own_;     ///< classes of recipients at domains of this host, or relayed
   std::vector<std::string_view> by_settings_;
   std::array<std::vector<Members>, axes> classes_;
   std::size_t read_axes_ = 0;

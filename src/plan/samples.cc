@@ -94,7 +94,7 @@ class Sampler {
         std::vector<std::string> inner = alternatives();
         --depth_;
         if (!rest_.empty() && rest_.front() == ')') rest_.remove_prefix(1);
-        // What is found ahead may be the text that follows, and is not found again behind it.
+        // A look-ahead is often found in the text that follows it; else its own text helps.
         if (kind == Group::not_there) return {""};
         if (kind == Group::ahead) inner.insert(inner.begin(), "");
         if (kind == Group::captures) groups_[number] = inner.front();

@@ -58,22 +58,6 @@ TextClass exactly(const std::string& text) {
   return {.text = text, .words = text.empty() ? "none" : text};
 }
 
-/// Of the spellings that stand for a word's others, in order, those of a part. Another part's text
-/// is this one's other: each has a text of its own in both.
-std::optional<TextClass> spelt_otherwise(const std::vector<std::string>& spellings,
-                                         std::size_t number, const std::string& word) {
-  if (number >= spellings.size()) return std::nullopt;
-  return TextClass{.text = spellings[number],
-                   .other = spellings[(number + 1) % spellings.size()],
-                   .stands = true,
-                   .words = word + " in another spelling"};
-}
-
-[[noreturn]] void no_spelling(const Part& part, const std::string& word) {
-  throw TooManyClasses(
-      fmt::format("{} name too many spellings of {}", part.name, printable(word, 100)));
-}
-
 /// The text in all cases that no word has.
 void add_cases(const Part& part, const std::string& text, const std::string& word,
                std::vector<TextClass>& all) {
@@ -106,9 +90,17 @@ void add_cases(const Part& part, const std::string& text, const std::string& wor
     std::string made = spelt(capitals);
     if (!part.all.contains(made)) spellings.push_back(std::move(made));
   }
-  auto one = spelt_otherwise(spellings, part.number, word);
-  if (!one || one->other == one->text) no_spelling(part, word);
-  all.push_back(std::move(*one));
+  // Another part's text is this one's other, so that each has one of its own in both.
+  const std::string* const mine =
+      part.number < spellings.size() ? &spellings[part.number] : nullptr;
+  if (mine == nullptr || spellings.size() == 1) {
+    throw TooManyClasses(
+        fmt::format("{} name too many spellings of {}", part.name, printable(word, 100)));
+  }
+  all.push_back({.text = *mine,
+                 .other = spellings[(part.number + 1) % spellings.size()],
+                 .stands = true,
+                 .words = word + " in another spelling"});
 }
 
 /// Of a word that is a local part only in quotes. Others have none: that is how the session reads
@@ -118,11 +110,7 @@ void add_quoted(const Part& part, const std::string& word, Texts& folded,
   const std::string quoted = mail::quoted_local_part(lower(word));
   const auto mailbox = mail::parse_mailbox(quoted + "@a.test", mail::Utf8::allowed);
   if (!mailbox || mailbox->local_part != quoted || !folded.insert(quoted).second) return;
-  const auto before = all.size();
   add_cases(part, quoted, word, all);
-  const bool has_it = std::any_of(all.begin() + static_cast<std::ptrdiff_t>(before), all.end(),
-                                  [&](const TextClass& one) { return one.text == quoted; });
-  if (!has_it && !part.words.contains(quoted)) all.push_back(exactly(quoted));
 }
 
 TextClass all_others(const Spelling& spelling, const Texts& words, const Texts& all) {
@@ -130,7 +118,7 @@ TextClass all_others(const Spelling& spelling, const Texts& words, const Texts& 
   one.text = made_text(spelling.made, all);
   one.other = made_text(spelling.other, all);
   one.stands = true;
-  one.made = one.folds = true;
+  one.made = true;
   if (is_unnamed(std::string(spelling.shown), words)) one.shown = spelling.shown;
   one.words = "any other";
   return one;

@@ -18,8 +18,7 @@ struct TextClass {
   std::string text;     ///< stands for all
   std::string other;    ///< likewise, told from it by no word; empty if it is alone
   bool stands = false;  ///< it is not alone
-  bool made = false;    ///< of all texts that nothing names
-  bool folds = false;   ///< vsl::Watch::Stand::folds
+  bool made = false;    ///< of all texts that nothing names; else of spellings of one word
   bool null = false;    ///< there is none: the null sender, no HELO
   std::string shown;    ///< a nicer one, where it does not matter; may be empty
   std::string words;    ///< for people

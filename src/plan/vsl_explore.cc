@@ -46,18 +46,6 @@ constexpr std::string_view changing[] = {
     "sign_dkim",
     "verify_dkim",
 };
-/// Those among them that change the envelope.
-constexpr std::string_view changing_envelope[] = {
-    "add_rcpt",
-    "add_rcpt_envelop",
-    "bcc",
-    "remove_rcpt",
-    "remove_rcpt_envelop",
-    "rewrite_mail_from",
-    "rewrite_mail_from_envelop",
-    "rewrite_rcpt",
-    "rewrite_rcpt_envelop",
-};
 
 template <std::size_t n>
 bool calls_one_of(const VslDirective& directive, const std::string_view (&names)[n]) {
@@ -381,7 +369,7 @@ std::optional<VslExplorer::Run> VslExplorer::run(VslWorld& world, const VslValue
   const auto stands = [&](std::string_view subject) {
     const TextClass& one = (*classes.texts(subject))[value_of(values, subject)];
     if (!one.stands) return false;
-    watch.stands.push_back({std::string(subject), one.text_of(member), one.folds});
+    watch.stands.push_back({std::string(subject), one.text_of(member), one.made});
     names.emplace_back(lower(one.text_of(member)), lower(one.text));
     return true;
   };

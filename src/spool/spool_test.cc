@@ -1,4 +1,5 @@
 // What every spool does, whatever engine keeps its messages.
+#include <array>
 #include <atomic>
 #include <set>
 #include <thread>
