@@ -957,6 +957,16 @@ std::optional<DialogueText> Classes::text_of(Axis axis, std::size_t value,
   return std::nullopt;
 }
 
+std::optional<std::string> Classes::completed_as(Axis axis, std::size_t value,
+                                                 std::string_view key) const {
+  if (axis != Axis::sender && axis != Axis::recipient) return std::nullopt;
+  const AddressClass& members = (axis == Axis::sender ? senders : recipients)[value];
+  const std::size_t sign = key.rfind('@');
+  const bool completed = members.one && members.one->domain.empty() && !members.winding;
+  if (!completed || sign == std::string_view::npos) return std::nullopt;
+  return ".*" + literal_pattern(lower(key.substr(sign)));
+}
+
 std::string Classes::pattern_of(const DialogueText& text, std::size_t value) const {
   using Part = DialogueText::Part;
   const auto or_any = [](const std::string& pattern) { return pattern.empty() ? ".*" : pattern; };

@@ -147,6 +147,9 @@ struct Classes {
   /// What a key of a look-up is in dialogues of this class. Each text is at most one key. Nullopt:
   /// the key is none of its texts.
   std::optional<DialogueText> text_of(Axis axis, std::size_t value, std::string_view key) const;
+  /// A pattern that keys like this one match as a whole, in lower case, in dialogues of this class:
+  /// its addresses have no domain, and are looked up with the one of the key. Nullopt: they have.
+  std::optional<std::string> completed_as(Axis axis, std::size_t value, std::string_view key) const;
   /// A pattern that such texts of this class match as a whole, in lower case.
   std::string pattern_of(const DialogueText& text, std::size_t value) const;
 };

@@ -12,6 +12,7 @@
 #include "dialect/restrictions/layer.h"
 #include "plan/behind.h"
 #include "plan/certificate.h"
+#include "plan/cubes.h"
 #include "plan/list_pair.h"
 
 namespace postern::plan {
@@ -208,7 +209,7 @@ class Comparer {
     }
     const std::array<Ref, 2> compiled = pair_.compile(*vocabulary_);
     for (const auto& question : vocabulary_->questions()) {
-      result_.evidence.push_back(question->key.substr(0, question->key.find('\n')));
+      result_.evidence.push_back(key_of(question->variable));
       if (question->pattern && may_give_up(question->pattern->first)) {
         result_.give_up.insert(restrictions::asked_pattern(question->pattern->first)->perl);
       }
@@ -302,7 +303,7 @@ class Comparer {
         possible_ = vocabulary_->possible();  // with what the search has ruled out
         here = where(here, possible_);
         (kind == DifferenceKind::refuses_more ? answer.refused : answer.accepted) =
-            difference(here, kind, group);
+            differences_in(here, kind, group);
       }
     }
   }
@@ -493,47 +494,30 @@ class Comparer {
 
   // The difference in words.
 
-  /// The values of each variable at which the diagram is not 0, if these are all that it says.
-  std::optional<Difference> difference(Ref here, DifferenceKind kind, std::optional<Group> group) {
+  Differences differences_in(Ref here, DifferenceKind kind, std::optional<Group> group) {
     const Ref wanted = diagrams_.map(
         here, [&](Leaf one) -> Leaf { return one == static_cast<Leaf>(kind) ? 1 : 0; });
-    std::map<Variable, std::set<std::size_t>> values;
-    std::set<Ref> seen;
-    const std::function<bool(Ref)> walk = [&](Ref ref) -> bool {  // whether it is not 0
-      if (diagrams_.is_leaf(ref)) return diagrams_.leaf_of(ref) == 1;
-      const bool is_new = seen.insert(ref).second;
-      const auto children = diagrams_.children_of(ref);
-      bool any_child = false;
-      for (std::size_t value = 0; value < children.size(); ++value) {
-        const bool one = is_new ? walk(children[value]) : children[value] != diagrams_.leaf(0);
-        if (one && is_new) values[diagrams_.variable_of(ref)].insert(value);
-        any_child = any_child || one;
-      }
-      return any_child;
-    };
-    walk(wanted);
-    Ref cube = possible_;
-    for (const auto& [variable, some] : values) {
-      std::vector<Ref> children;
-      for (std::size_t value = 0; value < diagrams_.values(variable); ++value) {
-        children.push_back(diagrams_.leaf(some.contains(value) ? 1 : 0));
-      }
-      cube = diagrams_.both(cube, diagrams_.choose(variable, children));
-    }
-    if (cube != wanted) return std::nullopt;
+    const Cover found = cover(diagrams_, wanted, possible_, Differences::most,
+                              [&](Ref left) { return cheapest(*vocabulary_, left); });
+    Differences made;
+    made.all = found.all;
+    for (const Cube& cube : found.cubes) made.some.push_back(difference_of(cube, group));
+    return made;
+  }
+
+  Difference difference_of(const Cube& cube, std::optional<Group> group) {
     Difference found;
-    for (const auto& [variable, some] : values) {
-      if (some.size() == diagrams_.values(variable)) continue;
-      const std::size_t all = diagrams_.values(variable);
-      if (variable == Vocabulary::variable(Axis::recipient) && is_group(some, group)) continue;
+    for (const auto& [variable, values] : cube) {
+      if (variable == Vocabulary::variable(Axis::recipient) && is_group(values, group)) continue;
+      const auto some = static_cast<std::size_t>(std::ranges::count(values, true));
       Difference::Part part{.name = variable < axis_count
                                         ? std::string(plan::to_string(static_cast<Axis>(variable)))
-                                        : vocabulary_->question(variable)->key,
-                            .negated = some.size() > all / 2,
+                                        : name_of_part(*vocabulary_->question(variable)),
+                            .negated = some > values.size() / 2,
                             .values = {}};
       std::unordered_set<std::string> said;
-      for (std::size_t value = 0; value < all; ++value) {
-        if (some.contains(value) == part.negated) continue;
+      for (std::size_t value = 0; value < values.size(); ++value) {
+        if (values[value] == part.negated) continue;
         std::string words = words_for(*vocabulary_, variable, value);
         if (said.insert(words).second) part.values.push_back(std::move(words));
       }
@@ -542,8 +526,25 @@ class Comparer {
     return found;
   }
 
+  /// "answer of inet:127.0.0.1:10023 to RCPT", "the pattern /^a/ in the sender".
+  std::string name_of_part(const OpenQuestion& question) const {
+    if (question.pattern && question.about) {
+      return fmt::format("{} in {}", name_of(question), words_of(*question.about));
+    }
+    if (!question.service) return key_of(question.variable);
+    const std::string_view asked = app::asked_of(*question.service);
+    return fmt::format("answer of {}{}{}", question.service->service, asked.empty() ? "" : " to ",
+                       asked);
+  }
+
+  /// In one line.
+  std::string key_of(Variable question) const {
+    const std::string& key = vocabulary_->question(question)->key;
+    return key.substr(0, key.find('\n'));
+  }
+
   /// Whether these are all recipients of the group.
-  bool is_group(const std::set<std::size_t>& recipients, std::optional<Group> group) {
+  bool is_group(const std::vector<bool>& recipients, std::optional<Group> group) {
     const Leaf wanted = number_of(group);
     const Ref among =
         diagrams_.map(groups_, [wanted](Leaf where) -> Leaf { return where == wanted ? 1 : 0; });
@@ -551,7 +552,7 @@ class Comparer {
     const bool by_recipient = !diagrams_.is_leaf(among) && diagrams_.variable_of(among) == axis;
     for (std::size_t at = 0; at < diagrams_.values(axis); ++at) {
       const Ref one = by_recipient ? diagrams_.children_of(among)[at] : among;
-      if ((one != diagrams_.leaf(0)) != recipients.contains(at)) return false;
+      if ((one != diagrams_.leaf(0)) != recipients[at]) return false;
     }
     return true;
   }

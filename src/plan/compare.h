@@ -4,6 +4,7 @@
 
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <set>
@@ -88,7 +89,7 @@ struct NotProved {
   std::string text;                                 ///< one sentence
 };
 
-/// Where two versions differ, if that is one condition on each part of the dialogue.
+/// Dialogues in which two versions differ: one condition on each part.
 struct Difference {
   /// What a part of the dialogue, or the answer to a question, must be.
   struct Part {
@@ -99,14 +100,19 @@ struct Difference {
   std::vector<Part> conditions;  ///< all of them hold; what is not here may be anything
 };
 
+/// Where two versions differ, as far as it can be said in a few conditions.
+struct Differences {
+  static constexpr std::size_t most = 3;
+  std::vector<Difference> some;  ///< at most `most`
+  bool all = false;              ///< they differ nowhere else
+};
+
 /// The two questions about one group of destinations.
 struct GroupAnswer {
   Known refuses_more = Known::no;  ///< does NEW refuse what OLD takes?
   Known accepts_more = Known::no;  ///< does NEW take what OLD refuses?
-  /// All dialogues that only OLD takes; nullopt: none, or it is not one condition.
-  std::optional<Difference> refused;
-  /// All dialogues that only NEW takes.
-  std::optional<Difference> accepted;
+  Differences refused;             ///< dialogues that only OLD takes
+  Differences accepted;            ///< dialogues that only NEW takes
   /// The word that follows from both.
   Answer answer() const;
   /// What is known of a kind that is_verdict().

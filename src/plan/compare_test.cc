@@ -116,6 +116,61 @@ TEST(PlanCompareTest, SessionsAreThoseThatListenersServe) {
   }
 }
 
+// Of two patterns of which one finds less, it is known what only the other one finds; also in
+// addresses that the gateway completes.
+TEST(PlanCompareTest, APatternThatIsPartOfAnotherIsDecided) {
+  const auto senders = [](const std::string& pattern) {
+    return "smtpd_sender_restrictions = 'check_sender_access regexp:{ {/" + pattern +
+           "/ REJECT} }'\n";
+  };
+  const Comparison found =
+      compared(senders("@promo[0-9]+\\.example$$"), senders("@promo[0-9]\\.example$$"));
+  EXPECT_EQ(found.answer(), Answer::accepts_more) << words_of(found);
+  EXPECT_TRUE(found.not_proved.empty()) << words_of(found);
+  const Comparison as_it_was =
+      compared(senders("@promo[0-9]+\\.example$$"), senders("@promo[0-9][0-9]*\\.example$$"));
+  EXPECT_EQ(as_it_was.answer(), Answer::same) << words_of(as_it_was);
+  // What is found in completed addresses is told apart.
+  const Comparison completed = compared(senders("^x.*@mx\\."), senders("^xx.*@mx\\."));
+  EXPECT_NE(completed.answer(), Answer::same) << words_of(completed);
+}
+
+// A difference that is no single condition is said in parts, each of which lies in it.
+TEST(PlanCompareTest, SeveralConditionsAreSaid) {
+  const std::string server = "check_policy_service inet:127.0.0.1:10023, ";
+  const auto relay = [&](const std::string& rules) {
+    return "smtpd_relay_restrictions = 'permit_mynetworks, " + server + rules +
+           "reject_unauth_destination'\n";
+  };
+  const GroupAnswer one =
+      compared(relay(""), relay("check_sender_access inline:{ {partner.test = OK} }, "))
+          .groups[static_cast<std::size_t>(Group::foreign)];
+  ASSERT_EQ(one.accepts_more, Known::yes);
+  ASSERT_FALSE(one.accepted.some.empty());
+  const auto has_part = [](const Difference& difference, const std::string& name) {
+    return std::ranges::any_of(difference.conditions, [&](const Difference::Part& part) {
+      return part.name == name && !part.negated;
+    });
+  };
+  for (const Difference& difference : one.accepted.some) {
+    EXPECT_TRUE(has_part(difference, "sender"));
+  }
+  EXPECT_TRUE(std::ranges::any_of(one.accepted.some.front().conditions, [](const auto& part) {
+    return part.name == "answer of inet:127.0.0.1:10023 to RCPT";
+  }));
+  const GroupAnswer two =
+      compared("smtpd_relay_restrictions = 'permit_mynetworks, reject_unauth_destination'\n",
+               "smtpd_relay_restrictions = 'permit_mynetworks, check_sender_access inline:{ "
+               "{partner.test = OK} }, check_client_access inline:{ {192.0.2 = OK} }, "
+               "reject_unauth_destination'\n")
+          .groups[static_cast<std::size_t>(Group::foreign)];
+  ASSERT_EQ(two.accepts_more, Known::yes);
+  ASSERT_EQ(two.accepted.some.size(), 2u);
+  EXPECT_TRUE(has_part(two.accepted.some[0], "sender"));
+  EXPECT_TRUE(has_part(two.accepted.some[1], "client"));
+  EXPECT_TRUE(two.accepted.all);
+}
+
 // The pattern that no text could be made for is named as it is written.
 TEST(PlanCompareTest, TheOpaquePatternIsNamed) {
   const std::string plain =

@@ -337,6 +337,18 @@ std::optional<DialogueText> Vocabulary::text_of(
   return only;
 }
 
+std::optional<bool> Vocabulary::known_if_completed(
+    const restrictions::PatternQuestions::Question& question, const std::vector<Axis>& axes,
+    const Chosen& chosen) {
+  std::optional<std::string> texts;
+  for (const Axis axis : axes) {
+    const auto completed = classes_.completed_as(axis, chosen[axis], question.second);
+    if (completed && texts) return std::nullopt;
+    if (completed) texts = completed;
+  }
+  return texts ? languages_.answer_among(question.first, *texts) : std::nullopt;
+}
+
 const OpenQuestion& Vocabulary::ask(const restrictions::PatternQuestions::Question& asked,
                                     const std::optional<DialogueText>& about) {
   // A dialogue has one sender, so what a pattern says of it is one question, whatever its class.
@@ -357,16 +369,32 @@ const OpenQuestion& Vocabulary::ask(const restrictions::PatternQuestions::Questi
 
 PatternTexts Vocabulary::texts_on(const Assignment& path) {
   std::map<DialogueText, std::vector<const OpenQuestion*>> by_text;
+  std::map<std::string, std::vector<const OpenQuestion*>> by_key;  // keys that are no such text
   for (const auto& one : questions_) {
     const bool is_asked = one->variable < path.size() && path[one->variable] != any_value;
     if (is_asked && one->about) by_text[*one->about].push_back(one.get());
+    if (is_asked && one->pattern && !one->about) by_key[one->pattern->second].push_back(one.get());
   }
   PatternTexts made;
-  for (const auto& [text, questions] : by_text) {
+  const auto rule_out = [&](const std::vector<const OpenQuestion*>& questions) {
+    made.impossible = Assignment(diagrams_.variables(), any_value);
+    for (const OpenQuestion* one : questions) {
+      (*made.impossible)[one->variable] = path[one->variable];
+    }
+  };
+  const auto wanted_of = [&](const std::vector<const OpenQuestion*>& questions) {
     std::vector<PatternLanguages::Wanted> wanted;
     for (const OpenQuestion* one : questions) {
       wanted.emplace_back(one->pattern->first, path[one->variable] == 1);
     }
+    return wanted;
+  };
+  for (const auto& [key, questions] : by_key) {
+    if (questions.size() < 2 || made.impossible) continue;
+    if (!languages_.may_be(wanted_of(questions))) rule_out(questions);
+  }
+  for (const auto& [text, questions] : by_text) {
+    const std::vector<PatternLanguages::Wanted> wanted = wanted_of(questions);
     const std::size_t value =
         path[variable(text.axis)] == any_value ? 0 : path[variable(text.axis)];
     TextFound found = languages_.text(text, value, wanted, true);
@@ -375,11 +403,8 @@ PatternTexts Vocabulary::texts_on(const Assignment& path) {
     }
     if (found.status == TextFound::Status::found) made.texts.emplace_back(text, found.text);
     if (found.status != TextFound::Status::none || made.impossible) continue;
-    made.impossible = Assignment(diagrams_.variables(), any_value);
+    rule_out(questions);
     (*made.impossible)[variable(text.axis)] = value;
-    for (const OpenQuestion* one : questions) {
-      (*made.impossible)[one->variable] = path[one->variable];
-    }
   }
   return made;
 }
@@ -1002,7 +1027,7 @@ class Compiler {
       const auto about = vocabulary_.text_of(*effect.wanted_pattern, axes, chosen);
       const auto known =
           about ? vocabulary_.known_answer(*effect.wanted_pattern, *about, chosen[about->axis])
-                : std::nullopt;
+                : vocabulary_.known_if_completed(*effect.wanted_pattern, axes, chosen);
       if (known) {
         patterns.answers[*effect.wanted_pattern] = *known;
         const Ref rest = explore(evidence, patterns, axes, chosen, judge);

@@ -124,6 +124,11 @@ class Vocabulary {
       std::size_t value) {
     return languages_.answer(question.first, about, value);
   }
+  /// The same of a key that is no text of its class because the gateway has completed addresses
+  /// without domain, all with the domain that the key has.
+  std::optional<bool> known_if_completed(
+      const dialect::restrictions::PatternQuestions::Question& question,
+      const std::vector<Axis>& axes, const Chosen& chosen);
   /// What texts there are for which patterns answer as the path says.
   PatternTexts texts_on(const Assignment& path);
 

@@ -39,8 +39,11 @@ const Language* PatternLanguages::of(const std::string& pattern) {
 }
 
 const Language* PatternLanguages::of_class(const DialogueText& text, std::size_t value) {
-  const auto [known, is_new] =
-      by_class_.try_emplace(fmt::format("^(?:{})$", classes_.pattern_of(text, value)));
+  return of_texts(classes_.pattern_of(text, value));
+}
+
+const Language* PatternLanguages::of_texts(const std::string& pattern) {
+  const auto [known, is_new] = by_class_.try_emplace(fmt::format("^(?:{})$", pattern));
   if (is_new) known->second = Language::of(known->first, in_lower_case);
   return known->second ? &*known->second : nullptr;
 }
@@ -53,9 +56,14 @@ bool PatternLanguages::is_blind(const std::string& pattern) {
 
 std::optional<bool> PatternLanguages::answer(const std::string& pattern, const DialogueText& text,
                                              std::size_t value) {
+  return answer_among(pattern, classes_.pattern_of(text, value));
+}
+
+std::optional<bool> PatternLanguages::answer_among(const std::string& pattern,
+                                                   const std::string& texts) {
   const Language* language = of(pattern);
   if (language == nullptr) return std::nullopt;
-  const Language* members = of_class(text, value);
+  const Language* members = of_texts(texts);
   if (members == nullptr) return std::nullopt;
   constexpr std::size_t most_answers = 20'000;
   constexpr std::size_t most_states = 1000;
@@ -82,6 +90,15 @@ TextFound PatternLanguages::text(const DialogueText& text, std::size_t value,
     if (const Language* language = of(pattern)) (is_found ? in : out).push_back(language);
   }
   return text_of(in, out);
+}
+
+bool PatternLanguages::may_be(const std::vector<Wanted>& wanted) {
+  std::vector<const Language*> in;
+  std::vector<const Language*> out;
+  for (const auto& [pattern, is_found] : wanted) {
+    if (const Language* language = of(pattern)) (is_found ? in : out).push_back(language);
+  }
+  return in.empty() || text_of(in, out).status != TextFound::Status::none;
 }
 
 bool is_blind_to_quotes(const std::string& question) {

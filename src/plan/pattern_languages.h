@@ -25,6 +25,9 @@ class PatternLanguages {
   std::optional<bool> answer(const std::string& pattern, const DialogueText& text,
                              std::size_t value);
 
+  /// The same of all texts that a pattern matches as a whole, in lower case.
+  std::optional<bool> answer_among(const std::string& pattern, const std::string& texts);
+
   /// is_blind_to_quotes() of the pattern, remembered.
   bool is_blind(const std::string& pattern);
 
@@ -34,10 +37,13 @@ class PatternLanguages {
   /// not regular are left out.
   TextFound text(const DialogueText& text, std::size_t value, const std::vector<Wanted>& wanted,
                  bool can_be_said);
+  /// Whether any text is as wanted. True also where it is not known.
+  bool may_be(const std::vector<Wanted>& wanted);
 
  private:
   const Language* of(const std::string& pattern);
   const Language* of_class(const DialogueText& text, std::size_t value);
+  const Language* of_texts(const std::string& pattern);
 
   const Classes& classes_;
   std::map<std::string, std::optional<Language>, std::less<>> by_pattern_;

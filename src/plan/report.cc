@@ -95,11 +95,12 @@ std::string_view axis_name(std::size_t axis) { return to_string(static_cast<Axis
 /// Both directions' conditions.
 json::array difference_json(const GroupAnswer& answer) {
   json::array list;
-  for (const auto* difference : {&answer.refused, &answer.accepted}) {
-    if (!*difference) continue;
-    json::object& conditions = list.emplace_back(json::object()).as_object();
-    for (const Difference::Part& part : (*difference)->conditions) {
-      conditions[part.negated ? "not " + part.name : part.name] = json::value_from(part.values);
+  for (const Differences* differences : {&answer.refused, &answer.accepted}) {
+    for (const Difference& one : differences->some) {
+      json::object& conditions = list.emplace_back(json::object()).as_object();
+      for (const Difference::Part& part : one.conditions) {
+        conditions[part.negated ? "not " + part.name : part.name] = json::value_from(part.values);
+      }
     }
   }
   return list;
@@ -107,8 +108,8 @@ json::array difference_json(const GroupAnswer& answer) {
 
 /// Whether these are all.
 bool is_complete(const GroupAnswer& answer) {
-  return answer.refused.has_value() == (answer.refuses_more == Known::yes) &&
-         answer.accepted.has_value() == (answer.accepts_more == Known::yes) &&
+  return answer.refused.all == (answer.refuses_more == Known::yes) &&
+         answer.accepted.all == (answer.accepts_more == Known::yes) &&
          answer.answer() != Answer::not_proved;
 }
 
@@ -120,12 +121,11 @@ json::object answer_json(const GroupAnswer& one) {
           {"difference_complete", is_complete(one)}};
 }
 
-/// "sender partner.test or below partner.test".
-std::string difference_text(const std::optional<Difference>& difference) {
-  if (!difference) return "";
+/// "sender partner.test or below partner.test, helo not mx.partner.test"; empty: any dialogue.
+std::string conditions_text(const Difference& difference) {
   std::string text;
-  for (const Difference::Part& part : difference->conditions) {
-    text += (text.empty() ? ": " : ", ") + part.name + (part.negated ? " not " : " ");
+  for (const Difference::Part& part : difference.conditions) {
+    text += (text.empty() ? "" : ", ") + printable(part.name, 200) + (part.negated ? " not " : " ");
     constexpr std::size_t most = 4;
     for (std::size_t at = 0; at < part.values.size() && at < most; ++at) {
       text += (at == 0 ? "" : " or ") + printable(part.values[at], 100);
@@ -135,12 +135,31 @@ std::string difference_text(const std::optional<Difference>& difference) {
   return text;
 }
 
+/// "sender partner.test; client 192.0.2.0/24; and more"; empty: any dialogue, or nothing is known.
+/// The first condition, and others as long as it stays short.
+std::string differences_text(const Differences& differences) {
+  constexpr std::size_t most = 250;
+  std::string text;
+  bool all = differences.all;
+  for (const Difference& one : differences.some) {
+    const std::string more = conditions_text(one);
+    if (!text.empty() && text.size() + more.size() > most) {
+      all = false;
+      break;
+    }
+    text += (text.empty() ? "" : "; ") + more;
+  }
+  if (!text.empty() && !all) text += "; and more";
+  return text;
+}
+
 /// "accepts more: client 203.0.113.128 to 203.0.113.255".
 std::string answer_text(const GroupAnswer& one) {
   std::string text(words_of(one.answer()));
-  if (one.answer() == Answer::refuses_more) text += difference_text(one.refused);
-  if (one.answer() == Answer::accepts_more) text += difference_text(one.accepted);
-  return text;
+  const std::string where = one.answer() == Answer::refuses_more   ? differences_text(one.refused)
+                            : one.answer() == Answer::accepts_more ? differences_text(one.accepted)
+                                                                   : "";
+  return where.empty() ? text : text + ": " + where;
 }
 
 std::string reply_text(const Side& side) {
@@ -268,22 +287,16 @@ std::string headline(const Comparison& comparison, bool asks_replies) {
   return "NOT PROVED: what is known is below";
 }
 
-/// "sender partner.test or below partner.test, spf pass"; empty: it is not one condition.
-std::string conditions_text(const std::optional<Difference>& difference) {
-  const std::string text = difference_text(difference);
-  return text.empty() ? text : text.substr(2);
-}
-
 /// What is refused (or accepted) that was not, at most three parts of it: "mail to foreign
 /// destinations (sender partner.test)"; "some" where the condition is not known.
 std::string parts_text(const Comparison& found, Known GroupAnswer::* known,
-                       std::optional<Difference> GroupAnswer::* difference) {
+                       Differences GroupAnswer::* differences) {
   constexpr std::size_t most = 3;
   std::vector<std::string> parts;
   const auto add = [&](const std::string& where, const GroupAnswer& answer) {
     if (answer.*known != Known::yes) return;
-    const std::string conditions = conditions_text(answer.*difference);
-    parts.push_back((answer.*difference ? "mail to " : "some mail to ") + where +
+    const std::string conditions = differences_text(answer.*differences);
+    parts.push_back(((answer.*differences).all ? "mail to " : "some mail to ") + where +
                     (conditions.empty() ? "" : " (" + conditions + ")"));
   };
   for (const Group group : all_groups) {

@@ -14,6 +14,7 @@
 #include "mail/hostname.h"
 #include "plan/behind.h"
 #include "plan/classes.h"
+#include "plan/through_lists.h"
 #include "policy/catalogue.h"
 #include "policy/credentials.h"
 #include "policy/questions/offered.h"
@@ -405,15 +406,14 @@ std::string words_for_value(const Values& values, Part part, std::size_t value) 
 }
 
 /// All that `one` takes and `other` does not, if it is one condition on each part.
-std::optional<Difference> difference_between(const Values& values, const Takes& one,
-                                             const Takes& other) {
+Differences differences_between(const Values& values, const Takes& one, const Takes& other) {
   std::array<std::vector<bool>, part_count> only = one.values;
   std::optional<std::size_t> apart;
   for (std::size_t part = 0; part < part_count && other.open; ++part) {
     std::vector<bool> lost = one.values[part];
     for (std::size_t i = 0; i < lost.size(); ++i) lost[i] = lost[i] && !other.values[part][i];
     if (std::ranges::find(lost, true) == lost.end()) continue;
-    if (apart) return std::nullopt;
+    if (apart) return {};
     apart = part;
     only[part] = std::move(lost);
   }
@@ -428,7 +428,7 @@ std::optional<Difference> difference_between(const Values& values, const Takes& 
     }
     difference.conditions.push_back(std::move(condition));
   }
-  return difference;
+  return {.some = {std::move(difference)}, .all = true};
 }
 
 /// Plays on both versions.
@@ -541,7 +541,7 @@ WebhookComparison compare_webhooks(const Version& before, const Version& after,
     const bool others_differ =
         old_holder.domain != new_holder.domain && (old_holder.others || new_holder.others);
     const auto ask = [&](DifferenceKind kind, const Takes& one, const Takes& other,
-                         std::optional<Difference>& difference) {
+                         Differences& differences) {
       const auto unknown = [&](std::string reason, std::string text) {
         found.not_proved.push_back({.group = address,
                                     .direction = kind,
@@ -567,7 +567,7 @@ WebhookComparison compare_webhooks(const Version& before, const Version& after,
                                    .before = std::move(sides[0]),
                                    .after = std::move(sides[1])});
         const Holder& refuser = taker == 0 ? new_holder : old_holder;
-        if (!refuser.elsewhere) difference = difference_between(pair.values, one, other);
+        if (!refuser.elsewhere) differences = differences_between(pair.values, one, other);
         return Known::yes;
       }
       const std::array<const Holder*, 2> holders{&old_holder, &new_holder};
@@ -577,6 +577,24 @@ WebhookComparison compare_webhooks(const Version& before, const Version& after,
                                    "holds for a postmaster may take its mail",
                                    side == 0 ? "old" : "new"));
       };
+      const bool both_have_it =
+          old_holder.recipient.route.webhook && new_holder.recipient.route.webhook;
+      if (!choices.empty() && both_have_it) {
+        const bool same_passwords = std::ranges::all_of(
+            pair.values.logins, [](const Login& login) { return login.password_of.empty(); });
+        ThroughLists together =
+            search_through_lists(before, after, mailbox, taker, same_passwords, deadline);
+        versions.count += together.played;
+        if (together.shown) {
+          found.witnesses.push_back({.spoken = std::move(together.shown->spoken),
+                                     .group = Group::ours,
+                                     .kind = kind,
+                                     .before = std::move(together.shown->sides[0]),
+                                     .after = std::move(together.shown->sides[1])});
+          return Known::yes;
+        }
+        if (together.none) return Known::no;
+      }
       if (!choices.empty()) {
         if (holders[1 - taker]->elsewhere) return left_to_others(1 - taker);
         return unknown("witness_not_confirmed",

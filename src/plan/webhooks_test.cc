@@ -312,5 +312,99 @@ TEST(WebhooksElsewhere, AVersionWithoutOneMayTakeItsMail) {
   }
 }
 
+// Lists in front of a policy let a dialogue through that they are given answers for, or none.
+TEST(WebhooksBehindLists, TheDialogueIsOneThatListsLetThrough) {
+  const struct {
+    std::string what, lists;
+    bool reaches_policies = true;  ///< whether any mail does
+  } cases[] = {
+      {"the sender has a domain", "smtpd_sender_restrictions = 'reject_unknown_sender_domain'\n"},
+      {"a policy server",
+       "smtpd_recipient_restrictions = 'check_policy_service "
+       "inet:127.0.0.1:10023'\n"},
+      {"clients",
+       "smtpd_client_restrictions = 'check_client_access inline:{ {203.0.113 = REJECT} "
+       "}'\n"},
+      {"a list in DNS and HELO",
+       "smtpd_helo_restrictions = 'reject_unknown_helo_hostname, "
+       "reject_rbl_client zen.example'\n"},
+      {"senders of one domain",
+       "smtpd_sender_restrictions = 'check_sender_access inline:{ "
+       "{customer.example = OK} }, reject'\n"},
+      {"nobody", "smtpd_client_restrictions = 'reject'\n", false},
+      {"nobody is sent to it",
+       "recipient_delimiter = '+'\nsmtpd_recipient_restrictions = 'check_recipient_access "
+       "inline:{ {in@hooks.example.net = REJECT} }'\n",
+       false},
+  };
+  const auto directory_of = [](const PolicyFields& fields) {
+    auto directory = std::make_shared<policy::Directory>();
+    policy::Change change;
+    change.put_domains.push_back({"hooks.example.net"});
+    auto hook = std::make_shared<policy::Webhook>();
+    hook->id = "wh_1";
+    hook->account_id = "acc_1";
+    hook->address = address;
+    hook->target_url = "inbox";
+    hook->is_active = true;
+    hook->policy_id = "pol_1";
+    change.put_policies.push_back(dialect::webhook::compile("pol_1", "acc_1", 1, 1, fields));
+    change.put_webhooks.push_back(std::move(hook));
+    directory->apply(std::move(change));
+    return directory;
+  };
+  PolicyFields wide;
+  wide.name = "p";
+  PolicyFields spf = wide;
+  spf.require_spf = true;
+  PolicyFields network = wide;
+  network.allowed_source_ips = {*Cidr::parse("192.0.2.0/24")};
+  PolicyFields login = wide;
+  login.require_smtp_auth = true;
+  login.smtp_credentials = {{"u", hash_of('a')}};
+  PolicyFields signers = wide;
+  signers.require_dkim = true;
+  signers.allowed_dkim_domains = {"partner.example"};
+  PolicyFields password = login;
+  password.smtp_credentials = {{"u", hash_of('b')}};
+  for (const auto& one : cases) {
+    app::LoadOptions options;
+    options.read_files = false;
+    const app::ConfigResult loaded = app::parse_config(
+        "[server]\nhostname = \"mx.example.net\"\n[restrictions]\nmydestination = "
+        "'ours.example'\nlocal_recipient_maps = ''\nsmtpd_relay_restrictions = "
+        "'reject_unauth_destination'\n" +
+            one.lists,
+        "p", options);
+    ASSERT_TRUE(loaded.ok()) << loaded.diagnostics.render();
+    const auto compared = [&](const PolicyFields& before, const PolicyFields& after) {
+      const Version old_version{
+          .name = "old", .config = &loaded.config, .directory = directory_of(before)};
+      const Version new_version{
+          .name = "new", .config = &loaded.config, .directory = directory_of(after)};
+      return compare_webhooks(old_version, new_version, {address},
+                              Deadline(std::chrono::minutes(5)));
+    };
+    const Known known = one.reaches_policies ? Known::yes : Known::no;
+    for (const PolicyFields* narrow : {&spf, &network, &login, &signers}) {
+      const WebhookComparison more = compared(*narrow, wide);
+      const GroupAnswer& answer = more.addresses.front().answer;
+      EXPECT_EQ(answer.accepts_more, known) << one.what;
+      EXPECT_EQ(answer.refuses_more, Known::no) << one.what;
+      EXPECT_EQ(more.witnesses.empty(), !one.reaches_policies) << one.what;
+      for (const Witness& witness : more.witnesses) {
+        if (witness.kind != DifferenceKind::accepts_more) continue;
+        EXPECT_TRUE(witness.after.taken && !witness.before.taken) << one.what;
+        EXPECT_EQ(witness.before.layer, "webhook") << one.what;
+      }
+      EXPECT_EQ(compared(wide, *narrow).addresses.front().answer.refuses_more, known) << one.what;
+    }
+    // Whether these passwords are the same nobody can tell.
+    const GroupAnswer other = compared(login, password).addresses.front().answer;
+    EXPECT_NE(other.refuses_more, Known::no) << one.what;
+    EXPECT_NE(other.accepts_more, Known::no) << one.what;
+  }
+}
+
 }  // namespace
 }  // namespace postern::plan

@@ -216,7 +216,11 @@ class RigHosts:
             for host in hosts:
                 self.rig("cut", host, step.get("way", "both"))
         elif do == "power":
+            acknowledged = self.acknowledged()
             self.rig("power", *hosts)
+            if set(hosts) - set(acknowledged):
+                raise Fail("of %s only %s had acknowledged anything" % (hosts, sorted(acknowledged)))
+            self.lacking = [host for host in hosts if not self.holds(host, acknowledged[host])]
             self.killed += [host for host in hosts if host not in self.killed]
         elif do == "fill-disk":
             for host in hosts:
@@ -256,6 +260,32 @@ class RigHosts:
             for host, link in links.items():
                 if (gateway in gateways) != (host in hosts):
                     link.open.clear()
+
+    def acknowledged(self):
+        """How far each host has said that it has the WAL on its disk, by host."""
+        rows = self.sql("SELECT application_name || ' ' || flush_lsn FROM pg_stat_replication WHERE flush_lsn IS NOT NULL", "postgres").splitlines()
+        return {**dict(row.split() for row in rows), self.rig("leader"): self.sql("SELECT pg_current_wal_flush_lsn()", "postgres")}
+
+    @staticmethod
+    def holds(host, position):
+        """Whether the disk of a host that is down has the WAL up to a position, each record whole."""
+        root = os.environ.get("RIG_ROOT", "")
+        data = "%s/%s/data" % (os.environ["RIG_DIR"], host)
+        tools = "/" + str(max(pathlib.Path(root or "/").glob("usr/lib/postgresql/*/bin")).relative_to(root or "/"))
+
+        def run(tool, *words):
+            at = ["chroot", root] if root else []
+            return subprocess.run([*at, "%s/%s" % (tools, tool), *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        control = run("pg_controldata", data).stdout
+        begin, line = (re.search(r"^Latest checkpoint's %s:\s+(\S+)" % what, control, re.M).group(1) for what in ("REDO location", "TimeLineID"))
+
+        def reads(end):
+            return run("pg_waldump", "--quiet", "--path", data + "/pg_wal", "--timeline", line, "--start", begin, "--end", end).returncode == 0
+        there, since = (int(high, 16) << 32 | int(low, 16) for high, low in (one.split("/") for one in (position, begin)))
+        beyond = there + (1 << 27)
+        if reads("%X/%X" % (beyond >> 32, beyond & 0xffffffff)):
+            raise Fail("%s has WAL that nobody wrote: the disk is not read" % host)
+        return since >= there or reads(position)
 
     def free(self):
         """There is room again, and the host starts anew what the full disk ended."""
@@ -729,6 +759,8 @@ class Run:
             got["acks_without_majority"] = sum(self.away[0] < at < self.away[1] for at in acks)
         if self.edits:
             got["acknowledged_edits_lost"], got["directories_differ"] = self.compare_edits()
+        if "holds_on_each_disk" in self.expected and PROGRAM:
+            got["holds_on_each_disk"] = self.database.lacking
         if "takeovers" in self.expected:
             got["takeovers"] = self.taken_over() - self.before_away
         if FIGURES:
@@ -744,6 +776,9 @@ class Run:
                     wrong.append("doubles of the kinds %s, not only %s" % (sorted(set(doubles)), bound))
             elif member not in got:
                 unanswered.append(member)
+            elif member == "holds_on_each_disk":
+                if got[member]:
+                    wrong.append("the disks of %s lack what these hosts had acknowledged" % got[member])
             elif member == "rolled_back" and bound > 0:
                 if got[member] == 0:
                     wrong.append("no gateway noticed")

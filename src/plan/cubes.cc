@@ -1,0 +1,117 @@
+#include "plan/cubes.h"
+
+#include <algorithm>
+#include <ranges>
+#include <unordered_map>
+
+namespace postern::plan {
+
+namespace {
+
+/// The most diagrams that are joined for one cover: some tens of milliseconds.
+constexpr std::size_t most_steps = 50'000;
+
+class Finder {
+ public:
+  /// `inside`: 1 where a cube may be.
+  Finder(Diagrams& diagrams, Ref inside) : diagrams_(diagrams), inside_(inside) {}
+
+  /// The largest cube that is found around a path; nullopt: it needs too many steps.
+  std::optional<Cube> around(const Assignment& path) {
+    Cube cube;
+    for (std::size_t variable = 0; variable < path.size(); ++variable) {
+      if (path[variable] == any_value) continue;
+      std::vector<bool>& values = cube[static_cast<Variable>(variable)];
+      values.assign(diagrams_.values(static_cast<Variable>(variable)), false);
+      values[path[variable]] = true;
+    }
+    // Questions come after the parts of the dialogue, and are widened first: a condition on what
+    // the client says tells more.
+    for (auto& [variable, values] : std::views::reverse(cube)) {
+      std::unordered_map<Ref, Ref> known;
+      const Ref by_value = holds(inside_, variable, cube, known);
+      if (steps_ > most_steps) return std::nullopt;
+      for (std::size_t value = 0; value < values.size(); ++value) {
+        const Ref here =
+            diagrams_.is_leaf(by_value) ? by_value : diagrams_.children_of(by_value)[value];
+        values[value] = here == diagrams_.leaf(1);
+      }
+    }
+    std::erase_if(cube, [](const auto& one) {
+      return std::ranges::find(one.second, false) == one.second.end();
+    });
+    return cube;
+  }
+
+ private:
+  /// 1 for the values of `variable` for which `ref` is 1 whatever the other variables have that the
+  /// cube lets them have.
+  Ref holds(Ref ref, Variable variable, const Cube& cube, std::unordered_map<Ref, Ref>& known) {
+    if (diagrams_.is_leaf(ref)) return ref;
+    if (const auto found = known.find(ref); found != known.end()) return found->second;
+    const std::vector<Ref> children = diagrams_.children_of(ref);
+    const Variable top = diagrams_.variable_of(ref);
+    std::vector<Ref> below;
+    if (top == variable) {
+      for (const Ref child : children) below.push_back(holds(child, variable, cube, known));
+    } else {
+      const auto among = cube.find(top);
+      for (std::size_t value = 0; value < children.size(); ++value) {
+        if (among != cube.end() && !among->second[value]) continue;
+        below.push_back(holds(children[value], variable, cube, known));
+      }
+      std::ranges::sort(below);
+      const auto twice = std::ranges::unique(below);
+      below.erase(twice.begin(), twice.end());
+    }
+    steps_ += below.size();
+    Ref made = diagrams_.leaf(1);
+    if (steps_ > most_steps) return made;
+    if (top == variable) {
+      made = diagrams_.choose(variable, below);
+    } else {
+      for (const Ref one : below) made = diagrams_.both(made, one);
+    }
+    known.emplace(ref, made);
+    return made;
+  }
+
+  Diagrams& diagrams_;
+  const Ref inside_;
+  std::size_t steps_ = 0;
+};
+
+/// 1 in the cube.
+Ref diagram_of(Diagrams& diagrams, const Cube& cube) {
+  Ref made = diagrams.leaf(1);
+  for (const auto& [variable, values] : std::views::reverse(cube)) {
+    std::vector<Ref> children;
+    for (const bool has : values) children.push_back(has ? made : diagrams.leaf(0));
+    made = diagrams.choose(variable, children);
+  }
+  return made;
+}
+
+}  // namespace
+
+Cover cover(Diagrams& diagrams, Ref wanted, Ref possible, std::size_t most,
+            const std::function<std::optional<Assignment>(Ref)>& next) {
+  Cover found;
+  Finder finder(diagrams, diagrams.apply(wanted, possible, [](Leaf is, Leaf can) -> Leaf {
+    return is == 1 || can == 0 ? 1 : 0;
+  }));
+  Ref left = wanted;
+  while (left != diagrams.leaf(0) && found.cubes.size() < most) {
+    const std::optional<Assignment> path = next(left);
+    if (!path) return found;
+    const std::optional<Cube> cube = finder.around(*path);
+    if (!cube) return found;
+    left = diagrams.apply(left, diagram_of(diagrams, *cube),
+                          [](Leaf is, Leaf out) -> Leaf { return out == 1 ? 0 : is; });
+    found.cubes.push_back(*cube);
+  }
+  found.all = left == diagrams.leaf(0);
+  return found;
+}
+
+}  // namespace postern::plan

@@ -1,0 +1,31 @@
+// Where a diagram is 1, as a few conditions on each variable (docs/plan.md).
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "plan/diagram.h"
+
+namespace postern::plan {
+
+/// A set of assignments: for each variable the values that it may have, by value. A variable that
+/// is not here may have any.
+using Cube = std::map<Variable, std::vector<bool>>;
+
+/// Cubes that lie wholly where a diagram is 1.
+struct Cover {
+  std::vector<Cube> cubes;
+  bool all = false;  ///< whether the diagram is 1 nowhere else
+};
+
+/// Covers a diagram with the results 0 and 1 by `most` cubes at most, each as large as it can be
+/// made from the path that `next` finds in what is left (nullopt: it gives up). Where `possible` is
+/// 0 it does not matter what a cube has. Throws OverBudget, and gives up itself when it has needed
+/// too many steps.
+Cover cover(Diagrams& diagrams, Ref wanted, Ref possible, std::size_t most,
+            const std::function<std::optional<Assignment>(Ref)>& next);
+
+}  // namespace postern::plan

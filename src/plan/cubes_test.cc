@@ -1,0 +1,121 @@
+// Cubes lie where the diagram is 1, cannot be made larger, and are said to be all only if they are.
+#include "plan/cubes.h"
+
+#include <random>
+
+#include <gtest/gtest.h>
+
+namespace postern::plan {
+namespace {
+
+constexpr std::size_t variables = 4;
+constexpr std::size_t values = 3;
+constexpr std::size_t all = 81;  // values^variables
+
+using Table = std::vector<bool>;
+
+std::size_t value_of(std::size_t at, Variable variable) {
+  for (Variable i = 0; i < variable; ++i) at /= values;
+  return at % values;
+}
+
+Ref diagram_of(Diagrams& diagrams, const Table& table) {
+  Ref made = diagrams.leaf(0);
+  for (std::size_t at = 0; at < all; ++at) {
+    if (!table[at]) continue;
+    Ref one = diagrams.leaf(1);
+    for (Variable variable = variables; variable-- > 0;) {
+      std::vector<Ref> children(values, diagrams.leaf(0));
+      children[value_of(at, variable)] = one;
+      one = diagrams.choose(variable, children);
+    }
+    made = diagrams.either(made, one);
+  }
+  return made;
+}
+
+bool has(const Cube& cube, std::size_t at) {
+  return std::ranges::all_of(cube,
+                             [&](const auto& one) { return one.second[value_of(at, one.first)]; });
+}
+
+std::optional<Assignment> some_path(const Diagrams& diagrams, Ref at) {
+  if (diagrams.is_leaf(at) && diagrams.leaf_of(at) == 0) return std::nullopt;
+  Assignment path(variables, any_value);
+  while (!diagrams.is_leaf(at)) {
+    const auto& children = diagrams.children_of(at);
+    std::size_t value = 0;
+    while (children[value] == Ref{0}) ++value;  // the first leaf made is 0
+    path[diagrams.variable_of(at)] = value;
+    at = children[value];
+  }
+  return path;
+}
+
+TEST(Cubes, LieWhereTheDiagramIsOne) {
+  std::mt19937 random(7);
+  std::size_t whole = 0;
+  for (int round = 0; round < 300; ++round) {
+    Diagrams diagrams;
+    ASSERT_EQ(diagrams.leaf(0), Ref{0});
+    for (std::size_t i = 0; i < variables; ++i) diagrams.add(values);
+    // Some rounds are a few cubes, the others anything.
+    Table wanted(all);
+    Table possible(all, true);
+    for (std::size_t at = 0; at < all; ++at) {
+      wanted[at] = round % 2 == 0
+                       ? random() % 3 == 0
+                       : value_of(at, 1) == 0 || (value_of(at, 0) != 1 && value_of(at, 3) == 2);
+      if (round % 3 == 0) possible[at] = random() % 5 != 0;
+      wanted[at] = wanted[at] && possible[at];
+    }
+    const Ref diagram = diagram_of(diagrams, wanted);
+    const std::size_t most = 1 + static_cast<std::size_t>(round % 4);
+    const Cover found = cover(diagrams, diagram, diagram_of(diagrams, possible), most,
+                              [&](Ref left) { return some_path(diagrams, left); });
+    ASSERT_LE(found.cubes.size(), most);
+    Table covered(all);
+    for (const Cube& cube : found.cubes) {
+      bool any = false;
+      for (std::size_t at = 0; at < all; ++at) {
+        if (!has(cube, at)) continue;
+        EXPECT_TRUE(wanted[at] || !possible[at]);
+        any = any || wanted[at];
+        covered[at] = true;
+      }
+      EXPECT_TRUE(any);
+      for (const auto& [variable, some] : cube) {
+        for (std::size_t value = 0; value < values; ++value) {
+          if (some[value]) continue;
+          Cube larger = cube;
+          larger[variable][value] = true;
+          bool fits = true;
+          for (std::size_t at = 0; at < all; ++at) {
+            fits = fits && (!has(larger, at) || wanted[at] || !possible[at]);
+          }
+          EXPECT_FALSE(fits) << "round " << round;
+        }
+      }
+    }
+    bool rest = false;
+    for (std::size_t at = 0; at < all; ++at) rest = rest || (wanted[at] && !covered[at]);
+    EXPECT_EQ(found.all, !rest) << "round " << round;
+    whole += found.all && found.cubes.size() > 1 ? 1 : 0;
+  }
+  EXPECT_GT(whole, 20u);
+}
+
+TEST(Cubes, NothingIsCoveredByNone) {
+  Diagrams diagrams;
+  diagrams.add(values);
+  const auto never = [](Ref) -> std::optional<Assignment> { return std::nullopt; };
+  const Cover nothing = cover(diagrams, diagrams.leaf(0), diagrams.leaf(1), 3, never);
+  EXPECT_TRUE(nothing.all);
+  EXPECT_TRUE(nothing.cubes.empty());
+  const Cover left = cover(diagrams, diagrams.leaf(1), diagrams.leaf(1), 3, never);
+  EXPECT_FALSE(left.all);
+  EXPECT_TRUE(left.cubes.empty());
+}
+
+}  // namespace
+}  // namespace postern::plan
