@@ -8,8 +8,8 @@ namespace postern::plan {
 
 namespace {
 
-/// The most diagrams that are joined for one cover: some tens of milliseconds.
-constexpr std::size_t most_steps = 50'000;
+/// The most diagrams that are joined for one cover.
+constexpr std::size_t most_steps = 5'000;
 
 class Finder {
  public:
