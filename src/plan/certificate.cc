@@ -137,7 +137,7 @@ json::object of_answer(const OpenQuestion& question, const PossibleAnswer& answe
 }
 
 json::object of_question(const OpenQuestion& question) {
-  json::object made{{"question", question.key.substr(0, question.key.find('\n'))}};
+  json::object made{{"question", question.name()}};
   if (!question.zone.empty()) {
     made["zone"] = question.zone;
     made["of"] = question.key.substr(question.key.rfind(' ') + 1);

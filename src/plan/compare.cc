@@ -209,7 +209,7 @@ class Comparer {
     }
     const std::array<Ref, 2> compiled = pair_.compile(*vocabulary_);
     for (const auto& question : vocabulary_->questions()) {
-      result_.evidence.push_back(key_of(question->variable));
+      result_.evidence.push_back(question->name());
       if (question->pattern && may_give_up(question->pattern->first)) {
         result_.give_up.insert(restrictions::asked_pattern(question->pattern->first)->perl);
       }
@@ -531,16 +531,10 @@ class Comparer {
     if (question.pattern && question.about) {
       return fmt::format("{} in {}", name_of(question), words_of(*question.about));
     }
-    if (!question.service) return key_of(question.variable);
+    if (!question.service) return question.name();
     const std::string_view asked = app::asked_of(*question.service);
     return fmt::format("answer of {}{}{}", question.service->service, asked.empty() ? "" : " to ",
                        asked);
-  }
-
-  /// In one line.
-  std::string key_of(Variable question) const {
-    const std::string& key = vocabulary_->question(question)->key;
-    return key.substr(0, key.find('\n'));
   }
 
   /// Whether these are all recipients of the group.

@@ -38,6 +38,8 @@ struct PossibleAnswer {
 /// an empty world.
 struct OpenQuestion {
   std::string key;  ///< unique; with placeholders where the client's address stands
+  /// The key in one line, for people.
+  std::string name() const { return key.substr(0, key.find('\n')); }
   std::optional<dns::Question> dns;             ///< as asked of the first client
   std::optional<policy::Consultation> service;  ///< as first asked
   std::optional<dialect::restrictions::PatternQuestions::Question> pattern;  ///< and a key

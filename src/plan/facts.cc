@@ -275,6 +275,13 @@ std::optional<dns::Answer> Facts::text(const Assignment& values, const app::Dial
                    author(value_in(values, "header_from"), evidence));
 }
 
+MessageWorld Facts::world() const {
+  return {.frozen = [this](const Assignment& values,
+                           const app::Dialogue& said) { return frozen(values, said); },
+          .text = [this](const Assignment& values, const app::Dialogue& said,
+                         const dns::Question& question) { return text(values, said, question); }};
+}
+
 std::vector<std::string> Facts::words_of(const Assignment& values) const {
   std::vector<std::string> words;
   for (const auto& [key, question] : questions_) {

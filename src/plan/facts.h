@@ -55,6 +55,8 @@ class Facts {
   /// The answer of DNS to the question for a DMARC record; nullopt: it is another question.
   std::optional<dns::Answer> text(const Assignment& values, const app::Dialogue& dialogue,
                                   const dns::Question& question) const;
+  /// Both, for a player. This object outlives it.
+  MessageWorld world() const;
   /// What an assignment says of the message, in words: "spf pass".
   std::vector<std::string> words_of(const Assignment& values) const;
 

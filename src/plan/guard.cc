@@ -276,14 +276,7 @@ class Checker {
     asked_ = asked();
     player_ =
         std::make_unique<Player>(*vocabulary_, std::vector<const Version*>{&version_}, deadline_);
-    player_->use(
-        {.frozen = [this](const Assignment& values,
-                          const app::Dialogue& said) { return facts_->frozen(values, said); },
-         .text =
-             [this](const Assignment& values, const app::Dialogue& said,
-                    const dns::Question& question) {
-               return facts_->text(values, said, question);
-             }});
+    player_->use(facts_->world());
   }
 
   /// 1 for the recipients of this check. Mail to <postmaster> and to the sender of probes is taken

@@ -80,24 +80,27 @@ std::optional<bool> PatternLanguages::answer_among(const std::string& pattern,
   return said;
 }
 
+void PatternLanguages::add(const std::vector<Wanted>& wanted, std::vector<const Language*>& in,
+                           std::vector<const Language*>& out) {
+  for (const auto& [pattern, is_found] : wanted) {
+    if (const Language* language = of(pattern)) (is_found ? in : out).push_back(language);
+  }
+}
+
 TextFound PatternLanguages::text(const DialogueText& text, std::size_t value,
                                  const std::vector<Wanted>& wanted, bool can_be_said) {
   std::vector<const Language*> in;
   std::vector<const Language*> out;
   if (const Language* members = of_class(text, value)) in.push_back(members);
   if (can_be_said && usual_form(text) != nullptr) in.push_back(usual_form(text));
-  for (const auto& [pattern, is_found] : wanted) {
-    if (const Language* language = of(pattern)) (is_found ? in : out).push_back(language);
-  }
+  add(wanted, in, out);
   return text_of(in, out);
 }
 
 bool PatternLanguages::may_be(const std::vector<Wanted>& wanted) {
   std::vector<const Language*> in;
   std::vector<const Language*> out;
-  for (const auto& [pattern, is_found] : wanted) {
-    if (const Language* language = of(pattern)) (is_found ? in : out).push_back(language);
-  }
+  add(wanted, in, out);
   return in.empty() || text_of(in, out).status != TextFound::Status::none;
 }
 

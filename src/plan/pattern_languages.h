@@ -42,6 +42,9 @@ class PatternLanguages {
 
  private:
   const Language* of(const std::string& pattern);
+  /// Adds the languages of patterns that are regular, by whether they have to be found.
+  void add(const std::vector<Wanted>& wanted, std::vector<const Language*>& in,
+           std::vector<const Language*>& out);
   const Language* of_class(const DialogueText& text, std::size_t value);
   const Language* of_texts(const std::string& pattern);
 

@@ -261,7 +261,7 @@ std::string name_of(const OpenQuestion& question) {
   const auto asked =
       question.pattern ? restrictions::asked_pattern(question.pattern->first) : std::nullopt;
   if (asked) return fmt::format("the pattern /{}/", printable(asked->perl, 200));
-  return question.key.substr(0, question.key.find('\n'));
+  return question.name();
 }
 
 void note_unconfirmed() { telemetry::metrics().plan_unconfirmed.counter({}).add(); }

@@ -87,14 +87,19 @@ class Search {
 
   /// 1 for the addresses of the webhook.
   Ref recipients() {
+    std::array<std::string, 2> own;
+    for (std::size_t side = 0; side < own.size(); ++side) {
+      own[side] = sides_[side]->directory->resolve(webhook_).webhook->id;
+    }
     std::vector<Ref> children;
     for (const AddressClass& recipient : vocabulary_->classes().recipients) {
-      const auto is_here = [&](const Version* side) {
-        const policy::Route route = app::route_of(*recipient.one, *side->directory, *side->config);
-        const policy::Route own = side->directory->resolve(webhook_);
-        return route.webhook && route.webhook->id == own.webhook->id;
-      };
-      children.push_back(diagrams_.leaf(std::ranges::any_of(sides_, is_here) ? 1 : 0));
+      bool is_here = false;
+      for (std::size_t side = 0; side < own.size(); ++side) {
+        const policy::Route route =
+            app::route_of(*recipient.one, *sides_[side]->directory, *sides_[side]->config);
+        is_here = is_here || (route.webhook && route.webhook->id == own[side]);
+      }
+      children.push_back(diagrams_.leaf(is_here ? 1 : 0));
     }
     return diagrams_.choose(Vocabulary::variable(Axis::recipient), children);
   }
@@ -102,14 +107,7 @@ class Search {
   void play(Ref left, std::size_t taker, ThroughLists& result) {
     constexpr int most_tries = 8;
     Player player(*vocabulary_, {sides_[0], sides_[1]}, deadline_);
-    player.use(
-        {.frozen = [this](const Assignment& values,
-                          const app::Dialogue& said) { return facts_->frozen(values, said); },
-         .text =
-             [this](const Assignment& values, const app::Dialogue& said,
-                    const dns::Question& question) {
-               return facts_->text(values, said, question);
-             }});
+    player.use(facts_->world());
     for (int attempt = 0; attempt < most_tries && !result.shown; ++attempt) {
       const auto path = cheapest(*vocabulary_, left);
       if (!path) break;
