@@ -5,7 +5,8 @@
 # are rooms of their own. ROOMS are the arrows of the house: tools/check-arrows reads the same list
 # and refuses an #include outside it. Tests may include the TEST_ROOMS, too.
 #
-# Precompiled headers: one of the pure rooms and one of the others (NAME_io), each again for tests.
+# Precompiled headers: one of the pure rooms, one of those that do input and output (pch_io), one of `policy` and the
+# rooms that include it (pch_policy), each again for tests.
 # Tests are compiled without optimization, which halves the time, and without the coverage counters
 # that only fuzz targets read: flags of theirs, but none that changes a layout.
 function(postern_precompiled_header name)
@@ -23,11 +24,16 @@ endif()
 
 postern_precompiled_header(postern_pch)
 postern_precompiled_header(postern_pch_io postern_asio Boost::json)
+postern_precompiled_header(postern_pch_policy postern_pch_io)
+target_include_directories(postern_pch_policy PRIVATE ${CMAKE_SOURCE_DIR}/src)
 if(POSTERN_TESTS)
   postern_precompiled_header(postern_pch_test postern_pch GTest::gmock)
   postern_precompiled_header(postern_pch_io_test postern_pch_io GTest::gmock)
-  target_compile_options(postern_pch_test PRIVATE ${test_options})
-  target_compile_options(postern_pch_io_test PRIVATE ${test_options})
+  postern_precompiled_header(postern_pch_policy_test postern_pch_policy GTest::gmock)
+  target_include_directories(postern_pch_policy_test PRIVATE ${CMAKE_SOURCE_DIR}/src)
+  foreach(name pch pch_io pch_policy)
+    target_compile_options(postern_${name}_test PRIVATE ${test_options})
+  endforeach()
 endif()
 
 # Unit tests run in the source folder, POSTERN_SOURCE_DIR: one object knows its path, the others are found in the compiler's cache
@@ -56,6 +62,8 @@ function(postern_room name)
   list(TRANSFORM test_links PREPEND postern_)
   if(ROOM_PURE)
     set(pch postern_pch)
+  elseif(name STREQUAL "policy" OR "policy" IN_LIST ROOM_ROOMS)
+    set(pch postern_pch_policy)
   else()
     set(pch postern_pch_io)
   endif()
