@@ -10,7 +10,7 @@ if(CCACHE)
   endif()
 endif()
 find_program(MOLD mold)
-if(MOLD AND NOT POSTERN_SANITIZE AND NOT POSTERN_COVERAGE)
+if(MOLD AND NOT POSTERN_SANITIZE AND NOT POSTERN_COVERAGE AND NOT CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
   add_link_options(-fuse-ld=mold)
 else()
   add_link_options(-fuse-ld=lld)
@@ -26,9 +26,9 @@ endif()
 add_compile_definitions(_GLIBCXX_ASSERTIONS)
 add_link_options(-pie -Wl,-z,relro,-z,now)
 if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
-  # Functions with the same octets are there once, unless something asks for their addresses: half a megabyte less, for the image
-  # (at most 60 MB, packaging/make-image). Packed relocations would do as much, but Debian 12's mold does not note that glibc has to know them.
-  add_link_options(-Wl,--icf=safe)
+  # For the image (at most 60 MB, packaging/make-image): functions with the same octets are there once, unless something asks for their
+  # addresses, and relocations are packed. Each is half a megabyte. lld notes that glibc has to know them (2.36 and later); Debian 12's mold does not.
+  add_link_options(-Wl,--icf=safe -Wl,-z,pack-relative-relocs)
   # Packages of a release have more protections; their price is not measured yet (docs/decisions/0074-release.md).
   # packaging/check-hardening asserts each on the linked binary.
   option(POSTERN_HARDENING "FORTIFY 3, stack probes, shadow stack" OFF)

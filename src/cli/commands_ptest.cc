@@ -491,9 +491,10 @@ int play_all(const Options& given, const Arguments& arguments, Streams& streams,
     if (!arguments.has("--quiet") && options->format != Format::json) {
       streams.out << ptest::report_text(results, Format::human, wants_color(arguments));
     }
-  } else if (!arguments.has("--quiet") || options->format != Format::human ||
-             code != ExitCode::ok) {
+  } else if (!arguments.has("--quiet") || options->format != Format::human) {
     streams.out << text;
+  } else if (code != ExitCode::ok) {
+    streams.out << ptest::report_text(results, Format::failures, color);
   }
   streams.out.flush();
   return to_int(code);

@@ -231,11 +231,6 @@ Deciding deciding_in(const app::Config& config) {
 void add_words(const policy::Webhook& webhook, const policy::WebhookPolicy* policy,
                restrictions::PolicyWords& words, FactWords& facts) {
   words.recipient_keys.insert(webhook.address);
-  // A tagged address is the webhook's, too.
-  if (const std::size_t at = webhook.address.rfind('@'); at != std::string::npos) {
-    words.recipient_keys.insert(webhook.address.substr(0, at) + "+tag" +
-                                webhook.address.substr(at));
-  }
   for (const Rule* one : refusing_rules(policy)) {
     const Rule& rule = *one;
     if (rule.check == &checks::client_in_networks) {

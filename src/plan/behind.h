@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "dialect/restrictions/policy_words.h"
@@ -39,6 +40,9 @@ bool refuses_all(const policy::Recipient& recipient);
 bool may_be_taken(const Deciding& deciding, const mail::Mailbox& recipient,
                   const policy::Route& route);
 
+/// The sign of the tags of webhooks' addresses, which are theirs, too: a delimiter of extensions
+/// wherever a webhook takes part (docs/webhook-policies.md).
+inline constexpr std::string_view webhook_tags = "+";
 /// Adds the words of a webhook: its address, and what its policy tells apart. `policy`: may be
 /// null.
 void add_words(const policy::Webhook& webhook, const policy::WebhookPolicy* policy,

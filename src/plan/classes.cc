@@ -5,6 +5,8 @@
 #include <map>
 #include <set>
 
+#include <fmt/format.h>
+
 #include "base/text.h"
 #include "mail/local_part.h"
 #include "mail/postfix_path.h"
@@ -232,7 +234,52 @@ const Spelling recipient_spelling{.other = "foreign",
 struct Taken {
   std::set<std::string> domains;
   std::set<std::string> locals;
+  std::set<std::string> literals;  ///< addresses in the place of a domain
 };
+
+/// The first of these texts that is not taken.
+template <class Text, class IsTaken>
+std::string untaken(const Text& text, const IsTaken& is_taken) {
+  for (int number = 0;; ++number) {
+    std::string one = text(number);
+    if (!is_taken(one)) return one;
+  }
+}
+
+/// The same part, spelled with texts that no key is: what a table knows by name stands for itself
+/// alone.
+Spelling unlike_keys(Spelling spelling, const Taken& taken) {
+  const auto nth = [](const std::string& text, int number) {
+    return number == 0 ? text : text + std::to_string(number);
+  };
+  // Neither alone nor completed, so as the first label of a name.
+  spelling.one_label =
+      untaken([&](int number) { return nth(spelling.one_label, number); },
+              [&](const std::string& one) {
+                const auto completed = taken.domains.lower_bound(one + ".");
+                return taken.domains.contains(one) ||
+                       (completed != taken.domains.end() && completed->starts_with(one + "."));
+              });
+  const std::string host = spelling.number_last.substr(0, spelling.number_last.find('.'));
+  spelling.number_last =
+      untaken([&](int number) { return host + "." + std::to_string(123 + number); },
+              [&](const std::string& one) { return is_named(one, taken.domains); });
+  spelling.literal = untaken(
+      [&](int number) {  // others of networks for measurements (RFC 2544)
+        return number == 0 ? spelling.literal
+                           : fmt::format("[198.18.{}.{}]", number / 256 % 256, number % 256);
+      },
+      [&](const std::string& one) { return taken.literals.contains(one); });
+  if (spelling.extension.empty()) return spelling;
+  spelling.extension =
+      untaken([&](int number) { return nth(spelling.extension, number); },
+              [&](const std::string& one) {
+                return std::ranges::any_of(taken.locals, [&](const std::string& local) {
+                  return local.find(one) != std::string::npos;
+                });
+              });
+  return spelling;
+}
 
 /// A pattern of this text alone.
 std::string literal_pattern(std::string_view text) {
@@ -282,9 +329,6 @@ std::vector<std::string> names_around(const std::set<std::string>& keys, const T
   }
   return names;
 }
-
-/// No list in DNS is asked about it, and it is no host name.
-constexpr auto digits = "1.2.3";
 
 /// Adds names that end like a network of a table about the client, where such a table finds them:
 /// the row of `10.9` is that of `c.10.9`, too. One stands for all that have the same rows.
@@ -485,14 +529,17 @@ std::vector<AddressClass> addresses_of(const std::set<std::string>& keys,
     members.local_pattern += ".+";
     for (const char delimiter : reading.delimiters) {
       if (local.find(delimiter) != std::string::npos) continue;
-      std::vector<std::string> extensions{delimiter + spelling.extension};
-      if (reading.requests) {
-        extensions.push_back((delimiter == '-' ? "" : delimiter + spelling.extension) + "-request");
+      std::vector<std::pair<std::string, std::string>> extensions{
+          {delimiter + spelling.extension, std::string(1, delimiter) + "*"}};
+      if (reading.requests && delimiter == '-') {
+        extensions.emplace_back("-request", "-request");
+      } else if (reading.requests) {
+        extensions.emplace_back(delimiter + spelling.extension + "-request",
+                                std::string(1, delimiter) + "*-request");
       }
-      for (const std::string& extension : extensions) {
-        const std::string more = local + extension;
-        members.words = more + "@" + domain;
-        addresses.add(more, domain, members);
+      for (const auto& [extension, words] : extensions) {
+        members.words = local + words + "@" + domain;
+        addresses.add(local + extension, domain, members);
       }
     }
   };
@@ -522,15 +569,17 @@ std::vector<AddressClass> addresses_of(const std::set<std::string>& keys,
   for (const std::string& local : anywhere) {
     for (const std::string& name : names) extended(local, name);
   }
-  addresses.add(any, spelling.one_label, {.words = "a domain of one label"});
-  addresses.add(any, spelling.number_last, {.words = "a domain that ends in a number"});
+  addresses.add(any, spelling.one_label, {.words = std::string(one_label_words)});
+  addresses.add(any, spelling.number_last, {.words = std::string(number_last_words)});
   // Where lists are in use, an address may lack its domain.
   const auto bare = [&](const std::string& local) {
     addresses.put({local, ""}, {.listed = true, .exact = true, .words = local, .local = local});
     for (const char delimiter : reading.delimiters) {
       if (local.find(delimiter) != std::string::npos) continue;
       const std::string more = local + delimiter + spelling.extension;
-      addresses.put({more, ""}, {.listed = true, .extended = true, .words = more, .local = local});
+      addresses.put(
+          {more, ""},
+          {.listed = true, .extended = true, .words = local + delimiter + "*", .local = local});
     }
   };
   for (const std::string& local : anywhere) bare(local);
@@ -552,7 +601,7 @@ void add_routes_through_ours(const std::set<std::string>& own, const std::string
   }
   for (const std::string& hop : names_around(own, taken, recipient_spelling)) {
     for (const std::string& target : targets) {
-      const std::string words = "addresses with a route through " + hop;
+      const std::string words = "other addresses with a route through " + hop;
       const std::size_t before = recipients.size();
       for (const std::string& local : {"b%" + target, target + "!b", "b@" + target}) {
         routed.add(local, hop,
@@ -567,8 +616,9 @@ void add_routes_through_ours(const std::set<std::string>& own, const std::string
   }
   // Without a domain only the route says where mail goes, and postmaster has a rule of its own.
   for (const std::string& local : {"b%" + foreign, foreign + "!b", "postmaster%" + foreign}) {
-    routed.put({local, ""},
-               {.listed = true, .words = "addresses with a route and no domain", .local = local});
+    routed.put(
+        {local, ""},
+        {.listed = true, .words = "other addresses with a route and no domain", .local = local});
   }
 }
 
@@ -617,8 +667,8 @@ std::string local_part_of(const std::string& local) {
 }
 
 std::string words_of_route(const std::string& hop) {
-  return hop.empty() ? "addresses with a route and no domain"
-                     : "addresses with a route through " + hop;
+  return hop.empty() ? "other addresses with a route and no domain"
+                     : "other addresses with a route through " + hop;
 }
 
 /// Addresses with a route, wherever it leads, through the domains of which one version takes it off
@@ -823,25 +873,35 @@ void add_routes_through_others(const dialect::restrictions::PolicyWords& words,
     members.listed = true;
     members.winding = !tells;
     members.exact = members.extended = false;
-    members.words = "addresses with a route through " + domain;
+    members.words = "other addresses with a route through " + domain;
     members.local = one.one->unquoted_local_part() + "%" + foreign;
     members.local_pattern.clear();
     routed.add(members.local, domain, members);
   }
 }
 
-/// Forms of names in HELO that are no name of a host.
-const std::pair<std::string_view, std::string_view> helo_forms[] = {
-    {helo_spelling.one_label, "a name of one label"},
-    {"a..b", "a name with two dots"},
-    {helo_spelling.literal, "an address in brackets"},
-    {"[192.0.2", "an open bracket"},
-    {"192.0.2.9", "an address without brackets"},
-    {digits, "numbers with dots"},
-    {helo_spelling.number_last, "a name that ends in a number"},
-    {"mx.client.", "a name that ends in a dot"},
-    {"192.0.2.9.", "an address that ends in a dot"},
-    {"", "none"}};
+/// Forms of names in HELO that are no name of a host: one of each that no table names.
+std::vector<std::pair<std::string, std::string_view>> helo_forms(const std::set<std::string>& keys,
+                                                                 const Taken& taken) {
+  const Spelling spelling = unlike_keys(helo_spelling, taken);
+  const auto unnamed = [&](const std::string& usual, std::string_view pattern) {
+    return untaken(
+        [&](int number) {
+          return number == 0 ? usual : fmt::format(fmt::runtime(pattern), 9 + number);
+        },
+        [&](const std::string& one) { return keys.contains(one) || is_named(one, taken.domains); });
+  };
+  return {{spelling.one_label, one_label_name},
+          {unnamed("a..b", "a..b{}"), "a name with two dots"},
+          {spelling.literal, "an address in brackets"},
+          {unnamed("[192.0.2", "[192.0.{}"), "an open bracket"},
+          {unnamed("192.0.2.9", "192.0.2.{}"), "an address without brackets"},
+          {unnamed("1.2.3", "1.2.{}"), "numbers with dots"},
+          {spelling.number_last, number_last_name},
+          {unnamed("mx.client.", "mx{}.client."), "a name that ends in a dot"},
+          {unnamed("192.0.2.9.", "192.0.2.{}."), "an address that ends in a dot"},
+          {"", "none"}};
+}
 
 /// The keys under which tables are asked about an address: the whole one, its local part, its
 /// domain with and without @.
@@ -861,7 +921,13 @@ Taken taken_by(const dialect::restrictions::PolicyWords& words) {
       const std::size_t at = key.rfind('@');
       taken.locals.insert(key.substr(0, at));
       const std::string domain = at == std::string::npos ? key : key.substr(at + 1);
+      if (domain.starts_with('[')) taken.literals.insert(lower(domain));
       taken.domains.merge(bare_domains({domain}));
+    }
+  }
+  for (const auto* policy : words.policies) {
+    for (const IpAddress& own : policy->own_addresses) {
+      taken.literals.insert((own.is_v4() ? "[" : "[ipv6:") + own.to_string() + "]");
     }
   }
   return taken;
@@ -964,6 +1030,7 @@ std::optional<std::string> Classes::completed_as(Axis axis, std::size_t value,
   const std::size_t sign = key.rfind('@');
   const bool completed = members.one && members.one->domain.empty() && !members.winding;
   if (!completed || sign == std::string_view::npos) return std::nullopt;
+  if (!origins.contains(lower(key.substr(sign + 1)))) return std::nullopt;
   return ".*" + literal_pattern(lower(key.substr(sign)));
 }
 
@@ -1049,7 +1116,12 @@ Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::s
     names.insert(names.begin(), unrelated(client_name_spelling.other, taken.domains));
     for (const std::string& name : names) {
       for (const Kind kind : {Kind::verified, Kind::unverified, Kind::unconfirmed}) {
-        classes.names.push_back({.kind = kind, .name = name, .exact = keys.contains(name)});
+        const std::string parent = name.substr(name.find('.') + 1);
+        const bool exact = keys.contains(name);
+        classes.names.push_back({.kind = kind,
+                                 .name = name,
+                                 .exact = exact,
+                                 .below = !exact && keys.contains(parent) ? parent : ""});
       }
     }
     add_names_like_networks(words, classes.names);
@@ -1086,10 +1158,8 @@ Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::s
     classes.helos.push_back(
         {.name = "a.." + key, .listed = true, .words = "below " + key + ", with two dots"});
   }
-  for (const auto& [name, form] : helo_forms) {
-    const auto same = [&](const HeloClass& one) { return one.name == name; };
-    if (std::ranges::none_of(classes.helos, same))
-      classes.helos.push_back({.name = std::string(name), .words = std::string(form)});
+  for (auto& [name, form] : helo_forms(words.helo_keys, taken)) {
+    classes.helos.push_back({.name = std::move(name), .words = std::string(form)});
   }
 
   std::set<std::string> mailbox_locals = words.locals;
@@ -1108,8 +1178,9 @@ Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::s
   }
   using dialect::restrictions::Subject;
   const Reading reading = reading_of(words, delimiters);
-  classes.senders =
-      addresses_of(sender_keys, words.domains, sender_locals, reading, taken, sender_spelling);
+  classes.origins.insert(reading.origins.begin(), reading.origins.end());
+  classes.senders = addresses_of(sender_keys, words.domains, sender_locals, reading, taken,
+                                 unlike_keys(sender_spelling, taken));
   const std::vector<AddressClass> plain_senders = classes.senders;
   add_routes_judged_otherwise(words, reading, Subject::sender, taken, plain_senders,
                               classes.senders);
@@ -1118,7 +1189,7 @@ Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::s
   std::set<std::string> recipient_keys = words.recipient_keys;
   recipient_keys.insert(mailboxes.begin(), mailboxes.end());
   classes.recipients = addresses_of(recipient_keys, words.domains, mailbox_locals, reading, taken,
-                                    recipient_spelling);
+                                    unlike_keys(recipient_spelling, taken));
   const std::vector<AddressClass> plain = classes.recipients;
   const std::string foreign = plain.front().one->domain;
   add_routes_judged_otherwise(words, reading, Subject::recipient, taken, plain, classes.recipients);

@@ -43,6 +43,7 @@ struct NameClass {
   Kind kind = Kind::none;  ///< of this class
   std::string name;        ///< for the last three kinds
   bool exact = false;      ///< the name stands for itself alone
+  std::string below = {};  ///< it stands for the names below this one
   /// It stands for names that end like networks in tables. No name in DNS ends in a number
   /// (RFC 3696 §2), so there are none: Vocabulary::possible() leaves them out.
   bool like_network = false;
@@ -138,6 +139,8 @@ struct Classes {
   bool reach_themselves = false;
   bool implicit_tls = false;  ///< ServedSessions::implicit_tls, which no class of sessions has
 
+  /// The domains with which addresses without one are looked up, in lower case.
+  std::set<std::string, std::less<>> origins;
   /// Keys of look-ups that stand for others, too.
   std::set<std::string, std::less<>> open_keys;
 
@@ -148,7 +151,8 @@ struct Classes {
   /// the key is none of its texts.
   std::optional<DialogueText> text_of(Axis axis, std::size_t value, std::string_view key) const;
   /// A pattern that keys like this one match as a whole, in lower case, in dialogues of this class:
-  /// its addresses have no domain, and are looked up with the one of the key. Nullopt: they have.
+  /// its addresses have no domain, and are looked up with that of `origins` which the key has.
+  /// Nullopt: they have one, or it is read out of a route.
   std::optional<std::string> completed_as(Axis axis, std::size_t value, std::string_view key) const;
   /// A pattern that such texts of this class match as a whole, in lower case.
   std::string pattern_of(const DialogueText& text, std::size_t value) const;
@@ -165,6 +169,12 @@ std::vector<ClientClass> clients_of(const std::vector<AddressRange>& ranges);
 
 /// The address that other clients have connected to: 192.0.2.25.
 IpAddress reached_address();
+
+/// Words of classes that have many names: of domains, and of names in HELO.
+inline constexpr std::string_view one_label_words = "a domain of one label";
+inline constexpr std::string_view number_last_words = "a domain that ends in a number";
+inline constexpr std::string_view one_label_name = "a name of one label";
+inline constexpr std::string_view number_last_name = "a name that ends in a number";
 
 /// The classes that tell apart all that these words tell apart. `delimiters`, `served`: of all
 /// versions. Throws TooManyClasses.

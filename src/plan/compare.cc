@@ -4,7 +4,7 @@
 #include <functional>
 #include <map>
 #include <set>
-#include <unordered_set>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -188,6 +188,12 @@ class Comparer {
 
  private:
   using Clock = std::chrono::steady_clock;
+  /// A verdict that differs: the kinds of the group's dialogues.
+  struct Apart {
+    Ref here = 0;
+    DifferenceKind kind = DifferenceKind::none;
+    std::optional<Group> group;  ///< nullopt: winding addresses
+  };
 
   void leave_open(const std::string& reason, const std::string& text) {
     const auto open = [](GroupAnswer& group) {
@@ -250,6 +256,7 @@ class Comparer {
       });
       result_.certificate = certificate_body(*vocabulary_, diagrams_, possible_fates);
     }
+    say_where();
   }
 
   /// What groups_ says of a recipient beside the number of its Group.
@@ -290,22 +297,22 @@ class Comparer {
   }
 
   void look(Ref differ, std::optional<Group> group) {
-    Ref here = only(differ, group);
-    GroupAnswer& answer =
-        group ? result_.groups[static_cast<std::size_t>(*group)] : result_.winding;
+    const Ref here = only(differ, group);
+    GroupAnswer& answer = answer_of_group(group);
     for (const DifferenceKind kind : difference_kinds) {
       // One witness is enough for what is no verdict.
       Known& known = result_.of(kind, answer);
       if (!is_verdict(kind) && (known == Known::yes || !group)) continue;
       const Known found = search(here, group, kind);
       if (found != Known::no) known = found;
-      if (found == Known::yes && is_verdict(kind)) {
-        possible_ = vocabulary_->possible();  // with what the search has ruled out
-        here = where(here, possible_);
-        (kind == DifferenceKind::refuses_more ? answer.refused : answer.accepted) =
-            differences_in(here, kind, group);
-      }
+      if (found == Known::yes && is_verdict(kind)) apart_.push_back({here, kind, group});
     }
+  }
+
+  /// Whether scripts decide, too.
+  bool has_rules() const {
+    return std::ranges::any_of(
+        sides_, [](const Version* side) { return deciding_in(*side->config).scripts; });
   }
 
   /// In all dialogues, also those for webhooks and of clients at the address that they have
@@ -358,12 +365,7 @@ class Comparer {
   /// With inet_interfaces = all, a client that has connected to its own address is this host,
   /// whatever the address is. Such dialogues are not played.
   void look_at_own_clients() {
-    const auto asks = [](const auto& lists) {
-      return lists->own_everywhere && std::ranges::any_of(lists->used, [](const auto* keyword) {
-               return keyword->name == "permit_inet_interfaces";
-             });
-    };
-    if (std::ranges::none_of(pair_.lists(), asks)) return;
+    if (!pair_.asks_for_own_clients()) return;
     vocabulary_->reach_themselves(true);
     const std::array<Ref, 2> compiled = pair_.compile(*vocabulary_);
     vocabulary_->reach_themselves(false);
@@ -375,7 +377,9 @@ class Comparer {
         Known& known = result_.of(kind, result_.groups[static_cast<std::size_t>(group)]);
         const Ref left = diagrams_.map(
             here, [kind](Leaf one) -> Leaf { return one == static_cast<Leaf>(kind) ? 1 : 0; });
-        if (known != Known::no || left == diagrams_.leaf(0)) continue;
+        if (left == diagrams_.leaf(0)) continue;
+        elsewhere_.insert({group, kind});
+        if (known != Known::no) continue;
         known = Known::unknown;
         result_.not_proved.push_back({.group = std::string(plan::to_string(group)),
                                       .direction = kind,
@@ -399,10 +403,12 @@ class Comparer {
     GroupAnswer& ours = result_.groups[static_cast<std::size_t>(Group::ours)];
     for (const DifferenceKind kind : difference_kinds) {
       Known& known = result_.of(kind, ours);
-      if (known == Known::yes) continue;
+      if (known == Known::yes && !is_verdict(kind)) continue;
       const Ref left = diagrams_.map(
           differ, [&](Leaf one) -> Leaf { return one == static_cast<Leaf>(kind) ? 1 : 0; });
       if (left == diagrams_.leaf(0)) continue;
+      elsewhere_.insert({Group::ours, kind});
+      if (known == Known::yes) continue;
       known = played_to_webhooks(left, kind);
       if (known != Known::unknown) continue;
       result_.not_proved.push_back({.group = std::string(plan::to_string(Group::ours)),
@@ -476,9 +482,7 @@ class Comparer {
       left = without(diagrams_, left, *path);
     }
     if (!any) return Known::no;
-    const bool has_rules = std::ranges::any_of(
-        sides_, [](const Version* side) { return deciding_in(*side->config).scripts; });
-    if (reason == "witness_not_confirmed" && has_rules) {
+    if (reason == "witness_not_confirmed" && has_rules()) {
       reason = "other_layers";
       text = "the dialogues found are judged alike with the rules behind the lists";
     }
@@ -494,61 +498,60 @@ class Comparer {
 
   // The difference in words.
 
-  Differences differences_in(Ref here, DifferenceKind kind, std::optional<Group> group) {
-    const Ref wanted = diagrams_.map(
-        here, [&](Leaf one) -> Leaf { return one == static_cast<Leaf>(kind) ? 1 : 0; });
+  /// Says where versions differ, as far as there are words for it; at the end, because no proof may
+  /// hang on what is left for it of the budget.
+  void say_where() {
+    try {
+      possible_ = vocabulary_->possible();  // with what was ruled out
+      for (const Apart& one : apart_) say_where(one);
+    } catch (const OverBudget&) {
+      return;
+    }
+  }
+
+  void say_where(const Apart& one) {
+    const Ref wanted = diagrams_.map(where(one.here, possible_), [&](Leaf kind) -> Leaf {
+      return kind == static_cast<Leaf>(one.kind) ? 1 : 0;
+    });
     const Cover found = cover(diagrams_, wanted, possible_, Differences::most,
-                              [&](Ref left) { return cheapest(*vocabulary_, left); });
+                              [&](Ref& left) -> std::optional<Assignment> {
+                                const auto path = cheapest(*vocabulary_, left);
+                                // It gives up after a number of impossible paths, and returns the
+                                // next one.
+                                if (path && vocabulary_->texts_on(*path).impossible)
+                                  return std::nullopt;
+                                return path;
+                              });
     Differences made;
-    made.all = found.all;
-    for (const Cube& cube : found.cubes) made.some.push_back(difference_of(cube, group));
-    return made;
-  }
-
-  Difference difference_of(const Cube& cube, std::optional<Group> group) {
-    Difference found;
-    for (const auto& [variable, values] : cube) {
-      if (variable == Vocabulary::variable(Axis::recipient) && is_group(values, group)) continue;
-      const auto some = static_cast<std::size_t>(std::ranges::count(values, true));
-      Difference::Part part{.name = variable < axis_count
-                                        ? std::string(plan::to_string(static_cast<Axis>(variable)))
-                                        : name_of_part(*vocabulary_->question(variable)),
-                            .negated = some > values.size() / 2,
-                            .values = {}};
-      std::unordered_set<std::string> said;
-      for (std::size_t value = 0; value < values.size(); ++value) {
-        if (values[value] == part.negated) continue;
-        std::string words = words_for(*vocabulary_, variable, value);
-        if (said.insert(words).second) part.values.push_back(std::move(words));
-      }
-      found.conditions.push_back(std::move(part));
+    made.all = found.all && !elsewhere_.contains({one.group, one.kind});
+    const std::vector<bool> among = recipients_of(one.group);
+    for (const Cube& cube : found.cubes) {
+      CubeWords words = words_of(*vocabulary_, cube, among);
+      made.all = made.all && words.whole;
+      if (words.said) made.some.push_back(std::move(*words.said));
     }
-    return found;
+    if (has_rules()) made.by = "the lists";
+    GroupAnswer& answer = answer_of_group(one.group);
+    (one.kind == DifferenceKind::refuses_more ? answer.refused : answer.accepted) = std::move(made);
   }
 
-  /// "answer of inet:127.0.0.1:10023 to RCPT", "the pattern /^a/ in the sender".
-  std::string name_of_part(const OpenQuestion& question) const {
-    if (question.pattern && question.about) {
-      return fmt::format("{} in {}", name_of(question), words_of(*question.about));
-    }
-    if (!question.service) return question.name();
-    const std::string_view asked = app::asked_of(*question.service);
-    return fmt::format("answer of {}{}{}", question.service->service, asked.empty() ? "" : " to ",
-                       asked);
-  }
-
-  /// Whether these are all recipients of the group.
-  bool is_group(const std::vector<bool>& recipients, std::optional<Group> group) {
+  /// The recipients of the group, by value.
+  std::vector<bool> recipients_of(std::optional<Group> group) {
     const Leaf wanted = number_of(group);
     const Ref among =
         diagrams_.map(groups_, [wanted](Leaf where) -> Leaf { return where == wanted ? 1 : 0; });
     const Variable axis = Vocabulary::variable(Axis::recipient);
     const bool by_recipient = !diagrams_.is_leaf(among) && diagrams_.variable_of(among) == axis;
-    for (std::size_t at = 0; at < diagrams_.values(axis); ++at) {
+    std::vector<bool> recipients(diagrams_.values(axis));
+    for (std::size_t at = 0; at < recipients.size(); ++at) {
       const Ref one = by_recipient ? diagrams_.children_of(among)[at] : among;
-      if ((one != diagrams_.leaf(0)) != recipients[at]) return false;
+      recipients[at] = one != diagrams_.leaf(0);
     }
-    return true;
+    return recipients;
+  }
+
+  GroupAnswer& answer_of_group(std::optional<Group> group) {
+    return group ? result_.groups[static_cast<std::size_t>(*group)] : result_.winding;
   }
 
   const std::array<const Version*, 2> sides_;
@@ -559,6 +562,9 @@ class Comparer {
   std::unique_ptr<Vocabulary> vocabulary_;
   Ref possible_ = 0;  ///< Vocabulary::possible() of all that the lists ask
   Ref groups_ = 0;    ///< groups_of()
+  std::vector<Apart> apart_;
+  /// What differs in dialogues that are not in the diagrams of the groups, too.
+  std::set<std::pair<std::optional<Group>, DifferenceKind>> elsewhere_;
   std::unique_ptr<Player> player_;
   Comparison result_;
 };

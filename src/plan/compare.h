@@ -16,6 +16,7 @@
 #include "config/config.h"
 #include "plan/classes.h"
 #include "plan/compile.h"
+#include "plan/difference_words.h"
 #include "plan/player.h"
 #include "policy/directory.h"
 
@@ -89,22 +90,13 @@ struct NotProved {
   std::string text;                                 ///< one sentence
 };
 
-/// Dialogues in which two versions differ: one condition on each part.
-struct Difference {
-  /// What a part of the dialogue, or the answer to a question, must be.
-  struct Part {
-    std::string name;                 ///< "sender", or OpenQuestion::key
-    bool negated = false;             ///< anything but these values
-    std::vector<std::string> values;  ///< in words
-  };
-  std::vector<Part> conditions;  ///< all of them hold; what is not here may be anything
-};
-
 /// Where two versions differ, as far as it can be said in a few conditions.
 struct Differences {
   static constexpr std::size_t most = 3;
-  std::vector<Difference> some;  ///< at most `most`
-  bool all = false;              ///< they differ nowhere else
+  std::vector<Difference> some = {};  ///< at most `most`
+  bool all = false;                   ///< they differ nowhere else
+  /// What differs there, if something else decides, too, which was not asked: "the lists".
+  std::string_view by = {};
 };
 
 /// The two questions about one group of destinations.
@@ -151,6 +143,8 @@ struct CompareOptions {
   bool asks(Group group) const { return !only || *only == group; }
   /// Rules behind the lists differ, too. They are compared elsewhere.
   bool rules_differ = false;
+  /// compare_webhooks() may look for dialogues that lists let through.
+  bool through_lists = true;
 };
 
 /// The result.
@@ -171,7 +165,7 @@ struct Comparison {
   std::set<std::string> give_up;      ///< patterns that may take more steps than are allowed
   bool names_like_networks = false;   ///< the lists differ for NameClass::like_network alone
   bool refuses_all = false;           ///< `.vsl` rules of both versions refuse every dialogue
-  std::vector<std::string> evidence;  ///< questions, as OpenQuestion::key
+  std::vector<std::string> evidence;  ///< questions, as OpenQuestion::name()
   std::size_t nodes = 0;              ///< that the proof needed
   std::chrono::microseconds took{0};  ///< wall time
   std::size_t played = 0;             ///< dialogues played on both versions

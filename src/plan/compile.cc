@@ -369,11 +369,14 @@ const OpenQuestion& Vocabulary::ask(const restrictions::PatternQuestions::Questi
 
 PatternTexts Vocabulary::texts_on(const Assignment& path) {
   std::map<DialogueText, std::vector<const OpenQuestion*>> by_text;
-  std::map<std::string, std::vector<const OpenQuestion*>> by_key;  // keys that are no such text
+  // Keys that are no such text; as they are written, and in lower case.
+  std::map<std::pair<std::string, bool>, std::vector<const OpenQuestion*>> by_key;
   for (const auto& one : questions_) {
     const bool is_asked = one->variable < path.size() && path[one->variable] != any_value;
     if (is_asked && one->about) by_text[*one->about].push_back(one.get());
-    if (is_asked && one->pattern && !one->about) by_key[one->pattern->second].push_back(one.get());
+    if (!is_asked || !one->pattern || one->about) continue;
+    const auto& [asked, text] = *one->pattern;
+    by_key[{text, asked.starts_with(restrictions::written_question)}].push_back(one.get());
   }
   PatternTexts made;
   const auto rule_out = [&](const std::vector<const OpenQuestion*>& questions) {

@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <ranges>
+#include <set>
 #include <unordered_map>
 
 namespace postern::plan {
 
 namespace {
 
-/// The most diagrams that are joined for one cover.
+/// The most diagrams that are looked at for one cover.
 constexpr std::size_t most_steps = 5'000;
 
 class Finder {
@@ -16,7 +17,7 @@ class Finder {
   /// `inside`: 1 where a cube may be.
   Finder(Diagrams& diagrams, Ref inside) : diagrams_(diagrams), inside_(inside) {}
 
-  /// The largest cube that is found around a path; nullopt: it needs too many steps.
+  /// A cube around a path to which no value can be added; nullopt: it needs too many steps.
   std::optional<Cube> around(const Assignment& path) {
     Cube cube;
     for (std::size_t variable = 0; variable < path.size(); ++variable) {
@@ -54,6 +55,7 @@ class Finder {
     std::vector<Ref> below;
     if (top == variable) {
       for (const Ref child : children) below.push_back(holds(child, variable, cube, known));
+      steps_ += std::set<Ref>(children.begin(), children.end()).size();
     } else {
       const auto among = cube.find(top);
       for (std::size_t value = 0; value < children.size(); ++value) {
@@ -63,8 +65,8 @@ class Finder {
       std::ranges::sort(below);
       const auto twice = std::ranges::unique(below);
       below.erase(twice.begin(), twice.end());
+      steps_ += below.size();
     }
-    steps_ += below.size();
     Ref made = diagrams_.leaf(1);
     if (steps_ > most_steps) return made;
     if (top == variable) {
@@ -95,7 +97,7 @@ Ref diagram_of(Diagrams& diagrams, const Cube& cube) {
 }  // namespace
 
 Cover cover(Diagrams& diagrams, Ref wanted, Ref possible, std::size_t most,
-            const std::function<std::optional<Assignment>(Ref)>& next) {
+            const std::function<std::optional<Assignment>(Ref& left)>& next) {
   Cover found;
   Finder finder(diagrams, diagrams.apply(wanted, possible, [](Leaf is, Leaf can) -> Leaf {
     return is == 1 || can == 0 ? 1 : 0;
@@ -103,9 +105,9 @@ Cover cover(Diagrams& diagrams, Ref wanted, Ref possible, std::size_t most,
   Ref left = wanted;
   while (left != diagrams.leaf(0) && found.cubes.size() < most) {
     const std::optional<Assignment> path = next(left);
-    if (!path) return found;
+    if (!path) break;
     const std::optional<Cube> cube = finder.around(*path);
-    if (!cube) return found;
+    if (!cube) break;
     left = diagrams.apply(left, diagram_of(diagrams, *cube),
                           [](Leaf is, Leaf out) -> Leaf { return out == 1 ? 0 : is; });
     found.cubes.push_back(*cube);

@@ -21,11 +21,12 @@ struct Cover {
   bool all = false;  ///< whether the diagram is 1 nowhere else
 };
 
-/// Covers a diagram with the results 0 and 1 by `most` cubes at most, each as large as it can be
-/// made from the path that `next` finds in what is left (nullopt: it gives up). Where `possible` is
-/// 0 it does not matter what a cube has. Throws OverBudget, and gives up itself when it has needed
-/// too many steps.
+/// Covers `wanted` by `most` cubes at most. Both diagrams have the results 0 and 1; `wanted` is 1
+/// only where `possible` is, and where that is 0 it does not matter what a cube has. Each cube is
+/// made from a path that `next` finds to a 1 of what is left, and is as large as no value can be
+/// added to. `next` may take out what is not wanted after all; nullopt: it gives up. Throws
+/// OverBudget, and gives up itself when it has needed too many steps.
 Cover cover(Diagrams& diagrams, Ref wanted, Ref possible, std::size_t most,
-            const std::function<std::optional<Assignment>(Ref)>& next);
+            const std::function<std::optional<Assignment>(Ref& left)>& next);
 
 }  // namespace postern::plan

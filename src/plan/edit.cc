@@ -164,8 +164,8 @@ void compare_directories(const Version& before, const Version& after,
                          const std::set<std::string>& addresses, const CompareOptions& options,
                          const Deadline& deadline, Comparison& found) {
   if (addresses.empty()) return;
-  WebhookComparison webhooks =
-      compare_webhooks(before, after, {addresses.begin(), addresses.end()}, deadline);
+  WebhookComparison webhooks = compare_webhooks(before, after, {addresses.begin(), addresses.end()},
+                                                options.through_lists, deadline);
   if (!options.lists_are_equal || !options.elsewhere.empty()) {
     for (WebhookAnswer& one : webhooks.addresses) {
       widen(one.answer.refuses_more, Known::unknown);
@@ -183,6 +183,8 @@ void compare_directories(const Version& before, const Version& after,
   }
   found.webhooks = std::move(webhooks.addresses);
   found.played += webhooks.played;
+  found.give_up.merge(webhooks.give_up);
+  found.names_like_networks = found.names_like_networks || webhooks.names_like_networks;
   widen(found.replies, webhooks.replies);
   std::ranges::move(webhooks.witnesses, std::back_inserter(found.witnesses));
   std::ranges::move(webhooks.not_proved, std::back_inserter(found.not_proved));

@@ -230,10 +230,10 @@ class Checker {
 
   void prepare() {
     deciding_ = deciding_in(*version_.config);
-    std::string delimiters;
+    std::string delimiters(webhook_ != nullptr ? webhook_tags : "");
     if (deciding_.lists != nullptr) {
       words_.add(*deciding_.lists);
-      delimiters = deciding_.lists->recipient_delimiter;
+      delimiters += deciding_.lists->recipient_delimiter;
       zones_ = words_.zones;
     }
     FactWords facts;
@@ -756,8 +756,8 @@ class KnownRecipients {
 
   const restrictions::ListPolicy* lists_;
   std::set<std::string> keys_;
-  std::set<std::string> locals_;  ///< of keys, at whatever domain
-  std::string delimiters_ = "+";  ///< the sign of webhooks' tags, and those of the lists
+  std::set<std::string> locals_;          ///< of keys, at whatever domain
+  std::string delimiters_{webhook_tags};  ///< and those of the lists
   bool tells_all_ = false;
 };
 

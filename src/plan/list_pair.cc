@@ -1,5 +1,7 @@
 #include "plan/list_pair.h"
 
+#include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "dialect/restrictions/layer.h"
@@ -31,17 +33,6 @@ std::string settings_of(const app::Config& config) {
   return text;
 }
 
-std::string probe_sender_of(const app::Config& config) {
-  std::string text;
-  for (const std::string_view name :
-       {"address_verify_sender", "address_verify_sender_ttl", "double_bounce_sender", "myorigin"}) {
-    const auto& parameters = config.restrictions.section.parameters;
-    const auto found = parameters.find(name);
-    text += (found != parameters.end() ? found->second : "") + "\n";
-  }
-  return text;
-}
-
 }  // namespace
 
 void ListPair::read() {
@@ -61,9 +52,10 @@ void ListPair::read() {
   }
 }
 
-std::unique_ptr<Vocabulary> ListPair::vocabulary(Diagrams& diagrams) const {
+std::unique_ptr<Vocabulary> ListPair::vocabulary(Diagrams& diagrams,
+                                                 const std::string& delimiters) const {
   auto made = std::make_unique<Vocabulary>(
-      diagrams, words_, delimiters_,
+      diagrams, words_, delimiters_ + delimiters,
       either(served_sessions(*sides_[0]->config), served_sessions(*sides_[1]->config)));
   made->know([before = app::KnownAddresses(*sides_[0]->config),
               after = app::KnownAddresses(*sides_[1]->config)](const auto& question) {
@@ -77,6 +69,15 @@ Ref ListPair::compile(std::size_t side, Vocabulary& vocabulary, Decisions* decis
   if (!words_.not_listed.empty()) throw NotCompiled("external_table", *words_.not_listed.begin());
   if (!lists_[0] || !lists_[1]) throw NotCompiled("no_lists", "a version has no restriction lists");
   return plan::compile(*lists_[side], vocabulary, settings_of(*sides_[side]->config), decisions);
+}
+
+bool ListPair::asks_for_own_clients() const {
+  return std::ranges::any_of(lists_, [](const auto& lists) {
+    return lists && lists->own_everywhere &&
+           std::ranges::any_of(lists->used, [](const auto* keyword) {
+             return keyword->name == "permit_inet_interfaces";
+           });
+  });
 }
 
 Group ListPair::group_of(const policy::Evidence& evidence) const {
@@ -93,9 +94,13 @@ Ref ListPair::groups(Vocabulary& vocabulary) const {
 }
 
 std::optional<ListPair::Unseen> ListPair::probe_sender() const {
-  if (probe_sender_of(*sides_[0]->config) == probe_sender_of(*sides_[1]->config)) {
-    return std::nullopt;
-  }
+  if (!lists_[0] || !lists_[1]) return std::nullopt;
+  const auto sender = [](const restrictions::ListPolicy& policy) {
+    const restrictions::Verification& probes = policy.verification;
+    return std::tuple(probes.probe_local, probes.probe_domain, probes.is_bounce_sender,
+                      probes.sender_ttl);
+  };
+  if (sender(*lists_[0]) == sender(*lists_[1])) return std::nullopt;
   return Unseen{"other_layers",
                 "the sender of probes, whose mail is taken before the lists, differs"};
 }

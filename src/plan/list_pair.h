@@ -27,8 +27,10 @@ class ListPair {
     return lists_;
   }
 
-  /// Made of the words. `diagrams` outlives it. Throws TooManyClasses.
-  std::unique_ptr<Vocabulary> vocabulary(Diagrams& diagrams) const;
+  /// Made of the words. `diagrams` outlives it. `delimiters`: of extensions that somebody besides
+  /// the lists tells apart. Throws TooManyClasses.
+  std::unique_ptr<Vocabulary> vocabulary(Diagrams& diagrams,
+                                         const std::string& delimiters = {}) const;
   /// What the lists of a version do with each dialogue; `side`: 0 is OLD. Throws NotCompiled, also
   /// if a version has none, and OverBudget.
   Ref compile(std::size_t side, Vocabulary& vocabulary, Decisions* decisions = nullptr) const;
@@ -36,6 +38,9 @@ class ListPair {
   std::array<Ref, 2> compile(Vocabulary& vocabulary) const {
     return {compile(0, vocabulary), compile(1, vocabulary)};
   }
+  /// Whether it may matter that a client has connected to its own address: with inet_interfaces =
+  /// all it is this host then, whatever the address is.
+  bool asks_for_own_clients() const;
   /// The group of an address is its class in OLD, unless foreign there; then its class in NEW. Both
   /// have lists.
   Group group_of(const policy::Evidence& evidence) const;

@@ -226,11 +226,14 @@ std::string words_for(const Vocabulary& vocabulary, Variable variable, std::size
     case Axis::name: {
       const NameClass& one = classes.names[value];
       using enum NameClass::Kind;
-      return one.kind == none         ? "no name"
-             : one.kind == trouble    ? "no answer of DNS"
-             : one.kind == verified   ? one.name
-             : one.kind == unverified ? one.name + " (unverified)"
-                                      : one.name + " (no answer about its address)";
+      if (one.kind == none) return "no name";
+      if (one.kind == trouble) return "no answer of DNS";
+      const std::string name = one.exact || one.like_network ? one.name
+                               : one.below.empty()           ? "any other name"
+                                                             : "below " + one.below;
+      return one.kind == verified     ? name
+             : one.kind == unverified ? name + " (unverified)"
+                                      : name + " (no answer about its address)";
     }
     case Axis::helo:
       return classes.helos[value].words;

@@ -106,19 +106,27 @@ json::array difference_json(const GroupAnswer& answer) {
   return list;
 }
 
+/// The direction of each condition.
+json::array kinds_json(const GroupAnswer& answer) {
+  json::array list;
+  for (std::size_t i = 0; i < answer.refused.some.size(); ++i) list.emplace_back("refuses_more");
+  for (std::size_t i = 0; i < answer.accepted.some.size(); ++i) list.emplace_back("accepts_more");
+  return list;
+}
+
 /// Whether these are all.
 bool is_complete(const GroupAnswer& answer) {
+  if (!answer.refused.by.empty() || !answer.accepted.by.empty()) return false;
   return answer.refused.all == (answer.refuses_more == Known::yes) &&
          answer.accepted.all == (answer.accepts_more == Known::yes) &&
          answer.answer() != Answer::not_proved;
 }
 
 json::object answer_json(const GroupAnswer& one) {
-  return {{"answer", to_string(one.answer())},
-          {"refuses_more", to_string(one.refuses_more)},
-          {"accepts_more", to_string(one.accepts_more)},
-          {"difference", difference_json(one)},
-          {"difference_complete", is_complete(one)}};
+  return {
+      {"answer", to_string(one.answer())},           {"refuses_more", to_string(one.refuses_more)},
+      {"accepts_more", to_string(one.accepts_more)}, {"difference", difference_json(one)},
+      {"difference_kinds", kinds_json(one)},         {"difference_complete", is_complete(one)}};
 }
 
 /// "sender partner.test or below partner.test, helo not mx.partner.test"; empty: any dialogue.
@@ -150,15 +158,33 @@ std::string differences_text(const Differences& differences) {
     text += (text.empty() ? "" : "; ") + more;
   }
   if (!text.empty() && !all) text += "; and more";
+  if (!text.empty() && !differences.by.empty()) {
+    text += fmt::format(" (by {} alone)", differences.by);
+  }
   return text;
 }
 
 /// "accepts more: client 203.0.113.128 to 203.0.113.255".
 std::string answer_text(const GroupAnswer& one) {
-  std::string text(words_of(one.answer()));
-  const std::string where = one.answer() == Answer::refuses_more   ? differences_text(one.refused)
-                            : one.answer() == Answer::accepts_more ? differences_text(one.accepted)
-                                                                   : "";
+  const std::string text(words_of(one.answer()));
+  const std::string refused = differences_text(one.refused);
+  const std::string accepted = differences_text(one.accepted);
+  std::string where;
+  switch (one.answer()) {
+    case Answer::refuses_more:
+      where = refused;
+      break;
+    case Answer::accepts_more:
+      where = accepted;
+      break;
+    case Answer::both:
+      if (!refused.empty() && !accepted.empty()) {
+        where = fmt::format("new refuses {}, and takes {}", refused, accepted);
+      }
+      break;
+    default:
+      break;
+  }
   return where.empty() ? text : text + ": " + where;
 }
 

@@ -405,7 +405,7 @@ std::string words_for_value(const Values& values, Part part, std::size_t value) 
   return "";
 }
 
-/// All that `one` takes and `other` does not, if it is one condition on each part.
+/// All that `one` takes and `other` does not, if it is one condition on each part; else nothing.
 Differences differences_between(const Values& values, const Takes& one, const Takes& other) {
   std::array<std::vector<bool>, part_count> only = one.values;
   std::optional<std::size_t> apart;
@@ -515,11 +515,16 @@ Answers answers_of(const Pair& pair) {
 }  // namespace
 
 WebhookComparison compare_webhooks(const Version& before, const Version& after,
-                                   const std::vector<std::string>& addresses,
+                                   const std::vector<std::string>& addresses, bool through_lists,
                                    const Deadline& deadline) {
   constexpr std::size_t most_tries = 16;
   WebhookComparison found;
   BothVersions versions(before, after);
+  const bool others_decide =
+      std::ranges::any_of(std::array{&before, &after}, [](const Version* side) {
+        const Deciding deciding = deciding_in(*side->config);
+        return deciding.lists != nullptr || deciding.scripts;
+      });
   using Key = std::tuple<const policy::WebhookPolicy*, const policy::WebhookPolicy*, bool, bool>;
   std::map<Key, Pair> pairs;
   // Whether a webhook is there, else why not; whether others may take its mail, or its domain's.
@@ -540,6 +545,10 @@ WebhookComparison compare_webhooks(const Version& before, const Version& after,
     answer.address = address;
     const bool others_differ =
         old_holder.domain != new_holder.domain && (old_holder.others || new_holder.others);
+    std::optional<ThroughLists> together;
+    if (through_lists && old_holder.recipient.route.webhook && new_holder.recipient.route.webhook) {
+      together.emplace(before, after, mailbox, deadline);
+    }
     const auto ask = [&](DifferenceKind kind, const Takes& one, const Takes& other,
                          Differences& differences) {
       const auto unknown = [&](std::string reason, std::string text) {
@@ -568,6 +577,7 @@ WebhookComparison compare_webhooks(const Version& before, const Version& after,
                                    .after = std::move(sides[1])});
         const Holder& refuser = taker == 0 ? new_holder : old_holder;
         if (!refuser.elsewhere) differences = differences_between(pair.values, one, other);
+        if (others_decide) differences.by = "the policy";
         return Known::yes;
       }
       const std::array<const Holder*, 2> holders{&old_holder, &new_holder};
@@ -577,26 +587,30 @@ WebhookComparison compare_webhooks(const Version& before, const Version& after,
                                    "holds for a postmaster may take its mail",
                                    side == 0 ? "old" : "new"));
       };
-      const bool both_have_it =
-          old_holder.recipient.route.webhook && new_holder.recipient.route.webhook;
-      if (!choices.empty() && both_have_it) {
-        const bool same_passwords = std::ranges::all_of(
-            pair.values.logins, [](const Login& login) { return login.password_of.empty(); });
-        ThroughLists together =
-            search_through_lists(before, after, mailbox, taker, same_passwords, deadline);
-        versions.count += together.played;
-        if (together.shown) {
-          found.witnesses.push_back({.spoken = std::move(together.shown->spoken),
+      std::string over;
+      if (!choices.empty() && together) {
+        ThroughLists::Found passed = together->find(taker);
+        versions.count += passed.played;
+        found.give_up.merge(passed.give_up);
+        found.names_like_networks = found.names_like_networks || passed.names_like_networks;
+        if (passed.shown) {
+          found.witnesses.push_back({.spoken = std::move(passed.shown->spoken),
                                      .group = Group::ours,
                                      .kind = kind,
-                                     .before = std::move(together.shown->sides[0]),
-                                     .after = std::move(together.shown->sides[1])});
+                                     .before = std::move(passed.shown->sides[0]),
+                                     .after = std::move(passed.shown->sides[1])});
           return Known::yes;
         }
-        if (together.none) return Known::no;
+        if (passed.none) return Known::no;
+        over = passed.over;
       }
       if (!choices.empty()) {
         if (holders[1 - taker]->elsewhere) return left_to_others(1 - taker);
+        if (!over.empty()) {
+          return unknown(over,
+                         "lists refuse what was tried, and looking for a dialogue that they "
+                         "let through needs more than the comparison may use");
+        }
         return unknown("witness_not_confirmed",
                        "another layer refuses what was tried, on both sides");
       }

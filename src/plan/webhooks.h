@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,13 +20,17 @@ struct WebhookComparison {
   Known replies = Known::no;             ///< whether what both refuse gets other codes
   std::vector<NotProved> not_proved;     ///< one for each `unknown`
   std::size_t played = 0;                ///< dialogues played on both versions
+  std::set<std::string> give_up;         ///< as Comparison::give_up
+  bool names_like_networks = false;      ///< as Comparison::names_like_networks
 };
 
 /// Compares what both versions take for these addresses. An address that a version does not know is
-/// one that takes nothing. `addresses`: local@domain, valid; each stands once. Blocks until
-/// `deadline` at most, and the time of one dialogue. Sends nothing.
+/// one that takes nothing. `addresses`: local@domain, valid; each stands once. `through_lists`:
+/// where lists refuse what is tried, a dialogue is looked for that they let through. That says what
+/// is in the lists, so it is not for tenants. Blocks until `deadline` at most, and the time of one
+/// dialogue. Sends nothing.
 WebhookComparison compare_webhooks(const Version& before, const Version& after,
-                                   const std::vector<std::string>& addresses,
+                                   const std::vector<std::string>& addresses, bool through_lists,
                                    const Deadline& deadline);
 
 }  // namespace postern::plan

@@ -90,10 +90,12 @@ std::vector<std::string> warnings(const FileResult& result) {
   return out;
 }
 
-std::string human(const Results& results, bool color) {
+std::string human(const Results& results, bool color, bool only_failures) {
   const Paint paint{color};
   std::string out;
   for (const FileResult& result : results.files) {
+    if (only_failures && result.usable() && std::ranges::all_of(result.outcomes, &Outcome::passed))
+      continue;
     out += paint.wrap(Ink::bold, result.name) + "\n";
     if (!result.usable()) {
       const std::size_t errors = result.diagnostics.errors();  // they are on standard error
@@ -103,11 +105,13 @@ std::string human(const Results& results, bool color) {
     }
     for (const Outcome& outcome : result.outcomes) {
       const bool passed = outcome.passed();
+      if (only_failures && passed) continue;
       out += fmt::format("  {}  {}\n",
                          paint.wrap(passed ? Ink::green : Ink::red, passed ? "pass" : "FAIL"),
                          shown(outcome.test->name));
       if (!passed) out += failure_text(result, outcome);
     }
+    if (only_failures) continue;
     for (const std::string& line : warnings(result)) out += line + "\n";
   }
   const std::size_t failed = results.failed();
@@ -120,7 +124,7 @@ std::string human(const Results& results, bool color) {
   }
   const bool good = failed == 0 && results.unusable() == 0;
   out += paint.wrap(good ? Ink::green : Ink::red, line) + "\n";
-  return out + results.coverage_text;
+  return only_failures ? out : out + results.coverage_text;
 }
 
 /// A TAP description: `#` begins a directive (TAP 14, "Escaping").
@@ -327,10 +331,12 @@ std::string report_text(const Results& results, Format format, bool color) {
       return junit(results);
     case Format::json:
       return json::serialize(report_json(results)) + "\n";
+    case Format::failures:
+      return human(results, color, true);
     case Format::human:
       break;
   }
-  return human(results, color);
+  return human(results, color, false);
 }
 
 }  // namespace postern::ptest

@@ -41,9 +41,9 @@ struct Results {
   std::size_t unusable() const;
 };
 
-/// Forms of a report.
-enum class Format { human, tap, junit, json };
-/// nullopt: none has this name.
+/// Forms of a report. `failures` is `human` without what passed.
+enum class Format { human, failures, tap, junit, json };
+/// A form that users name; nullopt: none has this name.
 std::optional<Format> format_named(std::string_view name);
 
 /// `color`: with escape sequences, for people.

@@ -301,6 +301,10 @@ TEST_F(Played, reports) {
   EXPECT_THAT(report_text(results, Format::tap, false), HasSubstr(asked_nothing + "\n"));
   EXPECT_THAT(report_text(results, Format::human, false),
               HasSubstr("2 tests, 1 passed, 1 failed\n"));
+  const std::string failures = report_text(results, Format::failures, false);
+  EXPECT_THAT(failures, HasSubstr("t.ptest\n  FAIL  x\n"));
+  EXPECT_THAT(failures, HasSubstr("2 tests, 1 passed, 1 failed\n"));
+  EXPECT_THAT(failures, testing::Not(HasSubstr("a # b")));
 }
 
 }  // namespace

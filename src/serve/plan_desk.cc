@@ -104,6 +104,7 @@ json::value PlanDesk::brief(const admin::PlanRequest& request) {
   const auto began = std::chrono::steady_clock::now();
   plan::EditOptions options;
   options.compare.time = plan::time_of_an_edit;
+  options.compare.through_lists = request.operates;
   options.guardrails = false;  // GuardrailDesk has proved them
   const auto judged = judge(request, options);
   if (!judged || std::chrono::steady_clock::now() - began > plan::time_of_an_edit) return nullptr;
@@ -118,6 +119,7 @@ Task<Result<json::object>> PlanDesk::plan(admin::PlanRequest request) {
     plan::EditOptions options;
     options.guards.time = plan::time_of_an_edit;
     options.compare.routes = request.routes;
+    options.compare.through_lists = request.operates;
     const auto judged = judge(request, options);
     if (!judged) return tl::unexpected(judged.error());
     json::object answer = plan::report_json(judged->report);
