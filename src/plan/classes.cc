@@ -510,7 +510,7 @@ std::vector<AddressClass> addresses_of(const std::set<std::string>& keys,
   const auto extended = [&](const std::string& local, const std::string& domain) {
     AddressClass members{.listed = true,
                          .exact = is_exact(domain),
-                         .words = local + "@" + domain,
+                         .words = "",
                          .local = local,
                          .below = is_exact(domain) || domain == spelling.one_label
                                       ? ""
@@ -520,6 +520,11 @@ std::vector<AddressClass> addresses_of(const std::set<std::string>& keys,
     if (members.other_domain) members.below.clear();
     if (!members.below.empty()) members.domain_pattern = below_pattern(members.below);
     if (domains.contains(domain)) members.domain_pattern = literal_pattern(lower(domain));
+    const std::string where = members.other_domain           ? "any other domain"
+                              : !members.below.empty()       ? "any name below " + members.below
+                              : domain == spelling.one_label ? std::string(one_label_words)
+                                                             : domain;
+    members.words = local + "@" + where;
     addresses.add(local, domain, members);
     // What always exists has no extension, and no table knows it by one.
     const bool always = local == "postmaster" || local == "mailer-daemon";
@@ -538,7 +543,7 @@ std::vector<AddressClass> addresses_of(const std::set<std::string>& keys,
                                 std::string(1, delimiter) + "*-request");
       }
       for (const auto& [extension, words] : extensions) {
-        members.words = local + words + "@" + domain;
+        members.words = local + words + "@" + where;
         addresses.add(local + extension, domain, members);
       }
     }

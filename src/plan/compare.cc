@@ -530,7 +530,7 @@ class Comparer {
       made.all = made.all && words.whole;
       if (words.said) made.some.push_back(std::move(*words.said));
     }
-    if (has_rules()) made.by = "the lists";
+    if (has_rules()) made.by = "the rules";
     GroupAnswer& answer = answer_of_group(one.group);
     (one.kind == DifferenceKind::refuses_more ? answer.refused : answer.accepted) = std::move(made);
   }

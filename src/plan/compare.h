@@ -95,7 +95,7 @@ struct Differences {
   static constexpr std::size_t most = 3;
   std::vector<Difference> some = {};  ///< at most `most`
   bool all = false;                   ///< they differ nowhere else
-  /// What differs there, if something else decides, too, which was not asked: "the lists".
+  /// What else decides and was not asked: they differ where it lets the mail through ("the lists").
   std::string_view by = {};
 };
 

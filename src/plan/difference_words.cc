@@ -27,6 +27,7 @@ class Names {
     bool listed = false;     ///< somebody names it
     int kind = 0;            ///< of a client\'s name
     std::string local = {};  ///< of an address that stands for itself, or for its extensions
+    std::string only = {};   ///< the local part of all of them; "": they have several
     char sign = '\0';        ///< in front of extensions
     std::string name = {};   ///< in lower case; "": none
     std::string below = {};  ///< the names below this one
@@ -65,8 +66,10 @@ class Names {
       return known == by_name_.end() ? none : known->second;
     };
     if (outer.extended) {
-      take(named(outer.name), [&](const Members& one) {
-        return one.name == outer.name && one.local.starts_with(outer.local + outer.sign);
+      const bool is_below = !outer.below.empty();
+      take(named(is_below ? outer.below : outer.name), [&](const Members& one) {
+        return (is_below ? one.name != outer.below : one.name == outer.name) &&
+               one.local.starts_with(outer.local + outer.sign);
       });
     } else if (!outer.below.empty()) {
       take(named(outer.below),
@@ -90,6 +93,7 @@ class Names {
       const bool has_sign = one.extended && local.size() > one.local.size();
       return {.listed = one.listed,
               .local = one.extended ? lower(one.local) : local,
+              .only = lower(one.local),
               .sign = has_sign ? local[one.local.size()] : '\0',
               .name = lower(one.one->domain),
               .below = lower(one.below),
@@ -132,10 +136,33 @@ class Names {
   std::vector<std::size_t> number_last_;
 };
 
-/// "answer of inet:127.0.0.1:10023 to RCPT", "the pattern /^a/ in the sender".
-std::string name_of_part(const OpenQuestion& question) {
+/// Whose name this is, if it stands for names that no list has: "the sender's domain".
+std::string whose(const Classes& classes, std::string_view name) {
+  const auto stands_for = [&](const AddressClass& one) {
+    return !one.exact && one.one && iequals(one.one->domain, name);
+  };
+  if (name == "%client") return "the client's address";
+  if (std::ranges::any_of(classes.senders, stands_for)) return "the sender's domain";
+  if (std::ranges::any_of(classes.recipients, stands_for)) return "the recipient's domain";
+  const auto is_named = [&](const auto& one) { return !one.exact && iequals(one.name, name); };
+  if (std::ranges::any_of(classes.helos, is_named)) return "the name in HELO";
+  if (std::ranges::any_of(classes.names, is_named)) return "the client's name";
+  return std::string(name);
+}
+
+/// "answer of inet:127.0.0.1:10023 to RCPT", "the pattern /^a/ in the sender", "MX of the sender's
+/// domain", "zen.example about the client's address".
+std::string name_of_part(const Classes& classes, const OpenQuestion& question) {
   if (question.pattern && question.about) {
     return fmt::format("{} in {}", name_of(question), words_of(*question.about));
+  }
+  if (question.dns && question.zone.empty()) {
+    return fmt::format("{} of {}", dns::to_string(question.dns->type),
+                       whose(classes, question.dns->name));
+  }
+  if (const std::string begin = "list " + question.zone + " "; question.name().starts_with(begin)) {
+    return fmt::format("{} about {}", question.zone,
+                       whose(classes, question.name().substr(begin.size())));
   }
   if (!question.service) return name_of(question);
   const std::string_view asked = app::asked_of(*question.service);
@@ -157,17 +184,20 @@ class PartWords {
   /// False: something is left out.
   bool run(Difference::Part& part) {
     const auto some = static_cast<std::size_t>(std::ranges::count(values_, true));
-    part.negated = some > values_.size() / 2;
+    // An answer stands for others that do the same: only those are said that were looked at.
+    const OpenQuestion* question =
+        variable_ < axis_count ? nullptr : vocabulary_.question(variable_);
+    part.negated = question == nullptr && some > values_.size() / 2;
     std::set<std::string> others;  // words of values that are not said
     for (std::size_t value = 0; value < values_.size(); ++value) {
-      if (values_[value] != part.negated || !is_among(value)) continue;
+      if (values_[value] != part.negated || !is_among(value) || is_impossible(value)) continue;
       others.insert(words_for(vocabulary_, variable_, value));
       if (variable_ < axis_count) names_.add(value);
     }
-    bool whole = true;
+    bool whole = question == nullptr || (!question->service && question->zone.empty());
     std::set<std::string> said;
     for (std::size_t value = 0; value < values_.size(); ++value) {
-      if (values_[value] == part.negated) continue;
+      if (values_[value] == part.negated || is_impossible(value)) continue;
       std::string words = words_for(vocabulary_, variable_, value);
       // Classes that have the same words: nothing is said that is not in the cube.
       if (others.contains(words)) whole = false;
@@ -180,6 +210,11 @@ class PartWords {
 
  private:
   bool is_among(std::size_t value) const { return among_ == nullptr || (*among_)[value]; }
+  /// Whether no client has the value.
+  bool is_impossible(std::size_t value) const {
+    return variable_ == Vocabulary::variable(Axis::name) &&
+           vocabulary_.classes().names[value].like_network;
+  }
 
   /// " (but not mail.partner.test or bob@partner.test)".
   std::string exceptions(std::size_t value, const std::string& words) const {
@@ -217,11 +252,12 @@ CubeWords words_of(const Vocabulary& vocabulary, const Cube& cube, const std::ve
   for (const auto& [variable, values] : cube) {
     const bool of_recipient = variable == Vocabulary::variable(Axis::recipient);
     if (of_recipient && values == among) continue;
-    Difference::Part part{.name = variable < axis_count
-                                      ? std::string(to_string(static_cast<Axis>(variable)))
-                                      : name_of_part(*vocabulary.question(variable)),
-                          .negated = false,
-                          .values = {}};
+    Difference::Part part{
+        .name = variable < axis_count
+                    ? std::string(to_string(static_cast<Axis>(variable)))
+                    : name_of_part(vocabulary.classes(), *vocabulary.question(variable)),
+        .negated = false,
+        .values = {}};
     // A server may be asked in two contexts, or before and after STARTTLS.
     if (const int number = ++names[part.name]; number > 1) {
       part.name += fmt::format(" (question {})", number);

@@ -133,12 +133,20 @@ json::object answer_json(const GroupAnswer& one) {
 std::string conditions_text(const Difference& difference) {
   std::string text;
   for (const Difference::Part& part : difference.conditions) {
-    text += (text.empty() ? "" : ", ") + printable(part.name, 200) + (part.negated ? " not " : " ");
+    const bool neither = part.negated && part.values.size() > 1;
+    text += (text.empty() ? "" : ", ") + printable(part.name, 200) +
+            (neither        ? " neither "
+             : part.negated ? " not "
+                            : " ");
     constexpr std::size_t most = 4;
+    const std::string_view between = neither ? " nor " : " or ";
     for (std::size_t at = 0; at < part.values.size() && at < most; ++at) {
-      text += (at == 0 ? "" : " or ") + printable(part.values[at], 100);
+      if (at > 0) text += between;
+      text += printable(part.values[at], 160);
     }
-    if (part.values.size() > most) text += fmt::format(" and {} more", part.values.size() - most);
+    if (part.values.size() > most) {
+      text += fmt::format("{}{} more", neither ? between : " and ", part.values.size() - most);
+    }
   }
   return text;
 }
@@ -159,7 +167,7 @@ std::string differences_text(const Differences& differences) {
   }
   if (!text.empty() && !all) text += "; and more";
   if (!text.empty() && !differences.by.empty()) {
-    text += fmt::format(" (by {} alone)", differences.by);
+    text += fmt::format(" (where {} let it through)", differences.by);
   }
   return text;
 }

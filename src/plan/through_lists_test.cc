@@ -185,7 +185,7 @@ TEST_F(Behind, TimeMayBeOver) {
 TEST_F(Behind, ConditionsAreThoseOfThePolicy) {
   const WebhookComparison found = compared("", network, wide);
   ASSERT_EQ(answer(found).accepts_more, Known::yes);
-  EXPECT_EQ(answer(found).accepted.by, "the policy");
+  EXPECT_EQ(answer(found).accepted.by, "the lists");
 }
 
 }  // namespace

@@ -577,7 +577,7 @@ WebhookComparison compare_webhooks(const Version& before, const Version& after,
                                    .after = std::move(sides[1])});
         const Holder& refuser = taker == 0 ? new_holder : old_holder;
         if (!refuser.elsewhere) differences = differences_between(pair.values, one, other);
-        if (others_decide) differences.by = "the policy";
+        if (others_decide) differences.by = "the lists";
         return Known::yes;
       }
       const std::array<const Holder*, 2> holders{&old_holder, &new_holder};
@@ -627,12 +627,18 @@ WebhookComparison compare_webhooks(const Version& before, const Version& after,
     };
     const auto compare_codes = [&] {
       const Answers answers = answers_of(pair);
+      bool all = answers.all;
       for (const Choice& choice : answers.choices) {
         if (deadline.is_over()) return Known::unknown;
         Said said = said_in(pair.values, choice, mailbox);
         std::array<Side, 2> sides = versions.play(said);
-        if (kind_of(outcome_of(sides[0]), outcome_of(sides[1])) != DifferenceKind::replies)
+        if (kind_of(outcome_of(sides[0]), outcome_of(sides[1])) != DifferenceKind::replies) {
+          // What another layer refuses says nothing of the policies' codes.
+          all = all && std::ranges::all_of(sides, [](const Side& side) {
+                  return side.taken || side.layer == "webhook" || side.layer == "gateway";
+                });
           continue;
+        }
         found.witnesses.push_back({.spoken = std::move(said.spoken),
                                    .group = Group::ours,
                                    .kind = DifferenceKind::replies,
@@ -643,7 +649,7 @@ WebhookComparison compare_webhooks(const Version& before, const Version& after,
       // Of what no webhook has, other layers speak.
       const bool is_alone =
           !old_holder.elsewhere && !new_holder.elsewhere && old_holder.domain == new_holder.domain;
-      return answers.all && is_alone ? Known::no : Known::unknown;
+      return all && is_alone ? Known::no : Known::unknown;
     };
     const auto state_of = [](const Holder& holder) {
       const policy::Route& route = holder.recipient.route;
