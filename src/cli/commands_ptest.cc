@@ -473,7 +473,10 @@ int play_all(const Options& given, const Arguments& arguments, Streams& streams,
   const bool broken = code != ExitCode::ok && code != ExitCode::no;
   if (options->update && !broken) return write_changes(results, *options, json, streams);
   const bool color = wants_color(arguments) && !options->output;
-  const std::string text = ptest::report_text(results, options->format, color);
+  const bool quiet = arguments.has("--quiet");
+  const bool failures = quiet && options->format == Format::human && !options->output;
+  const std::string text =
+      ptest::report_text(results, failures ? Format::failures : options->format, color);
   if (!options->coverage_file.empty()) {
     const auto written =
         write_file(options->coverage_file, boost::json::serialize(results.coverage) + "\n");
@@ -488,13 +491,11 @@ int play_all(const Options& given, const Arguments& arguments, Streams& streams,
       report(written.error().message, "", json, streams);
       return to_int(ExitCode::cannot_create);
     }
-    if (!arguments.has("--quiet") && options->format != Format::json) {
+    if (!quiet && options->format != Format::json) {
       streams.out << ptest::report_text(results, Format::human, wants_color(arguments));
     }
-  } else if (!arguments.has("--quiet") || options->format != Format::human) {
+  } else if (!failures || code != ExitCode::ok) {
     streams.out << text;
-  } else if (code != ExitCode::ok) {
-    streams.out << ptest::report_text(results, Format::failures, color);
   }
   streams.out.flush();
   return to_int(code);

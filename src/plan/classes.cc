@@ -194,6 +194,20 @@ std::string unrelated(const std::string& start, const std::set<std::string>& key
   }
 }
 
+/// The first of these texts that is not taken.
+template <class Text, class IsTaken>
+std::string untaken(const Text& text, const IsTaken& is_taken) {
+  for (int number = 0;; ++number) {
+    std::string one = text(number);
+    if (!is_taken(one)) return one;
+  }
+}
+
+/// The text, and from the second on with a number.
+std::string numbered(const std::string& text, int number) {
+  return number == 0 ? text : text + std::to_string(number);
+}
+
 /// How one part of a dialogue spells what stands for many. Each part has texts of its own, also
 /// where it has the keys of another: a question is known by its text, and one that was asked about
 /// the sender has its own answer beside one about the recipient.
@@ -237,24 +251,12 @@ struct Taken {
   std::set<std::string> literals;  ///< addresses in the place of a domain
 };
 
-/// The first of these texts that is not taken.
-template <class Text, class IsTaken>
-std::string untaken(const Text& text, const IsTaken& is_taken) {
-  for (int number = 0;; ++number) {
-    std::string one = text(number);
-    if (!is_taken(one)) return one;
-  }
-}
-
 /// The same part, spelled with texts that no key is: what a table knows by name stands for itself
 /// alone.
 Spelling unlike_keys(Spelling spelling, const Taken& taken) {
-  const auto nth = [](const std::string& text, int number) {
-    return number == 0 ? text : text + std::to_string(number);
-  };
   // Neither alone nor completed, so as the first label of a name.
   spelling.one_label =
-      untaken([&](int number) { return nth(spelling.one_label, number); },
+      untaken([&](int number) { return numbered(spelling.one_label, number); },
               [&](const std::string& one) {
                 const auto completed = taken.domains.lower_bound(one + ".");
                 return taken.domains.contains(one) ||
@@ -272,7 +274,7 @@ Spelling unlike_keys(Spelling spelling, const Taken& taken) {
       [&](const std::string& one) { return taken.literals.contains(one); });
   if (spelling.extension.empty()) return spelling;
   spelling.extension =
-      untaken([&](int number) { return nth(spelling.extension, number); },
+      untaken([&](int number) { return numbered(spelling.extension, number); },
               [&](const std::string& one) {
                 return std::ranges::any_of(taken.locals, [&](const std::string& local) {
                   return local.find(one) != std::string::npos;
@@ -300,9 +302,8 @@ std::string below_pattern(std::string_view name) { return ".+\\." + literal_patt
 /// A name below `key` that is no key and below no longer one.
 std::string below(const std::string& key, const std::set<std::string>& taken,
                   const std::string& start) {
-  std::string label = start;
-  for (int i = 1; taken.contains(label + "." + key); ++i) label = start + std::to_string(i);
-  return label + "." + key;
+  return untaken([&](int number) { return numbered(start, number) + "." + key; },
+                 [&](const std::string& one) { return taken.contains(one); });
 }
 
 bool is_domain(const std::string& key) {
@@ -388,9 +389,13 @@ class Addresses {
 
 /// A local part that none of these is.
 std::string unlike(const std::string& start, const std::set<std::string>& locals) {
-  std::string local = start;
-  for (int i = 1; locals.contains(local); ++i) local = start + std::to_string(i);
-  return local;
+  return untaken([&](int number) { return numbered(start, number); },
+                 [&](const std::string& one) { return locals.contains(one); });
+}
+
+/// An address in the place of a domain, in lower case (RFC 5321 §4.1.3).
+std::string literal_of(const IpAddress& address) {
+  return (address.is_v4() ? "[" : "[ipv6:") + address.to_string() + "]";
 }
 
 /// How the versions read addresses, beside their tables.
@@ -427,7 +432,7 @@ Reading reading_of(const dialect::restrictions::PolicyWords& words, const std::s
   if (everywhere && in_order.empty()) in_order.push_back(reached_address());
   std::set<std::pair<bool, std::vector<bool>>> whose;
   for (const IpAddress& address : in_order) {
-    const std::string literal = (address.is_v4() ? "[" : "[ipv6:") + address.to_string() + "]";
+    const std::string literal = literal_of(address);
     const auto names_it = [&](const std::set<std::string>& keys) {
       return std::ranges::any_of(keys,
                                  [&](const std::string& key) { return key.ends_with(literal); });
@@ -510,7 +515,6 @@ std::vector<AddressClass> addresses_of(const std::set<std::string>& keys,
   const auto extended = [&](const std::string& local, const std::string& domain) {
     AddressClass members{.listed = true,
                          .exact = is_exact(domain),
-                         .words = "",
                          .local = local,
                          .below = is_exact(domain) || domain == spelling.one_label
                                       ? ""
@@ -584,7 +588,7 @@ std::vector<AddressClass> addresses_of(const std::set<std::string>& keys,
       const std::string more = local + delimiter + spelling.extension;
       addresses.put(
           {more, ""},
-          {.listed = true, .extended = true, .words = local + delimiter + "*", .local = local});
+          {.listed = true, .words = local + delimiter + "*", .local = local, .extended = true});
     }
   };
   for (const std::string& local : anywhere) bare(local);
@@ -593,6 +597,12 @@ std::vector<AddressClass> addresses_of(const std::set<std::string>& keys,
   }
   addresses.put({any, ""}, {.words = "an address without domain"});
   return classes;
+}
+
+/// Of addresses with a route that leads to no name of a table; "": without a domain.
+std::string words_of_route(const std::string& hop) {
+  return hop.empty() ? "other addresses with a route and no domain"
+                     : "other addresses with a route through " + hop;
 }
 
 /// Addresses with a route through a domain of this server, in each form.
@@ -606,7 +616,7 @@ void add_routes_through_ours(const std::set<std::string>& own, const std::string
   }
   for (const std::string& hop : names_around(own, taken, recipient_spelling)) {
     for (const std::string& target : targets) {
-      const std::string words = "other addresses with a route through " + hop;
+      const std::string words = words_of_route(hop);
       const std::size_t before = recipients.size();
       for (const std::string& local : {"b%" + target, target + "!b", "b@" + target}) {
         routed.add(local, hop,
@@ -621,9 +631,7 @@ void add_routes_through_ours(const std::set<std::string>& own, const std::string
   }
   // Without a domain only the route says where mail goes, and postmaster has a rule of its own.
   for (const std::string& local : {"b%" + foreign, foreign + "!b", "postmaster%" + foreign}) {
-    routed.put(
-        {local, ""},
-        {.listed = true, .words = "other addresses with a route and no domain", .local = local});
+    routed.put({local, ""}, {.listed = true, .words = words_of_route(""), .local = local});
   }
 }
 
@@ -669,11 +677,6 @@ std::string routed_local(const mail::Mailbox& target, char sign) {
 std::string local_part_of(const std::string& local) {
   const auto parsed = mail::parse_mailbox(local + "@example.com", mail::Utf8::allowed);
   return parsed && parsed->local_part == local ? local : mail::quoted_local_part(local);
-}
-
-std::string words_of_route(const std::string& hop) {
-  return hop.empty() ? "other addresses with a route and no domain"
-                     : "other addresses with a route through " + hop;
 }
 
 /// Addresses with a route, wherever it leads, through the domains of which one version takes it off
@@ -878,7 +881,7 @@ void add_routes_through_others(const dialect::restrictions::PolicyWords& words,
     members.listed = true;
     members.winding = !tells;
     members.exact = members.extended = false;
-    members.words = "other addresses with a route through " + domain;
+    members.words = words_of_route(domain);
     members.local = one.one->unquoted_local_part() + "%" + foreign;
     members.local_pattern.clear();
     routed.add(members.local, domain, members);
@@ -932,7 +935,7 @@ Taken taken_by(const dialect::restrictions::PolicyWords& words) {
   }
   for (const auto* policy : words.policies) {
     for (const IpAddress& own : policy->own_addresses) {
-      taken.literals.insert((own.is_v4() ? "[" : "[ipv6:") + own.to_string() + "]");
+      taken.literals.insert(literal_of(own));
     }
   }
   return taken;

@@ -216,10 +216,8 @@ class Comparer {
     const std::array<Ref, 2> compiled = pair_.compile(*vocabulary_);
     for (const auto& question : vocabulary_->questions()) {
       result_.evidence.push_back(question->name());
-      if (question->pattern && may_give_up(question->pattern->first)) {
-        result_.give_up.insert(restrictions::asked_pattern(question->pattern->first)->perl);
-      }
     }
+    result_.give_up = patterns_that_may_give_up(*vocabulary_);
     const auto discards = [&](Ref lists) {
       const Ref any = diagrams_.map(
           lists, [&](Leaf one) -> Leaf { return vocabulary_->outcome(one).discard ? 1 : 0; });
@@ -340,6 +338,12 @@ class Comparer {
     }
   }
 
+  /// 1 where the difference is of this kind.
+  Ref of_kind(Ref kinds, DifferenceKind kind) {
+    return diagrams_.map(
+        kinds, [kind](Leaf one) -> Leaf { return one == static_cast<Leaf>(kind) ? 1 : 0; });
+  }
+
   /// `kinds`, with 0 where `possible` is.
   Ref where(Ref kinds, Ref possible) {
     return diagrams_.apply(kinds, possible,
@@ -375,8 +379,7 @@ class Comparer {
       const Ref here = only(differ, group);
       for (const DifferenceKind kind : difference_kinds) {
         Known& known = result_.of(kind, result_.groups[static_cast<std::size_t>(group)]);
-        const Ref left = diagrams_.map(
-            here, [kind](Leaf one) -> Leaf { return one == static_cast<Leaf>(kind) ? 1 : 0; });
+        const Ref left = of_kind(here, kind);
         if (left == diagrams_.leaf(0)) continue;
         elsewhere_.insert({group, kind});
         if (known != Known::no) continue;
@@ -404,8 +407,7 @@ class Comparer {
     for (const DifferenceKind kind : difference_kinds) {
       Known& known = result_.of(kind, ours);
       if (known == Known::yes && !is_verdict(kind)) continue;
-      const Ref left = diagrams_.map(
-          differ, [&](Leaf one) -> Leaf { return one == static_cast<Leaf>(kind) ? 1 : 0; });
+      const Ref left = of_kind(differ, kind);
       if (left == diagrams_.leaf(0)) continue;
       elsewhere_.insert({Group::ours, kind});
       if (known == Known::yes) continue;
@@ -450,8 +452,7 @@ class Comparer {
 
   Known search(Ref here, std::optional<Group> group, DifferenceKind kind) {
     constexpr int most_tries = 16;
-    Ref left = diagrams_.map(
-        here, [&](Leaf one) -> Leaf { return one == static_cast<Leaf>(kind) ? 1 : 0; });
+    Ref left = of_kind(here, kind);
     bool any = false;
     std::string reason = "witness_not_confirmed";
     std::string text = "the dialogues found were judged alike when played: a fault of Postern";
@@ -510,9 +511,7 @@ class Comparer {
   }
 
   void say_where(const Apart& one) {
-    const Ref wanted = diagrams_.map(where(one.here, possible_), [&](Leaf kind) -> Leaf {
-      return kind == static_cast<Leaf>(one.kind) ? 1 : 0;
-    });
+    const Ref wanted = of_kind(where(one.here, possible_), one.kind);
     const Cover found = cover(diagrams_, wanted, possible_, Differences::most,
                               [&](Ref& left) -> std::optional<Assignment> {
                                 const auto path = cheapest(*vocabulary_, left);

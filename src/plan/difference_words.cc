@@ -25,7 +25,7 @@ class Names {
   /// What a class stands for: a name, and the names that it may be.
   struct Members {
     bool listed = false;     ///< somebody names it
-    int kind = 0;            ///< of a client\'s name
+    int kind = 0;            ///< of a client's name
     std::string local = {};  ///< of an address that stands for itself, or for its extensions
     std::string only = {};   ///< the local part of all of them; "": they have several
     char sign = '\0';        ///< in front of extensions
@@ -72,8 +72,10 @@ class Names {
                one.local.starts_with(outer.local + outer.sign);
       });
     } else if (!outer.below.empty()) {
-      take(named(outer.below),
-           [&](const Members& one) { return one.name != outer.below && one.kind == outer.kind; });
+      take(named(outer.below), [&](const Members& one) {
+        return one.name != outer.below && one.kind == outer.kind &&
+               (outer.only.empty() || one.local == outer.only);
+      });
     } else if (outer.whole_domain) {
       take(named(outer.name), [&](const Members& one) { return one.name == outer.name; });
     } else if (outer.one_label) {

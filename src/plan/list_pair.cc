@@ -125,4 +125,14 @@ std::optional<ListPair::Unseen> ListPair::told_otherwise() const {
                 "which they are told, differs"};
 }
 
+std::set<std::string> patterns_that_may_give_up(const Vocabulary& vocabulary) {
+  std::set<std::string> patterns;
+  for (const auto& question : vocabulary.questions()) {
+    if (question->pattern && may_give_up(question->pattern->first)) {
+      patterns.insert(restrictions::asked_pattern(question->pattern->first)->perl);
+    }
+  }
+  return patterns;
+}
+
 }  // namespace postern::plan

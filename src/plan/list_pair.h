@@ -4,6 +4,7 @@
 #include <array>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "dialect/restrictions/policy_words.h"
@@ -65,5 +66,8 @@ class ListPair {
   dialect::restrictions::PolicyWords words_;
   std::string delimiters_;
 };
+
+/// Patterns that are asked and may take more steps than are allowed, as they are written.
+std::set<std::string> patterns_that_may_give_up(const Vocabulary& vocabulary);
 
 }  // namespace postern::plan

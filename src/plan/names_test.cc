@@ -186,6 +186,28 @@ TEST(PlanNamesTest, NamesWithARowOfTheirOwnAreNotAmongThoseBelow) {
               ElementsAre("bob@ours.example", "bob+*@ours.example (but not bob+ok@ours.example)"));
 }
 
+// A local part that has a row at any domain has a row of its own below a name, too.
+TEST(PlanNamesTest, LocalPartsAreNotThoseOfOthersBelowAName) {
+  const std::string both =
+      "mydestination = 'ours.example'\nrelay_domains = 'partner.example'\n"
+      "relay_recipient_maps = ''\n";
+  const Comparison found =
+      compared(both, "",
+               list("smtpd_recipient_restrictions",
+                    "check_recipient_access inline:{ {carl@=REJECT} {ann@=OK} }"));
+  const GroupAnswer& relay = found.groups[static_cast<std::size_t>(Group::relay)];
+  ASSERT_EQ(relay.refuses_more, Known::yes);
+  bool any = false;
+  for (const Difference& one : relay.refused.some) {
+    for (const Difference::Part& part : one.conditions) {
+      if (part.negated || part.name != "rcpt") continue;
+      any = true;
+      EXPECT_THAT(part.values, Contains("carl@any name below partner.example"));
+    }
+  }
+  EXPECT_TRUE(any);
+}
+
 // A route to an address that has a row is judged as the address; others are said to be others.
 TEST(PlanNamesTest, RoutesToNamesAreNotAmongTheOthers) {
   const Comparison found = compared(

@@ -39,11 +39,7 @@ class ThroughLists::Search {
   /// Throws OverBudget.
   Found run(std::size_t taker) {
     Found result;
-    for (const auto& question : vocabulary_->questions()) {
-      if (question->pattern && may_give_up(question->pattern->first)) {
-        result.give_up.insert(restrictions::asked_pattern(question->pattern->first)->perl);
-      }
-    }
+    result.give_up = patterns_that_may_give_up(*vocabulary_);
     const Ref webhook = recipients();
     const Ref possible = diagrams_.both(webhook, vocabulary_->possible());
     const Ref assumed = diagrams_.both(webhook, vocabulary_->like_networks());

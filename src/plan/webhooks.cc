@@ -520,11 +520,12 @@ WebhookComparison compare_webhooks(const Version& before, const Version& after,
   constexpr std::size_t most_tries = 16;
   WebhookComparison found;
   BothVersions versions(before, after);
-  const bool others_decide =
-      std::ranges::any_of(std::array{&before, &after}, [](const Version* side) {
-        const Deciding deciding = deciding_in(*side->config);
-        return deciding.lists != nullptr || deciding.scripts;
-      });
+  std::string_view others;  // that decide, too
+  for (const Version* side : {&before, &after}) {
+    const Deciding deciding = deciding_in(*side->config);
+    if (deciding.scripts && others.empty()) others = "the rules";
+    if (deciding.lists != nullptr) others = "the lists";
+  }
   using Key = std::tuple<const policy::WebhookPolicy*, const policy::WebhookPolicy*, bool, bool>;
   std::map<Key, Pair> pairs;
   // Whether a webhook is there, else why not; whether others may take its mail, or its domain's.
@@ -577,7 +578,7 @@ WebhookComparison compare_webhooks(const Version& before, const Version& after,
                                    .after = std::move(sides[1])});
         const Holder& refuser = taker == 0 ? new_holder : old_holder;
         if (!refuser.elsewhere) differences = differences_between(pair.values, one, other);
-        if (others_decide) differences.by = "the lists";
+        differences.by = others;
         return Known::yes;
       }
       const std::array<const Holder*, 2> holders{&old_holder, &new_holder};
