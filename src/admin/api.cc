@@ -1,5 +1,7 @@
 #include "admin/api.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -162,6 +164,13 @@ void read_body(Call& call, Body wanted) {
   Result<boost::json::object> parsed = parse_json_object(text);
   if (!parsed) throw Refusal{400, "invalid_json", parsed.error().message, {}, {}};
   call.body = std::move(*parsed);
+}
+
+void refuse_unknown_parameters(const Call& call, const Route& route) {
+  for (const auto& [name, value] : call.request.query) {
+    if (std::ranges::find(route.query, name) != route.query.end()) continue;
+    throw invalid(printable(name, 64), "is no parameter of this call, and nothing was changed");
+  }
 }
 
 }  // namespace
@@ -351,6 +360,7 @@ Task<const Route*> AdminApi::Parts::admit(Call& call, const Router::Match& match
 Task<net::HttpResponse> AdminApi::Parts::dispatch(Call& call, const Router::Match& match) {
   const Route& route = *co_await admit(call, match);
   co_await count_call(call);
+  if (route.method != "GET") refuse_unknown_parameters(call, route);
   const auto accept = call.request.header("accept");
   const bool is_download =
       route.path == "/api/v1/attachments/{id}" || route.path == "/api/v1/queue/{id}/message" ||

@@ -165,7 +165,12 @@ void Policies::add_routes(Router& router) {
   add("POST", "/api/v1/smtp-policies/dry-run", Access::read, Body::json, &Policies::dry_run_draft);
   add("GET", "/api/v1/smtp-policies/{id}", Access::read, Body::none, &Policies::show);
   add("PUT", "/api/v1/smtp-policies/{id}", Access::write, Body::json, &Policies::update);
-  add("DELETE", "/api/v1/smtp-policies/{id}", Access::write, Body::none, &Policies::remove);
+  router.add({.method = "DELETE",
+              .path = "/api/v1/smtp-policies/{id}",
+              .access = Access::write,
+              .body = Body::none,
+              .handler = router.handler(*this, &Policies::remove),
+              .query = {"if_unused"}});
   add("POST", "/api/v1/smtp-policies/{id}/dry-run", Access::read, Body::json, &Policies::dry_run);
 }
 

@@ -213,6 +213,11 @@ TEST_F(PoliciesTest, delete_detaches_or_refuses) {
   EXPECT_EQ(used.status, 409);
   EXPECT_EQ(used.code(), "policy_in_use");
   EXPECT_EQ(api_.del(one + "?if_unused=perhaps", token_).status, 422);
+  // A name that nobody knows is not passed over: it may have been meant to change nothing.
+  const Answer unknown = api_.del(one + "?dry_run=true", token_);
+  EXPECT_EQ(unknown.status, 422);
+  EXPECT_EQ(unknown.json.at("fields").as_object().count("dry_run"), 1u);
+  EXPECT_EQ(api_.get(one + "?dry_run=true", token_).status, 200);
   EXPECT_EQ(api_.del(one, token_).status, 204);
   EXPECT_TRUE(
       api_.get("/api/v1/webhooks/" + webhook, token_).json.at("smtp_security_policy_id").is_null());

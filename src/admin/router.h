@@ -47,6 +47,9 @@ struct Route {
   ControlToken control_token = ControlToken::refused;
   /// Whether calls may wait.
   Stays stays = Stays::no;
+  /// Of a route that is no GET: the parameters of the query that it knows. Others are refused, so
+  /// that nothing is changed otherwise than was asked.
+  std::vector<std::string_view> query = {};
 };
 
 /// Set up by one thread; find() is then safe from any thread.

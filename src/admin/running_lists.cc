@@ -107,12 +107,14 @@ Result<WriteOutcome> RunningLists::follow_once(
   if (*over) {
     Result<Lists> again = judged_again(std::move(**over), hostname_, rules);
     if (!again) return tl::unexpected(again.error());
+    const std::string whose =
+        fmt::format("restriction lists, revision {}, set through the API: ", again->row.revision);
     if (again->judged && !again->judged->ok()) {
-      return fail(Fault::malformed,
-                  fmt::format("restriction lists, revision {}, set through the API: {}",
-                              again->row.revision, first_error(*again->judged)));
+      return fail(Fault::malformed, whose + first_error(*again->judged));
     }
-    if (Result<void> may = guarded(*again); !may) return tl::unexpected(may.error());
+    if (Result<void> may = guarded(*again); !may) {
+      return fail(may.error().fault, whose + may.error().message);
+    }
     if (Result<void> noted = remember(); !noted) return tl::unexpected(noted.error());
     telemetry::log::info("lists.over_file")
         .field("version", again->row.revision)

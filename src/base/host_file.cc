@@ -58,6 +58,11 @@ tl::unexpected<Error> outside(const std::string& path, const FileRules& rules) {
                                            "for such files ({})",
                                            shown(path), rules.folders_key));
   }
+  if (!fs::path(path).is_absolute()) {
+    return fail(Fault::denied, fmt::format("{} may not be read: it is a relative name, and files "
+                                           "below a folder of {} are named with their whole path",
+                                           shown(path), rules.folders_key));
+  }
   return fail(Fault::denied, fmt::format("{} may not be read: it is not below a folder of {}",
                                          shown(path), rules.folders_key));
 }

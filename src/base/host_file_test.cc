@@ -64,6 +64,7 @@ TEST_F(HostFiles, elsewhere_are_refused_whether_they_are_there_or_not) {
     EXPECT_EQ(said, first);
   }
   EXPECT_THAT(first, HasSubstr("api.table_folders"));
+  EXPECT_THAT(read_host_file("tables/access", rules).error().message, HasSubstr("relative name"));
   for (const char* path : {"/etc/shadow", "/dev/zero", "/proc/self/environ", "tables/access", ""}) {
     EXPECT_EQ(fault(path), Fault::denied) << path;
   }

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <boost/json.hpp>
 
+#include "base/amount.h"
 #include "base/text.h"
 #include "cli/live_data.h"
 #include "config/words.h"
@@ -33,7 +34,32 @@ Result<StoredPolicies> load_webhooks(const Config& config) {
 
 }  // namespace
 
-CheckedGuardrails check_guardrails(const Config& config) {
+tl::expected<plan::GuardBudget, UsageError> budget_of(const Arguments& arguments) {
+  const std::string text = arguments.value("--budget").value_or("");
+  const auto parts = split(text, ',');
+  const auto time = parse_duration(trim(parts[0]));
+  plan::GuardBudget budget;
+  bool good = time.has_value() && time->count() > 0 && parts.size() <= 2;
+  if (parts.size() == 2) {
+    std::string_view number = trim(parts[1]);
+    const bool millions = number.ends_with('M');
+    if (millions) number.remove_suffix(1);
+    const auto count = parse_number(number);
+    good = good && count && *count > 0 && *count <= 1'000'000'000;
+    if (good) budget.nodes = *count * (millions ? 1'000'000 : 1);
+    good = good && budget.nodes <= 100'000'000;
+  }
+  if (!good) {
+    return tl::unexpected(
+        UsageError{fmt::format("--budget: `{}` is not a time, or a time and a number of nodes",
+                               printable(text, 64)),
+                   "--budget 30s, or --budget 30s,4M"});
+  }
+  budget.time = *time;
+  return budget;
+}
+
+CheckedGuardrails check_guardrails(const Config& config, const plan::GuardBudget& budget) {
   CheckedGuardrails checked;
   if (!config.guardrails) return checked;
   Result<StoredPolicies> stored = load_webhooks(config);
@@ -43,7 +69,7 @@ CheckedGuardrails check_guardrails(const Config& config) {
   }
   checked.results = plan::check_guardrails(
       {.name = "the configuration", .config = &config, .directory = stored->directory},
-      *config.guardrails, {.webhooks = std::move(stored->webhooks)});
+      *config.guardrails, {.webhooks = std::move(stored->webhooks)}, budget);
   return checked;
 }
 

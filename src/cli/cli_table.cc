@@ -114,6 +114,9 @@ constexpr ExampleSpec check_examples[] = {
 constexpr OptionSpec check_options[] = {
     {"--against", "OLD", "if it loads, compare it with OLD, as `postern plan OLD NEW`", ""},
     {"--allow", "WORDS", "with --against: exit 0 for these answers, as for `postern plan`", "-"},
+    {"--budget", "TIME[,NODES]",
+     "how much CPU time the proofs of the guardrails may take, and how many nodes of diagrams",
+     "10s,4M"},
     {"--strict", "", "warnings count as errors, for the exit code too", ""},
     {"--credentials", "[ID:]PATH",
      "where the files of `credential:NAME` are, written as LoadCredential= of the unit has it, or "
@@ -254,8 +257,9 @@ constexpr CommandSpec table[] = {
      "Loads the configuration as serve would, without starting anything, and prints every mistake "
      "in it. Also says whether the restriction lists are an open relay: with a proof that they are "
      "not, or with a dialogue that relays.",
-     "[--config FILE] [--against OLD] [--strict] [--credentials [ID:]PATH] [--json]", 0,
-     check_examples, check_options, check_exits, "postern help configuration, postern help C012"},
+     "[--config FILE] [--against OLD] [--strict] [--budget TIME] [--credentials [ID:]PATH] "
+     "[--json]",
+     0, check_examples, check_options, check_exits, "postern help configuration, postern help C012"},
     {"explain", "Write policy", "why a message was, or would be, refused",
      "Shows a decision step by step: each stage, rule, the evidence it saw and the reply. With ID "
      "it shows a recorded decision. With --to it decides a message that was never sent, by the "

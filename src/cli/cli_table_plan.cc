@@ -19,8 +19,9 @@ constexpr OptionSpec options[] = {
      "exit 0 for these answers: same,refuses-more,accepts-more,both; else, or if handling, asked "
      "replies or routes, or guardrails differ, 1",
      "-"},
-    {"--budget", "TIME[,NODES]", "how much CPU time, and how many nodes of diagrams at most",
-     "2s,1M"},
+    {"--budget", "TIME[,NODES]",
+     "how much CPU time, and how many nodes of diagrams at most; the guardrails as much again",
+     "2s,1M; the guardrails 10s,4M"},
     {"--replies", "", "other codes of refusals are a difference, too", "said only"},
     {"--routes", "",
      "other webhooks, next hops, folders and quarantines of mail that both take are a difference, "

@@ -8,8 +8,8 @@
 #include <fmt/format.h>
 #include <boost/json.hpp>
 
-#include "base/amount.h"
 #include "base/text.h"
+#include "cli/check_guardrails.h"
 #include "cli/file_update.h"
 #include "cli/mail_text.h"
 #include "cli/plan_emit.h"
@@ -75,7 +75,7 @@ std::string word_of(plan::Answer answer) {
   return word;
 }
 
-/// The answers of --allow.
+/// What `check --against` has, too: --allow and --budget.
 tl::expected<Options, UsageError> read_answers(const Arguments& arguments) {
   Options options;
   if (const auto text = arguments.value("--allow")) {
@@ -94,6 +94,13 @@ tl::expected<Options, UsageError> read_answers(const Arguments& arguments) {
       options.allowed.push_back(*found);
     }
   }
+  if (arguments.has("--budget")) {
+    const auto budget = budget_of(arguments);
+    if (!budget) return tl::unexpected(budget.error());
+    options.edit.guards = *budget;
+    options.edit.compare.time = budget->time;
+    options.edit.compare.nodes = budget->nodes;
+  }
   return options;
 }
 
@@ -104,29 +111,6 @@ tl::expected<Options, UsageError> read_options(const Arguments& arguments) {
   options.replies = arguments.has("--replies");
   options.edit.compare.routes = arguments.has("--routes");
   if (auto error = read_versions(arguments, options)) return tl::unexpected(*error);
-  if (const auto text = arguments.value("--budget")) {
-    const auto parts = split(*text, ',');
-    const auto time = parse_duration(trim(parts[0]));
-    std::uint64_t nodes = options.edit.compare.nodes;
-    bool good = time.has_value() && time->count() > 0 && parts.size() <= 2;
-    if (parts.size() == 2) {
-      std::string_view number = trim(parts[1]);
-      const bool millions = number.ends_with('M');
-      if (millions) number.remove_suffix(1);
-      const auto count = parse_number(number);
-      good = good && count && *count > 0 && *count <= 1'000'000'000;
-      if (good) nodes = *count * (millions ? 1'000'000 : 1);
-      good = good && nodes <= 100'000'000;
-    }
-    if (!good) {
-      return tl::unexpected(
-          UsageError{fmt::format("--budget: `{}` is not a time, or a time and a number of nodes",
-                                 printable(*text, 64)),
-                     "--budget 30s, or --budget 30s,4M"});
-    }
-    options.edit.compare.time = *time;
-    options.edit.compare.nodes = nodes;
-  }
   options.tests = arguments.value("--as-test");
   options.certificate = arguments.value("--certificate");
   options.edit.compare.certificate = options.certificate.has_value();
@@ -315,8 +299,16 @@ int plan_versions(const Options& options, const Arguments& arguments, Streams& s
   }
   if (arguments.has("--quiet") && !arguments.has("--json")) {
     for (const auto& [at, before] : found.broken) {
-      report(fmt::format("the guardrail `{}` is broken", found.guardrails[at].name),
-             "without --quiet a dialogue shows it", false, streams);
+      const plan::GuardResult& one = found.guardrails[at];
+      const bool violated = one.word == plan::GuardResult::Word::violated;
+      report(fmt::format("the guardrail `{}` is {}", one.name, violated ? "broken" : "not proved"),
+             violated ? "without --quiet a dialogue shows it"
+                      : "a larger --budget may prove it, or a sentence about less",
+             false, streams);
+    }
+    for (const plan::Weakened& one : found.weakened) {
+      report(fmt::format("the guardrail `{}` is gone or says less", one.name),
+             "without --quiet there is more", false, streams);
     }
   }
   const ExitCode code = found.broken.empty() ? code_of(found, options) : ExitCode::config;

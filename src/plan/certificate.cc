@@ -155,6 +155,7 @@ json::object of_question(const OpenQuestion& question) {
   } else {
     made["free"] = true;  // patterns and rules: the evaluation has the answer
   }
+  if (question.of) made["part"] = to_string(*question.of);
   json::array& answers = made["answers"].emplace_array();
   for (const PossibleAnswer& one : question.answers) answers.push_back(of_answer(question, one));
   return made;

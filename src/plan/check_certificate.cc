@@ -107,8 +107,9 @@ struct Members {
 struct Question {
   std::string key, zone, of, type, name, service;
   std::optional<std::string> request;
-  bool free = false;     // a pattern or a rule: the evaluation has its answer
-  bool is_rule = false;  // the latter: a rule that a version has
+  bool free = false;        // a pattern or a rule: the evaluation has its answer
+  bool is_rule = false;     // the latter: a rule that a version has
+  std::size_t axis = axes;  // the diagram asks it behind this one and above the next
   std::vector<json::object> answers;
 };
 
@@ -332,7 +333,13 @@ class Checker {
                   .request = {},
                   .free = is(object, "free"),
                   .is_rule = false,
+                  .axis = axes,
                   .answers = {}};
+    if (object.contains("part")) {
+      const auto part = std::ranges::find(axis_names, text_in(object, "part"));
+      if (part == axis_names.end()) throw Wrong("a question is of no part: " + made.key);
+      made.axis = static_cast<std::size_t>(part - axis_names.begin());
+    }
     if (object.contains("request")) made.request = text_in(object, "request");
     for (const json::value& one : object.at("answers").as_array()) {
       made.answers.push_back(one.as_object());
@@ -353,7 +360,7 @@ class Checker {
         const auto child = run.at(1).to_number<std::uint32_t>();
         if (child >= nodes_.size()) throw Wrong("the diagram goes upwards");
         const Node& below = nodes_[child];
-        if (!below.children.empty() && below.variable <= made.variable) {
+        if (!below.children.empty() && depth_of(below.variable) <= depth_of(made.variable)) {
           throw Wrong("the diagram asks something twice");
         }
         if (made.children.size() + many > values_of(made.variable)) {
@@ -366,6 +373,12 @@ class Checker {
       }
     }
     nodes_.push_back(std::move(made));
+  }
+
+  /// Where the diagram asks it.
+  std::pair<std::size_t, std::size_t> depth_of(std::size_t variable) const {
+    values_of(variable);  // that it is one
+    return {variable < axes ? variable : questions_[variable - axes].axis, variable};
   }
 
   std::size_t values_of(std::size_t variable) const {

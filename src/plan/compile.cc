@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <functional>
 #include <set>
 
@@ -100,6 +101,35 @@ Vocabulary::Vocabulary(Diagrams& diagrams, const restrictions::PolicyWords& word
   for (std::size_t axis = 0; axis < axis_count; ++axis) {
     diagrams_.add(classes_.count(static_cast<Axis>(axis)));
   }
+  const auto say = [&](Axis axis, const std::string& text) {
+    parts_[lower(text)] |= 1u << variable(axis);
+  };
+  for (const NameClass& one : classes_.names) say(Axis::name, one.name);
+  for (const HeloClass& one : classes_.helos) say(Axis::helo, one.name);
+  const auto say_address = [&](Axis axis, const std::optional<mail::Mailbox>& address) {
+    if (!address) return;
+    say(axis, address->domain);
+    say(axis, address->text());
+  };
+  for (const AddressClass& one : classes_.senders) say_address(Axis::sender, one.one);
+  for (const AddressClass& one : classes_.recipients) say_address(Axis::recipient, one.one);
+}
+
+/// The one part of the dialogue that says the name or address, or what it is below.
+std::optional<Axis> Vocabulary::part_with(std::string_view name) const {
+  unsigned parts = 0;
+  const auto add = [&](std::string_view text) {
+    if (const auto said = parts_.find(std::string(text)); said != parts_.end()) {
+      parts |= said->second;
+    }
+  };
+  add(name);
+  for (std::size_t dot = name.find('.'); dot != std::string_view::npos;
+       dot = name.find('.', dot + 1)) {
+    add(name.substr(dot + 1));
+  }
+  if (std::popcount(parts) != 1) return std::nullopt;
+  return static_cast<Axis>(std::countr_zero(parts));
 }
 
 const OpenQuestion* Vocabulary::question(Variable variable) const {
@@ -108,7 +138,9 @@ const OpenQuestion* Vocabulary::question(Variable variable) const {
 }
 
 OpenQuestion& Vocabulary::add(OpenQuestion question) {
-  question.variable = diagrams_.add(question.answers.size());
+  const std::size_t values = question.answers.size();
+  question.variable =
+      question.of ? diagrams_.add(values, variable(*question.of)) : diagrams_.add(values);
   questions_.push_back(std::make_unique<OpenQuestion>(std::move(question)));
   by_key_.emplace(questions_.back()->key, questions_.back().get());
   return *questions_.back();
@@ -225,9 +257,12 @@ const OpenQuestion& Vocabulary::ask(const dns::Question& asked, const IpAddress&
   }
   if (const auto known = by_key_.find(question.key); known != by_key_.end()) return *known->second;
   if (!question.zone.empty()) {
+    const std::string about = name.substr(0, name.size() - question.zone.size() - 1);
+    question.of = question.key.ends_with(" %client") ? Axis::client : part_with(about);
     question.answers = listings(question.zone);
     return add(std::move(question));
   }
+  question.of = part_with(name);
   question.answers.push_back({.dns = missing(), .words = "missing"});
   switch (asked.type) {
     case dns::Type::a:
@@ -258,12 +293,13 @@ const OpenQuestion& Vocabulary::ask(const policy::Consultation& asked, bool afte
   question.service = asked;
   const bool is_table = restrictions::is_remote_table(asked.service);
   const bool verifies = policy::is_verification(asked.service);
+  std::string address;
   if (is_table) {
     question.key = asked.service + " " + asked.request;
   } else if (verifies) {
     // Asked again, the answer is the same.
-    question.key =
-        asked.service + " " + lower(std::string(policy::verified_address(asked.request)));
+    address = lower(std::string(policy::verified_address(asked.request)));
+    question.key = asked.service + " " + address;
   } else {
     // A server is told everything about the dialogue; at one command, with one policy_context, it
     // is asked the same, and both versions get one answer. There may be two EHLO.
@@ -298,6 +334,7 @@ const OpenQuestion& Vocabulary::ask(const policy::Consultation& asked, bool afte
     return add(std::move(question));
   }
   if (verifies) {
+    question.of = part_with(address);
     for (const std::string_view text : {"deliverable", "undeliverable", "deferred"}) {
       add_answer(text);
     }

@@ -9,6 +9,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "dialect/restrictions/rule_effect.h"
@@ -46,6 +48,8 @@ struct OpenQuestion {
   std::optional<DialogueText> about;  ///< what the key is, for a pattern; nullopt: only this key
   bool is_rule = false;  ///< what a rule does: the answers are those of steps_of() in compile.cc
   std::string zone;      ///< of a list in DNS
+  /// The part of the dialogue that alone has what is asked about; nullopt: no part, or several.
+  std::optional<Axis> of;
   std::vector<PossibleAnswer> answers;  ///< by the variable's value
   Variable variable = 0;                ///< in the arena
 };
@@ -161,6 +165,7 @@ class Vocabulary {
 
  private:
   OpenQuestion& add(OpenQuestion question);
+  std::optional<Axis> part_with(std::string_view name) const;
   std::vector<PossibleAnswer> listings(const std::string& zone) const;
 
   Diagrams& diagrams_;
@@ -175,6 +180,8 @@ class Vocabulary {
   std::vector<Outcome> outcomes_;
   bool asks_rows_;
   bool asks_owners_;
+  /// The parts that say a name or an address, in lower case, as bits.
+  std::unordered_map<std::string, unsigned> parts_;
   Known known_;
   PatternLanguages languages_;
   std::vector<Assignment> ruled_out_;

@@ -491,6 +491,37 @@ TEST(PlanCompileTest, RulesDecideSomewhereOrNowhere) {
   EXPECT_EQ(decides, (std::vector<bool>{true, true, false, true, false}));
 }
 
+// What DNS says of a sender's domain is decided with the sender, not anew for each recipient.
+TEST(PlanCompileTest, QuestionsOfOnePartStayWithIt) {
+  const auto nodes = [](int rows) {
+    std::string senders;
+    std::string recipients;
+    for (int i = 0; i < rows; ++i) {
+      senders += fmt::format("sender{}.test OK\n", i);
+      recipients += fmt::format("r{}@ours.test DUNNO\n", i);
+    }
+    const auto policy =
+        compiled({{"mydestination", "ours.test"},
+                  {"local_recipient_maps", ""},
+                  {"smtpd_sender_restrictions",
+                   "reject_unknown_sender_domain, check_sender_access texthash:senders"},
+                  {"smtpd_recipient_restrictions",
+                   "check_recipient_access texthash:recipients, reject_unverified_recipient, "
+                   "reject_unauth_destination"}},
+                 {{"senders", senders}, {"recipients", recipients}});
+    EXPECT_TRUE(policy);
+    restrictions::PolicyWords words;
+    words.add(*policy);
+    Diagrams diagrams;
+    Vocabulary vocabulary(diagrams, words, "");
+    compile(*policy, vocabulary);
+    return diagrams.size();
+  };
+  const std::size_t some = nodes(50);
+  const std::size_t twice = nodes(100);
+  EXPECT_LT(twice, some * 5 / 2) << some;
+}
+
 TEST(PlanCompileTest, CommandsThatComeAheadAreAsked) {
   EXPECT_FALSE(same_lists({{"smtpd_recipient_restrictions", "reject_unauth_pipelining, permit"}},
                           {{"smtpd_recipient_restrictions", "permit"}}));

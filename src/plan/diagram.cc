@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <string_view>
 
 namespace postern::plan {
 
@@ -11,15 +12,18 @@ constexpr std::size_t poll_every = 1000;  // nodes
 
 }  // namespace
 
-std::size_t Diagrams::Hash::operator()(const Node& node) const {
-  std::size_t hash = node.variable * 0x9e3779b97f4a7c15u + node.children.size();
-  for (const Ref child : node.children) hash = (hash ^ child) * 0x100000001b3u + (hash >> 29);
-  return hash;
+std::size_t Diagrams::hash_of(const Node& node) {
+  const std::string_view octets(reinterpret_cast<const char*>(node.children.data()),
+                                node.children.size() * sizeof(Ref));
+  return std::hash<std::string_view>()(octets) + node.variable * 0x9e3779b97f4a7c15u;
 }
 
-Variable Diagrams::add(std::size_t values) {
+Variable Diagrams::add(std::size_t values, Variable above) {
+  const auto made = static_cast<Variable>(values_.size());
   values_.push_back(values);
-  return static_cast<Variable>(values_.size() - 1);
+  const std::uint64_t group = above == made ? made : levels_[above] >> 32;
+  levels_.push_back(group << 32 | made);
+  return made;
 }
 
 Ref Diagrams::leaf(Leaf value) { return intern({.variable = value, .children = {}}); }
@@ -29,40 +33,49 @@ Ref Diagrams::intern(Node node) {
       std::ranges::all_of(node.children, [&](Ref one) { return one == node.children.front(); })) {
     return node.children.front();
   }
-  if (const auto found = known_.find(node); found != known_.end()) return found->second;
+  node.hash = hash_of(node);
+  if (const auto found = known_.find(node); found != known_.end()) return *found;
   if (nodes_.size() >= most_nodes_) throw OverBudget("budget_nodes");
   if (poll_ && nodes_.size() % poll_every == 0) poll_();
   const auto ref = static_cast<Ref>(nodes_.size());
-  nodes_.push_back(node);
-  known_.emplace(std::move(node), ref);
+  nodes_.push_back(std::move(node));
+  known_.insert(ref);
   return ref;
 }
 
 Ref Diagrams::choose(Variable variable, const std::vector<Ref>& children) {
+  // The work is for each function, not for each value that has it.
+  std::vector<Ref> functions;
+  std::vector<std::size_t> function_of;  // by value
+  std::unordered_map<Ref, std::size_t> numbers;
+  for (const Ref child : children) {
+    const auto [number, is_new] = numbers.emplace(child, functions.size());
+    if (is_new) functions.push_back(child);
+    function_of.push_back(number->second);
+  }
   std::map<std::vector<Ref>, Ref> known;
   const std::function<Ref(const std::vector<Ref>&)> build = [&](const std::vector<Ref>& of) -> Ref {
-    std::uint64_t top = variable;
-    for (const Ref child : of) top = std::min(top, level(child));
-    if (top == variable) {
-      Node node{.variable = variable, .children = {}};
-      for (std::size_t value = 0; value < of.size(); ++value) {
-        node.children.push_back(below(of[value], variable, value));
-      }
-      return intern(std::move(node));
-    }
     if (const auto found = known.find(of); found != known.end()) return found->second;
-    Node node{.variable = static_cast<Variable>(top), .children = {}};
+    Variable top = variable;
+    for (const Ref child : of) {
+      if (level(child) < levels_[top]) top = nodes_[child].variable;
+    }
+    Node node{.variable = top, .children = {}};
+    node.children.reserve(values_[top]);
+    std::vector<Ref> where(of.size());
     for (std::size_t value = 0; value < values_[top]; ++value) {
-      std::vector<Ref> where;
-      where.reserve(of.size());
-      for (const Ref child : of) where.push_back(below(child, node.variable, value));
+      if (top == variable) {
+        node.children.push_back(below(of[function_of[value]], variable, value));
+        continue;
+      }
+      for (std::size_t at = 0; at < of.size(); ++at) where[at] = below(of[at], top, value);
       node.children.push_back(build(where));
     }
     const Ref made = intern(std::move(node));
     known.emplace(of, made);
     return made;
   };
-  return build(children);
+  return build(functions);
 }
 
 Ref without(Diagrams& diagrams, Ref diagram, const Assignment& values) {

@@ -7,6 +7,7 @@
 #include <functional>
 #include <stdexcept>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -14,7 +15,7 @@ namespace postern::plan {
 
 /// A diagram of an arena. Equal functions are equal numbers.
 using Ref = std::uint32_t;
-/// A variable; a smaller one is nearer to the root.
+/// A variable, by its number.
 using Variable = std::uint32_t;
 /// A result at the end of a diagram.
 using Leaf = std::uint32_t;
@@ -33,9 +34,15 @@ class Diagrams {
   /// At most `most_nodes` nodes.
   explicit Diagrams(std::size_t most_nodes = 1'000'000, Poll poll = {})
       : most_nodes_(most_nodes), poll_(std::move(poll)) {}
+  Diagrams(const Diagrams&) = delete;
+  Diagrams& operator=(const Diagrams&) = delete;
 
   /// A new variable below all others, with the values 0 to `values` - 1.
-  Variable add(std::size_t values);
+  Variable add(std::size_t values) { return add(values, static_cast<Variable>(values_.size())); }
+  /// A new variable below `above` and those that were added below it, above the one that was added
+  /// after `above`. What one part of the dialogue decides alone is then decided once, and not for
+  /// each value of the parts below.
+  Variable add(std::size_t values, Variable above);
   /// Number of values of a variable.
   std::size_t values(Variable variable) const { return values_[variable]; }
   /// Throws OverBudget if the time is over; for work between nodes.
@@ -87,20 +94,37 @@ class Diagrams {
   struct Node {
     std::uint32_t variable = 0;  ///< of a leaf its value
     std::vector<Ref> children;   ///< none: a leaf
-    bool operator==(const Node&) const = default;
+    std::size_t hash = 0;        ///< hash_of(), once it is in the arena
+    bool is_like(const Node& other) const {
+      return variable == other.variable && children == other.children;
+    }
   };
+  static std::size_t hash_of(const Node& node);
+  /// Nodes of the arena by what is in them; a node that is looked for has its hash.
   struct Hash {
-    std::size_t operator()(const Node& node) const;
+    using is_transparent = void;
+    const std::vector<Node>& nodes;
+    std::size_t operator()(Ref ref) const { return nodes[ref].hash; }
+    std::size_t operator()(const Node& node) const { return node.hash; }
+  };
+  struct Equal {
+    using is_transparent = void;
+    const std::vector<Node>& nodes;
+    bool operator()(Ref one, Ref other) const { return one == other; }
+    bool operator()(const Node& one, Ref other) const { return one.is_like(nodes[other]); }
+    bool operator()(Ref one, const Node& other) const { return other.is_like(nodes[one]); }
   };
 
   Ref intern(Node node);
-  /// The variable at the root; a leaf is below all variables.
+  /// A leaf is below all variables.
+  static constexpr std::uint64_t lowest = static_cast<std::uint64_t>(-1);
+  /// Of the variable at the root: a smaller one is nearer to the root.
   std::uint64_t level(Ref ref) const {
-    return is_leaf(ref) ? values_.size() : nodes_[ref].variable;
+    return is_leaf(ref) ? lowest : levels_[nodes_[ref].variable];
   }
   /// The function where `variable` has this value, if it is at the root.
   Ref below(Ref ref, Variable variable, std::size_t value) const {
-    return level(ref) == variable ? nodes_[ref].children[value] : ref;
+    return !is_leaf(ref) && nodes_[ref].variable == variable ? nodes_[ref].children[value] : ref;
   }
 
   template <class Combine>
@@ -109,7 +133,7 @@ class Diagrams {
     if (is_leaf(a) && is_leaf(b)) return leaf(combine(leaf_of(a), leaf_of(b)));
     const std::uint64_t key = (std::uint64_t{a} << 32) | b;
     if (const auto found = known.find(key); found != known.end()) return found->second;
-    const auto top = static_cast<Variable>(std::min(level(a), level(b)));
+    const Variable top = nodes_[level(a) < level(b) ? a : b].variable;
     Node node{.variable = top, .children = {}};
     node.children.reserve(values_[top]);
     for (std::size_t value = 0; value < values_[top]; ++value) {
@@ -125,7 +149,8 @@ class Diagrams {
   const Poll poll_;
   std::vector<Node> nodes_;
   std::vector<std::size_t> values_;
-  std::unordered_map<Node, Ref, Hash> known_;
+  std::vector<std::uint64_t> levels_;  ///< of variables
+  std::unordered_set<Ref, Hash, Equal> known_{0, Hash{nodes_}, Equal{nodes_}};
 };
 
 /// A value for each variable; `any_value` where nothing is said.

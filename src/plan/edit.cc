@@ -158,15 +158,16 @@ std::vector<mail::Mailbox> webhooks_of_both(const Edition& before, const Edition
   return some;
 }
 
-/// Compares the webhooks of both versions. If something else differs, too, nothing is proved to be
-/// the same for them.
+/// Compares the webhooks of both versions. If more than they and the lists differs, nothing is
+/// proved to be the same for them.
 void compare_directories(const Version& before, const Version& after,
-                         const std::set<std::string>& addresses, const CompareOptions& options,
-                         const Deadline& deadline, Comparison& found) {
+                         const std::set<std::string>& addresses, bool lists_differ,
+                         const CompareOptions& options, const Deadline& deadline,
+                         Comparison& found) {
   if (addresses.empty()) return;
   WebhookComparison webhooks = compare_webhooks(before, after, {addresses.begin(), addresses.end()},
-                                                options.through_lists, deadline);
-  if (!options.lists_are_equal || !options.elsewhere.empty()) {
+                                                options.through_lists, lists_differ, deadline);
+  if (!options.elsewhere.empty()) {
     for (WebhookAnswer& one : webhooks.addresses) {
       widen(one.answer.refuses_more, Known::unknown);
       widen(one.answer.accepts_more, Known::unknown);
@@ -178,8 +179,8 @@ void compare_directories(const Version& before, const Version& after,
          .layer = "webhook",
          .place = "",
          .reason = "other_layers",
-         .text = "more than webhooks and their policies differs, and that is compared without "
-                 "webhooks"});
+         .text = "more than the lists, webhooks and their policies differs, and that is compared "
+                 "without webhooks"});
   }
   found.webhooks = std::move(webhooks.addresses);
   found.played += webhooks.played;
@@ -308,8 +309,8 @@ Report judge_edit(const Edition& before, const Edition& after, const EditOptions
   compared.elsewhere = may_decide(sections, before, after);
   std::ranges::move(changed_settings(before.config, after.config),
                     std::back_inserter(compared.elsewhere));
-  compared.lists_are_equal =
-      !compared.idle_rules && lists_of(before.config) == lists_of(after.config);
+  const bool lists_differ = lists_of(before.config) != lists_of(after.config);
+  compared.lists_are_equal = !compared.idle_rules && !lists_differ;
   const bool rules_are_equal = same_rules(before.config, after.config);
   compared.rules_differ = !rules_are_equal;
   const Version old_version{
@@ -335,7 +336,8 @@ Report judge_edit(const Edition& before, const Edition& after, const EditOptions
     found.certificate =
         certificate_of(found.comparison, digest_of(before.config), digest_of(after.config));
   }
-  compare_directories(old_version, new_version, addresses, compared, deadline, found.comparison);
+  compare_directories(old_version, new_version, addresses, lists_differ, compared, deadline,
+                      found.comparison);
   if (compared.routes) {
     compare_routes(old_version, new_version, addresses, compared, deadline, found.comparison);
   }

@@ -359,16 +359,18 @@ class Checker {
       if (!path) break;
       std::optional<Evidence> said;  // what the path says; others are played where it has patterns
       const auto found = player_->play(
-          *path, {.about =
-                      [&](const Evidence& one) {
-                        if (!said) said = one;
-                        return goes_where(sentence.condition, *path, one) &&
-                               meets_the_same(sentence.condition, *said, one);
-                      },
-                  .holds =
-                      [&](const std::vector<Side>& sides) {
-                        return is(outcome_of(sides[0]), sentence.verb) == sentence.never;
-                      }});
+          *path,
+          {.about =
+               [&](const Evidence& one) {
+                 if (!said) said = one;
+                 return goes_where(sentence.condition, *path, one) &&
+                        meets_the_same(sentence.condition, *said, one);
+               },
+           .holds =
+               [&](const std::vector<Side>& sides) {
+                 return is(outcome_of(sides[0]), sentence.verb) == sentence.never;
+               },
+           .also = [&](const Evidence& one) { return listings_in(sentence.condition, one); }});
       if (found) {
         result.word = GuardResult::Word::violated;
         result.reason.clear();
@@ -382,6 +384,22 @@ class Checker {
       left = without(diagrams_, left, *path);
     }
     return open;
+  }
+
+  /// What the sentence asks lists in DNS, which no rule may ask.
+  static std::vector<dns::Question> listings_in(const Condition& condition, const Evidence& said) {
+    std::vector<dns::Question> asked;
+    each_term(condition, [&](const Term& term) {
+      std::string name;
+      if (term.about == About::client_listed) name = reversed_client(said.session.client_ip);
+      if (term.about == About::helo_listed) name = lower(said.session.helo);
+      if (term.about == About::sender_listed && said.reverse_path) {
+        name = lower(said.reverse_path->domain);
+      }
+      if (name.empty() || name.starts_with('[')) return;
+      asked.push_back({name + "." + term.zone->zone(), dns::Type::a});
+    });
+    return asked;
   }
 
   /// Why the sentence may say less than was meant.
@@ -784,8 +802,9 @@ std::vector<GuardResult> check_guardrails(const Version& version, const app::Gua
                                           const GuardScope& scope, const GuardBudget& budget) {
   const Deadline deadline(budget.time);
   std::vector<GuardResult> results;
-  for (const Guardrail& one : guardrails.sentences)
-    results.push_back({.name = one.name, .got = {}});
+  for (const Guardrail& one : guardrails.sentences) {
+    results.push_back({.name = one.name, .got = {}, .warns = one.warns});
+  }
   if (scope.host) {
     Checker(version, guardrails, nullptr, deadline, budget.nodes).run(results);
   }
@@ -852,12 +871,13 @@ std::string dialogue_of(const GuardResult& result) {
     message += (message.empty() ? " a message with " : ", ") + fact;
   }
   return fmt::format(
-      "a client at {}{}{}{} says MAIL FROM:<{}> and RCPT TO:<{}>{}{}, and is answered {}{}",
+      "a client at {}{}{}{}{} says MAIL FROM:<{}> and RCPT TO:<{}>{}{}, and is answered {}{}",
       spoken.client, spoken.client_name ? " (" + printable(*spoken.client_name, 255) + ")" : "",
       spoken.helo ? " with HELO " + printable(*spoken.helo, 64) : " without HELO",
-      spoken.login
-          ? " and the login " + printable(*spoken.login, 64) + (spoken.tls ? "" : " without TLS")
-          : "",
+      spoken.login ? " and the login " + printable(*spoken.login, 64) : "",
+      spoken.tls     ? " over TLS"
+      : spoken.login ? " without TLS"
+                     : "",
       printable(spoken.sender, 200), printable(spoken.recipient, 200),
       message.empty() ? "" : ", sends", printable(message, 400),
       !result.got.taken ? std::to_string(result.got.reply.code)
@@ -878,7 +898,8 @@ boost::json::object witness_of(const GuardResult& result) {
 }
 
 boost::json::object guard_json(const GuardResult& result) {
-  boost::json::object object{{"name", result.name}, {"result", to_string(result.word)}};
+  boost::json::object object{
+      {"name", result.name}, {"result", to_string(result.word)}, {"warns", result.warns}};
   if (result.spoken) object["witness"] = witness_of(result);
   if (!result.reason.empty()) {
     object["reason"] = result.reason;

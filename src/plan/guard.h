@@ -27,16 +27,19 @@ struct GuardResult {
   Side got;                          ///< what the production evaluation did with it
   std::string reason;                ///< if not proved, a word of docs/plan.md
   std::string text;                  ///< if not proved, one sentence
-  std::string doubt;  ///< why it may say less than was meant (G101); empty: nothing is odd
+  std::string doubt;   ///< why it may say less than was meant (G101); empty: nothing is odd
+  bool warns = false;  ///< Guardrail::warns: it refuses nothing
 };
 
 /// The budget of one check.
 struct GuardBudget {
   std::chrono::milliseconds time{10'000};  ///< for all sentences
-  std::size_t nodes = 1'000'000;           ///< of an arena, at most
+  std::size_t nodes = 4'000'000;           ///< of an arena, at most
 };
-/// What an edit through the API may take.
+/// What an edit of a webhook or a policy through the API may take.
 inline constexpr std::chrono::milliseconds time_of_an_edit{200};
+/// What an edit of the lists may take there.
+inline constexpr std::chrono::milliseconds time_of_a_list_edit{2'000};
 
 /// Webhooks of a directory.
 using Webhooks = std::vector<std::shared_ptr<const policy::Webhook>>;

@@ -76,6 +76,26 @@ TEST(GuardTest, TheDialogueSaysWhatDnsHasAndWhoTheClientIs) {
       << dialogue_of(named);
 }
 
+// What only the sentence asks of DNS, and that the session is encrypted.
+TEST(GuardTest, TheDialogueSaysAllThatTheSentenceIsAbout) {
+  const GuardResult listed =
+      Guarded("never accept where client listed in \"bl.test=127.0.0.3\"", lists).result();
+  ASSERT_EQ(listed.word, Word::violated) << word(listed);
+  EXPECT_NE(dialogue_of(listed).find(".bl.test {\"A\":[\"127.0.0.3\"]}"), std::string::npos)
+      << dialogue_of(listed);
+  const GuardResult sender =
+      Guarded("never accept where from listed in \"dbl.test\"", lists).result();
+  ASSERT_EQ(sender.word, Word::violated) << word(sender);
+  EXPECT_NE(dialogue_of(sender).find(".dbl.test {\"A\""), std::string::npos) << dialogue_of(sender);
+  const GuardResult unlisted =
+      Guarded("never accept where not client listed in \"bl.test\"", lists).result();
+  ASSERT_EQ(unlisted.word, Word::violated) << word(unlisted);
+  EXPECT_EQ(dialogue_of(unlisted).find("DNS has"), std::string::npos) << dialogue_of(unlisted);
+  const GuardResult tls = Guarded("never accept where tls = yes", lists).result();
+  ASSERT_EQ(tls.word, Word::violated) << word(tls);
+  EXPECT_NE(dialogue_of(tls).find(" over TLS says"), std::string::npos) << dialogue_of(tls);
+}
+
 TEST(GuardTest, DmarcIsWhatTheGatewayMakesOfIt) {
   const struct {
     std::string sentence, rule, word;

@@ -46,11 +46,16 @@ class AssignedWorld final : public dns::Resolver {
         dialogue_(dialogue) {}
 
   Task<dns::Answer> lookup(dns::Question question, std::chrono::milliseconds) override {
+    co_return ask(question);
+  }
+
+  /// The answer, which is kept.
+  dns::Answer ask(const dns::Question& question) {
     dns::Answer answer = answer_to(question);
     if (answer.status == dns::Status::found || answer.trouble()) {
       asked_.insert_or_assign({lower(question.name), question.type}, answer);
     }
-    co_return answer;
+    return answer;
   }
 
   /// The zone of what was asked.
@@ -597,6 +602,9 @@ std::optional<Player::Played> Player::play(const app::Dialogue& dialogue, const 
   }
   ++count_;
   if (!claim.holds(played.sides)) return std::nullopt;
+  if (claim.also) {
+    for (const dns::Question& question : claim.also(about)) world.ask(question);
+  }
   explain_by_one_list(played.sides);
   Spoken& spoken = played.spoken;
   spoken.client = dialogue.client.to_string();

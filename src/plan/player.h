@@ -146,6 +146,8 @@ class Player {
     std::function<bool(const policy::Evidence&)> about;
     std::function<bool(const std::vector<Side>&)> holds;
     std::optional<mail::Mailbox> to = std::nullopt;  ///< in the place of the path's recipient
+    /// What the claim asks of DNS beside the rules: the answers belong to the dialogue.
+    std::function<std::vector<dns::Question>(const policy::Evidence&)> also = {};
   };
   /// Plays the dialogue of the path, then, where it hangs on patterns, others with texts that the
   /// patterns may match, until one is as claimed. Nullopt: none is. Blocks.

@@ -490,7 +490,8 @@ std::string broken_text(const Report& report) {
   std::string text;
   for (const auto& [at, before] : report.broken) {
     const GuardResult& one = report.guardrails[at];
-    text += fmt::format("GUARDRAIL BROKEN: {} would not be served: {} is {}\n",
+    text += fmt::format("GUARDRAIL {}: {} would not be served: {} is {}\n",
+                        one.word == GuardResult::Word::violated ? "BROKEN" : "NOT PROVED",
                         printable(report.after, 200), one.name, to_string(one.word));
     text += fmt::format(
         "  {}\n",
@@ -628,7 +629,8 @@ std::string report_text(const Report& report) {
   for (std::size_t at = 0; at < report.guardrails.size(); ++at) {
     const GuardResult& one = report.guardrails[at];
     if (one.word == GuardResult::Word::holds || report.broken.contains(at)) continue;
-    text += fmt::format("  guardrail {} of new is {}: {}\n", one.name, to_string(one.word),
+    text += fmt::format("  guardrail {} of new{} is {}: {}\n", one.name,
+                        one.warns ? ", which only warns," : "", to_string(one.word),
                         printable(one.spoken ? dialogue_of(one) : one.text, 600));
   }
   for (const Weakened& one : report.weakened) {

@@ -68,6 +68,9 @@ class ThroughLists::Search {
 
   void prepare() {
     pair_.read();
+    for (const auto& unseen : {pair_.probe_sender(), pair_.envelopes(), pair_.told_otherwise()}) {
+      if (unseen) throw NotCompiled(unseen->reason, unseen->text);
+    }
     FactWords facts;
     for (const Version* side : sides_) {
       const policy::Route route = side->directory->resolve(webhook_);

@@ -46,6 +46,21 @@ class Behind : public testing::Test {
   WebhookComparison compared(const std::string& lists, const PolicyFields& before,
                              const PolicyFields& after,
                              std::chrono::milliseconds time = std::chrono::minutes(5)) {
+    return compared(lists, lists, before, after, time);
+  }
+  WebhookComparison compared(const std::string& old_lists, const std::string& new_lists,
+                             const PolicyFields& before, const PolicyFields& after,
+                             std::chrono::milliseconds time = std::chrono::minutes(5)) {
+    const Version old_version{.name = "old",
+                              .config = &config_with(old_lists),
+                              .directory = directory_of(before, other_before)};
+    const Version new_version{.name = "new",
+                              .config = &config_with(new_lists),
+                              .directory = directory_of(after, other_after)};
+    return compare_webhooks(old_version, new_version, {"in@hooks.example.net"}, through_lists,
+                            old_lists != new_lists, Deadline(time));
+  }
+  const app::Config& config_with(const std::string& lists) {
     app::LoadOptions options;
     options.read_files = false;
     loaded_.push_back(std::make_unique<app::ConfigResult>(app::parse_config(
@@ -55,13 +70,7 @@ class Behind : public testing::Test {
             lists,
         "p", options)));
     EXPECT_TRUE(loaded_.back()->ok()) << loaded_.back()->diagnostics.render();
-    const app::Config& config = loaded_.back()->config;
-    const Version old_version{
-        .name = "old", .config = &config, .directory = directory_of(before, other_before)};
-    const Version new_version{
-        .name = "new", .config = &config, .directory = directory_of(after, other_after)};
-    return compare_webhooks(old_version, new_version, {"in@hooks.example.net"}, through_lists,
-                            Deadline(time));
+    return loaded_.back()->config;
   }
   static const GroupAnswer& answer(const WebhookComparison& found) {
     return found.addresses.front().answer;
@@ -179,6 +188,35 @@ TEST_F(Behind, TimeMayBeOver) {
                                            std::chrono::milliseconds(0));
   ASSERT_FALSE(found.not_proved.empty());
   EXPECT_EQ(found.not_proved.front().reason, "budget_time");
+}
+
+// Lists that differ are compared for the mail of a webhook, too, as its policies judge it.
+TEST_F(Behind, ListsMayDiffer) {
+  const std::string some =
+      "smtpd_client_restrictions = 'check_client_access cidr:{ {192.0.2.7/32 REJECT} }'\n";
+  const std::string more =
+      "smtpd_client_restrictions = 'check_client_access cidr:{ {192.0.2.7/32 REJECT} "
+      "{198.51.100.7/32 REJECT} }'\n";
+  const WebhookComparison open = compared(some, more, wide, wide);
+  EXPECT_EQ(answer(open).refuses_more, Known::yes);
+  EXPECT_EQ(answer(open).accepts_more, Known::no);
+  EXPECT_TRUE(answer(open).refused.some.empty());
+  ASSERT_EQ(open.witnesses.size(), 1u);
+  EXPECT_EQ(open.witnesses.front().spoken.client, "198.51.100.7");
+  // The policy lets none of those clients in.
+  const WebhookComparison narrow = compared(some, more, network, network);
+  EXPECT_EQ(answer(narrow).refuses_more, Known::no);
+  EXPECT_EQ(answer(narrow).accepts_more, Known::no);
+  EXPECT_TRUE(narrow.not_proved.empty());
+  // Who sends probes is taken before the lists.
+  const WebhookComparison probes =
+      compared("address_verify_sender = 'a@ours.example'\n", "", wide, wide);
+  EXPECT_EQ(answer(probes).refuses_more, Known::unknown);
+  EXPECT_EQ(probes.not_proved.front().reason, "other_layers");
+  through_lists = false;
+  const WebhookComparison tenant = compared(some, more, network, network);
+  EXPECT_EQ(answer(tenant).refuses_more, Known::unknown);
+  EXPECT_NE(tenant.replies, Known::no);
 }
 
 // Where lists decide, too, a policy's condition is its own.

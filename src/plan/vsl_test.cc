@@ -26,7 +26,8 @@ namespace vsl = dialect::vsl;
 using Random = std::mt19937;
 using Files = std::map<std::string, std::string>;
 
-app::Config config_of(const Files& files, const std::set<std::string>& also_local = {}) {
+app::Config config_of(const Files& files, const std::set<std::string>& also_local = {},
+                      const std::string& stored_in = "") {
   static dialect::NoWorld world;
   app::Config config = app::default_config({.read_files = false}).config;
   config.vsl.domain = "ours.test";
@@ -36,6 +37,7 @@ app::Config config_of(const Files& files, const std::set<std::string>& also_loca
   options.site.domain = "ours.test";
   options.site.hostname = "mx.ours.test";
   options.site.signs = false;
+  if (!stored_in.empty()) options.site.toml_app = {{"dirpath", stored_in}};
   for (const std::string& one : also_local) options.site.virtual_domains[one] = nullptr;
   options.run = dialect::run_alone;
   auto loaded = vsl::VslPolicy::load(std::move(options), world);
@@ -431,6 +433,21 @@ TEST(Vsl, IsOneQuestionWhereBothDoTheSameUnknown) {
   EXPECT_EQ(found.not_proved.front().reason, "service");
   EXPECT_NE(found.not_proved.front().text.find("main.vsl:1:"), std::string::npos);
   EXPECT_GT(found.played, 0u);
+}
+
+// Two revisions are stored in two places.
+TEST(Vsl, IsTheSameWhereverItIsStored) {
+  const auto answer = [](const std::string& rule) {
+    const std::string old_rules = "#{ connect: [ rule \"odd\" || " + rule + " ] }";
+    const std::string new_rules = "// a comment\n#{ connect: [ rule \"odd\" || " + rule +
+                                  " ], mail: [ rule \"x\" || next() ] }";
+    return ours(compared(config_of({{"main.vsl", old_rules}}, {}, "/srv/old"),
+                         config_of({{"main.vsl", new_rules}}, {}, "/srv/new")));
+  };
+  EXPECT_EQ(answer("if client_port() % 2 == 1 { deny() } else { next() }"), Answer::same);
+  EXPECT_EQ(
+      answer("if toml::app.dirpath.len() + client_port() % 2 == 9 { deny() } else { next() }"),
+      Answer::not_proved);
 }
 
 // Lists in front of rules are compared by themselves; a dialogue is played through both.

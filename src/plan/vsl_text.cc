@@ -77,15 +77,26 @@ bool declares(const Node& node, const std::set<std::string>& names) {
   }
 }
 
-/// Lists and other files that are no scripts, and what the configuration says.
-std::string surroundings(const vsl::VslPolicy& policy) {
+/// Lists and other files that are no scripts, and what the configuration says. Where the policy is
+/// stored is told only by `toml`.
+std::string surroundings(const vsl::VslPolicy& policy, bool with_toml) {
   json::object definition = json::parse(policy.definition()).as_object();
+  definition.erase("entry");
+  if (!with_toml) {
+    definition.erase("toml_server");
+    definition.erase("toml_app");
+  }
   json::object files;
   for (const auto& [name, text] : definition.at("files").as_object()) {
     if (!name.ends_with(".vsl")) files[name] = text;
   }
   definition["files"] = std::move(files);
   return json::serialize(definition);
+}
+
+/// The name of a file, by which others import it: nobody imports the first one.
+std::string name_of(const vsl::VslPolicy& policy, const vsl::File& file) {
+  return &file == &policy.sources().files.front() ? std::string() : file.name;
 }
 
 const Node* directive_node(const vsl::Sources& sources, const vsl::Directive& directive) {
@@ -120,7 +131,8 @@ VslDirective text_of(const vsl::VslPolicy& policy, std::size_t index) {
       for (const vsl::Function& function : file.functions) {
         if (!result.names.contains(function.name) || !written.insert(&function).second) continue;
         more = true;
-        text += fmt::format("fn {}/{} {}", function.name, function.parameters.size(), file.name);
+        text += fmt::format("fn {}/{} {}", function.name, function.parameters.size(),
+                            name_of(policy, file));
         for (const vsl::Name& one : function.parameters) text += " " + one.text;
         write(*function.body, text);
         add_names(*function.body, result.names);
@@ -129,7 +141,7 @@ VslDirective text_of(const vsl::VslPolicy& policy, std::size_t index) {
         if (is_stages(*one) || !declares(*one, result.names)) continue;
         if (!written.insert(one.get()).second) continue;
         more = true;
-        text += file.name;
+        text += name_of(policy, file);
         write(*one, text);
         add_names(*one, result.names);
       }
@@ -137,7 +149,7 @@ VslDirective text_of(const vsl::VslPolicy& policy, std::size_t index) {
   }
   // Which file a computed path names is not known.
   if (result.names.contains("import")) text += frame_of(policy);
-  text += surroundings(policy);
+  text += surroundings(policy, result.names.contains("toml"));
   result.digest = hex_encode(sha256(text));
   return result;
 }
@@ -145,7 +157,7 @@ VslDirective text_of(const vsl::VslPolicy& policy, std::size_t index) {
 std::string frame_of(const vsl::VslPolicy& policy) {
   std::string text;
   for (const vsl::File& file : policy.sources().files) {
-    text += file.name;
+    text += name_of(policy, file);
     for (const vsl::Function& function : file.functions) {
       text += fmt::format("fn {}/{}", function.name, function.parameters.size());
       for (const vsl::Name& one : function.parameters) text += " " + one.text;
@@ -155,7 +167,7 @@ std::string frame_of(const vsl::VslPolicy& policy) {
       if (!is_stages(*one)) write(*one, text);
     }
   }
-  return hex_encode(sha256(text + surroundings(policy)));
+  return hex_encode(sha256(text + surroundings(policy, true)));
 }
 
 }  // namespace postern::plan

@@ -516,7 +516,7 @@ Answers answers_of(const Pair& pair) {
 
 WebhookComparison compare_webhooks(const Version& before, const Version& after,
                                    const std::vector<std::string>& addresses, bool through_lists,
-                                   const Deadline& deadline) {
+                                   bool lists_differ, const Deadline& deadline) {
   constexpr std::size_t most_tries = 16;
   WebhookComparison found;
   BothVersions versions(before, after);
@@ -577,6 +577,8 @@ WebhookComparison compare_webhooks(const Version& before, const Version& after,
                                    .before = std::move(sides[0]),
                                    .after = std::move(sides[1])});
         const Holder& refuser = taker == 0 ? new_holder : old_holder;
+        // Of lists that differ no condition on a part is known.
+        if (lists_differ) return Known::yes;
         if (!refuser.elsewhere) differences = differences_between(pair.values, one, other);
         differences.by = others;
         return Known::yes;
@@ -589,7 +591,7 @@ WebhookComparison compare_webhooks(const Version& before, const Version& after,
                                    side == 0 ? "old" : "new"));
       };
       std::string over;
-      if (!choices.empty() && together) {
+      if ((!choices.empty() || lists_differ) && together) {
         ThroughLists::Found passed = together->find(taker);
         versions.count += passed.played;
         found.give_up.merge(passed.give_up);
@@ -624,6 +626,13 @@ WebhookComparison compare_webhooks(const Version& before, const Version& after,
       if (one.unknown != other.unknown) {
         return unknown("other_layers", "a condition is not known to the comparison");
       }
+      if (lists_differ) {
+        return unknown(over.empty() ? "other_layers" : over,
+                       over.empty() ? "the lists differ, and what they let through for the webhook "
+                                      "is not known"
+                                    : "what lists that differ let through for the webhook needs "
+                                      "more than the comparison may use");
+      }
       return Known::no;
     };
     const auto compare_codes = [&] {
@@ -648,8 +657,8 @@ WebhookComparison compare_webhooks(const Version& before, const Version& after,
         return Known::yes;
       }
       // Of what no webhook has, other layers speak.
-      const bool is_alone =
-          !old_holder.elsewhere && !new_holder.elsewhere && old_holder.domain == new_holder.domain;
+      const bool is_alone = !lists_differ && !old_holder.elsewhere && !new_holder.elsewhere &&
+                            old_holder.domain == new_holder.domain;
       return all && is_alone ? Known::no : Known::unknown;
     };
     const auto state_of = [](const Holder& holder) {

@@ -27,10 +27,11 @@ struct WebhookComparison {
 /// Compares what both versions take for these addresses. An address that a version does not know is
 /// one that takes nothing. `addresses`: local@domain, valid; each stands once. `through_lists`:
 /// where lists refuse what is tried, a dialogue is looked for that they let through. That says what
-/// is in the lists, so it is not for tenants. Blocks until `deadline` at most, and the time of one
-/// dialogue. Sends nothing.
+/// is in the lists, so it is not for tenants. `lists_differ`: what each version's lists let through
+/// is compared, too; nothing is proved without `through_lists` then. Blocks until `deadline` at
+/// most, and the time of one dialogue. Sends nothing.
 WebhookComparison compare_webhooks(const Version& before, const Version& after,
                                    const std::vector<std::string>& addresses, bool through_lists,
-                                   const Deadline& deadline);
+                                   bool lists_differ, const Deadline& deadline);
 
 }  // namespace postern::plan

@@ -22,10 +22,10 @@ admin::BrokenGuardrail not_known(const std::string& why) {
 
 std::optional<admin::BrokenGuardrail> GuardrailDesk::first_broken(
     const Config& config, std::shared_ptr<policy::Directory> directory,
-    const plan::GuardScope& scope) const {
+    const plan::GuardScope& scope, std::chrono::milliseconds time) const {
   const auto results = plan::check_guardrails(
       {.name = std::string(running), .config = &config, .directory = std::move(directory)},
-      *config.guardrails, scope, {.time = plan::time_of_an_edit});
+      *config.guardrails, scope, {.time = time});
   for (std::size_t at = 0; at < results.size(); ++at) {
     const plan::GuardResult& result = results[at];
     const Guardrail& guardrail = config.guardrails->sentences[at];
@@ -60,7 +60,8 @@ std::optional<admin::BrokenGuardrail> GuardrailDesk::broken_by(const admin::List
   config.restrictions = restrictions_of(next);
   auto all = stored_policies(store_, config.webhooks.public_domain);
   if (!all) return not_known("the webhooks cannot be read: " + all.error().message);
-  return first_broken(config, std::move(all->directory), {.webhooks = std::move(all->webhooks)});
+  return first_broken(config, std::move(all->directory), {.webhooks = std::move(all->webhooks)},
+                      plan::time_of_a_list_edit);
 }
 
 std::optional<admin::BrokenGuardrail> GuardrailDesk::broken_by(const WebhookEdit& edit) {
@@ -87,8 +88,8 @@ std::optional<admin::BrokenGuardrail> GuardrailDesk::broken_by(const WebhookEdit
   if (edit.policy) change.put_policies.push_back(edit.policy);
   directory->apply(std::move(change));
   // A deleted webhook's address is one of the host.
-  return first_broken(config, directory,
-                      {.host = !edit.removed.empty(), .webhooks = edit.webhooks});
+  return first_broken(config, directory, {.host = !edit.removed.empty(), .webhooks = edit.webhooks},
+                      plan::time_of_an_edit);
 }
 
 std::string GuardrailDesk::why_not(const admin::Lists& lists) {

@@ -43,7 +43,8 @@ class GuardrailDesk final : public admin::Guards {
  private:
   std::optional<admin::BrokenGuardrail> first_broken(const Config& config,
                                                      std::shared_ptr<policy::Directory> directory,
-                                                     const plan::GuardScope& scope) const;
+                                                     const plan::GuardScope& scope,
+                                                     std::chrono::milliseconds time) const;
 
   store::Store& store_;
   const std::function<Config()> deciding_;

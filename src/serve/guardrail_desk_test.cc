@@ -87,6 +87,23 @@ TEST(GuardrailDesk, lists_of_the_file_that_break_a_sentence_do_not_come_into_for
   EXPECT_EQ(gateway.store->newest_list_revision().value()->revision, revision);
 }
 
+// A new sentence of the file may be broken by lists that are not in the file.
+TEST(GuardrailDesk, lists_that_were_set_through_the_api_are_named) {
+  Desk gateway(inside_only);
+  ASSERT_TRUE(gateway.follow("10.1.0.0/16"));
+  admin::Lists next = Desk::judged("10.2.0.0/16");
+  next.row.source = store::ListRevisionRow::Source::api;
+  next.row.created_at = store::now();
+  ASSERT_TRUE(gateway.lists.put(std::move(next), std::nullopt, {.id = "al_1"}));
+  gateway.config.guardrails =
+      Desk("narrow = \"never accept where client not in 10.1.0.0/16 and rcpt is foreign\"")
+          .config.guardrails;
+  const Result<void> again = gateway.follow("10.1.0.0/16");
+  ASSERT_FALSE(again);
+  EXPECT_THAT(again.error().message, HasSubstr("revision 2, set through the API: "));
+  EXPECT_THAT(again.error().message, HasSubstr("`narrow` is broken"));
+}
+
 TEST(GuardrailDesk, an_edit_of_lists_has_its_witness) {
   Desk gateway(inside_only);
   ASSERT_TRUE(gateway.desk.any());

@@ -117,7 +117,8 @@ Task<Result<json::object>> PlanDesk::plan(admin::PlanRequest request) {
   auto work = [this, request = std::move(request)]() -> Result<json::object> {
     replay::let_mail_go_first();
     plan::EditOptions options;
-    options.guards.time = plan::time_of_an_edit;
+    const bool of_lists = request.before.lists || request.after.lists;
+    options.guards.time = of_lists ? plan::time_of_a_list_edit : plan::time_of_an_edit;
     options.compare.routes = request.routes;
     options.compare.through_lists = request.operates;
     const auto judged = judge(request, options);
