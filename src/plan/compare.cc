@@ -289,9 +289,10 @@ class Comparer {
 
   Ref only(Ref diagram, std::optional<Group> group) {
     const Leaf wanted = number_of(group);
-    return diagrams_.apply(diagram, groups_, [wanted](Leaf kind, Leaf where) -> Leaf {
-      return where == wanted ? kind : 0;
-    });
+    return diagrams_.apply(
+        diagram, groups_,
+        [wanted](Leaf kind, Leaf where) -> Leaf { return where == wanted ? kind : 0; },
+        Diagrams::is<0>);
   }
 
   void look(Ref differ, std::optional<Group> group) {

@@ -723,6 +723,15 @@ class Compiler {
   }
 
  private:
+  /// For Diagrams::apply(): such a state stays as it is.
+  template <class Is>
+  auto settled(const Is& is) const {
+    return [this, is](Leaf leaf) { return is(states_[leaf]) ? std::optional(leaf) : std::nullopt; };
+  }
+  auto stopped() const {
+    return settled([](const State& at) { return at.stops(); });
+  }
+
   // The stages.
 
   /// Changes the states in which the dialogue goes on.
@@ -752,23 +761,26 @@ class Compiler {
 
   /// A list on its own at an early command; only its refusal counts.
   Ref only_refusal(Ref state, Ref list, Stage stage) {
-    return diagrams_.apply(state, list, [&](Leaf before, Leaf after) {
-      State at = states_[before];
-      const State& judged = states_[after];
-      if (!at.refused && judged.refused) {
-        at.refused = true;
-        at.stage = stage;
-        at.refusal = judged.refusal;
-      }
-      // A reason to defer from in front of a DISCARD prevails.
-      if (!at.refused && stage == Stage::mail && judged.discard && judged.if_permit) {
-        return states_.of({.refused = true, .stage = stage, .refusal = *judged.if_permit});
-      }
-      // A message that a list discards at MAIL is discarded.
-      if (!at.refused && stage == Stage::mail && judged.discard) at.discard = true;
-      if (!at.refused && stage == Stage::mail && judged.hold) at.hold = true;
-      return states_.of(at);
-    });
+    return diagrams_.apply(
+        state, list,
+        [&](Leaf before, Leaf after) {
+          State at = states_[before];
+          const State& judged = states_[after];
+          if (!at.refused && judged.refused) {
+            at.refused = true;
+            at.stage = stage;
+            at.refusal = judged.refusal;
+          }
+          // A reason to defer from in front of a DISCARD prevails.
+          if (!at.refused && stage == Stage::mail && judged.discard && judged.if_permit) {
+            return states_.of({.refused = true, .stage = stage, .refusal = *judged.if_permit});
+          }
+          // A message that a list discards at MAIL is discarded.
+          if (!at.refused && stage == Stage::mail && judged.discard) at.discard = true;
+          if (!at.refused && stage == Stage::mail && judged.hold) at.hold = true;
+          return states_.of(at);
+        },
+        settled([](const State& at) { return at.refused; }));
   }
 
   Ref fresh() { return diagrams_.leaf(states_.of({})); }
@@ -819,12 +831,15 @@ class Compiler {
       after_starttls_ = true;
       then = if_helo(if_tls(then, clear), fresh());
     }
-    return diagrams_.apply(state, then, [&](Leaf before, Leaf after) {
-      State now = states_[before];
-      const bool goes_on = !now.refused && !now.discard;
-      if (goes_on && !now.if_permit) now.if_permit = states_[after].if_permit;
-      return states_.of(now);
-    });
+    return diagrams_.apply(
+        state, then,
+        [&](Leaf before, Leaf after) {
+          State now = states_[before];
+          const bool goes_on = !now.refused && !now.discard;
+          if (goes_on && !now.if_permit) now.if_permit = states_[after].if_permit;
+          return states_.of(now);
+        },
+        settled([](const State& now) { return now.refused || now.discard || now.if_permit; }));
   }
 
   /// Where the recipient is one that is taken before any list is asked `before`, else `after`.
@@ -960,61 +975,96 @@ class Compiler {
 
   /// A refusal of a list has the stage `delivery` until mark_stage().
   Ref apply_steps(Ref state, Ref effect, Stage stage) {
-    return diagrams_.apply(state, effect, [&](Leaf before, Leaf what) {
-      State at = states_[before];
-      if (at.stops()) return before;
-      const Step& step = steps_[what];
-      if (step.if_permit && !at.if_permit) at.if_permit = step.if_permit;
-      if (step.refuses) {
-        at.refused = true;
-        at.stage = stage;
-        at.refusal = step.yields && at.if_reject ? *at.if_reject : step.refusal;
-        at.if_permit.reset();
-        at.if_reject.reset();
-        at.hold = at.discard = at.list_over = false;
-        return states_.of(at);
-      }
-      if (step.if_reject && !at.if_reject) at.if_reject = step.if_reject;
-      at.hold = at.hold || step.hold;
-      at.discard = at.discard || step.discard;
-      // With both reasons no rule behind this one can prevent the deferral.
-      at.list_over = at.list_over || step.permits || (at.if_permit && at.if_reject);
-      return states_.of(at);
-    });
+    return diagrams_.apply(
+        state, effect,
+        [&](Leaf before, Leaf what) {
+          State at = states_[before];
+          if (at.stops()) return before;
+          const Step& step = steps_[what];
+          if (step.if_permit && !at.if_permit) at.if_permit = step.if_permit;
+          if (step.refuses) {
+            at.refused = true;
+            at.stage = stage;
+            at.refusal = step.yields && at.if_reject ? *at.if_reject : step.refusal;
+            at.if_permit.reset();
+            at.if_reject.reset();
+            at.hold = at.discard = at.list_over = false;
+            return states_.of(at);
+          }
+          if (step.if_reject && !at.if_reject) at.if_reject = step.if_reject;
+          at.hold = at.hold || step.hold;
+          at.discard = at.discard || step.discard;
+          // With both reasons no rule behind this one can prevent the deferral.
+          at.list_over = at.list_over || step.permits || (at.if_permit && at.if_reject);
+          return states_.of(at);
+        },
+        stopped());
   }
 
   /// A check behind lists, which a permit does not end.
   Ref apply_check(Ref state, Ref effect, Stage stage) {
-    return diagrams_.apply(state, effect, [&](Leaf before, Leaf what) {
-      const State at = states_[before];
-      const Step& step = steps_[what];
-      if (at.refused || at.discard || !step.refuses) return before;
-      State refused{.refused = true, .stage = stage, .refusal = step.refusal};
-      if (step.yields && at.if_reject) refused.refusal = *at.if_reject;
-      return states_.of(refused);
-    });
+    return diagrams_.apply(
+        state, effect,
+        [&](Leaf before, Leaf what) {
+          const State at = states_[before];
+          const Step& step = steps_[what];
+          if (at.refused || at.discard || !step.refuses) return before;
+          State refused{.refused = true, .stage = stage, .refusal = step.refusal};
+          if (step.yields && at.if_reject) refused.refusal = *at.if_reject;
+          return states_.of(refused);
+        },
+        settled([](const State& at) { return at.refused || at.discard; }));
+  }
+
+  /// The rows that an effect may find which are lists of rules.
+  std::set<Leaf> rows_with_rules(Ref effect) {
+    std::set<Leaf> rows;
+    std::set<Ref> seen;
+    const std::function<void(Ref)> look = [&](Ref at) {
+      if (!seen.insert(at).second) return;
+      if (diagrams_.is_leaf(at)) {
+        if (steps_[diagrams_.leaf_of(at)].rules) rows.insert(diagrams_.leaf_of(at));
+        return;
+      }
+      for (const Ref child : diagrams_.children_of(at)) look(child);
+    };
+    look(effect);
+    return rows;
   }
 
   Ref apply_rule(Ref state, const Rule& rule, const RuleMoment& at, int depth) {
     const Ref effect = effect_of(rule, at);
-    std::set<Leaf> nested;  // rows with rules that a dialogue gets to
-    diagrams_.apply(state, effect, [&](Leaf before, Leaf what) -> Leaf {
-      if (!states_[before].stops() && steps_[what].rules) nested.insert(what);
-      return 0;
-    });
     Ref after = apply_steps(state, effect, Stage::delivery);
+    const std::set<Leaf> rows = rows_with_rules(effect);
+    if (rows.empty()) return after;
+    std::set<Leaf> nested;  // those that a dialogue gets to
+    diagrams_.apply(
+        state, effect,
+        [&](Leaf before, Leaf what) -> Leaf {
+          if (!states_[before].stops() && rows.contains(what)) nested.insert(what);
+          return 0;
+        },
+        [&](Leaf before) {
+          return states_[before].stops() ? std::optional<Leaf>(0) : std::nullopt;
+        });
     const Leaf elsewhere = states_.of({.refused = true, .list_over = true});
     for (const Leaf leaf : nested) {
       const Step step = steps_[leaf];
       // Only where the row was found do its rules run: a class may come back to itself.
-      const Ref met = diagrams_.apply(state, effect, [&](Leaf before, Leaf what) -> Leaf {
-        return what == leaf && !states_[before].stops() ? before : elsewhere;
-      });
+      const Ref met = diagrams_.apply(
+          state, effect,
+          [&](Leaf before, Leaf what) -> Leaf {
+            return what == leaf && !states_[before].stops() ? before : elsewhere;
+          },
+          [&](Leaf before) {
+            return states_[before].stops() ? std::optional(elsewhere) : std::nullopt;
+          });
       const Ref inner = rules(met, *step.rules, at, depth + 1);
-      const Ref settled = inner_permits(met, inner, step.inner);
-      after = diagrams_.apply(settled, after, [&](Leaf one, Leaf other) -> Leaf {
-        return one == elsewhere ? other : one;
-      });
+      const Ref judged_there = inner_permits(met, inner, step.inner);
+      after = diagrams_.apply(
+          judged_there, after,
+          [&](Leaf one, Leaf other) -> Leaf { return one == elsewhere ? other : one; },
+          [&](Leaf one) { return one == elsewhere ? std::nullopt : std::optional(one); });
     }
     return after;
   }

@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <map>
 #include <string_view>
+#include <unordered_map>
 
 namespace postern::plan {
 
 namespace {
 
 constexpr std::size_t poll_every = 1000;  // nodes
+constexpr Ref none = static_cast<Ref>(-1);
 
 }  // namespace
 
@@ -26,20 +28,28 @@ Variable Diagrams::add(std::size_t values, Variable above) {
   return made;
 }
 
-Ref Diagrams::leaf(Leaf value) { return intern({.variable = value, .children = {}}); }
+Ref Diagrams::leaf(Leaf value) {
+  constexpr Leaf small = 4096;
+  if (value < leaves_.size() && leaves_[value] != none) return leaves_[value];
+  const Ref made = intern({.variable = value, .children = {}});
+  if (value >= small) return made;
+  if (value >= leaves_.size()) leaves_.resize(value + 1, none);
+  return leaves_[value] = made;
+}
 
 Ref Diagrams::intern(Node node) {
   if (!node.children.empty() &&
       std::ranges::all_of(node.children, [&](Ref one) { return one == node.children.front(); })) {
     return node.children.front();
   }
-  node.hash = hash_of(node);
-  if (const auto found = known_.find(node); found != known_.end()) return *found;
+  const std::size_t hash = hash_of(node);
+  const auto is_it = [&](Ref ref) { return node.is_like(nodes_[ref]); };
+  if (const Ref* found = known_.find(hash, is_it)) return *found;
   if (nodes_.size() >= most_nodes_) throw OverBudget("budget_nodes");
   if (poll_ && nodes_.size() % poll_every == 0) poll_();
   const auto ref = static_cast<Ref>(nodes_.size());
   nodes_.push_back(std::move(node));
-  known_.insert(ref);
+  known_.add(hash, ref);
   return ref;
 }
 
@@ -86,7 +96,8 @@ Ref without(Diagrams& diagrams, Ref diagram, const Assignment& values) {
     children[values[variable]] = cube;
     cube = diagrams.choose(static_cast<Variable>(variable), children);
   }
-  return diagrams.apply(diagram, cube, [](Leaf is, Leaf out) -> Leaf { return out == 1 ? 0 : is; });
+  return diagrams.apply(
+      diagram, cube, [](Leaf is, Leaf out) -> Leaf { return out == 1 ? 0 : is; }, Diagrams::is<0>);
 }
 
 }  // namespace postern::plan

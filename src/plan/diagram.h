@@ -5,11 +5,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <stdexcept>
-#include <unordered_map>
-#include <unordered_set>
 #include <utility>
 #include <vector>
+
+#include "plan/ref_table.h"
 
 namespace postern::plan {
 
@@ -60,8 +61,14 @@ class Diagrams {
   /// Combines the results of two functions, one dialogue at a time. `combine` is a pure function.
   template <class Combine>
   Ref apply(Ref a, Ref b, const Combine& combine) {
-    std::unordered_map<std::uint64_t, Ref> known;
-    return apply_among(a, b, combine, known);
+    return apply(a, b, combine, [](Leaf) { return std::optional<Leaf>(); });
+  }
+  /// The same. `settled`: what comes of a result of `a`, whatever that of `b` is; nullopt: that of
+  /// `b` matters. Where it is settled, `b` is not looked at.
+  template <class Combine, class Settled>
+  Ref apply(Ref a, Ref b, const Combine& combine, const Settled& settled) {
+    RefTable known;
+    return apply_among(a, b, combine, settled, known);
   }
   /// The function with other results. `change` is a pure function.
   template <class Change>
@@ -70,13 +77,18 @@ class Diagrams {
     return apply(a, none, [&](Leaf value, Leaf) { return change(value); });
   }
 
+  /// For apply(): a result that settles it.
+  template <Leaf value>
+  static std::optional<Leaf> is(Leaf result) {
+    return result == value ? std::optional(value) : std::nullopt;
+  }
   /// 1 where both are; of functions with the results 0 and 1.
   Ref both(Ref a, Ref b) {
-    return apply(a, b, [](Leaf one, Leaf other) -> Leaf { return one & other; });
+    return apply(a, b, [](Leaf one, Leaf other) -> Leaf { return one & other; }, is<0>);
   }
   /// 1 where one of them is; of functions with the results 0 and 1.
   Ref either(Ref a, Ref b) {
-    return apply(a, b, [](Leaf one, Leaf other) -> Leaf { return one | other; });
+    return apply(a, b, [](Leaf one, Leaf other) -> Leaf { return one | other; }, is<1>);
   }
 
   /// Whether it is a constant function.
@@ -94,26 +106,11 @@ class Diagrams {
   struct Node {
     std::uint32_t variable = 0;  ///< of a leaf its value
     std::vector<Ref> children;   ///< none: a leaf
-    std::size_t hash = 0;        ///< hash_of(), once it is in the arena
     bool is_like(const Node& other) const {
       return variable == other.variable && children == other.children;
     }
   };
   static std::size_t hash_of(const Node& node);
-  /// Nodes of the arena by what is in them; a node that is looked for has its hash.
-  struct Hash {
-    using is_transparent = void;
-    const std::vector<Node>& nodes;
-    std::size_t operator()(Ref ref) const { return nodes[ref].hash; }
-    std::size_t operator()(const Node& node) const { return node.hash; }
-  };
-  struct Equal {
-    using is_transparent = void;
-    const std::vector<Node>& nodes;
-    bool operator()(Ref one, Ref other) const { return one == other; }
-    bool operator()(const Node& one, Ref other) const { return one.is_like(nodes[other]); }
-    bool operator()(Ref one, const Node& other) const { return other.is_like(nodes[one]); }
-  };
 
   Ref intern(Node node);
   /// A leaf is below all variables.
@@ -127,30 +124,33 @@ class Diagrams {
     return !is_leaf(ref) && nodes_[ref].variable == variable ? nodes_[ref].children[value] : ref;
   }
 
-  template <class Combine>
-  Ref apply_among(Ref a, Ref b, const Combine& combine,
-                  std::unordered_map<std::uint64_t, Ref>& known) {
-    if (is_leaf(a) && is_leaf(b)) return leaf(combine(leaf_of(a), leaf_of(b)));
+  template <class Combine, class Settled>
+  Ref apply_among(Ref a, Ref b, const Combine& combine, const Settled& settled, RefTable& known) {
+    if (is_leaf(a)) {
+      if (is_leaf(b)) return leaf(combine(leaf_of(a), leaf_of(b)));
+      if (const std::optional<Leaf> result = settled(leaf_of(a))) return leaf(*result);
+    }
     const std::uint64_t key = (std::uint64_t{a} << 32) | b;
-    if (const auto found = known.find(key); found != known.end()) return found->second;
+    if (const Ref* found = known.find(key, [](Ref) { return true; })) return *found;
     const Variable top = nodes_[level(a) < level(b) ? a : b].variable;
     Node node{.variable = top, .children = {}};
     node.children.reserve(values_[top]);
     for (std::size_t value = 0; value < values_[top]; ++value) {
       node.children.push_back(
-          apply_among(below(a, top, value), below(b, top, value), combine, known));
+          apply_among(below(a, top, value), below(b, top, value), combine, settled, known));
     }
     const Ref made = intern(std::move(node));
-    known.emplace(key, made);
+    known.add(key, made);
     return made;
   }
 
   const std::size_t most_nodes_;
   const Poll poll_;
   std::vector<Node> nodes_;
+  std::vector<Ref> leaves_;  ///< by value, of small ones
   std::vector<std::size_t> values_;
   std::vector<std::uint64_t> levels_;  ///< of variables
-  std::unordered_set<Ref, Hash, Equal> known_{0, Hash{nodes_}, Equal{nodes_}};
+  RefTable known_;                     ///< by hash_of()
 };
 
 /// A value for each variable; `any_value` where nothing is said.
