@@ -204,7 +204,7 @@ class Parser {
       if (!tokens_.take(">")) stop(tokens_.peek(), "`>` is missing");
       const Token number = tokens_.take();
       const auto value = parse_number(number.text);
-      if (!value) stop(number, "a number of octets is missing");
+      if (!value) stop(number, "a number of octets is missing, such as 10485760");
       return just({.about = About::size, .number = *value});
     }
     no_such(subject, "subject of a condition", subjects);
@@ -282,7 +282,12 @@ class Parser {
       name.remove_prefix(2);
     }
     const auto parsed = mail::Domain::parse(name);
-    if (!parsed) stop(word, fmt::format("`{}` is no domain", printable(word.text, 100)));
+    if (!parsed) {
+      stop(word, fmt::format("`{}` is no domain{}", printable(word.text, 100),
+                             word.text.starts_with('.') ? "; the names below one are written `*" +
+                                                              printable(word.text, 100) + "`"
+                                                        : ""));
+    }
     made.name = std::string(parsed->text());
     return made;
   }

@@ -602,6 +602,9 @@ std::string sentence_of(const Elsewhere& one) {
                    "{} was read from the working folder for both versions, and the one "
                    "beside a configuration is another",
                    printable(one.what, 300))
+         : one.what == "route"
+             ? std::string(
+                   "[[route]] differs, and whether mail is refused because of it is not compared")
              : fmt::format("[{}] differs, and that section is not compared", one.what);
 }
 
