@@ -1437,11 +1437,13 @@ class Checker {
           is_built = true;
         }
         const auto result = evaluated(lists, said, moment.stage, evidence);
+        // RFC 3207 §4.2: of a HELO in front of STARTTLS only a refusal counts.
+        const bool is_forgotten = moment.stage == Stage::helo && !moment.after_starttls && said.tls;
         if (result.reply.code != 0) {
           fate = "refused";
         } else if (result.discard) {
           fate = "discard";
-        } else if (result.hold && moment.stage >= Stage::mail && fate != "discard") {
+        } else if (result.hold && !is_forgotten && fate != "discard") {
           fate = "hold";
         }
       }

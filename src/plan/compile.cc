@@ -775,9 +775,10 @@ class Compiler {
           if (!at.refused && stage == Stage::mail && judged.discard && judged.if_permit) {
             return states_.of({.refused = true, .stage = stage, .refusal = *judged.if_permit});
           }
-          // A message that a list discards at MAIL is discarded.
+          // A message that a list discards at MAIL is discarded; one of a session that a list holds
+          // is held.
           if (!at.refused && stage == Stage::mail && judged.discard) at.discard = true;
-          if (!at.refused && stage == Stage::mail && judged.hold) at.hold = true;
+          if (!at.refused && judged.hold) at.hold = true;
           return states_.of(at);
         },
         settled([](const State& at) { return at.refused; }));
@@ -795,9 +796,10 @@ class Compiler {
     const Ref clear = list(fresh(), ListKind::helo, moment(ListKind::helo, Stage::helo));
     after_starttls_ = true;
     const Ref secured = list(fresh(), ListKind::helo, moment(ListKind::helo, Stage::helo));
-    Ref greeted = only_refusal(state, clear, Stage::helo);
-    greeted = if_tls(only_refusal(greeted, secured, Stage::helo), greeted);
-    state = if_helo(greeted, state);
+    const Ref greeted = only_refusal(state, clear, Stage::helo);
+    const Ref not_held = change(clear, [](State& at) { at.hold = false; });
+    const Ref again = only_refusal(state, not_held, Stage::helo);
+    state = if_helo(if_tls(only_refusal(again, secured, Stage::helo), greeted), state);
     return state;
   }
 

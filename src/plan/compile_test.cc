@@ -88,7 +88,9 @@ Outcome played(const ListPolicy& policy, Vocabulary& vocabulary,
     });
     if (vary) vary(evidence);
     const auto result = player.ask(policy, evidence, stage);
-    if (result.hold && stage >= Stage::mail) outcome.hold = true;
+    // RFC 3207 §4.2: of a HELO in front of STARTTLS only a refusal counts.
+    const bool is_forgotten = !after_starttls && classes.sessions[chosen[Axis::session]].tls;
+    if (result.hold && !is_forgotten) outcome.hold = true;
     if (result.discard) outcome.discard = true;
     if (result.reply.code == 0) return true;
     outcome = {

@@ -20,6 +20,7 @@
 #include "plan/certificate.h"
 #include "plan/routes.h"
 #include "plan/vsl.h"
+#include "plan/vsl_text.h"
 #include "plan/webhooks.h"
 
 namespace postern::plan {
@@ -248,14 +249,14 @@ std::string digest_of(const app::Config& config) {
   return "sha256:" + hex_encode(sha256(without_places(app::engine_for(config).definition())));
 }
 
-/// The rules without the name of the folder they lie in, which scripts know as `toml::app`. Names
-/// of their files are relative to it.
-boost::json::object without_folder(const std::string& definition) {
-  boost::json::object rules = boost::json::parse(definition).as_object();
+/// The rules without the name of the folder they lie in, if it does not matter: scripts know it as
+/// `toml::app`, and databases may be files there. Names of their files are relative to it.
+boost::json::object without_folder(const dialect::vsl::VslPolicy& policy) {
+  boost::json::object rules = boost::json::parse(policy.definition()).as_object();
   const bool may_ask = std::ranges::any_of(rules.at("files").as_object(), [](const auto& file) {
     return std::string_view(file.value().as_string()).find("toml") != std::string_view::npos;
   });
-  if (!may_ask) rules.erase("toml_app");
+  if (!may_ask && !has_files(policy)) rules.erase("toml_app");
   return rules;
 }
 
@@ -263,8 +264,7 @@ boost::json::object without_folder(const std::string& definition) {
 bool same_rules(const app::Config& before, const app::Config& after) {
   if (same_vsl(before, after)) return true;
   if (before.vsl.mode != after.vsl.mode || !before.vsl.loaded || !after.vsl.loaded) return false;
-  return without_folder(before.vsl.loaded->definition()) ==
-         without_folder(after.vsl.loaded->definition());
+  return without_folder(*before.vsl.loaded) == without_folder(*after.vsl.loaded);
 }
 
 void keep_only(Group group, Comparison& found) {

@@ -76,6 +76,34 @@ TEST(GuardTest, TheDialogueSaysWhatDnsHasAndWhoTheClientIs) {
       << dialogue_of(named);
 }
 
+// With smtpd_delay_reject = no a list at the greeting or EHLO may hold what comes later. What it
+// says of the EHLO in front of STARTTLS is forgotten.
+TEST(GuardTest, SessionsMayBeHeld) {
+  const std::string early = std::string(lists) +
+                            "mydestination = \"ours.test\"\nlocal_recipient_maps = \"\"\n"
+                            "smtpd_relay_restrictions = \"reject_unauth_destination\"\n"
+                            "smtpd_delay_reject = \"no\"\n";
+  const std::string client =
+      early +
+      "smtpd_client_restrictions = \"check_client_access cidr:{ {203.0.113.0/24 HOLD} }\"\n";
+  const std::string helo =
+      early + "smtpd_helo_restrictions = \"check_helo_access inline:{ {held.test=HOLD} }\"\n";
+  EXPECT_EQ(word(Guarded("never hold where rcpt is ours", client).result()), "violated");
+  EXPECT_EQ(word(Guarded("never hold where not client in 203.0.113.0/24", client).result()),
+            "holds");
+  const GuardResult greeted = Guarded("never hold where rcpt is ours", helo).result();
+  EXPECT_EQ(word(greeted), "violated");
+  EXPECT_EQ(greeted.spoken->helo, "held.test");
+  EXPECT_EQ(word(Guarded("never hold where not helo in held.test, *.held.test", helo).result()),
+            "holds");
+  const std::string in_clear =
+      early +
+      "smtpd_helo_restrictions = \"permit_tls_all_clientcerts, check_helo_access "
+      "inline:{ {held.test=HOLD} }\"\n";
+  EXPECT_EQ(word(Guarded("never hold where tls = yes and rcpt is ours", in_clear).result()),
+            "violated");
+}
+
 // What only the sentence asks of DNS, and that the session is encrypted.
 TEST(GuardTest, TheDialogueSaysAllThatTheSentenceIsAbout) {
   const GuardResult listed =

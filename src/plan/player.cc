@@ -323,8 +323,14 @@ Side side_of(policy::Trace decided) {
   }
   if (side.taken) {
     side.handling = trace.evidence.discard ? "discard" : "deliver";
+    // What an EHLO in front of STARTTLS was answered is forgotten (RFC 3207 §4.2).
+    const policy::Decision* greeted = nullptr;
     for (const policy::Decision& decision : trace.decisions) {
-      if (decision.quarantine && !trace.evidence.discard) side.handling = "hold";
+      if (decision.stage == Stage::helo) greeted = &decision;
+    }
+    for (const policy::Decision& decision : trace.decisions) {
+      const bool counts = decision.stage != Stage::helo || &decision == greeted;
+      if (decision.quarantine && counts && !trace.evidence.discard) side.handling = "hold";
       for (const policy::Step& step : decision.steps) {
         if (decision.stage == Stage::rcpt && is_enforced_permit(step)) by = &step;
       }

@@ -450,6 +450,30 @@ TEST(Vsl, IsTheSameWhereverItIsStored) {
       Answer::not_proved);
 }
 
+// The name of a function may be put together; a database may be a file beside the rules.
+TEST(Vsl, IsNotTheSameWithOtherFunctionsOrFiles) {
+  const auto rules = [](const std::string& test) {
+    return "fn is_odd(x) { x " + test +
+           " 0 }\n#{ connect: [ rule \"odd\" || if "
+           "[client_port() % 2 + 1].filter(\"is_\" + \"odd\").len() > 0 { deny() } "
+           "else { next() } ] }";
+  };
+  EXPECT_EQ(ours(compared(rules(">"), rules(">") + "\n")), Answer::same);
+  EXPECT_NE(ours(compared(rules(">"), rules("<"))), Answer::same);
+  const auto stored = [](const std::string& folder, const std::string& comment) {
+    return config_of(
+        {{"main.vsl", comment + "service people db:csv = #{ connector: \"people.csv\", "
+                                "access: \"O_RDONLY\", refresh: \"always\", "
+                                "delimiter: ',' };\n#{ connect: [ rule \"known\" || "
+                                "if people.get(`${client_port() % 2}`).is_empty() { deny() } "
+                                "else { next() } ] }"}},
+        {}, folder);
+  };
+  EXPECT_EQ(ours(compared(stored("/srv/old", ""), stored("/srv/old", "// x\n"))), Answer::same);
+  EXPECT_EQ(ours(compared(stored("/srv/old", ""), stored("/srv/new", "// x\n"))),
+            Answer::not_proved);
+}
+
 // Lists in front of rules are compared by themselves; a dialogue is played through both.
 TEST(Vsl, MayDifferTogetherWithLists) {
   const auto version = [](const std::string& name, const std::string& senders,

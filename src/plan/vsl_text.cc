@@ -57,6 +57,32 @@ void add_names(const Node& from, std::set<std::string>& names) {
   });
 }
 
+/// Whether a list is given a function by a name that is no literal: `list.filter("is_" + word)`.
+bool computes_names(const Node& from) {
+  bool does = false;
+  vsl::for_each_node(from, [&](const Node& node) {
+    const bool takes_function =
+        node.kind == Kind::method &&
+        (node.text == "map" || node.text == "filter" || node.text == "sort");
+    for (std::size_t at = 1; takes_function && at < node.nodes.size(); ++at) {
+      const Node& given = *node.nodes[at];
+      const bool is_short = given.kind == Kind::string && given.text.size() < 64;
+      does = does || !(given.kind == Kind::closure || is_short);
+    }
+  });
+  return does;
+}
+
+/// Whether it declares a database, which may be a file in the policy's folder.
+bool is_database(const Node& node) { return node.kind == Kind::service && node.word == "db"; }
+
+/// Whether one is declared below the node.
+bool has_file(const Node& from) {
+  bool has = false;
+  vsl::for_each_node(from, [&](const Node& node) { has = has || is_database(node); });
+  return has;
+}
+
 bool is_stages(const Node& node) { return node.kind == Kind::map; }
 
 /// Whether a statement at the top of a file declares one of the names.
@@ -123,7 +149,9 @@ VslDirective text_of(const vsl::VslPolicy& policy, std::size_t index) {
   } else {
     write(*node, text);
     add_names(*node, result.names);
+    result.computes_names = computes_names(*node);
   }
+  bool is_somewhere = false;  // where it is stored matters
   std::set<const void*> written;
   for (bool more = true; more;) {
     more = false;
@@ -136,6 +164,8 @@ VslDirective text_of(const vsl::VslPolicy& policy, std::size_t index) {
         for (const vsl::Name& one : function.parameters) text += " " + one.text;
         write(*function.body, text);
         add_names(*function.body, result.names);
+        result.computes_names = result.computes_names || computes_names(*function.body);
+        is_somewhere = is_somewhere || has_file(*function.body);
       }
       for (const vsl::NodePtr& one : file.body) {
         if (is_stages(*one) || !declares(*one, result.names)) continue;
@@ -144,14 +174,24 @@ VslDirective text_of(const vsl::VslPolicy& policy, std::size_t index) {
         text += name_of(policy, file);
         write(*one, text);
         add_names(*one, result.names);
+        result.computes_names = result.computes_names || computes_names(*one);
+        is_somewhere = is_somewhere || has_file(*one);
       }
     }
   }
   // Which file a computed path names is not known.
-  if (result.names.contains("import")) text += frame_of(policy);
-  text += surroundings(policy, result.names.contains("toml"));
+  if (result.names.contains("import") || result.computes_names) text += frame_of(policy);
+  text += surroundings(policy, is_somewhere || result.names.contains("toml"));
   result.digest = hex_encode(sha256(text));
   return result;
+}
+
+bool has_files(const vsl::VslPolicy& policy) {
+  bool has = false;
+  for (const vsl::File& file : policy.sources().files) {
+    vsl::for_each_node_of(file, [&](const Node& node) { has = has || is_database(node); });
+  }
+  return has;
 }
 
 std::string frame_of(const vsl::VslPolicy& policy) {

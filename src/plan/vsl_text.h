@@ -13,12 +13,15 @@ namespace postern::plan {
 struct VslDirective {
   std::string digest;           ///< equal for equal ones
   std::set<std::string> names;  ///< functions and variables, directly or not
-  /// Whether the function, of the library or another, is named.
-  bool calls(const std::string& name) const { return names.contains(name); }
+  bool computes_names = false;  ///< a function may be called by a name that is put together
+  /// Whether the function, of the library or another, may be called.
+  bool calls(const std::string& name) const { return computes_names || names.contains(name); }
 };
 
 /// The directive with this index.
 VslDirective text_of(const dialect::vsl::VslPolicy& policy, std::size_t index);
+/// Whether there may be a file in its folder that is not part of its definition.
+bool has_files(const dialect::vsl::VslPolicy& policy);
 /// All that is not in a directive: functions, objects, files, local domains.
 std::string frame_of(const dialect::vsl::VslPolicy& policy);
 

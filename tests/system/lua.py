@@ -188,7 +188,11 @@ def unblocked_threads(server):
     for task in pathlib.Path("/proc/%d/task" % server.pid).iterdir():
         if task.name == str(server.pid):
             continue
-        status = dict(line.split(":\t", 1) for line in (task / "status").read_text().splitlines() if ":\t" in line)
+        try:
+            text = (task / "status").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it has ended meanwhile, as threads of a load do
+        status = dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
         if not int(status["SigBlk"], 16) >> (signal.SIGHUP - 1) & 1:
             names.append(status["Name"])
     return names
