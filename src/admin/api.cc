@@ -166,6 +166,7 @@ void read_body(Call& call, Body wanted) {
   call.body = std::move(*parsed);
 }
 
+/// A parameter that is passed over may have been meant to change nothing.
 void refuse_unknown_parameters(const Call& call, const Route& route) {
   for (const auto& [name, value] : call.request.query) {
     if (std::ranges::find(route.query, name) != route.query.end()) continue;

@@ -73,6 +73,21 @@ Result<void> RunningLists::guarded(const Lists& lists) const {
   return {};
 }
 
+Result<Lists> RunningLists::stored_again(ListRevisionRow row, const FileRules& rules,
+                                         std::string_view origin) const {
+  Result<Lists> again = judged_again(std::move(row), hostname_, rules);
+  if (!again) return again;
+  const std::string whose =
+      fmt::format("restriction lists, revision {}, {}: ", again->row.revision, origin);
+  if (again->judged && !again->judged->ok()) {
+    return fail(Fault::malformed, whose + first_error(*again->judged));
+  }
+  if (Result<void> may = guarded(*again); !may) {
+    return fail(may.error().fault, whose + may.error().message);
+  }
+  return again;
+}
+
 Result<WriteOutcome> RunningLists::keep(Lists& next, std::uint64_t newest,
                                         const store::AuditRow* audit) {
   next.row.definition = text_of(next.section);
@@ -105,16 +120,8 @@ Result<WriteOutcome> RunningLists::follow_once(
     return replace_file(shared_.memory, memory_of(section));
   };
   if (*over) {
-    Result<Lists> again = judged_again(std::move(**over), hostname_, rules);
+    Result<Lists> again = stored_again(std::move(**over), rules, "set through the API");
     if (!again) return tl::unexpected(again.error());
-    const std::string whose =
-        fmt::format("restriction lists, revision {}, set through the API: ", again->row.revision);
-    if (again->judged && !again->judged->ok()) {
-      return fail(Fault::malformed, whose + first_error(*again->judged));
-    }
-    if (Result<void> may = guarded(*again); !may) {
-      return fail(may.error().fault, whose + may.error().message);
-    }
     if (Result<void> noted = remember(); !noted) return tl::unexpected(noted.error());
     telemetry::log::info("lists.over_file")
         .field("version", again->row.revision)
@@ -154,14 +161,8 @@ Result<void> RunningLists::follow_store() {
   auto newest = store_.newest_list_revision();
   if (!newest) return tl::unexpected(newest.error());
   if (!*newest || (**newest).revision == current()->row.revision) return {};
-  Result<Lists> again = judged_again(std::move(**newest), hostname_, file_rules());
+  Result<Lists> again = stored_again(std::move(**newest), file_rules(), "made by another gateway");
   if (!again) return tl::unexpected(again.error());
-  if (again->judged && !again->judged->ok()) {
-    return fail(Fault::malformed,
-                fmt::format("restriction lists, revision {}, made by another gateway: {}",
-                            again->row.revision, first_error(*again->judged)));
-  }
-  if (Result<void> may = guarded(*again); !may) return may;
   run(std::move(*again));
   return {};
 }

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/host_file.h"
 #include "dialect/restrictions/section.h"
@@ -90,6 +91,9 @@ class RunningLists {
   void run(Lists lists);
   /// Fault::denied: guard() has refused them.
   Result<void> guarded(const Lists& lists) const;
+  /// A stored revision, judged and guarded; errors name it and its origin: "set through the API".
+  Result<Lists> stored_again(store::ListRevisionRow row, const FileRules& rules,
+                             std::string_view origin) const;
 
   store::Store& store_;
   std::string hostname_;

@@ -34,11 +34,18 @@ Result<StoredPolicies> load_webhooks(const Config& config) {
 
 }  // namespace
 
-tl::expected<plan::GuardBudget, UsageError> budget_of(const Arguments& arguments) {
-  const std::string text = arguments.value("--budget").value_or("");
-  const auto parts = split(text, ',');
+plan::GuardBudget ProofBudget::of_guardrails() const {
+  plan::GuardBudget budget{.time = time};
+  if (nodes) budget.nodes = *nodes;
+  return budget;
+}
+
+tl::expected<std::optional<ProofBudget>, UsageError> budget_of(const Arguments& arguments) {
+  const auto text = arguments.value("--budget");
+  if (!text) return std::nullopt;
+  const auto parts = split(*text, ',');
   const auto time = parse_duration(trim(parts[0]));
-  plan::GuardBudget budget;
+  ProofBudget budget;
   bool good = time.has_value() && time->count() > 0 && parts.size() <= 2;
   if (parts.size() == 2) {
     std::string_view number = trim(parts[1]);
@@ -47,12 +54,12 @@ tl::expected<plan::GuardBudget, UsageError> budget_of(const Arguments& arguments
     const auto count = parse_number(number);
     good = good && count && *count > 0 && *count <= 1'000'000'000;
     if (good) budget.nodes = *count * (millions ? 1'000'000 : 1);
-    good = good && budget.nodes <= 100'000'000;
+    good = good && *budget.nodes <= 100'000'000;
   }
   if (!good) {
     return tl::unexpected(
         UsageError{fmt::format("--budget: `{}` is not a time, or a time and a number of nodes",
-                               printable(text, 64)),
+                               printable(*text, 64)),
                    "--budget 30s, or --budget 30s,4M"});
   }
   budget.time = *time;

@@ -1,6 +1,9 @@
 // The guardrails of a configuration file, proved for `postern check`, and what a proof may take.
 #pragma once
 
+#include <chrono>
+#include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,8 +22,15 @@ struct CheckedGuardrails {
   std::vector<plan::GuardResult> results;  ///< empty: the configuration has none
   std::string webhooks_unknown;            ///< why webhooks were not looked at; empty: they were
 };
-/// Of --budget TIME[,NODES], which the command has been given; nodes: at most 100 million.
-tl::expected<plan::GuardBudget, UsageError> budget_of(const Arguments& arguments);
+/// What --budget TIME[,NODES] says.
+struct ProofBudget {
+  std::chrono::milliseconds time{0};
+  std::optional<std::size_t> nodes;  ///< at most 100 million; nullopt: not said
+  /// The budget of guardrails, with its own number of nodes if none is said.
+  plan::GuardBudget of_guardrails() const;
+};
+/// nullopt: the command has no --budget.
+tl::expected<std::optional<ProofBudget>, UsageError> budget_of(const Arguments& arguments);
 /// Proves them, with the webhooks of the data directory if there is one. Blocks.
 CheckedGuardrails check_guardrails(const Config& config, const plan::GuardBudget& budget);
 /// The results as JSON.

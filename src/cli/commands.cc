@@ -192,12 +192,8 @@ std::optional<Config> load_to_serve(const Arguments& arguments, Streams& streams
 
 int run_check(const Arguments& arguments, Streams& streams) {
   const auto against = arguments.value("--against");
-  plan::GuardBudget budget;
-  if (arguments.has("--budget")) {
-    const auto given = budget_of(arguments);
-    if (!given) return report_usage(given.error(), arguments.has("--json"), streams);
-    budget = *given;
-  }
+  const auto budget = budget_of(arguments);
+  if (!budget) return report_usage(budget.error(), arguments.has("--json"), streams);
   std::string name;
   LoadOptions load = beside_service(arguments);
   const auto in_use = config_in_use(arguments);
@@ -222,7 +218,8 @@ int run_check(const Arguments& arguments, Streams& streams) {
   }
   CheckedGuardrails guarded;
   if (result.ok()) {
-    guarded = check_guardrails(result.config, budget);
+    guarded = check_guardrails(result.config,
+                               *budget ? (*budget)->of_guardrails() : plan::GuardBudget());
     if (result.config.guardrails) {
       for (Diagnostic& one : plan::diagnostics_of(guarded.results, *result.config.guardrails)) {
         result.diagnostics.add(std::move(one));

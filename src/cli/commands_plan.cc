@@ -94,12 +94,12 @@ tl::expected<Options, UsageError> read_answers(const Arguments& arguments) {
       options.allowed.push_back(*found);
     }
   }
-  if (arguments.has("--budget")) {
-    const auto budget = budget_of(arguments);
-    if (!budget) return tl::unexpected(budget.error());
-    options.edit.guards = *budget;
-    options.edit.compare.time = budget->time;
-    options.edit.compare.nodes = budget->nodes;
+  const auto budget = budget_of(arguments);
+  if (!budget) return tl::unexpected(budget.error());
+  if (*budget) {
+    options.edit.guards = (*budget)->of_guardrails();
+    options.edit.compare.time = (*budget)->time;
+    if ((*budget)->nodes) options.edit.compare.nodes = *(*budget)->nodes;
   }
   return options;
 }

@@ -358,10 +358,11 @@ Result<mail::Mailbox> mailbox_of(const std::string& local, const std::string& do
 
 constexpr std::size_t most_addresses = 100'000;
 
-/// Collects addresses, each once.
+/// Collects addresses, each once. `poll` is called every now and then.
 class Addresses {
  public:
-  explicit Addresses(std::vector<AddressClass>& into) : into_(into) {
+  Addresses(std::vector<AddressClass>& into, const std::function<void()>& poll)
+      : into_(into), poll_(poll) {
     for (const AddressClass& one : into) {
       if (one.one) seen_.insert(lower(one.one->text()));
     }
@@ -373,6 +374,7 @@ class Addresses {
   }
 
   void put(mail::Mailbox mailbox, AddressClass members) {
+    if (poll_ && ++offered_ % poll_every == 0) poll_();
     // What the session refuses by itself comes to no list: "x@192.0.2.1".
     if (!mail::parse_postfix_path("<" + mailbox.text() + ">", mail::Utf8::allowed)) return;
     if (!seen_.insert(lower(mailbox.text())).second) return;
@@ -383,7 +385,10 @@ class Addresses {
   }
 
  private:
+  static constexpr std::size_t poll_every = 256;
   std::vector<AddressClass>& into_;
+  const std::function<void()>& poll_;
+  std::size_t offered_ = 0;
   std::set<std::string> seen_;
 };
 
@@ -470,7 +475,8 @@ void add_uncompleted(const std::string& domain, const Reading& reading,
 std::vector<AddressClass> addresses_of(const std::set<std::string>& keys,
                                        const std::set<std::string>& own,
                                        const std::set<std::string>& locals, const Reading& reading,
-                                       const Taken& taken, const Spelling& spelling) {
+                                       const Taken& taken, const Spelling& spelling,
+                                       const std::function<void()>& poll) {
   std::set<std::string> domains = bare_domains(own);
   std::set<std::string> literals{spelling.literal};
   literals.insert(reading.literals.begin(), reading.literals.end());
@@ -505,7 +511,7 @@ std::vector<AddressClass> addresses_of(const std::set<std::string>& keys,
   }
   domains.merge(short_names);
   std::vector<AddressClass> classes;
-  Addresses addresses(classes);
+  Addresses addresses(classes, poll);
   const std::string other = unrelated(spelling.other, taken.domains);
   addresses.add(unlike(spelling.plain, taken.locals), other,
                 {.words = "any other address", .other_domain = true});
@@ -607,9 +613,10 @@ std::string words_of_route(const std::string& hop) {
 
 /// Addresses with a route through a domain of this server, in each form.
 void add_routes_through_ours(const std::set<std::string>& own, const std::string& foreign,
-                             const Taken& taken, std::vector<AddressClass>& recipients) {
+                             const Taken& taken, std::vector<AddressClass>& recipients,
+                             const std::function<void()>& poll) {
   constexpr std::size_t most_targets = 8;
-  Addresses routed(recipients);
+  Addresses routed(recipients, poll);
   std::vector<std::string> targets{foreign};
   for (const std::string& domain : own) {
     if (targets.size() <= most_targets) targets.push_back(domain);
@@ -683,7 +690,8 @@ std::string local_part_of(const std::string& local) {
 /// and the other does not. Through another domain both read the address that the route leads to.
 void add_routes_read_otherwise(const dialect::restrictions::PolicyWords& words, const Taken& taken,
                                const Spelling& spelling, const std::vector<AddressClass>& targets,
-                               std::vector<AddressClass>& addresses) {
+                               std::vector<AddressClass>& addresses,
+                               const std::function<void()>& poll) {
   if (words.policies.empty()) return;
   const std::set<std::string> own = bare_domains(words.domains);
   std::map<std::string, std::string> signs;  // by domain
@@ -719,7 +727,7 @@ void add_routes_read_otherwise(const dialect::restrictions::PolicyWords& words, 
   if (signs.size() * targets.size() > most_routes) {
     throw TooManyClasses("more than 20,000 kinds of routes");
   }
-  Addresses routed(addresses);
+  Addresses routed(addresses, poll);
   for (const auto& [hop, by] : signs) {
     const bool is_own = own.contains(hop) || hop.empty();
     const bool is_exact = is_own || hop.starts_with('[') || hop == other;
@@ -747,9 +755,9 @@ void add_routes_read_otherwise(const dialect::restrictions::PolicyWords& words, 
 
 /// Beside each class with many local parts, those of them that need quotes: tables are asked about
 /// these with the quotes, too.
-void add_quoted(std::vector<AddressClass>& classes) {
+void add_quoted(std::vector<AddressClass>& classes, const std::function<void()>& poll) {
   const std::vector<AddressClass> plain = classes;
-  Addresses quoted(classes);
+  Addresses quoted(classes, poll);
   for (AddressClass members : plain) {
     if (!members.one || members.exact || members.read) continue;
     const std::string local = members.one->unquoted_local_part();
@@ -778,7 +786,8 @@ void add_quoted(std::vector<AddressClass>& classes) {
 void add_routes_judged_otherwise(const dialect::restrictions::PolicyWords& words,
                                  const Reading& reading, dialect::restrictions::Subject subject,
                                  const Taken& taken, std::vector<AddressClass> targets,
-                                 std::vector<AddressClass>& addresses) {
+                                 std::vector<AddressClass>& addresses,
+                                 const std::function<void()>& poll) {
   using dialect::restrictions::DomainClass;
   using dialect::restrictions::ListPolicy;
   if (words.policies.empty()) return;
@@ -789,7 +798,7 @@ void add_routes_judged_otherwise(const dialect::restrictions::PolicyWords& words
     return in_all(
         [&](const ListPolicy& one) { return takes_off(one, domain, IpAddress::unknown()); });
   };
-  if (words.address_patterns) add_quoted(targets);
+  if (words.address_patterns) add_quoted(targets, poll);
   const bool of_recipients = subject == dialect::restrictions::Subject::recipient;
   std::vector<std::string> hops = names_around(
       bare_domains(words.domains), taken, of_recipients ? recipient_spelling : sender_spelling);
@@ -808,7 +817,7 @@ void add_routes_judged_otherwise(const dialect::restrictions::PolicyWords& words
   const bool bare = asks_form && is_hop("");
   const char sign =
       in_all([](const ListPolicy& one) { return one.allow_percent_hack; }) ? '%' : '@';
-  Addresses routed(addresses);
+  Addresses routed(addresses, poll);
   const auto add = [&](const AddressClass& target, const std::string& through) {
     AddressClass members = target;
     members.one = mail::Mailbox{std::string(1, sign), through};
@@ -845,7 +854,8 @@ void add_routes_judged_otherwise(const dialect::restrictions::PolicyWords& words
 /// permit them, nor do patterns that name domains of ours (allow_untrusted_routing).
 void add_routes_through_others(const dialect::restrictions::PolicyWords& words,
                                const std::vector<AddressClass>& plain,
-                               std::vector<AddressClass>& recipients) {
+                               std::vector<AddressClass>& recipients,
+                               const std::function<void()>& poll) {
   using dialect::restrictions::ListPolicy;
   const auto any_of = [&](const auto& holds) {
     return std::ranges::any_of(words.policies, [&](const ListPolicy* one) { return holds(*one); });
@@ -862,7 +872,7 @@ void add_routes_through_others(const dialect::restrictions::PolicyWords& words,
   const bool all_percent = !any_of([](const ListPolicy& one) { return !one.allow_percent_hack; });
   const std::string foreign = plain.front().one->domain;
   const std::set<std::string> own = bare_domains(words.domains);
-  Addresses routed(recipients);
+  Addresses routed(recipients, poll);
   for (const AddressClass& one : plain) {
     const std::string& domain = one.one->domain;
     if (domain.empty() || domain.starts_with('[')) continue;
@@ -1100,7 +1110,7 @@ std::vector<SessionClass> sessions_of(const ServedSessions& served, bool told,
 }
 
 Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::string& delimiters,
-                   const ServedSessions& served) {
+                   const ServedSessions& served, const std::function<void()>& poll) {
   Classes classes;
   std::string any = "alice";
   std::vector<std::string> logins;
@@ -1146,11 +1156,11 @@ Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::s
                              .exact = exact,
                              .words = exact ? name : "below " + name.substr(name.find('.') + 1)});
   }
+  std::set<std::string> said;
+  for (const HeloClass& one : classes.helos) said.insert(lower(one.name));
   for (const std::string& key : words.helo_keys) {
-    const bool is_new = std::ranges::none_of(
-        classes.helos, [&](const HeloClass& one) { return iequals(one.name, key); });
     const bool can_be_said = !key.empty() && key.find_first_of(" \t") == std::string::npos;
-    if (is_new && can_be_said) {
+    if (can_be_said && said.insert(lower(key)).second) {
       classes.helos.push_back({.name = key, .listed = true, .exact = true, .words = key});
     }
   }
@@ -1188,26 +1198,27 @@ Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::s
   const Reading reading = reading_of(words, delimiters);
   classes.origins.insert(reading.origins.begin(), reading.origins.end());
   classes.senders = addresses_of(sender_keys, words.domains, sender_locals, reading, taken,
-                                 unlike_keys(sender_spelling, taken));
+                                 unlike_keys(sender_spelling, taken), poll);
   const std::vector<AddressClass> plain_senders = classes.senders;
   add_routes_judged_otherwise(words, reading, Subject::sender, taken, plain_senders,
-                              classes.senders);
-  add_routes_read_otherwise(words, taken, sender_spelling, plain_senders, classes.senders);
+                              classes.senders, poll);
+  add_routes_read_otherwise(words, taken, sender_spelling, plain_senders, classes.senders, poll);
   classes.senders.push_back({.one = {}, .listed = false, .words = "the null sender"});
   std::set<std::string> recipient_keys = words.recipient_keys;
   recipient_keys.insert(mailboxes.begin(), mailboxes.end());
   classes.recipients = addresses_of(recipient_keys, words.domains, mailbox_locals, reading, taken,
-                                    unlike_keys(recipient_spelling, taken));
+                                    unlike_keys(recipient_spelling, taken), poll);
   const std::vector<AddressClass> plain = classes.recipients;
   const std::string foreign = plain.front().one->domain;
-  add_routes_judged_otherwise(words, reading, Subject::recipient, taken, plain, classes.recipients);
-  add_routes_through_ours(bare_domains(words.domains), foreign, taken, classes.recipients);
-  add_routes_through_others(words, plain, classes.recipients);
-  add_routes_read_otherwise(words, taken, recipient_spelling, plain, classes.recipients);
+  add_routes_judged_otherwise(words, reading, Subject::recipient, taken, plain, classes.recipients,
+                              poll);
+  add_routes_through_ours(bare_domains(words.domains), foreign, taken, classes.recipients, poll);
+  add_routes_through_others(words, plain, classes.recipients, poll);
+  add_routes_read_otherwise(words, taken, recipient_spelling, plain, classes.recipients, poll);
 
   if (words.address_patterns) {
-    add_quoted(classes.senders);
-    add_quoted(classes.recipients);
+    add_quoted(classes.senders, poll);
+    add_quoted(classes.recipients, poll);
   }
 
   auto& open = classes.open_keys;

@@ -177,9 +177,9 @@ inline constexpr std::string_view one_label_name = "a name of one label";
 inline constexpr std::string_view number_last_name = "a name that ends in a number";
 
 /// The classes that tell apart all that these words tell apart. `delimiters`, `served`: of all
-/// versions. Throws TooManyClasses.
+/// versions. `poll` is called every now and then, and may throw. Throws TooManyClasses.
 Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::string& delimiters,
-                   const ServedSessions& served = {});
+                   const ServedSessions& served = {}, const std::function<void()>& poll = {});
 /// TLS without a login, if it is `told` apart, in clear, and with these logins.
 std::vector<SessionClass> sessions_of(const ServedSessions& served, bool told,
                                       const std::vector<std::string>& logins);

@@ -173,9 +173,7 @@ class Comparer {
       leave_open(error.what(), "the comparison needs more than it may use");
     }
     if (!options_.lists_are_equal) {
-      for (const auto& unseen : {pair_.probe_sender(), pair_.envelopes(), pair_.told_otherwise()}) {
-        if (unseen) leave_open(unseen->reason, unseen->text);
-      }
+      for (const ListPair::Unseen& one : pair_.unseen()) leave_open(one.reason, one.text);
     }
     result_.lists = result_.answer();
     for (const Elsewhere& one : options_.elsewhere) {
@@ -597,15 +595,16 @@ Answer Comparison::verdicts() const {
 }
 
 std::string sentence_of(const Elsewhere& one) {
-  return one.reason == "other_folder"
-             ? fmt::format(
-                   "{} was read from the working folder for both versions, and the one "
-                   "beside a configuration is another",
-                   printable(one.what, 300))
-         : one.what == "route"
-             ? std::string(
-                   "[[route]] differs, and whether mail is refused because of it is not compared")
-             : fmt::format("[{}] differs, and that section is not compared", one.what);
+  if (one.reason == "other_folder") {
+    return fmt::format(
+        "{} was read from the working folder for both versions, and the one beside a configuration "
+        "is another",
+        printable(one.what, 300));
+  }
+  if (one.what == "route") {
+    return "[[route]] differs, and whether mail is refused because of it is not compared";
+  }
+  return fmt::format("[{}] differs, and that section is not compared", one.what);
 }
 
 Comparison compare(const Version& before, const Version& after, const CompareOptions& options) {

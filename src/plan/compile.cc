@@ -90,7 +90,7 @@ constexpr ReplyCodes bad_configuration{.code = 451, .enhanced = {4, 3, 5}};
 Vocabulary::Vocabulary(Diagrams& diagrams, const restrictions::PolicyWords& words,
                        const std::string& delimiters, const ServedSessions& served)
     : diagrams_(diagrams),
-      classes_(classes_of(words, delimiters, served)),
+      classes_(classes_of(words, delimiters, served, [&] { diagrams.poll(); })),
       zones_(words.zones),
       opaque_(words.opaque),
       actions_(words.actions),
@@ -731,6 +731,12 @@ class Compiler {
   auto stopped() const {
     return settled([](const State& at) { return at.stops(); });
   }
+  /// Such a state becomes `result`.
+  auto stopped(Leaf result) const {
+    return [this, result](Leaf leaf) {
+      return states_[leaf].stops() ? std::optional(result) : std::nullopt;
+    };
+  }
 
   // The stages.
 
@@ -766,19 +772,20 @@ class Compiler {
         [&](Leaf before, Leaf after) {
           State at = states_[before];
           const State& judged = states_[after];
-          if (!at.refused && judged.refused) {
+          if (judged.refused) {
             at.refused = true;
             at.stage = stage;
             at.refusal = judged.refusal;
+            return states_.of(at);
           }
           // A reason to defer from in front of a DISCARD prevails.
-          if (!at.refused && stage == Stage::mail && judged.discard && judged.if_permit) {
+          if (stage == Stage::mail && judged.discard && judged.if_permit) {
             return states_.of({.refused = true, .stage = stage, .refusal = *judged.if_permit});
           }
           // A message that a list discards at MAIL is discarded; one of a session that a list holds
           // is held.
-          if (!at.refused && stage == Stage::mail && judged.discard) at.discard = true;
-          if (!at.refused && judged.hold) at.hold = true;
+          if (stage == Stage::mail && judged.discard) at.discard = true;
+          if (judged.hold) at.hold = true;
           return states_.of(at);
         },
         settled([](const State& at) { return at.refused; }));
@@ -837,8 +844,7 @@ class Compiler {
         state, then,
         [&](Leaf before, Leaf after) {
           State now = states_[before];
-          const bool goes_on = !now.refused && !now.discard;
-          if (goes_on && !now.if_permit) now.if_permit = states_[after].if_permit;
+          now.if_permit = states_[after].if_permit;
           return states_.of(now);
         },
         settled([](const State& now) { return now.refused || now.discard || now.if_permit; }));
@@ -981,7 +987,6 @@ class Compiler {
         state, effect,
         [&](Leaf before, Leaf what) {
           State at = states_[before];
-          if (at.stops()) return before;
           const Step& step = steps_[what];
           if (step.if_permit && !at.if_permit) at.if_permit = step.if_permit;
           if (step.refuses) {
@@ -1010,7 +1015,7 @@ class Compiler {
         [&](Leaf before, Leaf what) {
           const State at = states_[before];
           const Step& step = steps_[what];
-          if (at.refused || at.discard || !step.refuses) return before;
+          if (!step.refuses) return before;
           State refused{.refused = true, .stage = stage, .refusal = step.refusal};
           if (step.yields && at.if_reject) refused.refusal = *at.if_reject;
           return states_.of(refused);
@@ -1042,30 +1047,23 @@ class Compiler {
     std::set<Leaf> nested;  // those that a dialogue gets to
     diagrams_.apply(
         state, effect,
-        [&](Leaf before, Leaf what) -> Leaf {
-          if (!states_[before].stops() && rows.contains(what)) nested.insert(what);
+        [&](Leaf, Leaf what) -> Leaf {
+          if (rows.contains(what)) nested.insert(what);
           return 0;
         },
-        [&](Leaf before) {
-          return states_[before].stops() ? std::optional<Leaf>(0) : std::nullopt;
-        });
+        stopped(0));
     const Leaf elsewhere = states_.of({.refused = true, .list_over = true});
     for (const Leaf leaf : nested) {
       const Step step = steps_[leaf];
       // Only where the row was found do its rules run: a class may come back to itself.
       const Ref met = diagrams_.apply(
           state, effect,
-          [&](Leaf before, Leaf what) -> Leaf {
-            return what == leaf && !states_[before].stops() ? before : elsewhere;
-          },
-          [&](Leaf before) {
-            return states_[before].stops() ? std::optional(elsewhere) : std::nullopt;
-          });
+          [&](Leaf before, Leaf what) -> Leaf { return what == leaf ? before : elsewhere; },
+          stopped(elsewhere));
       const Ref inner = rules(met, *step.rules, at, depth + 1);
       const Ref judged_there = inner_permits(met, inner, step.inner);
       after = diagrams_.apply(
-          judged_there, after,
-          [&](Leaf one, Leaf other) -> Leaf { return one == elsewhere ? other : one; },
+          judged_there, after, [](Leaf, Leaf other) -> Leaf { return other; },
           [&](Leaf one) { return one == elsewhere ? std::nullopt : std::optional(one); });
     }
     return after;

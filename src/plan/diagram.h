@@ -64,7 +64,7 @@ class Diagrams {
     return apply(a, b, combine, [](Leaf) { return std::optional<Leaf>(); });
   }
   /// The same. `settled`: what comes of a result of `a`, whatever that of `b` is; nullopt: that of
-  /// `b` matters. Where it is settled, `b` is not looked at.
+  /// `b` matters. `combine` is asked of the others.
   template <class Combine, class Settled>
   Ref apply(Ref a, Ref b, const Combine& combine, const Settled& settled) {
     RefTable known;
@@ -127,8 +127,8 @@ class Diagrams {
   template <class Combine, class Settled>
   Ref apply_among(Ref a, Ref b, const Combine& combine, const Settled& settled, RefTable& known) {
     if (is_leaf(a)) {
-      if (is_leaf(b)) return leaf(combine(leaf_of(a), leaf_of(b)));
       if (const std::optional<Leaf> result = settled(leaf_of(a))) return leaf(*result);
+      if (is_leaf(b)) return leaf(combine(leaf_of(a), leaf_of(b)));
     }
     const std::uint64_t key = (std::uint64_t{a} << 32) | b;
     if (const Ref* found = known.find(key, [](Ref) { return true; })) return *found;

@@ -166,8 +166,9 @@ void compare_directories(const Version& before, const Version& after,
                          const CompareOptions& options, const Deadline& deadline,
                          Comparison& found) {
   if (addresses.empty()) return;
-  WebhookComparison webhooks = compare_webhooks(before, after, {addresses.begin(), addresses.end()},
-                                                options.through_lists, lists_differ, deadline);
+  WebhookComparison webhooks = compare_webhooks(
+      before, after, {addresses.begin(), addresses.end()},
+      {.through_lists = options.through_lists, .lists_differ = lists_differ}, deadline);
   if (!options.elsewhere.empty()) {
     for (WebhookAnswer& one : webhooks.addresses) {
       widen(one.answer.refuses_more, Known::unknown);
@@ -249,14 +250,11 @@ std::string digest_of(const app::Config& config) {
   return "sha256:" + hex_encode(sha256(without_places(app::engine_for(config).definition())));
 }
 
-/// The rules without the name of the folder they lie in, if it does not matter: scripts know it as
-/// `toml::app`, and databases may be files there. Names of their files are relative to it.
+/// The rules without the name of the folder they lie in, if it does not matter. Names of their
+/// files are relative to it.
 boost::json::object without_folder(const dialect::vsl::VslPolicy& policy) {
   boost::json::object rules = boost::json::parse(policy.definition()).as_object();
-  const bool may_ask = std::ranges::any_of(rules.at("files").as_object(), [](const auto& file) {
-    return std::string_view(file.value().as_string()).find("toml") != std::string_view::npos;
-  });
-  if (!may_ask && !has_files(policy)) rules.erase("toml_app");
+  if (!may_ask_its_place(policy)) rules.erase("toml_app");
   return rules;
 }
 
@@ -281,21 +279,26 @@ void judge_guardrails(const Edition& before, const Edition& after, const EditOpt
   const auto version = [](const Edition& edition) {
     return Version{.name = edition.file, .config = &edition.config, .directory = edition.directory};
   };
+  const Deadline deadline(options.guards.time);
+  const auto left = [&] {
+    GuardBudget budget = options.guards;
+    budget.time = deadline.left();
+    return budget;
+  };
   const GuardScope scope{.webhooks = after.webhooks};
-  found.weakened = weakened(before.config.guardrails.get(), version(after), scope, options.guards);
-  if (after.config.guardrails == nullptr) return;
-  const app::Guardrails& guardrails = *after.config.guardrails;
-  found.guardrails = check_guardrails(version(after), guardrails, scope, options.guards);
+  const app::Guardrails* const guardrails = after.config.guardrails.get();
+  if (guardrails) found.guardrails = check_guardrails(version(after), *guardrails, scope, left());
+  found.weakened = weakened(before.config.guardrails.get(), version(after), scope, left());
   app::Guardrails broken;
   std::vector<std::size_t> numbers;
   for (std::size_t at = 0; at < found.guardrails.size(); ++at) {
-    if (!refuses(found.guardrails[at], guardrails.sentences[at])) continue;
-    broken.sentences.push_back(guardrails.sentences[at]);
+    const app::Guardrail& one = guardrails->sentences[at];
+    if (!refuses(found.guardrails[at], one)) continue;
+    broken.sentences.push_back(one);
     numbers.push_back(at);
   }
   if (numbers.empty()) return;
-  const auto old =
-      check_guardrails(version(before), broken, {.webhooks = before.webhooks}, options.guards);
+  const auto old = check_guardrails(version(before), broken, {.webhooks = before.webhooks}, left());
   for (std::size_t at = 0; at < numbers.size(); ++at) {
     found.broken.emplace(numbers[at], old[at].word);
   }

@@ -386,18 +386,27 @@ class Checker {
     return open;
   }
 
+  /// What lists in DNS are asked about a domain or a HELO name; "": nothing.
+  static std::string listed_as(const std::string& name) {
+    return name.starts_with('[') ? std::string() : lower(name);
+  }
+  static std::string listed_as(const std::optional<mail::Mailbox>& sender) {
+    return sender ? listed_as(sender->domain) : std::string();
+  }
+  static dns::Question listing(const policy::DnsList& list, const std::string& name) {
+    return {.name = name + "." + list.zone(), .type = dns::Type::a};
+  }
+
   /// What the sentence asks lists in DNS, which no rule may ask.
   static std::vector<dns::Question> listings_in(const Condition& condition, const Evidence& said) {
     std::vector<dns::Question> asked;
     each_term(condition, [&](const Term& term) {
-      std::string name;
-      if (term.about == About::client_listed) name = reversed_client(said.session.client_ip);
-      if (term.about == About::helo_listed) name = lower(said.session.helo);
-      if (term.about == About::sender_listed && said.reverse_path) {
-        name = lower(said.reverse_path->domain);
-      }
-      if (name.empty() || name.starts_with('[')) return;
-      asked.push_back({name + "." + term.zone->zone(), dns::Type::a});
+      if (!term.zone) return;
+      const std::string name = term.about == About::client_listed
+                                   ? reversed_client(said.session.client_ip)
+                               : term.about == About::sender_listed ? listed_as(said.reverse_path)
+                                                                    : listed_as(said.session.helo);
+      if (!name.empty()) asked.push_back(listing(*term.zone, name));
     });
     return asked;
   }
@@ -647,10 +656,10 @@ class Checker {
                            });
   }
 
-  /// Where a list in DNS has the name: the answers that the list counts.
+  /// Where a list in DNS has the name, if there is one: the answers that the list counts.
   Ref listed_name(const policy::DnsList& list, const std::string& name, const IpAddress& client) {
-    const OpenQuestion& question =
-        vocabulary_->ask({.name = name + "." + list.zone(), .type = dns::Type::a}, client);
+    if (name.empty()) return diagrams_.leaf(0);
+    const OpenQuestion& question = vocabulary_->ask(listing(list, name), client);
     std::vector<Ref> children;
     for (const PossibleAnswer& answer : question.answers) {
       children.push_back(diagrams_.leaf(has_listed(list, answer.dns) ? 1 : 0));
@@ -667,16 +676,12 @@ class Checker {
     std::vector<Ref> children;
     if (term.about == About::sender_listed) {
       for (const AddressClass& sender : classes.senders) {
-        children.push_back(sender.one && !sender.one->domain.starts_with('[')
-                               ? listed_name(*term.zone, lower(sender.one->domain), client)
-                               : diagrams_.leaf(0));
+        children.push_back(listed_name(*term.zone, listed_as(sender.one), client));
       }
       return diagrams_.choose(Vocabulary::variable(Axis::sender), children);
     }
     for (const HeloClass& helo : classes.helos) {
-      children.push_back(helo.name.empty() || helo.name.starts_with('[')
-                             ? diagrams_.leaf(0)
-                             : listed_name(*term.zone, lower(helo.name), client));
+      children.push_back(listed_name(*term.zone, listed_as(helo.name), client));
     }
     return diagrams_.choose(Vocabulary::variable(Axis::helo), children);
   }

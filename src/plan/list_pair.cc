@@ -93,6 +93,14 @@ Ref ListPair::groups(Vocabulary& vocabulary) const {
       [](Leaf before, Leaf after) { return before != foreign ? before : after; });
 }
 
+std::vector<ListPair::Unseen> ListPair::unseen() const {
+  std::vector<Unseen> all;
+  for (auto& one : {probe_sender(), envelopes(), told_otherwise()}) {
+    if (one) all.push_back(*one);
+  }
+  return all;
+}
+
 std::optional<ListPair::Unseen> ListPair::probe_sender() const {
   if (!lists_[0] || !lists_[1]) return std::nullopt;
   const auto sender = [](const restrictions::ListPolicy& policy) {

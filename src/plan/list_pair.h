@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "dialect/restrictions/policy_words.h"
 #include "plan/compile.h"
@@ -53,6 +54,8 @@ class ListPair {
     std::string reason;  ///< a word of docs/plan.md, "Not proved"
     std::string text;    ///< one sentence
   };
+  /// All of them.
+  std::vector<Unseen> unseen() const;
   /// Of mail for the sender of probes, which is taken before the lists.
   std::optional<Unseen> probe_sender() const;
   /// Of addresses that the session of one version alone refuses by their form.

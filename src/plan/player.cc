@@ -308,6 +308,11 @@ void blame(const policy::Step& step, Side& side) {
 
 }  // namespace
 
+bool holds(const policy::Decision& decision) {
+  const bool is_forgotten = decision.stage == Stage::helo && decision.before_tls;
+  return decision.quarantine && !is_forgotten;
+}
+
 Side side_of(policy::Trace decided) {
   Side side;
   side.trace = std::make_shared<const policy::Trace>(std::move(decided));
@@ -323,14 +328,8 @@ Side side_of(policy::Trace decided) {
   }
   if (side.taken) {
     side.handling = trace.evidence.discard ? "discard" : "deliver";
-    // What an EHLO in front of STARTTLS was answered is forgotten (RFC 3207 §4.2).
-    const policy::Decision* greeted = nullptr;
     for (const policy::Decision& decision : trace.decisions) {
-      if (decision.stage == Stage::helo) greeted = &decision;
-    }
-    for (const policy::Decision& decision : trace.decisions) {
-      const bool counts = decision.stage != Stage::helo || &decision == greeted;
-      if (decision.quarantine && counts && !trace.evidence.discard) side.handling = "hold";
+      if (holds(decision) && !trace.evidence.discard) side.handling = "hold";
       for (const policy::Step& step : decision.steps) {
         if (decision.stage == Stage::rcpt && is_enforced_permit(step)) by = &step;
       }

@@ -108,6 +108,9 @@ policy::Engine engine_of(const app::Config& config);
 inline constexpr std::string_view plain_message =
     "From: a@sender.test\r\nDate: Thu, 1 Jan 2026 00:00:00 +0000\r\nMessage-ID: <1@sender.test>\r\n"
     "Subject: hello\r\n\r\nhello\r\n";
+/// Whether a message that is taken is held by this decision: what an EHLO in front of STARTTLS was
+/// answered is forgotten (RFC 3207 §4.2).
+bool holds(const policy::Decision& decision);
 /// What the production evaluator did, from its trace.
 Side side_of(policy::Trace decided);
 /// Where one side refuses and another takes: of the rules that permit there, names that of the list

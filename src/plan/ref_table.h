@@ -22,7 +22,7 @@ class RefTable {
       if (slot.key == key && is(slot.ref)) return &slot.ref;
     }
   }
-  /// Adds a number, which is not the highest one that there is. The key may be there with others.
+  /// Adds a number below 2^32 - 1. The key may have others.
   void add(std::uint64_t key, std::uint32_t ref) {
     if (2 * (used_ + 1) > slots_.size()) grow();
     put({key, ref});

@@ -68,9 +68,7 @@ class ThroughLists::Search {
 
   void prepare() {
     pair_.read();
-    for (const auto& unseen : {pair_.probe_sender(), pair_.envelopes(), pair_.told_otherwise()}) {
-      if (unseen) throw NotCompiled(unseen->reason, unseen->text);
-    }
+    for (const ListPair::Unseen& one : pair_.unseen()) throw NotCompiled(one.reason, one.text);
     FactWords facts;
     for (const Version* side : sides_) {
       const policy::Route route = side->directory->resolve(webhook_);

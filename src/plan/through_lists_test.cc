@@ -57,8 +57,9 @@ class Behind : public testing::Test {
     const Version new_version{.name = "new",
                               .config = &config_with(new_lists),
                               .directory = directory_of(after, other_after)};
-    return compare_webhooks(old_version, new_version, {"in@hooks.example.net"}, through_lists,
-                            old_lists != new_lists, Deadline(time));
+    return compare_webhooks(
+        old_version, new_version, {"in@hooks.example.net"},
+        {.through_lists = through_lists, .lists_differ = old_lists != new_lists}, Deadline(time));
   }
   const app::Config& config_with(const std::string& lists) {
     app::LoadOptions options;

@@ -176,7 +176,7 @@ mailauth::dkim::Results dkim_result(std::size_t value, Member member) {
 std::string handling_of(const policy::Trace& trace) {
   std::string handling = trace.evidence.discard ? "discard" : "deliver";
   for (const policy::Decision& decision : trace.decisions) {
-    if (decision.quarantine && !trace.evidence.discard) {
+    if (holds(decision) && !trace.evidence.discard) {
       handling = "quarantine:" + *decision.quarantine;
     }
     const bool behind = decision.stage == Stage::queued || decision.stage == Stage::delivery;

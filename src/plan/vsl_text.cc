@@ -7,6 +7,7 @@
 
 #include "base/sha256.h"
 #include "base/text.h"
+#include "dialect/vsl/generator.h"
 #include "dialect/vsl/walk.h"
 
 namespace postern::plan {
@@ -61,10 +62,10 @@ void add_names(const Node& from, std::set<std::string>& names) {
 bool computes_names(const Node& from) {
   bool does = false;
   vsl::for_each_node(from, [&](const Node& node) {
-    const bool takes_function =
-        node.kind == Kind::method &&
-        (node.text == "map" || node.text == "filter" || node.text == "sort");
-    for (std::size_t at = 1; takes_function && at < node.nodes.size(); ++at) {
+    if (node.kind != Kind::method) return;
+    const vsl::BuiltIn* const method = vsl::built_in(node.text, node.nodes.size() - 1);
+    if (method == nullptr || !method->calls) return;
+    for (std::size_t at = 1; at < node.nodes.size(); ++at) {
       const Node& given = *node.nodes[at];
       const bool is_short = given.kind == Kind::string && given.text.size() < 64;
       does = does || !(given.kind == Kind::closure || is_short);
@@ -186,12 +187,13 @@ VslDirective text_of(const vsl::VslPolicy& policy, std::size_t index) {
   return result;
 }
 
-bool has_files(const vsl::VslPolicy& policy) {
-  bool has = false;
+bool may_ask_its_place(const vsl::VslPolicy& policy) {
+  bool may = false;
   for (const vsl::File& file : policy.sources().files) {
-    vsl::for_each_node_of(file, [&](const Node& node) { has = has || is_database(node); });
+    may = may || file.text.find("toml") != std::string::npos;
+    vsl::for_each_node_of(file, [&](const Node& node) { may = may || is_database(node); });
   }
-  return has;
+  return may;
 }
 
 std::string frame_of(const vsl::VslPolicy& policy) {

@@ -20,8 +20,9 @@ struct VslDirective {
 
 /// The directive with this index.
 VslDirective text_of(const dialect::vsl::VslPolicy& policy, std::size_t index);
-/// Whether there may be a file in its folder that is not part of its definition.
-bool has_files(const dialect::vsl::VslPolicy& policy);
+/// Whether it may matter where the policy is stored: scripts know the folder as `toml::app`, and
+/// databases may be files there, which are not part of its definition.
+bool may_ask_its_place(const dialect::vsl::VslPolicy& policy);
 /// All that is not in a directive: functions, objects, files, local domains.
 std::string frame_of(const dialect::vsl::VslPolicy& policy);
 

@@ -24,14 +24,20 @@ struct WebhookComparison {
   bool names_like_networks = false;      ///< as Comparison::names_like_networks
 };
 
+struct WebhookOptions {
+  /// Where lists refuse what is tried, a dialogue is looked for that they let through. That says
+  /// what is in the lists, so it is not for tenants.
+  bool through_lists = true;
+  /// The lists of the versions are not the same: what they let through is compared, too, and
+  /// nothing is proved without `through_lists`.
+  bool lists_differ = false;
+};
+
 /// Compares what both versions take for these addresses. An address that a version does not know is
-/// one that takes nothing. `addresses`: local@domain, valid; each stands once. `through_lists`:
-/// where lists refuse what is tried, a dialogue is looked for that they let through. That says what
-/// is in the lists, so it is not for tenants. `lists_differ`: what each version's lists let through
-/// is compared, too; nothing is proved without `through_lists` then. Blocks until `deadline` at
-/// most, and the time of one dialogue. Sends nothing.
+/// one that takes nothing. `addresses`: local@domain, valid; each stands once. Blocks until
+/// `deadline` at most, and the time of one dialogue. Sends nothing.
 WebhookComparison compare_webhooks(const Version& before, const Version& after,
-                                   const std::vector<std::string>& addresses, bool through_lists,
-                                   bool lists_differ, const Deadline& deadline);
+                                   const std::vector<std::string>& addresses,
+                                   const WebhookOptions& options, const Deadline& deadline);
 
 }  // namespace postern::plan

@@ -138,7 +138,7 @@ class Webhooks : public testing::Test {
   }
   static WebhookComparison compared(const Version& before, const Version& after) {
     const Deadline later(std::chrono::minutes(5));
-    return compare_webhooks(before, after, {address}, true, false, later);
+    return compare_webhooks(before, after, {address}, {}, later);
   }
   static GroupAnswer answer(const Version& before, const Version& after) {
     return compared(before, after).addresses.front().answer;
@@ -304,7 +304,7 @@ TEST(WebhooksElsewhere, AVersionWithoutOneMayTakeItsMail) {
     };
     const Deadline later(std::chrono::minutes(5));
     const GroupAnswer found =
-        compare_webhooks(version(one.before), version(one.after), {one.address}, true, false, later)
+        compare_webhooks(version(one.before), version(one.after), {one.address}, {}, later)
             .addresses.front()
             .answer;
     EXPECT_EQ(found.refuses_more, one.refuses_more) << one.what;
@@ -382,7 +382,7 @@ TEST(WebhooksBehindLists, TheDialogueIsOneThatListsLetThrough) {
           .name = "old", .config = &loaded.config, .directory = directory_of(before)};
       const Version new_version{
           .name = "new", .config = &loaded.config, .directory = directory_of(after)};
-      return compare_webhooks(old_version, new_version, {address}, true, false,
+      return compare_webhooks(old_version, new_version, {address}, {},
                               Deadline(std::chrono::minutes(5)));
     };
     const Known known = one.reaches_policies ? Known::yes : Known::no;

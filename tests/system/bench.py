@@ -88,6 +88,15 @@ def one_line_error(status, want, err):
         raise Fail("a crash instead of an error: " + err[:500])
 
 
+def thread_statuses(pid):
+    """What /proc says of each thread, by its id. One that has ended meanwhile, as threads of a load do, is none."""
+    statuses = {}
+    for task in pathlib.Path("/proc/%d/task" % pid).iterdir():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            statuses[task.name] = (task / "status").read_text()
+    return statuses
+
+
 def send(server, to, sender="alerts@partner.example.com", content=None):
     """One message -> the reply that ended it."""
     client = smtp.Client(server.smtp_port)

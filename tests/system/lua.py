@@ -27,7 +27,7 @@ sys.dont_write_bytecode = True
 
 import relay  # noqa: E402
 import smoke  # noqa: E402
-from bench import expect  # noqa: E402
+from bench import expect, thread_statuses  # noqa: E402
 from harness import dns, instance, smtp  # noqa: E402
 from harness.cases import Fail  # noqa: E402
 from players.lua import leaks  # noqa: E402
@@ -185,13 +185,9 @@ def reloads_while_a_hook_waits(bench):
 def unblocked_threads(server):
     """Names of threads that a SIGHUP would find. Not the first one, which waits for it."""
     names = []
-    for task in pathlib.Path("/proc/%d/task" % server.pid).iterdir():
-        if task.name == str(server.pid):
+    for thread, text in thread_statuses(server.pid).items():
+        if thread == str(server.pid):
             continue
-        try:
-            text = (task / "status").read_text()
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # it has ended meanwhile, as threads of a load do
         status = dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
         if not int(status["SigBlk"], 16) >> (signal.SIGHUP - 1) & 1:
             names.append(status["Name"])

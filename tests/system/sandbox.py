@@ -21,7 +21,7 @@ sys.path[:0] = [str(ROOT / "tests" / "conformance"), str(ROOT / "tests" / "syste
 sys.dont_write_bytecode = True
 
 import smoke  # noqa: E402
-from bench import LOCAL, NotRun, expect  # noqa: E402
+from bench import LOCAL, NotRun, expect, thread_statuses  # noqa: E402
 from harness import instance  # noqa: E402
 from harness.cases import Fail  # noqa: E402
 
@@ -88,11 +88,10 @@ def every_thread(bench):
     policy = bench.root / "policy.lua"
     policy.write_text("local kumo = require 'kumo'\n")
     server = bench.server({**LOCAL, "lua": {"policy": str(policy)}})
-    threads = os.listdir("/proc/%d/task" % server.pid)
+    threads = thread_statuses(server.pid)
     if len(threads) < 5:
         raise Fail("only %d threads" % len(threads))
-    for thread in threads:
-        status = pathlib.Path("/proc/%d/task/%s/status" % (server.pid, thread)).read_text()
+    for thread, status in threads.items():
         expect("seccomp of thread %s" % thread, True, "Seccomp:\t2" in status)
         if landlock():
             got = probe(bench, [thread], brief=True)
@@ -122,9 +121,8 @@ def no_capabilities(bench):
             time.sleep(0.05)
         if "server.ready" not in said:
             raise Fail("it is not ready: " + said[-1000:])
-        threads = os.listdir("/proc/%d/task" % process.pid)
-        for thread in threads:
-            status = pathlib.Path("/proc/%d/task/%s/status" % (process.pid, thread)).read_text()
+        threads = thread_statuses(process.pid)
+        for thread, status in threads.items():
             left = [line for line in status.splitlines() if line.startswith(("CapInh", "CapPrm", "CapEff", "CapAmb")) and int(line.split()[1], 16) != 0]
             expect("capabilities of thread %s of %d" % (thread, len(threads)), [], left)
     finally:
