@@ -5,6 +5,8 @@
 #include <bit>
 #include <functional>
 #include <set>
+#include <tuple>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -667,14 +669,27 @@ struct Step {
   auto operator<=>(const Step&) const = default;
 };
 
+/// A rule in a list at a command, by its name: behind warn_if_reject, met again, after STARTTLS.
+using NamedMoment = std::tuple<std::string, ListKind, Stage, bool, bool, bool>;
+
+/// What rules do.
+struct Effects {
+  Numbers<Step> steps;
+  std::map<NamedMoment, Ref> known;  ///< of rules that both versions have
+};
+
 class Compiler {
  public:
-  /// `decisions`: to be added to; null: not asked for.
+  /// The names of rules, for Effects::known.
+  using Name = std::function<std::string(const Rule&)>;
+  /// `decisions`: to be added to; null: not asked for. `name`: empty if nothing is shared.
   Compiler(const ListPolicy& policy, Vocabulary& vocabulary, const std::string& settings,
-           Decisions* decisions)
+           Decisions* decisions, Effects& effects, Name name = {})
       : policy_(policy),
         settings_(settings),
         decisions_(decisions),
+        shared_(effects),
+        name_(std::move(name)),
         vocabulary_(vocabulary),
         diagrams_(vocabulary.diagrams()),
         classes_(vocabulary.classes()) {}
@@ -715,7 +730,7 @@ class Compiler {
                     return restrictions::effect_of_destination(policy_, evidence, patterns);
                   });
     return diagrams_.map(effects, [&](Leaf leaf) {
-      const Step& step = steps_[leaf];
+      const Step& step = shared_.steps[leaf];
       return static_cast<Leaf>(step.permits   ? Group::ours
                                : step.refuses ? Group::relay
                                               : Group::foreign);
@@ -987,7 +1002,7 @@ class Compiler {
         state, effect,
         [&](Leaf before, Leaf what) {
           State at = states_[before];
-          const Step& step = steps_[what];
+          const Step& step = shared_.steps[what];
           if (step.if_permit && !at.if_permit) at.if_permit = step.if_permit;
           if (step.refuses) {
             at.refused = true;
@@ -1014,7 +1029,7 @@ class Compiler {
         state, effect,
         [&](Leaf before, Leaf what) {
           const State at = states_[before];
-          const Step& step = steps_[what];
+          const Step& step = shared_.steps[what];
           if (!step.refuses) return before;
           State refused{.refused = true, .stage = stage, .refusal = step.refusal};
           if (step.yields && at.if_reject) refused.refusal = *at.if_reject;
@@ -1030,7 +1045,7 @@ class Compiler {
     const std::function<void(Ref)> look = [&](Ref at) {
       if (!seen.insert(at).second) return;
       if (diagrams_.is_leaf(at)) {
-        if (steps_[diagrams_.leaf_of(at)].rules) rows.insert(diagrams_.leaf_of(at));
+        if (shared_.steps[diagrams_.leaf_of(at)].rules) rows.insert(diagrams_.leaf_of(at));
         return;
       }
       for (const Ref child : diagrams_.children_of(at)) look(child);
@@ -1054,7 +1069,7 @@ class Compiler {
         stopped(0));
     const Leaf elsewhere = states_.of({.refused = true, .list_over = true});
     for (const Leaf leaf : nested) {
-      const Step step = steps_[leaf];
+      const Step step = shared_.steps[leaf];
       // Only where the row was found do its rules run: a class may come back to itself.
       const Ref met = diagrams_.apply(
           state, effect,
@@ -1097,7 +1112,7 @@ class Compiler {
     step.discard = effect.discards;
     step.rules = effect.rules;
     step.inner = effect.inner_permit;
-    return steps_.of(step);
+    return shared_.steps.of(step);
   }
 
   using Judge = std::function<RuleEffect(const Evidence&, const restrictions::KnownPatterns&)>;
@@ -1184,9 +1199,25 @@ class Compiler {
     const auto key =
         std::make_tuple(&rule, at.list, at.stage, at.warn_only, at.looks_back, after_starttls_);
     if (const auto known = effects_.find(key); known != effects_.end()) return known->second;
-    const Ref effect = vocabulary_.is_opaque(rule) ? opaque(rule, at) : judged(rule, at);
+    const Ref effect = shared(name_ ? name_(rule) : "", at, [&] {
+      return vocabulary_.is_opaque(rule) ? opaque(rule, at) : judged(rule, at);
+    });
     effects_.emplace(key, effect);
     return effect;
+  }
+
+  /// `make()`, unless both versions have what has this name, and it is known.
+  template <class Make>
+  Ref shared(const std::string& name, const RuleMoment& at, const Make& make) {
+    if (!name_) return make();
+    const NamedMoment key(name, at.list, at.stage, at.warn_only, at.looks_back, after_starttls_);
+    if (const auto known = shared_.known.find(key); known != shared_.known.end()) {
+      return known->second;
+    }
+    const Ref made = make();
+    // Rules of a row are those of one version.
+    if (rows_with_rules(made).empty()) shared_.known.emplace(key, made);
+    return made;
   }
 
   /// By the production code. A rule that asks what has too many answers is a question itself.
@@ -1236,7 +1267,7 @@ class Compiler {
         if (one.refuses == 554) step.refusal = {.code = 554, .enhanced = {5, 7, 1}};
         if (one.refuses == 450) step.refusal = deferral;
       }
-      by_answer.push_back(diagrams_.leaf(steps_.of(step)));
+      by_answer.push_back(diagrams_.leaf(shared_.steps.of(step)));
     }
     return diagrams_.choose(question.variable, by_answer);
   }
@@ -1301,24 +1332,27 @@ class Compiler {
   Ref unlisted(restrictions::Subject subject, Stage stage) {
     const bool sender = subject == restrictions::Subject::sender;
     const RuleMoment at = moment(sender ? ListKind::sender : ListKind::recipient, stage);
-    Chosen chosen;
-    return over_axes({sender ? Axis::sender : Axis::recipient}, 0, chosen, stage,
-                     [&](const Evidence& evidence, const restrictions::KnownPatterns& patterns) {
-                       return restrictions::effect_of_unlisted(policy_, subject, at, evidence,
-                                                               patterns);
-                     });
+    return shared("unlisted", at, [&] {
+      Chosen chosen;
+      return over_axes({sender ? Axis::sender : Axis::recipient}, 0, chosen, stage,
+                       [&](const Evidence& evidence, const restrictions::KnownPatterns& patterns) {
+                         return restrictions::effect_of_unlisted(policy_, subject, at, evidence,
+                                                                 patterns);
+                       });
+    });
   }
 
   const ListPolicy& policy_;
   const std::string& settings_;
   Decisions* const decisions_;
+  Effects& shared_;
+  const Name name_;
   std::optional<std::string> common_tables_;  ///< of the tables that all rules may look at
   Vocabulary& vocabulary_;
   Diagrams& diagrams_;
   const Classes& classes_;
   bool after_starttls_ = true;
   Numbers<State> states_;
-  Numbers<Step> steps_;
   std::map<std::tuple<const Rule*, ListKind, Stage, bool, bool, bool>, Ref> effects_;
 };
 
@@ -1331,12 +1365,29 @@ bool taken_first(const ListPolicy& policy, const mail::Mailbox& recipient) {
 
 Ref compile(const ListPolicy& policy, Vocabulary& vocabulary, const std::string& settings,
             Decisions* decisions) {
-  return Compiler(policy, vocabulary, settings, decisions).run();
+  Effects effects;
+  return Compiler(policy, vocabulary, settings, decisions, effects).run();
+}
+
+std::array<Ref, 2> compile_both(const std::array<const ListPolicy*, 2>& policies,
+                                const std::array<std::string, 2>& settings, const SameRules& same,
+                                Vocabulary& vocabulary) {
+  Effects effects;
+  std::array<Ref, 2> compiled{};
+  for (std::size_t side = 0; side < 2; ++side) {
+    Compiler::Name name;
+    if (same) name = [&same, side](const Rule& rule) { return same.name_of(side, rule); };
+    compiled[side] =
+        Compiler(*policies[side], vocabulary, settings[side], nullptr, effects, std::move(name))
+            .run();
+  }
+  return compiled;
 }
 
 Ref destinations(const ListPolicy& policy, Vocabulary& vocabulary) {
   const std::string no_settings;
-  return Compiler(policy, vocabulary, no_settings, nullptr).destinations();
+  Effects effects;
+  return Compiler(policy, vocabulary, no_settings, nullptr, effects).destinations();
 }
 
 }  // namespace postern::plan

@@ -3,6 +3,7 @@
 // program can give (docs/plan.md, "How it is proved").
 #pragma once
 
+#include <array>
 #include <compare>
 #include <functional>
 #include <map>
@@ -17,6 +18,7 @@
 #include "plan/classes.h"
 #include "plan/diagram.h"
 #include "plan/pattern_languages.h"
+#include "plan/same_rules.h"
 #include "policy/evidence.h"
 
 namespace postern::plan {
@@ -212,6 +214,11 @@ using Decisions = std::map<const dialect::restrictions::Rule*, Ref>;
 /// the same in two policies if these are.
 Ref compile(const dialect::restrictions::ListPolicy& policy, Vocabulary& vocabulary,
             const std::string& settings = {}, Decisions* decisions = nullptr);
+
+/// The diagrams of two policies; OLD is the first. What rules do that both have is asked once.
+std::array<Ref, 2> compile_both(
+    const std::array<const dialect::restrictions::ListPolicy*, 2>& policies,
+    const std::array<std::string, 2>& settings, const SameRules& same, Vocabulary& vocabulary);
 
 /// The Group of each recipient, as its number, and of the answers of patterns and programs in the
 /// lists of domains. Throws NotCompiled and OverBudget.

@@ -40,6 +40,7 @@ void ListPair::read() {
   const auto* after = sides_[1]->config->restrictions.loaded();
   if (before != nullptr && after != nullptr) {
     words_.answers = answers_by_settings(before->definition, after->definition);
+    same_ = SameRules(before->definition, after->definition);
   }
   for (std::size_t side = 0; side < 2; ++side) {
     lists_[side] = lists_of(*sides_[side]->config);
@@ -65,9 +66,20 @@ std::unique_ptr<Vocabulary> ListPair::vocabulary(Diagrams& diagrams,
   return made;
 }
 
-Ref ListPair::compile(std::size_t side, Vocabulary& vocabulary, Decisions* decisions) const {
+void ListPair::must_be_listed() const {
   if (!words_.not_listed.empty()) throw NotCompiled("external_table", *words_.not_listed.begin());
   if (!lists_[0] || !lists_[1]) throw NotCompiled("no_lists", "a version has no restriction lists");
+}
+
+std::array<Ref, 2> ListPair::compile(Vocabulary& vocabulary) const {
+  must_be_listed();
+  return compile_both({lists_[0].get(), lists_[1].get()},
+                      {settings_of(*sides_[0]->config), settings_of(*sides_[1]->config)}, same_,
+                      vocabulary);
+}
+
+Ref ListPair::compile(std::size_t side, Vocabulary& vocabulary, Decisions* decisions) const {
+  must_be_listed();
   return plan::compile(*lists_[side], vocabulary, settings_of(*sides_[side]->config), decisions);
 }
 
@@ -88,8 +100,10 @@ Group ListPair::group_of(const policy::Evidence& evidence) const {
 
 Ref ListPair::groups(Vocabulary& vocabulary) const {
   constexpr auto foreign = static_cast<Leaf>(Group::foreign);
+  const Ref of_old = destinations(*lists_[0], vocabulary);
+  if (same_) return of_old;
   return vocabulary.diagrams().apply(
-      destinations(*lists_[0], vocabulary), destinations(*lists_[1], vocabulary),
+      of_old, destinations(*lists_[1], vocabulary),
       [](Leaf before, Leaf after) { return before != foreign ? before : after; });
 }
 

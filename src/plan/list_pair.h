@@ -33,13 +33,11 @@ class ListPair {
   /// the lists tells apart. Throws TooManyClasses.
   std::unique_ptr<Vocabulary> vocabulary(Diagrams& diagrams,
                                          const std::string& delimiters = {}) const;
-  /// What the lists of a version do with each dialogue; `side`: 0 is OLD. Throws NotCompiled, also
-  /// if a version has none, and OverBudget.
+  /// What the lists of both versions do with each dialogue; OLD is the first. Throws NotCompiled,
+  /// also if a version has none, and OverBudget.
+  std::array<Ref, 2> compile(Vocabulary& vocabulary) const;
+  /// Of one version.
   Ref compile(std::size_t side, Vocabulary& vocabulary, Decisions* decisions = nullptr) const;
-  /// Of both.
-  std::array<Ref, 2> compile(Vocabulary& vocabulary) const {
-    return {compile(0, vocabulary), compile(1, vocabulary)};
-  }
   /// Whether it may matter that a client has connected to its own address: with inet_interfaces =
   /// all it is this host then, whatever the address is.
   bool asks_for_own_clients() const;
@@ -64,10 +62,13 @@ class ListPair {
   std::optional<Unseen> told_otherwise() const;
 
  private:
+  void must_be_listed() const;
+
   const std::array<const Version*, 2> sides_;
   std::array<std::shared_ptr<const dialect::restrictions::ListPolicy>, 2> lists_;
   dialect::restrictions::PolicyWords words_;
   std::string delimiters_;
+  SameRules same_;
 };
 
 /// Patterns that are asked and may take more steps than are allowed, as they are written.
