@@ -107,8 +107,8 @@ def edits(parameters, tables):
 
 
 def settings(folder, parameters, tables, service=NO_SERVICE):
-    """The sections of one version, whose tables are written into the folder; `service` is the policy server that it names."""
-    folder.mkdir()
+    """The sections of one version, whose tables are written into the folder, or lie there; `service` is the policy server that it names."""
+    folder.mkdir(exist_ok=True)
     for name, table in tables.items():
         (folder / name).write_text(re.sub(r"@\w+", "x", table["text"]) if "@cert" in table["text"] else table["text"], encoding="utf-8")
     kept = {}
@@ -119,9 +119,10 @@ def settings(folder, parameters, tables, service=NO_SERVICE):
     return {"server": {"hostname": expand(parameters["myhostname"], parameters)}, "restrictions": {"errors": "defer", **kept}}
 
 
-def written(folder, parameters, tables):
-    """The configuration of one version, with its tables beside it."""
-    document = settings(folder, parameters, tables)
+def written(folder, parameters, tables, beside=None):
+    """The configuration of one version, with its tables in the folder, or with those that lie in the folder of the other version."""
+    folder.mkdir(exist_ok=True)
+    document = settings(beside or folder, parameters, tables)
     path = folder / "postern.toml"
     path.write_text(instance.toml(document), encoding="utf-8")
     return path

@@ -601,6 +601,24 @@ restrictions::Loaded loaded(const Settings& settings) {
                             restrictions::Errors::defer);
 }
 
+TEST(CertificateTest, NobodyComesInClearWhereNoListenerTakesIt) {
+  const std::string server =
+      "[server]\nhostname = \"mx.example.com\"\n[[listener]]\naddress = \"127.0.0.1:2525\"\ntls = "
+      "\"required\"\n[restrictions]\nmydestination = \"example.com\"\nlocal_recipient_maps = "
+      "\"\"\n";
+  const Edition before = edition_of_text(
+      "old.toml", server + "smtpd_relay_restrictions = \"reject_unauth_destination\"\n");
+  const Edition after = edition_of_text(
+      "new.toml",
+      server +
+          "smtpd_relay_restrictions = \"reject_plaintext_session, reject_unauth_destination\"\n");
+  EditOptions options;
+  options.compare.certificate = true;
+  const Report found = judge_edit(before, after, options);
+  EXPECT_EQ(found.comparison.answer(), Answer::same);
+  EXPECT_EQ(check_edit(before, after, found.certificate.value_or(""), {}).fault, "");
+}
+
 // Diagrams of two versions that have nothing to do with each other, and claim nothing.
 TEST(CertificateTest, HoldsOfDrawnLists) {
   constexpr unsigned lists = 16;  // each takes seconds when sanitized

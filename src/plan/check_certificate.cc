@@ -22,6 +22,7 @@
 #include "mail/postfix_path.h"
 #include "plan/samples.h"
 #include "plan/settings_answers.h"
+#include "policy/json_octets.h"
 #include "policy/own_addresses.h"
 
 namespace postern::plan {
@@ -803,7 +804,7 @@ class Checker {
     said.login = secured.login;
     if (others && secured.any) said.login = fresh();
     if (others && classes_[session].size() == 1 && serves(&CertifiedVersion::in_tls)) {
-      said.tls = below(2) == 0;
+      said.tls = !serves(&CertifiedVersion::in_clear) || below(2) == 0;
       if (said.tls && below(2) == 0) said.login = fresh();
     }
     const Members& named = classes_[name][values[name]];
@@ -908,7 +909,12 @@ class Checker {
     std::set<std::string> words;
     const std::function<void(const json::value&)> collect = [&](const json::value& value) {
       if (value.is_object()) {
-        for (const auto& [key, inner] : value.get_object()) {
+        const json::object& object = value.get_object();
+        if (object.size() == 1 && object.contains("base64")) {
+          collect(json::value(policy::octets_of(value)));
+          return;
+        }
+        for (const auto& [key, inner] : object) {
           if (key != "places") collect(inner);
         }
       } else if (value.is_array()) {

@@ -357,12 +357,26 @@ Result<mail::Mailbox> mailbox_of(const std::string& local, const std::string& do
 }
 
 constexpr std::size_t most_addresses = 100'000;
+constexpr const char* too_many_addresses = "more than 100,000 kinds of addresses";
 
-/// Collects addresses, each once. `poll` is called every now and then.
+/// Calls `poll` every now and then.
+class Pace {
+ public:
+  explicit Pace(const std::function<void()>& poll) : poll_(poll) {}
+  void step() {
+    if (poll_ && ++steps_ % poll_every == 0) poll_();
+  }
+
+ private:
+  static constexpr std::size_t poll_every = 256;
+  const std::function<void()>& poll_;
+  std::size_t steps_ = 0;
+};
+
+/// Collects addresses, each once.
 class Addresses {
  public:
-  Addresses(std::vector<AddressClass>& into, const std::function<void()>& poll)
-      : into_(into), poll_(poll) {
+  Addresses(std::vector<AddressClass>& into, Pace& pace) : into_(into), pace_(pace) {
     for (const AddressClass& one : into) {
       if (one.one) seen_.insert(lower(one.one->text()));
     }
@@ -374,21 +388,18 @@ class Addresses {
   }
 
   void put(mail::Mailbox mailbox, AddressClass members) {
-    if (poll_ && ++offered_ % poll_every == 0) poll_();
+    pace_.step();
     // What the session refuses by itself comes to no list: "x@192.0.2.1".
     if (!mail::parse_postfix_path("<" + mailbox.text() + ">", mail::Utf8::allowed)) return;
     if (!seen_.insert(lower(mailbox.text())).second) return;
-    if (into_.size() >= most_addresses)
-      throw TooManyClasses("more than 100,000 kinds of addresses");
+    if (into_.size() >= most_addresses) throw TooManyClasses(too_many_addresses);
     members.one = std::move(mailbox);
     into_.push_back(std::move(members));
   }
 
  private:
-  static constexpr std::size_t poll_every = 256;
   std::vector<AddressClass>& into_;
-  const std::function<void()>& poll_;
-  std::size_t offered_ = 0;
+  Pace& pace_;
   std::set<std::string> seen_;
 };
 
@@ -475,8 +486,7 @@ void add_uncompleted(const std::string& domain, const Reading& reading,
 std::vector<AddressClass> addresses_of(const std::set<std::string>& keys,
                                        const std::set<std::string>& own,
                                        const std::set<std::string>& locals, const Reading& reading,
-                                       const Taken& taken, const Spelling& spelling,
-                                       const std::function<void()>& poll) {
+                                       const Taken& taken, const Spelling& spelling, Pace& pace) {
   std::set<std::string> domains = bare_domains(own);
   std::set<std::string> literals{spelling.literal};
   literals.insert(reading.literals.begin(), reading.literals.end());
@@ -487,6 +497,7 @@ std::vector<AddressClass> addresses_of(const std::set<std::string>& keys,
     if (is_domain(domain)) domains.insert(domain.starts_with('.') ? domain.substr(1) : domain);
   };
   for (const std::string& key : keys) {
+    pace.step();
     const std::size_t at = key.rfind('@');
     if (at == std::string::npos) {
       note_domain(key);
@@ -511,7 +522,7 @@ std::vector<AddressClass> addresses_of(const std::set<std::string>& keys,
   }
   domains.merge(short_names);
   std::vector<AddressClass> classes;
-  Addresses addresses(classes, poll);
+  Addresses addresses(classes, pace);
   const std::string other = unrelated(spelling.other, taken.domains);
   addresses.add(unlike(spelling.plain, taken.locals), other,
                 {.words = "any other address", .other_domain = true});
@@ -614,9 +625,9 @@ std::string words_of_route(const std::string& hop) {
 /// Addresses with a route through a domain of this server, in each form.
 void add_routes_through_ours(const std::set<std::string>& own, const std::string& foreign,
                              const Taken& taken, std::vector<AddressClass>& recipients,
-                             const std::function<void()>& poll) {
+                             Pace& pace) {
   constexpr std::size_t most_targets = 8;
-  Addresses routed(recipients, poll);
+  Addresses routed(recipients, pace);
   std::vector<std::string> targets{foreign};
   for (const std::string& domain : own) {
     if (targets.size() <= most_targets) targets.push_back(domain);
@@ -690,8 +701,7 @@ std::string local_part_of(const std::string& local) {
 /// and the other does not. Through another domain both read the address that the route leads to.
 void add_routes_read_otherwise(const dialect::restrictions::PolicyWords& words, const Taken& taken,
                                const Spelling& spelling, const std::vector<AddressClass>& targets,
-                               std::vector<AddressClass>& addresses,
-                               const std::function<void()>& poll) {
+                               std::vector<AddressClass>& addresses, Pace& pace) {
   if (words.policies.empty()) return;
   const std::set<std::string> own = bare_domains(words.domains);
   std::map<std::string, std::string> signs;  // by domain
@@ -727,7 +737,7 @@ void add_routes_read_otherwise(const dialect::restrictions::PolicyWords& words, 
   if (signs.size() * targets.size() > most_routes) {
     throw TooManyClasses("more than 20,000 kinds of routes");
   }
-  Addresses routed(addresses, poll);
+  Addresses routed(addresses, pace);
   for (const auto& [hop, by] : signs) {
     const bool is_own = own.contains(hop) || hop.empty();
     const bool is_exact = is_own || hop.starts_with('[') || hop == other;
@@ -755,9 +765,9 @@ void add_routes_read_otherwise(const dialect::restrictions::PolicyWords& words, 
 
 /// Beside each class with many local parts, those of them that need quotes: tables are asked about
 /// these with the quotes, too.
-void add_quoted(std::vector<AddressClass>& classes, const std::function<void()>& poll) {
+void add_quoted(std::vector<AddressClass>& classes, Pace& pace) {
   const std::vector<AddressClass> plain = classes;
-  Addresses quoted(classes, poll);
+  Addresses quoted(classes, pace);
   for (AddressClass members : plain) {
     if (!members.one || members.exact || members.read) continue;
     const std::string local = members.one->unquoted_local_part();
@@ -786,8 +796,7 @@ void add_quoted(std::vector<AddressClass>& classes, const std::function<void()>&
 void add_routes_judged_otherwise(const dialect::restrictions::PolicyWords& words,
                                  const Reading& reading, dialect::restrictions::Subject subject,
                                  const Taken& taken, std::vector<AddressClass> targets,
-                                 std::vector<AddressClass>& addresses,
-                                 const std::function<void()>& poll) {
+                                 std::vector<AddressClass>& addresses, Pace& pace) {
   using dialect::restrictions::DomainClass;
   using dialect::restrictions::ListPolicy;
   if (words.policies.empty()) return;
@@ -798,7 +807,7 @@ void add_routes_judged_otherwise(const dialect::restrictions::PolicyWords& words
     return in_all(
         [&](const ListPolicy& one) { return takes_off(one, domain, IpAddress::unknown()); });
   };
-  if (words.address_patterns) add_quoted(targets, poll);
+  if (words.address_patterns) add_quoted(targets, pace);
   const bool of_recipients = subject == dialect::restrictions::Subject::recipient;
   std::vector<std::string> hops = names_around(
       bare_domains(words.domains), taken, of_recipients ? recipient_spelling : sender_spelling);
@@ -817,7 +826,7 @@ void add_routes_judged_otherwise(const dialect::restrictions::PolicyWords& words
   const bool bare = asks_form && is_hop("");
   const char sign =
       in_all([](const ListPolicy& one) { return one.allow_percent_hack; }) ? '%' : '@';
-  Addresses routed(addresses, poll);
+  Addresses routed(addresses, pace);
   const auto add = [&](const AddressClass& target, const std::string& through) {
     AddressClass members = target;
     members.one = mail::Mailbox{std::string(1, sign), through};
@@ -854,8 +863,7 @@ void add_routes_judged_otherwise(const dialect::restrictions::PolicyWords& words
 /// permit them, nor do patterns that name domains of ours (allow_untrusted_routing).
 void add_routes_through_others(const dialect::restrictions::PolicyWords& words,
                                const std::vector<AddressClass>& plain,
-                               std::vector<AddressClass>& recipients,
-                               const std::function<void()>& poll) {
+                               std::vector<AddressClass>& recipients, Pace& pace) {
   using dialect::restrictions::ListPolicy;
   const auto any_of = [&](const auto& holds) {
     return std::ranges::any_of(words.policies, [&](const ListPolicy* one) { return holds(*one); });
@@ -872,7 +880,7 @@ void add_routes_through_others(const dialect::restrictions::PolicyWords& words,
   const bool all_percent = !any_of([](const ListPolicy& one) { return !one.allow_percent_hack; });
   const std::string foreign = plain.front().one->domain;
   const std::set<std::string> own = bare_domains(words.domains);
-  Addresses routed(recipients, poll);
+  Addresses routed(recipients, pace);
   for (const AddressClass& one : plain) {
     const std::string& domain = one.one->domain;
     if (domain.empty() || domain.starts_with('[')) continue;
@@ -930,17 +938,19 @@ std::array<std::string, 5> look_ups(const mail::Mailbox& address) {
           mail::quoted_local_part(local) + "@" + domain};
 }
 
-Taken taken_by(const dialect::restrictions::PolicyWords& words) {
+Taken taken_by(const dialect::restrictions::PolicyWords& words, Pace& pace) {
   Taken taken;
   for (const std::set<std::string>* keys :
        {&words.client_keys, &words.helo_keys, &words.sender_keys, &words.recipient_keys,
         &words.domains, &words.mailbox_keys, &words.owned_keys, &words.locals}) {
     for (const std::string& key : *keys) {
+      pace.step();
       const std::size_t at = key.rfind('@');
       taken.locals.insert(key.substr(0, at));
       const std::string domain = at == std::string::npos ? key : key.substr(at + 1);
       if (domain.starts_with('[')) taken.literals.insert(lower(domain));
-      taken.domains.merge(bare_domains({domain}));
+      const std::string name = domain.starts_with('.') ? domain.substr(1) : domain;
+      if (is_domain(name)) taken.domains.insert(name);
     }
   }
   for (const auto* policy : words.policies) {
@@ -1111,6 +1121,10 @@ std::vector<SessionClass> sessions_of(const ServedSessions& served, bool told,
 
 Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::string& delimiters,
                    const ServedSessions& served, const std::function<void()>& poll) {
+  for (const auto* keys : {&words.sender_keys, &words.recipient_keys}) {
+    if (keys->size() > most_addresses) throw TooManyClasses(too_many_addresses);
+  }
+  Pace pace(poll);
   Classes classes;
   std::string any = "alice";
   std::vector<std::string> logins;
@@ -1122,7 +1136,7 @@ Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::s
   classes.implicit_tls = served.implicit_tls;
   classes.sessions = sessions_of(served, words.asks_tls || words.asks_login, logins);
   for (SessionClass& one : classes.sessions) one.any = one.login == any;
-  const Taken taken = taken_by(words);
+  const Taken taken = taken_by(words, pace);
   classes.clients = clients_of(words.clients);
   if (words.asks_early) classes.early = 2;
 
@@ -1198,27 +1212,27 @@ Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::s
   const Reading reading = reading_of(words, delimiters);
   classes.origins.insert(reading.origins.begin(), reading.origins.end());
   classes.senders = addresses_of(sender_keys, words.domains, sender_locals, reading, taken,
-                                 unlike_keys(sender_spelling, taken), poll);
+                                 unlike_keys(sender_spelling, taken), pace);
   const std::vector<AddressClass> plain_senders = classes.senders;
   add_routes_judged_otherwise(words, reading, Subject::sender, taken, plain_senders,
-                              classes.senders, poll);
-  add_routes_read_otherwise(words, taken, sender_spelling, plain_senders, classes.senders, poll);
+                              classes.senders, pace);
+  add_routes_read_otherwise(words, taken, sender_spelling, plain_senders, classes.senders, pace);
   classes.senders.push_back({.one = {}, .listed = false, .words = "the null sender"});
   std::set<std::string> recipient_keys = words.recipient_keys;
   recipient_keys.insert(mailboxes.begin(), mailboxes.end());
   classes.recipients = addresses_of(recipient_keys, words.domains, mailbox_locals, reading, taken,
-                                    unlike_keys(recipient_spelling, taken), poll);
+                                    unlike_keys(recipient_spelling, taken), pace);
   const std::vector<AddressClass> plain = classes.recipients;
   const std::string foreign = plain.front().one->domain;
   add_routes_judged_otherwise(words, reading, Subject::recipient, taken, plain, classes.recipients,
-                              poll);
-  add_routes_through_ours(bare_domains(words.domains), foreign, taken, classes.recipients, poll);
-  add_routes_through_others(words, plain, classes.recipients, poll);
-  add_routes_read_otherwise(words, taken, recipient_spelling, plain, classes.recipients, poll);
+                              pace);
+  add_routes_through_ours(bare_domains(words.domains), foreign, taken, classes.recipients, pace);
+  add_routes_through_others(words, plain, classes.recipients, pace);
+  add_routes_read_otherwise(words, taken, recipient_spelling, plain, classes.recipients, pace);
 
   if (words.address_patterns) {
-    add_quoted(classes.senders, poll);
-    add_quoted(classes.recipients, poll);
+    add_quoted(classes.senders, pace);
+    add_quoted(classes.recipients, pace);
   }
 
   auto& open = classes.open_keys;

@@ -675,21 +675,19 @@ using NamedMoment = std::tuple<std::string, ListKind, Stage, bool, bool, bool>;
 /// What rules do.
 struct Effects {
   Numbers<Step> steps;
-  std::map<NamedMoment, Ref> known;  ///< of rules that both versions have
+  std::map<NamedMoment, Ref> known;  ///< by SameRules::name_of(); of those whose rows have no rules
 };
 
 class Compiler {
  public:
-  /// The names of rules, for Effects::known.
-  using Name = std::function<std::string(const Rule&)>;
-  /// `decisions`: to be added to; null: not asked for. `name`: empty if nothing is shared.
+  /// `decisions`: to be added to; null: not asked for. `share`: Effects::known is in use.
   Compiler(const ListPolicy& policy, Vocabulary& vocabulary, const std::string& settings,
-           Decisions* decisions, Effects& effects, Name name = {})
+           Decisions* decisions, Effects& effects, bool share = false)
       : policy_(policy),
         settings_(settings),
         decisions_(decisions),
-        shared_(effects),
-        name_(std::move(name)),
+        effects_(effects),
+        shares_(share),
         vocabulary_(vocabulary),
         diagrams_(vocabulary.diagrams()),
         classes_(vocabulary.classes()) {}
@@ -730,7 +728,7 @@ class Compiler {
                     return restrictions::effect_of_destination(policy_, evidence, patterns);
                   });
     return diagrams_.map(effects, [&](Leaf leaf) {
-      const Step& step = shared_.steps[leaf];
+      const Step& step = effects_.steps[leaf];
       return static_cast<Leaf>(step.permits   ? Group::ours
                                : step.refuses ? Group::relay
                                               : Group::foreign);
@@ -1002,7 +1000,7 @@ class Compiler {
         state, effect,
         [&](Leaf before, Leaf what) {
           State at = states_[before];
-          const Step& step = shared_.steps[what];
+          const Step& step = effects_.steps[what];
           if (step.if_permit && !at.if_permit) at.if_permit = step.if_permit;
           if (step.refuses) {
             at.refused = true;
@@ -1029,7 +1027,7 @@ class Compiler {
         state, effect,
         [&](Leaf before, Leaf what) {
           const State at = states_[before];
-          const Step& step = shared_.steps[what];
+          const Step& step = effects_.steps[what];
           if (!step.refuses) return before;
           State refused{.refused = true, .stage = stage, .refusal = step.refusal};
           if (step.yields && at.if_reject) refused.refusal = *at.if_reject;
@@ -1045,7 +1043,7 @@ class Compiler {
     const std::function<void(Ref)> look = [&](Ref at) {
       if (!seen.insert(at).second) return;
       if (diagrams_.is_leaf(at)) {
-        if (shared_.steps[diagrams_.leaf_of(at)].rules) rows.insert(diagrams_.leaf_of(at));
+        if (effects_.steps[diagrams_.leaf_of(at)].rules) rows.insert(diagrams_.leaf_of(at));
         return;
       }
       for (const Ref child : diagrams_.children_of(at)) look(child);
@@ -1069,7 +1067,7 @@ class Compiler {
         stopped(0));
     const Leaf elsewhere = states_.of({.refused = true, .list_over = true});
     for (const Leaf leaf : nested) {
-      const Step step = shared_.steps[leaf];
+      const Step step = effects_.steps[leaf];
       // Only where the row was found do its rules run: a class may come back to itself.
       const Ref met = diagrams_.apply(
           state, effect,
@@ -1112,7 +1110,7 @@ class Compiler {
     step.discard = effect.discards;
     step.rules = effect.rules;
     step.inner = effect.inner_permit;
-    return shared_.steps.of(step);
+    return effects_.steps.of(step);
   }
 
   using Judge = std::function<RuleEffect(const Evidence&, const restrictions::KnownPatterns&)>;
@@ -1198,25 +1196,26 @@ class Compiler {
   Ref effect_of(const Rule& rule, const RuleMoment& at) {
     const auto key =
         std::make_tuple(&rule, at.list, at.stage, at.warn_only, at.looks_back, after_starttls_);
-    if (const auto known = effects_.find(key); known != effects_.end()) return known->second;
-    const Ref effect = shared(name_ ? name_(rule) : "", at, [&] {
+    if (const auto known = by_rule_.find(key); known != by_rule_.end()) return known->second;
+    const Ref effect = once(SameRules::name_of(rule), at, [&] {
       return vocabulary_.is_opaque(rule) ? opaque(rule, at) : judged(rule, at);
     });
-    effects_.emplace(key, effect);
+    by_rule_.emplace(key, effect);
     return effect;
   }
 
-  /// `make()`, unless both versions have what has this name, and it is known.
+  /// `make()`, unless the other version has made what has this name.
   template <class Make>
-  Ref shared(const std::string& name, const RuleMoment& at, const Make& make) {
-    if (!name_) return make();
-    const NamedMoment key(name, at.list, at.stage, at.warn_only, at.looks_back, after_starttls_);
-    if (const auto known = shared_.known.find(key); known != shared_.known.end()) {
+  Ref once(std::string name, const RuleMoment& at, const Make& make) {
+    if (!shares_) return make();
+    const NamedMoment key(std::move(name), at.list, at.stage, at.warn_only, at.looks_back,
+                          after_starttls_);
+    if (const auto known = effects_.known.find(key); known != effects_.known.end()) {
       return known->second;
     }
     const Ref made = make();
     // Rules of a row are those of one version.
-    if (rows_with_rules(made).empty()) shared_.known.emplace(key, made);
+    if (rows_with_rules(made).empty()) effects_.known.emplace(key, made);
     return made;
   }
 
@@ -1267,7 +1266,7 @@ class Compiler {
         if (one.refuses == 554) step.refusal = {.code = 554, .enhanced = {5, 7, 1}};
         if (one.refuses == 450) step.refusal = deferral;
       }
-      by_answer.push_back(diagrams_.leaf(shared_.steps.of(step)));
+      by_answer.push_back(diagrams_.leaf(effects_.steps.of(step)));
     }
     return diagrams_.choose(question.variable, by_answer);
   }
@@ -1332,7 +1331,7 @@ class Compiler {
   Ref unlisted(restrictions::Subject subject, Stage stage) {
     const bool sender = subject == restrictions::Subject::sender;
     const RuleMoment at = moment(sender ? ListKind::sender : ListKind::recipient, stage);
-    return shared("unlisted", at, [&] {
+    return once("unlisted", at, [&] {
       Chosen chosen;
       return over_axes({sender ? Axis::sender : Axis::recipient}, 0, chosen, stage,
                        [&](const Evidence& evidence, const restrictions::KnownPatterns& patterns) {
@@ -1345,15 +1344,15 @@ class Compiler {
   const ListPolicy& policy_;
   const std::string& settings_;
   Decisions* const decisions_;
-  Effects& shared_;
-  const Name name_;
+  Effects& effects_;
+  const bool shares_;
   std::optional<std::string> common_tables_;  ///< of the tables that all rules may look at
   Vocabulary& vocabulary_;
   Diagrams& diagrams_;
   const Classes& classes_;
   bool after_starttls_ = true;
   Numbers<State> states_;
-  std::map<std::tuple<const Rule*, ListKind, Stage, bool, bool, bool>, Ref> effects_;
+  std::map<std::tuple<const Rule*, ListKind, Stage, bool, bool, bool>, Ref> by_rule_;
 };
 
 }  // namespace
@@ -1375,10 +1374,8 @@ std::array<Ref, 2> compile_both(const std::array<const ListPolicy*, 2>& policies
   Effects effects;
   std::array<Ref, 2> compiled{};
   for (std::size_t side = 0; side < 2; ++side) {
-    Compiler::Name name;
-    if (same) name = [&same, side](const Rule& rule) { return same.name_of(side, rule); };
     compiled[side] =
-        Compiler(*policies[side], vocabulary, settings[side], nullptr, effects, std::move(name))
+        Compiler(*policies[side], vocabulary, settings[side], nullptr, effects, same.are_alike())
             .run();
   }
   return compiled;

@@ -215,7 +215,8 @@ using Decisions = std::map<const dialect::restrictions::Rule*, Ref>;
 Ref compile(const dialect::restrictions::ListPolicy& policy, Vocabulary& vocabulary,
             const std::string& settings = {}, Decisions* decisions = nullptr);
 
-/// The diagrams of two policies; OLD is the first. What rules do that both have is asked once.
+/// The diagrams of two policies, with their settings; OLD is the first. Rules that both have are
+/// judged once. Throws NotCompiled and OverBudget.
 std::array<Ref, 2> compile_both(
     const std::array<const dialect::restrictions::ListPolicy*, 2>& policies,
     const std::array<std::string, 2>& settings, const SameRules& same, Vocabulary& vocabulary);

@@ -11,7 +11,6 @@
 #include "plan/behind.h"
 #include "policy/catalogue.h"
 #include "policy/credentials.h"
-#include "policy/questions/offered.h"
 
 namespace postern::plan::conditions {
 
@@ -40,7 +39,7 @@ std::string below(const std::string& parent, const std::set<std::string>& listed
 
 /// The classes of names of some lists: each that stands there, one below each that covers those
 /// below it, and one that no list has.
-std::vector<DomainClass> domains_of(const std::vector<const policy::DomainSet*>& lists) {
+std::vector<DomainValue> domains_of(const std::vector<const policy::DomainSet*>& lists) {
   std::set<std::string> exact;
   std::set<std::string> covering;
   for (const policy::DomainSet* list : lists) {
@@ -57,7 +56,7 @@ std::vector<DomainClass> domains_of(const std::vector<const policy::DomainSet*>&
   };
   std::string other = "sender.example";
   for (int i = 1; listed(other); ++i) other = fmt::format("sender{}.test", i);
-  std::vector<DomainClass> classes{{other, "any other"}};
+  std::vector<DomainValue> classes{{other, "any other"}};
   for (const std::string& name : exact) classes.push_back({name, name});
   for (const std::string& name : covering) {
     classes.push_back({below(name, exact), "below " + name});
@@ -227,7 +226,7 @@ Values values_of(const Holder& before, const Holder& after) {
   values.senders = domains_of(senders);
   for (const std::string_view word : app::evidence_results("spf")) values.spf.emplace_back(word);
   values.signers = domains_of(signers);
-  values.signers.insert(values.signers.begin(), DomainClass{"", "none"});
+  values.signers.insert(values.signers.begin(), DomainValue{"", "none"});
   return values;
 }
 

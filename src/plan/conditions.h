@@ -20,7 +20,8 @@
 
 namespace postern::plan::conditions {
 
-/// The parts of a dialogue that conditions are about. No condition is about two of them.
+/// The parts of a dialogue that conditions are about. No condition is about two of them: HELO is
+/// the client's own address literal or not, whatever the address is.
 enum class Part : std::uint8_t { client, login, helo, sender, spf, dkim };
 inline constexpr std::array<std::string_view, 6> part_names{"client", "auth", "helo",
                                                             "sender", "spf",  "dkim"};
@@ -37,7 +38,7 @@ struct Login {
 };
 
 /// A domain that stands for all that no rule tells apart from it.
-struct DomainClass {
+struct DomainValue {
   std::string name;   ///< in lower case; "": none
   std::string words;  ///< for all of them: "below partner.example"
 };
@@ -47,9 +48,9 @@ struct DomainClass {
 struct Values {
   std::vector<ClientClass> clients;
   std::vector<Login> logins{Login{}};
-  std::vector<DomainClass> senders;
+  std::vector<DomainValue> senders;
   std::vector<std::string> spf;      ///< results, as evidence_results("spf") has them
-  std::vector<DomainClass> signers;  ///< the first: no signature
+  std::vector<DomainValue> signers;  ///< the first: no signature
 
   /// Number of values of a part.
   std::size_t count(Part part) const {

@@ -805,13 +805,18 @@ constexpr std::size_t most_webhooks = 1000;
 
 std::vector<GuardResult> check_guardrails(const Version& version, const app::Guardrails& guardrails,
                                           const GuardScope& scope, const GuardBudget& budget) {
-  const Deadline deadline(budget.time);
+  return check_guardrails(version, guardrails, scope, Deadline(budget.time), budget.nodes);
+}
+
+std::vector<GuardResult> check_guardrails(const Version& version, const app::Guardrails& guardrails,
+                                          const GuardScope& scope, const Deadline& deadline,
+                                          std::size_t nodes) {
   std::vector<GuardResult> results;
   for (const Guardrail& one : guardrails.sentences) {
     results.push_back({.name = one.name, .got = {}, .warns = one.warns});
   }
   if (scope.host) {
-    Checker(version, guardrails, nullptr, deadline, budget.nodes).run(results);
+    Checker(version, guardrails, nullptr, deadline, nodes).run(results);
   }
   if (scope.webhooks.empty()) return results;
   Webhooks asked =
@@ -827,7 +832,7 @@ std::vector<GuardResult> check_guardrails(const Version& version, const app::Gua
     asked.resize(most_webhooks);
   }
   for (const auto& webhook : asked) {
-    Checker(version, guardrails, webhook.get(), deadline, budget.nodes).run(results);
+    Checker(version, guardrails, webhook.get(), deadline, nodes).run(results);
   }
   return results;
 }
@@ -914,7 +919,8 @@ boost::json::object guard_json(const GuardResult& result) {
 }
 
 std::vector<Weakened> weakened(const app::Guardrails* before, const Version& after,
-                               const GuardScope& scope, const GuardBudget& budget) {
+                               const GuardScope& scope, const Deadline& deadline,
+                               std::size_t nodes) {
   if (before == nullptr) return {};
   const app::Guardrails none;
   const app::Guardrails& others = after.config->guardrails ? *after.config->guardrails : none;
@@ -928,14 +934,14 @@ std::vector<Weakened> weakened(const app::Guardrails* before, const Version& aft
   if (changed.sentences.empty()) return {};
   app::Guardrails all = changed;  // the classes are those of both versions' sentences
   all.sentences.insert(all.sentences.end(), others.sentences.begin(), others.sentences.end());
-  const std::vector<bool> stand = Checker(after, all, nullptr, Deadline(budget.time), budget.nodes)
-                                      .implied(changed.sentences.size());
+  const std::vector<bool> stand =
+      Checker(after, all, nullptr, deadline, nodes).implied(changed.sentences.size());
   app::Guardrails left;
   for (std::size_t at = 0; at < changed.sentences.size(); ++at) {
     if (!stand[at]) left.sentences.push_back(changed.sentences[at]);
   }
   std::vector<Weakened> found;
-  for (const GuardResult& one : check_guardrails(after, left, scope, budget)) {
+  for (const GuardResult& one : check_guardrails(after, left, scope, deadline, nodes)) {
     found.push_back({.name = one.name, .now = one.word});
   }
   return found;

@@ -11,6 +11,7 @@
 #include <boost/json/object.hpp>
 
 #include "config/guardrails.h"
+#include "plan/deadline.h"
 #include "plan/player.h"
 #include "policy/webhook.h"
 
@@ -57,6 +58,10 @@ struct GuardScope {
 std::vector<GuardResult> check_guardrails(const Version& version, const app::Guardrails& guardrails,
                                           const GuardScope& scope = {},
                                           const GuardBudget& budget = {});
+/// The same within the time that is left of `deadline`, which others may share.
+std::vector<GuardResult> check_guardrails(const Version& version, const app::Guardrails& guardrails,
+                                          const GuardScope& scope, const Deadline& deadline,
+                                          std::size_t nodes);
 /// A guardrail of OLD that those of NEW do not stand for.
 struct Weakened {
   std::string name;  ///< of OLD
@@ -67,7 +72,8 @@ struct Weakened {
 /// any rules there can be. What only warns does not stand for what does not. Null: none. Blocks as
 /// check_guardrails() does.
 std::vector<Weakened> weakened(const app::Guardrails* before, const Version& after,
-                               const GuardScope& scope = {}, const GuardBudget& budget = {});
+                               const GuardScope& scope, const Deadline& deadline,
+                               std::size_t nodes);
 /// Whether a configuration with this result is refused.
 bool refuses(const GuardResult& result, const app::Guardrail& guardrail);
 

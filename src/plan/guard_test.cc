@@ -258,10 +258,11 @@ TEST(GuardTest, ASentenceThatIsNotProvedSaysWhy) {
 TEST(GuardTest, SentencesThatAreGoneAreWeakened) {
   const auto weaker = [](const app::Guardrails* before, app::Config after) {
     std::string names;
-    for (const Weakened& one :
-         weakened(before, {.name = "new",
-                           .config = &after,
-                           .directory = std::make_shared<policy::Directory>()})) {
+    const GuardBudget budget;
+    for (const Weakened& one : weakened(
+             before,
+             {.name = "new", .config = &after, .directory = std::make_shared<policy::Directory>()},
+             {}, Deadline(budget.time), budget.nodes)) {
       names += fmt::format("{} {} ", one.name, to_string(one.now));
     }
     return names;

@@ -24,11 +24,7 @@ std::shared_ptr<const restrictions::ListPolicy> lists_of(const app::Config& conf
 std::string settings_of(const app::Config& config) {
   std::string text;
   for (const auto& [name, value] : config.restrictions.section.parameters) {
-    bool is_list = false;
-    for (std::size_t kind = 0; kind < restrictions::list_count; ++kind) {
-      is_list |= name == restrictions::parameter_of(static_cast<restrictions::ListKind>(kind));
-    }
-    if (!is_list) text += name + " = " + value + "\n";
+    if (!is_list(name)) text += name + " = " + value + "\n";
   }
   return text;
 }
@@ -40,7 +36,7 @@ void ListPair::read() {
   const auto* after = sides_[1]->config->restrictions.loaded();
   if (before != nullptr && after != nullptr) {
     words_.answers = answers_by_settings(before->definition, after->definition);
-    same_ = SameRules(before->definition, after->definition);
+    same_ = SameRules(*before, *after);
   }
   for (std::size_t side = 0; side < 2; ++side) {
     lists_[side] = lists_of(*sides_[side]->config);
@@ -101,7 +97,7 @@ Group ListPair::group_of(const policy::Evidence& evidence) const {
 Ref ListPair::groups(Vocabulary& vocabulary) const {
   constexpr auto foreign = static_cast<Leaf>(Group::foreign);
   const Ref of_old = destinations(*lists_[0], vocabulary);
-  if (same_) return of_old;
+  if (same_.are_alike()) return of_old;
   return vocabulary.diagrams().apply(
       of_old, destinations(*lists_[1], vocabulary),
       [](Leaf before, Leaf after) { return before != foreign ? before : after; });

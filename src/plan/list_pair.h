@@ -36,7 +36,7 @@ class ListPair {
   /// What the lists of both versions do with each dialogue; OLD is the first. Throws NotCompiled,
   /// also if a version has none, and OverBudget.
   std::array<Ref, 2> compile(Vocabulary& vocabulary) const;
-  /// Of one version.
+  /// Of one version; `side`: 0 is OLD. `decisions`: as plan::compile(). Throws the same.
   Ref compile(std::size_t side, Vocabulary& vocabulary, Decisions* decisions = nullptr) const;
   /// Whether it may matter that a client has connected to its own address: with inet_interfaces =
   /// all it is this host then, whatever the address is.

@@ -1,41 +1,36 @@
-// Which rules two versions of restriction lists have alike, wherever their tables lie.
+// Which rules two versions of restriction lists have alike.
 #pragma once
 
-#include <array>
-#include <cstddef>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
-#include "dialect/restrictions/rules.h"
+#include "dialect/restrictions/layer.h"
 
 namespace postern::plan {
 
+/// Whether it is one of the eight lists, and no other parameter.
+bool is_list(std::string_view parameter);
+
 /// The rules of two versions. A policy is made of its definition, and a rule is judged by the
-/// policy and by itself: where definitions are alike but for the lists, rules that are written
-/// alike do the same.
+/// policy and by itself: where the definitions are alike but for the lists, rules that are written
+/// alike do the same. Immutable, so thread-safe.
 class SameRules {
  public:
-  /// Nothing is alike.
+  /// Of nothing.
   SameRules() = default;
-  /// Both texts are Loaded::definition. O(n) in their octets.
-  SameRules(std::string_view before, std::string_view after);
+  /// O(n log n) in the octets of the definitions. Throws boost::system::system_error if one is not
+  /// of definition_of().
+  SameRules(const dialect::restrictions::Loaded& before,
+            const dialect::restrictions::Loaded& after);
 
-  /// Whether rules with the same name do the same in both versions, in the same list at the same
+  /// Whether rules of the same name do the same in both versions, in the same list at the same
   /// command, and so do the checks behind the lists.
-  explicit operator bool() const { return are_alike_; }
-  /// A text of the rule of a version (0 is OLD), with what its tables contain instead of the names
-  /// of their files.
-  std::string name_of(std::size_t side, const dialect::restrictions::Rule& rule) const;
+  bool are_alike() const { return are_alike_; }
+  /// Of a rule of either version.
+  static std::string name_of(const dialect::restrictions::Rule& rule);
 
  private:
-  /// The names of files, longest first, and what stands for them.
-  using Files = std::vector<std::pair<std::string, std::string>>;
-  static std::string without_names(std::string_view text, const Files& files);
-
   bool are_alike_ = false;
-  std::array<Files, 2> files_;
 };
 
 }  // namespace postern::plan

@@ -25,10 +25,41 @@ restrictions::Loaded loaded(const Settings& settings,
                             restrictions::Errors::defer);
 }
 
+/// Compares the diagrams of both with those that each has alone, and says whether their rules are
+/// alike; nullopt: the lists cannot be compiled.
+std::optional<bool> compared(const restrictions::Loaded& before,
+                             const restrictions::Loaded& after) {
+  const SameRules same(before, after);
+  restrictions::PolicyWords words;
+  words.answers = answers_by_settings(before.definition, after.definition);
+  const std::array policies{before.compiled.policy.get(), after.compiled.policy.get()};
+  std::string delimiters;
+  for (const restrictions::ListPolicy* policy : policies) {
+    words.add(*policy);
+    delimiters += policy->recipient_delimiter;
+  }
+  if (!words.not_listed.empty()) return std::nullopt;
+  Diagrams diagrams(3'000'000);
+  try {
+    Vocabulary vocabulary(diagrams, words, delimiters);
+    const std::array<Ref, 2> alone{compile(*policies[0], vocabulary),
+                                   compile(*policies[1], vocabulary)};
+    EXPECT_EQ(compile_both(policies, {}, same, vocabulary), alone);
+    if (same.are_alike()) {
+      EXPECT_EQ(destinations(*policies[0], vocabulary), destinations(*policies[1], vocabulary));
+    }
+  } catch (const NotCompiled&) {
+    return std::nullopt;
+  } catch (const OverBudget&) {
+    return std::nullopt;
+  }
+  return same.are_alike();
+}
+
 // One list is drawn anew, and sometimes a parameter is another one.
 TEST(SameRulesTest, DiagramsOfBothAreThoseOfEach) {
   constexpr unsigned pairs = 40;  // each takes a second when sanitized
-  unsigned compared = 0;
+  unsigned counted = 0;
   unsigned alike = 0;
   for (unsigned seed = 1; seed <= pairs; ++seed) {
     const Settings before = Draw(seed).settings();
@@ -39,88 +70,129 @@ TEST(SameRulesTest, DiagramsOfBothAreThoseOfEach) {
     if (!before.at(list).empty() && seed % 3 == 0) after[list] += ", " + before.at(list);
     const bool is_another = seed % 5 == 0;
     if (is_another) after["relay_domains"] = "relay.test, other.test";
-    const std::array versions{loaded(before), loaded(after)};
-    const SameRules same(versions[0].definition, versions[1].definition);
-    EXPECT_EQ(static_cast<bool>(same), !is_another) << "seed " << seed;
-    restrictions::PolicyWords words;
-    words.answers = answers_by_settings(versions[0].definition, versions[1].definition);
-    std::string delimiters;
-    for (const auto& one : versions) {
-      words.add(*one.compiled.policy);
-      delimiters += one.compiled.policy->recipient_delimiter;
-    }
-    if (!words.not_listed.empty()) continue;
-    Diagrams diagrams(3'000'000);
-    Vocabulary vocabulary(diagrams, words, delimiters);
-    const std::array policies{versions[0].compiled.policy.get(), versions[1].compiled.policy.get()};
-    try {
-      const std::array<Ref, 2> alone{compile(*policies[0], vocabulary),
-                                     compile(*policies[1], vocabulary)};
-      EXPECT_EQ(compile_both(policies, {}, same, vocabulary), alone)
-          << "seed " << seed << "\n"
-          << shown(before) << list << " = " << after[list];
-      if (same) {
-        ++alike;
-        EXPECT_EQ(destinations(*policies[0], vocabulary), destinations(*policies[1], vocabulary));
-      }
-    } catch (const NotCompiled&) {
-      continue;
-    } catch (const OverBudget&) {
-      continue;
-    }
-    ++compared;
+    const auto are_alike = compared(loaded(before), loaded(after));
+    EXPECT_EQ(are_alike.value_or(!is_another), !is_another)
+        << "seed " << seed << "\n"
+        << shown(before) << list << " = " << after[list];
+    if (!are_alike) continue;
+    if (*are_alike) ++alike;
+    ++counted;
   }
-  EXPECT_GT(compared, pairs / 2);
+  EXPECT_GT(counted, pairs / 2);
   EXPECT_GT(alike, pairs / 3);
 }
 
-const restrictions::Rule& first_rule(const restrictions::Loaded& version) {
-  return version.compiled.policy->list(restrictions::ListKind::client).front();
+// What a rule does may hang on a file whose name stands nowhere, and on what only one version
+// reads.
+TEST(SameRulesTest, WhatOneVersionAloneHasMayMatter) {
+  using Files = std::map<std::string, std::string>;
+  const Settings plain{{"compatibility_level", "3.6"},
+                       {"mydestination", "local.test"},
+                       {"local_recipient_maps", ""},
+                       {"smtpd_relay_restrictions", "reject_unauth_destination"},
+                       {"smtpd_recipient_restrictions", "reject_unlisted_recipient"}};
+  const Files rows{{"/etc/postfix/t", "local.test x\n"}, {"/etc/passwd", "u:x:1:1::/:/bin/sh\n"}};
+  const Files other{{"/etc/postfix/t", "relay.test x\n"}, {"/etc/passwd", "v:x:1:1::/:/bin/sh\n"}};
+  struct Case {
+    std::string_view what;
+    Settings more;
+    Files before;
+    Files after;
+    bool alike = false;
+    Settings edit = {{"smtpd_sender_restrictions", "reject_unknown_sender_domain"}};
+  };
+  const Case cases[] = {
+      {"nothing but lists", {}, rows, rows, true},
+      {"a table", {{"relay_domains", "hash:/etc/postfix/t"}}, rows, rows, true},
+      {"rows of a table", {{"relay_domains", "hash:/etc/postfix/t"}}, rows, other},
+      {"a folder by its parameter", {{"relay_domains", "hash:$config_directory/t"}}, rows, other},
+      {"a table that is not there yet", {{"relay_domains", "hash:/etc/postfix/t"}}, {}, rows},
+      {"a table that is empty",
+       {{"relay_domains", "hash:/etc/postfix/t"}},
+       {},
+       {{"/etc/postfix/t", ""}}},
+      {"accounts of the machine", {{"local_recipient_maps", "unix:passwd.byname"}}, rows, other},
+      {"a file of domains", {{"mydestination", "/etc/postfix/t"}}, rows, other},
+      {"a file of what is left out",
+       {{"mydestination", "!/etc/postfix/t, local.test"}},
+       rows,
+       other},
+      {"a file in a file",
+       {{"mydestination", "/etc/postfix/f"}},
+       {{"/etc/postfix/f", "/etc/postfix/t\n"}, {"/etc/postfix/t", "local.test\n"}},
+       {{"/etc/postfix/f", "/etc/postfix/t\n"}, {"/etc/postfix/t", "relay.test\n"}}},
+      {"a table of a rule",
+       {{"smtpd_client_restrictions", "check_client_access hash:/etc/postfix/t"}},
+       rows,
+       other},
+      {"a name that a file has, too",
+       {{"relay_domains", "hash:one.test"}},
+       {{"one.test", "relay.test x\n"}},
+       {{"two.test", "relay.test x\n"}},
+       false,
+       {{"relay_domains", "hash:two.test"}}},
+      {"rows or aliases",
+       {{"alias_database", "hash:/a"},
+        {"smtpd_recipient_restrictions", "check_recipient_access hash:/a"}},
+       {{"/a", "u@local.test: REJECT\n"}, {"/b", "u@local.test: REJECT\n"}},
+       {{"/a", "u@local.test: REJECT\n"}, {"/b", "u@local.test: REJECT\n"}},
+       false,
+       {{"smtpd_recipient_restrictions", "check_recipient_access hash:/b"}}},
+      {"another parameter",
+       {{"maps_rbl_reject_code", "521"}},
+       rows,
+       rows,
+       false,
+       {{"maps_rbl_reject_code", "554"}}},
+      {"a class that is made of a list",
+       {{"smtpd_restriction_classes", "k"}, {"k", "$smtpd_sender_restrictions"}},
+       rows,
+       rows},
+      {"braces around a table",
+       {{"smtpd_client_restrictions", "check_client_access hash:/etc/postfix/t"},
+        {"smtpd_helo_restrictions", "check_helo_access hash:/etc/postfix/t"}},
+       rows,
+       rows,
+       true,
+       {{"smtpd_client_restrictions", "check_client_access { hash:/etc/postfix/t }"}}},
+  };
+  for (const Case& one : cases) {
+    Settings before = plain;
+    for (const auto& [name, value] : one.more) before[name] = value;
+    Settings after = before;
+    for (const auto& [name, value] : one.edit) after[name] = value;
+    EXPECT_EQ(compared(loaded(before, one.before), loaded(after, one.after)), one.alike)
+        << one.what;
+  }
 }
 
-TEST(SameRulesTest, TablesAreWhatTheyContain) {
-  const auto with_table = [](const std::string& path, const std::string& text) {
-    return loaded({{"compatibility_level", "3.6"},
-                   {"mydestination", "hash:" + path},
-                   {"smtpd_client_restrictions", "check_client_access hash:" + path}},
-                  {{path, text}});
+// What a policy server's answer does hangs on parameters, by whatever way they have their values.
+TEST(SettingsAnswersTest, ValuesMayBeMadeOfOthersAndStandInFiles) {
+  using Files = std::map<std::string, std::string>;
+  const auto answers = [](const Settings& before, const Settings& after,
+                          const Files& old_files = {}, const Files& new_files = {}) {
+    std::string words;
+    for (const std::string_view one : answers_by_settings(loaded(before, old_files).definition,
+                                                          loaded(after, new_files).definition)) {
+      words += fmt::format("{} ", one);
+    }
+    return words;
   };
-  const restrictions::Loaded here = with_table("/old/access", "example.org REJECT\n");
-  const restrictions::Loaded there = with_table("/new/access", "example.org REJECT\n");
-  const restrictions::Loaded other = with_table("/new/access", "example.org OK\n");
-  const SameRules moved(here.definition, there.definition);
-  EXPECT_TRUE(moved);
-  EXPECT_EQ(moved.name_of(0, first_rule(here)), moved.name_of(1, first_rule(there)));
-  const SameRules changed(there.definition, other.definition);
-  EXPECT_FALSE(changed) << "mydestination";
-  EXPECT_NE(changed.name_of(0, first_rule(there)), changed.name_of(1, first_rule(other)));
-}
-
-TEST(SameRulesTest, WhatIsWrittenAlikeMayBeAnotherRule) {
-  const auto with = [](const std::string& rules, const std::string& more = "") {
-    return loaded({{"compatibility_level", "3.6"},
-                   {"smtpd_client_restrictions", rules},
-                   {"maps_rbl_reject_code", more.empty() ? "554" : more}},
-                  {{"/a", "example.org REJECT\n"},
-                   {"/a/b", "example.org OK\n"},
-                   {"/c", "example.org REJECT\n"}});
-  };
-  const auto are_same = [&](const std::string& one, const std::string& other) {
-    const restrictions::Loaded before = with(one);
-    const restrictions::Loaded after = with(other);
-    const SameRules same(before.definition, after.definition);
-    EXPECT_TRUE(same) << one;
-    return same.name_of(0, first_rule(before)) == same.name_of(1, first_rule(after));
-  };
-  EXPECT_TRUE(are_same("check_client_access hash:/a", "check_client_access hash:/c"));
-  EXPECT_FALSE(are_same("check_client_access hash:/a", "check_client_access hash:/a/b"));
-  EXPECT_FALSE(are_same("check_client_access hash:/a", "check_client_access texthash:/c"));
-  EXPECT_FALSE(are_same("check_client_access hash:/a", "check_client_access { hash:/a }"));
-  EXPECT_FALSE(are_same("check_client_access hash:/a", "check_client_access hash:/none"));
-  EXPECT_FALSE(are_same("reject_rbl_client bl.example.net", "reject_rbl_client bl.example.org"));
-  const restrictions::Loaded before = with("reject_rbl_client bl.example.net");
-  EXPECT_FALSE(
-      SameRules(before.definition, with("reject_rbl_client bl.example.net", "521").definition));
+  const Settings by_macro{{"local_recipient_maps", "$lrm"}, {"lrm", "inline:{ {anna = x} }"}};
+  Settings other = by_macro;
+  other["lrm"] = "inline:{ {otto = x} }";
+  const std::string unlisted = "reject_unlisted_recipient reject_unlisted_sender ";
+  EXPECT_EQ(answers(by_macro, by_macro), "");
+  EXPECT_EQ(answers(by_macro, other), unlisted);
+  const Settings domains{{"mydestination", "/etc/domains"}, {"local_recipient_maps", ""}};
+  EXPECT_EQ(
+      answers(domains, domains, {{"/etc/domains", "one.test\n"}}, {{"/etc/domains", "two.test\n"}}),
+      unlisted);
+  const std::string large(100'000, '#');
+  const Settings table{{"mydestination", "one.test"}, {"local_recipient_maps", "hash:/rows"}};
+  EXPECT_EQ(
+      answers(table, table, {{"/rows", large + "\nanna x\n"}}, {{"/rows", large + "\notto x\n"}}),
+      unlisted);
 }
 
 }  // namespace

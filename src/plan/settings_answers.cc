@@ -1,12 +1,28 @@
 #include "plan/settings_answers.h"
 
 #include <algorithm>
+#include <functional>
+#include <map>
+#include <string>
 
 #include <boost/json.hpp>
+
+#include "dialect/restrictions/parameters.h"
 
 namespace postern::plan {
 
 namespace json = boost::json;
+namespace restrictions = dialect::restrictions;
+
+namespace {
+
+restrictions::Parameters parameters_of(const json::object& definition) {
+  return restrictions::Parameters(
+      json::value_to<std::map<std::string, std::string, std::less<>>>(definition.at("parameters")),
+      std::string(definition.at("hostname").as_string()));
+}
+
+}  // namespace
 
 std::vector<std::string_view> answers_by_settings(std::string_view before, std::string_view after) {
   static const std::vector<std::string_view> own{"inet_interfaces", "proxy_interfaces"};
@@ -28,18 +44,23 @@ std::vector<std::string_view> answers_by_settings(std::string_view before, std::
       {"reject_unlisted_sender", mailboxes}};
   const json::object one = json::parse(before).as_object();
   const json::object other = json::parse(after).as_object();
-  const bool tables_differ = one.at("files") != other.at("files");
-  const auto value_in = [](const json::object& definition, std::string_view name) {
-    const json::value* found = definition.at("parameters").as_object().if_contains(name);
-    return found != nullptr ? json::serialize(*found) : std::string();
+  const auto differ = [&](const char* member) {
+    const json::value* mine = one.if_contains(member);
+    const json::value* others = other.if_contains(member);
+    return (mine != nullptr ? *mine : json::value()) !=
+           (others != nullptr ? *others : json::value());
   };
+  const bool files_differ = differ("files") || differ("left_out");
+  // A value may be made of others.
+  const restrictions::Parameters old_parameters = parameters_of(one);
+  const restrictions::Parameters new_parameters = parameters_of(other);
   std::vector<std::string_view> answers;
   for (const auto& [keyword, parameters] : keywords) {
     const bool differs = std::ranges::any_of(parameters, [&](std::string_view name) {
-      const std::string value = value_in(one, name);
-      // A table has its contents in a file.
-      return value != value_in(other, name) ||
-             (tables_differ && value.find(':') != std::string::npos);
+      const std::string value = old_parameters.text(name);
+      // A table has its contents in a file, as a list of domains may have.
+      return value != new_parameters.text(name) ||
+             (files_differ && value.find_first_of(":/") != std::string::npos);
     });
     if (differs) answers.push_back(keyword);
   }

@@ -85,10 +85,10 @@ class ThroughLists::Search {
     }
     facts_.emplace(*vocabulary_, facts, mode);
     vocabulary_->to_webhooks(true);
-    lists_.push_back({lists_of(0), lists_of(1)});
+    lists_.push_back(taken());
     if (pair_.asks_for_own_clients()) {
       vocabulary_->reach_themselves(true);
-      lists_.push_back({lists_of(0), lists_of(1)});
+      lists_.push_back(taken());
       vocabulary_->reach_themselves(false);
     }
     for (std::size_t side = 0; side < 2; ++side) {
@@ -146,9 +146,20 @@ class ThroughLists::Search {
   }
 
   /// 1 where the lists of a version take the mail.
-  Ref lists_of(std::size_t side) {
-    if (!pair_.lists()[side]) return diagrams_.leaf(1);
-    return diagrams_.map(pair_.compile(side, *vocabulary_), [this](Leaf number) -> Leaf {
+  Lists taken() {
+    const auto& lists = pair_.lists();
+    if (lists[0] && lists[1]) {
+      const Lists both = pair_.compile(*vocabulary_);
+      return {is_taken(both[0]), is_taken(both[1])};
+    }
+    Lists made{diagrams_.leaf(1), diagrams_.leaf(1)};
+    for (std::size_t side = 0; side < 2; ++side) {
+      if (lists[side]) made[side] = is_taken(pair_.compile(side, *vocabulary_));
+    }
+    return made;
+  }
+  Ref is_taken(Ref outcomes) {
+    return diagrams_.map(outcomes, [this](Leaf number) -> Leaf {
       return vocabulary_->outcome(number).taken ? 1 : 0;
     });
   }

@@ -2,6 +2,7 @@
 // random pairs of policies, random dialogues. POSTERN_PLAN_SEED repeats a failure, and
 // POSTERN_PLAN_PAIRS sets how many pairs are drawn.
 #include "plan/vsl.h"
+#include "plan/vsl_text.h"
 
 #include <random>
 
@@ -448,6 +449,18 @@ TEST(Vsl, IsTheSameWhereverItIsStored) {
   EXPECT_EQ(
       answer("if toml::app.dirpath.len() + client_port() % 2 == 9 { deny() } else { next() }"),
       Answer::not_proved);
+}
+
+TEST(Vsl, ScriptsMayAskWhereTheyLieByTwoNames) {
+  const auto asks = [](const std::string& test) {
+    return may_ask_its_place(*config_of({{"main.vsl", "#{ connect: [ rule \"r\" || if " + test +
+                                                          " { deny() } else { next() } ] }"}},
+                                        {}, "/srv/old")
+                                  .vsl.loaded);
+  };
+  EXPECT_TRUE(asks("toml::app.dirpath.contains(\"old\")"));
+  EXPECT_TRUE(asks("cfg::app.dirpath.contains(\"old\")"));
+  EXPECT_FALSE(asks("client_port() == 25"));
 }
 
 // The name of a function may be put together; a database may be a file beside the rules.

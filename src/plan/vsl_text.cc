@@ -190,7 +190,10 @@ VslDirective text_of(const vsl::VslPolicy& policy, std::size_t index) {
 bool may_ask_its_place(const vsl::VslPolicy& policy) {
   bool may = false;
   for (const vsl::File& file : policy.sources().files) {
-    may = may || file.text.find("toml") != std::string::npos;
+    // `cfg` is another name of it.
+    for (const char* const name : {"toml", "cfg"}) {
+      may = may || file.text.find(name) != std::string::npos;
+    }
     vsl::for_each_node_of(file, [&](const Node& node) { may = may || is_database(node); });
   }
   return may;

@@ -259,6 +259,7 @@ class WebhookComparer {
     return all && is_alone ? Known::no : Known::unknown;
   }
 
+  /// A refusal of one side may come before STARTTLS.
   void show(DifferenceKind kind, Spoken spoken, std::array<Side, 2> sides) {
     spoken.tls = std::ranges::any_of(
         sides, [](const Side& side) { return side.trace->evidence.session.tls.has_value(); });

@@ -3,12 +3,12 @@
 // (docs/plan.md, "Webhook policies").
 #pragma once
 
-#include <chrono>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "plan/compare.h"
+#include "plan/deadline.h"
 #include "plan/player.h"
 
 namespace postern::plan {
@@ -24,6 +24,7 @@ struct WebhookComparison {
   bool names_like_networks = false;      ///< as Comparison::names_like_networks
 };
 
+/// What is compared besides the policies.
 struct WebhookOptions {
   /// Where lists refuse what is tried, a dialogue is looked for that they let through. That says
   /// what is in the lists, so it is not for tenants.

@@ -1,5 +1,8 @@
 #include "policy/json_octets.h"
 
+#include <stdexcept>
+#include <utility>
+
 #include <boost/json.hpp>
 
 #include "base/text.h"
@@ -11,6 +14,16 @@ namespace json = boost::json;
 json::value octets_json(std::string_view octets) {
   if (is_utf8(octets)) return json::value(octets);
   return json::object{{"base64", base64_encode(octets)}};
+}
+
+std::string octets_of(const json::value& octets) {
+  if (const json::string* text = octets.if_string()) return std::string(*text);
+  const json::object* object = octets.if_object();
+  const json::value* encoded = object != nullptr ? object->if_contains("base64") : nullptr;
+  auto decoded = encoded != nullptr && encoded->is_string() ? base64_decode(encoded->get_string())
+                                                            : std::nullopt;
+  if (!decoded) throw std::invalid_argument("neither a text nor octets in base64");
+  return std::move(*decoded);
 }
 
 json::value or_null(std::string_view octets) {

@@ -11,6 +11,7 @@
 #include "dialect/kumo/session.h"
 #include "dialect/kumo/use_lint.h"
 #include "dialect/script_record.h"
+#include "policy/json_octets.h"
 
 namespace postern::dialect::kumo {
 
@@ -241,7 +242,7 @@ void LuaPolicy::define(const script::Files::Texts& texts) {
   program_text_ = options_.text;
   json::object files;
   for (const auto& [name, text] : texts) {
-    files[name] = text;
+    files[name] = policy::octets_json(text);
     if (name.ends_with(".lua")) program_text_ += "\n" + text;
   }
   json::array relay_to;
@@ -254,7 +255,7 @@ void LuaPolicy::define(const script::Files::Texts& texts) {
                        {"meta", facts.meta}};
   }
   json::object definition{{"path", options_.path},
-                          {"text", without_keys(options_.text, started_)},
+                          {"text", policy::octets_json(without_keys(options_.text, started_))},
                           {"files", files},
                           {"relay_to", relay_to},
                           {"open_relay_is_known", options_.open_relay_is_known},
@@ -388,10 +389,10 @@ LuaPolicy::Ran LuaPolicy::outcome(std::optional<Raised> raised, Context& context
 Result<std::shared_ptr<const LuaPolicy>> load_definition(const json::object& definition) {
   static NoWorld world;
   LuaPolicyOptions options{.path = std::string(definition.at("path").as_string()),
-                           .text = std::string(definition.at("text").as_string())};
+                           .text = policy::octets_of(definition.at("text"))};
   auto files = std::make_shared<script::Files::Texts>();
   for (const auto& [name, text] : definition.at("files").as_object()) {
-    files->emplace(name, text.as_string());
+    files->emplace(name, policy::octets_of(text));
   }
   options.files = std::move(files);
   if (const json::value* facts = definition.if_contains("facts")) {

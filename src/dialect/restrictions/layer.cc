@@ -11,6 +11,7 @@
 #include "dialect/restrictions/remote_table.h"
 #include "dialect/restrictions/replies.h"
 #include "policy/catalogue.h"
+#include "policy/json_octets.h"
 #include "policy/own_addresses.h"
 #include "policy/replies.h"
 
@@ -78,7 +79,9 @@ bool RestrictionsLayer::speaks_at(Stage stage) const {
     case Stage::helo:
       return !policy_->delay_reject && !policy_->list(ListKind::helo).empty();
     case Stage::mail:
-      return !policy_->delay_reject && !policy_->list(ListKind::sender).empty();
+      // The check behind the list is made without one, too.
+      return !policy_->delay_reject &&
+             (!policy_->list(ListKind::sender).empty() || policy_->reject_unlisted_sender);
     case Stage::rcpt:
       return true;
     case Stage::data:
@@ -269,7 +272,7 @@ std::string definition_of(const Parameters& parameters,
       continue;
     }
     largest -= text.size();
-    kept[path] = text;
+    kept[path] = policy::octets_json(text);
   }
   json::object definition{{"hostname", parameters.text("myhostname")},
                           {"parameters", std::move(settings)},
@@ -348,7 +351,7 @@ Result<Loaded> loaded_from_definition(std::string_view definition) {
     sources.read = [files, left_out, &changed,
                     read = sources.read](const std::string& path) -> Result<std::string> {
       if (const json::value* text = files.if_contains(path)) {
-        return json::value_to<std::string>(*text);
+        return policy::octets_of(*text);
       }
       Result<std::string> text = read(path);
       const json::value* digest = left_out.if_contains(path);

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "base/temporary_folder_test.h"
+#include "base/text.h"
 #include "dialect/restrictions/remarks.h"
 #include "dialect/webhook/layer.h"
 #include "policy/deferral.h"
@@ -127,6 +128,43 @@ TEST(RestrictionsLayer, a_webhook_is_a_destination_of_ours) {
   const Played played = rcpt(lists, recipient_of(a_webhook("a")), outside);
   EXPECT_EQ(played.reply, "");
   EXPECT_EQ(played.evidence.candidate->route.kind, Route::Kind::webhook);
+}
+
+// The check of senders behind the list, at MAIL, where there is no list.
+TEST(RestrictionsLayer, unlisted_senders_are_refused_at_mail_without_a_list) {
+  for (const char* const unlisted : {"yes", "no"}) {
+    const Engine lists = engine({{"smtpd_delay_reject", "no"},
+                                 {"mydestination", "local.example"},
+                                 {"local_recipient_maps", "inline:{ {ann = x} }"},
+                                 {"smtpd_reject_unlisted_sender", unlisted}});
+    for (const char* const sender : {"ann", "bob"}) {
+      Outside outside;
+      Evidence evidence = from_client("192.0.2.7");
+      evidence.reverse_path = address(sender, "local.example");
+      const Decision decision = run(lists.decide(Stage::mail, evidence, outside));
+      EXPECT_EQ(policy::refused(decision),
+                std::string_view(unlisted) == "yes" && std::string_view(sender) == "bob")
+          << unlisted << " " << sender;
+    }
+  }
+}
+
+TEST(RestrictionsLayer, a_definition_has_the_octets_of_tables) {
+  const tests::TemporaryFolder folder;
+  const std::string rows =
+      "ann@relay.example 550 Gr\xfc\xdf"
+      "e\n";  // in ISO 8859-1
+  folder.write("rows", rows);
+  const Loaded made = loaded(
+      {{"smtpd_recipient_restrictions", "check_recipient_access hash:" + folder.file("rows")}});
+  EXPECT_TRUE(is_utf8(made.definition));
+  folder.write("rows", "");
+  const auto again = loaded_from_definition(made.definition);
+  ASSERT_TRUE(again) << again.error().message;
+  const auto& rule = again->compiled.policy->list(ListKind::recipient).front();
+  EXPECT_EQ(rule.table->lookup("ann@relay.example").value,
+            "550 Gr\xfc\xdf"
+            "e");
 }
 
 TEST(RestrictionsLayer, an_alias_file_names_local_recipients) {
