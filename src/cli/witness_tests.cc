@@ -17,6 +17,11 @@ namespace fs = std::filesystem;
 
 namespace {
 
+std::string early_text(app::Early from) {
+  if (from == app::Early::never) return "";
+  return fmt::format(", early from {}", app::early_words[static_cast<std::size_t>(from)]);
+}
+
 /// What a person reads, and what makes it another test than the others.
 std::string name_of(const plan::Witness& witness) {
   const plan::Spoken& spoken = witness.spoken;
@@ -26,7 +31,7 @@ std::string name_of(const plan::Witness& witness) {
                           : "refused",
       spoken.client, spoken.helo.value_or("none"), spoken.tls ? ", TLS" : "",
       spoken.login ? ", as " + *spoken.login + (spoken.tls ? "" : " without TLS") : "",
-      spoken.early ? ", early" : "", spoken.sender, spoken.recipient);
+      early_text(spoken.early), spoken.sender, spoken.recipient);
 }
 
 }  // namespace
@@ -62,8 +67,9 @@ Result<std::size_t> keep_as_tests(const std::vector<plan::Witness>& witnesses,
     for (int number = 1;; ++number) {
       const std::string name =
           name_of(witness) + (number > 1 ? fmt::format(" ({})", number) : std::string());
-      std::string test = ptest::as_test(*witness.after.trace,
-                                        {.name = name, .redact = false, .message = std::nullopt});
+      std::string test = ptest::as_test(
+          *witness.after.trace,
+          {.name = name, .redact = false, .message = std::nullopt, .early = witness.spoken.early});
       test.erase(0, test.find("[[test]]"));  // its webhooks and policies are those of NEW
       if (after.find(test) != std::string::npos) break;
       if (after.find("name = " + ptest::toml_string(name) + "\n") != std::string::npos) continue;

@@ -273,7 +273,6 @@ class Player {
     session.id = new_ulid();
     session.listener = met.listener.name;
     session.client_ip = said.client;
-    session.early_talker = said.early;
     const bool implicit = met.listener.tls == gateway::ListenerTls::implicit;
     // STARTTLS comes after EHLO.
     tls_first_ = uses_tls_ && (implicit || !said.helo);
@@ -300,9 +299,15 @@ class Player {
     return accepted;
   }
 
+  Task<policy::Decision> decided(Stage stage) {
+    const bool again = !tls_first_ && evidence_.session.tls.has_value();
+    evidence_.session.early_talker = is_early(said_.early, stage, again);
+    co_return co_await scene_.engine.decide(stage, evidence_, gatherer_);
+  }
+
   Task<bool> asked(Stage stage) {
     if (!scene_.engine.speaks_at(stage)) co_return true;
-    policy::Decision decision = co_await scene_.engine.decide(stage, evidence_, gatherer_);
+    policy::Decision decision = co_await decided(stage);
     co_return take(std::move(decision));
   }
 
@@ -437,7 +442,7 @@ class Player {
       mail::Mailbox recipient = std::move(std::get<smtp::Rcpt>(*event).forward_path);
       policy::Route route = policy::route_of(scene_.directory, recipient, names_);
       evidence_.consider({.address = std::move(recipient), .route = std::move(route)});
-      policy::Decision decision = co_await scene_.engine.decide(Stage::rcpt, evidence_, gatherer_);
+      policy::Decision decision = co_await decided(Stage::rcpt);
       ask_next_hop(*evidence_.candidate, decision);
       const smtp::Reply reply = decision.reply;
       if (take(std::move(decision))) evidence_.recipients.push_back(*evidence_.candidate);
@@ -485,7 +490,7 @@ class Player {
     gatherer_.authentication().feed(*said_.message);
     evidence_.message =
         scene_.frozen.message ? scene_.frozen.message : policy::facts_of(*said_.message);
-    policy::Decision decision = co_await scene_.engine.decide(Stage::message, evidence_, gatherer_);
+    policy::Decision decision = co_await decided(Stage::message);
     const bool accepted = take(std::move(decision));
     for (const Stage stage : {Stage::queued, Stage::delivery}) {
       if (!accepted || evidence_.discard) break;
@@ -542,6 +547,27 @@ Task<void> answer_recorded(const RecordedAnswers& answers, policy::Consultation 
 }
 
 }  // namespace
+
+bool is_early(Early from, Stage stage, bool again) {
+  switch (stage) {
+    case Stage::connect:
+      return false;
+    case Stage::helo:
+      return from == Early::ehlo || (again && from == Early::second_ehlo);
+    case Stage::auth:
+      return from == Early::ehlo || from == Early::second_ehlo;
+    case Stage::mail:
+      return from != Early::never && from <= Early::mail;
+    case Stage::rcpt:
+      return from != Early::never && from <= Early::rcpt;
+    case Stage::data:
+    case Stage::message:
+    case Stage::queued:
+    case Stage::delivery:
+      break;
+  }
+  return from != Early::never;
+}
 
 std::string_view protocol_state_of(std::string_view request) {
   constexpr std::string_view name = "protocol_state=";

@@ -1,11 +1,14 @@
 // One dialogue played on the production evaluator: `postern explain`, `postern test`.
 #pragma once
 
+#include <array>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -27,6 +30,15 @@ using RememberedAddress =
 /// Asks another program, and adds the answer to the evidence (gateway::add_answer()).
 using AskOthers = std::function<Task<void>(policy::Consultation, policy::Evidence&)>;
 
+/// From which command on a client's commands come ahead of replies that they have to wait for
+/// (RFC 2920 §3.1). At the greeting none has come.
+enum class Early : std::uint8_t { never, ehlo, second_ehlo, mail, rcpt, data };
+/// Of each: "DATA".
+inline constexpr std::array<std::string_view, 6> early_words{"never", "EHLO", "EHLO after STARTTLS",
+                                                             "MAIL",  "RCPT", "DATA"};
+/// Whether they have come when a stage is decided; `again`: at EHLO after STARTTLS.
+bool is_early(Early from, policy::Stage stage, bool again);
+
 /// What a client does: greeting, EHLO, STARTTLS with another EHLO, AUTH, MAIL, RCPT, DATA.
 struct Dialogue {
   IpAddress client = IpAddress::v4(0x7f000001);  ///< its address
@@ -38,7 +50,7 @@ struct Dialogue {
   /// Credential::stamp of what it authenticates with; nullopt: it opens all that the name opens.
   std::optional<std::uint64_t> credential;
   bool auth_in_clear = false;             ///< it authenticates without TLS
-  bool early = false;                     ///< its commands come ahead of replies
+  Early early = Early::never;             ///< when its commands begin to come ahead of replies
   std::optional<mail::Mailbox> sender;    ///< nullopt: the null reverse-path
   std::vector<mail::Mailbox> recipients;  ///< in order
   std::optional<std::string> mail_path;   ///< "<a@example.com>", in place of `sender`

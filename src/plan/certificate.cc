@@ -119,7 +119,7 @@ json::array of_axis(const Classes& classes, Axis axis) {
       for (const AddressClass& one : classes.recipients) all.push_back(of_address(one));
       break;
     case Axis::early:
-      for (std::size_t value = 0; value < classes.early; ++value) all.push_back(value == 1);
+      for (std::size_t value = 0; value < classes.early; ++value) all.push_back(value);
       break;
   }
   return all;

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <functional>
 #include <map>
+#include <optional>
 #include <random>
 #include <set>
 #include <stdexcept>
@@ -18,6 +19,7 @@
 #include "dialect/restrictions/evaluate.h"
 #include "dialect/restrictions/remote_table.h"
 #include "dialect/restrictions/rule_effect.h"
+#include "explain/play.h"
 #include "mail/local_part.h"
 #include "mail/postfix_path.h"
 #include "plan/samples.h"
@@ -97,7 +99,8 @@ struct Members {
   bool other = false;          // names and domains that no class has
   bool tls = false;            // session
   std::optional<std::string> login;
-  bool any = false;               // logins that no class has
+  bool any = false;  // logins that no class has
+  app::Early early = app::Early::never;
   bool null = false;              // sender
   std::string local_part, local;  // addresses
   bool extended = false, winding = false, quoted = false;
@@ -153,7 +156,8 @@ struct Said {
   std::array<std::size_t, axes> classes{};
   IpAddress client;
   std::string name_kind, client_name, helo;
-  bool tls = false, early = false;
+  bool tls = false;
+  app::Early early = app::Early::never;
   std::optional<std::string> login;
   std::optional<mail::Mailbox> sender;
   mail::Mailbox recipient;
@@ -165,7 +169,8 @@ struct Said {
     return fmt::format("client {}, name {} {}, HELO {}, {}{}, MAIL FROM:<{}>, RCPT TO:<{}>{}",
                        client.to_string(), name_kind, client_name, helo.empty() ? "none" : helo,
                        tls ? "TLS" : "in clear", login ? ", login " + *login : "",
-                       sender ? sender->text() : "", recipient.text(), early ? ", pipelining" : "");
+                       sender ? sender->text() : "", recipient.text(),
+                       early != app::Early::never ? ", pipelining" : "");
   }
 };
 
@@ -218,6 +223,7 @@ class Checker {
     for (std::size_t side = 0; side < 2; ++side) {
       if (versions_[side]->lists == nullptr) throw Wrong("a version has no restriction lists");
       lists_[side] = versions_[side]->lists->compiled.policy.get();
+      layers_[side].emplace(versions_[side]->lists->compiled.policy, "");
     }
     const bool claims = same_handling_ || !never_.empty();
     if (claims && lists_[0]->strict_envelopes != lists_[1]->strict_envelopes) {
@@ -290,8 +296,12 @@ class Checker {
     std::vector<Members>& all = classes_[read_axes_];
     for (const json::value& value : object.at("classes").as_array()) {
       Members made;
-      if (value.is_bool()) {
-        made.any = value.get_bool();
+      if (read_axes_ == early) {
+        const auto from = value.to_number<std::size_t>();
+        if (from != all.size() || from >= app::early_words.size()) {
+          throw Wrong("commands ahead of replies are in another order");
+        }
+        made.early = static_cast<app::Early>(from);
       } else {
         const json::object& one = value.as_object();
         if (read_axes_ == client) {
@@ -545,6 +555,9 @@ class Checker {
       need(session, "a session in clear",
            [](const Members& one) { return !one.tls && !one.login; });
     }
+    if (classes_[early].size() != 1 && classes_[early].size() != app::early_words.size()) {
+      throw Wrong("the classes of commands ahead of replies are not all");
+    }
     need(name, "that there is none", [](const Members& one) { return one.kind == "none"; });
     if (classes_[name].size() == 1) return;
     need(name, "that DNS fails", [](const Members& one) { return one.kind == "trouble"; });
@@ -604,7 +617,9 @@ class Checker {
                                          "permit_mynetworks",
                                          "permit_sasl_authenticated",
                                          "permit_auth_destination",
-                                         "reject_unauth_destination"};
+                                         "reject_unauth_destination",
+                                         "reject, permit",
+                                         "defer_if_permit, permit"};
     if (policy::is_verification(question.service)) {
       if (is_known(question)) return;
       wanted = {"deliverable", "undeliverable", "deferred"};
@@ -816,8 +831,10 @@ class Checker {
     }
     const Members& greeted = classes_[helo][values[helo]];
     said.helo = renamed_to(greeted.name, greeted, said, others);
-    said.early = classes_[early][values[early]].any;
-    if (others && classes_[early].size() == 1) said.early = below(2) == 0;
+    said.early = classes_[early][values[early]].early;
+    if (others && classes_[early].size() == 1) {
+      said.early = static_cast<app::Early>(below(app::early_words.size()));
+    }
     const Members& from_address = classes_[sender][values[sender]];
     if (!from_address.null) said.sender = mailbox(from_address, said, others);
     const Members& to = classes_[rcpt][values[rcpt]];
@@ -1430,11 +1447,11 @@ class Checker {
           fate = "refused";
           continue;
         }
-        const bool waits = lists.delay_reject && moment.stage <= Stage::mail;
+        const bool is_asked = layers_[side]->speaks_at(moment.stage);
         const bool has_no_name = moment.stage == Stage::helo &&
                                  (said.helo.empty() || (moment.after_starttls && !said.tls));
         const bool is_over = fate == "discard" && moment.stage >= Stage::rcpt;
-        if (waits || has_no_name || is_over) continue;
+        if (!is_asked || has_no_name || is_over) continue;
         if (!is_built) {
           Evidence next = evidence_at(said, moment.stage, moment.after_starttls);
           next.dns = std::move(evidence.dns);
@@ -1483,7 +1500,7 @@ class Checker {
     facts.server_ip = IpAddress::v4(0xc0000219);  // 192.0.2.25
     facts.server_port = 25;
     facts.esmtp = true;
-    facts.early_talker = said.early;
+    facts.early_talker = app::is_early(said.early, stage, after_starttls);
     if (stage == Stage::connect) return evidence;
     facts.helo = said.helo;
     if (said.tls && after_starttls) facts.tls = policy::Tls{"TLSv1.3", "TLS_AES_256_GCM_SHA384"};
@@ -1638,6 +1655,8 @@ class Checker {
   const Clock::time_point deadline_;
   Checked result_;
   std::array<const ListPolicy*, 2> lists_{};
+  std::array<std::optional<restrictions::RestrictionsLayer>, 2>
+      layers_;                                           ///< say at which moments they are asked
   std::set<std::pair<std::string, std::string>> never_;  ///< group, kind
   bool same_handling_ = false;
   std::size_t lines_ = 0;            ///< after the header, as it says

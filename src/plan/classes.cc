@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "explain/play.h"
 #include "mail/local_part.h"
 #include "mail/postfix_path.h"
 #include "policy/own_addresses.h"
@@ -1138,7 +1139,7 @@ Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::s
   for (SessionClass& one : classes.sessions) one.any = one.login == any;
   const Taken taken = taken_by(words, pace);
   classes.clients = clients_of(words.clients);
-  if (words.asks_early) classes.early = 2;
+  if (words.asks_early) classes.early = app::early_words.size();
 
   classes.names.push_back({});
   if (words.asks_client_name) {

@@ -131,7 +131,7 @@ struct Classes {
   std::vector<HeloClass> helos;          ///< the first: a name that no list has
   std::vector<AddressClass> senders;     ///< the first: an address that no list has
   std::vector<AddressClass> recipients;  ///< the first: a foreign address
-  std::size_t early = 1;                 ///< 2: whether commands come ahead is asked
+  std::size_t early = 1;                 ///< those of app::Early, if it is asked
 
   /// All recipients are addresses of webhooks: whether mail is for this host is not asked for them.
   bool to_webhooks = false;

@@ -175,6 +175,7 @@ class Comparer {
     if (!options_.lists_are_equal) {
       for (const ListPair::Unseen& one : pair_.unseen()) leave_open(one.reason, one.text);
     }
+    if (pair_.rewrite_otherwise()) widen(result_.replies, Known::unknown);
     result_.lists = result_.answer();
     for (const Elsewhere& one : options_.elsewhere) {
       leave_open(one.reason, sentence_of(one));
@@ -237,10 +238,7 @@ class Comparer {
     }
     if (!options_.only) look(differ, std::nullopt);
     look_at_own_clients();
-    const auto has_webhooks = [](const Version* one) {
-      return one->directory && one->directory->webhook_count() > 0;
-    };
-    if (options_.asks(Group::ours) && std::ranges::any_of(sides_, has_webhooks)) look_at_webhooks();
+    if (options_.asks(Group::ours) && has_webhooks()) look_at_webhooks();
     if (options_.idle_rules) find_idle_rules();
     if (options_.certificate) {
       const Ref fates = diagrams_.apply(compiled[0], compiled[1], [&](Leaf before, Leaf after) {
@@ -304,6 +302,12 @@ class Comparer {
       if (found != Known::no) known = found;
       if (found == Known::yes && is_verdict(kind)) apart_.push_back({here, kind, group});
     }
+  }
+
+  bool has_webhooks() const {
+    return std::ranges::any_of(sides_, [](const Version* one) {
+      return one->directory && one->directory->webhook_count() > 0;
+    });
   }
 
   /// Whether scripts decide, too.
@@ -371,15 +375,25 @@ class Comparer {
     if (!pair_.asks_for_own_clients()) return;
     vocabulary_->reach_themselves(true);
     const std::array<Ref, 2> compiled = pair_.compile(*vocabulary_);
+    std::array<Ref, 2> to_webhooks{};
+    if (has_webhooks()) {
+      vocabulary_->to_webhooks(true);
+      to_webhooks = pair_.compile(*vocabulary_);
+      vocabulary_->to_webhooks(false);
+    }
     vocabulary_->reach_themselves(false);
-    const Ref differ = differences(compiled, vocabulary_->possible());
+    const Ref possible = vocabulary_->possible();
+    const Ref differ = differences(compiled, possible);
+    const Ref of_webhooks = has_webhooks() ? differences(to_webhooks, possible) : diagrams_.leaf(0);
     for (const Group group : {Group::ours, Group::relay, Group::foreign}) {
       if (!options_.asks(group)) continue;
       const Ref here = only(differ, group);
       for (const DifferenceKind kind : difference_kinds) {
         Known& known = result_.of(kind, result_.groups[static_cast<std::size_t>(group)]);
-        const Ref left = of_kind(here, kind);
-        if (left == diagrams_.leaf(0)) continue;
+        const bool differs =
+            of_kind(here, kind) != diagrams_.leaf(0) ||
+            (group == Group::ours && of_kind(of_webhooks, kind) != diagrams_.leaf(0));
+        if (!differs) continue;
         elsewhere_.insert({group, kind});
         if (known != Known::no) continue;
         known = Known::unknown;
@@ -603,6 +617,18 @@ std::string sentence_of(const Elsewhere& one) {
   }
   if (one.what == "route") {
     return "[[route]] differs, and whether mail is refused because of it is not compared";
+  }
+  if (one.what == "myorigin") {
+    return "myorigin or append_dot_mydomain differs, and whether a route refuses mail for "
+           "addresses "
+           "that they complete is not compared";
+  }
+  if (one.what == "webhook_domains") {
+    return "a domain of webhooks is one that lists take mail for in one version only, and mail for "
+           "its other addresses is not compared";
+  }
+  if (one.what == "api") {
+    return "api.operators differs, and whose logins count for the lists is not compared";
   }
   return fmt::format("[{}] differs, and that section is not compared", one.what);
 }

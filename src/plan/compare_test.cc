@@ -46,7 +46,7 @@ TEST(PlanCompareTest, CommandsMayComeAheadOfReplies) {
   EXPECT_EQ(found.answer(), Answer::refuses_more);
   EXPECT_TRUE(found.not_proved.empty());
   ASSERT_FALSE(found.witnesses.empty());
-  EXPECT_TRUE(found.witnesses.front().spoken.early);
+  EXPECT_NE(found.witnesses.front().spoken.early, app::Early::never);
   EXPECT_EQ(found.witnesses.front().after.reply.code, 503);
 }
 

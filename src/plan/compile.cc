@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "dialect/restrictions/remote_table.h"
 #include "dialect/restrictions/verification.h"
+#include "explain/play.h"
 #include "policy/answers.h"
 #include "policy/own_addresses.h"
 #include "policy/questions/authenticated.h"
@@ -346,7 +347,7 @@ const OpenQuestion& Vocabulary::ask(const policy::Consultation& asked, bool afte
     for (const std::string_view text :
          {"DUNNO", "OK", "REJECT", "DEFER", "DEFER_IF_PERMIT", "DEFER_IF_REJECT", "HOLD", "DISCARD",
           "permit_mynetworks", "permit_sasl_authenticated", "permit_auth_destination",
-          "reject_unauth_destination"}) {
+          "reject_unauth_destination", "reject, permit", "defer_if_permit, permit"}) {
       add_answer(text);
     }
     for (const std::string& name : actions_) add_answer(name);
@@ -577,7 +578,8 @@ Evidence evidence_of(const Classes& classes, const Chosen& chosen, Stage stage,
   session.client_port = 40'000;
   session.server_ip = classes.reach_themselves ? session.client_ip : reached_address();
   session.server_port = 25;
-  session.early_talker = chosen[Axis::early] == 1;
+  session.early_talker =
+      app::is_early(static_cast<app::Early>(chosen[Axis::early]), stage, after_starttls);
   session.esmtp = true;
   if (stage != Stage::connect) session.helo = classes.helos[chosen[Axis::helo]].name;
   const SessionClass& secured = classes.sessions[chosen[Axis::session]];
@@ -1249,7 +1251,8 @@ class Compiler {
     const OpenQuestion& question = vocabulary_.ask_rule(
         "rule " + rule.words + " at " + std::string(policy::to_string(at.stage)) +
             (of_list ? " in " + std::string(restrictions::parameter_of(at.list)) : "") +
-            (after_starttls_ ? "" : " in clear") + "\n" + settings_ + tables_of(rule),
+            (after_starttls_ ? "" : " in clear") + (at.warn_only ? " behind warn_if_reject" : "") +
+            "\n" + settings_ + tables_of(rule),
         *rule.keyword);
     std::vector<Ref> by_answer;
     for (const OpaqueStep& one : steps_of(*rule.keyword)) {

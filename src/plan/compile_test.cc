@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "dialect/restrictions/evaluate.h"
+#include "dialect/restrictions/layer.h"
 #include "dialect/restrictions/parameters.h"
 #include "plan/amount_test.h"
 #include "plan/random_lists_test.h"
@@ -81,7 +82,10 @@ Outcome played(const ListPolicy& policy, Vocabulary& vocabulary,
   const Classes& classes = vocabulary.classes();
   Player player(vocabulary, values);
   Outcome outcome;
+  const std::shared_ptr<const ListPolicy> borrowed(std::shared_ptr<void>(), &policy);
+  const restrictions::RestrictionsLayer layer(borrowed, "");
   const auto at = [&](Stage stage, bool after_starttls = true) {
+    if (!layer.speaks_at(stage)) return true;
     Evidence evidence = evidence_of(classes, chosen, stage, after_starttls);
     std::erase_if(evidence.dns, [](const policy::DnsRecord& one) {
       return one.question.type != dns::Type::ptr && one.answer.status != dns::Status::found;
@@ -98,15 +102,15 @@ Outcome played(const ListPolicy& policy, Vocabulary& vocabulary,
     return false;
   };
   const bool has_helo = !classes.helos[chosen[Axis::helo]].name.empty();
-  if (!policy.delay_reject && !at(Stage::connect)) return outcome;
-  if (!policy.delay_reject && has_helo) {
+  if (!at(Stage::connect)) return outcome;
+  if (has_helo) {
     if (!at(Stage::helo, false)) return outcome;
     if (classes.sessions[chosen[Axis::session]].tls && !at(Stage::helo)) return outcome;
   }
   if (policy.helo_required && !has_helo) {
     return {.taken = false, .stage = Stage::mail, .refusal = {503, {5, 5, 1}}};
   }
-  if (!policy.delay_reject && !at(Stage::mail)) return outcome;
+  if (!at(Stage::mail)) return outcome;
   for (const Stage stage : {Stage::rcpt, Stage::data, Stage::message}) {
     if (outcome.discard) break;
     if (!at(stage)) return outcome;

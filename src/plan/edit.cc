@@ -29,8 +29,8 @@ namespace {
 
 /// Sections that decide nothing about mail as it comes in, or that are compared.
 constexpr std::string_view not_asked[] = {"restrictions", "guardrails", "log",   "traces",
-                                          "delivery_log", "inbox",      "api",   "queue",
-                                          "cluster",      "timeouts",   "egress"};
+                                          "delivery_log", "inbox",      "queue", "cluster",
+                                          "timeouts",     "egress"};
 
 toml::table without(toml::table section, std::span<const std::string_view> keys) {
   for (const std::string_view key : keys) section.erase(key);
@@ -80,9 +80,14 @@ std::vector<Elsewhere> elsewhere(const std::string& before, const std::string& a
     if (std::ranges::find(not_asked, section) != std::end(not_asked)) continue;
     const toml::node* one = old_file->get(section);
     const toml::node* other = new_file->get(section);
-    if (section == "server") {  // only the name is told to clients
-      one = one != nullptr && one->is_table() ? one->as_table()->get("hostname") : nullptr;
-      other = other != nullptr && other->is_table() ? other->as_table()->get("hostname") : nullptr;
+    // Of these only the name that clients are told, and whose logins are the operator's.
+    if (section == "server" || section == "api") {
+      const std::string_view key = section == "server" ? "hostname" : "operators";
+      const auto value = [&](const toml::node* node) {
+        return node != nullptr && node->is_table() ? node->as_table()->get(key) : nullptr;
+      };
+      one = value(one);
+      other = value(other);
     }
     const auto text = [&](const toml::node* node) {
       std::ostringstream out;
@@ -101,12 +106,57 @@ std::vector<Elsewhere> elsewhere(const std::string& before, const std::string& a
   return found;
 }
 
+/// Whether a route refuses mail at RCPT.
+bool routes_refuse(const app::Config& config) {
+  return std::ranges::any_of(config.routes, [](const app::RouteConfig& route) {
+    return std::ranges::any_of(route.to,
+                               [](const std::string& to) { return to.starts_with("error"); });
+  });
+}
+
+/// Whether both versions complete addresses alike before they look for a route.
+bool complete_alike(const app::Config& before, const app::Config& after) {
+  const auto names = [](const app::Config& config) {
+    const auto* loaded = config.restrictions.loaded();
+    const auto* lists = loaded != nullptr ? loaded->compiled.policy.get() : nullptr;
+    if (lists == nullptr) return std::pair<std::string, std::string>();
+    return std::pair(std::string(lists->myorigin), std::string(lists->appended_domain()));
+  };
+  return names(before) == names(after);
+}
+
+/// Whether the lists take mail for a domain of webhooks in one version alone: that for its other
+/// addresses, which the webhooks' domain refuses unless the lists have it.
+bool webhook_domains_differ(const Edition& before, const Edition& after) {
+  std::set<std::string> domains;
+  for (const Edition* edition : {&before, &after}) {
+    for (const auto& webhook : edition->webhooks) {
+      domains.insert(lower(webhook->address.substr(webhook->address.rfind('@') + 1)));
+    }
+  }
+  const auto foreign = [](const Edition& edition, const std::string& domain) {
+    const auto* loaded = edition.config.restrictions.loaded();
+    return loaded == nullptr || !loaded->compiled.policy ||
+           loaded->compiled.policy->domain_class(domain, nullptr, reached_address()) ==
+               dialect::restrictions::DomainClass::foreign;
+  };
+  return std::ranges::any_of(domains, [&](const std::string& domain) {
+    return foreign(before, domain) != foreign(after, domain);
+  });
+}
+
 /// What differs outside of the lists and the rules, and may decide whether mail is taken. `found`:
 /// elsewhere() of the two.
 std::vector<Elsewhere> may_decide(std::vector<Elsewhere> found, const Edition& before,
                                   const Edition& after) {
   const auto route = std::ranges::find(found, std::string("route"), &Elsewhere::what);
-  if (route != found.end() && !routes_may_decide(before.config, after.config)) found.erase(route);
+  const bool other_routes = route != found.end();
+  if (other_routes && !routes_may_decide(before.config, after.config)) found.erase(route);
+  if (!other_routes && !complete_alike(before.config, after.config) &&
+      (routes_refuse(before.config) || routes_refuse(after.config)) &&
+      routes_may_decide(before.config, after.config)) {
+    found.push_back({.what = "myorigin", .reason = "other_layers"});
+  }
   std::set<std::string> files = before.passed_over;
   files.insert(after.passed_over.begin(), after.passed_over.end());
   for (const std::string& file : files) found.push_back({.what = file, .reason = "other_folder"});
@@ -313,6 +363,9 @@ Report judge_edit(const Edition& before, const Edition& after, const EditOptions
                     std::back_inserter(compared.elsewhere));
   const bool lists_differ = lists_of(before.config) != lists_of(after.config);
   compared.lists_are_equal = !compared.idle_rules && !lists_differ;
+  if (lists_differ && webhook_domains_differ(before, after)) {
+    compared.elsewhere.push_back({.what = "webhook_domains", .reason = "other_layers"});
+  }
   const bool rules_are_equal = same_rules(before.config, after.config);
   compared.rules_differ = !rules_are_equal;
   const Version old_version{

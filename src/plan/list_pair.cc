@@ -143,6 +143,18 @@ std::optional<ListPair::Unseen> ListPair::told_otherwise() const {
                 "which they are told, differs"};
 }
 
+bool ListPair::rewrite_otherwise() const {
+  if (!lists_[0] || !lists_[1]) return false;
+  const auto rewrites = [](const restrictions::ListPolicy& policy) {
+    std::string text;
+    for (const auto& table : policy.reject_filter_maps.tables()) {
+      text += table->name() + "\n" + table->content();
+    }
+    return text;
+  };
+  return rewrites(*lists_[0]) != rewrites(*lists_[1]);
+}
+
 std::set<std::string> patterns_that_may_give_up(const Vocabulary& vocabulary) {
   std::set<std::string> patterns;
   for (const auto& question : vocabulary.questions()) {

@@ -249,7 +249,7 @@ std::string words_for(const Vocabulary& vocabulary, Variable variable, std::size
     case Axis::early:
       break;
   }
-  return value == 1 ? "yes" : "no";
+  return value == 0 ? "no" : fmt::format("from {}", app::early_words[value]);
 }
 
 const OpenQuestion* opaque_on(const Vocabulary& vocabulary, const Assignment& path) {
@@ -422,7 +422,7 @@ std::optional<Player::Played> Player::play(const Assignment& path, const Claim& 
   dialogue.tls = given.session.tls.has_value();
   dialogue.login = vocabulary_.classes().sessions[chosen[Axis::session]].login;
   dialogue.auth_in_clear = dialogue.login && !dialogue.tls;
-  dialogue.early = given.session.early_talker;
+  dialogue.early = static_cast<app::Early>(chosen[Axis::early]);
   dialogue.sender = given.reverse_path;
   dialogue.recipients = {claim.to.value_or(given.candidate->address)};
   dialogue.message = std::string(plain_message);

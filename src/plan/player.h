@@ -51,7 +51,7 @@ struct Spoken {
   std::optional<std::string> helo;         ///< nullopt: none
   bool tls = false;                        ///< after STARTTLS
   std::optional<std::string> login;        ///< nullopt: not authenticated
-  bool early = false;                      ///< commands come ahead of replies
+  app::Early early = app::Early::never;    ///< since when commands come ahead of replies
   std::string sender;                      ///< "": the null sender
   std::string recipient;                   ///< forward-path
   boost::json::object dns;                 ///< a zone, as `explain --dns` reads it

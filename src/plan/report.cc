@@ -65,7 +65,9 @@ json::object spoken_json(const Spoken& spoken) {
                       {"dns", spoken.dns},
                       {"answers", std::move(answers)},
                       {"needs", json::value_from(spoken.needs)}};
-  if (spoken.early) object["early"] = true;
+  if (spoken.early != app::Early::never) {
+    object["early"] = app::early_words[static_cast<std::size_t>(spoken.early)];
+  }
   if (!spoken.password_of.empty()) object["password_of"] = spoken.password_of;
   if (spoken.spf) {
     object["spf"] = *spoken.spf;
@@ -230,7 +232,10 @@ std::string conditions(const Witness& witness) {
   } else {
     text += witness.spoken.tls ? ", TLS, not authenticated" : ", not authenticated";
   }
-  if (witness.spoken.early) text += ", commands ahead of replies";
+  if (const app::Early early = witness.spoken.early; early != app::Early::never) {
+    text += fmt::format(", commands ahead of replies from {} on",
+                        app::early_words[static_cast<std::size_t>(early)]);
+  }
   if (!witness.spoken.password_of.empty()) {
     text += fmt::format(" with the {} password", witness.spoken.password_of);
   }

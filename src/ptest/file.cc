@@ -33,6 +33,18 @@ namespace {
 
 using Words = std::span<const std::string_view>;
 
+/// nullopt: neither a truth value nor a word of app::early_words.
+std::optional<app::Early> early_of(const toml::node& node) {
+  if (const auto* flag = node.as_boolean()) {
+    return flag->get() ? app::Early::ehlo : app::Early::never;
+  }
+  const auto* word = node.as_string();
+  const auto found =
+      word != nullptr ? std::ranges::find(app::early_words, word->get()) : app::early_words.end();
+  if (found == app::early_words.end()) return std::nullopt;
+  return static_cast<app::Early>(found - app::early_words.begin());
+}
+
 constexpr std::array<std::string_view, 5> file_keys{"config", "dns", "policy", "test", "webhook"};
 constexpr std::array<std::string_view, 15> test_keys{
     "answers", "auth",     "client",  "dns",          "early", "evidence", "expect", "from",
@@ -348,10 +360,10 @@ class Reader {
           wrong_type(key, node, "true or false");
         }
       } else if (word == "early") {
-        if (const auto* flag = node.as_boolean()) {
-          test.dialogue.early = flag->get();
+        if (const auto from = early_of(node)) {
+          test.dialogue.early = *from;
         } else {
-          wrong_type(key, node, "true or false");
+          wrong_type(key, node, R"(true, false, or a command: "EHLO", "MAIL", "RCPT", "DATA")");
         }
       } else if (word == "auth") {
         test.dialogue.login = text(key, node);

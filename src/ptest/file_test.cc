@@ -146,6 +146,17 @@ TEST(TestFile, the_nearest_key_is_proposed) {
   EXPECT_THAT(parsed.diagnostics.render(), HasSubstr("--> t.ptest:3:1\n"));
 }
 
+TEST(TestFile, commands_come_ahead_from_one_on) {
+  const auto early = [](const std::string& value) {
+    const Parsed parsed = parse_file(with("from =", "early = " + value + "\nfrom ="), "t.ptest");
+    return parsed.file.tests.empty() ? app::Early::never : parsed.file.tests.front().dialogue.early;
+  };
+  EXPECT_EQ(early("true"), app::Early::ehlo);
+  EXPECT_EQ(early("false"), app::Early::never);
+  EXPECT_EQ(early("\"DATA\""), app::Early::data);
+  EXPECT_THAT(error_of(with("from =", "early = \"QUIT\"\nfrom =")), HasSubstr("\"RCPT\""));
+}
+
 TEST(TestFile, no_helo_is_said) {
   const Parsed parsed = parse_file(std::string(plain) + "helo = \"\"\n", "t.ptest");
   EXPECT_EQ(parsed.file.tests.front().dialogue.helo, std::nullopt);

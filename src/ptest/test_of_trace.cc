@@ -315,7 +315,14 @@ std::string as_test(const policy::Trace& trace, const AsTest& options) {
   } else if (session.tls) {
     out += "tls = true\n";
   }
-  if (session.early_talker) out += "early = true\n";
+  const app::Early early =
+      options.early.value_or(session.early_talker ? app::Early::ehlo : app::Early::never);
+  if (early == app::Early::ehlo) {
+    out += "early = true\n";
+  } else if (early != app::Early::never) {
+    out +=
+        fmt::format("early = {}\n", toml_string(app::early_words[static_cast<std::size_t>(early)]));
+  }
   out += fmt::format(
       "from = {}\n",
       toml_string(evidence.reverse_path ? names.address(*evidence.reverse_path) : std::string()));

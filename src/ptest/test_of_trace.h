@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "explain/play.h"
 #include "policy/trace.h"
 
 namespace postern::ptest {
@@ -13,6 +14,9 @@ struct AsTest {
   std::string name;                    ///< of the test
   bool redact = false;                 ///< local parts, login name and Message-ID are replaced
   std::optional<std::string> message;  ///< nullopt: evidence stands in its place
+  /// Since when commands came ahead of replies; nullopt: if they did at the end, from the
+  /// beginning.
+  std::optional<app::Early> early = {};
 };
 
 /// The decision as TOML: `[[test]]`, and above it the webhooks that it needs. It has neither

@@ -1,0 +1,81 @@
+#include "plan/edit.h"
+
+#include "plan/edition_test.h"
+
+namespace postern::plan {
+namespace {
+
+const std::string server =
+    "[server]\nhostname = \"mx.example.com\"\n[restrictions]\nmydestination = \"example.com, "
+    "example.org\"\nlocal_recipient_maps = \"\"\n";
+
+std::string answer(const std::string& before, const std::string& after) {
+  const Report found =
+      judge_edit(edition_of_text("old.toml", before), edition_of_text("new.toml", after), {});
+  return std::string(to_string(found.comparison.answer()));
+}
+
+// Commands may begin to come ahead of replies at any command.
+TEST(EditTest, ItMattersSinceWhenCommandsComeAhead) {
+  const auto with = [](const std::string& list, const std::string& more = "") {
+    std::string text = server + "smtpd_relay_restrictions = \"reject_unauth_destination\"\n" + more;
+    for (const std::string kind :
+         {"client", "helo", "sender", "recipient", "data", "end_of_data"}) {
+      text += "smtpd_" + kind + "_restrictions = \"" +
+              (kind == list ? "reject_unauth_pipelining" : "") + "\"\n";
+    }
+    return text;
+  };
+  EXPECT_EQ(answer(with("recipient"), with("recipient")), "same");
+  EXPECT_EQ(answer(with("recipient"), with("data")), "refuses_more");
+  EXPECT_EQ(answer(with("data"), with("end_of_data")), "same");
+  const std::string at_once = "smtpd_delay_reject = \"no\"\n";
+  EXPECT_EQ(answer(with("sender", at_once), with("client", at_once)), "accepts_more");
+  EXPECT_EQ(answer(with("helo", at_once), with("sender", at_once)), "refuses_more");
+}
+
+// Behind warn_if_reject the next rule of the row or of the server's answer runs.
+TEST(EditTest, RowsBehindAWarningGoOn) {
+  const auto with = [](const std::string& rule) {
+    return server + "smtpd_relay_restrictions = \"" + rule + ", reject\"\n";
+  };
+  for (const std::string rule :
+       {"check_listener_access inline:{ {submission = reject_unauth_destination, permit} }",
+        "check_policy_service inet:127.0.0.1:9"}) {
+    EXPECT_EQ(answer(with(rule), with(rule)), "same") << rule;
+    EXPECT_NE(answer(with(rule), with("warn_if_reject " + rule)), "same") << rule;
+    EXPECT_NE(answer(with(rule), with("warn_if_reject " + rule)), "refuses_more") << rule;
+  }
+}
+
+// What decides beside the lists.
+TEST(EditTest, WhatDecidesElsewhereIsNotCalledTheSame) {
+  const std::string lists =
+      server +
+      "smtpd_relay_restrictions = \"permit_sasl_authenticated, reject_unauth_destination\"\n";
+  const auto operators = [&](const std::string& account) {
+    return lists + "[api]\noperators = [\"" + account + "\"]\n";
+  };
+  EXPECT_EQ(answer(operators("acc_a"), operators("acc_a")), "same");
+  EXPECT_EQ(answer(operators("acc_a"), operators("acc_b")), "not_proved");
+  EXPECT_EQ(answer(lists, lists + "[api]\naddress = \"127.0.0.1:8026\"\n"), "same");
+
+  const std::string route =
+      "[[route]]\nmatch = [\"example.org\"]\nto = [\"error:550 5.1.1 moved\"]\n";
+  const auto completed = [&](const std::string& origin, const std::string& routes) {
+    return lists + "myorigin = \"" + origin + "\"\n" + routes;
+  };
+  EXPECT_EQ(answer(completed("example.com", route), completed("example.org", route)), "not_proved");
+
+  Edition before = edition_of_text("old.toml", lists);
+  Edition after = edition_of_text("new.toml", lists + "relay_domains = \"hooks.example.net\"\n");
+  policy::Webhook webhook;
+  webhook.address = "in@hooks.example.net";
+  for (Edition* one : {&before, &after}) {
+    one->webhooks = {std::make_shared<const policy::Webhook>(webhook)};
+  }
+  EXPECT_EQ(judge_edit(before, after, {}).comparison.answer(), Answer::not_proved);
+}
+
+}  // namespace
+}  // namespace postern::plan
