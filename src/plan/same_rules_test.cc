@@ -58,7 +58,7 @@ std::optional<bool> compared(const restrictions::Loaded& before,
 
 // One list is drawn anew, and sometimes a parameter is another one.
 TEST(SameRulesTest, DiagramsOfBothAreThoseOfEach) {
-  constexpr unsigned pairs = 40;  // each takes a second when sanitized
+  constexpr unsigned pairs = 20;  // each takes a second when sanitized
   unsigned counted = 0;
   unsigned alike = 0;
   for (unsigned seed = 1; seed <= pairs; ++seed) {
