@@ -18,8 +18,7 @@ namespace fs = std::filesystem;
 namespace {
 
 std::string early_text(app::Early from) {
-  if (from == app::Early::never) return "";
-  return fmt::format(", early from {}", app::early_words[static_cast<std::size_t>(from)]);
+  return from == app::Early::never ? "" : fmt::format(", early from {}", to_string(from));
 }
 
 /// What a person reads, and what makes it another test than the others.

@@ -546,27 +546,32 @@ Task<void> answer_recorded(const RecordedAnswers& answers, policy::Consultation 
   co_return;
 }
 
-}  // namespace
-
-bool is_early(Early from, Stage stage, bool again) {
+/// The last command before the decision.
+Early moment_of(Stage stage, bool again) {
   switch (stage) {
     case Stage::connect:
-      return false;
+      return Early::never;
     case Stage::helo:
-      return from == Early::ehlo || (again && from == Early::second_ehlo);
+      return again ? Early::second_ehlo : Early::ehlo;
     case Stage::auth:
-      return from == Early::ehlo || from == Early::second_ehlo;
+      return Early::second_ehlo;
     case Stage::mail:
-      return from != Early::never && from <= Early::mail;
+      return Early::mail;
     case Stage::rcpt:
-      return from != Early::never && from <= Early::rcpt;
+      return Early::rcpt;
     case Stage::data:
     case Stage::message:
     case Stage::queued:
     case Stage::delivery:
       break;
   }
-  return from != Early::never;
+  return Early::data;
+}
+
+}  // namespace
+
+bool is_early(Early from, Stage stage, bool again) {
+  return from != Early::never && from <= moment_of(stage, again);
 }
 
 std::string_view protocol_state_of(std::string_view request) {

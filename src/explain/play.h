@@ -33,9 +33,13 @@ using AskOthers = std::function<Task<void>(policy::Consultation, policy::Evidenc
 /// From which command on a client's commands come ahead of replies that they have to wait for
 /// (RFC 2920 §3.1). At the greeting none has come.
 enum class Early : std::uint8_t { never, ehlo, second_ehlo, mail, rcpt, data };
-/// Of each: "DATA".
+/// Of each, in their order.
 inline constexpr std::array<std::string_view, 6> early_words{"never", "EHLO", "EHLO after STARTTLS",
                                                              "MAIL",  "RCPT", "DATA"};
+/// "DATA"; static.
+inline std::string_view to_string(Early from) {
+  return early_words[static_cast<std::size_t>(from)];
+}
 /// Whether they have come when a stage is decided; `again`: at EHLO after STARTTLS.
 bool is_early(Early from, policy::Stage stage, bool again);
 

@@ -53,18 +53,14 @@ class Builder {
         facts_(facts) {}
 
   Behind run() {
-    const bool routes_refuse =
-        std::ranges::any_of(version_.config->routes, [](const app::RouteConfig& route) {
-          return std::ranges::any_of(route.to,
-                                     [](const std::string& to) { return to.starts_with("error"); });
-        });
+    const bool may_refuse = routes_refuse(*version_.config);
     std::vector<Ref> must;
     std::vector<Ref> may;
     for (const AddressClass& recipient : classes_.recipients) {
       const Route route = app::route_of(*recipient.one, *version_.directory, *version_.config);
       Behind one =
           route.webhook ? of_webhook(*recipient.one, route) : of_host(*recipient.one, route);
-      if (!route.webhook && routes_refuse) one.may = diagrams_.leaf(1);
+      if (!route.webhook && may_refuse) one.may = diagrams_.leaf(1);
       must.push_back(one.must);
       may.push_back(one.may);
     }
@@ -193,6 +189,13 @@ std::vector<const Rule*> refusing_rules(const policy::WebhookPolicy* policy) {
     for (const Rule& rule : policy->plan.at(stage)) rules.push_back(&rule);
   }
   return rules;
+}
+
+bool routes_refuse(const app::Config& config) {
+  return std::ranges::any_of(config.routes, [](const app::RouteConfig& route) {
+    return std::ranges::any_of(route.to,
+                               [](const std::string& to) { return to.starts_with("error"); });
+  });
 }
 
 bool refuses_all(const policy::Recipient& recipient) {

@@ -34,6 +34,8 @@ std::vector<const policy::Rule*> refusing_rules(const policy::WebhookPolicy* pol
 /// not loaded.
 bool refuses_all(const policy::Recipient& recipient);
 
+/// Whether a route may refuse mail at RCPT (`to = ["error:…"]`).
+bool routes_refuse(const app::Config& config);
 /// Whether a version may take mail for a recipient that no webhook has: as its lists, its rules or
 /// the rule about postmasters say. False: it is refused in every dialogue. `route`:
 /// app::route_of().

@@ -99,10 +99,10 @@ struct Members {
   bool other = false;          // names and domains that no class has
   bool tls = false;            // session
   std::optional<std::string> login;
-  bool any = false;  // logins that no class has
-  app::Early early = app::Early::never;
-  bool null = false;              // sender
-  std::string local_part, local;  // addresses
+  bool any = false;                      // logins that no class has
+  app::Early early = app::Early::never;  // pipelining
+  bool null = false;                     // sender
+  std::string local_part, local;         // addresses
   bool extended = false, winding = false, quoted = false;
   std::optional<mail::Mailbox> read;  // in place of an address with a route
   bool like_network = false;          // client name
@@ -1655,8 +1655,8 @@ class Checker {
   const Clock::time_point deadline_;
   Checked result_;
   std::array<const ListPolicy*, 2> lists_{};
-  std::array<std::optional<restrictions::RestrictionsLayer>, 2>
-      layers_;                                           ///< say at which moments they are asked
+  /// They say at which moments the lists are asked.
+  std::array<std::optional<restrictions::RestrictionsLayer>, 2> layers_;
   std::set<std::pair<std::string, std::string>> never_;  ///< group, kind
   bool same_handling_ = false;
   std::size_t lines_ = 0;            ///< after the header, as it says

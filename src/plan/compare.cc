@@ -369,22 +369,22 @@ class Comparer {
                                  .after = played.sides[1]});
   }
 
+  /// The kind of the difference of each dialogue, of mail for webhooks or of other mail.
+  Ref differ_to(bool webhooks) {
+    vocabulary_->to_webhooks(webhooks);
+    const std::array<Ref, 2> compiled = pair_.compile(*vocabulary_);
+    vocabulary_->to_webhooks(false);
+    return differences(compiled, vocabulary_->possible());
+  }
+
   /// With inet_interfaces = all, a client that has connected to its own address is this host,
   /// whatever the address is. Such dialogues are not played.
   void look_at_own_clients() {
     if (!pair_.asks_for_own_clients()) return;
     vocabulary_->reach_themselves(true);
-    const std::array<Ref, 2> compiled = pair_.compile(*vocabulary_);
-    std::array<Ref, 2> to_webhooks{};
-    if (has_webhooks()) {
-      vocabulary_->to_webhooks(true);
-      to_webhooks = pair_.compile(*vocabulary_);
-      vocabulary_->to_webhooks(false);
-    }
+    const Ref differ = differ_to(false);
+    const Ref of_webhooks = has_webhooks() ? differ_to(true) : diagrams_.leaf(0);
     vocabulary_->reach_themselves(false);
-    const Ref possible = vocabulary_->possible();
-    const Ref differ = differences(compiled, possible);
-    const Ref of_webhooks = has_webhooks() ? differences(to_webhooks, possible) : diagrams_.leaf(0);
     for (const Group group : {Group::ours, Group::relay, Group::foreign}) {
       if (!options_.asks(group)) continue;
       const Ref here = only(differ, group);
@@ -412,10 +412,7 @@ class Comparer {
   /// Mail for webhooks, which is always mail for this host (context.cc, is_authorised()): whoever
   /// it is for, lists see a webhook. It is played to some of them.
   void look_at_webhooks() {
-    vocabulary_->to_webhooks(true);
-    const std::array<Ref, 2> compiled = pair_.compile(*vocabulary_);
-    vocabulary_->to_webhooks(false);
-    const Ref differ = differences(compiled, vocabulary_->possible());
+    const Ref differ = differ_to(true);
     GroupAnswer& ours = result_.groups[static_cast<std::size_t>(Group::ours)];
     for (const DifferenceKind kind : difference_kinds) {
       Known& known = result_.of(kind, ours);
@@ -620,8 +617,7 @@ std::string sentence_of(const Elsewhere& one) {
   }
   if (one.what == "myorigin") {
     return "myorigin or append_dot_mydomain differs, and whether a route refuses mail for "
-           "addresses "
-           "that they complete is not compared";
+           "addresses that they complete is not compared";
   }
   if (one.what == "webhook_domains") {
     return "a domain of webhooks is one that lists take mail for in one version only, and mail for "

@@ -17,6 +17,7 @@
 #include "dialect/restrictions/lint.h"
 #include "dialect/vsl/policy.h"
 #include "explain/known_addresses.h"
+#include "plan/behind.h"
 #include "plan/certificate.h"
 #include "plan/routes.h"
 #include "plan/vsl.h"
@@ -104,14 +105,6 @@ std::vector<Elsewhere> elsewhere(const std::string& before, const std::string& a
     if (text(one) != text(other)) add(section);
   }
   return found;
-}
-
-/// Whether a route refuses mail at RCPT.
-bool routes_refuse(const app::Config& config) {
-  return std::ranges::any_of(config.routes, [](const app::RouteConfig& route) {
-    return std::ranges::any_of(route.to,
-                               [](const std::string& to) { return to.starts_with("error"); });
-  });
 }
 
 /// Whether both versions complete addresses alike before they look for a route.

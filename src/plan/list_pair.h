@@ -58,10 +58,10 @@ class ListPair {
   std::optional<Unseen> probe_sender() const;
   /// Of addresses that the session of one version alone refuses by their form.
   std::optional<Unseen> envelopes() const;
-  /// Whether smtpd_reject_filter_maps changes the codes of refusals otherwise.
-  bool rewrite_otherwise() const;
   /// Of policy servers that get other requests about the same dialogue.
   std::optional<Unseen> told_otherwise() const;
+  /// Whether smtpd_reject_filter_maps changes the codes of refusals otherwise.
+  bool rewrite_otherwise() const;
 
  private:
   void must_be_listed() const;

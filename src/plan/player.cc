@@ -249,7 +249,7 @@ std::string words_for(const Vocabulary& vocabulary, Variable variable, std::size
     case Axis::early:
       break;
   }
-  return value == 0 ? "no" : fmt::format("from {}", app::early_words[value]);
+  return value == 0 ? "no" : fmt::format("from {}", to_string(static_cast<app::Early>(value)));
 }
 
 const OpenQuestion* opaque_on(const Vocabulary& vocabulary, const Assignment& path) {

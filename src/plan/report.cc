@@ -66,7 +66,7 @@ json::object spoken_json(const Spoken& spoken) {
                       {"answers", std::move(answers)},
                       {"needs", json::value_from(spoken.needs)}};
   if (spoken.early != app::Early::never) {
-    object["early"] = app::early_words[static_cast<std::size_t>(spoken.early)];
+    object["early"] = to_string(spoken.early);
   }
   if (!spoken.password_of.empty()) object["password_of"] = spoken.password_of;
   if (spoken.spf) {
@@ -233,8 +233,7 @@ std::string conditions(const Witness& witness) {
     text += witness.spoken.tls ? ", TLS, not authenticated" : ", not authenticated";
   }
   if (const app::Early early = witness.spoken.early; early != app::Early::never) {
-    text += fmt::format(", commands ahead of replies from {} on",
-                        app::early_words[static_cast<std::size_t>(early)]);
+    text += fmt::format(", commands ahead of replies from {} on", to_string(early));
   }
   if (!witness.spoken.password_of.empty()) {
     text += fmt::format(" with the {} password", witness.spoken.password_of);

@@ -320,8 +320,7 @@ std::string as_test(const policy::Trace& trace, const AsTest& options) {
   if (early == app::Early::ehlo) {
     out += "early = true\n";
   } else if (early != app::Early::never) {
-    out +=
-        fmt::format("early = {}\n", toml_string(app::early_words[static_cast<std::size_t>(early)]));
+    out += fmt::format("early = {}\n", toml_string(to_string(early)));
   }
   out += fmt::format(
       "from = {}\n",
