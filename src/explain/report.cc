@@ -534,6 +534,7 @@ json::object step_json(const Explanation& explanation, const Step& step) {
                    {"evidence", shown(evidence_of(step))},
                    {"verdict", policy::to_string(step.verdict.kind)},
                    {"enforced", step.enforced}};
+  if (!step.key.empty()) out["key"] = shown(step.key);
   if (step.verdict.refuses()) out["reply"] = reply_json(step.verdict.reply);
   if (const auto raised = policy::raised_by(step.verdict)) {
     const std::string origin(raised->origin);

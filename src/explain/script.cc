@@ -21,6 +21,7 @@ std::string address_at(const policy::Evidence& evidence, std::size_t index) {
 
 std::string evidence_of(const policy::Step& step) {
   std::string text = step.verdict.detail;
+  if (!step.key.empty()) text += (text.empty() ? "[key " : " [key ") + step.key + "]";
   if (!step.spent.empty()) text += (text.empty() ? "[" : " [") + step.spent + "]";
   return text;
 }

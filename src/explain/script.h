@@ -9,7 +9,7 @@
 
 namespace postern::app {
 
-/// A step's evidence; for a hook, with the resources it used.
+/// A step's evidence, with the key that its table has, and for a hook with the resources it used.
 std::string evidence_of(const policy::Step& step);
 /// The copies that scripts made, with recipients and values.
 boost::json::array copies_json(const policy::Evidence& evidence);

@@ -221,15 +221,16 @@ json::array Story::layers_json(const Decision& decision) const {
                                     {"steps", json::array()}});
     }
     json::array& steps = layers.back().as_object().at("steps").as_array();
-    steps.push_back(
-        json::object{{"rule", step.check},
-                     {"origin", shown(step.origin)},
-                     {"place", place_json(explanation_, step.origin)},
-                     {"verdict", policy::to_string(step.verdict.kind)},
-                     {"text", step.verdict.refuses() ? shown(step.verdict.reply.to_string()) : ""},
-                     {"evidence", shown(evidence_of(step))},
-                     {"spent", step.spent.empty() ? json::value(nullptr) : json::value(step.spent)},
-                     {"enforced", step.enforced}});
+    steps.push_back(json::object{
+        {"rule", step.check},
+        {"origin", shown(step.origin)},
+        {"place", place_json(explanation_, step.origin)},
+        {"verdict", policy::to_string(step.verdict.kind)},
+        {"text", step.verdict.refuses() ? shown(step.verdict.reply.to_string()) : ""},
+        {"evidence", shown(evidence_of(step))},
+        {"key", step.key.empty() ? json::value(nullptr) : json::value(shown(step.key))},
+        {"spent", step.spent.empty() ? json::value(nullptr) : json::value(step.spent)},
+        {"enforced", step.enforced}});
   }
   for (json::value& layer : layers)
     layer.as_object()["verdict"] = strongest(layer.at("steps").as_array());

@@ -15,6 +15,7 @@
 #include "explain/known_addresses.h"
 #include "explain/report.h"
 #include "plan/language.h"
+#include "plan/list_edit.h"
 #include "plan/samples.h"
 #include "policy/answers.h"
 #include "replay/rederive.h"
@@ -301,9 +302,22 @@ void blame(const policy::Step& step, Side& side) {
   side.layer = step.layer;
   side.rule = step.check;
   side.at = step.origin;
+  side.row = step.key;
   const auto places = app::places_of(*side.trace);
   const auto place = places.find(side.at);
   side.place = place != places.end() ? place->second : std::string();
+}
+
+/// The key that was found becomes the row that has it.
+void name_row(const app::Config& config, Side& side) {
+  const auto* loaded = config.restrictions.loaded();
+  if (side.row.empty() || loaded == nullptr) return;
+  const auto& policy = *loaded->compiled.policy;
+  const auto spot = spot_of(policy, side.at);
+  if (!spot) return;
+  const auto& table = rules_of(policy, spot->parameter)->at(spot->at).table;
+  std::string row = table != nullptr ? table->row_named(side.row) : std::string();
+  if (!row.empty()) side.row = std::move(row);
 }
 
 }  // namespace
@@ -607,10 +621,13 @@ std::optional<Player::Played> Player::play(const app::Dialogue& dialogue, const 
   }
   ++count_;
   if (!claim.holds(played.sides)) return std::nullopt;
+  explain_by_one_list(played.sides);
+  for (std::size_t side = 0; side < versions_.size(); ++side) {
+    name_row(*versions_[side]->config, played.sides[side]);
+  }
   if (claim.also) {
     for (const dns::Question& question : claim.also(about)) world.ask(question);
   }
-  explain_by_one_list(played.sides);
   Spoken& spoken = played.spoken;
   spoken.client = dialogue.client.to_string();
   const NameClass& name = vocabulary_.classes().names[chosen[Axis::name]];

@@ -37,10 +37,11 @@ struct Side {
   std::string quarantine;  ///< its name, if routes are compared and a rule has named it
   std::string stage;       ///< "rcpt", if refused
   smtp::Reply reply{.code = 0, .enhanced = {}, .text = {}};  ///< if refused
-  std::string layer;                                ///< of the rule that decided; empty: none did
-  std::string rule;                                 ///< "reject_unauth_destination"
-  std::string at;                                   ///< "smtpd_relay_restrictions:3"
-  std::string place;                                ///< "old.toml:4:9"; may be empty
+  std::string layer;  ///< of the rule that decided; empty: none did
+  std::string rule;   ///< "reject_unauth_destination"
+  std::string at;     ///< "smtpd_relay_restrictions:3"
+  std::string place;  ///< "old.toml:4:9"; may be empty
+  std::string row;    ///< of its table, if it found one: "partner.test", "192.0.2.0/24"
   std::shared_ptr<const policy::Trace> trace = {};  ///< of the decision
 };
 

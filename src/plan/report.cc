@@ -43,6 +43,7 @@ json::object side_json(const Side& side) {
   object["rule"] = side.rule.empty() ? json::value() : json::value(side.rule);
   object["at"] = side.at.empty() ? json::value() : json::value(side.at);
   object["place"] = place_json(side.place);
+  if (!side.row.empty()) object["row"] = side.row;
   return object;
 }
 
@@ -212,9 +213,10 @@ std::string reply_text(const Side& side) {
 /// The line with layer, rule and place; empty: no rule decided.
 std::string decided_by(const Side& side, std::string_view indent) {
   if (side.layer.empty()) return "";
-  return fmt::format("{}{} {}{}{}\n", indent, side.layer, side.rule,
+  return fmt::format("{}{} {}{}{}{}\n", indent, side.layer, side.rule,
                      side.at.empty() ? "" : "  " + side.at,
-                     side.place.empty() ? "" : "  " + side.place);
+                     side.place.empty() ? "" : "  " + side.place,
+                     side.row.empty() ? "" : "  row " + printable(side.row, 255));
 }
 
 void add_side(std::string& text, std::string_view which, const Side& side) {

@@ -121,20 +121,32 @@ class Suggester {
       side = side_of(tools_.play(*edited));
     }
     if (!edited || !is_right(side)) return std::nullopt;
-    Suggestion made{
-        .edit = std::move(edit), .report = judge_edit(now_, *edited, options_), .refused = {}};
-    made.refused = objection(*edited, made.report);
+    Suggestion made{.edit = std::move(edit),
+                    .report = judge_edit(now_, *edited, options_),
+                    .refused = {},
+                    .example = {}};
+    made.refused = objection(*edited, made.report, made.example);
     return made;
   }
 
-  std::string objection(const Edition& edited, const Report& report) const {
+  /// Why it is not suggested; empty: it is. `example`: gets a dialogue that shows it, if one does.
+  std::string objection(const Edition& edited, const Report& report, std::string& example) const {
     for (std::size_t at = 0; at < report.guardrails.size(); ++at) {
       if (refuses(report.guardrails[at], edited.config.guardrails->sentences[at])) {
+        example = dialogue_of(report.guardrails[at]);
         return fmt::format("it breaks the guardrail `{}`", report.guardrails[at].name);
       }
     }
-    if (report.after_is_open) return "strangers would reach foreign destinations (R110)";
     const Comparison& found = report.comparison;
+    const auto opposed =
+        complaint_.should_be_taken ? DifferenceKind::refuses_more : DifferenceKind::accepts_more;
+    const auto shown = std::ranges::find_if(found.witnesses, [&](const Witness& one) {
+      return report.after_is_open
+                 ? one.group == Group::foreign && one.kind == DifferenceKind::accepts_more
+                 : one.kind == opposed;
+    });
+    if (shown != found.witnesses.end()) example = line_of(*shown);
+    if (report.after_is_open) return "strangers would reach foreign destinations (R110)";
     const Answer wanted = complaint_.should_be_taken ? Answer::accepts_more : Answer::refuses_more;
     if (found.verdicts() == Answer::not_proved || found.handling == Known::unknown) {
       return "not proved: " + (found.not_proved.empty() ? std::string("what else it changes")
@@ -286,6 +298,8 @@ json::object suggestions_json(const Complaint& complaint, const Suggestions& fou
   for (const Suggestion& one : found.refused) {
     json::object object = edit_json(one);
     object["why"] = one.refused;
+    object["example"] = one.example.empty() ? json::value() : json::value(one.example);
+    object["plan"] = report_json(one.report);
     refused.push_back(std::move(object));
   }
   return {{"name", complaint.name},
@@ -303,8 +317,9 @@ std::string suggestions_text(const Complaint& complaint, const Suggestions& foun
   const Side& got = found.got;
   if (!got.rule.empty()) {
     text +=
-        fmt::format("  now decides {} {}{}{}\n", got.layer, got.rule,
-                    got.at.empty() ? "" : "  " + got.at, got.place.empty() ? "" : "  " + got.place);
+        fmt::format("  now decides {} {}{}{}{}\n", got.layer, got.rule,
+                    got.at.empty() ? "" : "  " + got.at, got.place.empty() ? "" : "  " + got.place,
+                    got.row.empty() ? "" : "  row " + printable(got.row, 255));
   }
   std::size_t number = 0;
   for (const Suggestion& one : found.found) {
@@ -317,6 +332,7 @@ std::string suggestions_text(const Complaint& complaint, const Suggestions& foun
   if (found.found.empty()) text += "  none of the edits that are tried is suggested\n";
   for (const Suggestion& one : found.refused) {
     text += fmt::format("  not suggested: {}: {}\n", one.edit.words, printable(one.refused, 300));
+    if (!one.example.empty()) text += fmt::format("    for example {}\n", one.example);
   }
   return text;
 }

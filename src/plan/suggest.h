@@ -28,6 +28,7 @@ struct Suggestion {
   ListEdit edit;
   Report report;        ///< of the edit against what there is
   std::string refused;  ///< why it is not suggested; empty: it is
+  std::string example;  ///< a dialogue that shows it, one line; may be empty
 };
 
 /// The answer to one complaint.

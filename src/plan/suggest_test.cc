@@ -99,6 +99,7 @@ TEST(PlanSuggestTest, WhatBreaksAGuardrailIsNotSuggested) {
   ASSERT_FALSE(found.refused.empty());
   for (const Suggestion& one : found.refused) EXPECT_FALSE(one.refused.empty());
   EXPECT_THAT(found.refused.front().refused, HasSubstr("`a`"));
+  EXPECT_THAT(found.refused.front().example, HasSubstr("friend.example> and RCPT TO:<"));
 }
 
 TEST(PlanSuggestTest, WhatShouldBeRefused) {

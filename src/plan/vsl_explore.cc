@@ -120,6 +120,9 @@ class RouteForAll final : public policy::Layer {
   }
 };
 
+/// Results from here on are positions at which the rules go on.
+constexpr Leaf first_position = Leaf{1} << 24;
+
 std::string signer(Member member) {
   return member == Member::one ? "qzsigner.test" : "qzissuer.test";
 }
@@ -359,7 +362,7 @@ void VslExplorer::replace(std::size_t directive, const std::string& what) {
 }
 
 std::optional<VslExplorer::Run> VslExplorer::run(VslWorld& world, const VslValues& values,
-                                                 Member member) {
+                                                 const Position& position, Member member) {
   world.diagrams().poll();
   ++runs_;
   vsl::Watch watch(world.words());
@@ -401,6 +404,8 @@ std::optional<VslExplorer::Run> VslExplorer::run(VslWorld& world, const VslValue
   watch.others = member == Member::other;
   watch.answers = values;
   watch.ways = ways();
+  watch.from = position.spot;
+  watch.header_changed = position.header_changed;
   for (const auto& [index, one] : replaced_) watch.replaced[index] = one.key;
 
   WatchedResolver resolver(watch, dialogue.client.to_string(), std::move(names));
@@ -415,6 +420,21 @@ std::optional<VslExplorer::Run> VslExplorer::run(VslWorld& world, const VslValue
     replace(watch.blind()->directive, watch.blind()->what);
     return std::nullopt;
   }
+  const auto& first = watch.first();
+  if (first && first->next) {
+    Run passed{.outcome = {},
+               .asked = {watch.asked().begin(),
+                         watch.asked().begin() + static_cast<std::ptrdiff_t>(first->asked)},
+               .next = Position{*first->next, first->header_changed}};
+    // Whether there is a directive at EHLO, or at AUTH, in between.
+    if (position.spot.stage <= Stage::auth && first->spot.stage >= Stage::helo) {
+      passed.asked.emplace_back(vsl::subject_session);
+      if (classes.helos.back().null) passed.asked.emplace_back(vsl::subject_helo);
+    }
+    return passed;
+  }
+  // The same if none is left: the session may have been one without them.
+  if (position.spot.stage <= Stage::auth && policy_) watch.look(vsl::subject_session);
   // Without HELO its stage is left out.
   if (classes.helos.back().null) watch.look(vsl::subject_helo);
   // What the layer itself looks at.
@@ -429,36 +449,71 @@ std::optional<VslExplorer::Run> VslExplorer::run(VslWorld& world, const VslValue
   if (policy_ && policy_->options().must_be_authenticated && reached(Stage::mail)) {
     watch.look(vsl::subject_session);
   }
-  return Run{vsl_outcome_of(trace), watch.asked()};
+  return Run{.outcome = vsl_outcome_of(trace), .asked = watch.asked(), .next = {}};
 }
 
+// A rule that passes and leaves nothing behind says nothing about the rules after it. So each is
+// looked at by itself, and what comes after it takes its place: the work is the sum of what they
+// ask, and not the product.
 std::optional<Ref> VslExplorer::explore(VslWorld& world) {
+  known_.clear();
+  return from(world, {});
+}
+
+std::optional<Ref> VslExplorer::from(VslWorld& world, const Position& position) {
+  if (const auto found = known_.find(position); found != known_.end()) return found->second;
+  positions_.clear();
   VslValues values;
-  auto first = run(world, values);
+  auto first = run(world, values, position);
   if (!first) return std::nullopt;
-  return explore(world, values, std::move(*first));
+  auto made = explore(world, values, position, std::move(*first));
+  if (!made) return std::nullopt;
+  const std::vector<Position> nexts = std::move(positions_);
+  for (std::size_t at = 0; at < nexts.size(); ++at) {
+    const auto behind = from(world, nexts[at]);
+    if (!behind) return std::nullopt;
+    const Leaf goes_on = first_position + static_cast<Leaf>(at);
+    made = world.diagrams().apply(
+        *made, *behind, [](Leaf, Leaf after) { return after; },
+        [&](Leaf one) { return one == goes_on ? std::nullopt : std::optional(one); });
+  }
+  known_.emplace(position, *made);
+  return made;
+}
+
+Leaf VslExplorer::number(VslWorld& world, const Run& run) {
+  if (!run.next) return world.number(run.outcome);
+  const auto known = std::ranges::find(positions_, *run.next);
+  const auto at = static_cast<Leaf>(known - positions_.begin());
+  if (known == positions_.end()) positions_.push_back(*run.next);
+  return first_position + at;
 }
 
 /// What is said of one text of a class has to hold for another: rules may have put together, from
 /// pieces, the very text that stands for all. False: all has to begin again.
-bool VslExplorer::holds_for_others(VslWorld& world, const VslValues& values, const Run& one) {
-  auto other = run(world, values, Member::other);
+bool VslExplorer::holds_for_others(VslWorld& world, const VslValues& values,
+                                   const Position& position, const Run& one) {
+  auto other = run(world, values, position, Member::other);
   if (!other) return false;
   if (world.words().grew) return true;  // all is compared again
   const auto sorted = [](std::vector<std::string> asked) {
     std::ranges::sort(asked);
     return asked;
   };
-  if (other->outcome == one.outcome && sorted(other->asked) == sorted(one.asked)) return true;
+  if (other->outcome == one.outcome && other->next == one.next &&
+      sorted(other->asked) == sorted(one.asked)) {
+    return true;
+  }
   throw NotCompiled("script_call", "the rules tell apart texts that they do not name");
 }
 
-std::optional<Ref> VslExplorer::explore(VslWorld& world, VslValues& values, Run one) {
+std::optional<Ref> VslExplorer::explore(VslWorld& world, VslValues& values,
+                                        const Position& position, Run one) {
   const auto next = std::ranges::find_if(
       one.asked, [&](const std::string& name) { return !values.contains(name); });
   if (next == one.asked.end()) {
-    if (!holds_for_others(world, values, one)) return std::nullopt;
-    return world.diagrams().leaf(world.number(one.outcome));
+    if (!holds_for_others(world, values, position, one)) return std::nullopt;
+    return world.diagrams().leaf(number(world, one));
   }
   const std::string name = *next;
   const Variable variable = world.variable(name);
@@ -467,8 +522,8 @@ std::optional<Ref> VslExplorer::explore(VslWorld& world, VslValues& values, Run 
   for (std::size_t value = 0; value < count; ++value) {
     values[name] = value;
     // The first run has this value already.
-    auto again = value == 0 ? std::optional(one) : run(world, values);
-    const auto child = again ? explore(world, values, std::move(*again)) : std::nullopt;
+    auto again = value == 0 ? std::optional(one) : run(world, values, position);
+    const auto child = again ? explore(world, values, position, std::move(*again)) : std::nullopt;
     if (!child) {
       values.erase(name);
       return std::nullopt;

@@ -101,13 +101,29 @@ class VslExplorer {
   std::size_t runs() const { return runs_; }  ///< dialogues that were watched
 
  private:
+  /// How far the rules have come: directives in front have passed, and left nothing behind but
+  /// perhaps another header.
+  struct Position {
+    dialect::vsl::WatchedSpot spot;
+    bool header_changed = false;
+    auto operator<=>(const Position&) const = default;
+  };
   struct Run {
     VslOutcome outcome;
     std::vector<std::string> asked;
+    /// The first directive passes, by what was asked alone: where the rules go on. The outcome is
+    /// then void.
+    std::optional<Position> next;
   };
-  std::optional<Run> run(VslWorld& world, const VslValues& values, Member member = Member::one);
-  std::optional<Ref> explore(VslWorld& world, VslValues& values, Run run);
-  bool holds_for_others(VslWorld& world, const VslValues& values, const Run& run);
+  /// What becomes of a dialogue once the rules have come to a position.
+  std::optional<Ref> from(VslWorld& world, const Position& position);
+  std::optional<Run> run(VslWorld& world, const VslValues& values, const Position& position,
+                         Member member = Member::one);
+  /// What the first directive does, or what becomes of the dialogue.
+  std::optional<Ref> explore(VslWorld& world, VslValues& values, const Position& position, Run run);
+  bool holds_for_others(VslWorld& world, const VslValues& values, const Position& position,
+                        const Run& run);
+  Leaf number(VslWorld& world, const Run& run);
   void replace(std::size_t directive, const std::string& what);
 
   std::shared_ptr<const dialect::vsl::VslPolicy> policy_;  ///< watched; null: there are no rules
@@ -116,6 +132,8 @@ class VslExplorer {
   std::string definition_;  ///< of the rules, in lower case
   std::optional<policy::Engine> engine_;
   std::map<std::size_t, Replaced> replaced_;
+  std::map<Position, Ref> known_;    ///< from()
+  std::vector<Position> positions_;  ///< by Leaf, behind first_position
   std::size_t runs_ = 0;
 };
 

@@ -1046,5 +1046,49 @@ TEST(Vsl, SaysOfEachDialogueWhatTheEvaluationSays) {
   EXPECT_GE(decided * 10, pairs * 8);
 }
 
+// Looked at all at once, these are more than a million ways through the rules.
+TEST(Vsl, EachRuleIsLookedAtByItself) {
+  const auto rules = [](int first, int step) {
+    std::string text = "#{ preq: [\n";
+    for (int i = first; i >= 0 && i < 20; i += step) {
+      text += fmt::format(
+          "rule \"r{0}\" || if has_header(\"A{0}\") && has_header(\"B{0}\") {{ deny() }} "
+          "else {{ next() }},\n",
+          i);
+    }
+    return text + "],\n}\n";
+  };
+  const Comparison same = compared(rules(0, 1), rules(19, -1));
+  EXPECT_EQ(words_of(same), "ours same; foreign same; ");
+  EXPECT_EQ(same.evidence.size(), 40u);
+  EXPECT_EQ(words_of(compared(rules(0, 1), rules(0, 2))), "ours accepts_more; foreign same; ");
+}
+
+// Rules at EHLO run again after STARTTLS, also those behind one that has passed both times.
+TEST(Vsl, RulesAtEhloAreLookedAtBothTimes) {
+  const std::string first =
+      "#{ helo: [ rule \"a\" || if helo() == \"x.test\" { deny() } else { next() },\n";
+  const std::string second = "rule \"b\" || if is_secured() { deny() } else { next() },\n";
+  const std::string third = "rule \"c\" || next(),\n";
+  EXPECT_EQ(words_of(compared(first + third + "],\n}\n", first + second + third + "],\n}\n")),
+            "ours refuses_more; foreign same; ");
+  EXPECT_EQ(words_of(compared(first + "rule \"d\" || accept(),\n" + second + "],\n}\n",
+                              first + third + "],\n}\n")),
+            "ours same; foreign same; ");
+}
+
+// A rule that grants something or changes the envelope is not passed over.
+TEST(Vsl, WhatARuleLeavesBehindIsKept) {
+  const std::string grants = "#{ rcpt: [ rule \"a\" || check_rcpt_relay([]),\n";
+  const std::string removes =
+      "#{ rcpt: [ action \"a\" || { remove_rcpt(\"b@ours.test\"); add_rcpt(\"c@ours.test\"); },\n";
+  const std::string asks =
+      "rule \"b\" || if rcpt_list().len() == 1 { next() } else { deny() },\n],\n}\n";
+  const std::string nothing = "],\n}\n";
+  EXPECT_NE(words_of(compared(removes + asks, removes + nothing)), "ours same; foreign same; ");
+  EXPECT_EQ(words_of(compared(grants + nothing, grants + "rule \"c\" || next(),\n" + nothing)),
+            "ours same; foreign same; ");
+}
+
 }  // namespace
 }  // namespace postern::plan

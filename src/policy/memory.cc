@@ -62,8 +62,8 @@ std::size_t memory_of(const Decision& decision) {
                        held(decision.quarantine) + held(decision.script) +
                        decision.steps.capacity() * sizeof(Step) + overhead;
   for (const Step& step : decision.steps) {
-    octets +=
-        held(step.origin) + held(step.verdict.reply) + held(step.verdict.detail) + held(step.spent);
+    octets += held(step.origin) + held(step.verdict.reply) + held(step.verdict.detail) +
+              held(step.spent) + held(step.key);
   }
   octets += decision.effects.capacity() * sizeof(EffectNote);
   for (const EffectNote& effect : decision.effects) octets += held(effect.place) + held(effect.why);

@@ -544,6 +544,7 @@ void describe_unusual(Archive& archive, Of<Archive, Step>& step) {
   archive.written_if(step.stage != archive.stage, "stage", step.stage);
   archive.flag("shadow", step.enforced, false);
   archive.optional("spent", step.spent);
+  archive.optional("key", step.key);
 }
 
 // `[layer, check, origin, detail]`, and `{...}` with unusual members.
@@ -554,7 +555,8 @@ static void put(Writer& writer, const Step& step) {
   put(writer, step.origin);
   put(writer, step.verdict.detail);
   const bool passed = step.verdict.kind == Verdict::Kind::pass_on;
-  if (!passed || step.stage != writer.stage || !step.enforced || !step.spent.empty()) {
+  if (!passed || step.stage != writer.stage || !step.enforced || !step.spent.empty() ||
+      !step.key.empty()) {
     writer.inside([&] { describe_unusual(writer, step); });
   }
   writer.out.end_array();

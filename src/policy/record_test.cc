@@ -269,7 +269,7 @@ TEST(Record, every_member_is_written_as_it_was_read) {
       R"("authn_id":"u","password":"<withheld 1>","script":"s"},"steps":[["webhook",)"
       R"("webhook_active","webhook/is_active","active"],["lua","a_check","main.lua:3:1",)"
       R"("seen",{"verdict":"reject","reply":{"code":550,"enhanced":"5.7.1","text":"no"},)"
-      R"("stage":"data","shadow":true,"spent":"85 us"}],["lua","p","x",)"
+      R"("stage":"data","shadow":true,"spent":"85 us","key":"k"}],["lua","p","x",)"
       R"("y",{"verdict":"permit"}]],"effects":[{"effect":"grant_relay","layer":"lua",)"
       R"("check":"c","place":"p:1:2","why":"w","shadow":true},{"effect":"hold",)"
       R"("layer":"vsl"}]},{"stage":"rcpt","recipient":{"address":["e","x.example.org"],)"

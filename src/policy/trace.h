@@ -28,6 +28,7 @@ struct Step {
   Verdict verdict;               ///< with reply and detail
   bool enforced = true;          ///< false: of a shadow layer
   std::string spent;  ///< cost of a script's call: "85 us, 2000 instructions, 1 host call"
+  std::string key;    ///< that the rule's table has: "example.org"; empty: it has none of them
 };
 
 /// The decision of one stage: steps, reply, time, and the evidence that later stages overwrite.

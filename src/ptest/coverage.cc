@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <boost/json.hpp>
 
 #include "base/shown.h"
@@ -26,13 +27,20 @@ std::string_view word_of(Coverage::Proof::Word word) {
 
 }  // namespace
 
+void Coverage::add_rule(const dialect::restrictions::Rule& rule) {
+  const std::string name(rule.keyword != nullptr ? rule.keyword->name : rule.words);
+  Count& count = rules_[{"restrictions", rule.origin, name}];
+  if (rule.table == nullptr || rule.table == count.table) return;
+  count.table = rule.table;
+  for (std::string& row : rule.table->row_names(most_rows).value_or(std::vector<std::string>())) {
+    count.rows[std::move(row)];
+  }
+}
+
 void Coverage::add_rules(const app::Config& config) {
   if (const auto* loaded = config.restrictions.loaded()) {
     const auto add = [this](const dialect::restrictions::List& list) {
-      for (const auto& rule : list) {
-        const std::string name(rule.keyword != nullptr ? rule.keyword->name : rule.words);
-        rules_[{"restrictions", rule.origin, name}];
-      }
+      for (const auto& rule : list) add_rule(rule);
     };
     const auto& policy = *loaded->compiled.policy;
     for (const auto& list : policy.lists) add(list);
@@ -71,20 +79,36 @@ void Coverage::add_rules(const policy::Directory& directory,
 }
 
 void Coverage::add_test(const policy::Trace& trace) {
-  std::map<Key, bool> seen;
+  struct Seen {
+    bool decides = false;
+    std::map<std::string, bool> rows;  ///< that were found; whether one decides
+  };
+  std::map<Key, Seen> seen;
   for (const policy::Decision& decision : trace.decisions) {
     for (const policy::Step& step : decision.steps) {
       const Key key{std::string(step.layer), step.origin, std::string(step.check)};
-      bool& decides = seen[key];
+      Seen& rule = seen[key];
       const bool passes = step.verdict.kind == policy::Verdict::Kind::pass_on;
-      decides = decides || (step.enforced && !passes);
+      const bool decides = step.enforced && !passes;
+      rule.decides = rule.decides || decides;
+      if (step.key.empty()) continue;
+      bool& row_decides = rule.rows[step.key];
+      row_decides = row_decides || decides;
     }
   }
-  for (const auto& [key, decides] : seen) {
+  for (const auto& [key, what] : seen) {
     const auto rule = rules_.find(key);
     if (rule == rules_.end()) continue;
-    ++rule->second.asked;
-    if (decides) ++rule->second.decided;
+    Count& count = rule->second;
+    ++count.asked;
+    if (what.decides) ++count.decided;
+    for (const auto& [found, decides] : what.rows) {
+      const auto row =
+          count.table ? count.rows.find(count.table->row_named(found)) : count.rows.end();
+      if (row == count.rows.end()) continue;
+      ++row->second.found;
+      if (decides) ++row->second.decided;
+    }
   }
 }
 
@@ -126,6 +150,12 @@ json::object Coverage::json() const {
     const auto& [layer, at, rule] = key;
     json::object one{{"layer", layer},           {"at", shown(at)},      {"rule", shown(rule)},
                      {"decided", count.decided}, {"asked", count.asked}, {"proof", nullptr}};
+    json::value& rows = one["rows"];
+    if (!count.rows.empty()) rows.emplace_array();
+    for (const auto& [row, tests] : count.rows) {
+      rows.as_array().push_back(
+          json::object{{"row", shown(row)}, {"decided", tests.decided}, {"found", tests.found}});
+    }
     if (count.proof) {
       one["proof"] = word_of(count.proof->word);
       if (!count.proof->witness.empty()) one["witness"] = count.proof->witness;
@@ -167,6 +197,27 @@ std::string Coverage::text() const {
         out += fmt::format("         not proved: {}\n", shown(count.proof->text));
         break;
     }
+  }
+  return out + rows_text();
+}
+
+std::string Coverage::rows_text() const {
+  constexpr std::size_t most_named = 5;
+  std::string out;
+  for (const auto& [key, count] : rules_) {
+    std::vector<std::string> missed;
+    for (const auto& [row, tests] : count.rows) {
+      if (tests.found == 0) missed.push_back(shown(row));
+    }
+    // Rules that no test asked have been named.
+    if (missed.empty() || count.asked == 0 || count.is_idle()) continue;
+    const std::size_t named = std::min(missed.size(), most_named);
+    const auto& [layer, at, rule] = key;
+    out += fmt::format(
+        "  rows   {} {} at {}: {} of {} found; not found: {}{}\n", layer, shown(rule), shown(at),
+        count.rows.size() - missed.size(), count.rows.size(),
+        fmt::join(missed.begin(), missed.begin() + static_cast<std::ptrdiff_t>(named), ", "),
+        missed.size() > named ? fmt::format(" and {} more", missed.size() - named) : "");
   }
   return out;
 }

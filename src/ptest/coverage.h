@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -10,13 +11,14 @@
 #include <boost/json/object.hpp>
 
 #include "config/config.h"
+#include "dialect/restrictions/rules.h"
 #include "policy/directory.h"
 #include "policy/trace.h"
 
 namespace postern::ptest {
 
 /// Rules of restriction lists, directives of `.vsl` policies, hooks of Lua policies and checks of
-/// webhook policies. Rows of tables and lines of scripts are not counted.
+/// webhook policies, and rows of access tables. Lines of scripts are not counted.
 class Coverage {
  public:
   /// Adds the rules of a configuration; again changes nothing.
@@ -41,18 +43,27 @@ class Coverage {
 
   /// Rules that a test decided, in percent of those that can decide; 100 without rules.
   double percent() const;
-  /// `{"rules": [{"layer","at","rule","decided","asked","proof","witness"?,"why"?}], "decided",
-  /// "all", "idle", "percent"}`.
+  /// `{"rules": [{"layer","at","rule","decided","asked","rows","proof","witness"?,"why"?}],
+  /// "decided", "all", "idle", "percent"}`; `rows`: `[{"row","decided","found"}]`, or null.
   boost::json::object json() const;
-  /// The headline, and the rules that no test decided.
+  /// The headline, the rules that no test decided, and those of whose tables it found not all rows.
   std::string text() const;
 
  private:
+  /// Tables with more rows are not counted by rows.
+  static constexpr std::size_t most_rows = 10'000;
+  /// Tests that found a row.
+  struct RowCount {
+    std::size_t decided = 0;  ///< by it
+    std::size_t found = 0;    ///< also of those that it did not decide: DUNNO
+  };
   /// Tests, by what they did.
   struct Count {
     std::size_t decided = 0;
     std::size_t asked = 0;
     std::optional<Proof> proof = {};
+    std::shared_ptr<const dialect::restrictions::Table> table = {};  ///< read last; may be null
+    std::map<std::string, RowCount> rows = {};                       ///< of all tables
     bool is_idle() const { return decided == 0 && proof && proof->word == Proof::Word::idle; }
   };
   /// Layer, place, rule.
@@ -60,6 +71,8 @@ class Coverage {
 
   std::size_t decided() const;
   std::size_t idle() const;
+  void add_rule(const dialect::restrictions::Rule& rule);
+  std::string rows_text() const;
 
   std::map<Key, Count> rules_;
 };

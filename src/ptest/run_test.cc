@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "ptest/coverage.h"
 #include "ptest/directory.h"
 #include "ptest/report.h"
 #include "ptest/test_of_trace.h"
@@ -11,6 +12,7 @@
 namespace postern::ptest {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -273,6 +275,39 @@ TEST(Directory, another_password_has_another_stamp) {
   };
   EXPECT_EQ(stamp("correct horse 1"), stamp("correct horse 1"));
   EXPECT_NE(stamp("correct horse 1"), stamp("correct horse 2"));
+}
+
+TEST_F(Played, coverage_counts_rows) {
+  const std::string config =
+      "[restrictions]\nmydestination = \"local.test\"\nlocal_recipient_maps = \"\"\n"
+      "smtpd_client_restrictions = \"\"\"check_client_access cidr:{ {192.0.2.0/24 DUNNO} "
+      "{0.0.0.0/0 REJECT} },\n check_client_access inline:{ unknown=DUNNO }\"\"\"\n"
+      "smtpd_sender_restrictions = \"check_sender_access inline:{ {sender.test = 550 5.7.1 no} "
+      "{b@other.test = OK} {zzz.test = OK} }\"\n";
+  const app::ConfigResult loaded = app::parse_config(config, "postern.toml");
+  ASSERT_TRUE(loaded.ok()) << loaded.diagnostics.render();
+  Coverage coverage;
+  for (const Outcome& one : run(test("expect.code = 550\n"), config)) {
+    coverage.add_rules(loaded.config);
+    coverage.add_test(one.decided);
+  }
+  std::string rows;
+  for (const auto& rule : coverage.json().at("rules").as_array()) {
+    rows += boost::json::serialize(rule.at("rows")) + "\n";
+  }
+  EXPECT_EQ(
+      rows,
+      R"([{"row":"0.0.0.0/0","decided":0,"found":0},{"row":"192.0.2.0/24","decided":0,"found":1}])"
+      "\n"
+      R"([{"row":"unknown","decided":0,"found":1}])"
+      "\n"
+      R"([{"row":"b@other.test","decided":0,"found":0},{"row":"sender.test","decided":1,"found":1},{"row":"zzz.test","decided":0,"found":0}])"
+      "\n");
+  EXPECT_THAT(coverage.text(),
+              AllOf(HasSubstr("  rows   restrictions check_client_access at "
+                              "smtpd_client_restrictions:1: 1 of 2 found; not found: 0.0.0.0/0\n"),
+                    HasSubstr("smtpd_sender_restrictions:1: 1 of 3 found; not found: "
+                              "b@other.test, zzz.test\n")));
 }
 
 TEST_F(Played, reports) {

@@ -65,6 +65,7 @@ std::optional<RuleOutcome> try_key(Context& context, const Rule& rule, Subject s
                                    std::string_view key) {
   const Found found = rule.table->find(key, &context.replies());
   if (found.status == Found::Status::absent) return std::nullopt;
+  if (found.status == Found::Status::found) context.found(key);
   return take(context, rule, subject, found);
 }
 
@@ -80,7 +81,9 @@ std::optional<RuleOutcome> try_names(Context& context, const Rule& rule, Subject
 std::optional<RuleOutcome> try_host_address(Context& context, const Rule& rule, Subject subject,
                                             const IpAddress& address) {
   if (rule.table->is_network()) {
-    return take(context, rule, subject, rule.table->lookup_address(address));
+    const Found found = rule.table->lookup_address(address);
+    if (found.status == Found::Status::found) context.found(address.to_string());
+    return take(context, rule, subject, found);
   }
   std::string text = address.to_string();
   const char separator = address.is_v4() ? '.' : ':';

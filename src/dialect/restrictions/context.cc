@@ -363,6 +363,7 @@ RuleOutcome Context::run_rule(const Rule& rule) {
   reason_ = Reason();
   trouble_.reset();
   raised_ = Mark::Result::passed;
+  const std::size_t known_keys = result_.keys.size();
   const bool outer = warn_only_;
   warn_only_ = outer || rule.warn_only;
   RuleOutcome outcome = RuleOutcome::pass;
@@ -381,6 +382,11 @@ RuleOutcome Context::run_rule(const Rule& rule) {
   const Was was = outcome == RuleOutcome::refuse   ? Was::refused
                   : outcome == RuleOutcome::permit ? Was::permitted
                                                    : raised_;
+  for (std::size_t i = known_keys; i < result_.keys.size(); ++i) {
+    // Rules in its table's row have been judged before it.
+    if (result_.keys[i].mark == Evaluated::Key::pending)
+      result_.keys[i].mark = result_.marks.size();
+  }
   result_.marks.emplace_back(&rule, std::move(reason_), was, trouble_);
   return outcome;
 }

@@ -191,6 +191,10 @@ class Context {
   RuleOutcome permit(const std::string& seen) { return settle(RuleOutcome::permit, seen); }
   /// Whether the current rule would have refused, after warn_if_reject.
   bool would_refuse() const { return raised_ == Mark::Result::warned; }
+  /// Notes the key that the table of the current rule has.
+  void found(std::string_view key) {
+    result_.keys.push_back({.mark = Evaluated::Key::pending, .text = std::string(key)});
+  }
   /// Appends to the rule's reason for the trace.
   void add_reason(std::string_view why);
   /// Holds the message.

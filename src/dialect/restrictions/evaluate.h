@@ -86,7 +86,14 @@ inline constexpr std::size_t all_waited = static_cast<std::size_t>(-1);
 struct Evaluated {
   smtp::Reply reply{.code = 0, .enhanced = {}, .text = {}};  ///< code 0: not refused
   std::vector<Mark> marks;                                   ///< one a rule, in the order evaluated
-  std::optional<std::string> hold;                           ///< HOLD: why the message is held
+  /// A key that the table of a rule has.
+  struct Key {
+    static constexpr std::size_t pending = static_cast<std::size_t>(-1);
+    std::size_t mark = pending;  ///< index of the rule's mark; `pending`: it is not judged yet
+    std::string text;            ///< as it was looked up
+  };
+  std::vector<Key> keys;               ///< of rules that found one, in the order of look-ups
+  std::optional<std::string> hold;     ///< HOLD: why the message is held
   std::optional<std::string> discard;  ///< DISCARD: why it is accepted and thrown away
   bool trusted_client = false;         ///< a rule lets the client relay, as it is known
   /// The rules that did so; null: none.

@@ -56,6 +56,7 @@ Verdict verdict_of(const Mark& mark, const smtp::Reply& reply) {
 }
 
 void note_steps(Stage stage, Evaluated& result, std::vector<Step>& steps) {
+  const std::size_t first = steps.size();
   for (Mark& mark : result.marks) {
     const Rule* rule = mark.rule;
     steps.push_back({.stage = stage,
@@ -63,6 +64,9 @@ void note_steps(Stage stage, Evaluated& result, std::vector<Step>& steps) {
                      .check = name_of(rule),
                      .origin = rule != nullptr ? rule->origin : std::string(),
                      .verdict = verdict_of(mark, result.reply)});
+  }
+  for (Evaluated::Key& key : result.keys) {
+    if (key.mark != Evaluated::Key::pending) steps[first + key.mark].key = std::move(key.text);
   }
 }
 

@@ -573,6 +573,32 @@ TEST(RestrictionsLayer, a_row_with_a_mistake_is_named) {
             "hash:" + table + " line 3 (b@x.example): unknown keyword PERMIT_ME in a table");
 }
 
+TEST(RestrictionsLayer, steps_have_the_key_that_was_found) {
+  Outside outside;
+  const auto keys = [&](const std::string& rules) {
+    const Played played =
+        rcpt(engine({{"smtpd_recipient_restrictions", rules},
+                     {"smtpd_restriction_classes", "inner"},
+                     {"inner", "check_recipient_access inline:{ a@relay.example=DUNNO }, permit"}}),
+             to("a", "relay.example"), outside);
+    std::string all;
+    for (const policy::Step& step : played.decision.steps) {
+      if (step.layer == "restrictions") all += std::string(step.check) + "=" + step.key + " ";
+    }
+    return all;
+  };
+  const std::string table = "check_recipient_access inline:{ ";
+  EXPECT_EQ(keys(table + "relay.example=OK }"), "check_recipient_access=relay.example ");
+  EXPECT_EQ(keys(table + "other.example=OK }, permit"), "check_recipient_access= permit= ");
+  EXPECT_EQ(keys(table + "relay.example=DUNNO }, " + table + "a@=OK }"),
+            "check_recipient_access=relay.example check_recipient_access=a@ ");
+  EXPECT_EQ(keys("check_client_access cidr:{ {0.0.0.0/0 OK} }"), "check_client_access=192.0.2.7 ");
+  // The rules of a class stand in front of the row that named it.
+  EXPECT_EQ(keys(table + "relay.example=inner }"),
+            "check_recipient_access=a@relay.example permit= inner= "
+            "check_recipient_access=relay.example ");
+}
+
 TEST(RestrictionsLayer, remarks_are_found_in_steps) {
   Outside outside;
   const auto remark = [&](const std::string& rules) {

@@ -23,6 +23,10 @@ class StaticTable final : public NamedTable {
   Found lookup(std::string_view) const override { return {Found::Status::found, value_, {}}; }
   bool is_pattern() const override { return true; }
   std::optional<std::vector<std::string>> values() const override { return {{value_}}; }
+  std::optional<std::vector<std::string>> row_names(std::size_t /*most*/) const override {
+    return {{"any key"}};
+  }
+  std::string row_named(std::string_view /*key*/) const override { return "any key"; }
   bool is_total() const override { return true; }
   std::size_t rows() const override { return 1; }
   std::size_t memory() const override { return sizeof *this + value_.capacity(); }
@@ -123,6 +127,13 @@ class UnionTable final : public CompoundTable {
                                             std::size_t most) const override {
     if (parts().size() == 1) return parts().front()->rows_with(value, most);
     return std::nullopt;
+  }
+  std::optional<std::vector<std::string>> row_names(std::size_t most) const override {
+    if (parts().size() == 1) return parts().front()->row_names(most);
+    return std::nullopt;
+  }
+  std::string row_named(std::string_view key) const override {
+    return parts().size() == 1 ? parts().front()->row_named(key) : std::string();
   }
   std::vector<const Table*> asked_alike() const override {
     std::vector<const Table*> all;

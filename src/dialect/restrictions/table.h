@@ -96,6 +96,13 @@ class Table {
                                                     std::size_t /*most*/) const {
     return std::nullopt;
   }
+  /// What its rows are called in reports: keys in lower case, networks, patterns with their lines;
+  /// none twice. nullopt: unknown (a database, tables in turn), or more than `most`.
+  virtual std::optional<std::vector<std::string>> row_names(std::size_t /*most*/) const {
+    return std::nullopt;
+  }
+  /// The name of the row that answers for a key; empty: none does, or it is unknown. For reports.
+  virtual std::string row_named(std::string_view /*key*/) const { return {}; }
   /// All that its look-ups depend on, as a text: tables that have the same answer alike. What other
   /// programs and databases have is not in it.
   virtual std::string content() const;

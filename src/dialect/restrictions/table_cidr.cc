@@ -72,6 +72,27 @@ class CidrTable final : public NamedTable {
     v6_.each(take);
     return rows;
   }
+  std::optional<std::vector<std::string>> row_names(std::size_t most) const override {
+    if (written_.size() > std::min(most, most_network_rows)) return std::nullopt;
+    std::vector<std::string> names;
+    for (const NetworkRow& row : written_) {
+      std::string name = name_of(row);
+      if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
+    }
+    return names;
+  }
+  std::string row_named(std::string_view key) const override {
+    const auto address = IpAddress::from_text(key);
+    if (!address || written_.size() > most_network_rows) return {};
+    const auto row = std::ranges::find_if(written_, [&](const NetworkRow& one) {
+      return std::ranges::all_of(one.conditions, [&](const NetworkCondition& condition) {
+        if (condition.mapped) return condition.negated && !address->is_v4();
+        return address->is_v4() == condition.network.network().is_v4() &&
+               condition.network.contains(*address) != condition.negated;
+      });
+    });
+    return row == written_.end() ? std::string() : name_of(*row);
+  }
   bool is_total() const override { return v4_.is_total() && v6_.is_total(); }
   std::size_t rows() const override { return rows_; }
   /// Of a small table.
@@ -82,6 +103,10 @@ class CidrTable final : public NamedTable {
 
  private:
   friend class CidrReader;
+  static std::string name_of(const NetworkRow& row) {
+    const NetworkCondition& own = row.conditions.back();
+    return (own.negated ? "!" : "") + own.network.to_string();
+  }
   Found found(std::uint32_t value) const {
     if (value == AddressRanges<V4>::none) return {};
     return {Found::Status::found, values_[value], {}};

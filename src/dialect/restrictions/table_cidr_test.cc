@@ -51,6 +51,34 @@ TEST(CidrTable, the_first_matching_row_counts) {
   EXPECT_EQ(table->rows(), 7u);
 }
 
+TEST(CidrTable, names_its_rows) {
+  const Texts texts{{"/t",
+                     "192.0.2.1 OK\n"
+                     "if 10.0.0.0/8\n"
+                     "!10.1.0.0/16 a\n"
+                     "endif\n"
+                     "::ffff:198.51.100.0/120 none is in it\n"
+                     "2001:db8::/32 b\n"}};
+  const auto table = texts.open("cidr:/t");
+  EXPECT_THAT(table->row_names(6).value(),
+              ElementsAre("192.0.2.1/32", "!10.1.0.0/16", "198.51.100.0/24", "2001:db8::/32"));
+  EXPECT_EQ(table->row_names(3), std::nullopt);
+  const std::pair<const char*, const char*> named[] = {
+      {"192.0.2.1", "192.0.2.1/32"},
+      {"10.2.0.1", "!10.1.0.0/16"},
+      {"10.1.0.1", ""},
+      {"192.0.2.2", ""},
+      {"198.51.100.7", ""},
+      {"2001:db8::1", "2001:db8::/32"},
+      {"mx.example.org", ""},
+      {"2001:db9::1", ""},
+  };
+  for (const auto& [key, name] : named) {
+    EXPECT_EQ(table->row_named(key), name) << key;
+    EXPECT_EQ(table->lookup(key).status == Found::Status::absent, *name == '\0') << key;
+  }
+}
+
 TEST(CidrTable, blocks_nest_and_are_negated) {
   const Texts texts{{"/t",
                      "if 10.0.0.0/8\n"

@@ -24,7 +24,7 @@ struct NetworkRow {
 };
 
 /// Tables with more rows do not keep them.
-inline constexpr std::size_t most_network_rows = 64;
+inline constexpr std::size_t most_network_rows = 1000;
 /// The rows in the order of the source; nullopt: it is no cidr table, or has more rows.
 std::optional<std::vector<NetworkRow>> network_rows(const Table& table);
 

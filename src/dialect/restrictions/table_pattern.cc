@@ -165,6 +165,19 @@ class PatternTable final : public NamedTable {
     }
     return rows;
   }
+  std::optional<std::vector<std::string>> row_names(std::size_t most) const override {
+    if (rows_ > most) return std::nullopt;
+    std::vector<std::string> names;
+    for (const Rule& rule : rules_) {
+      if (rule.kind == Rule::Kind::row) names.push_back(name_of(rule));
+    }
+    return names;
+  }
+  std::string row_named(std::string_view key) const override {
+    const Rule* row = nullptr;
+    search(key, nullptr, &row);
+    return row != nullptr ? name_of(*row) : std::string();
+  }
   bool has_fixed_results() const override {
     return std::ranges::all_of(rules_, [](const Rule& one) { return one.result.is_constant(); });
   }
@@ -190,7 +203,12 @@ class PatternTable final : public NamedTable {
  private:
   friend class PatternReader;
 
-  Found search(std::string_view key, PatternQuestions* questions) const {
+  static std::string name_of(const Rule& rule) {
+    return fmt::format("line {}: {}/{}/", rule.line, rule.negated ? "!" : "", rule.pattern);
+  }
+  /// `row`: gets the row that was found, unless it is null.
+  Found search(std::string_view key, PatternQuestions* questions,
+               const Rule** row = nullptr) const {
     for (std::size_t i = 0; i < rules_.size();) {
       const Rule& rule = rules_[i];
       if (rule.kind == Rule::Kind::end) {
@@ -209,6 +227,7 @@ class PatternTable final : public NamedTable {
       if (rule.kind == Rule::Kind::block) {
         i = holds ? i + 1 : rule.behind;
       } else if (holds) {
+        if (row != nullptr) *row = &rule;
         return result_of(rule, key, questions);
       } else {
         ++i;

@@ -26,6 +26,18 @@ void check_rules(const char* type, const Row& row) {
   check({spec.c_str(), row.key, row.value}, Texts{{"/t", row.rules}});
 }
 
+TEST(PatternTable, names_its_rows) {
+  const Texts texts{{"/t", "/^a$/ one\nif /b/\n!/c/ two\nendif\n/a/ three\n"}};
+  const auto table = texts.open("pcre:/t");
+  EXPECT_THAT(table->row_names(3).value(),
+              ElementsAre("line 1: /^a$/", "line 3: !/c/", "line 5: /a/"));
+  EXPECT_EQ(table->row_names(2), std::nullopt);
+  EXPECT_EQ(table->row_named("a"), "line 1: /^a$/");
+  EXPECT_EQ(table->row_named("ab"), "line 3: !/c/");
+  EXPECT_EQ(table->row_named("abc"), "line 5: /a/");
+  EXPECT_EQ(table->row_named("d"), "");
+}
+
 TEST(PatternTable, rows_of_both_kinds) {
   const Row rows[] = {
       {"/a(b)?c/ x${1}y", "ac", "xy"},

@@ -77,6 +77,23 @@ TEST(Table, a_large_one_knows_what_a_small_one_does) {
   }
 }
 
+TEST(Table, names_its_rows) {
+  const Texts texts{
+      {"/t", "Example.org OK\nb@example.org REJECT\nexample.org again\nb\u00fccher.example OK\n"}};
+  const auto table = texts.open("hash:/t");
+  EXPECT_THAT(table->row_names(9).value(),
+              ElementsAre("example.org", "b@example.org", "xn--bcher-kva.example"));
+  EXPECT_EQ(table->row_names(2), std::nullopt);
+  EXPECT_EQ(table->row_named("EXAMPLE.org"), "example.org");
+  EXPECT_EQ(table->row_named("b\u00fccher.example"), "xn--bcher-kva.example");
+  EXPECT_EQ(table->row_named("xn--bcher-kva.example"), "xn--bcher-kva.example");
+  EXPECT_EQ(table->row_named("example.net"), "");
+  EXPECT_THAT(Texts().open("static:OK")->row_names(1).value(), ElementsAre("any key"));
+  EXPECT_EQ(Texts().open("static:OK")->row_named("x"), "any key");
+  EXPECT_EQ(Texts().open("unionmap:{inline:{ a=b }}")->row_named("A"), "a");
+  EXPECT_EQ(Texts().open("unionmap:{inline:{ a=b },static:c}")->row_names(9), std::nullopt);
+}
+
 TEST(Table, look_ups_that_fail_say_why) {
   for (const char* spec : {"fail:x", "unionmap:{static:a, fail:x}", "pipemap:{fail:x, static:a}"}) {
     const auto table = open_table(spec, Texts().sources());

@@ -243,6 +243,21 @@ class ExactTable final : public NamedTable {
     }
     return rows;
   }
+  std::optional<std::vector<std::string>> row_names(std::size_t most) const override {
+    if (rows_ > most) return std::nullopt;
+    std::vector<std::string> names;
+    for (std::uint32_t at = 0; at < keys_.end(); keys_.number(at)) {
+      std::string name(keys_.text(at));
+      // A domain is also there with its A-labels, in the next row.
+      if (!with_a_labels(name)) names.push_back(std::move(name));
+    }
+    return names;
+  }
+  std::string row_named(std::string_view key) const override {
+    if (lookup(key).status != Found::Status::found) return {};
+    const std::string low = fold_key(key);
+    return with_a_labels(low).value_or(low);
+  }
   bool is_total() const override { return false; }
   std::size_t rows() const override { return rows_; }
   std::size_t memory() const override {

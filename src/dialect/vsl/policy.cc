@@ -179,11 +179,48 @@ bool VslPolicy::receives_at(const IpAddress& address, std::uint16_t port) const 
 
 namespace {
 
+WatchedSpot spot_of(const Directive& directive, std::size_t index, const Context& context) {
+  const bool again = directive.stage == policy::Stage::helo && context.evidence.session.tls;
+  return {.stage = directive.stage, .again = again, .directive = index};
+}
+
+/// Tells the Watch of this thread what a directive has left behind.
+class Watching {
+ public:
+  Watching(const WatchedSpot& spot, const Context& context)
+      : watch_(watching()), spot_(spot), context_(context), effects_(effects()) {}
+
+  void ends(const VslPolicy::Ran& ran) const {
+    if (watch_ == nullptr) return;
+    const Draft& draft = context_.draft;
+    const bool leaves = effects() != effects_ || draft.sender_changed || !draft.added.empty() ||
+                        !draft.removed.empty() || !draft.transports.empty() || draft.skip ||
+                        !ran.trouble.empty() || spot_.stage == policy::Stage::auth;
+    const auto kind = ran.status ? ran.status->kind : Status::Kind::next;
+    std::optional<WatchedSpot> next;
+    if (!leaves && (kind == Status::Kind::next || kind == Status::Kind::accept)) {
+      next = spot_;
+      // `accept` ends the stage.
+      next->directive = kind == Status::Kind::next ? spot_.directive + 1 : behind_all;
+    }
+    watch_->ends(next, draft.header_changed);
+  }
+
+ private:
+  static constexpr std::size_t behind_all = static_cast<std::size_t>(-1);
+  std::size_t effects() const { return context_.effects != nullptr ? context_.effects->size() : 0; }
+
+  Watch* watch_;
+  const WatchedSpot spot_;
+  const Context& context_;
+  const std::size_t effects_;
+};
+
 /// What the Watch says that the directive does; nullopt: it runs.
-std::optional<VslPolicy::Ran> instead_of(const Directive& directive, std::size_t index,
+std::optional<VslPolicy::Ran> instead_of(const Directive& directive, const WatchedSpot& spot,
                                          Context& context) {
   Watch* watch = watching();
-  const Instead* instead = watch != nullptr ? watch->begins(index) : nullptr;
+  const Instead* instead = watch != nullptr ? watch->begins(spot) : nullptr;
   if (instead == nullptr) return std::nullopt;
   if (instead->relays && context.effects != nullptr) {
     context.effects->push_back({.what = policy::GrantRelay{policy::Grant::client},
@@ -200,7 +237,10 @@ std::optional<VslPolicy::Ran> instead_of(const Directive& directive, std::size_t
 }  // namespace
 
 Task<VslPolicy::Ran> VslPolicy::run(const Directive& directive, Context& context) const {
-  if (auto instead = instead_of(directive, index_of(directive), context)) {
+  const WatchedSpot spot = spot_of(directive, index_of(directive), context);
+  const Watching watching_it(spot, context);
+  if (auto instead = instead_of(directive, spot, context)) {
+    watching_it.ends(*instead);
     co_return std::move(*instead);
   }
   policy::Tape& tape = context.inquiry.tape;
@@ -235,6 +275,7 @@ Task<VslPolicy::Ran> VslPolicy::run(const Directive& directive, Context& context
   ran.spent = call.spent();
   if (call.lacked()) context.inquiry.script_lacked("vsl");
   if (!tape.playing) tape.record += line_of(call.told());
+  watching_it.ends(ran);
   co_return ran;
 }
 

@@ -218,12 +218,23 @@ Watch* watching() { return current; }
 Watched::Watched(Watch& watch) : before_(current) { current = &watch; }
 Watched::~Watched() { current = before_; }
 
-const Instead* Watch::begins(std::size_t directive) {
-  directive_ = directive;
-  const auto found = replaced.find(directive);
+const Instead* Watch::begins(const WatchedSpot& spot) {
+  directive_ = spot.directive;
+  spot_ = spot;
+  const bool is_known = first_ && first_->next;  // what is looked for
+  if (spot < from || is_known) return &ways.front();
+  const auto found = replaced.find(spot.directive);
   if (found == replaced.end()) return nullptr;
   return &ways.at(ask(found->second,
                       {.values = ways.size(), .subject = {}, .test = "directive", .argument = {}}));
+}
+
+void Watch::ends(std::optional<WatchedSpot> next, bool changed) {
+  if (spot_ < from || first_) return;
+  first_ = First{.spot = spot_,
+                 .asked = asked_.size(),
+                 .header_changed = header_changed || changed,
+                 .next = next};
 }
 
 void Watch::gathers(policy::Need needs) {
@@ -1019,7 +1030,7 @@ class Watch::Look {
   void header() {
     const bool has_value = function_ == "s.append_header" || function_ == "s.prepend_header" ||
                            function_ == "s.set_header";
-    watch_.header_changed_ = true;
+    watch_.header_changed = true;
     if (!has_value || last_ < 3) return all_plain();
     if (!see(2).is_plain()) stop();
     known_type(3);
@@ -1066,7 +1077,7 @@ class Watch::Look {
     all_plain();
     const Context* context = script::stack::current(lua_).context<Context>();
     if (context == nullptr || context->stage < policy::Stage::message) return false;
-    if (watch_.header_changed_ || context->draft.header_changed) stop();
+    if (watch_.header_changed || context->draft.header_changed) stop();
     const auto name = textual(lua_, 2);
     if (!name) return false;
     const std::size_t has =

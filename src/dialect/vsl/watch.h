@@ -66,6 +66,14 @@ struct Instead {
   bool relays = false;  ///< grants the recipient a route, as check_rcpt_relay() does
 };
 
+/// Where in a dialogue a directive runs, in their order.
+struct WatchedSpot {
+  policy::Stage stage = policy::Stage::connect;  ///< of the directive
+  bool again = false;                            ///< at EHLO after STARTTLS
+  std::size_t directive = 0;                     ///< its index
+  auto operator<=>(const WatchedSpot&) const = default;
+};
+
 /// One watched dialogue. Not thread-safe.
 class Watch {
  public:
@@ -89,7 +97,12 @@ class Watch {
   std::map<std::string, std::size_t, std::less<>> answers;  ///< to questions; 0 to others
   /// Directives that do not run, by index: the answer to this question says what they do.
   std::map<std::size_t, std::string> replaced;
-  std::vector<Instead> ways;  ///< what they may do, by answer
+  std::vector<Instead> ways;  ///< what they may do, by answer; the first one is to pass
+  /// Directives in front of this spot pass without running, and so do those behind a first one that
+  /// has passed: what they do is watched elsewhere.
+  WatchedSpot from = {};
+  /// Of those, one has changed the header.
+  bool header_changed = false;
 
   /// What was looked at, in order: subjects, and keys of questions.
   const std::vector<std::string>& asked() const { return asked_; }
@@ -100,8 +113,21 @@ class Watch {
   };
   const std::optional<Blind>& blind() const { return blind_; }  ///< nullopt: it can be used
 
+  /// The first directive that was not passed over.
+  struct First {
+    WatchedSpot spot;             ///< where it ran
+    std::size_t asked = 0;        ///< how much of asked() was asked when it ended
+    bool header_changed = false;  ///< by it or before
+    /// It has left nothing behind but that, and the rules go on here. nullopt: it decides
+    /// something, or what comes after it may depend on it.
+    std::optional<WatchedSpot> next;
+  };
+  const std::optional<First>& first() const { return first_; }  ///< nullopt: none ran
+
   /// A directive begins. What it does; null: it runs.
-  const Instead* begins(std::size_t directive);
+  const Instead* begins(const WatchedSpot& spot);
+  /// It has ended. `next`, `header_changed`: as in First.
+  void ends(std::optional<WatchedSpot> next, bool header_changed);
   /// Something is looked at.
   void look(std::string_view subject);
   /// The answer to a question.
@@ -126,7 +152,8 @@ class Watch {
   class Look;
   WatchedWords& words_;
   std::size_t directive_ = 0;
-  bool header_changed_ = false;
+  WatchedSpot spot_ = {};
+  std::optional<First> first_;
   std::size_t made_ = 0;  ///< octets that were made of stand-ins
   std::vector<std::string> asked_;
   std::optional<Blind> blind_;

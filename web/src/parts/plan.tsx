@@ -5,7 +5,7 @@ import { exact, many } from '../lib/format';
 import { opensRelay, testOf, type Plan, type Planned, type PlanWitness } from '../lib/plan';
 import type { Result } from '../lib/replay-result';
 import { me, mayWrite } from '../lib/session';
-import { Card, Note } from './basic';
+import { Card, Foreign, Note } from './basic';
 import { Icon } from './icon';
 
 type Draft = Schemas['ReplayStart']['draft'];
@@ -36,7 +36,7 @@ function Shown({ witness }: { witness: PlanWitness }) {
     link.click();
     URL.revokeObjectURL(link.href);
   };
-  const rule = (side: PlanWitness['old']) => side.rule ? <small class="muted">{String(side.rule)}{side.at ? ` at ${String(side.at)}` : ''}</small> : null;
+  const rule = (side: PlanWitness['old']) => side.rule ? <small class="muted">{String(side.rule)}{side.at ? ` at ${String(side.at)}` : ''}{side.row ? <>, row <Foreign text={side.row} /></> : null}</small> : null;
   return <details class="astable"><summary>Show one: {kinds[witness.kind] ?? witness.kind}</summary>
     <ol class="dialogue">
       <li><span class="who">C</span><span>from {witness.client}{witness.helo ? `, EHLO ${String(witness.helo)}` : ', no HELO'}{witness.auth ? `, signed in as ${witness.auth}` : ''}</span></li>
