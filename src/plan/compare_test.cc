@@ -3,6 +3,7 @@
 
 #include <fstream>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "plan/edition_test.h"
@@ -1005,6 +1006,44 @@ TEST(PlanCompareTest, StrictEnvelopesAreNotCalledTheSame) {
   const std::string strict = lists + "strict_rfc821_envelopes = 'yes'\n";
   EXPECT_EQ(compared_alone("", "smtpd_client_restrictions = 'permit'\n", strict).answer(),
             Answer::same);
+}
+
+// What another program answers may hang on a setting, also where a permit alone would do nothing.
+TEST(PlanCompareTest, AnswersOfProgramsHangOnSettings) {
+  const std::string asks =
+      "relay_domains = \"relay.example\"\nsmtpd_reject_unlisted_recipient = \"no\"\n"
+      "smtpd_relay_restrictions = \"reject_unauth_destination\"\n"
+      "smtpd_recipient_restrictions = \"check_policy_service inet:127.0.0.1:10023\"\n";
+  const std::string listed = asks + "relay_recipient_maps = \"inline:{ {b@relay.example = x} }\"\n";
+  const std::string owned =
+      asks + "smtpd_sender_login_maps = \"inline:{ {a@partner.example = alice} }\"\n";
+  const std::tuple<std::string, std::string, std::string> pairs[] = {
+      {asks, "mynetworks = \"10.9.0.0/16\"\n", "mynetworks = \"10.8.0.0/16\"\n"},
+      {listed, "recipient_delimiter = \"+\"\n", "recipient_delimiter = \"-\"\n"},
+      {owned, "smtpd_sasl_auth_enable = \"yes\"\n", "smtpd_sasl_auth_enable = \"no\"\n"},
+      {asks, "relay_clientcerts = \"inline:{ {AA:BB = a} }\"\n",
+       "relay_clientcerts = \"inline:{ {BB:AA = a} }\"\n"},
+      {asks, "smtpd_peername_lookup = \"yes\"\n", "smtpd_peername_lookup = \"no\"\n"}};
+  for (const auto& [both, before, after] : pairs) {
+    const Comparison found = compared_alone(before, after, both);
+    EXPECT_NE(found.answer(), Answer::same) << after;
+  }
+}
+
+// Values of a table are not compiled if they are too many; rules in them are rules.
+TEST(PlanCompareTest, RulesInRowsOfLargeTables) {
+  const auto table = [](const std::string& action) {
+    std::string rows = "{198.51.100.0/24 " + action + "}";
+    for (int i = 0; i <= 10'000; ++i) {
+      rows += fmt::format(", {{10.{}.{}.0/24 REJECT ticket {}}}", i / 250, i % 250, i);
+    }
+    return "relay_domains = \"relay.example\"\nsmtpd_relay_restrictions = "
+           "\"reject_unauth_destination\"\nsmtpd_client_restrictions = \"check_client_access "
+           "cidr:{ " +
+           rows + " }\"\n";
+  };
+  EXPECT_EQ(compared_alone(table("reject_unauth_pipelining"), table("DUNNO")).answer(),
+            Answer::not_proved);
 }
 
 }  // namespace

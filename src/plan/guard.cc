@@ -530,9 +530,18 @@ class Checker {
 
   /// As permit_mynetworks judges a client without a name.
   bool in_mynetworks(const IpAddress& client) const {
+    if (deciding_.lists == nullptr) return false;
+    const restrictions::Networks& networks = deciding_.lists->mynetworks;
+    const bool is_asked = std::ranges::any_of(networks.tables(), [](const auto& table) {
+      return table->is_remote() || table->takes_patterns();
+    });
+    if (is_asked) {
+      throw NotCompiled("opaque_pattern",
+                        "the sentence asks for mynetworks, which has a table of patterns, or one "
+                        "of another program");
+    }
     const std::string no_name;
-    return deciding_.lists != nullptr &&
-           deciding_.lists->mynetworks.contains(client, &no_name) == restrictions::Match::yes;
+    return networks.contains(client, &no_name) == restrictions::Match::yes;
   }
   bool meets(const Term& term, const IpAddress& client) const {
     return (term.mynetworks && in_mynetworks(client)) ||
@@ -580,7 +589,8 @@ class Checker {
                      [&](const HeloClass& helo) { return meets_helo(term, helo.name); });
       case About::auth:
         return among(Axis::session, classes.sessions, [&](const SessionClass& session) {
-          if (term.is_login) return session.login == term.word;
+          // Tables find a login in any case.
+          if (term.is_login) return session.login && iequals(*session.login, term.word);
           return session.login.has_value() == (term.word == "any");
         });
       case About::tls:

@@ -432,5 +432,19 @@ TEST(GuardTest, ADiscardBeforeRcptTakesUnknownAddressesOfWebhookDomains) {
   }
 }
 
+// The lists ask such a table about each client; the sentence would know one of many.
+TEST(GuardTest, NetworksOfPatternsAreNotProved) {
+  const Guarded guarded(
+      "never refuse where client in mynetworks and rcpt is relay",
+      std::string(lists) +
+          "mynetworks = '10.0.0.0/8, pcre:{ {/^198[.]51[.]100[.]/ OK} }'\n"
+          "smtpd_reject_unlisted_recipient = 'no'\n"
+          "smtpd_helo_restrictions = 'check_client_access cidr:{ {10.0.0.0/8 OK} }, "
+          "reject_invalid_helo_hostname'\n"
+          "smtpd_relay_restrictions = 'permit_mynetworks, reject_unauth_destination'\n");
+  EXPECT_THAT(word(guarded.result()),
+              testing::StartsWith("not proved: the sentence asks for mynetworks"));
+}
+
 }  // namespace
 }  // namespace postern::plan

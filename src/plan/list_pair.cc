@@ -133,7 +133,20 @@ std::optional<ListPair::Unseen> ListPair::envelopes() const {
 }
 
 std::optional<ListPair::Unseen> ListPair::told_otherwise() const {
-  if (!words_.asks_servers || !lists_[0] || !lists_[1]) return std::nullopt;
+  if (!words_.asks_programs || !lists_[0] || !lists_[1]) return std::nullopt;
+  // A client's certificate is not followed into an answer.
+  constexpr std::string_view certificates = "permit_tls_clientcerts";
+  if (std::ranges::find(words_.answers, certificates) != words_.answers.end()) {
+    return Unseen{
+        "external_table",
+        "another program may answer permit_tls_clientcerts, and relay_clientcerts differs"};
+  }
+  if (lists_[0]->client_names != lists_[1]->client_names) {
+    return Unseen{"external_table",
+                  "another program may answer with a rule about the client's name, and "
+                  "smtpd_peername_lookup differs"};
+  }
+  if (!words_.asks_servers) return std::nullopt;
   const auto told = [](const restrictions::ListPolicy& policy) {
     return std::pair(policy.client_names, std::string(policy.compatibility_level));
   };

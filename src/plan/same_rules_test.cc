@@ -187,7 +187,10 @@ TEST(SettingsAnswersTest, ValuesMayBeMadeOfOthersAndStandInFiles) {
   const Settings domains{{"mydestination", "/etc/domains"}, {"local_recipient_maps", ""}};
   EXPECT_EQ(
       answers(domains, domains, {{"/etc/domains", "one.test\n"}}, {{"/etc/domains", "two.test\n"}}),
-      unlisted);
+      "permit_auth_destination, reject permit_mx_backup reject_sender_login_mismatch "
+      "reject_authenticated_sender_login_mismatch reject_unauthenticated_sender_login_mismatch "
+      "reject_known_sender_login_mismatch " +
+          unlisted);
   const std::string large(100'000, '#');
   const Settings table{{"mydestination", "one.test"}, {"local_recipient_maps", "hash:/rows"}};
   EXPECT_EQ(

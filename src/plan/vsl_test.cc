@@ -322,7 +322,7 @@ Rules drawn(Random& random) {
   Rules rules;
   for (std::size_t which = 0; which < heads; ++which) rules.head.push_back(head(random, which));
   for (std::size_t stage = 0; stage < rules.stages.size(); ++stage) {
-    const unsigned count = stage < 2 || stage == 4 ? random() % 2 : random() % 3;
+    const unsigned count = stage < 2 || stage == 4 ? random() % 3 : random() % 4;
     for (unsigned i = 0; i < count; ++i) {
       rules.stages[stage].push_back(body(random, static_cast<unsigned>(stage)));
     }

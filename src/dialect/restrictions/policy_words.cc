@@ -164,9 +164,20 @@ class Collector {
     words_of(rule);
     if (!words_.not_listed.empty()) words_.opaque.insert(&rule);
     words_.not_listed = std::move(before);
-    if (!rule.actions) return;
+    if (!rule.actions) return look_at_values(rule);
     for (const auto& [value, action] : *rule.actions) {
       if (action.list) rules(*action.list);
+    }
+  }
+
+  /// Of a table whose values are not compiled, as they are too many: with rules in one of them it
+  /// is not followed.
+  void look_at_values(const Rule& rule) {
+    if (rule.table == nullptr || rule.table->is_remote()) return;
+    for (const std::string& value : rule.table->values().value_or(std::vector<std::string>())) {
+      if (parse_action(value, policy_).kind != Action::Kind::rules) continue;
+      words_.opaque.insert(&rule);
+      return;
     }
   }
 
