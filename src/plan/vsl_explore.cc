@@ -404,8 +404,7 @@ std::optional<VslExplorer::Run> VslExplorer::run(VslWorld& world, const VslValue
   watch.others = member == Member::other;
   watch.answers = values;
   watch.ways = ways();
-  watch.from = position.spot;
-  watch.header_changed = position.header_changed;
+  watch.from = position;
   for (const auto& [index, one] : replaced_) watch.replaced[index] = one.key;
 
   WatchedResolver resolver(watch, dialogue.client.to_string(), std::move(names));
@@ -425,16 +424,16 @@ std::optional<VslExplorer::Run> VslExplorer::run(VslWorld& world, const VslValue
     Run passed{.outcome = {},
                .asked = {watch.asked().begin(),
                          watch.asked().begin() + static_cast<std::ptrdiff_t>(first->asked)},
-               .next = Position{*first->next, first->header_changed}};
+               .next = first->next};
     // Whether there is a directive at EHLO, or at AUTH, in between.
-    if (position.spot.stage <= Stage::auth && first->spot.stage >= Stage::helo) {
+    if (position.stage <= Stage::auth && first->spot.stage >= Stage::helo) {
       passed.asked.emplace_back(vsl::subject_session);
       if (classes.helos.back().null) passed.asked.emplace_back(vsl::subject_helo);
     }
     return passed;
   }
   // The same if none is left: the session may have been one without them.
-  if (position.spot.stage <= Stage::auth && policy_) watch.look(vsl::subject_session);
+  if (position.stage <= Stage::auth && policy_) watch.look(vsl::subject_session);
   // Without HELO its stage is left out.
   if (classes.helos.back().null) watch.look(vsl::subject_helo);
   // What the layer itself looks at.

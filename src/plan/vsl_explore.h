@@ -101,13 +101,8 @@ class VslExplorer {
   std::size_t runs() const { return runs_; }  ///< dialogues that were watched
 
  private:
-  /// How far the rules have come: directives in front have passed, and left nothing behind but
-  /// perhaps another header.
-  struct Position {
-    dialect::vsl::WatchedSpot spot;
-    bool header_changed = false;
-    auto operator<=>(const Position&) const = default;
-  };
+  /// How far the rules have come: directives in front have passed, and left nothing behind.
+  using Position = dialect::vsl::WatchedSpot;
   struct Run {
     VslOutcome outcome;
     std::vector<std::string> asked;

@@ -162,6 +162,8 @@ std::string atom(Random& random, unsigned stage) {
           fmt::format("mail_from().domain in [{}, {}]", domain, in_quotes("x.test")),
           std::string("bad(mail_from().domain)"),
           std::string("listed(mail_from().domain)"),
+          std::string("has_header(\"X-A\")"),
+          std::string("has_header(\"Received-SPF\")"),
           std::string("check_spf_inner().result == \"fail\"")}) {
       all.push_back(std::move(one));
     }
@@ -241,6 +243,9 @@ std::string body(Random& random, unsigned stage) {
       return fmt::format("{{ try {{ if {} {{ throw \"x\"; }} {} }} catch (e) {{ {} }} }}",
                          condition(random, stage), status(random), status(random));
     case 8:
+      if (random() % 2 == 0) {
+        return "{ append_header(\"X-A\", \"1\"); " + status(random) + " }";
+      }
       return fmt::format("{{ log(\"info\", `${{client_ip()}} ${{date()}}`); {} }}", status(random));
     default:
       break;
@@ -1074,6 +1079,27 @@ TEST(Vsl, RulesAtEhloAreLookedAtBothTimes) {
             "ours refuses_more; foreign same; ");
   EXPECT_EQ(words_of(compared(first + "rule \"d\" || accept(),\n" + second + "],\n}\n",
                               first + third + "],\n}\n")),
+            "ours same; foreign same; ");
+}
+
+// Rules before the message see the header fields of those in front of them.
+TEST(Vsl, HeaderFieldsOfEarlierRulesAreSeen) {
+  const auto rules = [](const std::string& stage, const std::string& first,
+                        const std::string& second) {
+    return "#{ " + stage + ": [ rule \"one\" || " + first + ", rule \"two\" || if has_header(\"" +
+           second + "\") { deny() } else { next() } ] }\n";
+  };
+  for (const std::string stage : {"helo", "mail", "rcpt"}) {
+    const std::string adds = "{ append_header(\"X-A\", \"1\"); next() }";
+    EXPECT_EQ(words_of(compared(rules(stage, "next()", "X-A"), rules(stage, adds, "X-A"))),
+              "ours refuses_more; foreign same; ")
+        << stage;
+    EXPECT_EQ(words_of(compared(rules(stage, adds, "X-B"), rules(stage, "next()", "X-B"))),
+              "ours same; foreign same; ")
+        << stage;
+  }
+  EXPECT_NE(words_of(compared(rules("rcpt", "{ check_spf(\"none\"); next() }", "Received-SPF"),
+                              rules("rcpt", "{ check_spf(\"both\"); next() }", "Received-SPF"))),
             "ours same; foreign same; ");
 }
 

@@ -195,7 +195,8 @@ class Watching {
     const Draft& draft = context_.draft;
     const bool leaves = effects() != effects_ || draft.sender_changed || !draft.added.empty() ||
                         !draft.removed.empty() || !draft.transports.empty() || draft.skip ||
-                        !ran.trouble.empty() || spot_.stage == policy::Stage::auth;
+                        draft.header_changed || !ran.trouble.empty() ||
+                        spot_.stage == policy::Stage::auth;
     const auto kind = ran.status ? ran.status->kind : Status::Kind::next;
     std::optional<WatchedSpot> next;
     if (!leaves && (kind == Status::Kind::next || kind == Status::Kind::accept)) {
@@ -203,7 +204,7 @@ class Watching {
       // `accept` ends the stage.
       next->directive = kind == Status::Kind::next ? spot_.directive + 1 : behind_all;
     }
-    watch_->ends(next, draft.header_changed);
+    watch_->ends(next);
   }
 
  private:

@@ -229,12 +229,9 @@ const Instead* Watch::begins(const WatchedSpot& spot) {
                       {.values = ways.size(), .subject = {}, .test = "directive", .argument = {}}));
 }
 
-void Watch::ends(std::optional<WatchedSpot> next, bool changed) {
+void Watch::ends(std::optional<WatchedSpot> next) {
   if (spot_ < from || first_) return;
-  first_ = First{.spot = spot_,
-                 .asked = asked_.size(),
-                 .header_changed = header_changed || changed,
-                 .next = next};
+  first_ = First{.spot = spot_, .asked = asked_.size(), .next = next};
 }
 
 void Watch::gathers(policy::Need needs) {
@@ -1030,7 +1027,7 @@ class Watch::Look {
   void header() {
     const bool has_value = function_ == "s.append_header" || function_ == "s.prepend_header" ||
                            function_ == "s.set_header";
-    watch_.header_changed = true;
+    watch_.header_changed_ = true;
     if (!has_value || last_ < 3) return all_plain();
     if (!see(2).is_plain()) stop();
     known_type(3);
@@ -1077,7 +1074,7 @@ class Watch::Look {
     all_plain();
     const Context* context = script::stack::current(lua_).context<Context>();
     if (context == nullptr || context->stage < policy::Stage::message) return false;
-    if (watch_.header_changed || context->draft.header_changed) stop();
+    if (watch_.header_changed_ || context->draft.header_changed) stop();
     const auto name = textual(lua_, 2);
     if (!name) return false;
     const std::size_t has =

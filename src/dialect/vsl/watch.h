@@ -101,8 +101,6 @@ class Watch {
   /// Directives in front of this spot pass without running, and so do those behind a first one that
   /// has passed: what they do is watched elsewhere.
   WatchedSpot from = {};
-  /// Of those, one has changed the header.
-  bool header_changed = false;
 
   /// What was looked at, in order: subjects, and keys of questions.
   const std::vector<std::string>& asked() const { return asked_; }
@@ -115,10 +113,9 @@ class Watch {
 
   /// The first directive that was not passed over.
   struct First {
-    WatchedSpot spot;             ///< where it ran
-    std::size_t asked = 0;        ///< how much of asked() was asked when it ended
-    bool header_changed = false;  ///< by it or before
-    /// It has left nothing behind but that, and the rules go on here. nullopt: it decides
+    WatchedSpot spot;       ///< where it ran
+    std::size_t asked = 0;  ///< how much of asked() was asked when it ended
+    /// It has left nothing behind, and the rules go on here. nullopt: it decides
     /// something, or what comes after it may depend on it.
     std::optional<WatchedSpot> next;
   };
@@ -126,8 +123,8 @@ class Watch {
 
   /// A directive begins. What it does; null: it runs.
   const Instead* begins(const WatchedSpot& spot);
-  /// It has ended. `next`, `header_changed`: as in First.
-  void ends(std::optional<WatchedSpot> next, bool header_changed);
+  /// It has ended. `next`: as in First.
+  void ends(std::optional<WatchedSpot> next);
   /// Something is looked at.
   void look(std::string_view subject);
   /// The answer to a question.
@@ -153,6 +150,7 @@ class Watch {
   WatchedWords& words_;
   std::size_t directive_ = 0;
   WatchedSpot spot_ = {};
+  bool header_changed_ = false;
   std::optional<First> first_;
   std::size_t made_ = 0;  ///< octets that were made of stand-ins
   std::vector<std::string> asked_;
