@@ -105,7 +105,11 @@ class CidrTable final : public NamedTable {
   friend class CidrReader;
   static std::string name_of(const NetworkRow& row) {
     const NetworkCondition& own = row.conditions.back();
-    return (own.negated ? "!" : "") + own.network.to_string();
+    const std::string network = own.mapped
+                                    ? fmt::format("::ffff:{}/{}", own.network.network().to_string(),
+                                                  96 + own.network.prefix())
+                                    : own.network.to_string();
+    return (own.negated ? "!" : "") + network;
   }
   Found found(std::uint32_t value) const {
     if (value == AddressRanges<V4>::none) return {};

@@ -60,8 +60,8 @@ TEST(CidrTable, names_its_rows) {
                      "::ffff:198.51.100.0/120 none is in it\n"
                      "2001:db8::/32 b\n"}};
   const auto table = texts.open("cidr:/t");
-  EXPECT_THAT(table->row_names(6).value(),
-              ElementsAre("192.0.2.1/32", "!10.1.0.0/16", "198.51.100.0/24", "2001:db8::/32"));
+  EXPECT_THAT(table->row_names(6).value(), ElementsAre("192.0.2.1/32", "!10.1.0.0/16",
+                                                       "::ffff:198.51.100.0/120", "2001:db8::/32"));
   EXPECT_EQ(table->row_names(3), std::nullopt);
   const std::pair<const char*, const char*> named[] = {
       {"192.0.2.1", "192.0.2.1/32"},
