@@ -588,15 +588,20 @@ TEST(RestrictionsLayer, steps_have_the_key_that_was_found) {
     return all;
   };
   const std::string table = "check_recipient_access inline:{ ";
-  EXPECT_EQ(keys(table + "relay.example=OK }"), "check_recipient_access=relay.example ");
-  EXPECT_EQ(keys(table + "other.example=OK }, permit"), "check_recipient_access= permit= ");
+  const auto around = [](const std::string& steps) {
+    return "permit_mynetworks= permit_sasl_authenticated= defer_unauth_destination= " + steps +
+           "one_webhook_a_message= ";
+  };
+  EXPECT_EQ(keys(table + "relay.example=OK }"), around("check_recipient_access=relay.example "));
+  EXPECT_EQ(keys(table + "other.example=OK }, permit"), around("check_recipient_access= permit= "));
   EXPECT_EQ(keys(table + "relay.example=DUNNO }, " + table + "a@=OK }"),
-            "check_recipient_access=relay.example check_recipient_access=a@ ");
-  EXPECT_EQ(keys("check_client_access cidr:{ {0.0.0.0/0 OK} }"), "check_client_access=192.0.2.7 ");
+            around("check_recipient_access=relay.example check_recipient_access=a@ "));
+  EXPECT_EQ(keys("check_client_access cidr:{ {0.0.0.0/0 OK} }"),
+            around("check_client_access=192.0.2.7 "));
   // The rules of a class stand in front of the row that named it.
   EXPECT_EQ(keys(table + "relay.example=inner }"),
-            "check_recipient_access=a@relay.example permit= inner= "
-            "check_recipient_access=relay.example ");
+            around("check_recipient_access=a@relay.example permit= restriction_class= "
+                   "check_recipient_access=relay.example "));
 }
 
 TEST(RestrictionsLayer, remarks_are_found_in_steps) {
