@@ -105,7 +105,7 @@ Ref ListPair::groups(Vocabulary& vocabulary) const {
 
 std::vector<ListPair::Unseen> ListPair::unseen() const {
   std::vector<Unseen> all;
-  for (auto& one : {probe_sender(), envelopes(), told_otherwise()}) {
+  for (auto& one : {probe_sender(), envelopes(), answers_otherwise(), told_otherwise()}) {
     if (one) all.push_back(*one);
   }
   return all;
@@ -132,7 +132,7 @@ std::optional<ListPair::Unseen> ListPair::envelopes() const {
                 "addresses before the lists, and these are not compared"};
 }
 
-std::optional<ListPair::Unseen> ListPair::told_otherwise() const {
+std::optional<ListPair::Unseen> ListPair::answers_otherwise() const {
   if (!words_.asks_programs || !lists_[0] || !lists_[1]) return std::nullopt;
   // A client's certificate is not followed into an answer.
   constexpr std::string_view certificates = "permit_tls_clientcerts";
@@ -146,14 +146,15 @@ std::optional<ListPair::Unseen> ListPair::told_otherwise() const {
                   "another program may answer with a rule about the client's name, and "
                   "smtpd_peername_lookup differs"};
   }
-  if (!words_.asks_servers) return std::nullopt;
-  const auto told = [](const restrictions::ListPolicy& policy) {
-    return std::pair(policy.client_names, std::string(policy.compatibility_level));
-  };
-  if (told(*lists_[0]) == told(*lists_[1])) return std::nullopt;
+  return std::nullopt;
+}
+
+std::optional<ListPair::Unseen> ListPair::told_otherwise() const {
+  if (!words_.asks_servers || !lists_[0] || !lists_[1]) return std::nullopt;
+  if (lists_[0]->compatibility_level == lists_[1]->compatibility_level) return std::nullopt;
   return Unseen{"external_table",
-                "policy servers are asked, and smtpd_peername_lookup or compatibility_level, of "
-                "which they are told, differs"};
+                "policy servers are asked, and compatibility_level, of which they are told, "
+                "differs"};
 }
 
 bool ListPair::rewrite_otherwise() const {

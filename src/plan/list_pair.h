@@ -60,6 +60,8 @@ class ListPair {
   std::optional<Unseen> envelopes() const;
   /// Of policy servers that get other requests about the same dialogue.
   std::optional<Unseen> told_otherwise() const;
+  /// Of answers of other programs that judge otherwise, and are not followed.
+  std::optional<Unseen> answers_otherwise() const;
   /// Whether smtpd_reject_filter_maps changes the codes of refusals otherwise.
   bool rewrite_otherwise() const;
 

@@ -210,14 +210,17 @@ std::string reply_text(const Side& side) {
   return fmt::format("{} {} {}", side.reply.code, side.reply.enhanced.to_string(), side.reply.text);
 }
 
-/// The line with layer, rule and place; empty: no rule decided.
-std::string decided_by(const Side& side, std::string_view indent) {
+}  // namespace
+
+std::string decided_by(const Side& side, std::string_view begin) {
   if (side.layer.empty()) return "";
-  return fmt::format("{}{} {}{}{}{}\n", indent, side.layer, side.rule,
+  return fmt::format("{}{} {}{}{}{}\n", begin, side.layer, side.rule,
                      side.at.empty() ? "" : "  " + side.at,
                      side.place.empty() ? "" : "  " + side.place,
                      side.row.empty() ? "" : "  row " + printable(side.row, 255));
 }
+
+namespace {
 
 void add_side(std::string& text, std::string_view which, const Side& side) {
   text += fmt::format("    {}  {}\n", which, printable(reply_text(side), 400));

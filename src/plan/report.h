@@ -41,6 +41,8 @@ struct Report {
 boost::json::object spoken_json(const Spoken& spoken);
 /// What a version did with it.
 boost::json::object side_json(const Side& side);
+/// The line with layer, rule, place and row behind `begin`; empty: no rule decided.
+std::string decided_by(const Side& side, std::string_view begin);
 
 /// The dialogue of a witness in a line: "client 192.0.2.7, HELO mx.example.com, not authenticated,
 /// MAIL FROM:<a@example.com>, RCPT TO:<b@example.net>".

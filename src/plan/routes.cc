@@ -123,7 +123,8 @@ class RouteComparer {
       return;
     }
     if (known_ == Known::yes || options_.lists_are_equal) return;
-    for (const auto& unseen : {pair_.probe_sender(), pair_.told_otherwise()}) {
+    for (const auto& unseen :
+         {pair_.probe_sender(), pair_.answers_otherwise(), pair_.told_otherwise()}) {
       if (unseen) leave_open(unseen->reason, unseen->text);
     }
   }

@@ -314,13 +314,7 @@ std::string suggestions_text(const Complaint& complaint, const Suggestions& foun
   std::string text = fmt::format("{}: is {}", printable(complaint.name, 200), got_word(found.got));
   if (!found.is_wrong) return text + ", as it should be\n";
   text += fmt::format(", and should be {}\n", wanted_word(complaint));
-  const Side& got = found.got;
-  if (!got.rule.empty()) {
-    text +=
-        fmt::format("  now decides {} {}{}{}{}\n", got.layer, got.rule,
-                    got.at.empty() ? "" : "  " + got.at, got.place.empty() ? "" : "  " + got.place,
-                    got.row.empty() ? "" : "  row " + printable(got.row, 255));
-  }
+  text += decided_by(found.got, "  now decides ");
   std::size_t number = 0;
   for (const Suggestion& one : found.found) {
     text += fmt::format("  {}. {}\n", ++number, one.edit.words);
