@@ -155,7 +155,7 @@ RuleOutcome apply(Context& context, const Rule& rule, Subject subject, const Act
       return context.defer_if_reject(rule, action.code, enhanced({4, 7, 1}), action.text);
     case Kind::discard:
       // As in Postfix, whose warning speaks of smtpd_delay_reject alone.
-      if (context.sender() == nullptr) {
+      if (!context.has_sender()) {
         return context.pass("DISCARD before MAIL, where there is no message");
       }
       context.discard(rule, action.text.empty() ? rule.words : action.text);

@@ -80,18 +80,24 @@ Context::Context(const ListPolicy& policy, const policy::Evidence& evidence, Sta
       stage >= Stage::mail && !is_etrn() &&
       (!is_vrfy() || evidence.vrfy == policy::Evidence::Vrfy::in_transaction);
   if (in_transaction) {
-    sender_ = evidence.reverse_path ? address_of(*evidence.reverse_path) : Address{};
+    sender_ = enveloped(evidence.reverse_path ? &*evidence.reverse_path : nullptr);
   }
   if (stage == Stage::rcpt && !is_etrn()) {
-    if (evidence.candidate) recipient_ = address_of(evidence.candidate->address);
+    if (evidence.candidate) recipient_ = enveloped(&evidence.candidate->address);
   } else if (in_transaction && stage != Stage::mail && evidence.recipients.size() == 1) {
     // With several recipients, rules about the recipient are skipped, as in Postfix.
-    recipient_ = address_of(evidence.recipients.front().address);
+    recipient_ = enveloped(&evidence.recipients.front().address);
   }
 }
 
+const Address* Context::forms(const Enveloped& one) const {
+  if (!one.given) return nullptr;
+  if (!one.address) one.address = one.mailbox != nullptr ? address_of(*one.mailbox) : Address{};
+  return &*one.address;
+}
+
 Address Context::address_of(const mail::Mailbox& mailbox) const {
-  Address address{.mailbox = &mailbox,
+  Address address{{&mailbox},
                   .local = mailbox.unquoted_local_part(),
                   .domain = lower(mailbox.domain),
                   .bare = mailbox.domain.empty()};
@@ -136,7 +142,6 @@ Address Context::address_of(const mail::Mailbox& mailbox) const {
   address.key = std::string(address.local.size() + 1 + domain.size(), '@');
   lower_into(address.local, address.key.data());
   domain.copy(address.key.data() + address.local.size() + 1, domain.size());
-  address.form = policy::questions::name_form(address.written_domain());
   return address;
 }
 
@@ -225,9 +230,9 @@ std::string Context::judged(Subject subject) const {
     case Subject::helo:
       return bracketed(helo()) + ": Helo command";
     case Subject::sender:
-      return bracketed(sender_ ? sender_->text() : "") + ": Sender address";
+      return bracketed(sender_.text()) + ": Sender address";
     case Subject::recipient:
-      return bracketed(recipient_ ? recipient_->text() : "") + ": Recipient address";
+      return bracketed(recipient_.text()) + ": Recipient address";
     case Subject::data:
       return "<DATA>: Data command";
     case Subject::end_of_data:
@@ -356,7 +361,7 @@ Match Context::is_authorised(const Address& address) {
 }
 
 bool Context::is_webhook() const {
-  return recipient_ && evidence_.candidate && evidence_.candidate->route.webhook != nullptr;
+  return recipient_.given && evidence_.candidate && evidence_.candidate->route.webhook != nullptr;
 }
 
 RuleOutcome Context::run_rule(const Rule& rule) {

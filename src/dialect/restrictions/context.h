@@ -12,9 +12,19 @@
 
 namespace postern::dialect::restrictions {
 
+/// An address of the evidence as the client sent it.
+struct Written {
+  const mail::Mailbox* mailbox = nullptr;  ///< null: the null reverse-path, or none
+  /// Without source route; "": the null reverse-path.
+  std::string text() const { return mailbox != nullptr ? mailbox->text() : std::string(); }
+  /// Whether text() is empty.
+  bool is_null() const {
+    return mailbox == nullptr || (mailbox->local_part.empty() && mailbox->domain.empty());
+  }
+};
+
 /// An envelope address in the forms that rules use.
-struct Address {
-  const mail::Mailbox* mailbox = nullptr;  ///< of the evidence; null: the null reverse-path
+struct Address : Written {
   std::string local;   ///< unquoted; for our domains with percent hack and bang path resolved
   std::string domain;  ///< lower case; `[literal]`; for an address without domain myorigin
   /// `local@domain` in lower case, without what append_dot_mydomain has added to the domain: the
@@ -25,16 +35,8 @@ struct Address {
   bool routed = false;                       ///< the local part contains a route: x%other, other!x
 
   bool rerouted = false;  ///< a route was removed from the local part
+  bool quoted = false;    ///< `local` is no dot-atom: keys have quotes first
 
-  policy::questions::NameForm form = {};  ///< of written_domain()
-  bool quoted = false;                    ///< `local` is no dot-atom: keys have quotes first
-
-  /// As the client sent it, without source route; "": the null reverse-path.
-  std::string text() const { return mailbox != nullptr ? mailbox->text() : std::string(); }
-  /// Whether text() is empty.
-  bool is_null() const {
-    return mailbox == nullptr || (mailbox->local_part.empty() && mailbox->domain.empty());
-  }
   /// The domain in `key`; it lives as long as the address.
   std::string_view written_domain() const {
     return key.empty() ? std::string_view() : std::string_view(key).substr(local.size() + 1);
@@ -93,10 +95,23 @@ class Context {
   bool waits() const { return answers_.wanted() || replies_.wanted(); }
   /// Whether the client is in mynetworks; computed once.
   Match in_mynetworks();
-  /// Null: no MAIL yet. Empty text: the null reverse-path.
-  const Address* sender() const { return sender_ ? &*sender_ : nullptr; }
-  /// Null: no recipient yet.
-  const Address* recipient() const { return recipient_ ? &*recipient_ : nullptr; }
+  /// Whether there is a sender: not before MAIL.
+  bool has_sender() const { return sender_.given; }
+  /// Whether it is the null reverse-path.
+  bool has_null_sender() const { return sender_.given && sender_.is_null(); }
+  /// As Address::text(); "" too if there is none.
+  std::string sender_text() const { return sender_.text(); }
+  /// Whether there is a recipient that rules may look at.
+  bool has_recipient() const { return recipient_.given; }
+  /// Its address as the client sent it; null: there is none.
+  const mail::Mailbox* recipient_mailbox() const { return recipient_.mailbox; }
+  /// As sender_text().
+  std::string recipient_text() const { return recipient_.text(); }
+  /// Null: no MAIL yet. Empty text: the null reverse-path. The first call looks up the class of its
+  /// domain, for which an answer may be missing: see waits().
+  const Address* sender() const { return forms(sender_); }
+  /// As sender(); null: no recipient yet.
+  const Address* recipient() const { return forms(recipient_); }
   /// At the greeting "", even if HELO is known later.
   std::string_view helo() const {
     return stage_ == policy::Stage::connect ? std::string_view() : evidence_.session.helo;
@@ -274,6 +289,13 @@ class Context {
   Evaluated& result() { return result_; }
 
  private:
+  /// An address of the envelope, in the forms that rules use once one of them has asked.
+  struct Enveloped : Written {
+    bool given = false;  ///< this command or an earlier one named it
+    mutable std::optional<Address> address;
+  };
+  static Enveloped enveloped(const mail::Mailbox* mailbox) { return {{mailbox}, true, {}}; }
+  const Address* forms(const Enveloped& one) const;
   Address address_of(const mail::Mailbox& mailbox) const;
   RuleOutcome run_rule(const Rule& rule);
   RuleOutcome settle(RuleOutcome outcome, std::string_view always) {
@@ -297,8 +319,8 @@ class Context {
   policy::Answers answers_;
   mutable policy::Replies replies_;
   Evaluated& result_;
-  std::optional<Address> sender_;
-  std::optional<Address> recipient_;
+  Enveloped sender_;
+  Enveloped recipient_;
   ListKind list_ = ListKind::client;
   bool looks_back_ = false;
   bool warn_only_ = false;

@@ -66,13 +66,13 @@ std::string delegation_request(const Context& context, const policy::ClientName&
   line("reverse_client_name", client.reverse_name.empty() ? "unknown" : client.reverse_name);
   line("client_port", std::to_string(session.client_port));
   line("helo_name", context.helo());
-  line("sender", context.sender() != nullptr ? context.sender()->text() : "");
-  line("recipient", context.recipient() != nullptr ? context.recipient()->text() : "");
+  line("sender", context.sender_text());
+  line("recipient", context.recipient_text());
   const bool counted = context.stage() == Stage::data || context.stage() == Stage::message;
   line("recipient_count", std::to_string(counted ? evidence.recipients.size() : 0));
   // As in Postfix: one for all requests about a message, and none before its MAIL is accepted.
   // Postfix has a queue id from the first accepted recipient on, Postern from DATA on.
-  const bool begun = context.stage() > Stage::mail && context.sender() != nullptr;
+  const bool begun = context.stage() > Stage::mail && context.has_sender();
   line("queue_id", counted ? std::string_view(evidence.message_id) : std::string_view());
   line("instance", begun ? std::string_view(evidence.message_id) : std::string_view());
   line("size", std::to_string(evidence.message ? evidence.message->size : evidence.declared_size));

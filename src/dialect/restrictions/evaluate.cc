@@ -20,7 +20,7 @@ bool run_lists(Context& context, std::initializer_list<ListKind> kinds) {
   for (const ListKind kind : kinds) {
     // Without HELO its list is skipped, as is the sender list at a VRFY before MAIL.
     if (kind == ListKind::helo && context.helo().empty()) continue;
-    if (kind == ListKind::sender && context.sender() == nullptr) continue;
+    if (kind == ListKind::sender && !context.has_sender()) continue;
     // The relay and the recipient list share a defer_if_reject ("Reasons to defer" in
     // docs/restriction-lists.md).
     const ListPolicy& policy = context.policy();
@@ -28,8 +28,8 @@ bool run_lists(Context& context, std::initializer_list<ListKind> kinds) {
     const RuleOutcome outcome = context.run_list(kind, !second);
     if (outcome == RuleOutcome::refuse || outcome == RuleOutcome::wait) return false;
     if (context.discarded()) return false;
-    if (kind == ListKind::sender && policy.reject_unlisted_sender && context.sender() != nullptr &&
-        !context.sender()->is_null()) {
+    if (kind == ListKind::sender && policy.reject_unlisted_sender && context.has_sender() &&
+        !context.has_null_sender()) {
       if (context.judge_listed(nullptr, *context.sender(), Subject::sender) != RuleOutcome::pass) {
         return false;
       }
@@ -104,23 +104,21 @@ void judge_recipient(Context& context) {
   const ListPolicy& policy = context.policy();
   // RFC 5321 §4.5.1: <postmaster> without a domain is always accepted.
   // With a route in its local part (`postmaster%elsewhere`) it is another address.
-  if (context.recipient() != nullptr && policy::is_bare_postmaster(*context.recipient()->mailbox)) {
-    return;
-  }
+  if (context.has_recipient() && policy::is_bare_postmaster(*context.recipient_mailbox())) return;
   if (!context.is_vrfy() && answers_probes(context)) return;
   if (policy.delay_reject &&
       !run_lists(context, {ListKind::client, ListKind::helo, ListKind::sender})) {
     return;
   }
   // At a VRFY before MAIL, reasons to defer from these lists do not count.
-  const bool begun = context.sender() != nullptr;
+  const bool begun = context.has_sender();
   if (!begun) context.forget_deferral();
   if (!policy.delay_reject && begun && !recall_deferral(context, before_rcpt)) return;
   const bool passed = policy.relay_first
                           ? run_lists(context, {ListKind::relay, ListKind::recipient})
                           : run_lists(context, {ListKind::recipient, ListKind::relay});
   if (!passed || !settle(context)) return;
-  if (policy.reject_unlisted_recipient && context.recipient() != nullptr && !context.is_webhook()) {
+  if (policy.reject_unlisted_recipient && context.has_recipient() && !context.is_webhook()) {
     context.judge_listed(nullptr, *context.recipient(), Subject::recipient);
   }
 }
@@ -320,10 +318,6 @@ Evaluated evaluate(const ListPolicy& policy, const policy::Evidence& evidence, S
   Evaluated result;
   result.marks.reserve(32);  // 1 KiB
   Context context(policy, evidence, stage, result, waited, verified);
-  if (context.waits()) {  // for the domain classes of the addresses
-    result.wanted_service = context.replies().wanted();
-    return result;
-  }
   const auto alone = [&](ListKind kind) {
     if (run_lists(context, {kind})) settle(context);
   };

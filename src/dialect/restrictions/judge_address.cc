@@ -15,7 +15,7 @@ constexpr const char* null_sender = "the null reverse-path";
 
 RuleOutcome non_fqdn(Context& context, const Rule& rule, const Address& address) {
   using policy::questions::NameForm;
-  const NameForm form = address.form;
+  const NameForm form = policy::questions::name_form(address.written_domain());
   if (form == NameForm::literal || form == NameForm::broken_literal) {
     return context.pass("an address literal");
   }

@@ -48,7 +48,7 @@ RuleOutcome judge_multi_recipient_bounce(Context& context, const Rule& rule) {
   const bool at_rcpt =
       context.stage() == policy::Stage::rcpt && !context.is_vrfy() && !context.is_etrn();
   const std::size_t recipients = context.evidence().recipients.size() + (at_rcpt ? 1 : 0);
-  const bool null_sender = context.sender() != nullptr && context.sender()->is_null();
+  const bool null_sender = context.has_null_sender();
   if (!null_sender || recipients <= 1) return context.pass("no notification to several");
   return context.refuse(rule, "Multi-recipient bounce");
 }
@@ -222,9 +222,8 @@ RuleOutcome allowed(Context& context, const Rule& rule, const DnsList::Listing& 
 /// Whether the mail is for a domain that is not ours: an allow list does not permit it. VRFY is not
 /// mail.
 bool goes_elsewhere(Context& context) {
-  const Address* recipient = context.recipient();
-  return recipient != nullptr && !context.is_vrfy() &&
-         context.is_authorised(*recipient) != Match::yes;
+  return context.has_recipient() && !context.is_vrfy() &&
+         context.is_authorised(*context.recipient()) != Match::yes;
 }
 
 }  // namespace

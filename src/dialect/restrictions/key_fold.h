@@ -1,6 +1,8 @@
 // The form in which tables compare keys: upper and lower case are the same.
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,5 +22,11 @@ std::optional<std::string> with_a_labels(std::string_view key);
 
 /// Whether the key is ASCII without capitals, so that fold_key() returns it as it is. Quick.
 bool is_folded(std::string_view key);
+
+/// A bit for each length of a key; the last one is for all that are longer. A mask of these answers
+/// most misses without a look at the keys.
+inline std::uint64_t length_bit(std::string_view key) {
+  return std::uint64_t{1} << std::min<std::size_t>(key.size(), 63);
+}
 
 }  // namespace postern::dialect::restrictions

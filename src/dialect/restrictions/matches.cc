@@ -268,7 +268,10 @@ Domains Domains::parse(const std::vector<Word>& words, Below below, const TableS
       made.elements_.begin(), made.elements_.end(),
       [](const Element& one) { return one.kind == Element::Kind::name && !one.negated; });
   if (made.is_plain_) {
-    for (const Element& one : made.elements_) made.plain_.insert(one.name);
+    for (const Element& one : made.elements_) {
+      made.plain_.insert(one.name);
+      made.lengths_ |= length_bit(one.name);
+    }
   }
   return made;
 }
@@ -323,11 +326,11 @@ Match Domains::contains(std::string_view given, policy::Replies* replies) const 
   const std::string lowered = as_given ? std::string() : lower(given);
   const std::string_view domain = as_given ? given : std::string_view(lowered);
   if (is_plain_) {
-    if (plain_.contains(domain)) return Match::yes;
+    if (has_plain(domain)) return Match::yes;
     if (below_ == Below::none) return Match::no;
     for (std::size_t dot = domain.find('.'); dot != std::string::npos;
          dot = domain.find('.', dot + 1)) {
-      if (plain_.contains(domain.substr(below_ == Below::plain ? dot + 1 : dot))) return Match::yes;
+      if (has_plain(domain.substr(below_ == Below::plain ? dot + 1 : dot))) return Match::yes;
     }
     return Match::no;
   }

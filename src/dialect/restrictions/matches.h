@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/ip.h"
 #include "base/strangers.h"
+#include "dialect/restrictions/key_fold.h"
 #include "dialect/restrictions/parameters.h"
 #include "dialect/restrictions/table.h"
 
@@ -134,7 +135,11 @@ class Domains {
       return std::hash<std::string_view>{}(name);
     }
   };
+  bool has_plain(std::string_view name) const {
+    return (lengths_ & length_bit(name)) != 0 && plain_.contains(name);
+  }
   std::unordered_set<std::string, Hash, std::equal_to<>> plain_;
+  std::uint64_t lengths_ = 0;  ///< of plain_: most misses need no hash
   bool is_plain_ = false;
   Below below_ = Below::none;
 };

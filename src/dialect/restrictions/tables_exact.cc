@@ -266,10 +266,6 @@ class ExactTable final : public NamedTable {
   }
 
  private:
-  /// A bit for each length of a key; the last one is for all that are longer.
-  static std::uint64_t length_bit(std::string_view key) {
-    return std::uint64_t{1} << std::min<std::size_t>(key.size(), 63);
-  }
   Found lookup_folded(std::string_view low) const {
     std::uint32_t where = rows_ > most_cached_rows ? large_.find(fingerprint_of(low))
                                                    : value_of(row_of(low, hash_of(low)));
