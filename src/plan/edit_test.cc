@@ -1,5 +1,6 @@
 #include "plan/edit.h"
 
+#include "base/temporary_folder_test.h"
 #include "plan/edition_test.h"
 
 namespace postern::plan {
@@ -46,6 +47,31 @@ TEST(EditTest, RowsBehindAWarningGoOn) {
     EXPECT_NE(answer(with(rule), with("warn_if_reject " + rule)), "same") << rule;
     EXPECT_NE(answer(with(rule), with("warn_if_reject " + rule)), "refuses_more") << rule;
   }
+}
+
+// A definition has no server and no login, but tells two of them apart.
+TEST(EditTest, OneTableOnTwoServersIsNotCalledTheSame) {
+  const tests::TemporaryFolder folder;
+  const auto asking = [&](const std::string& settings) {
+    const std::string file =
+        folder.write("pg", "dbname = mail\nquery = SELECT v FROM t WHERE k = '%s'\n" + settings);
+    return edition_of_text("x.toml", server +
+                                         "smtpd_relay_restrictions = \"reject_unauth_destination"
+                                         "\"\nsmtpd_sender_restrictions = "
+                                         "\"check_sender_access pgsql:" +
+                                         file + "\"\n");
+  };
+  const auto answer = [&](const std::string& one, const std::string& other) {
+    const Edition before = asking(one);
+    const Edition after = asking(other);
+    return std::string(to_string(judge_edit(before, after, {}).comparison.answer()));
+  };
+  const std::string first = "hosts = db1.example.com\nuser = postern\npassword = abc\n";
+  EXPECT_EQ(answer(first, first), "same");
+  EXPECT_EQ(answer(first, "hosts = db1.example.com\nuser = postern\npassword = def\n"), "same");
+  EXPECT_EQ(answer(first, "hosts = db2.example.com\nuser = postern\npassword = abc\n"),
+            "not_proved");
+  EXPECT_EQ(answer(first, "hosts = db1.example.com\nuser = other\npassword = abc\n"), "not_proved");
 }
 
 // What decides beside the lists.

@@ -318,6 +318,16 @@ Evaluated evaluate(const ListPolicy& policy, const policy::Evidence& evidence, S
   Evaluated result;
   result.marks.reserve(32);  // 1 KiB
   Context context(policy, evidence, stage, result, waited, verified);
+  // The domain classes of the addresses may hang on answers of other programs: routes and records
+  // need them too.
+  if (!policy.remote_tables.empty()) {
+    context.sender();
+    context.recipient();
+    if (context.waits()) {
+      result.wanted_service = context.replies().wanted();
+      return result;
+    }
+  }
   const auto alone = [&](ListKind kind) {
     if (run_lists(context, {kind})) settle(context);
   };

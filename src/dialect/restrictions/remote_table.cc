@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include <fmt/core.h>
+
+#include "base/sha256.h"
 #include "base/shown.h"
 #include "base/text.h"
 #include "dialect/restrictions/key_fold.h"
@@ -41,6 +44,15 @@ std::string hex_quoted(std::string_view value, Special special) {
     }
   }
   return quoted;
+}
+
+/// The line for the settings that a definition does not have. To the reader of settings it is a
+/// comment.
+constexpr std::string_view server_digest = "# server and user: sha256 ";
+
+/// Passwords in URIs are not in it: a digest can be tried against a list of them.
+std::string digest_of(std::string_view settings) {
+  return hex_encode(sha256(without_passwords(settings))).substr(0, 32);
 }
 
 }  // namespace
@@ -188,12 +200,28 @@ std::string without_secrets(std::string_view text) {
       "select_field", "search_base", "query_filter",    "result_format",   "result_attribute",
       "size_limit",   "scope",       "expansion_limit", "select_function", "additional_conditions",
       "key_format",   "backup"};
+  // Those that say whose data is asked, and as whom: other values may mean other rows.
+  static constexpr std::string_view digested[] = {
+      "hosts",   "user",     "server_host", "server_port", "bind",
+      "bind_dn", "memcache", "charset",     "encoding",    "require_result_set"};
   std::string rest;
+  std::string asked;
   for (LogicalLines lines(text); lines.next();) {
     const std::string_view line = lines.text();
-    const std::string_view name = trim_blanks(line.substr(0, line.find('=')));
-    if (std::find(std::begin(kept), std::end(kept), name) == std::end(kept)) continue;
-    rest += line;
+    const std::size_t equals = line.find('=');
+    if (equals == std::string_view::npos) continue;
+    const std::string_view name = trim_blanks(line.substr(0, equals));
+    if (std::ranges::find(kept, name) != std::end(kept)) {
+      rest += line;
+      rest += '\n';
+    } else if (std::ranges::find(digested, name) != std::end(digested)) {
+      asked += fmt::format("{} = {}\n", name, trim_blanks(line.substr(equals + 1)));
+    }
+  }
+  if (!asked.empty()) {
+    rest += fmt::format("{}{}\n", server_digest, digest_of(asked));
+  } else if (const std::size_t known = text.rfind(server_digest); known != std::string_view::npos) {
+    rest += text.substr(known, text.find('\n', known) - known);  // a definition, read again
     rest += '\n';
   }
   return rest;

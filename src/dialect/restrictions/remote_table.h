@@ -147,7 +147,8 @@ std::string filter_quoted(std::string_view value);
 /// Escapes a value in a distinguished name (RFC 4514 §2.4).
 std::string name_quoted(std::string_view value);
 
-/// A configuration file for traces: without credentials and server addresses.
+/// A configuration file for traces: without credentials and server addresses, of which a comment
+/// has a digest (not of passwords), so that two versions which ask another server differ.
 std::string without_secrets(std::string_view text);
 
 }  // namespace postern::dialect::restrictions

@@ -583,10 +583,10 @@ TEST_F(Lists, decide_by_what_other_programs_say) {
   reply("u@ours.example");
   // Each table is asked once, and a tcp table only for whole keys. No rule comes as far as the
   // recipient's domain.
-  EXPECT_THAT(server.asked,
-              ElementsAre("pgsql:/pg example.com", "pgsql:/pg com",
-                          "tcp:127.0.0.1:3 sender@example.com", "tcp:127.0.0.1:1 192.0.2.10",
-                          "socketmap:inet:127.0.0.1:2:rbl bl.example.net"));
+  EXPECT_THAT(
+      server.asked,
+      ElementsAre("pgsql:/pg example.com", "pgsql:/pg com", "tcp:127.0.0.1:3 sender@example.com",
+                  "tcp:127.0.0.1:1 192.0.2.10", "socketmap:inet:127.0.0.1:2:rbl bl.example.net"));
 }
 
 TEST_F(Lists, unlisted_recipients_of_a_relay_domain) {
@@ -645,6 +645,20 @@ TEST_F(Lists, a_definition_holds_no_secret_and_connects_to_nothing) {
   EXPECT_EQ((*layer)->definition(), loaded.definition);
   EXPECT_EQ(without_secrets("query = a\n  b\npassword = x\n  y\nquery_filter=z\nbind_pw = q\n"),
             "query = a  b\nquery_filter=z\n");
+}
+
+TEST(Definitions, tell_servers_apart_without_naming_them) {
+  const auto kept = [](const std::string& settings) {
+    return without_secrets("query = q\n" + settings);
+  };
+  const std::string one = kept("hosts = db1\nuser = u\npassword = p\n");
+  EXPECT_THAT(one, AllOf(HasSubstr("query = q\n# "), Not(HasSubstr("db1"))));
+  EXPECT_EQ(without_secrets(one), one) << "a definition is read again";
+  EXPECT_EQ(kept("hosts =  db1 \nuser = u\npassword = other\ntimeout = 3\n"), one);
+  EXPECT_NE(kept("hosts = db2\nuser = u\npassword = p\n"), one);
+  EXPECT_NE(kept("hosts = db1\nuser = other\npassword = p\n"), one);
+  EXPECT_EQ(kept("hosts = postgresql://u:12345@db1/x\n"),
+            kept("hosts = postgresql://u:abcde@db1/x\n"));
 }
 
 TEST_F(Lists, the_linter_takes_them_for_anything) {
