@@ -24,6 +24,7 @@ Refusal refusal_of(const BrokenGuardrail& one, bool shown) {
     // Where rules of the operator stand is not for others.
     witness["got"].as_object().erase("at");
     witness["got"].as_object().erase("place");
+    witness["got"].as_object().erase("row");
   }
   refusal.more["witness"] =
       witness.empty() ? boost::json::value() : boost::json::value(std::move(witness));

@@ -37,6 +37,7 @@ void hide_from_tenants(const Guardrails* sentences, json::object& answer) {
       if (witness.contains("got")) {
         witness["got"].as_object().erase("at");
         witness["got"].as_object().erase("place");
+        witness["got"].as_object().erase("row");
       }
     }
     guardrails.push_back(std::move(one));
