@@ -26,6 +26,7 @@ void hide_from_tenants(const Guardrails* sentences, json::object& answer) {
       if (one["layer"] == "webhook") continue;
       one["at"] = nullptr;
       one["place"] = nullptr;
+      one.erase("row");
     }
   }
   json::array guardrails;
