@@ -20,12 +20,7 @@ Refusal refusal_of(const BrokenGuardrail& one, bool shown) {
   refusal.more["guardrail"] = shown ? boost::json::value(one.name) : boost::json::value();
   refusal.more["sentence"] = shown ? boost::json::value(one.sentence) : boost::json::value();
   boost::json::object witness = one.witness;
-  if (!shown && witness.contains("got")) {
-    // Where rules of the operator stand is not for others.
-    witness["got"].as_object().erase("at");
-    witness["got"].as_object().erase("place");
-    witness["got"].as_object().erase("row");
-  }
+  if (!shown && witness.contains("got")) hide_rule(witness["got"].as_object());
   refusal.more["witness"] =
       witness.empty() ? boost::json::value() : boost::json::value(std::move(witness));
   return refusal;

@@ -35,11 +35,7 @@ void hide_from_tenants(const Guardrails* sentences, json::object& answer) {
     if (!sentences->sentences[at].is_public) one["name"] = nullptr;
     if (one.contains("witness") && one["witness"].is_object()) {
       json::object& witness = one["witness"].as_object();
-      if (witness.contains("got")) {
-        witness["got"].as_object().erase("at");
-        witness["got"].as_object().erase("place");
-        witness["got"].as_object().erase("row");
-      }
+      if (witness.contains("got")) admin::hide_rule(witness["got"].as_object());
     }
     guardrails.push_back(std::move(one));
   }
