@@ -7,10 +7,10 @@ namespace postern::dialect::restrictions {
 
 namespace {
 
-std::string local_of(const Address* address) {
-  if (address == nullptr) return {};
-  const std::string text = address->text();
-  return text.substr(0, text.rfind('@'));
+std::string local_of(const std::string& address) { return address.substr(0, address.rfind('@')); }
+
+std::string domain_of(const Address* address) {
+  return address != nullptr ? address->domain : std::string();
 }
 
 struct Attributes {
@@ -20,8 +20,6 @@ struct Attributes {
 
   std::string value(std::string_view name) const {
     const auto& session = context.evidence().session;
-    const Address* sender = context.sender();
-    const Address* recipient = context.recipient();
     if (name == "rbl_code") return std::to_string(rule.code);
     if (name == "rbl_domain") return rule.zone->zone();
     if (name == "rbl_class") return std::string(kind);
@@ -31,12 +29,12 @@ struct Attributes {
     if (name == "client_address") return session.client_ip.to_string();
     if (name == "client_name" || name == "reverse_client_name") return context.client_label();
     if (name == "helo_name") return std::string(context.helo());
-    if (name == "sender") return sender != nullptr ? sender->text() : "";
-    if (name == "sender_name") return local_of(sender);
-    if (name == "sender_domain") return sender != nullptr ? sender->domain : "";
-    if (name == "recipient") return recipient != nullptr ? recipient->text() : "";
-    if (name == "recipient_name") return local_of(recipient);
-    if (name == "recipient_domain") return recipient != nullptr ? recipient->domain : "";
+    if (name == "sender") return context.sender_text();
+    if (name == "sender_name") return local_of(context.sender_text());
+    if (name == "sender_domain") return domain_of(context.sender());
+    if (name == "recipient") return context.recipient_text();
+    if (name == "recipient_name") return local_of(context.recipient_text());
+    if (name == "recipient_domain") return domain_of(context.recipient());
     return {};
   }
 };

@@ -43,13 +43,10 @@ RuleEffect observe(const ListPolicy& policy, const RuleMoment& moment,
   PatternQuestions questions(patterns.keys, patterns.answers, keys, login);
   Evaluated result;
   Context context(policy, evidence, moment.stage, result);
+  context.stand_alone(moment.list, moment.warn_only);
+  if (moment.looks_back) context.look_back();
   RuleEffect effect;
-  effect.outcome = RuleOutcome::wait;
-  if (!context.waits()) {
-    context.stand_alone(moment.list, moment.warn_only);
-    if (moment.looks_back) context.look_back();
-    effect.outcome = judge(context);
-  }
+  effect.outcome = judge(context);
   if (effect.outcome == RuleOutcome::wait || context.waits() || questions.wanted()) {
     effect.outcome = RuleOutcome::wait;
     effect.wanted_pattern = questions.wanted();
