@@ -295,6 +295,7 @@ class Player {
  private:
   bool take(policy::Decision decision) {
     const bool accepted = !policy::refused(decision);
+    if (!decision.engine) decision.early = evidence_.session.early_talker;
     trace_.note(std::move(decision));
     return accepted;
   }
@@ -366,7 +367,8 @@ class Player {
   }
 
   void begin_tls() {
-    evidence_.session.tls = policy::Tls{"TLSv1.3", "TLS_AES_256_GCM_SHA384"};
+    evidence_.session.tls = policy::Tls{
+        .version = "TLSv1.3", .cipher = "TLS_AES_256_GCM_SHA384", .starttls = !tls_first_};
     client_.session().tls_started();
   }
 
@@ -546,7 +548,8 @@ Task<void> answer_recorded(const RecordedAnswers& answers, policy::Consultation 
   co_return;
 }
 
-/// The last command before the decision.
+}  // namespace
+
 Early moment_of(Stage stage, bool again) {
   switch (stage) {
     case Stage::connect:
@@ -567,8 +570,6 @@ Early moment_of(Stage stage, bool again) {
   }
   return Early::data;
 }
-
-}  // namespace
 
 bool is_early(Early from, Stage stage, bool again) {
   return from != Early::never && from <= moment_of(stage, again);

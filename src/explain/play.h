@@ -40,7 +40,9 @@ inline constexpr std::array<std::string_view, 6> early_words{"never", "EHLO", "E
 inline std::string_view to_string(Early from) {
   return early_words[static_cast<std::size_t>(from)];
 }
-/// Whether they have come when a stage is decided; `again`: at EHLO after STARTTLS.
+/// The last command before a stage is decided; `again`: at EHLO after STARTTLS.
+Early moment_of(policy::Stage stage, bool again);
+/// Whether they have come when a stage is decided; `again` as above.
 bool is_early(Early from, policy::Stage stage, bool again);
 
 /// What a client does: greeting, EHLO, STARTTLS with another EHLO, AUTH, MAIL, RCPT, DATA.

@@ -332,6 +332,7 @@ void Transaction::record(policy::Decision decision) {
   const bool of_credentials = decision.stage == Stage::auth && !decision.engine;
   if (policy::refused(decision) && !of_credentials) log_refusal(decision, evidence_, trace_.get());
   log_remarks(decision, evidence_, trace_.get());
+  if (!decision.engine) decision.early = evidence_.session.early_talker;
   Fate& fate = fates_[static_cast<std::size_t>(decision.stage)];
   if (decision.quarantine) fate.hold = decision.quarantine;
   if (!decision.discarded) fate.discard = evidence_.discard;

@@ -297,6 +297,7 @@ Task<Decision> Engine::decide(Stage stage, Evidence& evidence, Gatherer& gathere
   decision.engine = definition_;
   decision.accepted = evidence.recipients.size();
   decision.discarded = evidence.discard.has_value();
+  decision.early = evidence.session.early_talker;
   decision.after_revoked = evidence.session.revoked.has_value();
   if (stage == Stage::rcpt && evidence.candidate) {
     decision.recipient = evidence.candidate->address.text();

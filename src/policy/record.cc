@@ -610,6 +610,10 @@ void describe(Archive& archive, Of<Archive, Decision>& decision) {
   archive.optional("accepted", decision.accepted);
   archive.optional("discarded", decision.discarded);
   archive.optional("before_tls", decision.before_tls);
+  // Records before version 0.3.0 have one flag for the session.
+  const bool early_at_end = archive.trace.evidence.session.early_talker;
+  if constexpr (Archive::reading) decision.early = early_at_end;
+  archive.written_if(early_at_end, "early", decision.early);
   archive.optional("after_revoked", decision.after_revoked);
   archive.optional("rate_tokens", decision.rate_tokens);
   archive.optional("engine", decision.engine);

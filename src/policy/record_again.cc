@@ -36,6 +36,7 @@ Evidence evidence_at(const Trace& trace, const Decision& decision) {
   }
   if (decision.stage < Stage::auth) evidence.session.auth.reset();
   if (decision.before_tls) evidence.session.tls.reset();
+  evidence.session.early_talker = decision.early;
   if (decision.stage < Stage::helo) evidence.session.helo.clear();
   return evidence;
 }

@@ -260,9 +260,9 @@ TEST(Record, every_member_is_written_as_it_was_read) {
       R"("meta":{"k":[1,2.5E0,"x"]},"sender":["q","example.org"],"sent_to":["z@example.org",)"
       R"("y@example.net"],"changed":true,"null_path":true,"results_by_rules":true,)"
       R"("to_nobody":true,"transports":{"a@hooks.example.net":"forward:192.0.2.1:25",)"
-      R"("b@relay.example.org":"none"}}],"decisions":[{"stage":"connect","took_ns":1,)"
+      R"("b@relay.example.org":"none"}}],"decisions":[{"stage":"connect","early":false,"took_ns":1,)"
       R"("steps":[],"effects":[{"effect":"grant_relay","layer":"lua"}]},{"stage":"rcpt",)"
-      R"("recipient":0,"discarded":true,"before_tls":true,"after_revoked":true,)"
+      R"("recipient":0,"discarded":true,"before_tls":true,"early":true,"after_revoked":true,)"
       R"("rate_tokens":"59.1","engine":5157233670495059939,"permit":{"code":250,"text":"ok"},)"
       R"("quarantine":"","took_ns":4321,"script":"line\nline",)"
       R"("login":{"verifier":5164446466774704912,"mechanism":"PLAIN","authz_id":"z",)"
@@ -273,7 +273,7 @@ TEST(Record, every_member_is_written_as_it_was_read) {
       R"("y",{"verdict":"permit"}]],"effects":[{"effect":"grant_relay","layer":"lua",)"
       R"("check":"c","place":"p:1:2","why":"w","shadow":true},{"effect":"hold",)"
       R"("layer":"vsl"}]},{"stage":"rcpt","recipient":{"address":["e","x.example.org"],)"
-      R"("missing":"unknown_address"},"accepted":1,"reply":{"code":550,"text":"x"},)"
+      R"("missing":"unknown_address"},"accepted":1,"early":true,"reply":{"code":550,"text":"x"},)"
       R"("took_ns":2,"steps":[]}],"routes":[{"webhook":"wh_a","account":"acc_1",)"
       R"("address":"a@hooks.example.net","active":true,"rate_limit":60,"policy_id":"pol_1",)"
       R"("policy":{"id":"pol_1","version":3,"credentials_version":2,)"
@@ -466,6 +466,32 @@ TEST(Record, what_came_before_starttls_is_decided_without_it) {
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_FALSE(evidence_at(*read, read->decisions[0]).session.tls);
   EXPECT_TRUE(evidence_at(*read, read->decisions[1]).session.tls);
+}
+
+TEST(Record, commands_that_came_ahead_later_are_not_known_earlier) {
+  Trace trace = full_trace();
+  trace.decisions.insert(trace.decisions.begin(), 2, Decision{.stage = Stage::mail});
+  for (Decision& one : trace.decisions) one.early = &one != &trace.decisions.front();
+  Shelf shelf{definitions_of(trace)};
+  const auto early = [&](std::string record) {
+    const auto read = read_record(record, shelf.source());
+    EXPECT_TRUE(read) << record;
+    std::vector<bool> all;
+    for (std::size_t i = 0; i < 2 && read; ++i) {
+      all.push_back(evidence_at(*read, read->decisions[i]).session.early_talker);
+    }
+    return all;
+  };
+  trace.evidence.session.early_talker = true;
+  std::string record = write_record(trace);
+  EXPECT_EQ(early(record), std::vector<bool>({false, true}));
+  // An older version knew only about the session.
+  for (const std::string_view flag : {R"("early":false,)", R"("early":true,)"}) {
+    for (std::size_t at; (at = record.find(flag)) != std::string::npos;) {
+      record.erase(at, flag.size());
+    }
+  }
+  EXPECT_EQ(early(record), std::vector<bool>({true, true}));
 }
 
 TEST(Trace, keeps_the_refusals_and_the_end_of_a_long_transaction) {

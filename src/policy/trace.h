@@ -48,6 +48,7 @@ struct Decision {
   std::vector<EffectNote> effects;     ///< of all layers, in the order applied
   bool discarded = false;              ///< a rule had discarded the message before
   bool before_tls = false;             ///< made before STARTTLS
+  bool early = false;                  ///< SessionFacts::early_talker at the time
   bool counted = false;                ///< is in another trace too, which metrics count
   bool after_revoked = false;          ///< made after the session's credential was revoked
   std::optional<double> rate_tokens;   ///< Evidence::rate_tokens

@@ -216,9 +216,36 @@ smtpd_recipient_restrictions = "reject_unauth_pipelining"
       run(test("early = true\nexpect.rule = \"reject_unauth_pipelining\"\n"), pipelining).front();
   EXPECT_TRUE(early.passed()) << early.trace;
   const std::string written = as_test(early.decided, {.name = "again"});
-  EXPECT_THAT(written, HasSubstr("early = true\n"));
+  // Nothing decides before RCPT.
+  EXPECT_THAT(written, HasSubstr("early = \"RCPT\"\n"));
   EXPECT_TRUE(run(written, pipelining).front().passed()) << written;
   EXPECT_TRUE(run(test("expect.verdict = \"taken\"\n"), pipelining).front().passed());
+}
+
+// The rule takes the command before, and refuses this one.
+TEST_F(Played, a_client_that_begins_to_hurry) {
+  constexpr std::string_view at_once = R"([restrictions]
+mydestination = "local.test"
+local_recipient_maps = ""
+smtpd_delay_reject = "no"
+smtpd_helo_restrictions = "reject_unauth_pipelining"
+smtpd_sender_restrictions = "reject_unauth_pipelining"
+smtpd_recipient_restrictions = "reject_unauth_pipelining"
+smtpd_data_restrictions = "reject_unauth_pipelining"
+)";
+  for (const char* from : {"EHLO", "MAIL", "RCPT", "DATA"}) {
+    const auto given = run(test(fmt::format("early = \"{}\"\n"
+                                            "expect.rule = \"reject_unauth_pipelining\"\n",
+                                            from)),
+                           at_once)
+                           .front();
+    ASSERT_TRUE(given.passed()) << given.trace;
+    const std::string written = as_test(given.decided, {.name = "again"});
+    EXPECT_THAT(written,
+                HasSubstr(from == std::string("EHLO") ? "early = true\n"
+                                                      : fmt::format("early = \"{}\"\n", from)));
+    EXPECT_TRUE(run(written, at_once).front().passed()) << written;
+  }
 }
 
 TEST_F(Played, a_decision_is_a_test_that_passes) {

@@ -295,6 +295,15 @@ std::string expected_lines(const policy::Trace& trace, const std::vector<mail::M
   return out;
 }
 
+/// When the client's commands began to come ahead, as far as decisions show it.
+app::Early early_of(const policy::Trace& trace) {
+  const auto first = std::ranges::find_if(trace.decisions, &policy::Decision::early);
+  if (first == trace.decisions.end()) return app::Early::never;
+  const auto& tls = trace.evidence.session.tls;
+  const bool again = tls && tls->starttls;
+  return std::max(app::Early::ehlo, app::moment_of(first->stage, again));
+}
+
 }  // namespace
 
 std::string as_test(const policy::Trace& trace, const AsTest& options) {
@@ -315,8 +324,7 @@ std::string as_test(const policy::Trace& trace, const AsTest& options) {
   } else if (session.tls) {
     out += "tls = true\n";
   }
-  const app::Early early =
-      options.early.value_or(session.early_talker ? app::Early::ehlo : app::Early::never);
+  const app::Early early = options.early.value_or(early_of(trace));
   if (early == app::Early::ehlo) {
     out += "early = true\n";
   } else if (early != app::Early::never) {

@@ -125,9 +125,17 @@ class Replay {
     return evidence;
   }
 
+  /// Whether the client's commands came ahead, at a stage without decision: as at the next one.
+  bool may_be_early_at(Stage stage) const {
+    const auto next = std::ranges::find_if(
+        trace_.decisions, [stage](const Decision& one) { return one.stage >= stage; });
+    return next != trace_.decisions.end() ? next->early : trace_.evidence.session.early_talker;
+  }
+
   /// What a decision is made from again: where one is recorded, what scripts were told at it.
-  static Decision as_recorded(Stage stage, const Decision* recorded) {
+  Decision as_recorded(Stage stage, const Decision* recorded) const {
     Decision at{.stage = stage};
+    at.early = recorded != nullptr ? recorded->early : may_be_early_at(stage);
     if (recorded == nullptr) return at;
     at.script = recorded->script;
     at.before_tls = recorded->before_tls;
