@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "base/toml.h"
+#include "dialect/restrictions/section.h"
 
 namespace postern::plan {
 
@@ -70,7 +71,14 @@ std::optional<std::string> with_parameters(const std::string& text, const ListEd
   if (!file) return std::nullopt;
   toml::table* section = file->get_as<toml::table>("restrictions");
   if (section == nullptr) return std::nullopt;
-  for (const auto& [name, value] : edit.parameters) section->insert_or_assign(name, value);
+  for (const auto& [name, value] : edit.parameters) {
+    // A section that has it under another name, as `relay`, keeps that.
+    std::string key = name;
+    for (const auto& [known, old] : *section) {
+      if (restrictions::parameter_named(known.str()) == name) key = known.str();
+    }
+    section->insert_or_assign(key, value);
+  }
   std::ostringstream out;
   out << *file << '\n';
   return out.str();

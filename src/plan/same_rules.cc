@@ -64,9 +64,7 @@ std::string SameRules::name_of(const restrictions::Rule& rule) {
   std::string name;
   for (const std::string_view part :
        {rule.keyword != nullptr ? rule.keyword->name : std::string_view(),
-        std::string_view(rule.words), std::string_view(rule.trouble),
-        // With and without braces around it, a table has the same words.
-        rule.table ? std::string_view(rule.table->name()) : std::string_view()}) {
+        std::string_view(rule.words), std::string_view(rule.trouble)}) {
     name += fmt::format("{}:{}", part.size(), part);
   }
   return name;

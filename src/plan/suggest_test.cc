@@ -135,6 +135,25 @@ TEST(PlanSuggestTest, TheRecipientComesLast) {
   }
 }
 
+// A file may name its lists in short, and arguments in braces are written as they were.
+TEST(PlanSuggestTest, AnEditIsWrittenAsTheFileWrites) {
+  const std::string text = R"([restrictions]
+mydestination = "local.example"
+local_recipient_maps = ""
+relay = "reject_rbl_client bl.example, check_policy_service { inet:127.0.0.1:9, timeout=3s, { default_action = DUNNO } }, reject_unauth_destination"
+)";
+  const Suggestions found = suggested(text, complaint(true, "b@local.example"));
+  ASSERT_FALSE(found.found.empty());
+  const std::string& list = found.found.front().edit.parameters.at("smtpd_relay_restrictions");
+  EXPECT_EQ(list,
+            "check_client_access cidr:{ {192.0.2.7 OK} }, reject_rbl_client bl.example, "
+            "check_policy_service {inet:127.0.0.1:9, timeout=3s, { default_action = DUNNO }}, "
+            "reject_unauth_destination");
+  const std::string edited = with_parameters(text, found.found.front().edit).value();
+  EXPECT_THAT(edited, HasSubstr("relay = "));
+  EXPECT_THAT(edited, Not(HasSubstr("smtpd_relay_restrictions")));
+}
+
 TEST(PlanSuggestTest, WhatIsRightNeedsNoEdit) {
   const Suggestions found = suggested(std::string(lists), complaint(false, "b@local.example"));
   EXPECT_FALSE(found.is_wrong);

@@ -599,7 +599,7 @@ class Compiler {
       return rule;
     }
     ++i;
-    rule.words += " " + argument;
+    rule.words += words[i].grouped ? " {" + argument + "}" : " " + argument;
     switch (rule.keyword->takes) {
       case Takes::zone:
       case Takes::seconds:
