@@ -344,11 +344,14 @@ void VslExplorer::replace(std::size_t directive, const std::string& what) {
     throw NotCompiled("script_call", what + " in " + policy_->directives()[directive].place());
   }
   VslDirective one = text_of(*policy_, directive);
-  // What those in front of it have changed may matter to it.
+  // What those in front of it have changed may matter to it, and whether they ran: any of those in
+  // front of them may have ended the stage.
   std::string key = one.digest;
+  std::string front;
   for (std::size_t before = 0; before < directive; ++before) {
     const VslDirective other = text_of(*policy_, before);
-    if (calls_one_of(other, changing)) key += " " + other.digest;
+    front += " " + other.digest;
+    if (calls_one_of(other, changing)) key += std::exchange(front, {});
   }
   const vsl::Directive& named = policy_->directives()[directive];
   replaced_[directive] = {

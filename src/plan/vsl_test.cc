@@ -1101,6 +1101,49 @@ TEST(Vsl, HeaderFieldsOfEarlierRulesAreSeen) {
   EXPECT_NE(words_of(compared(rules("rcpt", "{ check_spf(\"none\"); next() }", "Received-SPF"),
                               rules("rcpt", "{ check_spf(\"both\"); next() }", "Received-SPF"))),
             "ours same; foreign same; ");
+  // What changes a field of the message changes none here, where it has none.
+  for (const char* changes :
+       {"rename_header(\"X-A\", \"X-B\")", "remove_header(\"X-A\")", "set_header(\"X-B\", \"1\")",
+        "remove_rcpt_message(\"b@ours.test\")",
+        "rewrite_rcpt_message(\"b@ours.test\", \"c@ours.test\")",
+        "rewrite_mail_from_message(\"c@ours.test\")", "add_rcpt_message(\"c@ours.test\")"}) {
+    for (const char* field : {"X-B", "To", "From"}) {
+      const std::string first = fmt::format("{{ {}; next() }}", changes);
+      EXPECT_NE(words_of(compared(rules("preq", first, field), rules("preq", "next()", field))),
+                "ours same; foreign same; ")
+          << changes << " " << field;
+      EXPECT_EQ(words_of(compared(rules("preq", first, field), rules("preq", first, field))),
+                "ours same; foreign same; ")
+          << changes << " " << field;
+    }
+  }
+}
+
+// Of what may see their changes, it is known only that it does the same behind the same rules.
+TEST(Vsl, RulesThatMaySkipAChangeAreSeen) {
+  struct Skipped {
+    std::string stage, changes, later, asks;
+  };
+  const Skipped cases[] = {
+      {"preq", "rename_header(\"X-A\", \"X-B\")", "postq", "get_header(\"X-B\") is \"1\""},
+      {"mail", "append_header(\"X-A\", \"1\")", "preq", "has_header(\"X-A\")"},
+      {"mail", "rewrite_mail_from_envelop(\"q@c.test\")", "rcpt",
+       "lookup(mail_from().domain).len() > 0"},
+  };
+  for (const Skipped& one : cases) {
+    const auto rules = [&](const std::string& first, const std::string& second) {
+      return fmt::format(
+          "#{{ {}: [ {} action \"one\" || {}, {} ], {}: [ rule \"two\" || if {} {{ deny() }} "
+          "else {{ next() }} ] }}\n",
+          one.stage, first, one.changes, second, one.later, one.asks);
+    };
+    const std::string skips =
+        "rule \"z\" || if client_ip() is \"192.0.2.1\" { accept() } else { next() },";
+    EXPECT_NE(words_of(compared(rules(skips, ""), rules("", ""))), "ours same; foreign same; ")
+        << one.changes;
+    EXPECT_EQ(words_of(compared(rules(skips, ""), rules(skips, ""))), "ours same; foreign same; ")
+        << one.changes;
+  }
 }
 
 // A rule that grants something or changes the envelope is not passed over.

@@ -193,10 +193,10 @@ class Watching {
   void ends(const VslPolicy::Ran& ran) const {
     if (watch_ == nullptr) return;
     const Draft& draft = context_.draft;
-    const bool leaves = effects() != effects_ || draft.sender_changed || !draft.added.empty() ||
-                        !draft.removed.empty() || !draft.transports.empty() || draft.skip ||
-                        draft.header_changed || !ran.trouble.empty() ||
-                        spot_.stage == policy::Stage::auth;
+    const bool leaves = watch_->has_acted() || effects() != effects_ || draft.sender_changed ||
+                        !draft.added.empty() || !draft.removed.empty() ||
+                        !draft.transports.empty() || draft.skip || draft.header_changed ||
+                        !ran.trouble.empty() || spot_.stage == policy::Stage::auth;
     const auto kind = ran.status ? ran.status->kind : Status::Kind::next;
     std::optional<WatchedSpot> next;
     if (!leaves && (kind == Status::Kind::next || kind == Status::Kind::accept)) {

@@ -88,6 +88,43 @@ constexpr auto outside = std::to_array<std::string_view>({
     "s.time",
 });
 
+/// Functions of the library that leave nothing behind but their result; a grant of
+/// check_rcpt_relay() is seen as it is made.
+constexpr auto looking = std::to_array<std::string_view>({
+    "s.accept",
+    "s.check_mail_relay",
+    "s.check_rcpt_relay",
+    "s.client_ip",
+    "s.debug",
+    "s.deny",
+    "s.faccept",
+    "s.get_domain",
+    "s.get_domains",
+    "s.get_local_part",
+    "s.get_local_parts",
+    "s.get_root_domain",
+    "s.has_header",
+    "s.helo",
+    "s.hostname",
+    "s.in_domain",
+    "s.info",
+    "s.is_authenticated",
+    "s.is_secured",
+    "s.log",
+    "s.mail_from",
+    "s.make_group",
+    "s.make_object",
+    "s.new_address",
+    "s.next",
+    "s.predefined",
+    "s.print",
+    "s.quarantine",
+    "s.rcpt",
+    "s.rcpt_list",
+    "s.toml",
+    "s.type_of",
+});
+
 /// Functions of which nothing is known.
 constexpr auto opaque = std::to_array<std::string_view>({
     "s.auth",
@@ -221,6 +258,7 @@ Watched::~Watched() { current = before_; }
 const Instead* Watch::begins(const WatchedSpot& spot) {
   directive_ = spot.directive;
   spot_ = spot;
+  acted_ = false;
   const bool is_known = first_ && first_->next;  // what is looked for
   if (spot < from || is_known) return &ways.front();
   const auto found = replaced.find(spot.directive);
@@ -293,6 +331,7 @@ class Watch::Look {
 
   bool replaces() {
     if (is_one_of(working, function_)) charge();
+    if (!only_looks()) watch_.acted_ = true;
     if (function_ == "equal" || function_ == "unequal") {
       const Answer same = compared(2, 3);
       if (!same.given()) return false;
@@ -355,6 +394,12 @@ class Watch::Look {
   }
 
  private:
+  /// Whether nothing behind the call can hang on it but by its result. Not known: no.
+  bool only_looks() const {
+    return !function_.starts_with("s.") || is_one_of(looking, function_) ||
+           is_one_of(outside, function_) ||
+           policy::questions::find_offered(function_.substr(2)) != nullptr;
+  }
   [[noreturn]] void stop() const { watch_.stop(function_); }
   void all_plain() {
     for (int i = 2; i <= last_; ++i) {

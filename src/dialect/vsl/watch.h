@@ -121,6 +121,10 @@ class Watch {
   };
   const std::optional<First>& first() const { return first_; }  ///< nullopt: none ran
 
+  /// Whether the directive that runs has called a function which may leave something behind: any
+  /// but those that only look.
+  bool has_acted() const { return acted_; }
+
   /// A directive begins. What it does; null: it runs.
   const Instead* begins(const WatchedSpot& spot);
   /// It has ended. `next`: as in First.
@@ -151,6 +155,7 @@ class Watch {
   std::size_t directive_ = 0;
   WatchedSpot spot_ = {};
   bool header_changed_ = false;
+  bool acted_ = false;
   std::optional<First> first_;
   std::size_t made_ = 0;  ///< octets that were made of stand-ins
   std::vector<std::string> asked_;
