@@ -1107,6 +1107,11 @@ ServedSessions either(const ServedSessions& one, const ServedSessions& other) {
           .implicit_tls = one.implicit_tls || other.implicit_tls};
 }
 
+bool serves(const ServedSessions& served, const SessionClass& session) {
+  const bool login = served.login && (session.tls || served.login_in_clear);
+  return (session.tls ? served.tls : served.clear) && (!session.login || login);
+}
+
 std::vector<SessionClass> sessions_of(const ServedSessions& served, bool told,
                                       const std::vector<std::string>& logins) {
   std::vector<SessionClass> sessions;

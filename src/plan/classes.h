@@ -76,6 +76,8 @@ struct ServedSessions {
 };
 /// Those that one of both serves.
 ServedSessions either(const ServedSessions& one, const ServedSessions& other);
+/// Whether such a session is among them.
+bool serves(const ServedSessions& served, const SessionClass& session);
 
 /// An envelope address.
 struct AddressClass {

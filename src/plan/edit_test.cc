@@ -1,5 +1,7 @@
 #include "plan/edit.h"
 
+#include <gmock/gmock.h>
+
 #include "base/temporary_folder_test.h"
 #include "plan/edition_test.h"
 
@@ -72,6 +74,27 @@ TEST(EditTest, OneTableOnTwoServersIsNotCalledTheSame) {
   EXPECT_EQ(answer(first, "hosts = db2.example.com\nuser = postern\npassword = abc\n"),
             "not_proved");
   EXPECT_EQ(answer(first, "hosts = db1.example.com\nuser = other\npassword = abc\n"), "not_proved");
+}
+
+// What another program may answer with hangs on parameters.
+TEST(EditTest, AnswersThatAParameterMakesAPermitAreNotCalledTheSame) {
+  for (const char* asks : {"check_policy_service inet:127.0.0.1:10023",
+                           "check_sender_access "
+                           "tcp:127.0.0.1:9"}) {
+    const std::string lists = server + "relay_domains = \"relay.example\"\n" +
+                              "smtpd_sender_restrictions = \"permit\"\n" +
+                              "smtpd_relay_restrictions = \"reject_unauth_destination\"\n" +
+                              "smtpd_recipient_restrictions = \"" + asks + "\"\n";
+    for (const char* parameter :
+         {"unverified_sender_reject_code = \"250\"", "unverified_sender_defer_code = \"250\"",
+          "unverified_recipient_reject_code = \"250\"", "unverified_recipient_defer_code = \"250\"",
+          "smtpd_sasl_auth_enable = \"no\""}) {
+      const std::string found = answer(lists, lists + parameter + "\n");
+      EXPECT_THAT(found, testing::AnyOf("accepts_more", "refuses_more", "both"))
+          << asks << " " << parameter;
+    }
+    EXPECT_EQ(answer(lists, lists + "unverified_sender_reject_code = \"550\"\n"), "same");
+  }
 }
 
 // What decides beside the lists.

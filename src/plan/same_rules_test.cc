@@ -1,6 +1,9 @@
 #include "plan/same_rules.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <boost/json.hpp>
 
 #include "dialect/restrictions/layer.h"
 #include "dialect/restrictions/policy_words.h"
@@ -11,6 +14,7 @@
 namespace postern::plan {
 namespace {
 
+namespace json = boost::json;
 namespace restrictions = dialect::restrictions;
 
 restrictions::Loaded loaded(const Settings& settings,
@@ -187,7 +191,8 @@ TEST(SettingsAnswersTest, ValuesMayBeMadeOfOthersAndStandInFiles) {
   const Settings domains{{"mydestination", "/etc/domains"}, {"local_recipient_maps", ""}};
   EXPECT_EQ(
       answers(domains, domains, {{"/etc/domains", "one.test\n"}}, {{"/etc/domains", "two.test\n"}}),
-      "permit_auth_destination, reject permit_mx_backup reject_sender_login_mismatch "
+      "permit_auth_destination, reject permit_mx_backup reject_unknown_sender_domain "
+      "reject_unknown_recipient_domain reject_sender_login_mismatch "
       "reject_authenticated_sender_login_mismatch reject_unauthenticated_sender_login_mismatch "
       "reject_known_sender_login_mismatch " +
           unlisted);
@@ -196,6 +201,73 @@ TEST(SettingsAnswersTest, ValuesMayBeMadeOfOthersAndStandInFiles) {
   EXPECT_EQ(
       answers(table, table, {{"/rows", large + "\nanna x\n"}}, {{"/rows", large + "\notto x\n"}}),
       unlisted);
+}
+
+// A keyword that another program may answer with, and none of whose parameters is looked at here,
+// would make two versions the same that are not.
+TEST(SettingsAnswersTest, EachKeywordHangsOnParametersOrOnNone) {
+  static const std::set<std::string_view> of_none{
+      "permit", "reject", "defer", "defer_if_permit", "defer_if_reject", "reject_unauth_pipelining",
+      "reject_plaintext_session", "reject_multi_recipient_bounce", "permit_tls_all_clientcerts",
+      "permit_naked_ip_address",
+      // Reply codes of refusals and names in DNS, which are the same in both.
+      "reject_unknown_client_hostname", "reject_unknown_reverse_client_hostname",
+      "reject_unless_helo_literal_is_client", "reject_invalid_helo_hostname",
+      "reject_non_fqdn_helo_hostname"};
+  static const std::map<std::string_view, std::string_view> shown_by{
+      {"permit_mynetworks", "permit_mynetworks, reject"},
+      {"permit_sasl_authenticated", "permit_sasl_authenticated, reject"},
+      {"permit_auth_destination", "permit_auth_destination, reject"},
+      {"reject_unauth_destination", "permit_auth_destination, reject"},
+      {"defer_unauth_destination", "permit_auth_destination, reject"},
+      {"check_relay_domains", "permit_auth_destination, reject"}};
+  const auto parameters = [](const char* one, const char* other) {
+    std::map<std::string, std::string> all;
+    for (const restrictions::Keyword& keyword : restrictions::keywords()) {
+      if (!keyword.code_parameter.empty()) all[std::string(keyword.code_parameter)] = one;
+    }
+    for (const char* name : {"mydestination", "myorigin", "mynetworks", "inet_interfaces",
+                             "relay_clientcerts", "maps_rbl_domains", "smtpd_sender_login_maps",
+                             "local_recipient_maps", "permit_mx_backup_networks"}) {
+      all[name] = other;
+    }
+    all["smtpd_sasl_auth_enable"] = one == std::string_view("450") ? "yes" : "no";
+    for (const char* name :
+         {"unknown_address_tempfail_action", "unknown_helo_hostname_tempfail_action"}) {
+      all[name] = one == std::string_view("450") ? "defer" : "defer_if_permit";
+    }
+    return json::serialize(json::object{
+        {"hostname", "mx.example.com"}, {"parameters", json::value_from(all)}, {"files", {}}});
+  };
+  const auto found =
+      answers_by_settings(parameters("450", "a.example"), parameters("550", "b.example"));
+  const std::set<std::string_view> answers(found.begin(), found.end());
+  for (const restrictions::Keyword& keyword : restrictions::keywords()) {
+    if (keyword.takes != restrictions::Keyword::Takes::nothing) continue;
+    const auto shown = shown_by.find(keyword.name);
+    const std::string_view name = shown == shown_by.end() ? keyword.name : shown->second;
+    EXPECT_NE(answers.contains(name), of_none.contains(name)) << keyword.name;
+  }
+}
+
+TEST(SettingsAnswersTest, DefaultsThatTheirTextsDoNotShow) {
+  const auto answers = [](const Settings& before, const Settings& after) {
+    return answers_by_settings(loaded(before).definition, loaded(after).definition);
+  };
+  using testing::Contains;
+  using testing::IsEmpty;
+  EXPECT_THAT(answers({}, {{"smtpd_sasl_auth_enable", "no"}}),
+              Contains("permit_sasl_authenticated, reject"));
+  EXPECT_THAT(answers({}, {{"smtpd_sasl_auth_enable", "yes"}}), IsEmpty());
+  const Settings named{{"mydestination", "ours.example"}, {"append_dot_mydomain", "no"}};
+  Settings with_domain = named;
+  with_domain["mydomain"] = "example.com";
+  EXPECT_THAT(answers(named, with_domain), IsEmpty());
+  EXPECT_THAT(answers({{"append_dot_mydomain", "yes"}},
+                      {{"append_dot_mydomain", "yes"}, {"mydomain", "example.com"}}),
+              Contains("reject_non_fqdn_sender"));
+  EXPECT_THAT(answers({}, {{"unverified_recipient_reject_code", "250"}}),
+              testing::ElementsAre("reject_unverified_recipient"));
 }
 
 }  // namespace
