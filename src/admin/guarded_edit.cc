@@ -10,17 +10,19 @@ namespace postern::admin {
 
 namespace {
 
-Refusal refusal_of(const BrokenGuardrail& one, bool shown) {
+/// `shown`: its name and sentence. `operates`: who is told where the operator's rules stand.
+Refusal refusal_of(const BrokenGuardrail& one, bool shown, bool operates) {
   const std::string whose =
       shown ? fmt::format("the guardrail `{}`", one.name) : std::string("an operator's guardrail");
   Refusal refusal{409, one.proved ? "guardrail_violated" : "guardrail_not_proved", {}, {}, {}};
-  refusal.sentence =
-      one.proved ? fmt::format("this would break {}: {}", whose, one.why)
-                 : fmt::format("it cannot be proved that {} holds then: {}", whose, one.why);
+  refusal.sentence = one.proved ? fmt::format("this would break {}", whose)
+                                : fmt::format("it cannot be proved that {} holds then", whose);
+  const std::string& why = operates ? one.why : one.told;
+  if (!why.empty()) refusal.sentence += ": " + why;
   refusal.more["guardrail"] = shown ? boost::json::value(one.name) : boost::json::value();
   refusal.more["sentence"] = shown ? boost::json::value(one.sentence) : boost::json::value();
   boost::json::object witness = one.witness;
-  if (!shown && witness.contains("got")) hide_rule(witness["got"].as_object());
+  if (!operates) hide_rule(witness);
   refusal.more["witness"] =
       witness.empty() ? boost::json::value() : boost::json::value(std::move(witness));
   return refusal;
@@ -38,15 +40,15 @@ GuardedEdit::GuardedEdit(Core& core) : core_(core), guards_(core.deps.guards) {
 
 void GuardedEdit::lists(const Lists& next) const {
   if (guards_ == nullptr) return;
-  if (const auto broken = guards_->broken_by(next)) throw refusal_of(*broken, true);
+  if (const auto broken = guards_->broken_by(next)) throw refusal_of(*broken, true, true);
 }
 
 void GuardedEdit::refuse(const Call& call, const Guards::WebhookEdit& edit) const {
   const auto broken = guards_->broken_by(edit);
   if (!broken) return;
   const store::Operators operators(core_.deps.store, core_.options.operators);
-  const bool shown = broken->is_public || unwrap(operators.contains(call.caller.account_id));
-  throw refusal_of(*broken, shown);
+  const bool operates = unwrap(operators.contains(call.caller.account_id));
+  throw refusal_of(*broken, broken->is_public || operates, operates);
 }
 
 void GuardedEdit::webhook(const Call& call, const store::WebhookRow& row) const {

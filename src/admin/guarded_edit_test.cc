@@ -36,8 +36,11 @@ BrokenGuardrail sentence(bool is_public, bool proved = true) {
           .sentence = "never accept where client not in 203.0.113.0/24",
           .is_public = is_public,
           .proved = proved,
-          .why = "a client at 192.0.2.7 …, and is answered 250",
+          .why = "a client at 192.0.2.7 …, and is answered 250; if tcp:127.0.0.1:9 has a row",
+          .told = "a client at 192.0.2.7 …, and is answered 250",
           .witness = {{"client", "192.0.2.7"},
+                      {"answers", boost::json::array{boost::json::object{
+                                      {"service", "tcp:127.0.0.1:9"}, {"asked", "a"}}}},
                       {"got", boost::json::object{{"verdict", "taken"},
                                                   {"at", "smtpd_client_restrictions:1"},
                                                   {"place", "postern.toml:3:1"},
@@ -128,13 +131,22 @@ TEST(GuardedEdit, others_read_a_sentence_only_if_it_is_public) {
   const Answer hidden = gateway.call("POST", "/webhooks", webhook, gateway.tenant);
   EXPECT_EQ(hidden.status, 409);
   EXPECT_THAT(hidden.body, Not(HasSubstr("near")));
-  for (const char* of_the_operator : {"postern.toml", "smtpd_client", "192.0.2.0/24"}) {
-    EXPECT_THAT(hidden.body, Not(HasSubstr(of_the_operator)));
-  }
   EXPECT_TRUE(hidden.json.at("sentence").is_null());
   gateway.guards.broken = sentence(true);
-  EXPECT_THAT(gateway.call("POST", "/webhooks", webhook, gateway.tenant).text("/sentence"),
-              HasSubstr("never accept"));
+  const Answer read = gateway.call("POST", "/webhooks", webhook, gateway.tenant);
+  EXPECT_THAT(read.text("/sentence"), HasSubstr("never accept"));
+  const auto of_the_operator = {"postern.toml", "smtpd_client", "192.0.2.0/24", "tcp:127.0.0.1:9"};
+  for (const char* one : of_the_operator) {
+    EXPECT_THAT(hidden.body, Not(HasSubstr(one)));
+    EXPECT_THAT(read.body, Not(HasSubstr(one)));
+  }
+  gateway.guards.broken = sentence(true, false);
+  gateway.guards.broken->why = "it hangs on hash:/etc/postern/senders";
+  gateway.guards.broken->told = "";
+  EXPECT_THAT(gateway.call("POST", "/webhooks", webhook, gateway.tenant).body,
+              Not(HasSubstr("/etc/postern")));
+  const Answer shown = gateway.call("POST", "/webhooks", webhook, gateway.operating);
+  EXPECT_THAT(shown.body, HasSubstr("/etc/postern"));
 }
 
 }  // namespace

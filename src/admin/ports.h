@@ -33,13 +33,17 @@ struct BrokenGuardrail {
   bool is_public = false;       ///< other accounts may read name and sentence
   bool proved = true;           ///< false: it could not be proved
   std::string why;              ///< the dialogue that breaks it, or why it is not proved
+  std::string told;             ///< the same for who does not operate the gateway; may be empty
   boost::json::object witness;  ///< the dialogue; empty if it is not proved
 };
 
-/// Takes out of what a version answers to a dialogue where the operator's rule stands, and which
-/// row of its table decided: both are the operator's alone.
-inline void hide_rule(boost::json::object& answered) {
-  for (const char* key : {"at", "place", "row"}) answered.erase(key);
+/// Takes out of the dialogue that breaks a guardrail what is the operator's alone: where his rule
+/// stands, which row of its table decided, and what his tables and servers were asked.
+inline void hide_rule(boost::json::object& witness) {
+  if (witness.contains("answers")) witness["answers"] = boost::json::array();
+  boost::json::value* got = witness.if_contains("got");
+  if (got == nullptr) return;
+  for (const char* key : {"at", "place", "row"}) got->as_object().erase(key);
 }
 
 /// Proves the guardrails before an edit. Each call blocks for a quarter of a second at most, and

@@ -12,6 +12,7 @@
 #include "explain/known_addresses.h"
 #include "plan/behind.h"
 #include "plan/report.h"
+#include "plan/vsl_explore.h"
 #include "policy/answers.h"
 #include "policy/own_addresses.h"
 #include "policy/questions/client_in.h"
@@ -241,6 +242,12 @@ class Checker {
       add_words(one.sentence.condition, words_, facts);
     }
     plan::add_words(*version_.config, facts);
+    if (const auto& rules = version_.config->vsl.loaded) {
+      words_.recipient_keys.insert(lower(rules->site().domain));
+      for (const auto& [name, key] : rules->site().virtual_domains) {
+        words_.recipient_keys.insert(lower(name));
+      }
+    }
     if (webhook_ != nullptr) {
       const auto policy =
           webhook_->policy_id ? version_.directory->policy(*webhook_->policy_id) : nullptr;
@@ -561,10 +568,11 @@ class Checker {
   static bool meets_helo(const Term& term, const std::string& helo) {
     return term.word == "none" ? helo.empty() : !helo.empty() && has(term.domains, helo);
   }
-  /// Whether mail for it is for webhooks, whatever lists say.
+  /// Whether mail for it is for webhooks or for a domain of [vsl], whatever lists say.
   bool has_own_route(const mail::Mailbox& recipient) const {
     const policy::Route route = route_of(recipient);
-    return route.webhook || route.missing == policy::Route::Missing::unknown_address;
+    return route.webhook || route.missing == policy::Route::Missing::unknown_address ||
+           is_local_in(*version_.config, recipient.domain);
   }
   /// Of the candidate.
   Group group_of(const Evidence& evidence) const {
@@ -650,6 +658,9 @@ class Checker {
   }
 
   Ref destination(Group group) {
+    if (deciding_.lists == nullptr && version_.config->lua.loaded) {
+      throw NotCompiled("lua", "scripts say which domains are this host's");
+    }
     std::vector<Ref> by_route;
     for (const AddressClass& recipient : vocabulary_->classes().recipients) {
       by_route.push_back(diagrams_.leaf(has_own_route(*recipient.one) ? 1 : 0));
@@ -865,8 +876,9 @@ std::string_view to_string(GuardResult::Word word) {
 
 namespace {
 
-/// What DNS and other programs answer in a dialogue, at most so many octets: ", if DNS has …".
-std::string world_of(const Spoken& spoken) {
+/// What DNS and, `with_answers`, other programs answer in a dialogue, at most so many octets: ", if
+/// DNS has …".
+std::string world_of(const Spoken& spoken, bool with_answers) {
   constexpr std::size_t most = 400;
   std::string world;
   const auto add = [&](const std::string& one) {
@@ -875,15 +887,15 @@ std::string world_of(const Spoken& spoken) {
   for (const auto& [name, records] : spoken.dns) {
     add(fmt::format("DNS has {} {}", std::string_view(name), boost::json::serialize(records)));
   }
-  for (const Spoken::Answer& one : spoken.answers) add(words_of(one));
+  if (with_answers) {
+    for (const Spoken::Answer& one : spoken.answers) add(words_of(one));
+  }
   if (spoken.spf) add("SPF is " + *spoken.spf);
   if (spoken.dkim) add("the message is signed by " + *spoken.dkim);
   return world;
 }
 
-}  // namespace
-
-std::string dialogue_of(const GuardResult& result) {
+std::string dialogue(const GuardResult& result, bool with_answers) {
   if (!result.spoken) return "";
   const Spoken& spoken = *result.spoken;
   std::string message;
@@ -905,8 +917,13 @@ std::string dialogue_of(const GuardResult& result) {
           ? "250"
           : "250, and the message is " +
                 std::string(result.got.handling == "hold" ? "held" : "thrown away"),
-      world_of(spoken));
+      world_of(spoken, with_answers));
 }
+
+}  // namespace
+
+std::string dialogue_of(const GuardResult& result) { return dialogue(result, true); }
+std::string dialogue_for_all(const GuardResult& result) { return dialogue(result, false); }
 
 boost::json::object witness_of(const GuardResult& result) {
   if (!result.spoken) return {};

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "config/config.h"
+#include "dialect/script_record.h"
+#include "dialect/vsl/layer.h"
 #include "dialect/webhook/compile.h"
 
 namespace postern::plan {
@@ -350,6 +352,45 @@ TEST(GuardTest, AddressesAreWhatListsTakeThemFor) {
   EXPECT_EQ(said("never accept where from in ours.test", "allow_percent_hack = false\n"), "holds");
   EXPECT_EQ(said("never accept where from in friend.test"), "violated");
   EXPECT_EQ(said("always refuse where from = a@ours.test"), "holds");
+}
+
+// Domains of [vsl] are this host's, with lists and without them, and no others are.
+TEST(GuardTest, DomainsOfRulesAreOurs) {
+  static dialect::NoWorld world;
+  const auto said = [](const std::string& sentence, const std::string& config = "") {
+    dialect::vsl::VslPolicyOptions options;
+    options.path = "main.vsl";
+    options.files = std::make_shared<const std::map<std::string, std::string>>(
+        std::map<std::string, std::string>{
+            {"main.vsl", "#{ rcpt: [ rule \"all\" || accept() ] }\n"}});
+    options.site.domain = "ours.test";
+    options.site.hostname = "mx.ours.test";
+    options.site.signs = false;
+    options.site.virtual_domains["virtual.test"] = nullptr;
+    options.run = dialect::run_alone;
+    Guarded guarded(sentence, config);
+    auto& rules = guarded.loaded.config.vsl;
+    rules.domain = "ours.test";
+    auto loaded = dialect::vsl::VslPolicy::load(std::move(options), world);
+    EXPECT_TRUE(loaded);
+    if (loaded) rules.loaded = *loaded;
+    return guarded.result();
+  };
+  const std::string domains = "[restrictions]\nmydestination = 'listed.test'\n";
+  for (const std::string& config : {std::string(), domains}) {
+    for (const std::string sentence :
+         {"never accept where from in junk.test and rcpt is ours",
+          "never accept where rcpt in virtual.test and rcpt is ours",
+          "never accept where rcpt = a@ours.test and not rcpt is foreign"}) {
+      const GuardResult found = said(sentence, config);
+      EXPECT_NE(found.word, Word::holds) << sentence;
+      EXPECT_EQ(found.doubt, "") << sentence;
+    }
+    for (const std::string sentence : {"never accept where rcpt in ours.test and rcpt is foreign",
+                                       "never accept where rcpt in other.test and rcpt is ours"}) {
+      EXPECT_EQ(word(said(sentence, config)), "holds") << sentence;
+    }
+  }
 }
 
 TEST(GuardTest, DiagnosticsHaveThePlaceOfTheSentence) {

@@ -14,8 +14,13 @@ namespace {
 constexpr std::string_view running = "the configuration";
 
 admin::BrokenGuardrail not_known(const std::string& why) {
-  return {
-      .name = "*", .sentence = {}, .is_public = false, .proved = false, .why = why, .witness = {}};
+  return {.name = "*",
+          .sentence = {},
+          .is_public = false,
+          .proved = false,
+          .why = why,
+          .told = {},
+          .witness = {}};
 }
 
 }  // namespace
@@ -36,6 +41,7 @@ std::optional<admin::BrokenGuardrail> GuardrailDesk::first_broken(
                                   .is_public = guardrail.is_public,
                                   .proved = violated,
                                   .why = violated ? plan::dialogue_of(result) : result.text,
+                                  .told = violated ? plan::dialogue_for_all(result) : "",
                                   .witness = plan::witness_of(result)};
   }
   return std::nullopt;
