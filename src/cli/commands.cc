@@ -18,6 +18,7 @@
 #include "cli/commands_plan.h"
 #include "cli/confine.h"
 #include "cli/help.h"
+#include "cli/json_text.h"
 #include "cli/plan_versions.h"
 #include "config/dnssec_report.h"
 #include "config/failing_calls.h"
@@ -102,7 +103,7 @@ void print_text(std::string_view text, std::string_view member, const Arguments&
     streams.out << shown;
     return;
   }
-  streams.out << boost::json::serialize(boost::json::object{{member, shown}}) << '\n';
+  streams.out << json_text(boost::json::object{{member, shown}}) << '\n';
 }
 
 /// "2 listeners (smtp 127.0.0.1:25 STARTTLS, ...), API 127.0.0.1:8025, data in ./postern-data"
@@ -272,7 +273,7 @@ int run_check(const Arguments& arguments, Streams& streams) {
       lists["mode"] = in_shadow ? "shadow" : "enforce";
       answer["restrictions"] = std::move(lists);
     }
-    streams.out << boost::json::serialize(answer) << '\n';
+    streams.out << json_text(answer) << '\n';
   } else if (!ok) {
     streams.err << fmt::format("\n{}: {}, {}\n", name, counted(found.errors(), "error"),
                                counted(warnings, "warning"));
@@ -368,7 +369,7 @@ int run_version(const Arguments& arguments, Streams& streams) {
       boost::json::array& loaded = object["loaded"].emplace_array();
       for (const std::string& file : loaded_libraries()) loaded.emplace_back(file);
     }
-    streams.out << boost::json::serialize(object) << '\n';
+    streams.out << json_text(object) << '\n';
     return to_int(ExitCode::ok);
   }
   streams.out << fmt::format("postern {} ({}, {})\n", version.number, version.revision,

@@ -25,6 +25,7 @@
 #include "base/time_text.h"
 #include "base/ulid.h"
 #include "cli/commands.h"
+#include "cli/json_text.h"
 #include "config/key_file.h"
 #include "serve/acting_owner.h"
 #include "serve/cluster_member.h"
@@ -218,15 +219,15 @@ void tell(const backup::BackupMade& made, const std::string& file, const Argumen
   const backup::Manifest& manifest = made.manifest;
   std::ostream& out = file.empty() ? streams.err : streams.out;  // the backup is standard output
   if (arguments.has("--json")) {
-    out << json::serialize(json::object{{"file", file},
-                                        {"time", to_rfc3339(manifest.time)},
-                                        {"files", manifest.files.size()},
-                                        {"octets", made.octets},
-                                        {"messages", manifest.messages},
-                                        {"policies", manifest.policies},
-                                        {"accounts", manifest.accounts},
-                                        {"missing", made.missing},
-                                        {"held_ms", made.held.count()}})
+    out << json_text(json::object{{"file", file},
+                                  {"time", to_rfc3339(manifest.time)},
+                                  {"files", manifest.files.size()},
+                                  {"octets", made.octets},
+                                  {"messages", manifest.messages},
+                                  {"policies", manifest.policies},
+                                  {"accounts", manifest.accounts},
+                                  {"missing", made.missing},
+                                  {"held_ms", made.held.count()}})
         << '\n';
     return;
   }
@@ -489,7 +490,7 @@ void tell(const backup::Restored& restored, backup::QueueFate fate, const fs::pa
       out["queue"] = arguments.value("--queue").value_or("hold");
       out["moved_aside"] = aside;
     }
-    streams.out << json::serialize(out) << '\n';
+    streams.out << json_text(out) << '\n';
     return;
   }
   if (arguments.has("--quiet")) return;

@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "cli/cluster_database.h"
 #include "cli/commands.h"
+#include "cli/json_text.h"
 #include "cluster/advice.h"
 #include "cluster/facts.h"
 #include "cluster/members.h"
@@ -171,7 +172,7 @@ int run_cluster_init(const Arguments& arguments, Streams& streams) {
     }
   }
   if (arguments.has("--json")) {
-    streams.out << json::serialize(json::object{
+    streams.out << json_text(json::object{
                        {"ready", true}, {"sealed", sealed->values}, {"made_key", sealed->made_key}})
                 << '\n';
     return to_int(ExitCode::ok);
@@ -222,11 +223,11 @@ int run_cluster_status(const Arguments& arguments, Streams& streams) {
                                    {"not_seen", !doubt_of(one).empty()},
                                    {"parts", one.parts}});
     }
-    streams.out << json::serialize(json::object{{"nodes", std::move(nodes)},
-                                                {"parts_without_owner", found->without_owner},
-                                                {"trouble", trouble},
-                                                {"system", found->epoch.system},
-                                                {"timeline", found->epoch.timeline}})
+    streams.out << json_text(json::object{{"nodes", std::move(nodes)},
+                                          {"parts_without_owner", found->without_owner},
+                                          {"trouble", trouble},
+                                          {"system", found->epoch.system},
+                                          {"timeline", found->epoch.timeline}})
                 << '\n';
     return code;
   }
@@ -349,7 +350,7 @@ int run_cluster_drain(const Arguments& arguments, Streams& streams) {
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::steady_clock::now() - began);
   if (as_json) {
-    streams.out << json::serialize(json::object{{"node", name}, {"took_ms", took.count()}}) << '\n';
+    streams.out << json_text(json::object{{"node", name}, {"took_ms", took.count()}}) << '\n';
   } else {
     streams.out << fmt::format(
         "{} has given up its parts, after {:.1f} s, and the others take them; "
@@ -374,7 +375,7 @@ int run_cluster_accept_loss(const Arguments& arguments, Streams& streams) {
     if (!content) return refuse_cluster(content.error(), arguments, streams);
     if (*content) {
       if (as_json) {
-        streams.out << json::serialize(json::object{{"missing", false}}) << '\n';
+        streams.out << json_text(json::object{{"missing", false}}) << '\n';
       } else {
         streams.out << "nothing is missing, and nothing was changed: all gateways have what the "
                        "database promised them. If one of another machine is refused, run this "
@@ -396,8 +397,7 @@ int run_cluster_accept_loss(const Arguments& arguments, Streams& streams) {
   const Result<std::int64_t> times = cluster::accept_loss(**database, promised_file(data_dir));
   if (!times) return refuse_cluster(times.error(), arguments, streams);
   if (as_json) {
-    streams.out << json::serialize(json::object{{"missing", true}, {"losses_accepted", *times}})
-                << '\n';
+    streams.out << json_text(json::object{{"missing", true}, {"losses_accepted", *times}}) << '\n';
   } else {
     streams.out << "the gateways go on with what is there, within some seconds\n";
   }

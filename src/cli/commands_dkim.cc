@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "cli/commands_mail.h"
 #include "cli/commands_store.h"
+#include "cli/json_text.h"
 #include "cli/key_input.h"
 #include "cli/mail_text.h"
 #include "config/input_file.h"
@@ -102,7 +103,7 @@ int run_dkim_sign(const Arguments& arguments, Streams& streams) {
   const std::string written = like_message(*field, *message);
   bool written_all = true;
   if (json) {
-    streams.out << boost::json::serialize(boost::json::object{{"field", *field}}) << '\n';
+    streams.out << json_text(boost::json::object{{"field", *field}}) << '\n';
   } else {
     // Octets of a message, not terminal text: an escaped CR would break the signature.
     written_all = write_octets(streams.out, written) &&

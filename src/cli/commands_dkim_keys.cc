@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "cli/commands_mail.h"
 #include "cli/commands_store.h"
+#include "cli/json_text.h"
 #include "cli/live_data.h"
 #include "cli/mail_text.h"
 #include "dns/zone_text.h"
@@ -94,7 +95,7 @@ int run_dkim_keys(const Arguments& arguments, Streams& streams) {
     listed.push_back(json_of(key));
   }
   const bool none = listed.empty();
-  if (as_json) streams.out << boost::json::serialize(boost::json::object{{"keys", listed}}) << "\n";
+  if (as_json) streams.out << json_text(boost::json::object{{"keys", listed}}) << "\n";
   if (none && !as_json && !arguments.has("--quiet")) streams.err << "there are no keys\n";
   return to_int(ExitCode::ok);
 }

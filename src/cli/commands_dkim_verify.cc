@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "cli/commands_mail.h"
+#include "cli/json_text.h"
 #include "cli/key_input.h"
 #include "cli/mail_dns.h"
 #include "cli/mail_text.h"
@@ -52,14 +53,13 @@ int run_dkim_verify(const Arguments& arguments, Streams& streams) {
   const dkim::Results& results = *evidence.dkim;
   const std::string field = results_text(evidence, config->server.hostname);
   if (as_json) {
-    streams.out << json::serialize(
-                       json::object{{"acceptable", results.any_acceptable()},
-                                    {"result", dkim::to_text(results.overall())},
-                                    {"from_fields", results.from_fields},
-                                    {"signatures", dkim_json(results)},
-                                    {"arc", arc_json(*evidence.arc)},
-                                    {"authentication_results", policy::octets_json(field)},
-                                    {"dns", policy::dns_json((*dns)->records())}})
+    streams.out << json_text(json::object{{"acceptable", results.any_acceptable()},
+                                          {"result", dkim::to_text(results.overall())},
+                                          {"from_fields", results.from_fields},
+                                          {"signatures", dkim_json(results)},
+                                          {"arc", arc_json(*evidence.arc)},
+                                          {"authentication_results", policy::octets_json(field)},
+                                          {"dns", policy::dns_json((*dns)->records())}})
                 << '\n';
   } else if (!arguments.has("--quiet")) {
     streams.out << dkim_text(results) << arc_text(*evidence.arc) << dns_text((*dns)->records())
@@ -170,7 +170,7 @@ int run_dkim_check(const Arguments& arguments, Streams& streams) {
   const KeyCheck check = check_key(*selector + "._domainkey." + *domain, own, **dns);
   const auto& records = (*dns)->records();
   if (as_json) {
-    streams.out << json::serialize(check_json(check, records)) << '\n';
+    streams.out << json_text(check_json(check, records)) << '\n';
   } else if (!arguments.has("--quiet")) {
     streams.out << check_text(check) << dns_text(records);
   }

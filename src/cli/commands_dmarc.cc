@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "cli/commands_mail.h"
+#include "cli/json_text.h"
 #include "cli/mail_dns.h"
 #include "cli/mail_text.h"
 #include "config/input_file.h"
@@ -253,7 +254,7 @@ int check_record(const Arguments& arguments, Streams& streams) {
   if (as_json) {
     json::object out = domain_json(check);
     out["dns"] = policy::dns_json(records);
-    streams.out << json::serialize(out) << '\n';
+    streams.out << json_text(out) << '\n';
   } else if (!arguments.has("--quiet")) {
     streams.out << domain_text(check) << dns_text(records);
   }
@@ -332,7 +333,7 @@ int check_message(const Arguments& arguments, Streams& streams) {
   const policy::Evidence found = judge(*envelope, with_crlf(*text), options, **dns);
   const std::string field = results_text(found, config->server.hostname);
   if (as_json) {
-    streams.out << json::serialize(message_json(found, field)) << '\n';
+    streams.out << json_text(message_json(found, field)) << '\n';
   } else if (!arguments.has("--quiet")) {
     streams.out << spf_text(*found.spf, envelope->client) << dkim_text(*found.dkim)
                 << dmarc_text(*found.dmarc) << arc_text(*found.arc) << dns_text(found.dns) << field;

@@ -15,6 +15,7 @@
 #include "base/time_text.h"
 #include "base/ulid.h"
 #include "cli/commands_store.h"
+#include "cli/json_text.h"
 #include "cli/live_data.h"
 #include "cli/queue_access.h"
 #include "cli/running_policies.h"
@@ -347,7 +348,7 @@ int explain(const Config& config, const ExplainOptions& options) {
     }
     std::cout << ptest::as_test(explanation->trace, how);
   } else if (options.json) {
-    std::cout << boost::json::serialize(explanation_json(*explanation)) << '\n';
+    std::cout << json_text(explanation_json(*explanation)) << '\n';
   } else {
     std::cout << explanation_text(*explanation, !options.no_color && ::isatty(STDOUT_FILENO) == 1);
   }

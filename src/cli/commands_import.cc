@@ -14,6 +14,7 @@
 #include "base/shown.h"
 #include "base/text.h"
 #include "cli/commands_store.h"
+#include "cli/json_text.h"
 #include "cli/mail_text.h"
 #include "config/input_file.h"
 #include "dialect/restrictions/postfix_import.h"
@@ -161,7 +162,7 @@ int write_result(const ImportReport& import, const std::string& name, const Trou
     report["out"] = to_file ? json::value(*out) : json::value(nullptr);
     if (!to_file) report["toml"] = import.toml;
     report["relay"] = json::value_from(troubles.relay);
-    streams.out << json::serialize(report) << '\n';
+    streams.out << json_text(report) << '\n';
     return to_int(verdict);
   }
   if (!to_file) streams.out << import.toml;

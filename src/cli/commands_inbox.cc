@@ -13,6 +13,7 @@
 #include "base/time_text.h"
 #include "cli/commands.h"
 #include "cli/commands_store.h"
+#include "cli/json_text.h"
 #include "cli/live_data.h"
 #include "config/diagnostic.h"
 #include "telemetry/log_record.h"
@@ -73,7 +74,7 @@ Result<void> json_line(LiveData& data, const Shown& shown, std::ostream& out) {
       {"address", shown.address}, {"received_at", to_rfc3339(shown.received_at, 6)},
       {"sender", shown.sender},   {"subject", shown.subject},
   };
-  std::string head = boost::json::serialize(object);
+  std::string head = json_text(object);
   head.back() = ',';
   head += "\"payload\":";
   Sha256 sum;

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "cli/commands_mail.h"
+#include "cli/json_text.h"
 #include "cli/mail_text.h"
 #include "config/key_file.h"
 #include "dns/zone_text.h"
@@ -205,7 +206,7 @@ int run_dkim_keygen(const Arguments& arguments, Streams& streams) {
                                                             : ExitCode::cannot_create);
   }
   if (as_json) {
-    streams.out << json::serialize(to_json(*keys, *wanted)) << '\n';
+    streams.out << json_text(to_json(*keys, *wanted)) << '\n';
     return to_int(ExitCode::ok);
   }
   // If the key goes to standard output, the record goes to standard error, so that `> key.pem`

@@ -9,6 +9,7 @@
 #include "base/version.h"
 #include "cli/cluster_database.h"
 #include "cli/commands.h"
+#include "cli/json_text.h"
 #include "cluster/members.h"
 #include "cluster/moving.h"
 #include "cluster/node.h"
@@ -344,12 +345,12 @@ int run_cluster_migrate(const Arguments& arguments, Streams& streams) {
   if (as_json) {
     json::object rows;
     for (const store::MovedRows& one : moved->rows) rows[one.table] = one.rows;
-    streams.out << json::serialize(json::object{{"messages", mail.messages},
-                                                {"recipients", mail.recipients},
-                                                {"octets", mail.octets},
-                                                {"rows", std::move(rows)},
-                                                {"inbox_messages", moved->inbox_messages},
-                                                {"kept", moved->kept}})
+    streams.out << json_text(json::object{{"messages", mail.messages},
+                                          {"recipients", mail.recipients},
+                                          {"octets", mail.octets},
+                                          {"rows", std::move(rows)},
+                                          {"inbox_messages", moved->inbox_messages},
+                                          {"kept", moved->kept}})
                 << '\n';
     return to_int(ExitCode::ok);
   }

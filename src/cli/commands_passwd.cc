@@ -14,6 +14,7 @@
 #include "base/time_text.h"
 #include "cli/commands.h"
 #include "cli/commands_store.h"
+#include "cli/json_text.h"
 #include "cli/live_data.h"
 #include "mail/address.h"
 #include "serve/one_time_links.h"
@@ -157,7 +158,7 @@ int show_link(const ShownLink& link, const std::string& email, bool json, bool q
   if (json) {
     boost::json::object out{{"link", link.url}, {"expires_at", until}};
     if (!email.empty()) out["email"] = email;
-    streams.out << boost::json::serialize(out) << '\n';
+    streams.out << json_text(out) << '\n';
   } else {
     if (!quiet) {
       streams.err << (email.empty() ? std::string("The first account, which operates this gateway")
@@ -229,9 +230,9 @@ int run_passwd(const Arguments& arguments, Streams& streams) {
   }
   if (!set) return failed(set.error());
   if (json) {
-    streams.out << boost::json::serialize(boost::json::object{{"account_id", set->account_id},
-                                                              {"email", email},
-                                                              {"created", set->created}})
+    streams.out << json_text(boost::json::object{{"account_id", set->account_id},
+                                                 {"email", email},
+                                                 {"created", set->created}})
                 << '\n';
   } else if (!arguments.has("--quiet")) {
     streams.out << (set->created

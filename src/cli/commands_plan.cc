@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "cli/check_guardrails.h"
 #include "cli/file_update.h"
+#include "cli/json_text.h"
 #include "cli/mail_text.h"
 #include "cli/plan_emit.h"
 #include "cli/plan_suggest.h"
@@ -211,7 +212,7 @@ int verify(const Options& options, const std::pair<plan::Edition, plan::Edition>
   }
   const plan::Checked found = plan::check_edit(versions.first, versions.second, *text);
   if (arguments.has("--json")) {
-    streams.out << boost::json::serialize(boost::json::object{
+    streams.out << json_text(boost::json::object{
                        {"verified", found.fault.empty()},
                        {"fault", found.fault.empty() ? boost::json::value()
                                                      : boost::json::value(found.fault)},
@@ -260,7 +261,9 @@ int plan_versions(const Options& options, const Arguments& arguments, Streams& s
   } else if (options.certificate) {
     lacks_a_file = true;
     report(
-        "no certificate: no kind of change was ruled out for a group of destinations",
+        "no certificate: no kind of change was ruled out for a group of destinations, or one "
+        "version "
+        "takes mail in sessions that the other refuses",
         "one shows that nothing more is accepted, or refused, where lists and their tables alone "
         "differ",
         arguments.has("--json"), streams);
@@ -282,7 +285,7 @@ int plan_versions(const Options& options, const Arguments& arguments, Streams& s
     boost::json::object answer = plan::report_json(found);
     if (tally && *tally) answer["replay"] = counts_of(**tally);
     if (emitted) answer["emitted"] = std::move(*emitted);
-    streams.out << boost::json::serialize(answer) << '\n';
+    streams.out << json_text(answer) << '\n';
   } else if (!arguments.has("--quiet")) {
     streams.out << plan::report_text(found);
     if (tally && *tally) streams.out << counts_text(**tally, printable(*options.replayed, 64));

@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "cli/confine.h"
 #include "cli/file_update.h"
+#include "cli/json_text.h"
 #include "cli/mail_text.h"
 #include "cli/plan_versions.h"
 #include "cli/policy_files.h"
@@ -478,8 +479,7 @@ int play_all(const Options& given, const Arguments& arguments, Streams& streams,
   const std::string text =
       ptest::report_text(results, failures ? Format::failures : options->format, color);
   if (!options->coverage_file.empty()) {
-    const auto written =
-        write_file(options->coverage_file, boost::json::serialize(results.coverage) + "\n");
+    const auto written = write_file(options->coverage_file, json_text(results.coverage) + "\n");
     if (!written) {
       report(written.error().message, "", json, streams);
       return to_int(ExitCode::cannot_create);

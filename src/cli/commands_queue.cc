@@ -10,6 +10,7 @@
 #include "base/terminal.h"
 #include "base/text.h"
 #include "base/ulid.h"
+#include "cli/json_text.h"
 #include "cli/mail_text.h"
 #include "cli/queue_access.h"
 #include "cli/queue_text.h"
@@ -87,8 +88,7 @@ int act_on_all(QueueAccess& queue, spool::Action action, const QueueFilter& filt
     before = next_of(*answer);
   } while (!before.empty());
   if (arguments.has("--json")) {
-    streams.out << json::serialize(json::object{{"changed", changed}, {"skipped", skipped}})
-                << '\n';
+    streams.out << json_text(json::object{{"changed", changed}, {"skipped", skipped}}) << '\n';
   } else if (!arguments.has("--quiet")) {
     streams.out << fmt::format("{} messages", changed)
                 << (skipped > 0
@@ -107,7 +107,7 @@ int act_on_each(QueueAccess& queue, spool::Action action, admin::Notify notify,
     const auto done = queue.act(action, id, notify);
     if (done) {
       if (arguments.has("--json")) {
-        streams.out << json::serialize(json::object{{"id", id}, {"done", true}}) << '\n';
+        streams.out << json_text(json::object{{"id", id}, {"done", true}}) << '\n';
       }
       continue;
     }
@@ -194,7 +194,7 @@ int run_queue_list(const Arguments& arguments, Streams& streams) {
     const auto answer = (*queue)->list(*filter, before, std::min(page, *limit - shown));
     if (!answer) return trouble(answer.error(), arguments, streams);
     for (const json::value& message : answer->at("data").as_array()) {
-      streams.out << (arguments.has("--json") ? json::serialize(message) + "\n"
+      streams.out << (arguments.has("--json") ? json_text(message) + "\n"
                                               : listed_text(message.as_object(), store::now()));
       ++shown;
     }
@@ -234,7 +234,7 @@ int run_queue_show(const Arguments& arguments, Streams& streams) {
   }
   const auto message = (*queue)->show(id);
   if (!message) return trouble(message.error(), arguments, streams);
-  streams.out << (arguments.has("--json") ? json::serialize(*message) + "\n"
+  streams.out << (arguments.has("--json") ? json_text(*message) + "\n"
                                           : message_text(*message, store::now()));
   return to_int(ExitCode::ok);
 }
@@ -246,7 +246,7 @@ int run_queue_verify(const Arguments& arguments, Streams& streams) {
   if (!found) return trouble(found.error(), arguments, streams);
   const bool wrong = found->at("wrong").to_number<std::uint64_t>() != 0;
   if (arguments.has("--json")) {
-    streams.out << json::serialize(*found) << '\n';
+    streams.out << json_text(*found) << '\n';
   } else if (wrong || !arguments.has("--quiet")) {
     streams.out << verification_text(*found);
   }
@@ -260,7 +260,7 @@ int run_queue_destinations(const Arguments& arguments, Streams& streams) {
   if (!answer) return trouble(answer.error(), arguments, streams);
   if (arguments.has("--json")) {
     for (const json::value& row : answer->at("data").as_array()) {
-      streams.out << json::serialize(row) << '\n';
+      streams.out << json_text(row) << '\n';
     }
     return to_int(ExitCode::ok);
   }

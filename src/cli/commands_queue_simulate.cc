@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "cli/commands_queue.h"
+#include "cli/json_text.h"
 #include "cli/mail_text.h"
 #include "cli/scenario_file.h"
 #include "config/input_file.h"
@@ -150,7 +151,7 @@ int run_queue_simulate(const Arguments& arguments, Streams& streams) {
   }
   const Simulated seen = relay::simulate(*scenario);
   if (json) {
-    streams.out << boost::json::serialize(simulated_json(seen, *scenario)) << '\n';
+    streams.out << json_text(simulated_json(seen, *scenario)) << '\n';
   } else {
     streams.out << simulated_text(seen, *scenario);
   }

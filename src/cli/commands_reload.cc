@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/json_text.h"
 #include "cli/live_data.h"
 
 namespace postern::app {
@@ -51,7 +52,7 @@ void show_json(const json::object& answer, bool in_force, Streams& streams) {
     out["error"] = error;
     out["hint"] = text_of(answer, "hint");
   }
-  streams.out << json::serialize(out) << '\n';
+  streams.out << json_text(out) << '\n';
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "cli/commands_store.h"
 #include "cli/confine.h"
+#include "cli/json_text.h"
 #include "cli/live_data.h"
 #include "cli/mail_text.h"
 #include "cli/recorded_traffic.h"
@@ -149,7 +150,7 @@ int run_replay(const Arguments& arguments, Streams& streams) {
     boost::json::object answer{{"draft", options->draft}};
     for (auto& [name, value] : tally->json()) answer[name] = std::move(value);
     answer["seconds"] = seconds;
-    streams.out << boost::json::serialize(answer) << '\n';
+    streams.out << json_text(answer) << '\n';
   } else if (!arguments.has("--quiet")) {
     streams.out << tally->text(options->draft == "-" ? "<stdin>" : printable(options->draft, 120));
     streams.err << fmt::format("{:.1f} s, {:.0f} decisions a second\n", seconds,

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "cli/commands_mail.h"
+#include "cli/json_text.h"
 #include "cli/mail_dns.h"
 #include "cli/mail_text.h"
 #include "config/relay_options.h"
@@ -370,7 +371,7 @@ int run_route(const Arguments& arguments, Streams& streams) {
       (*dns)->run(look_up_into(&relay, &(*dns)->resolver(), config->dns.timeout, &inquiry));
     draw_attempts(inquiry, relay, *attempts);
     if (json) {
-      streams.out << boost::json::serialize(inquiry_json(inquiry, relay, (*dns)->dnssec())) << '\n';
+      streams.out << json_text(inquiry_json(inquiry, relay, (*dns)->dnssec())) << '\n';
     } else if (!arguments.has("--quiet")) {
       streams.out << inquiry_text(inquiry, relay, (*dns)->dnssec());
     }

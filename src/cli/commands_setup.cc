@@ -16,6 +16,7 @@
 
 #include "base/text.h"
 #include "cli/doctor_sources.h"
+#include "cli/json_text.h"
 #include "cli/key_input.h"
 #include "cli/mail_dns.h"
 #include "cli/setup_answers.h"
@@ -144,7 +145,7 @@ class Setup {
   int refuse_to_overwrite(const std::string& there) {
     const std::string difference = setup::difference(there, text_);
     if (json_) {
-      streams_.out << json::serialize(json::object{{"file", config_}, {"difference", difference}})
+      streams_.out << json_text(json::object{{"file", config_}, {"difference", difference}})
                    << '\n';
     } else {
       streams_.out << fmt::format("--- {}\n+++ what setup would write\n{}", config_, difference);
@@ -291,17 +292,16 @@ class Setup {
     for (const unsigned port : setup::open_ports(answers_)) ports.emplace_back(port);
     boost::system::error_code malformed;
     json::value machine = json::parse(doctor::json_of(look_at_machine()), malformed);
-    streams_.out << json::serialize(
-                        json::object{{"written", written},
-                                     {"machine", std::move(machine)},
-                                     {"file", config_},
-                                     {"configuration", text_},
-                                     {"proof", written_.proof.conclusion},
-                                     {"dialogue", json::value_from(written_.proof.dialogue)},
-                                     {"records", std::move(list)},
-                                     {"keys", std::move(keys)},
-                                     {"ports", std::move(ports)},
-                                     {"report", setup::report(answers_, written_)}})
+    streams_.out << json_text(json::object{{"written", written},
+                                           {"machine", std::move(machine)},
+                                           {"file", config_},
+                                           {"configuration", text_},
+                                           {"proof", written_.proof.conclusion},
+                                           {"dialogue", json::value_from(written_.proof.dialogue)},
+                                           {"records", std::move(list)},
+                                           {"keys", std::move(keys)},
+                                           {"ports", std::move(ports)},
+                                           {"report", setup::report(answers_, written_)}})
                  << '\n';
     return 0;
   }

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "cli/commands_mail.h"
+#include "cli/json_text.h"
 #include "cli/mail_dns.h"
 #include "cli/mail_text.h"
 
@@ -33,7 +34,7 @@ int run_spf_check(const Arguments& arguments, Streams& streams) {
     out["client"] = envelope->client.to_string();
     out["helo"] = policy::octets_json(envelope->helo);
     out["dns"] = policy::dns_json(records);
-    streams.out << boost::json::serialize(out) << '\n';
+    streams.out << json_text(out) << '\n';
   } else if (!arguments.has("--quiet")) {
     streams.out << spf_text(spf, envelope->client) << dns_text(records);
   }

@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 
 #include "cli/commands.h"
+#include "cli/json_text.h"
 #include "cli/live_data.h"
 #include "cli/mail_text.h"
 #include "config/input_file.h"
@@ -94,7 +95,7 @@ int run_tls_install(const Arguments& arguments, Streams& streams) {
   const auto answer = ask("tls-install", given, arguments, streams);
   if (!answer) return answer.error();
   if (as_json) {
-    streams.out << json::serialize(*answer) << '\n';
+    streams.out << json_text(*answer) << '\n';
     return to_int(ExitCode::ok);
   }
   const json::value* installed = answer->if_contains("installed");
@@ -121,7 +122,7 @@ int run_tls_status(const Arguments& arguments, Streams& streams) {
   const auto answer = ask("tls-status", {}, arguments, streams);
   if (!answer) return answer.error();
   if (arguments.has("--json")) {
-    streams.out << json::serialize(*answer) << '\n';
+    streams.out << json_text(*answer) << '\n';
     return to_int(ExitCode::ok);
   }
   const json::value* listeners = answer->if_contains("listeners");

@@ -7,6 +7,7 @@
 #include <boost/json.hpp>
 
 #include "base/text.h"
+#include "cli/json_text.h"
 #include "cli/mail_text.h"
 #include "cli/plan_versions.h"
 #include "config/input_file.h"
@@ -111,8 +112,7 @@ int suggest_edits(const std::string& version, const std::string& tests,
     return to_int(ExitCode::bad_data);
   }
   if (json) {
-    streams.out << boost::json::serialize(
-                       boost::json::object{{"suggest", 1}, {"tests", std::move(answers)}})
+    streams.out << json_text(boost::json::object{{"suggest", 1}, {"tests", std::move(answers)}})
                 << '\n';
   }
   return to_int(all_found ? ExitCode::ok : ExitCode::no);
