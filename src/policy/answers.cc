@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/text.h"
+#include "mail/hostname.h"
 #include "policy/questions/servers.h"
 
 namespace postern::policy {
@@ -73,9 +74,14 @@ ClientName client_name(const IpAddress& client, Answers& answers) {
   if (names->status != dns::Status::found || names->records.empty()) {
     return {.status = Status::none};
   }
-  ClientName result{.status = Status::unverified, .name = {}, .reverse_name = names->records[0]};
+  ClientName result{.status = Status::none};
   const std::size_t count = std::min(names->records.size(), max_names);
   for (std::size_t i = 0; i < count; ++i) {
+    // Whoever owns the address writes the record: 192.0.2.0/24 is no name, but a key of tables.
+    if (!mail::is_hostname(names->records[i])) continue;
+    if (result.status == Status::none) {
+      result = {.status = Status::unverified, .reverse_name = names->records[i]};
+    }
     const dns::Answer* addresses = answers.find(names->records[i], address_type(client));
     if (addresses == nullptr) return {};
     if (addresses->trouble()) result.status = Status::trouble;

@@ -71,12 +71,12 @@ struct ClientName {
     waiting,
     verified,    ///< a name of its PTR records has its address
     unverified,  ///< it has a name, but no name has its address
-    none,        ///< no PTR record
+    none,        ///< no PTR record, or none that is a host name
     trouble,     ///< a lookup failed (SERVFAIL, timeout)
   };
   Status status = Status::waiting;  ///< of the lookup
   std::string name;                 ///< if verified, else empty
-  std::string reverse_name;         ///< the verified name, else the first PTR record; empty: none
+  std::string reverse_name;         ///< the verified name, else that of the first PTR record; empty: none
 };
 /// Looks at the first 10 PTR records at most.
 ClientName client_name(const IpAddress& client, Answers& answers);
