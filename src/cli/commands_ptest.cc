@@ -292,13 +292,29 @@ void run_file(const Options& options, Configurations& configurations, ptest::Cov
       result.outcomes.clear();
       return;
     }
+    if (listener_named(loaded.config, test.dialogue.listener) == nullptr) {
+      std::string names;
+      for (const ListenerConfig& one : loaded.config.listeners) {
+        names += (names.empty() ? "" : ", ") + one.name;
+      }
+      Diagnostic unknown = ptest::error_at(
+          result.file, test.listener, "U004",
+          fmt::format("no listener is called {}", printable(test.dialogue.listener, 64)));
+      unknown.hint = fmt::format("the listeners of {} are {}", config, names);
+      result.diagnostics.add(std::move(unknown));
+      result.outcomes.clear();
+      return;
+    }
     result.outcomes.push_back(player.play(test, loaded.config));
     if (!options.coverage) continue;
+    coverage.begin(config);
     coverage.add_rules(loaded.config);
     coverage.add_rules(player.directory(), policies);
     coverage.add_test(result.outcomes.back().decided);
   }
-  if (options.filter.empty()) result.unasked = player.unasked();
+  if (!options.filter.empty()) return;
+  result.unasked = player.unasked();
+  result.unasked_answers = player.unasked_answers();
 }
 
 ptest::Coverage::Proof::Word word_of(plan::Need need) {
@@ -339,6 +355,7 @@ void prove_rules(const Results& results, Configurations& configurations,
     const auto without = [&](const plan::ListEdit& edit) {
       return edited(now, edit, Configurations::load_options());
     };
+    coverage.begin(name);
     const auto needs = plan::needs_of(now, coverage.undecided(), without, deadline.left());
     for (const auto& [origin, need] : needs) {
       ptest::Coverage::Proof proof{.word = word_of(need.need), .text = need.why, .witness = {}};

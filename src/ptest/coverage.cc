@@ -29,7 +29,7 @@ std::string_view word_of(Coverage::Proof::Word word) {
 
 void Coverage::add_rule(const dialect::restrictions::Rule& rule) {
   const std::string name(rule.keyword != nullptr ? rule.keyword->name : rule.words);
-  Count& count = rules_[{"restrictions", rule.origin, name}];
+  Count& count = rules_[{configuration_, "restrictions", rule.origin, name}];
   if (rule.table == nullptr || rule.table == count.table) return;
   count.table = rule.table;
   for (std::string& row : rule.table->row_names(most_rows).value_or(std::vector<std::string>())) {
@@ -49,7 +49,7 @@ void Coverage::add_rules(const app::Config& config) {
   if (config.vsl.loaded) {
     for (std::size_t i = 0; i < policy::stage_count; ++i) {
       for (const auto& one : config.vsl.loaded->directives(static_cast<policy::Stage>(i))) {
-        rules_[{"vsl", one.place(), one.name}];
+        rules_[{configuration_, "vsl", one.place(), one.name}];
       }
     }
   }
@@ -60,7 +60,8 @@ void Coverage::add_rules(const app::Config& config) {
                           event.name != dialect::kumo::events::dynamic &&
                           event.name != dialect::kumo::events::auth_plain;
       if (!judges || !config.lua.loaded->handles(event.name)) continue;
-      rules_[{"lua", config.lua.loaded->place_of(event.name), std::string(event.name)}];
+      rules_[{configuration_, "lua", config.lua.loaded->place_of(event.name),
+              std::string(event.name)}];
     }
   }
 }
@@ -72,7 +73,7 @@ void Coverage::add_rules(const policy::Directory& directory,
     if (!policy) continue;
     for (std::size_t i = 0; i < policy::stage_count; ++i) {
       for (const policy::Rule& rule : policy->plan.at(static_cast<policy::Stage>(i))) {
-        rules_[{"webhook", rule.origin, std::string(rule.check->name)}];
+        rules_[{configuration_, "webhook", rule.origin, std::string(rule.check->name)}];
       }
     }
   }
@@ -86,7 +87,7 @@ void Coverage::add_test(const policy::Trace& trace) {
   std::map<Key, Seen> seen;
   for (const policy::Decision& decision : trace.decisions) {
     for (const policy::Step& step : decision.steps) {
-      const Key key{std::string(step.layer), step.origin, std::string(step.check)};
+      const Key key{configuration_, std::string(step.layer), step.origin, std::string(step.check)};
       Seen& rule = seen[key];
       const bool passes = step.verdict.kind == policy::Verdict::Kind::pass_on;
       const bool decides = step.enforced && !passes;
@@ -125,16 +126,16 @@ std::size_t Coverage::idle() const {
 std::set<std::string> Coverage::undecided() const {
   std::set<std::string> origins;
   for (const auto& [key, count] : rules_) {
-    const auto& [layer, at, rule] = key;
-    if (layer == "restrictions" && count.decided == 0) origins.insert(at);
+    const bool is_asked = key.layer == "restrictions" && key.configuration == configuration_;
+    if (is_asked && count.decided == 0) origins.insert(key.at);
   }
   return origins;
 }
 
 void Coverage::add_proof(const std::string& origin, Proof proof) {
   for (auto& [key, count] : rules_) {
-    const auto& [layer, at, rule] = key;
-    const bool is_it = layer == "restrictions" && at == origin;
+    const bool is_it =
+        key.configuration == configuration_ && key.layer == "restrictions" && key.at == origin;
     if (is_it && (!count.proof || count.proof->word < proof.word)) count.proof = proof;
   }
 }
@@ -147,9 +148,13 @@ double Coverage::percent() const {
 json::object Coverage::json() const {
   json::array rules;
   for (const auto& [key, count] : rules_) {
-    const auto& [layer, at, rule] = key;
-    json::object one{{"layer", layer},           {"at", shown(at)},      {"rule", shown(rule)},
-                     {"decided", count.decided}, {"asked", count.asked}, {"proof", nullptr}};
+    json::object one{{"config", shown(key.configuration)},
+                     {"layer", key.layer},
+                     {"at", shown(key.at)},
+                     {"rule", shown(key.rule)},
+                     {"decided", count.decided},
+                     {"asked", count.asked},
+                     {"proof", nullptr}};
     json::value& rows = one["rows"];
     if (!count.rows.empty()) rows.emplace_array();
     for (const auto& [row, tests] : count.rows) {
@@ -176,12 +181,11 @@ std::string Coverage::text() const {
                                 can, idle() > 0 ? "that can decide " : "", percent());
   for (const auto& [key, count] : rules_) {
     if (count.decided > 0) continue;
-    const auto& [layer, at, rule] = key;
-    out += fmt::format("  {}  {} {} at {}\n",
+    out += fmt::format("  {}  {}\n",
                        count.is_idle()   ? "idle "
                        : count.asked > 0 ? "asked"
                                          : "never",
-                       layer, shown(rule), shown(at));
+                       name_of(key));
     if (!count.proof) continue;
     switch (count.proof->word) {
       case Proof::Word::idle:
@@ -201,6 +205,13 @@ std::string Coverage::text() const {
   return out + rows_text();
 }
 
+std::string Coverage::name_of(const Key& key) const {
+  std::string name = fmt::format("{} {} at {}", key.layer, shown(key.rule), shown(key.at));
+  const bool has_others = rules_.begin()->first.configuration != key.configuration ||
+                          rules_.rbegin()->first.configuration != key.configuration;
+  return has_others ? name + " of " + shown(key.configuration) : name;
+}
+
 std::string Coverage::rows_text() const {
   constexpr std::size_t most_named = 5;
   std::string out;
@@ -212,9 +223,8 @@ std::string Coverage::rows_text() const {
     // Rules that no test asked have been named.
     if (missed.empty() || count.asked == 0 || count.is_idle()) continue;
     const std::size_t named = std::min(missed.size(), most_named);
-    const auto& [layer, at, rule] = key;
     out += fmt::format(
-        "  rows   {} {} at {}: {} of {} found; not found: {}{}\n", layer, shown(rule), shown(at),
+        "  rows   {}: {} of {} found; not found: {}{}\n", name_of(key),
         count.rows.size() - missed.size(), count.rows.size(),
         fmt::join(missed.begin(), missed.begin() + static_cast<std::ptrdiff_t>(named), ", "),
         missed.size() > named ? fmt::format(" and {} more", missed.size() - named) : "");

@@ -21,6 +21,9 @@ namespace postern::ptest {
 /// webhook policies, and rows of access tables. Lines of scripts are not counted.
 class Coverage {
  public:
+  /// What comes next is of this configuration, whose rules are others than those of another, though
+  /// they stand at the same place.
+  void begin(const std::string& configuration) { configuration_ = configuration; }
   /// Adds the rules of a configuration; again changes nothing.
   void add_rules(const app::Config& config);
   /// Adds the rules of a file's webhook policies.
@@ -30,7 +33,7 @@ class Coverage {
 
   /// What is proved of a rule of restriction lists.
   struct Proof {
-    /// Of several configurations with such a rule the last of these words counts.
+    /// Of several files of tests with other webhooks the last of these words counts.
     enum class Word : std::uint8_t { idle, spare, needed, unknown };
     Word word = Word::unknown;
     std::string text;             ///< how a test could reach it, or why it is unknown; one line
@@ -43,7 +46,8 @@ class Coverage {
 
   /// Rules that a test decided, in percent of those that can decide; 100 without rules.
   double percent() const;
-  /// `{"rules": [{"layer","at","rule","decided","asked","rows","proof","witness"?,"why"?}],
+  /// `{"rules":
+  /// [{"config","layer","at","rule","decided","asked","rows","proof","witness"?,"why"?}],
   /// "decided", "all", "idle", "percent"}`; `rows`: `[{"row","decided","found"}]`, or null.
   boost::json::object json() const;
   /// The headline, the rules that no test decided, and those of whose tables it found not all rows.
@@ -66,14 +70,22 @@ class Coverage {
     std::map<std::string, RowCount> rows = {};                       ///< of all tables
     bool is_idle() const { return decided == 0 && proof && proof->word == Proof::Word::idle; }
   };
-  /// Layer, place, rule.
-  using Key = std::tuple<std::string, std::string, std::string>;
+  struct Key {
+    std::string configuration;
+    std::string layer;
+    std::string at;
+    std::string rule;
+    auto operator<=>(const Key&) const = default;
+  };
 
   std::size_t decided() const;
   std::size_t idle() const;
   void add_rule(const dialect::restrictions::Rule& rule);
   std::string rows_text() const;
+  /// "restrictions reject at smtpd_relay_restrictions:1", with its configuration if there are more.
+  std::string name_of(const Key& key) const;
 
+  std::string configuration_;
   std::map<Key, Count> rules_;
 };
 

@@ -353,6 +353,7 @@ class Reader {
         if (auto helo = text(key, node)) test.dialogue.helo = std::move(*helo);
       } else if (word == "listener") {
         if (auto name = text(key, node)) test.dialogue.listener = std::move(*name);
+        test.listener = spot(node);
       } else if (word == "tls") {
         if (const auto* flag = node.as_boolean()) {
           tls = test.dialogue.tls = flag->get();
@@ -470,6 +471,7 @@ class Reader {
     if (services == nullptr) return;
     for (const auto& [name, value] : *services) {
       const std::string service(name.str());
+      test.services[service] = spot(value);
       const toml::table* requests = value.as_table();
       if (requests == nullptr) {
         if (const auto given = answer(service, name, value)) {
@@ -477,10 +479,10 @@ class Reader {
         }
         continue;
       }
-      if (dialect::restrictions::is_remote_table(service)) {
-        test.answers.services[service] = dialect::restrictions::recorded({});
-      }
+      const bool is_table = dialect::restrictions::is_remote_table(service);
+      if (is_table) test.answers.services[service] = dialect::restrictions::recorded({});
       for (const auto& [request, content] : *requests) {
+        if (!is_table) test.questions[{service, std::string(request.str())}] = spot(content);
         if (const auto given = answer(service, request, content)) {
           test.answers.requests[{service, std::string(request.str())}] = *given;
         }

@@ -47,14 +47,18 @@ struct NamedFile {
 
 /// One `[[test]]`.
 struct Test {
-  std::string name;                            ///< unique in the file
-  Spot spot;                                   ///< of its header
-  app::Dialogue dialogue;                      ///< without the text of `message`
-  std::optional<NamedFile> message;            ///< a file with the message
-  std::optional<NamedFile> golden;             ///< expect.trace
-  boost::json::object zone;                    ///< of the test and of the file
-  std::map<std::string, Spot> names;           ///< what the test itself has of it
-  app::RecordedAnswers answers;                ///< of other programs
+  std::string name;                      ///< unique in the file
+  Spot spot;                             ///< of its header
+  app::Dialogue dialogue;                ///< without the text of `message`
+  std::optional<NamedFile> message;      ///< a file with the message
+  std::optional<NamedFile> golden;       ///< expect.trace
+  boost::json::object zone;              ///< of the test and of the file
+  std::map<std::string, Spot> names;     ///< what the test itself has of it
+  app::RecordedAnswers answers;          ///< of other programs
+  std::map<std::string, Spot> services;  ///< who they are of
+  /// What is asked of those that are no tables: `{"inet:127.0.0.1:10023", "RCPT"}`.
+  std::map<std::pair<std::string, std::string>, Spot> questions;
+  Spot listener;                               ///< of the name of `dialogue.listener`
   std::optional<app::EvidenceWords> evidence;  ///< nullopt: it is computed
   std::vector<Expectation> expected;           ///< in the order of the file
 };

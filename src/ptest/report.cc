@@ -77,11 +77,14 @@ std::string failure_text(const FileResult& result, const Outcome& outcome) {
 std::vector<std::string> warnings(const FileResult& result) {
   std::vector<std::string> out;
   for (const Outcome& outcome : result.outcomes) {
-    for (const std::string& name : outcome.unasked) {
-      out.push_back(fmt::format("warning: {}:{}: no rule of `{}` asked for {}", result.name,
-                                outcome.test->names.at(name).line, shown(outcome.test->name),
-                                shown(name)));
+    for (const Unasked& one : outcome.unasked) {
+      out.push_back(fmt::format("warning: {}:{}: no rule of `{}` {}", result.name, one.spot.line,
+                                shown(outcome.test->name), shown(one.what)));
     }
+  }
+  for (const Unasked& one : result.unasked_answers) {
+    out.push_back(
+        fmt::format("warning: {}:{}: no test {}", result.name, one.spot.line, shown(one.what)));
   }
   for (const std::string& name : result.unasked) {
     out.push_back(fmt::format("warning: {}:{}: no test asked for {}", result.name,

@@ -15,13 +15,14 @@ namespace postern::ptest {
 
 /// The results of one file.
 struct FileResult {
-  std::string name;                  ///< as the user named it
-  File file;                         ///< without tests if it cannot be used
-  app::Diagnostics diagnostics;      ///< errors: the file cannot be used; warnings
-  std::vector<Outcome> outcomes;     ///< of the tests that ran, in order
-  bool missing = false;              ///< there is no such file
-  bool config_is_wrong = false;      ///< the errors are those of the configuration
-  std::vector<std::string> unasked;  ///< names of `[dns]` that no test asked for
+  std::string name;                           ///< as the user named it
+  File file;                                  ///< without tests if it cannot be used
+  app::Diagnostics diagnostics;               ///< errors: the file cannot be used; warnings
+  std::vector<Outcome> outcomes;              ///< of the tests that ran, in order
+  bool missing = false;                       ///< there is no such file
+  bool config_is_wrong = false;               ///< the errors are those of the configuration
+  std::vector<std::string> unasked;           ///< names of `[dns]` that no test asked for
+  std::vector<Unasked> unasked_answers = {};  ///< Player::unasked_answers()
 
   /// Whether its tests ran.
   bool usable() const { return diagnostics.errors() == 0; }

@@ -228,7 +228,11 @@ Outcome Player::play(const Test& test, const app::Config& config) {
                               said);
   outcome.took = std::chrono::steady_clock::now() - started;
   for (const std::string& name : resolver->unasked()) {
-    if (test.names.contains(name)) outcome.unasked.push_back(name);
+    const auto own = test.names.find(name);
+    if (own != test.names.end()) outcome.unasked.push_back({"asked for " + name, own->second});
+  }
+  for (const policy::Consultation& one : outcome.decided.evidence.consulted) {
+    consulted_[one.service].insert(std::string(app::asked_of(one)));
   }
   const std::vector<std::string> unasked = resolver->unasked();
   for (const auto& [name, spot] : file_.zone) {
@@ -271,6 +275,25 @@ std::vector<std::string> Player::unasked() const {
     if (!asked_.contains(name)) names.push_back(name);
   }
   return names;
+}
+
+std::vector<Unasked> Player::unasked_answers() const {
+  std::vector<Unasked> all;
+  std::set<std::string> told;
+  const auto tell = [&](std::string what, const Spot& spot) {
+    if (told.insert(what).second) all.push_back({std::move(what), spot});
+  };
+  for (const Test& test : file_.tests) {
+    for (const auto& [service, spot] : test.services) {
+      if (!consulted_.contains(service)) tell("asked " + service, spot);
+    }
+    for (const auto& [question, spot] : test.questions) {
+      const auto asked = consulted_.find(question.first);
+      if (asked == consulted_.end() || asked->second.contains(question.second)) continue;
+      tell(fmt::format("asked {} at {}", question.first, question.second), spot);
+    }
+  }
+  return all;
 }
 
 std::optional<std::string> Player::golden(const Test& test) const {

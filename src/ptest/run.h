@@ -26,6 +26,12 @@ struct Difference {
   std::optional<std::string> got;  ///< nullopt: there is no such value
 };
 
+/// What a test or a file has and no rule wanted: a warning, as it is often misspelt.
+struct Unasked {
+  std::string what;  ///< "asked for bl.example.com", "asked inet:127.0.0.1:10023 at RCTP"
+  Spot spot;         ///< in the file
+};
+
 /// The result of one test.
 struct Outcome {
   const Test* test = nullptr;             ///< borrowed from the file
@@ -34,7 +40,7 @@ struct Outcome {
   std::vector<Difference> differs;        ///< empty: it passed
   std::string trace;                      ///< the text of `explain`, without times and ids
   std::string deciding;                   ///< what decided, a line for people; may be empty
-  std::vector<std::string> unasked;       ///< names of the test's zone that no rule asked for
+  std::vector<Unasked> unasked;           ///< of the test's zone
   std::chrono::nanoseconds took{0};       ///< time of the decision
   policy::Trace decided;                  ///< the decision itself
 
@@ -64,6 +70,9 @@ class Player {
   const policy::Directory& directory() const { return directory_; }
   /// Names of the file's zone that no test asked for so far.
   std::vector<std::string> unasked() const;
+  /// Answers of other programs that no test was asked for so far: by each program that nobody
+  /// asked, and each question but keys of tables.
+  std::vector<Unasked> unasked_answers() const;
   /// The text of a golden trace; nullopt: there is no such file.
   std::optional<std::string> golden(const Test& test) const;
 
@@ -76,6 +85,8 @@ class Player {
   std::map<std::string, std::string> messages_;  ///< by name
   std::map<std::string, std::string> golden_;    ///< by name
   std::set<std::string, std::less<>> asked_;     ///< names of the file's zone
+  /// What other programs were asked, by service.
+  std::map<std::string, std::set<std::string, std::less<>>, std::less<>> consulted_;
 };
 
 }  // namespace postern::ptest

@@ -50,6 +50,7 @@ class Played : public ::testing::Test {
     for (const ptest::Test& test : parsed_.file.tests) {
       outcomes_.push_back(player.play(test, loaded.config));
     }
+    unasked_answers_ = player.unasked_answers();
     return outcomes_;
   }
 
@@ -61,6 +62,7 @@ class Played : public ::testing::Test {
 
   Parsed parsed_;
   std::vector<Outcome> outcomes_;
+  std::vector<Unasked> unasked_answers_;
   std::map<std::string, std::string> files_;
 };
 
@@ -73,7 +75,8 @@ TEST_F(Played, dns_is_that_of_the_test) {
                                     "expect.rule = \"reject_rbl_client\"\n"))
           .front();
   EXPECT_TRUE(listed.passed()) << listed.trace;
-  EXPECT_THAT(listed.unasked, testing::ElementsAre("unused.test"));
+  ASSERT_EQ(listed.unasked.size(), 1u);
+  EXPECT_EQ(listed.unasked.front().what, "asked for unused.test");
   EXPECT_THAT(listed.got, Contains(Pair("at", "smtpd_recipient_restrictions:1")));
   EXPECT_TRUE(run(test(std::string(dunno) + "expect.verdict = \"taken\"\n")).front().passed());
 }
@@ -222,6 +225,21 @@ smtpd_recipient_restrictions = "reject_unauth_pipelining"
   EXPECT_TRUE(run(test("expect.verdict = \"taken\"\n"), pipelining).front().passed());
 }
 
+// They are often misspelt, and the test may pass all the same.
+TEST_F(Played, answers_that_nothing_asked_for_are_told) {
+  run(
+      test("answers.\"inet:127.0.0.1:10024\" = \"DUNNO\"\n"
+           "answers.\"inet:127.0.0.1:10023\" = { RCPT = \"DUNNO\", RCTP = \"REJECT\" }\n"
+           "expect.verdict = \"taken\"\n"));
+  std::vector<std::string> told;
+  for (const Unasked& one : unasked_answers_) {
+    EXPECT_GT(one.spot.line, 0u);
+    told.push_back(one.what);
+  }
+  EXPECT_THAT(told, testing::ElementsAre("asked inet:127.0.0.1:10024",
+                                         "asked inet:127.0.0.1:10023 at RCTP"));
+}
+
 // The rule takes the command before, and refuses this one.
 TEST_F(Played, a_client_that_begins_to_hurry) {
   constexpr std::string_view at_once = R"([restrictions]
@@ -319,6 +337,14 @@ TEST_F(Played, coverage_counts_rows) {
     coverage.add_test(one.decided);
   }
   std::string rows;
+  // Another configuration has its own rules.
+  Coverage two = coverage;
+  two.begin("other.toml");
+  two.add_rules(loaded.config);
+  EXPECT_EQ(two.json().at("all").to_number<std::size_t>(),
+            2 * coverage.json().at("all").to_number<std::size_t>());
+  EXPECT_EQ(two.json().at("decided"), coverage.json().at("decided"));
+  EXPECT_THAT(two.text(), HasSubstr(" of other.toml\n"));
   const boost::json::object counts = coverage.json();
   for (const auto& rule : counts.at("rules").as_array()) {
     rows += boost::json::serialize(rule.at("rows")) + "\n";
