@@ -288,7 +288,7 @@ std::string webhooks_text(const std::vector<WebhookAnswer>& webhooks) {
   return text;
 }
 
-std::string headline(const Comparison& comparison, bool asks_replies) {
+std::string headline(const Comparison& comparison, bool asks_replies, bool weakened) {
   switch (comparison.answer()) {
     case Answer::same:
       if (comparison.verdicts() == Answer::not_proved) {
@@ -303,6 +303,9 @@ std::string headline(const Comparison& comparison, bool asks_replies) {
       }
       if (comparison.routes == Known::yes) {
         return "SAME VERDICTS, OTHER ROUTES: some mail that both take goes elsewhere";
+      }
+      if (weakened) {
+        return "SAME VERDICTS, WEAKER GUARDRAILS: new's guardrails allow edits that old's do not";
       }
       return asks_replies && comparison.replies == Known::yes
                  ? "SAME VERDICTS, OTHER REPLIES: what is refused is refused with other codes"
@@ -547,7 +550,8 @@ std::string open_relay_text(const Report& report) {
 
 std::string report_text(const Report& report) {
   const Comparison& found = report.comparison;
-  std::string text = broken_text(report) + headline(found, report.asks_replies);
+  std::string text =
+      broken_text(report) + headline(found, report.asks_replies, !report.weakened.empty());
   if (found.only) text += fmt::format(" (only mail to {} was asked about)", to_string(*found.only));
   text += "\n" + open_relay_text(report);
   for (const Group group : all_groups) {

@@ -202,8 +202,8 @@ std::string without_secrets(std::string_view text) {
       "key_format",   "backup"};
   // Those that say whose data is asked, and as whom: other values may mean other rows.
   static constexpr std::string_view digested[] = {
-      "hosts",   "user",     "server_host", "server_port", "bind",
-      "bind_dn", "memcache", "charset",     "encoding",    "require_result_set"};
+      "hosts",    "user",    "server_host", "server_port",        "bind",         "bind_dn",
+      "memcache", "charset", "encoding",    "require_result_set", "tls_cert_file"};
   std::string rest;
   std::string asked;
   for (LogicalLines lines(text); lines.next();) {

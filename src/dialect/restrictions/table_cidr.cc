@@ -98,7 +98,12 @@ class CidrTable final : public NamedTable {
   /// Of a small table.
   const std::vector<NetworkRow>& written() const { return written_; }
   std::size_t memory() const override {
-    return sizeof *this + v4_.memory() + v6_.memory() + values_.memory();
+    std::size_t sum = sizeof *this + v4_.memory() + v6_.memory() + values_.memory();
+    for (const NetworkRow& row : written_) {
+      sum +=
+          sizeof row + row.value.capacity() + row.conditions.capacity() * sizeof(NetworkCondition);
+    }
+    return sum;
   }
 
  private:
