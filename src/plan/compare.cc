@@ -240,8 +240,8 @@ class Comparer {
     look_at_own_clients();
     if (options_.asks(Group::ours) && has_webhooks()) look_at_webhooks();
     if (options_.idle_rules) find_idle_rules();
-    // The checker asks the lists alone.
-    if (options_.certificate && as_served(compiled) == compiled) {
+    // The checker asks the lists alone, in all sessions.
+    if (options_.certificate && served() == diagrams_.leaf(served_by_both)) {
       const Ref fates = diagrams_.apply(compiled[0], compiled[1], [&](Leaf before, Leaf after) {
         return fates_of(vocabulary_->outcome(before), vocabulary_->outcome(after));
       });
@@ -354,32 +354,33 @@ class Comparer {
                            [](Leaf kind, Leaf is) -> Leaf { return is == 0 ? 0 : kind; });
   }
 
-  /// What comes of each dialogue if the session refuses what its version does not serve: mail in
-  /// clear, STARTTLS, AUTH.
-  std::array<Ref, 2> as_served(std::array<Ref, 2> compiled) {
-    const ServedSessions served[] = {served_sessions(*sides_[0]->config),
-                                     served_sessions(*sides_[1]->config)};
-    if (served[0] == served[1]) return compiled;
-    const Leaf turned_away = vocabulary_->number({.taken = false});
-    for (std::size_t side = 0; side < 2; ++side) {
-      std::vector<Ref> children;
-      for (const SessionClass& one : vocabulary_->classes().sessions) {
-        children.push_back(diagrams_.leaf(serves(served[side], one) ? 1 : 0));
-      }
-      compiled[side] = diagrams_.apply(
-          compiled[side], diagrams_.choose(Vocabulary::variable(Axis::session), children),
-          [turned_away](Leaf lists, Leaf is) -> Leaf { return is == 1 ? lists : turned_away; });
+  /// Bit 0: old serves the session, bit 1: new does. What lists would take of mail in clear, after
+  /// STARTTLS or AUTH is not taken where that is not served.
+  Ref served() {
+    const ServedSessions by[] = {served_sessions(*sides_[0]->config),
+                                 served_sessions(*sides_[1]->config)};
+    std::vector<Ref> children;
+    for (const SessionClass& one : vocabulary_->classes().sessions) {
+      children.push_back(
+          diagrams_.leaf((serves(by[0], one) ? 1u : 0u) | (serves(by[1], one) ? 2u : 0u)));
     }
-    return compiled;
+    return diagrams_.choose(Vocabulary::variable(Axis::session), children);
+  }
+  static constexpr Leaf served_by_both = 3;
+  static Leaf kind_if_served(Leaf kind, Leaf served) {
+    const auto is = static_cast<DifferenceKind>(kind);
+    const Leaf by_takers = is == DifferenceKind::refuses_more   ? 1
+                           : is == DifferenceKind::accepts_more ? 2
+                                                                : 0;
+    return (served & by_takers) == by_takers ? kind : 0;
   }
 
   /// The kind of the difference of each dialogue that is possible.
   Ref differences(const std::array<Ref, 2>& compiled, Ref possible) {
-    const std::array<Ref, 2> served = as_served(compiled);
-    const Ref kinds = diagrams_.apply(served[0], served[1], [&](Leaf before, Leaf after) {
+    const Ref kinds = diagrams_.apply(compiled[0], compiled[1], [&](Leaf before, Leaf after) {
       return static_cast<Leaf>(kind_of(vocabulary_->outcome(before), vocabulary_->outcome(after)));
     });
-    return where(kinds, possible);
+    return where(diagrams_.apply(kinds, served(), kind_if_served), possible);
   }
 
   void show(const Player::Played& played, Group group, DifferenceKind kind) {

@@ -97,6 +97,17 @@ TEST(EditTest, AnswersThatAParameterMakesAPermitAreNotCalledTheSame) {
   }
 }
 
+// A login that new's lists would let pass is not offered there.
+TEST(EditTest, WhatASessionDoesNotServeIsNotTaken) {
+  const std::string lists =
+      server + "smtpd_sender_login_maps = \"inline:{ {a@example.com=alice} }\"\n" +
+      "smtpd_sender_restrictions = \"reject_authenticated_sender_login_mismatch\"\n" +
+      "smtpd_relay_restrictions = \"permit_sasl_authenticated, reject_unauth_destination\"\n";
+  const std::string off = lists + "smtpd_sasl_auth_enable = \"no\"\n";
+  EXPECT_EQ(answer(lists, off), "refuses_more");
+  EXPECT_EQ(answer(off, lists), "accepts_more");
+}
+
 // What decides beside the lists.
 TEST(EditTest, WhatDecidesElsewhereIsNotCalledTheSame) {
   const std::string lists =
