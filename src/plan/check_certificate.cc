@@ -1663,7 +1663,7 @@ class Checker {
   std::vector<std::size_t> chosen_;  ///< of leaf()
   std::set<std::string> words_;      ///< words_of_versions()
   std::vector<std::size_t> own_;     ///< classes of recipients at domains of this host, or relayed
-  std::vector<std::string_view> by_settings_;
+  std::vector<std::string> by_settings_;
   std::array<std::vector<Members>, axes> classes_;
   std::size_t read_axes_ = 0;
   std::vector<Question> questions_;

@@ -369,10 +369,10 @@ class Comparer {
   static constexpr Leaf served_by_both = 3;
   static Leaf kind_if_served(Leaf kind, Leaf served) {
     const auto is = static_cast<DifferenceKind>(kind);
-    const Leaf by_takers = is == DifferenceKind::refuses_more   ? 1
-                           : is == DifferenceKind::accepts_more ? 2
-                                                                : 0;
-    return (served & by_takers) == by_takers ? kind : 0;
+    const Leaf by = is == DifferenceKind::refuses_more   ? 1
+                    : is == DifferenceKind::accepts_more ? 2
+                                                         : served_by_both;
+    return (served & by) == by ? kind : 0;
   }
 
   /// The kind of the difference of each dialogue that is possible.
@@ -644,6 +644,10 @@ std::string sentence_of(const Elsewhere& one) {
   if (one.what == "webhook_domains") {
     return "a domain of webhooks is one that lists take mail for in one version only, and mail for "
            "its other addresses is not compared";
+  }
+  if (one.what == "smtpd_sasl_auth_enable") {
+    return "AUTH is offered by one version alone, and what rules and webhooks make of logins there "
+           "is not compared";
   }
   if (one.what == "api") {
     return "api.operators differs, and whose logins count for the lists is not compared";

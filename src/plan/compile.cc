@@ -351,7 +351,7 @@ const OpenQuestion& Vocabulary::ask(const policy::Consultation& asked, bool afte
       add_answer(text);
     }
     for (const std::string& name : actions_) add_answer(name);
-    for (const std::string_view name : by_settings_) add_answer(name);
+    for (const std::string& name : by_settings_) add_answer(name);
   }
   if (is_table && asks_owners_) add_answer(own_login);
   add_answer("no answer");

@@ -175,7 +175,7 @@ class Vocabulary {
   std::vector<policy::DnsList> zones_;
   std::set<const dialect::restrictions::Rule*> opaque_;
   std::set<std::string> actions_;
-  std::vector<std::string_view> by_settings_;
+  std::vector<std::string> by_settings_;
   std::vector<std::unique_ptr<OpenQuestion>> questions_;
   std::map<std::string, OpenQuestion*> by_key_;
   std::map<Outcome, Leaf> numbers_;

@@ -19,6 +19,7 @@
 #include "explain/known_addresses.h"
 #include "plan/behind.h"
 #include "plan/certificate.h"
+#include "plan/player.h"
 #include "plan/routes.h"
 #include "plan/vsl.h"
 #include "plan/vsl_text.h"
@@ -149,6 +150,13 @@ std::vector<Elsewhere> may_decide(std::vector<Elsewhere> found, const Edition& b
       (routes_refuse(before.config) || routes_refuse(after.config)) &&
       routes_may_decide(before.config, after.config)) {
     found.push_back({.what = "myorigin", .reason = "other_layers"});
+  }
+  const bool decides_behind = deciding_in(before.config).scripts ||
+                              deciding_in(after.config).scripts || !before.webhooks.empty() ||
+                              !after.webhooks.empty();
+  if (decides_behind &&
+      served_sessions(before.config).login != served_sessions(after.config).login) {
+    found.push_back({.what = "smtpd_sasl_auth_enable", .reason = "other_layers"});
   }
   std::set<std::string> files = before.passed_over;
   files.insert(after.passed_over.begin(), after.passed_over.end());

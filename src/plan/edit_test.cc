@@ -97,6 +97,36 @@ TEST(EditTest, AnswersThatAParameterMakesAPermitAreNotCalledTheSame) {
   }
 }
 
+// Classes are answers, too, with what stands behind them.
+TEST(EditTest, ClassesThatOtherProgramsMayNameAreCompared) {
+  for (const char* asks :
+       {"check_policy_service inet:127.0.0.1:10023", "check_sender_access tcp:127.0.0.1:9"}) {
+    const auto lists = [&](const std::string& in_class) {
+      return server + "smtpd_restriction_classes = \"k\"\nk = \"" + in_class + "\"\n" +
+             "mynetworks = \"10.0.0.0/8\"\n" +
+             "smtpd_relay_restrictions = \"reject_unauth_destination\"\n" +
+             "smtpd_recipient_restrictions = \"" + asks + "\"\n";
+    };
+    EXPECT_EQ(answer(lists("permit_mynetworks"), lists("permit_mynetworks")), "same");
+    EXPECT_EQ(answer(lists("permit_mynetworks"), lists("permit")), "accepts_more");
+    EXPECT_EQ(answer(lists("permit_mynetworks"), lists("")), "refuses_more");
+    EXPECT_EQ(answer(lists("permit_mynetworks"), lists("check_sender_access inline:{ s.test=OK }")),
+              "both");
+  }
+}
+
+// How an address is read may decide any rule about it.
+TEST(EditTest, RulesAboutAddressesThatOthersAnswerAreNotCalledTheSame) {
+  const std::string lists = server + "smtpd_relay_restrictions = \"reject_unauth_destination\"\n" +
+                            "smtpd_recipient_restrictions = \"check_policy_service "
+                            "inet:127.0.0.1:10023\"\nappend_dot_mydomain = \"no\"\n";
+  for (const char* reads :
+       {"myorigin = \"other.example\"", "swap_bangpath = \"no\"", "allow_percent_hack = \"no\""}) {
+    EXPECT_EQ(answer(lists, lists + reads + "\n"), "not_proved") << reads;
+  }
+  EXPECT_EQ(answer(lists, lists + "mydomain = \"other.example\"\n"), "same");
+}
+
 // A login that new's lists would let pass is not offered there.
 TEST(EditTest, WhatASessionDoesNotServeIsNotTaken) {
   const std::string lists =
@@ -106,6 +136,17 @@ TEST(EditTest, WhatASessionDoesNotServeIsNotTaken) {
   const std::string off = lists + "smtpd_sasl_auth_enable = \"no\"\n";
   EXPECT_EQ(answer(lists, off), "refuses_more");
   EXPECT_EQ(answer(off, lists), "accepts_more");
+  // Lists that ask nothing of a login decide the same; a webhook may ask.
+  const std::string open = server + "smtpd_relay_restrictions = \"reject_unauth_destination\"\n";
+  EXPECT_EQ(answer(open, open + "smtpd_sasl_auth_enable = \"no\"\n"), "same");
+  Edition before = edition_of_text("old.toml", open);
+  Edition after = edition_of_text("new.toml", open + "smtpd_sasl_auth_enable = \"no\"\n");
+  policy::Webhook webhook;
+  webhook.address = "in@hooks.example.net";
+  for (Edition* one : {&before, &after}) {
+    one->webhooks = {std::make_shared<const policy::Webhook>(webhook)};
+  }
+  EXPECT_EQ(judge_edit(before, after, {}).comparison.answer(), Answer::not_proved);
 }
 
 // What decides beside the lists.

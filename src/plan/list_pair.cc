@@ -141,6 +141,16 @@ std::optional<ListPair::Unseen> ListPair::answers_otherwise() const {
         "external_table",
         "another program may answer permit_tls_clientcerts, and relay_clientcerts differs"};
   }
+  const auto reads = [](const restrictions::ListPolicy& policy) {
+    return std::tuple(policy.append_dot_mydomain, policy.appended_domain(), policy.swap_bangpath,
+                      policy.allow_percent_hack, policy.allow_untrusted_routing, policy.myorigin);
+  };
+  if (reads(*lists_[0]) != reads(*lists_[1])) {
+    return Unseen{"external_table",
+                  "another program may answer with a rule about an address, and how addresses are "
+                  "read differs: append_dot_mydomain, mydomain, myorigin, swap_bangpath, "
+                  "allow_percent_hack or allow_untrusted_routing"};
+  }
   if (lists_[0]->client_names != lists_[1]->client_names) {
     return Unseen{"external_table",
                   "another program may answer with a rule about the client's name, and "

@@ -170,32 +170,36 @@ TEST(SameRulesTest, WhatOneVersionAloneHasMayMatter) {
   }
 }
 
+/// The keywords of answers: "reject_unlisted_sender" of "reject_unlisted_sender, permit".
+std::set<std::string> keywords_of(const std::vector<std::string>& answers) {
+  std::set<std::string> keywords;
+  for (const std::string& one : answers) keywords.insert(one.substr(0, one.find(',')));
+  return keywords;
+}
+
 // What a policy server's answer does hangs on parameters, by whatever way they have their values.
 TEST(SettingsAnswersTest, ValuesMayBeMadeOfOthersAndStandInFiles) {
   using Files = std::map<std::string, std::string>;
   const auto answers = [](const Settings& before, const Settings& after,
                           const Files& old_files = {}, const Files& new_files = {}) {
-    std::string words;
-    for (const std::string_view one : answers_by_settings(loaded(before, old_files).definition,
-                                                          loaded(after, new_files).definition)) {
-      words += fmt::format("{} ", one);
-    }
-    return words;
+    return keywords_of(answers_by_settings(loaded(before, old_files).definition,
+                                           loaded(after, new_files).definition));
   };
+  using Words = std::set<std::string>;
   const Settings by_macro{{"local_recipient_maps", "$lrm"}, {"lrm", "inline:{ {anna = x} }"}};
   Settings other = by_macro;
   other["lrm"] = "inline:{ {otto = x} }";
-  const std::string unlisted = "reject_unlisted_recipient reject_unlisted_sender ";
-  EXPECT_EQ(answers(by_macro, by_macro), "");
+  const Words unlisted{"reject_unlisted_recipient", "reject_unlisted_sender"};
+  EXPECT_EQ(answers(by_macro, by_macro), Words());
   EXPECT_EQ(answers(by_macro, other), unlisted);
   const Settings domains{{"mydestination", "/etc/domains"}, {"local_recipient_maps", ""}};
   EXPECT_EQ(
       answers(domains, domains, {{"/etc/domains", "one.test\n"}}, {{"/etc/domains", "two.test\n"}}),
-      "permit_auth_destination, reject permit_mx_backup reject_unknown_sender_domain "
-      "reject_unknown_recipient_domain reject_sender_login_mismatch "
-      "reject_authenticated_sender_login_mismatch reject_unauthenticated_sender_login_mismatch "
-      "reject_known_sender_login_mismatch " +
-          unlisted);
+      Words({"permit_auth_destination", "permit_mx_backup", "reject_unknown_sender_domain",
+             "reject_unknown_recipient_domain", "reject_sender_login_mismatch",
+             "reject_authenticated_sender_login_mismatch",
+             "reject_unauthenticated_sender_login_mismatch", "reject_known_sender_login_mismatch",
+             "reject_unlisted_recipient", "reject_unlisted_sender"}));
   const std::string large(100'000, '#');
   const Settings table{{"mydestination", "one.test"}, {"local_recipient_maps", "hash:/rows"}};
   EXPECT_EQ(
@@ -206,47 +210,45 @@ TEST(SettingsAnswersTest, ValuesMayBeMadeOfOthersAndStandInFiles) {
 // A keyword that another program may answer with, and none of whose parameters is looked at here,
 // would make two versions the same that are not.
 TEST(SettingsAnswersTest, EachKeywordHangsOnParametersOrOnNone) {
-  static const std::set<std::string_view> of_none{
+  static const std::set<std::string> of_none{
       "permit", "reject", "defer", "defer_if_permit", "defer_if_reject", "reject_unauth_pipelining",
       "reject_plaintext_session", "reject_multi_recipient_bounce", "permit_tls_all_clientcerts",
-      "permit_naked_ip_address",
+      "permit_naked_ip_address", "reject_unless_helo_literal_is_client",
       // Reply codes of refusals and names in DNS, which are the same in both.
       "reject_unknown_client_hostname", "reject_unknown_reverse_client_hostname",
-      "reject_unless_helo_literal_is_client", "reject_invalid_helo_hostname",
-      "reject_non_fqdn_helo_hostname"};
-  static const std::map<std::string_view, std::string_view> shown_by{
-      {"permit_mynetworks", "permit_mynetworks, reject"},
-      {"permit_sasl_authenticated", "permit_sasl_authenticated, reject"},
-      {"permit_auth_destination", "permit_auth_destination, reject"},
-      {"reject_unauth_destination", "permit_auth_destination, reject"},
-      {"defer_unauth_destination", "permit_auth_destination, reject"},
-      {"check_relay_domains", "permit_auth_destination, reject"}};
-  const auto parameters = [](const char* one, const char* other) {
+      "reject_invalid_helo_hostname", "reject_non_fqdn_helo_hostname",
+      // How addresses are read: ListPair::answers_otherwise().
+      "reject_non_fqdn_sender", "reject_non_fqdn_recipient"};
+  static const std::map<std::string, std::string> shown_by{
+      {"reject_unauth_destination", "permit_auth_destination"},
+      {"defer_unauth_destination", "permit_auth_destination"},
+      {"check_relay_domains", "permit_auth_destination"}};
+  const auto parameters = [](bool first) {
     std::map<std::string, std::string> all;
     for (const restrictions::Keyword& keyword : restrictions::keywords()) {
-      if (!keyword.code_parameter.empty()) all[std::string(keyword.code_parameter)] = one;
+      const std::string code(keyword.code_parameter);
+      if (!code.empty()) all[code] = first ? "450" : "550";
     }
-    for (const char* name : {"mydestination", "myorigin", "mynetworks", "inet_interfaces",
-                             "relay_clientcerts", "maps_rbl_domains", "smtpd_sender_login_maps",
-                             "local_recipient_maps", "permit_mx_backup_networks"}) {
-      all[name] = other;
+    all["smtpd_sasl_auth_enable"] = first ? "yes" : "no";
+    for (const char* name :
+         {"mydestination", "mynetworks", "inet_interfaces", "relay_clientcerts", "maps_rbl_domains",
+          "smtpd_sender_login_maps", "local_recipient_maps", "permit_mx_backup_networks"}) {
+      all[name] = first ? "a.example" : "b.example";
     }
-    all["smtpd_sasl_auth_enable"] = one == std::string_view("450") ? "yes" : "no";
     for (const char* name :
          {"unknown_address_tempfail_action", "unknown_helo_hostname_tempfail_action"}) {
-      all[name] = one == std::string_view("450") ? "defer" : "defer_if_permit";
+      all[name] = first ? "defer" : "defer_if_permit";
     }
     return json::serialize(json::object{
         {"hostname", "mx.example.com"}, {"parameters", json::value_from(all)}, {"files", {}}});
   };
-  const auto found =
-      answers_by_settings(parameters("450", "a.example"), parameters("550", "b.example"));
-  const std::set<std::string_view> answers(found.begin(), found.end());
+  const auto found = keywords_of(answers_by_settings(parameters(true), parameters(false)));
   for (const restrictions::Keyword& keyword : restrictions::keywords()) {
     if (keyword.takes != restrictions::Keyword::Takes::nothing) continue;
-    const auto shown = shown_by.find(keyword.name);
-    const std::string_view name = shown == shown_by.end() ? keyword.name : shown->second;
-    EXPECT_NE(answers.contains(name), of_none.contains(name)) << keyword.name;
+    const std::string own(keyword.name);
+    const auto shown = shown_by.find(own);
+    const std::string name = shown == shown_by.end() ? own : shown->second;
+    EXPECT_NE(found.contains(name), of_none.contains(name)) << keyword.name;
   }
 }
 
@@ -255,19 +257,20 @@ TEST(SettingsAnswersTest, DefaultsThatTheirTextsDoNotShow) {
     return answers_by_settings(loaded(before).definition, loaded(after).definition);
   };
   using testing::Contains;
+  using testing::ElementsAre;
   using testing::IsEmpty;
   EXPECT_THAT(answers({}, {{"smtpd_sasl_auth_enable", "no"}}),
               Contains("permit_sasl_authenticated, reject"));
   EXPECT_THAT(answers({}, {{"smtpd_sasl_auth_enable", "yes"}}), IsEmpty());
-  const Settings named{{"mydestination", "ours.example"}, {"append_dot_mydomain", "no"}};
-  Settings with_domain = named;
-  with_domain["mydomain"] = "example.com";
-  EXPECT_THAT(answers(named, with_domain), IsEmpty());
-  EXPECT_THAT(answers({{"append_dot_mydomain", "yes"}},
-                      {{"append_dot_mydomain", "yes"}, {"mydomain", "example.com"}}),
-              Contains("reject_non_fqdn_sender"));
   EXPECT_THAT(answers({}, {{"unverified_recipient_reject_code", "250"}}),
-              testing::ElementsAre("reject_unverified_recipient"));
+              ElementsAre("reject_unverified_recipient", "reject_unverified_recipient, permit"));
+  // A class may permit and refuse, and name another.
+  const Settings classes{
+      {"smtpd_restriction_classes", "a, b"}, {"a", "b"}, {"b", "permit_mynetworks"}};
+  Settings edited = classes;
+  edited["b"] = "permit";
+  EXPECT_THAT(answers(classes, edited),
+              ElementsAre("a, reject", "a, permit", "b, reject", "b, permit"));
 }
 
 }  // namespace

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 
+#include <fmt/format.h>
 #include <boost/json.hpp>
 
 #include "dialect/restrictions/parameters.h"
@@ -36,13 +38,15 @@ bool names_file(std::string_view value) {
   return false;
 }
 
-/// A keyword, or two that show more as an answer: at the end of a list a permit does nothing, but
-/// for what stands behind it in the answer.
+/// A keyword, and what stands behind it in an answer so that its own verdict shows.
 struct Dependent {
-  std::string_view answer;
+  std::string_view keyword;
+  std::string_view behind;
   std::vector<std::string_view> parameters;  ///< of which a value may decide whether it refuses
 };
 
+/// Those that hang on how addresses are read are not told apart by parameters here:
+/// ListPair::answers_otherwise().
 const std::vector<Dependent>& dependents() {
   using Names = std::vector<std::string_view>;
   static const auto both = [](Names one, const Names& other) {
@@ -50,65 +54,65 @@ const std::vector<Dependent>& dependents() {
     return one;
   };
   static const Names own{"inet_interfaces", "proxy_interfaces"};
-  // How an address in a command is read, and as whose mailbox.
-  static const Names forms{
-      "append_dot_mydomain",    "mydomain",           "myorigin",
-      "swap_bangpath",          "allow_percent_hack", "allow_untrusted_routing",
-      "strict_rfc821_envelopes"};
-  static const Names extensions =
-      both({"recipient_delimiter", "owner_request_special", "double_bounce_sender"}, forms);
-  static const Names domains =
-      both({"mydestination", "relay_domains", "virtual_alias_domains", "virtual_mailbox_domains"},
-           both(own, forms));
+  static const Names extensions{"recipient_delimiter", "owner_request_special",
+                                "double_bounce_sender"};
+  static const Names domains{"mydestination", "relay_domains", "virtual_alias_domains",
+                             "virtual_mailbox_domains"};
   static const Names owners =
-      both({"smtpd_sender_login_maps", "smtpd_sasl_auth_enable", "mydestination"}, extensions);
+      both({"smtpd_sender_login_maps", "smtpd_sasl_auth_enable", "mydestination", "myorigin"},
+           extensions);
   static const Names mailboxes = both({"local_recipient_maps", "relay_recipient_maps",
                                        "virtual_alias_maps", "virtual_mailbox_maps"},
                                       both(extensions, domains));
   static const std::vector<Dependent> all{
-      {"permit_inet_interfaces", own},
-      {"permit_inet_interfaces, reject", own},
-      {"permit_mynetworks, reject", {"mynetworks", "mynetworks_style", "inet_interfaces"}},
-      {"permit_sasl_authenticated, reject", {"smtpd_sasl_auth_enable"}},
-      {"permit_auth_destination, reject", domains},
-      {"permit_mx_backup",
-       both({"permit_mx_backup_networks", "inet_protocols", "mydestination"}, both(own, forms))},
-      {"permit_tls_clientcerts", {"relay_clientcerts"}},
-      {"reject_maps_rbl", {"maps_rbl_domains"}},
-      {"reject_non_fqdn_sender", forms},
-      {"reject_non_fqdn_recipient", forms},
-      {"reject_unknown_sender_domain", both({"unknown_address_tempfail_action"}, domains)},
-      {"reject_unknown_recipient_domain", both({"unknown_address_tempfail_action"}, domains)},
-      {"reject_unknown_helo_hostname", {"unknown_helo_hostname_tempfail_action"}},
+      {"permit_inet_interfaces", "reject", own},
+      {"permit_mynetworks", "reject", {"mynetworks", "mynetworks_style", "inet_interfaces"}},
+      {"permit_sasl_authenticated", "reject", {"smtpd_sasl_auth_enable"}},
+      {"permit_auth_destination", "reject", both(own, domains)},
+      {"permit_mx_backup", "reject",
+       both({"permit_mx_backup_networks", "inet_protocols", "mydestination"}, own)},
+      {"permit_tls_clientcerts", "reject", {"relay_clientcerts"}},
+      {"reject_maps_rbl", "permit", {"maps_rbl_domains"}},
+      {"reject_unknown_sender_domain", "permit",
+       both({"unknown_address_tempfail_action"}, domains)},
+      {"reject_unknown_recipient_domain", "permit",
+       both({"unknown_address_tempfail_action"}, domains)},
+      {"reject_unknown_helo_hostname", "permit", {"unknown_helo_hostname_tempfail_action"}},
       {"reject_unverified_sender",
-       both({"unverified_sender_reject_code", "unverified_sender_defer_code",
-             "unverified_sender_tempfail_action", "address_verify_sender"},
-            forms)},
+       "permit",
+       {"unverified_sender_reject_code", "unverified_sender_defer_code",
+        "unverified_sender_tempfail_action"}},
       {"reject_unverified_recipient",
-       both({"unverified_recipient_reject_code", "unverified_recipient_defer_code",
-             "unverified_recipient_tempfail_action", "address_verify_sender"},
-            forms)},
-      {"reject_sender_login_mismatch", owners},
-      {"reject_authenticated_sender_login_mismatch", owners},
-      {"reject_unauthenticated_sender_login_mismatch", owners},
-      {"reject_known_sender_login_mismatch", owners},
-      {"reject_unlisted_recipient", mailboxes},
-      {"reject_unlisted_sender", mailboxes}};
+       "permit",
+       {"unverified_recipient_reject_code", "unverified_recipient_defer_code",
+        "unverified_recipient_tempfail_action"}},
+      {"reject_sender_login_mismatch", "permit", owners},
+      {"reject_authenticated_sender_login_mismatch", "permit", owners},
+      {"reject_unauthenticated_sender_login_mismatch", "permit", owners},
+      {"reject_known_sender_login_mismatch", "permit", owners},
+      {"reject_unlisted_recipient", "permit", mailboxes},
+      {"reject_unlisted_sender", "permit", mailboxes}};
   return all;
 }
 
-/// What a parameter says: that of AUTH has a default that its text does not show, and of a domain
-/// to complete names with it matters only whether they are completed.
+/// What a parameter says: that of AUTH has a default that its text does not show.
 std::string value_of(const restrictions::Parameters& parameters, std::string_view name) {
   if (name == "smtpd_sasl_auth_enable" && !parameters.is_set(name)) return "yes";
-  const bool completes = parameters.flag("append_dot_mydomain").value_or(false);
-  if (name == "mydomain" && !completes) return "";
   return parameters.text(name);
+}
+
+/// Names of restriction classes.
+std::set<std::string> classes_of(const restrictions::Parameters& parameters) {
+  std::set<std::string> names;
+  const auto words = parameters.words("smtpd_restriction_classes");
+  if (!words) return names;
+  for (const restrictions::Word& one : *words) names.insert(one.text);
+  return names;
 }
 
 }  // namespace
 
-std::vector<std::string_view> answers_by_settings(std::string_view before, std::string_view after) {
+std::vector<std::string> answers_by_settings(std::string_view before, std::string_view after) {
   const json::object one = json::parse(before).as_object();
   const json::object other = json::parse(after).as_object();
   const auto differ = [&](const char* member) {
@@ -121,14 +125,30 @@ std::vector<std::string_view> answers_by_settings(std::string_view before, std::
   // A value may be made of others.
   const restrictions::Parameters old_parameters = parameters_of(one);
   const restrictions::Parameters new_parameters = parameters_of(other);
-  std::vector<std::string_view> answers;
-  for (const auto& [answer, parameters] : dependents()) {
-    const bool differs = std::ranges::any_of(parameters, [&](std::string_view name) {
-      const std::string value = value_of(old_parameters, name);
-      // A table has its contents in a file, as a list of domains may have.
-      return value != value_of(new_parameters, name) || (files_differ && names_file(value));
-    });
-    if (differs) answers.push_back(answer);
+  // A table has its contents in a file, as a list of domains may have.
+  const auto may_differ = [&](std::string_view name) {
+    const std::string value = value_of(old_parameters, name);
+    return value != value_of(new_parameters, name) || (files_differ && names_file(value));
+  };
+  static const std::set<std::string_view> always_tried{
+      "permit_mynetworks", "permit_sasl_authenticated", "permit_auth_destination"};
+  std::vector<std::string> answers;
+  const auto add = [&](std::string_view rule, std::string_view behind) {
+    answers.push_back(fmt::format("{}, {}", rule, behind));
+  };
+  for (const auto& [keyword, behind, parameters] : dependents()) {
+    if (!std::ranges::any_of(parameters, may_differ)) continue;
+    if (!always_tried.contains(keyword)) answers.emplace_back(keyword);
+    add(keyword, behind);
+  }
+  std::set<std::string> classes = classes_of(old_parameters);
+  classes.merge(classes_of(new_parameters));
+  // One may name another.
+  if (std::ranges::any_of(classes, may_differ)) {
+    for (const std::string& name : classes) {
+      add(name, "reject");
+      add(name, "permit");
+    }
   }
   return answers;
 }

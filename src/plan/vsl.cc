@@ -233,7 +233,8 @@ class VslComparer {
     }
     for (std::size_t side = 0; side < 2; ++side) {
       for (const auto& [index, one] : explorers[side]->replaced()) {
-        replaced_[one.key] = {one.place, one.what};
+        replaced_[one.key] =
+            replaced_[one.key + std::string(vsl::after_starttls)] = {one.place, one.what};
       }
     }
     const auto lets_through = [&](Leaf one) -> Leaf {

@@ -59,7 +59,7 @@ vsl::StatusPtr status(Status::Kind kind) {
   return std::make_shared<const Status>(std::move(made));
 }
 
-/// What a directive that is not watched may do: the last one also grants a route.
+/// What a directive that is not watched may do; the last ones also grant a route.
 std::vector<vsl::Instead> ways() {
   using enum Status::Kind;
   return {{.status = status(next)},
@@ -68,7 +68,10 @@ std::vector<vsl::Instead> ways() {
           {.status = status(accept)},
           {.status = status(faccept)},
           {.status = status(quarantine)},
-          {.status = status(next), .relays = true}};
+          {.status = status(next), .relays = true},
+          {.status = status(accept), .relays = true},
+          {.status = status(faccept), .relays = true},
+          {.status = status(quarantine), .relays = true}};
 }
 
 /// A name that answers as the values say.
@@ -208,7 +211,8 @@ VslOutcome vsl_outcome_of(const policy::Trace& trace) {
 }
 
 bool is_local_in(const app::Config& config, std::string_view domain) {
-  return config.vsl.loaded && config.vsl.loaded->site().is_local(domain);
+  return config.vsl.loaded && config.vsl.mode == app::LuaMode::enforce &&
+         config.vsl.loaded->site().is_local(domain);
 }
 
 std::size_t value_of(const VslValues& values, std::string_view name) {
@@ -355,7 +359,8 @@ void VslExplorer::replace(std::size_t directive, const std::string& what) {
   }
   const vsl::Directive& named = policy_->directives()[directive];
   replaced_[directive] = {
-      .key = key + (one.calls("check_rcpt_relay") ? " relays" : ""),
+      .key = key,
+      .relays = one.calls("check_rcpt_relay"),
       .place = fmt::format("{} {} '{}'", named.place(), vsl::to_string(named.kind), named.name),
       .what = what};
   if (!calls_one_of(one, changing)) return;
@@ -408,7 +413,7 @@ std::optional<VslExplorer::Run> VslExplorer::run(VslWorld& world, const VslValue
   watch.answers = values;
   watch.ways = ways();
   watch.from = position;
-  for (const auto& [index, one] : replaced_) watch.replaced[index] = one.key;
+  for (const auto& [index, one] : replaced_) watch.replaced[index] = {one.key, one.relays};
 
   WatchedResolver resolver(watch, dialogue.client.to_string(), std::move(names));
   const vsl::Watched scope(watch);

@@ -92,9 +92,10 @@ class VslExplorer {
 
   /// A directive that is a question.
   struct Replaced {
-    std::string key;    ///< equal for equal ones
-    std::string place;  ///< "main.vsl:3:5 rule 'x'"
-    std::string what;   ///< the function that cannot be watched
+    std::string key;      ///< equal for equal ones
+    bool relays = false;  ///< it may grant a route
+    std::string place;    ///< "main.vsl:3:5 rule 'x'"
+    std::string what;     ///< the function that cannot be watched
   };
   /// By index.
   const std::map<std::size_t, Replaced>& replaced() const { return replaced_; }

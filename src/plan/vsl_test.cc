@@ -1146,6 +1146,27 @@ TEST(Vsl, RulesThatMaySkipAChangeAreSeen) {
   }
 }
 
+// A rule that cannot be followed may grant a route and end the stage; before and after STARTTLS it
+// may say two things.
+TEST(Vsl, WhatCannotBeFollowedMayDoMore) {
+  const std::string grants =
+      "#{ rcpt: [ rule \"a\" || { check_rcpt_relay(\"203.0.113.0/24\"); if "
+      "lookup(\"mx.z.test\").len() > 0 { accept() } else { next() } }, rule \"b\" || deny() ]";
+  EXPECT_NE(words_of(compared(
+                grants + ", preq: [ rule \"d\" || if in_domain(rcpt().domain) { next() } else "
+                         "{ deny() } ] }\n",
+                grants + " }\n")),
+            "ours same; foreign same; ");
+  const std::string opaque =
+      "rule \"o\" || if !is_secured() && lookup(\"mx.z.test\").len() > 0 { deny() } else { next() "
+      "} ] }\n";
+  EXPECT_NE(words_of(compared("#{ helo: [ " + opaque,
+                              "#{ helo: [ rule \"f\" || if is_secured() || client_ip() is "
+                              "\"192.0.2.1\" { next() } else { accept() }, " +
+                                  opaque)),
+            "ours same; foreign same; ");
+}
+
 // A rule that grants something or changes the envelope is not passed over.
 TEST(Vsl, WhatARuleLeavesBehindIsKept) {
   const std::string grants = "#{ rcpt: [ rule \"a\" || check_rcpt_relay([]),\n";

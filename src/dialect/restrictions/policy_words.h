@@ -28,9 +28,9 @@ struct PolicyWords {
   std::set<std::string> owned_keys;      ///< keys of tables that say whose a sender is
   std::set<std::string> locals;   ///< local parts that mean something at each domain of this server
   std::set<std::string> actions;  ///< restriction classes, which an answer of a program may name
-  /// Keywords that an answer of a program may name, and that decide by what is in this policy:
-  /// "reject_sender_login_mismatch". Set before add(); the texts outlive this object.
-  std::vector<std::string_view> answers;
+  /// Answers of programs that name keywords or classes which decide by what is in this policy:
+  /// "reject_sender_login_mismatch", "a_class, reject". Set before add().
+  std::vector<std::string> answers;
   std::vector<policy::DnsList> zones;       ///< lists in DNS
   bool asks_login = false;                  ///< a rule looks at the login
   bool asks_tls = false;                    ///< a rule looks at TLS

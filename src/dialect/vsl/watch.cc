@@ -263,8 +263,10 @@ const Instead* Watch::begins(const WatchedSpot& spot) {
   if (spot < from || is_known) return &ways.front();
   const auto found = replaced.find(spot.directive);
   if (found == replaced.end()) return nullptr;
-  return &ways.at(ask(found->second,
-                      {.values = ways.size(), .subject = {}, .test = "directive", .argument = {}}));
+  const auto plain = std::ranges::find_if(ways, &Instead::relays) - ways.begin();
+  const std::size_t values = found->second.relays ? ways.size() : static_cast<std::size_t>(plain);
+  return &ways.at(ask(found->second.question + (spot.again ? std::string(after_starttls) : ""),
+                      {.values = values, .subject = {}, .test = "directive", .argument = {}}));
 }
 
 void Watch::ends(std::optional<WatchedSpot> next) {

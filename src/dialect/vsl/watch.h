@@ -59,6 +59,9 @@ struct WatchedWords {
   bool grew = false;                                              ///< set when something is new
 };
 
+/// What follows the question of a directive that runs once more after STARTTLS.
+inline constexpr std::string_view after_starttls = " after STARTTLS";
+
 /// What a directive does instead of running.
 struct Instead {
   bool failed = false;  ///< as an error of the script
@@ -95,9 +98,15 @@ class Watch {
   /// Texts that are not of the dialogue, such as the time, are others than without.
   bool others = false;
   std::map<std::string, std::size_t, std::less<>> answers;  ///< to questions; 0 to others
-  /// Directives that do not run, by index: the answer to this question says what they do.
-  std::map<std::size_t, std::string> replaced;
-  std::vector<Instead> ways;  ///< what they may do, by answer; the first one is to pass
+  /// A directive that does not run: the answer to this question says what it does. After STARTTLS
+  /// that is another question.
+  struct Replaced {
+    std::string question;
+    bool relays = false;  ///< it may grant a route
+  };
+  std::map<std::size_t, Replaced> replaced;  ///< by index
+  /// What they may do, by answer; the first one is to pass. Those that grant a route come last.
+  std::vector<Instead> ways;
   /// Directives in front of this spot pass without running, and so do those behind a first one that
   /// has passed: what they do is watched elsewhere.
   WatchedSpot from = {};
