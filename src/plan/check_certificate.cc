@@ -230,6 +230,12 @@ class Checker {
       throw Wrong("strict_rfc821_envelopes differs, and it claims something");
     }
     words_ = words_of_versions();
+    const bool asks_others = std::ranges::any_of(lists_, [](const ListPolicy* policy) {
+      return asks_programs(policy) || std::ranges::any_of(policy->used, [](const auto* keyword) {
+               return keyword->takes == restrictions::Keyword::Takes::service;
+             });
+    });
+    if (claims && asks_others) check_not_followed();
     check_rules();
     by_settings_ =
         answers_by_settings(versions_[0]->lists->definition, versions_[1]->lists->definition);
@@ -662,6 +668,18 @@ class Checker {
                                     : std::nullopt;
              return known && *known == text_in(question.answers.front(), "answer");
            });
+  }
+
+  /// Nothing is known of answers that are not followed.
+  void check_not_followed() const {
+    const bool claims_foreign = same_handling_ || std::ranges::any_of(never_, [&](const auto& one) {
+                                  return one.first != "ours" && one.first != "relay";
+                                });
+    for (const NotFollowed& one : not_followed(*versions_[0]->lists, *versions_[1]->lists)) {
+      if (!one.only_foreign || claims_foreign) {
+        throw Wrong("it claims something, though " + one.text);
+      }
+    }
   }
 
   /// Whether the rows of an access table come from a program.

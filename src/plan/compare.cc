@@ -173,7 +173,9 @@ class Comparer {
       leave_open(error.what(), "the comparison needs more than it may use");
     }
     if (!options_.lists_are_equal) {
-      for (const ListPair::Unseen& one : pair_.unseen()) leave_open(one.reason, one.text);
+      for (const ListPair::Unseen& one : pair_.unseen()) {
+        leave_open(one.reason, one.text, one.only_foreign);
+      }
     }
     if (pair_.rewrite_otherwise()) widen(result_.replies, Known::unknown);
     result_.lists = result_.answer();
@@ -194,16 +196,22 @@ class Comparer {
     std::optional<Group> group;  ///< nullopt: winding addresses
   };
 
-  void leave_open(const std::string& reason, const std::string& text) {
+  /// `only_foreign`: mail to others, but for addresses with a route, is known.
+  void leave_open(const std::string& reason, const std::string& text, bool only_foreign = false) {
     const auto open = [](GroupAnswer& group) {
       widen(group.refuses_more, Known::unknown);
       widen(group.accepts_more, Known::unknown);
     };
-    std::ranges::for_each(result_.groups, open);
+    for (const Group group : {Group::ours, Group::relay, Group::foreign}) {
+      if (only_foreign && group != Group::foreign) continue;
+      open(result_.groups[static_cast<std::size_t>(group)]);
+    }
     open(result_.winding);
     widen(result_.handling, Known::unknown);
     widen(result_.replies, Known::unknown);
-    result_.not_proved.push_back({.layer = "restrictions", .reason = reason, .text = text});
+    const std::string where = only_foreign ? std::string(to_string(Group::foreign)) : "";
+    result_.not_proved.push_back(
+        {.group = where, .layer = "restrictions", .reason = reason, .text = text});
   }
 
   void prove() {

@@ -6,7 +6,6 @@
 
 #include "dialect/restrictions/layer.h"
 #include "explain/known_addresses.h"
-#include "plan/settings_answers.h"
 
 namespace postern::plan {
 
@@ -36,6 +35,9 @@ void ListPair::read() {
   const auto* after = sides_[1]->config->restrictions.loaded();
   if (before != nullptr && after != nullptr) {
     words_.answers = answers_by_settings(before->definition, after->definition);
+    if (before->compiled.policy && after->compiled.policy) {
+      not_followed_ = not_followed(*before, *after);
+    }
     same_ = SameRules(*before, *after);
   }
   for (std::size_t side = 0; side < 2; ++side) {
@@ -104,8 +106,8 @@ Ref ListPair::groups(Vocabulary& vocabulary) const {
 }
 
 std::vector<ListPair::Unseen> ListPair::unseen() const {
-  std::vector<Unseen> all;
-  for (auto& one : {probe_sender(), envelopes(), answers_otherwise(), told_otherwise()}) {
+  std::vector<Unseen> all = answers_otherwise();
+  for (auto& one : {probe_sender(), envelopes(), told_otherwise()}) {
     if (one) all.push_back(*one);
   }
   return all;
@@ -132,31 +134,13 @@ std::optional<ListPair::Unseen> ListPair::envelopes() const {
                 "addresses before the lists, and these are not compared"};
 }
 
-std::optional<ListPair::Unseen> ListPair::answers_otherwise() const {
-  if (!words_.asks_programs || !lists_[0] || !lists_[1]) return std::nullopt;
-  // A client's certificate is not followed into an answer.
-  constexpr std::string_view certificates = "permit_tls_clientcerts";
-  if (std::ranges::find(words_.answers, certificates) != words_.answers.end()) {
-    return Unseen{
-        "external_table",
-        "another program may answer permit_tls_clientcerts, and relay_clientcerts differs"};
+std::vector<ListPair::Unseen> ListPair::answers_otherwise() const {
+  std::vector<Unseen> all;
+  if (!words_.asks_programs) return all;
+  for (const NotFollowed& one : not_followed_) {
+    all.push_back({"external_table", one.text, one.only_foreign});
   }
-  const auto reads = [](const restrictions::ListPolicy& policy) {
-    return std::tuple(policy.append_dot_mydomain, policy.appended_domain(), policy.swap_bangpath,
-                      policy.allow_percent_hack, policy.allow_untrusted_routing, policy.myorigin);
-  };
-  if (reads(*lists_[0]) != reads(*lists_[1])) {
-    return Unseen{"external_table",
-                  "another program may answer with a rule about an address, and how addresses are "
-                  "read differs: append_dot_mydomain, mydomain, myorigin, swap_bangpath, "
-                  "allow_percent_hack or allow_untrusted_routing"};
-  }
-  if (lists_[0]->client_names != lists_[1]->client_names) {
-    return Unseen{"external_table",
-                  "another program may answer with a rule about the client's name, and "
-                  "smtpd_peername_lookup differs"};
-  }
-  return std::nullopt;
+  return all;
 }
 
 std::optional<ListPair::Unseen> ListPair::told_otherwise() const {

@@ -11,6 +11,7 @@
 #include "dialect/restrictions/policy_words.h"
 #include "plan/compile.h"
 #include "plan/player.h"
+#include "plan/settings_answers.h"
 
 namespace postern::plan {
 
@@ -49,8 +50,9 @@ class ListPair {
 
   /// Why nothing is the same in both versions that is not in the diagrams.
   struct Unseen {
-    std::string reason;  ///< a word of docs/plan.md, "Not proved"
-    std::string text;    ///< one sentence
+    std::string reason;         ///< a word of docs/plan.md, "Not proved"
+    std::string text;           ///< one sentence
+    bool only_foreign = false;  ///< only mail to foreign destinations
   };
   /// All of them.
   std::vector<Unseen> unseen() const;
@@ -61,7 +63,7 @@ class ListPair {
   /// Of policy servers that get other requests about the same dialogue.
   std::optional<Unseen> told_otherwise() const;
   /// Of answers of other programs that judge otherwise, and are not followed.
-  std::optional<Unseen> answers_otherwise() const;
+  std::vector<Unseen> answers_otherwise() const;
   /// Whether smtpd_reject_filter_maps changes the codes of refusals otherwise.
   bool rewrite_otherwise() const;
 
@@ -73,6 +75,7 @@ class ListPair {
   dialect::restrictions::PolicyWords words_;
   std::string delimiters_;
   SameRules same_;
+  std::vector<NotFollowed> not_followed_;
 };
 
 /// Patterns that are asked and may take more steps than are allowed, as they are written.

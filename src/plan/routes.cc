@@ -123,10 +123,11 @@ class RouteComparer {
       return;
     }
     if (known_ == Known::yes || options_.lists_are_equal) return;
-    for (const auto& unseen :
-         {pair_.probe_sender(), pair_.answers_otherwise(), pair_.told_otherwise()}) {
-      if (unseen) leave_open(unseen->reason, unseen->text);
+    std::vector<ListPair::Unseen> all = pair_.answers_otherwise();
+    for (const auto& one : {pair_.probe_sender(), pair_.told_otherwise()}) {
+      if (one) all.push_back(*one);
     }
+    for (const ListPair::Unseen& one : all) leave_open(one.reason, one.text);
   }
 
   /// Whether the routes lead elsewhere, and neither version refuses the recipient because of them.

@@ -195,7 +195,7 @@ TEST(SettingsAnswersTest, ValuesMayBeMadeOfOthersAndStandInFiles) {
   const Settings domains{{"mydestination", "/etc/domains"}, {"local_recipient_maps", ""}};
   EXPECT_EQ(
       answers(domains, domains, {{"/etc/domains", "one.test\n"}}, {{"/etc/domains", "two.test\n"}}),
-      Words({"permit_auth_destination", "permit_mx_backup", "reject_unknown_sender_domain",
+      Words({"permit_auth_destination", "reject_unknown_sender_domain",
              "reject_unknown_recipient_domain", "reject_sender_login_mismatch",
              "reject_authenticated_sender_login_mismatch",
              "reject_unauthenticated_sender_login_mismatch", "reject_known_sender_login_mismatch",
@@ -217,8 +217,9 @@ TEST(SettingsAnswersTest, EachKeywordHangsOnParametersOrOnNone) {
       // Reply codes of refusals and names in DNS, which are the same in both.
       "reject_unknown_client_hostname", "reject_unknown_reverse_client_hostname",
       "reject_invalid_helo_hostname", "reject_non_fqdn_helo_hostname",
-      // How addresses are read: ListPair::answers_otherwise().
-      "reject_non_fqdn_sender", "reject_non_fqdn_recipient"};
+      // Those of not_followed().
+      "reject_non_fqdn_sender", "reject_non_fqdn_recipient", "permit_mx_backup",
+      "permit_tls_clientcerts"};
   static const std::map<std::string, std::string> shown_by{
       {"reject_unauth_destination", "permit_auth_destination"},
       {"defer_unauth_destination", "permit_auth_destination"},
@@ -230,9 +231,8 @@ TEST(SettingsAnswersTest, EachKeywordHangsOnParametersOrOnNone) {
       if (!code.empty()) all[code] = first ? "450" : "550";
     }
     all["smtpd_sasl_auth_enable"] = first ? "yes" : "no";
-    for (const char* name :
-         {"mydestination", "mynetworks", "inet_interfaces", "relay_clientcerts", "maps_rbl_domains",
-          "smtpd_sender_login_maps", "local_recipient_maps", "permit_mx_backup_networks"}) {
+    for (const char* name : {"mydestination", "mynetworks", "inet_interfaces", "maps_rbl_domains",
+                             "smtpd_sender_login_maps", "local_recipient_maps"}) {
       all[name] = first ? "a.example" : "b.example";
     }
     for (const char* name :
@@ -250,6 +250,27 @@ TEST(SettingsAnswersTest, EachKeywordHangsOnParametersOrOnNone) {
     const std::string name = shown == shown_by.end() ? own : shown->second;
     EXPECT_NE(found.contains(name), of_none.contains(name)) << keyword.name;
   }
+}
+
+TEST(SettingsAnswersTest, WhatIsNotFollowedIsSaid) {
+  const auto said = [](const Settings& edit) {
+    Settings before{{"append_dot_mydomain", "no"}};
+    Settings after = before;
+    for (const auto& [name, value] : edit) after[name] = value;
+    return not_followed(loaded(before), loaded(after));
+  };
+  EXPECT_TRUE(said({{"recipient_delimiter", "+"}}).empty());
+  for (const char* name : {"swap_bangpath", "allow_percent_hack", "smtpd_peername_lookup"}) {
+    const auto found = said({{name, "no"}});
+    ASSERT_EQ(found.size(), 1u) << name;
+    EXPECT_FALSE(found.front().only_foreign) << name;
+  }
+  for (const char* name : {"permit_mx_backup_networks", "inet_interfaces"}) {
+    const auto found = said({{name, "192.0.2.25"}});
+    ASSERT_EQ(found.size(), 1u) << name;
+    EXPECT_TRUE(found.front().only_foreign) << name;
+  }
+  EXPECT_EQ(said({{"relay_clientcerts", "inline:{ {AA:BB = a} }"}}).size(), 1u);
 }
 
 TEST(SettingsAnswersTest, DefaultsThatTheirTextsDoNotShow) {

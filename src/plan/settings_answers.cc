@@ -5,10 +5,12 @@
 #include <map>
 #include <set>
 #include <string>
+#include <tuple>
 
 #include <fmt/format.h>
 #include <boost/json.hpp>
 
+#include "dialect/restrictions/layer.h"
 #include "dialect/restrictions/parameters.h"
 #include "dialect/restrictions/table.h"
 
@@ -45,8 +47,7 @@ struct Dependent {
   std::vector<std::string_view> parameters;  ///< of which a value may decide whether it refuses
 };
 
-/// Those that hang on how addresses are read are not told apart by parameters here:
-/// ListPair::answers_otherwise().
+/// But those of not_followed().
 const std::vector<Dependent>& dependents() {
   using Names = std::vector<std::string_view>;
   static const auto both = [](Names one, const Names& other) {
@@ -69,9 +70,6 @@ const std::vector<Dependent>& dependents() {
       {"permit_mynetworks", "reject", {"mynetworks", "mynetworks_style", "inet_interfaces"}},
       {"permit_sasl_authenticated", "reject", {"smtpd_sasl_auth_enable"}},
       {"permit_auth_destination", "reject", both(own, domains)},
-      {"permit_mx_backup", "reject",
-       both({"permit_mx_backup_networks", "inet_protocols", "mydestination"}, own)},
-      {"permit_tls_clientcerts", "reject", {"relay_clientcerts"}},
       {"reject_maps_rbl", "permit", {"maps_rbl_domains"}},
       {"reject_unknown_sender_domain", "permit",
        both({"unknown_address_tempfail_action"}, domains)},
@@ -110,26 +108,50 @@ std::set<std::string> classes_of(const restrictions::Parameters& parameters) {
   return names;
 }
 
+/// What two versions say.
+class Settings {
+ public:
+  /// Both texts are Loaded::definition.
+  Settings(std::string_view before, std::string_view after)
+      : Settings(json::parse(before).as_object(), json::parse(after).as_object()) {}
+
+  /// A table has its contents in a file, as a list of domains may have.
+  bool may_differ(std::string_view name) const {
+    const std::string value = value_of(old_, name);
+    return value != value_of(new_, name) || (files_differ_ && names_file(value));
+  }
+  /// Whether one of them may.
+  bool may_differ(const std::vector<std::string_view>& names) const {
+    return std::ranges::any_of(names, [&](std::string_view name) { return may_differ(name); });
+  }
+  /// Restriction classes of both.
+  std::set<std::string> classes() const {
+    std::set<std::string> all = classes_of(old_);
+    all.merge(classes_of(new_));
+    return all;
+  }
+
+ private:
+  Settings(const json::object& before, const json::object& after)
+      : old_(parameters_of(before)), new_(parameters_of(after)) {
+    const auto differ = [&](const char* member) {
+      const json::value* mine = before.if_contains(member);
+      const json::value* others = after.if_contains(member);
+      return (mine != nullptr ? *mine : json::value()) !=
+             (others != nullptr ? *others : json::value());
+    };
+    files_differ_ = differ("files") || differ("left_out");
+  }
+
+  restrictions::Parameters old_;  // a value may be made of others
+  restrictions::Parameters new_;
+  bool files_differ_ = false;
+};
+
 }  // namespace
 
 std::vector<std::string> answers_by_settings(std::string_view before, std::string_view after) {
-  const json::object one = json::parse(before).as_object();
-  const json::object other = json::parse(after).as_object();
-  const auto differ = [&](const char* member) {
-    const json::value* mine = one.if_contains(member);
-    const json::value* others = other.if_contains(member);
-    return (mine != nullptr ? *mine : json::value()) !=
-           (others != nullptr ? *others : json::value());
-  };
-  const bool files_differ = differ("files") || differ("left_out");
-  // A value may be made of others.
-  const restrictions::Parameters old_parameters = parameters_of(one);
-  const restrictions::Parameters new_parameters = parameters_of(other);
-  // A table has its contents in a file, as a list of domains may have.
-  const auto may_differ = [&](std::string_view name) {
-    const std::string value = value_of(old_parameters, name);
-    return value != value_of(new_parameters, name) || (files_differ && names_file(value));
-  };
+  const Settings settings(before, after);
   static const std::set<std::string_view> always_tried{
       "permit_mynetworks", "permit_sasl_authenticated", "permit_auth_destination"};
   std::vector<std::string> answers;
@@ -137,20 +159,57 @@ std::vector<std::string> answers_by_settings(std::string_view before, std::strin
     answers.push_back(fmt::format("{}, {}", rule, behind));
   };
   for (const auto& [keyword, behind, parameters] : dependents()) {
-    if (!std::ranges::any_of(parameters, may_differ)) continue;
+    if (!settings.may_differ(parameters)) continue;
     if (!always_tried.contains(keyword)) answers.emplace_back(keyword);
     add(keyword, behind);
   }
-  std::set<std::string> classes = classes_of(old_parameters);
-  classes.merge(classes_of(new_parameters));
+  const std::set<std::string> classes = settings.classes();
   // One may name another.
-  if (std::ranges::any_of(classes, may_differ)) {
+  if (std::ranges::any_of(classes, [&](const auto& one) { return settings.may_differ(one); })) {
     for (const std::string& name : classes) {
       add(name, "reject");
       add(name, "permit");
     }
   }
   return answers;
+}
+
+std::vector<NotFollowed> not_followed(const restrictions::Loaded& before,
+                                      const restrictions::Loaded& after) {
+  std::vector<NotFollowed> found;
+  const Settings settings(before.definition, after.definition);
+  if (settings.may_differ("relay_clientcerts")) {
+    found.push_back(
+        {"another program may answer permit_tls_clientcerts, and relay_clientcerts differs"});
+  }
+  const restrictions::ListPolicy& one = *before.compiled.policy;
+  const restrictions::ListPolicy& other = *after.compiled.policy;
+  const auto reads = [](const restrictions::ListPolicy& policy) {
+    return std::tuple(policy.append_dot_mydomain, policy.appended_domain(), policy.swap_bangpath,
+                      policy.allow_percent_hack, policy.allow_untrusted_routing, policy.myorigin);
+  };
+  if (reads(one) != reads(other)) {
+    found.push_back(
+        {"another program may answer with a rule about an address, and how addresses are read "
+         "differs: append_dot_mydomain, mydomain, myorigin, swap_bangpath, allow_percent_hack or "
+         "allow_untrusted_routing"});
+  }
+  if (one.client_names != other.client_names) {
+    found.push_back(
+        {"another program may answer with a rule about the client's name, and "
+         "smtpd_peername_lookup differs"});
+  }
+  // What is ours in a version is permitted as by permit_auth_destination; of other mail it asks
+  // whose its mail hosts are.
+  if (settings.may_differ({"permit_mx_backup_networks", "inet_protocols", "mydestination",
+                           "inet_interfaces", "proxy_interfaces"})) {
+    found.push_back(
+        {"another program may answer permit_mx_backup, and who this host is differs: "
+         "inet_interfaces, proxy_interfaces, inet_protocols, mydestination or "
+         "permit_mx_backup_networks",
+         true});
+  }
+  return found;
 }
 
 }  // namespace postern::plan

@@ -5,6 +5,10 @@
 #include <string_view>
 #include <vector>
 
+namespace postern::dialect::restrictions {
+struct Loaded;
+}
+
 namespace postern::plan {
 
 /// The keywords and restriction classes that another program may answer with, and that may judge
@@ -13,5 +17,15 @@ namespace postern::plan {
 /// list. What others permit or refuse is the same in both, so that answers which always permit or
 /// refuse show all that they may do. Both texts are Loaded::definition.
 std::vector<std::string> answers_by_settings(std::string_view before, std::string_view after);
+
+/// Rules that another program may answer with, and that are not followed into its answers though
+/// they may judge otherwise.
+struct NotFollowed {
+  std::string text;           ///< one sentence
+  bool only_foreign = false;  ///< only mail to foreign destinations
+};
+/// Those of two versions; both have lists.
+std::vector<NotFollowed> not_followed(const dialect::restrictions::Loaded& before,
+                                      const dialect::restrictions::Loaded& after);
 
 }  // namespace postern::plan

@@ -68,7 +68,9 @@ class ThroughLists::Search {
 
   void prepare() {
     pair_.read();
-    for (const ListPair::Unseen& one : pair_.unseen()) throw NotCompiled(one.reason, one.text);
+    for (const ListPair::Unseen& one : pair_.unseen()) {
+      if (!one.only_foreign) throw NotCompiled(one.reason, one.text);
+    }
     FactWords facts;
     for (const Version* side : sides_) {
       const policy::Route route = side->directory->resolve(webhook_);
