@@ -265,6 +265,23 @@ void confine_to(const Results& results, const Options& options, Configurations& 
   needs.enforce();
 }
 
+/// Whether a test names a listener that the configuration does not have; adds an error.
+bool add_unknown_listeners(const Config& config, const std::string& name, FileResult& result) {
+  std::string names;
+  for (const ListenerConfig& one : config.listeners) {
+    names += (names.empty() ? "" : ", ") + one.name;
+  }
+  for (const ptest::Test& test : result.file.tests) {
+    if (listener_named(config, test.dialogue.listener) != nullptr) continue;
+    Diagnostic unknown = ptest::error_at(
+        result.file, test.listener, "U004",
+        fmt::format("no listener is called {}", printable(test.dialogue.listener, 64)));
+    unknown.hint = fmt::format("the listeners of {} are {}", name, names);
+    result.diagnostics.add(std::move(unknown));
+  }
+  return !result.usable();
+}
+
 void run_file(const Options& options, Configurations& configurations, ptest::Coverage& coverage,
               FileResult& result, ReadFiles& files) {
   if (!result.usable()) return;
@@ -288,20 +305,7 @@ void run_file(const Options& options, Configurations& configurations, ptest::Cov
     if (result.outcomes.empty()) {
       for (const fs::path& file : policy_files(loaded.config)) files.add(file);
     }
-    if (add_errors(loaded, result)) {
-      result.outcomes.clear();
-      return;
-    }
-    if (listener_named(loaded.config, test.dialogue.listener) == nullptr) {
-      std::string names;
-      for (const ListenerConfig& one : loaded.config.listeners) {
-        names += (names.empty() ? "" : ", ") + one.name;
-      }
-      Diagnostic unknown = ptest::error_at(
-          result.file, test.listener, "U004",
-          fmt::format("no listener is called {}", printable(test.dialogue.listener, 64)));
-      unknown.hint = fmt::format("the listeners of {} are {}", config, names);
-      result.diagnostics.add(std::move(unknown));
+    if (add_errors(loaded, result) || add_unknown_listeners(loaded.config, config, result)) {
       result.outcomes.clear();
       return;
     }

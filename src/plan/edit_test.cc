@@ -115,6 +115,38 @@ TEST(EditTest, ClassesThatOtherProgramsMayNameAreCompared) {
   }
 }
 
+// A class hangs on what its rules ask, and a list may end in front of what tells them apart.
+TEST(EditTest, ClassesHangOnAllParameters) {
+  const std::string lists =
+      server +
+      "smtpd_relay_restrictions = \"reject_unauth_destination\"\nsmtpd_recipient_restrictions = "
+      "\"check_policy_service inet:127.0.0.1:10023, reject\"\n";
+  const auto with = [&](const std::string& in_class, const std::string& more = "") {
+    return lists + "smtpd_restriction_classes = \"k\"\nk = \"" + in_class + "\"\n" + more;
+  };
+  EXPECT_EQ(answer(with(""), lists), "refuses_more");
+  const std::string sender = "check_sender_access inline:{ {joe@s.test = REJECT} }";
+  EXPECT_EQ(answer(with(sender), with(sender, "recipient_delimiter = \"+\"\n")), "refuses_more");
+  const std::string below = "check_sender_access inline:{ {s.test = REJECT} }";
+  const std::string exact = "parent_domain_matches_subdomains = \"\"\n";
+  EXPECT_EQ(answer(with(below), with(below, exact)), "accepts_more");
+  const std::string null = "check_sender_access inline:{ {<> = REJECT} }";
+  EXPECT_EQ(answer(with(null), with(null, "smtpd_null_access_lookup_key = \"null\"\n")),
+            "accepts_more");
+}
+
+// Domains below one of relay_domains are of it, or not.
+TEST(EditTest, DomainsBelowOthersMayBeOfThem) {
+  const std::string lists =
+      server +
+      "relay_domains = \"relay.example\"\nrelay_recipient_maps = \"inline:{ {a@relay.example = x} "
+      "}\"\nsmtpd_delay_reject = \"no\"\nsmtpd_reject_unlisted_recipient = \"no\"\n"
+      "smtpd_sender_restrictions = \"check_policy_service inet:127.0.0.1:10023\"\n"
+      "smtpd_relay_restrictions = \"reject_unauth_destination\"\n";
+  EXPECT_NE(answer(lists, lists + "parent_domain_matches_subdomains = \"smtpd_access_maps\"\n"),
+            "same");
+}
+
 // How an address is read may decide any rule about it.
 TEST(EditTest, RulesAboutAddressesThatOthersAnswerAreNotCalledTheSame) {
   const std::string lists = server + "smtpd_relay_restrictions = \"reject_unauth_destination\"\n" +

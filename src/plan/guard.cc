@@ -509,9 +509,12 @@ class Checker {
         return diagrams_.leaf(1);
       case Condition::Kind::term:
         return term(one.term);
-      case Condition::Kind::negation:
-        return diagrams_.map(condition(one.parts[0]),
-                             [](Leaf value) -> Leaf { return value == 1 ? 0 : 1; });
+      case Condition::Kind::negation: {
+        negated_ = !negated_;
+        const Ref positive = condition(one.parts[0]);
+        negated_ = !negated_;
+        return diagrams_.map(positive, [](Leaf value) -> Leaf { return value == 1 ? 0 : 1; });
+      }
       case Condition::Kind::conjunction:
       case Condition::Kind::disjunction:
         break;
@@ -559,9 +562,11 @@ class Checker {
     return sender && meets_address(term, *sender);
   }
   /// An address is what the lists take it for.
+  mail::Mailbox read_as(const mail::Mailbox& said) const {
+    return deciding_.lists != nullptr ? restrictions::looked_at(*deciding_.lists, said) : said;
+  }
   bool meets_address(const Term& term, const mail::Mailbox& said) const {
-    const mail::Mailbox address =
-        deciding_.lists != nullptr ? restrictions::looked_at(*deciding_.lists, said) : said;
+    const mail::Mailbox address = read_as(said);
     return term.address ? iequals(address.text(), term.address->text())
                         : has(term.domains, address.domain);
   }
@@ -572,7 +577,7 @@ class Checker {
   bool has_own_route(const mail::Mailbox& recipient) const {
     const policy::Route route = route_of(recipient);
     return route.webhook || route.missing == policy::Route::Missing::unknown_address ||
-           is_local_in(*version_.config, recipient.domain);
+           is_local_in(*version_.config, read_as(recipient).domain);
   }
   /// Of the candidate.
   Group group_of(const Evidence& evidence) const {
@@ -658,7 +663,10 @@ class Checker {
   }
 
   Ref destination(Group group) {
-    if (deciding_.lists == nullptr && version_.config->lua.loaded) {
+    // Taking domains of scripts for foreign says more than is asked, and elsewhere less.
+    const auto& lua = version_.config->lua;
+    const bool says_less = group != Group::foreign || negated_;
+    if (lua.loaded && lua.mode == app::LuaMode::enforce && says_less) {
       throw NotCompiled("lua", "scripts say which domains are this host's");
     }
     std::vector<Ref> by_route;
@@ -721,6 +729,7 @@ class Checker {
   std::optional<Ref> by_lists_;  ///< destinations()
   Ref outcomes_ = 0;             ///< of the lists
   Ref behind_ = 0;               ///< Refusal
+  bool negated_ = false;         ///< condition() is below an odd number of negations
   Ref asked_ = 0;                ///< 1 for the recipients of this check
 };
 
@@ -876,9 +885,9 @@ std::string_view to_string(GuardResult::Word word) {
 
 namespace {
 
-/// What DNS and, `with_answers`, other programs answer in a dialogue, at most so many octets: ", if
+/// What DNS and other programs answer in a dialogue, at most so many octets: ", if
 /// DNS has …".
-std::string world_of(const Spoken& spoken, bool with_answers) {
+std::string world_of(const Spoken& spoken) {
   constexpr std::size_t most = 400;
   std::string world;
   const auto add = [&](const std::string& one) {
@@ -887,15 +896,13 @@ std::string world_of(const Spoken& spoken, bool with_answers) {
   for (const auto& [name, records] : spoken.dns) {
     add(fmt::format("DNS has {} {}", std::string_view(name), boost::json::serialize(records)));
   }
-  if (with_answers) {
-    for (const Spoken::Answer& one : spoken.answers) add(words_of(one));
-  }
+  for (const Spoken::Answer& one : spoken.answers) add(words_of(one));
   if (spoken.spf) add("SPF is " + *spoken.spf);
   if (spoken.dkim) add("the message is signed by " + *spoken.dkim);
   return world;
 }
 
-std::string dialogue(const GuardResult& result, bool with_answers) {
+std::string dialogue(const GuardResult& result, bool with_world) {
   if (!result.spoken) return "";
   const Spoken& spoken = *result.spoken;
   std::string message;
@@ -917,7 +924,7 @@ std::string dialogue(const GuardResult& result, bool with_answers) {
           ? "250"
           : "250, and the message is " +
                 std::string(result.got.handling == "hold" ? "held" : "thrown away"),
-      world_of(spoken, with_answers));
+      with_world ? world_of(spoken) : "");
 }
 
 }  // namespace

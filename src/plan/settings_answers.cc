@@ -13,6 +13,7 @@
 #include "dialect/restrictions/layer.h"
 #include "dialect/restrictions/parameters.h"
 #include "dialect/restrictions/table.h"
+#include "plan/same_rules.h"
 
 namespace postern::plan {
 
@@ -57,11 +58,16 @@ const std::vector<Dependent>& dependents() {
   static const Names own{"inet_interfaces", "proxy_interfaces"};
   static const Names extensions{"recipient_delimiter", "owner_request_special",
                                 "double_bounce_sender"};
-  static const Names domains{"mydestination", "relay_domains", "virtual_alias_domains",
-                             "virtual_mailbox_domains"};
-  static const Names owners =
-      both({"smtpd_sender_login_maps", "smtpd_sasl_auth_enable", "mydestination", "myorigin"},
-           extensions);
+  // With mail to an address literal of this host.
+  static const Names domains{"mydestination",
+                             "relay_domains",
+                             "virtual_alias_domains",
+                             "virtual_mailbox_domains",
+                             "inet_interfaces",
+                             "proxy_interfaces",
+                             "parent_domain_matches_subdomains"};
+  static const Names owners = both(
+      {"smtpd_sender_login_maps", "smtpd_sasl_auth_enable", "myorigin"}, both(extensions, domains));
   static const Names mailboxes = both({"local_recipient_maps", "relay_recipient_maps",
                                        "virtual_alias_maps", "virtual_mailbox_maps"},
                                       both(extensions, domains));
@@ -69,7 +75,7 @@ const std::vector<Dependent>& dependents() {
       {"permit_inet_interfaces", "reject", own},
       {"permit_mynetworks", "reject", {"mynetworks", "mynetworks_style", "inet_interfaces"}},
       {"permit_sasl_authenticated", "reject", {"smtpd_sasl_auth_enable"}},
-      {"permit_auth_destination", "reject", both(own, domains)},
+      {"permit_auth_destination", "reject", domains},
       {"reject_maps_rbl", "permit", {"maps_rbl_domains"}},
       {"reject_unknown_sender_domain", "permit",
        both({"unknown_address_tempfail_action"}, domains)},
@@ -124,6 +130,15 @@ class Settings {
   bool may_differ(const std::vector<std::string_view>& names) const {
     return std::ranges::any_of(names, [&](std::string_view name) { return may_differ(name); });
   }
+  /// Whether anything but the lists themselves may.
+  bool may_differ() const {
+    const auto rest = [](const restrictions::Parameters& all) {
+      std::map<std::string, std::string, std::less<>> settings = all.settings();
+      std::erase_if(settings, [](const auto& one) { return is_list(one.first); });
+      return settings;
+    };
+    return files_differ_ || rest(old_) != rest(new_);
+  }
   /// Restriction classes of both.
   std::set<std::string> classes() const {
     std::set<std::string> all = classes_of(old_);
@@ -163,13 +178,11 @@ std::vector<std::string> answers_by_settings(std::string_view before, std::strin
     if (!always_tried.contains(keyword)) answers.emplace_back(keyword);
     add(keyword, behind);
   }
-  const std::set<std::string> classes = settings.classes();
-  // One may name another.
-  if (std::ranges::any_of(classes, [&](const auto& one) { return settings.may_differ(one); })) {
-    for (const std::string& name : classes) {
-      add(name, "reject");
-      add(name, "permit");
-    }
+  // A class may permit and refuse, by any parameter, and name another.
+  if (!settings.may_differ()) return answers;
+  for (const std::string& name : settings.classes()) {
+    add(name, "reject");
+    add(name, "permit");
   }
   return answers;
 }

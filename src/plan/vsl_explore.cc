@@ -47,6 +47,11 @@ constexpr std::string_view changing[] = {
     "verify_dkim",
 };
 
+/// Functions after which a recipient may have a route: it is granted, or the recipient is replaced
+/// (vsl::VslLayer grants that the candidate goes nowhere).
+constexpr std::string_view routing[] = {"check_rcpt_relay", "remove_rcpt", "remove_rcpt_envelop",
+                                        "rewrite_rcpt", "rewrite_rcpt_envelop"};
+
 template <std::size_t n>
 bool calls_one_of(const VslDirective& directive, const std::string_view (&names)[n]) {
   return std::ranges::any_of(
@@ -343,24 +348,32 @@ void VslExplorer::refuse_implicit_tls() const {
   }
 }
 
+const VslDirective& VslExplorer::directive_at(std::size_t index) {
+  const auto known = directives_.find(index);
+  if (known != directives_.end()) return known->second;
+  return directives_.emplace(index, text_of(*policy_, index)).first->second;
+}
+
 void VslExplorer::replace(std::size_t directive, const std::string& what) {
   if (replaced_.contains(directive)) {
     throw NotCompiled("script_call", what + " in " + policy_->directives()[directive].place());
   }
-  VslDirective one = text_of(*policy_, directive);
+  const VslDirective& one = directive_at(directive);
   // What those in front of it have changed may matter to it, and whether they ran: any of those in
   // front of them may have ended the stage.
   std::string key = one.digest;
   std::string front;
+  bool relays = calls_one_of(one, routing);
   for (std::size_t before = 0; before < directive; ++before) {
-    const VslDirective other = text_of(*policy_, before);
+    const VslDirective& other = directive_at(before);
+    relays = relays || calls_one_of(other, routing);
     front += " " + other.digest;
     if (calls_one_of(other, changing)) key += std::exchange(front, {});
   }
   const vsl::Directive& named = policy_->directives()[directive];
   replaced_[directive] = {
       .key = key,
-      .relays = one.calls("check_rcpt_relay"),
+      .relays = relays,
       .place = fmt::format("{} {} '{}'", named.place(), vsl::to_string(named.kind), named.name),
       .what = what};
   if (!calls_one_of(one, changing)) return;

@@ -16,6 +16,7 @@
 #include "plan/diagram.h"
 #include "plan/player.h"
 #include "plan/vsl_classes.h"
+#include "plan/vsl_text.h"
 #include "policy/layer.h"
 
 namespace postern::plan {
@@ -121,6 +122,8 @@ class VslExplorer {
                         const Run& run);
   Leaf number(VslWorld& world, const Run& run);
   void replace(std::size_t directive, const std::string& what);
+  /// text_of(), which reads all of the policy each time.
+  const VslDirective& directive_at(std::size_t index);
 
   std::shared_ptr<const dialect::vsl::VslPolicy> policy_;  ///< watched; null: there are no rules
   app::Config config_;                                     ///< without what is not compared
@@ -128,8 +131,9 @@ class VslExplorer {
   std::string definition_;  ///< of the rules, in lower case
   std::optional<policy::Engine> engine_;
   std::map<std::size_t, Replaced> replaced_;
-  std::map<Position, Ref> known_;    ///< from()
-  std::vector<Position> positions_;  ///< by Leaf, behind first_position
+  std::map<std::size_t, VslDirective> directives_;  ///< known ones
+  std::map<Position, Ref> known_;                   ///< from()
+  std::vector<Position> positions_;                 ///< by Leaf, behind first_position
   std::size_t runs_ = 0;
 };
 

@@ -1157,6 +1157,16 @@ TEST(Vsl, WhatCannotBeFollowedMayDoMore) {
                          "{ deny() } ] }\n",
                 grants + " }\n")),
             "ours same; foreign same; ");
+  // Whoever replaces a foreign recipient lets it pass.
+  const std::string replaces =
+      "#{ rcpt: [ rule \"z\" || if in_domain(rcpt().domain) { deny() } else { next() }, rule \"a\" "
+      "|| "
+      "{ if lookup(\"mx.z.test\").len() > 0 { rewrite_rcpt(rcpt(), \"b@ours.test\"); accept() } "
+      "else "
+      "{ deny() } } ]";
+  EXPECT_NE(
+      words_of(compared(replaces + " }\n", replaces + ", preq: [ rule \"n\" || deny() ] }\n")),
+      "ours same; foreign same; ");
   const std::string opaque =
       "rule \"o\" || if !is_secured() && lookup(\"mx.z.test\").len() > 0 { deny() } else { next() "
       "} ] }\n";

@@ -300,7 +300,7 @@ app::Early early_of(const policy::Trace& trace) {
   const auto first = std::ranges::find_if(trace.decisions, &policy::Decision::early);
   if (first == trace.decisions.end()) return app::Early::never;
   const auto& tls = trace.evidence.session.tls;
-  const bool again = tls && tls->starttls;
+  const bool again = tls && tls->starttls && !first->before_tls;
   return std::max(app::Early::ehlo, app::moment_of(first->stage, again));
 }
 
