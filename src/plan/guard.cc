@@ -243,10 +243,7 @@ class Checker {
     }
     plan::add_words(*version_.config, facts);
     if (const auto& rules = version_.config->vsl.loaded) {
-      words_.recipient_keys.insert(lower(rules->site().domain));
-      for (const auto& [name, key] : rules->site().virtual_domains) {
-        words_.recipient_keys.insert(lower(name));
-      }
+      words_.recipient_keys.merge(local_domains(rules->site()));
     }
     if (webhook_ != nullptr) {
       const auto policy =

@@ -220,6 +220,12 @@ bool is_local_in(const app::Config& config, std::string_view domain) {
          config.vsl.loaded->site().is_local(domain);
 }
 
+std::set<std::string> local_domains(const vsl::Site& site) {
+  std::set<std::string> local{lower(site.domain)};
+  for (const auto& [domain, key] : site.virtual_domains) local.insert(lower(domain));
+  return local;
+}
+
 std::size_t value_of(const VslValues& values, std::string_view name) {
   const auto found = values.find(name);
   return found == values.end() ? 0 : found->second;
@@ -324,8 +330,7 @@ VslExplorer::VslExplorer(const Version& version, bool routed) : config_(*version
 
 void VslExplorer::add_words(vsl::WatchedWords& words) const {
   if (!policy_) return;
-  std::set<std::string> local{lower(policy_->site().domain)};
-  for (const auto& [domain, key] : policy_->site().virtual_domains) local.insert(domain);
+  const std::set<std::string> local = local_domains(policy_->site());
   for (const std::string_view subject : {vsl::subject_sender_domain, vsl::subject_rcpt_domain}) {
     words.texts[std::string(subject)].insert(local);
   }

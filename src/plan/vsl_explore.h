@@ -74,6 +74,8 @@ class VslWorld {
 std::size_t value_of(const VslValues& values, std::string_view name);
 /// Whether a version's rules say that mail for the domain is local.
 bool is_local_in(const app::Config& config, std::string_view domain);
+/// The domains of [vsl] and [[vsl.virtual]], in lower case.
+std::set<std::string> local_domains(const dialect::vsl::Site& site);
 
 /// The rules of one version. Not thread-safe.
 class VslExplorer {

@@ -76,7 +76,7 @@ struct ClientName {
   };
   Status status = Status::waiting;  ///< of the lookup
   std::string name;                 ///< if verified, else empty
-  std::string reverse_name;         ///< the verified name, else that of the first PTR record; empty: none
+  std::string reverse_name;         ///< the verified name, else the first one; empty: none
 };
 /// Looks at the first 10 PTR records at most.
 ClientName client_name(const IpAddress& client, Answers& answers);
