@@ -48,7 +48,8 @@ struct Dependent {
   std::vector<std::string_view> parameters;  ///< of which a value may decide whether it refuses
 };
 
-/// But those of not_followed().
+/// The keywords whose verdict may hang on parameters and is tried. Of some it is not:
+/// not_followed().
 const std::vector<Dependent>& dependents() {
   using Names = std::vector<std::string_view>;
   static const auto both = [](Names one, const Names& other) {
