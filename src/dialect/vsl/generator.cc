@@ -84,7 +84,7 @@ void Generator::declare(const std::string& name, bool constant, const std::strin
     return;
   }
   const Variable& one = declare_local(name, constant, in_expression);
-  line(slot_text(one.slot) + " = " + (one.cell ? "{" + value + "}" : value));
+  line(slot_text(one.slot) + " = " + (one.cell ? cell_text(value) : value));
 }
 
 std::optional<Generator::Reach> Generator::reach(std::string_view name) {
@@ -99,13 +99,7 @@ std::optional<Generator::Reach> Generator::reach(std::string_view name) {
     if (found != nullptr) break;
   }
   if (found == nullptr) return std::nullopt;
-  const Frame* root = owner;
-  while (root->outer != nullptr) root = root->outer;
-  Reach way{.variable = found,
-            .cell = {},
-            .value = {},
-            .foreign = owner != frame_,
-            .of_file = root->kind == Frame::Kind::file};
+  Reach way{.variable = found, .cell = {}, .value = {}, .foreign = owner != frame_};
   if (owner == frame_) {
     way.cell = slot_text(found->slot);
     way.value = found->cell ? way.cell + "[1]" : way.cell;
@@ -122,6 +116,11 @@ std::optional<Generator::Reach> Generator::reach(std::string_view name) {
   way.cell = fmt::format("C[{}]", place);
   way.value = way.cell + "[1]";
   return way;
+}
+
+/// Lua text: a cell with this value.
+std::string Generator::cell_text(const std::string& value) {
+  return fmt::format("{{{}, H.at_load}}", value);
 }
 
 /// Lua text: the table of captured variables for a function that the current frame creates.
@@ -161,7 +160,7 @@ void Generator::parameters(const std::vector<Name>& names) {
   for (const Name& name : names) {
     const Variable& one = declare_local(name.text, false, false);
     const std::string slot = slot_text(one.slot);
-    if (one.cell) line(fmt::format("{0} = {{{0}}}", slot));
+    if (one.cell) line(slot + " = " + cell_text(slot));
   }
 }
 
@@ -185,7 +184,7 @@ void Generator::function(const Function& one) {
   take_slot();  // `this`
   Variable self{.name = "this", .id = variables_++, .slot = 0, .constant = true};
   self.cell = captured_.contains(self.id);
-  if (self.cell) line(fmt::format("{0} = {{{0}}}", result));
+  if (self.cell) line(result + " = " + cell_text(result));
   frame_->scopes.back().variables.push_back(self);
   parameters(one.parameters);
   {

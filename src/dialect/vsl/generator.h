@@ -26,7 +26,8 @@ struct Variable {
   std::size_t id = 0;     ///< in the order of declaration, from 0
   int slot = 0;           ///< where the value is
   bool constant = false;  ///< may not be assigned
-  /// The slot holds a table whose first entry is the value, shared by functions.
+  /// The slot holds a table {value, whether it was made while files were loaded}, shared by
+  /// functions.
   bool cell = false;
   bool maybe = false;  ///< declared within an expression that may not have run
 };
@@ -117,7 +118,6 @@ class Generator {
     std::string cell;  ///< the slot of its cell if it is shared, else of the value
     std::string value;
     bool foreign;  ///< declared by another function
-    bool of_file;  ///< declared at file level
   };
 
   // Frames, slots and names (generator.cc).
@@ -133,6 +133,7 @@ class Generator {
   void declare(const std::string& name, bool constant, const std::string& value,
                bool in_expression = false);
   std::optional<Reach> reach(std::string_view name);
+  static std::string cell_text(const std::string& value);
   std::string cells_for(const Frame& inner) const;
   void finish_frame(const std::string& head, std::size_t parameters, Position at);
   void parameters(const std::vector<Name>& names);

@@ -196,7 +196,8 @@ void Generator::assign_variable(const Node& target, Position at, const std::stri
     return line(fmt::format("H.assign(P, {}, {})", name, value), at);
   }
   if (way->variable->constant) return line(fmt::format("H.constant({})", name), at);
-  if (way->foreign && way->of_file) line(fmt::format("H.changing({})", name), at);
+  // What was declared while files were loaded outlives messages, so it stays as it is.
+  if (way->foreign) line(fmt::format("if {}[2] then H.changing({}) end", way->cell, name), at);
   line(way->value + " = " + value, at);
 }
 

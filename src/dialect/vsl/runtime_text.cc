@@ -52,6 +52,7 @@ end
 -- are not named otherwise may fail until somebody wants them.
 function H.load()
   C.loading(true)
+  H.at_load = true
   for _, file in ipairs(H.files) do
     if file.needed then
       run(file)
@@ -61,6 +62,7 @@ function H.load()
     end
   end
   C.loading(false)
+  H.at_load = nil
 end
 
 function H.no_module(alias)

@@ -187,6 +187,31 @@ number += 1; list.push(2); map.y = 3; counter.call();
   }
 }
 
+TEST(VslScript, nothing_that_a_function_kept_while_loading_outlasts_a_call) {
+  for (const char* made : {
+           "fn made() { let n = 0; || { n += 1; n } }",
+           "fn made() { counted(0) } fn counted(n) { || { n += 1; n } }",
+           "fn made() { || { let n = 0; || { n += 1; n } }.call() }",
+           "fn made() { let n = 0; || { try { n += 1; } catch (e) { throw e } n } }",
+           "fn made() { let n = 0; let inner = || { n += 1; n }; || inner.call() }",
+           "fn made() { let f = (); for n in [0] { f = || { n += 1; n }; } f }",
+           "fn made() { let f = (); try { throw 0 } catch (n) { f = || { n += 1; n }; } f }",
+           "fn made() { let f = || (); if true { let n = 0; f = || { n += 1; n }; } f }",
+       }) {
+    Player player;
+    const std::string text = std::string(made) + R"(
+let counter = made();
+counter.call();
+#{ mail: [ rule "kept" || { counter.call(); next() },
+  rule "of the call" || { let own = made(); own.call(); show(own.call()); next() } ] })";
+    const std::string trouble = player.load({{"main.vsl", text}});
+    ASSERT_EQ(trouble, "") << made;
+    EXPECT_THAT(player.run(0), HasSubstr("'n' belongs to the loaded policy and cannot be changed"))
+        << made;
+    EXPECT_EQ(player.run(1), "2") << made;
+  }
+}
+
 TEST(VslScript, places_for_logs) {
   Player player;
   ASSERT_EQ(player.load({{"main.vsl", "#{ mail: [ rule \"x\" ||\n  next() ] }"}}), "");
