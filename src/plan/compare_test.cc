@@ -241,26 +241,29 @@ TEST(PlanCompareTest, TablesBehindARuleThatIsAQuestionAreCompared) {
 
 // A policy server may answer with what permits by a parameter.
 TEST(PlanCompareTest, AnswersThatHangOnParametersAreTried) {
-  const auto version = [](const std::string& name, const std::string& interfaces) {
-    std::string lists = "inet_interfaces = \"" + interfaces + "\"\n";
-    for (const char* none :
-         {"mydestination", "relay_domains", "mynetworks", "local_recipient_maps",
-          "smtpd_helo_restrictions", "smtpd_sender_restrictions", "smtpd_client_restrictions",
-          "smtpd_recipient_restrictions", "smtpd_data_restrictions"}) {
-      lists += std::string(none) + " = \"\"\n";
-    }
-    for (const char* off : {"smtpd_sasl_auth_enable", "smtpd_reject_unlisted_recipient"}) {
-      lists += std::string(off) + " = \"no\"\n";
-    }
-    return edition_of(name, lists +
-                                "smtpd_relay_restrictions = \"check_policy_service "
-                                "inet:127.0.0.1:9, reject_unauth_destination\"\n");
+  const auto judged = [](const std::string& more) {
+    const auto version = [&](const std::string& name, const std::string& interfaces) {
+      std::string lists = "inet_interfaces = \"" + interfaces + "\"\n" + more;
+      for (const char* none :
+           {"mydestination", "relay_domains", "mynetworks", "local_recipient_maps",
+            "smtpd_helo_restrictions", "smtpd_client_restrictions", "smtpd_recipient_restrictions",
+            "smtpd_data_restrictions"}) {
+        lists += std::string(none) + " = \"\"\n";
+      }
+      for (const char* off : {"smtpd_sasl_auth_enable", "smtpd_reject_unlisted_recipient"}) {
+        lists += std::string(off) + " = \"no\"\n";
+      }
+      return edition_of(name, lists +
+                                  "smtpd_relay_restrictions = \"check_policy_service "
+                                  "inet:127.0.0.1:9, reject_unauth_destination\"\n");
+    };
+    EditOptions options;
+    options.compare.time = std::chrono::minutes(10);  // of a sanitized program
+    return judge_edit(version("old.toml", "192.0.2.25"),
+                      version("new.toml", "192.0.2.25, 203.0.113.99"), options)
+        .comparison;
   };
-  EditOptions options;
-  options.compare.time = std::chrono::minutes(10);  // of a sanitized program
-  const Comparison found = judge_edit(version("old.toml", "192.0.2.25"),
-                                      version("new.toml", "192.0.2.25, 203.0.113.99"), options)
-                               .comparison;
+  const Comparison found = judged("smtpd_sender_restrictions = ''\n");
   const GroupAnswer& foreign = found.groups[static_cast<std::size_t>(Group::foreign)];
   EXPECT_EQ(foreign.accepts_more, Known::yes) << words_of(found);
   // A sender at the new address is one of ours in new, and may be unlisted.
@@ -270,8 +273,12 @@ TEST(PlanCompareTest, AnswersThatHangOnParametersAreTried) {
   ASSERT_EQ(found.not_proved.size(), 1u) << words_of(found);
   EXPECT_EQ(found.not_proved.front().group, "foreign");
   EXPECT_THAT(found.not_proved.front().text, testing::HasSubstr("permit_mx_backup"));
-  ASSERT_FALSE(found.witnesses.empty());
-  EXPECT_EQ(found.witnesses.front().spoken.client, "203.0.113.99");
+  // A client at the new address is this host itself.
+  const Comparison of_clients =
+      judged("smtpd_sender_restrictions = 'check_sender_access inline:{ {<> = OK} }, reject'\n");
+  ASSERT_FALSE(of_clients.witnesses.empty());
+  EXPECT_EQ(of_clients.witnesses.front().kind, DifferenceKind::accepts_more);
+  EXPECT_EQ(of_clients.witnesses.front().spoken.client, "203.0.113.99") << words_of(of_clients);
 }
 
 // Mail for webhooks is judged by the lists as mail for this host, whatever domains they have.
@@ -681,6 +688,19 @@ Comparison compared_alone(const std::string& before, const std::string& after,
 
 constexpr auto our_domain =
     "mydestination = 'ours.test'\nsmtpd_relay_restrictions = 'reject_unauth_destination'\n";
+
+// Whose a domain is may be another program's answer, and each version may ask about another domain.
+TEST(PlanCompareTest, DomainsOfTablesOfOtherPrograms) {
+  const std::string lists =
+      "mydestination = 'ours.test, tcp:127.0.0.1:9'\nlocal_recipient_maps = ''\n"
+      "mydomain = 'postern.test'\nsmtpd_relay_restrictions = 'reject_unauth_destination'\n";
+  const Comparison found =
+      compared_alone("append_dot_mydomain = 'no'\n", "append_dot_mydomain = 'yes'\n", lists);
+  const GroupAnswer& ours = found.groups[static_cast<std::size_t>(Group::ours)];
+  EXPECT_EQ(ours.refuses_more, Known::yes) << words_of(found);
+  EXPECT_EQ(ours.accepts_more, Known::yes) << words_of(found);
+  EXPECT_TRUE(found.not_proved.empty()) << words_of(found);
+}
 
 // A sender with a route through our domain is the address that it leads to.
 TEST(PlanCompareTest, SendersMayHaveRoutes) {

@@ -429,13 +429,19 @@ std::optional<Player::Played> Player::play(const Assignment& path, const Claim& 
   }
   Chosen chosen;
   for (std::size_t axis = 0; axis < axis_count; ++axis) chosen.value[axis] = values[axis];
-  const policy::Evidence given = evidence_of(vocabulary_.classes(), chosen, Stage::rcpt);
+  policy::Evidence given = evidence_of(vocabulary_.classes(), chosen, Stage::rcpt);
   app::Dialogue dialogue;
   dialogue.client = given.session.client_ip;
   if (!given.session.helo.empty()) dialogue.helo = given.session.helo;
   dialogue.tls = given.session.tls.has_value();
   dialogue.login = vocabulary_.classes().sessions[chosen[Axis::session]].login;
   dialogue.auth_in_clear = dialogue.login && !dialogue.tls;
+  // Whose a destination is may hang on what tables of other programs say.
+  for (const auto& one : vocabulary_.questions()) {
+    if (!one->service) continue;
+    given.consulted.push_back(
+        answered(*one->service, answer_in(values, *one), dialogue.login.value_or("")));
+  }
   dialogue.early = static_cast<app::Early>(chosen[Axis::early]);
   dialogue.sender = given.reverse_path;
   dialogue.recipients = {claim.to.value_or(given.candidate->address)};
