@@ -39,6 +39,8 @@ BrokenGuardrail sentence(bool is_public, bool proved = true) {
           .why = "a client at 192.0.2.7 …, and is answered 250; if tcp:127.0.0.1:9 has a row",
           .told = "a client at 192.0.2.7 …, and is answered 250",
           .witness = {{"client", "192.0.2.7"},
+                      {"client_name", "mail.partner.example"},
+                      {"auth", "alice"},
                       {"dns", {{"7.2.0.192.key.bl.example.net", {{"A", {"127.0.0.2"}}}}}},
                       {"answers", boost::json::array{boost::json::object{
                                       {"service", "tcp:127.0.0.1:9"}, {"asked", "a"}}}},
@@ -136,8 +138,9 @@ TEST(GuardedEdit, others_read_a_sentence_only_if_it_is_public) {
   gateway.guards.broken = sentence(true);
   const Answer read = gateway.call("POST", "/webhooks", webhook, gateway.tenant);
   EXPECT_THAT(read.text("/sentence"), HasSubstr("never accept"));
-  const auto of_the_operator = {"postern.toml", "smtpd_client", "192.0.2.0/24", "tcp:127.0.0.1:9",
-                                "key.bl.example.net"};
+  const auto of_the_operator = {
+      "postern.toml",       "smtpd_client", "192.0.2.0/24", "tcp:127.0.0.1:9",
+      "key.bl.example.net", "mail.partner", "alice"};
   for (const char* one : of_the_operator) {
     EXPECT_THAT(hidden.body, Not(HasSubstr(one)));
     EXPECT_THAT(read.body, Not(HasSubstr(one)));

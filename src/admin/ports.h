@@ -38,11 +38,13 @@ struct BrokenGuardrail {
 };
 
 /// Takes out of the dialogue that breaks a guardrail what is the operator's alone: where his rule
-/// stands, which row of its table decided, and what his tables, servers and lists in DNS, whose
-/// names may have a key in them, were asked.
+/// stands, which row of its table decided, what his tables, servers and lists in DNS, whose names
+/// may have a key in them, were asked, and the login and the name of the client, which his tables
+/// may have.
 inline void hide_rule(boost::json::object& witness) {
   if (witness.contains("answers")) witness["answers"] = boost::json::array();
   if (witness.contains("dns")) witness["dns"] = boost::json::object();
+  for (const char* key : {"auth", "client_name"}) witness.erase(key);
   boost::json::value* got = witness.if_contains("got");
   if (got == nullptr) return;
   for (const char* key : {"at", "place", "row"}) got->as_object().erase(key);

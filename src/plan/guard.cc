@@ -899,7 +899,8 @@ std::string world_of(const Spoken& spoken) {
   return world;
 }
 
-std::string dialogue(const GuardResult& result, bool with_world) {
+/// `for_all`: without what the operator's tables may have.
+std::string dialogue(const GuardResult& result, bool for_all) {
   if (!result.spoken) return "";
   const Spoken& spoken = *result.spoken;
   std::string message;
@@ -908,9 +909,12 @@ std::string dialogue(const GuardResult& result, bool with_world) {
   }
   return fmt::format(
       "a client at {}{}{}{}{} says MAIL FROM:<{}> and RCPT TO:<{}>{}{}, and is answered {}{}",
-      spoken.client, spoken.client_name ? " (" + printable(*spoken.client_name, 255) + ")" : "",
+      spoken.client,
+      spoken.client_name && !for_all ? " (" + printable(*spoken.client_name, 255) + ")" : "",
       spoken.helo ? " with HELO " + printable(*spoken.helo, 64) : " without HELO",
-      spoken.login ? " and the login " + printable(*spoken.login, 64) : "",
+      !spoken.login ? ""
+      : for_all     ? ", with a login"
+                    : " and the login " + printable(*spoken.login, 64),
       spoken.tls     ? " over TLS"
       : spoken.login ? " without TLS"
                      : "",
@@ -921,13 +925,13 @@ std::string dialogue(const GuardResult& result, bool with_world) {
           ? "250"
           : "250, and the message is " +
                 std::string(result.got.handling == "hold" ? "held" : "thrown away"),
-      with_world ? world_of(spoken) : "");
+      for_all ? "" : world_of(spoken));
 }
 
 }  // namespace
 
-std::string dialogue_of(const GuardResult& result) { return dialogue(result, true); }
-std::string dialogue_for_all(const GuardResult& result) { return dialogue(result, false); }
+std::string dialogue_of(const GuardResult& result) { return dialogue(result, false); }
+std::string dialogue_for_all(const GuardResult& result) { return dialogue(result, true); }
 
 boost::json::object witness_of(const GuardResult& result) {
   if (!result.spoken) return {};

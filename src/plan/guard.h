@@ -82,7 +82,8 @@ std::string_view to_string(GuardResult::Word word);
 /// The dialogue that breaks a sentence, in one line: "a client at 192.0.2.7 says MAIL FROM:<…> and
 /// RCPT TO:<…>, and is answered 250".
 std::string dialogue_of(const GuardResult& result);
-/// The same without what DNS, tables and servers answer in it: their names are the operator's.
+/// The same without what the operator's tables and servers have: their answers, the client's name,
+/// a login.
 std::string dialogue_for_all(const GuardResult& result);
 /// The same as JSON, with what the production evaluation did ("got").
 boost::json::object witness_of(const GuardResult& result);

@@ -473,6 +473,25 @@ TEST(GuardTest, ADiscardBeforeRcptTakesUnknownAddressesOfWebhookDomains) {
   }
 }
 
+// Who does not operate the gateway is not told what its tables have.
+TEST(GuardTest, DialoguesForAllHaveNoWordsOfTables) {
+  GuardResult result;
+  result.spoken = Spoken{.client = "192.0.2.7"};
+  result.spoken->client_name = "mail.partner.example";
+  result.spoken->login = "alice";
+  result.spoken->sender = "a@sender.example";
+  result.spoken->recipient = "b@local.example";
+  result.spoken->answers.push_back({.service = "tcp:127.0.0.1:9", .asked = "a", .text = "OK"});
+  result.got.taken = true;
+  result.got.handling = "deliver";
+  EXPECT_EQ(dialogue_for_all(result),
+            "a client at 192.0.2.7 without HELO, with a login without TLS says "
+            "MAIL FROM:<a@sender.example> and RCPT TO:<b@local.example>, and is answered 250");
+  for (const char* one : {"mail.partner.example", "alice", "tcp:127.0.0.1:9"}) {
+    EXPECT_THAT(dialogue_of(result), testing::HasSubstr(one));
+  }
+}
+
 // The lists ask such a table about each client; the sentence would know one of many.
 TEST(GuardTest, NetworksOfPatternsAreNotProved) {
   const Guarded guarded(
