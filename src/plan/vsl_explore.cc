@@ -387,14 +387,13 @@ void VslExplorer::replace(std::size_t directive, const std::string& what) {
   }
 }
 
-std::optional<VslExplorer::Run> VslExplorer::run(VslWorld& world, const VslValues& values,
-                                                 const Position& position, Member member) {
-  world.diagrams().poll();
-  ++runs_;
-  vsl::Watch watch(world.words());
-  const app::Dialogue dialogue = world.dialogue(values, member);
+/// Tells the Watch which texts of the dialogue stand for others of their class. Returns what these
+/// are called in questions of DNS. Throws NotCompiled.
+std::vector<std::pair<std::string, std::string>> VslExplorer::stand_for_others(
+    vsl::Watch& watch, const VslWorld& world, const VslValues& values,
+    const app::Dialogue& dialogue, Member member) const {
   const VslClasses& classes = world.classes();
-  std::vector<std::pair<std::string, std::string>> names;  // of questions that DNS is asked
+  std::vector<std::pair<std::string, std::string>> names;
   const auto stands = [&](std::string_view subject) {
     const TextClass& one = (*classes.texts(subject))[value_of(values, subject)];
     if (!one.stands) return false;
@@ -428,6 +427,36 @@ std::optional<VslExplorer::Run> VslExplorer::run(VslWorld& world, const VslValue
   watch.stands.push_back({"?signer", signer(member)});
   watch.stands.push_back({"?cause", cause(member)});
   watch.others = member == Member::other;
+  return names;
+}
+
+/// What the layer itself looks at in a dialogue that has gone its way from the position.
+void VslExplorer::look_as_the_layer(vsl::Watch& watch, const VslWorld& world,
+                                    const Position& position, const policy::Trace& trace) const {
+  // The same if no directive is left: the session may have been one without them.
+  if (position.stage <= Stage::auth && policy_) watch.look(vsl::subject_session);
+  // Without HELO its stage is left out.
+  if (world.classes().helos.back().null) watch.look(vsl::subject_helo);
+  const auto reached = [&](Stage stage) {
+    return std::ranges::any_of(trace.decisions,
+                               [&](const auto& one) { return one.stage == stage; });
+  };
+  if (reached(Stage::rcpt)) {
+    watch.look(vsl::subject_rcpt_domain);
+    if (policy_ && !policy_->site().relay_networks.empty()) watch.look(vsl::subject_client);
+  }
+  if (policy_ && policy_->options().must_be_authenticated && reached(Stage::mail)) {
+    watch.look(vsl::subject_session);
+  }
+}
+
+std::optional<VslExplorer::Run> VslExplorer::run(VslWorld& world, const VslValues& values,
+                                                 const Position& position, Member member) {
+  world.diagrams().poll();
+  ++runs_;
+  vsl::Watch watch(world.words());
+  const app::Dialogue dialogue = world.dialogue(values, member);
+  auto names = stand_for_others(watch, world, values, dialogue, member);
   watch.answers = values;
   watch.ways = ways();
   watch.from = position;
@@ -454,26 +483,11 @@ std::optional<VslExplorer::Run> VslExplorer::run(VslWorld& world, const VslValue
     // Whether there is a directive at EHLO, or at AUTH, in between.
     if (position.stage <= Stage::auth && first->spot.stage >= Stage::helo) {
       passed.asked.emplace_back(vsl::subject_session);
-      if (classes.helos.back().null) passed.asked.emplace_back(vsl::subject_helo);
+      if (world.classes().helos.back().null) passed.asked.emplace_back(vsl::subject_helo);
     }
     return passed;
   }
-  // The same if none is left: the session may have been one without them.
-  if (position.stage <= Stage::auth && policy_) watch.look(vsl::subject_session);
-  // Without HELO its stage is left out.
-  if (classes.helos.back().null) watch.look(vsl::subject_helo);
-  // What the layer itself looks at.
-  const auto reached = [&](Stage stage) {
-    return std::ranges::any_of(trace.decisions,
-                               [&](const auto& one) { return one.stage == stage; });
-  };
-  if (reached(Stage::rcpt)) {
-    watch.look(vsl::subject_rcpt_domain);
-    if (policy_ && !policy_->site().relay_networks.empty()) watch.look(vsl::subject_client);
-  }
-  if (policy_ && policy_->options().must_be_authenticated && reached(Stage::mail)) {
-    watch.look(vsl::subject_session);
-  }
+  look_as_the_layer(watch, world, position, trace);
   return Run{.outcome = vsl_outcome_of(trace), .asked = watch.asked(), .next = {}};
 }
 
@@ -487,13 +501,12 @@ std::optional<Ref> VslExplorer::explore(VslWorld& world) {
 
 std::optional<Ref> VslExplorer::from(VslWorld& world, const Position& position) {
   if (const auto found = known_.find(position); found != known_.end()) return found->second;
-  positions_.clear();
   VslValues values;
   auto first = run(world, values, position);
   if (!first) return std::nullopt;
-  auto made = explore(world, values, position, std::move(*first));
+  std::vector<Position> nexts;
+  auto made = explore(world, values, position, std::move(*first), nexts);
   if (!made) return std::nullopt;
-  const std::vector<Position> nexts = std::move(positions_);
   for (std::size_t at = 0; at < nexts.size(); ++at) {
     const auto behind = from(world, nexts[at]);
     if (!behind) return std::nullopt;
@@ -504,14 +517,6 @@ std::optional<Ref> VslExplorer::from(VslWorld& world, const Position& position) 
   }
   known_.emplace(position, *made);
   return made;
-}
-
-Leaf VslExplorer::number(VslWorld& world, const Run& run) {
-  if (!run.next) return world.number(run.outcome);
-  const auto known = std::ranges::find(positions_, *run.next);
-  const auto at = static_cast<Leaf>(known - positions_.begin());
-  if (known == positions_.end()) positions_.push_back(*run.next);
-  return first_position + at;
 }
 
 /// What is said of one text of a class has to hold for another: rules may have put together, from
@@ -533,12 +538,17 @@ bool VslExplorer::holds_for_others(VslWorld& world, const VslValues& values,
 }
 
 std::optional<Ref> VslExplorer::explore(VslWorld& world, VslValues& values,
-                                        const Position& position, Run one) {
+                                        const Position& position, Run one,
+                                        std::vector<Position>& nexts) {
   const auto next = std::ranges::find_if(
       one.asked, [&](const std::string& name) { return !values.contains(name); });
   if (next == one.asked.end()) {
     if (!holds_for_others(world, values, position, one)) return std::nullopt;
-    return world.diagrams().leaf(number(world, one));
+    if (!one.next) return world.diagrams().leaf(world.number(one.outcome));
+    const auto known = std::ranges::find(nexts, *one.next);
+    const auto at = static_cast<Leaf>(known - nexts.begin());
+    if (known == nexts.end()) nexts.push_back(*one.next);
+    return world.diagrams().leaf(first_position + at);
   }
   const std::string name = *next;
   const Variable variable = world.variable(name);
@@ -548,7 +558,8 @@ std::optional<Ref> VslExplorer::explore(VslWorld& world, VslValues& values,
     values[name] = value;
     // The first run has this value already.
     auto again = value == 0 ? std::optional(one) : run(world, values, position);
-    const auto child = again ? explore(world, values, position, std::move(*again)) : std::nullopt;
+    const auto child =
+        again ? explore(world, values, position, std::move(*again), nexts) : std::nullopt;
     if (!child) {
       values.erase(name);
       return std::nullopt;

@@ -118,11 +118,19 @@ class VslExplorer {
   std::optional<Ref> from(VslWorld& world, const Position& position);
   std::optional<Run> run(VslWorld& world, const VslValues& values, const Position& position,
                          Member member = Member::one);
-  /// What the first directive does, or what becomes of the dialogue.
-  std::optional<Ref> explore(VslWorld& world, VslValues& values, const Position& position, Run run);
+  /// What the first directive does, or what becomes of the dialogue: where the rules go on, a leaf
+  /// is behind first_position, for its place in `nexts`, which grows.
+  std::optional<Ref> explore(VslWorld& world, VslValues& values, const Position& position, Run run,
+                             std::vector<Position>& nexts);
   bool holds_for_others(VslWorld& world, const VslValues& values, const Position& position,
                         const Run& run);
-  Leaf number(VslWorld& world, const Run& run);
+  std::vector<std::pair<std::string, std::string>> stand_for_others(dialect::vsl::Watch& watch,
+                                                                    const VslWorld& world,
+                                                                    const VslValues& values,
+                                                                    const app::Dialogue& dialogue,
+                                                                    Member member) const;
+  void look_as_the_layer(dialect::vsl::Watch& watch, const VslWorld& world,
+                         const Position& position, const policy::Trace& trace) const;
   void replace(std::size_t directive, const std::string& what);
   /// text_of(), which reads all of the policy each time.
   const VslDirective& directive_at(std::size_t index);
@@ -135,7 +143,6 @@ class VslExplorer {
   std::map<std::size_t, Replaced> replaced_;
   std::map<std::size_t, VslDirective> directives_;  ///< known ones
   std::map<Position, Ref> known_;                   ///< from()
-  std::vector<Position> positions_;                 ///< by Leaf, behind first_position
   std::size_t runs_ = 0;
 };
 
