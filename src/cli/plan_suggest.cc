@@ -19,13 +19,35 @@ namespace postern::app {
 
 namespace {
 
-/// Which verdict a test expects; nullopt: none that an edit of lists could give.
-std::optional<std::string> wanted_by(const ptest::Test& test) {
+/// Which verdict a test expects for a recipient ("": for the whole message); nullopt: none that an
+/// edit of lists could give.
+std::optional<std::string> wanted_by(const ptest::Test& test, std::string_view recipient) {
   for (const ptest::Expectation& one : test.expected) {
-    const bool is_verdict = one.key == "verdict" && one.recipient.empty();
-    if (is_verdict && (one.value == "taken" || one.value == "refused")) return one.value;
+    if (!iequals(one.recipient, recipient)) continue;
+    if (one.key == "verdict" && (one.value == "taken" || one.value == "refused")) return one.value;
+    if (one.key == "code") return "refused";  // what is taken has none
   }
   return std::nullopt;
+}
+
+/// The recipients whose verdict is asked about, with the one that is wanted. Of those that the test
+/// does not name, none if the whole message gets its verdict: it is taken if one of them is.
+std::vector<std::pair<mail::Mailbox, std::string>> wanted(const ptest::Test& test,
+                                                          const std::optional<std::string>& should,
+                                                          const policy::Trace& now) {
+  const auto whole = should ? should : wanted_by(test, "");
+  const bool many = test.dialogue.recipients.size() > 1;
+  const bool is_met = !should && many && whole && ptest::got_of(now).at("verdict") == *whole;
+  std::vector<std::pair<mail::Mailbox, std::string>> found;
+  for (const mail::Mailbox& recipient : test.dialogue.recipients) {
+    const auto own = should ? should : wanted_by(test, recipient.text());
+    if (own) {
+      found.emplace_back(recipient, *own);
+    } else if (whole && !is_met) {
+      found.emplace_back(recipient, *whole);
+    }
+  }
+  return found;
 }
 
 int report_file(const Diagnostics& diagnostics, const Arguments& arguments, Streams& streams) {
@@ -73,23 +95,27 @@ int suggest_edits(const std::string& version, const std::string& tests,
   std::size_t asked = 0;
   boost::json::array answers;
   for (const ptest::Test& test : parsed.file.tests) {
-    const auto wanted = should ? should : wanted_by(test);
-    if (!wanted) {
-      if (!json && !arguments.has("--quiet")) {
-        streams.out << fmt::format(
-            "{}: not asked: it expects neither taken nor refused; --should says it\n",
-            printable(test.name, 200));
-      }
-      continue;
+    const auto say = [&](std::string_view what) {
+      if (json || arguments.has("--quiet")) return;
+      streams.out << fmt::format("{}: {}\n", printable(test.name, 200), what);
+    };
+    const auto recipients =
+        wanted(test, should ? std::optional(std::string(*should)) : std::nullopt,
+               player.play(test, now.config).decided);
+    if (recipients.empty() && wanted_by(test, "")) {
+      ++asked;
+      say("is decided as it should be");
+    } else if (recipients.empty()) {
+      say("not asked: it expects neither taken nor refused; --should says it");
     }
-    for (const mail::Mailbox& recipient : test.dialogue.recipients) {
+    for (const auto& [recipient, verdict] : recipients) {
       ++asked;
       // Each recipient is a dialogue of its own.
       ptest::Test one = test;
       one.dialogue.recipients = {recipient};
       if (test.dialogue.recipients.size() > 1) one.name += " (to " + recipient.text() + ")";
       const plan::Complaint complaint{
-          .name = one.name, .dialogue = one.dialogue, .should_be_taken = *wanted == "taken"};
+          .name = one.name, .dialogue = one.dialogue, .should_be_taken = verdict == "taken"};
       const plan::SuggestTools tools{
           .edited = [&](const plan::ListEdit& edit) { return edited(now, edit, load); },
           .play =

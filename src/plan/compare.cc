@@ -544,6 +544,9 @@ class Comparer {
   void say_where() {
     try {
       possible_ = vocabulary_->possible();  // with what was ruled out
+      helo_required_ =
+          std::ranges::all_of(pair_.lists(), [](const auto& one) { return one->helo_required; });
+      if (helo_required_) possible_ = where(possible_, said_helo());
       for (const Apart& one : apart_) say_where(one);
     } catch (const OverBudget&) {
       return;
@@ -565,13 +568,22 @@ class Comparer {
     made.all = found.all && !elsewhere_.contains({one.group, one.kind});
     const std::vector<bool> among = recipients_of(one.group);
     for (const Cube& cube : found.cubes) {
-      CubeWords words = words_of(*vocabulary_, cube, among);
+      CubeWords words = words_of(*vocabulary_, cube, among, helo_required_);
       made.all = made.all && words.whole;
       if (words.said) made.some.push_back(std::move(*words.said));
     }
     if (has_rules()) made.by = "the rules";
     GroupAnswer& answer = answer_of_group(one.group);
     (one.kind == DifferenceKind::refuses_more ? answer.refused : answer.accepted) = std::move(made);
+  }
+
+  /// Dialogues with HELO or EHLO.
+  Ref said_helo() {
+    std::vector<Ref> children;
+    for (const HeloClass& one : vocabulary_->classes().helos) {
+      children.push_back(diagrams_.leaf(one.name.empty() ? 0 : 1));
+    }
+    return diagrams_.choose(Vocabulary::variable(Axis::helo), children);
   }
 
   /// The recipients of the group, by value.
@@ -599,8 +611,9 @@ class Comparer {
   const Deadline deadline_;
   Diagrams diagrams_;
   std::unique_ptr<Vocabulary> vocabulary_;
-  Ref possible_ = 0;  ///< Vocabulary::possible() of all that the lists ask
-  Ref groups_ = 0;    ///< groups_of()
+  Ref possible_ = 0;            ///< Vocabulary::possible() of all that the lists ask
+  bool helo_required_ = false;  ///< in both: without HELO all is refused, which needs no words
+  Ref groups_ = 0;              ///< groups_of()
   std::vector<Apart> apart_;
   /// What differs in dialogues that are not in the diagrams of the groups, too.
   std::set<std::pair<std::optional<Group>, DifferenceKind>> elsewhere_;

@@ -176,11 +176,12 @@ std::string name_of_part(const Classes& classes, const OpenQuestion& question) {
 class PartWords {
  public:
   PartWords(const Vocabulary& vocabulary, Variable variable, const std::vector<bool>& values,
-            const std::vector<bool>* among)
+            const std::vector<bool>* among, bool helo_required)
       : vocabulary_(vocabulary),
         variable_(variable),
         values_(values),
         among_(among),
+        helo_required_(helo_required),
         names_(vocabulary, variable) {}
 
   /// False: something is left out.
@@ -212,10 +213,13 @@ class PartWords {
 
  private:
   bool is_among(std::size_t value) const { return among_ == nullptr || (*among_)[value]; }
-  /// Whether no client has the value.
+  /// Whether no dialogue that differs has the value.
   bool is_impossible(std::size_t value) const {
-    return variable_ == Vocabulary::variable(Axis::name) &&
-           vocabulary_.classes().names[value].like_network;
+    const Classes& classes = vocabulary_.classes();
+    if (variable_ == Vocabulary::variable(Axis::helo)) {
+      return helo_required_ && classes.helos[value].name.empty();
+    }
+    return variable_ == Vocabulary::variable(Axis::name) && classes.names[value].like_network;
   }
 
   /// " (but not mail.partner.test or bob@partner.test)".
@@ -242,12 +246,14 @@ class PartWords {
   const Variable variable_;
   const std::vector<bool>& values_;
   const std::vector<bool>* among_;  ///< null: all
+  const bool helo_required_;
   Names names_;
 };
 
 }  // namespace
 
-CubeWords words_of(const Vocabulary& vocabulary, const Cube& cube, const std::vector<bool>& among) {
+CubeWords words_of(const Vocabulary& vocabulary, const Cube& cube, const std::vector<bool>& among,
+                   bool helo_required) {
   CubeWords words;
   Difference found;
   std::map<std::string, int> names;
@@ -265,7 +271,8 @@ CubeWords words_of(const Vocabulary& vocabulary, const Cube& cube, const std::ve
       part.name += fmt::format(" (question {})", number);
     }
     words.whole &=
-        PartWords(vocabulary, variable, values, of_recipient ? &among : nullptr).run(part);
+        PartWords(vocabulary, variable, values, of_recipient ? &among : nullptr, helo_required)
+            .run(part);
     if (part.values.empty() && !part.negated) return {.said = std::nullopt, .whole = false};
     found.conditions.push_back(std::move(part));
   }

@@ -27,6 +27,8 @@ struct CubeWords {
   bool whole = true;               ///< nothing of the cube is left out
 };
 /// Says nothing that is not in the cube. `among`: the recipients that are spoken of, by value.
-CubeWords words_of(const Vocabulary& vocabulary, const Cube& cube, const std::vector<bool>& among);
+/// `helo_required`: both versions refuse all without HELO, so nothing is said of that.
+CubeWords words_of(const Vocabulary& vocabulary, const Cube& cube, const std::vector<bool>& among,
+                   bool helo_required);
 
 }  // namespace postern::plan

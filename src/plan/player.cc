@@ -222,9 +222,11 @@ std::string words_for(const Vocabulary& vocabulary, Variable variable, std::size
   switch (static_cast<Axis>(variable)) {
     case Axis::session: {
       const SessionClass& one = classes.sessions[value];
-      return one.any     ? "any other login"
-             : one.login ? "login " + *one.login
-             : one.tls   ? "TLS"
+      const bool are_named = std::ranges::any_of(
+          classes.sessions, [](const SessionClass& each) { return each.login && !each.any; });
+      return one.any     ? are_named ? "signed in as anyone else" : "signed in"
+             : one.login ? "signed in as " + *one.login
+             : one.tls   ? "in TLS"
                          : "in clear";
     }
     case Axis::client:

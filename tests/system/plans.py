@@ -294,8 +294,21 @@ def what_differs_in_words(bench):
     tests = bench.root / "s.ptest"
     tests.write_text('[[test]]\nname = "x"\nclient = "192.0.2.7"\nhelo = "mx.example.org"\nfrom = "a@example.org"\nrcpt = "b@example.com"\nexpect.code = 450\n')
     _, out, err = bench.run("plan", wide, "--suggest", tests)
+    if "x: is refused, as it should be" not in out:
+        raise Fail(out + err)
+    held = bench.root / "held.ptest"
+    held.write_text(tests.read_text().replace("expect.code = 450", 'expect.verdict = "held"'))
+    _, out, err = bench.run("plan", wide, "--suggest", held)
     if "x: not asked: it expects neither taken nor refused; --should says it" not in out:
         raise Fail(out + err)
+    # Of several recipients each has its own verdict; those that a test does not name have none if the message has the right one.
+    one = version(bench, "one.toml", 'smtpd_recipient_restrictions = "check_recipient_access inline:{ {c@example.com = REJECT} }"\n')
+    for more, wrong in (('expect.rcpt."c@example.com".code = 554\n', 0), ("", 0), ('expect.rcpt."c@example.com".verdict = "taken"\n', 1)):
+        tests.write_text('[[test]]\nname = "x"\nclient = "192.0.2.7"\nhelo = "mx.example.org"\nfrom = "a@example.org"\n'
+                         'rcpt = ["b@example.com", "c@example.com"]\nexpect.verdict = "taken"\n' + more)
+        _, out, err = bench.run("plan", one, "--suggest", tests)
+        expect("wrong verdicts of %r" % more, wrong, out.count("and should be"))
+    tests.write_text('[[test]]\nname = "x"\nclient = "192.0.2.7"\nhelo = "mx.example.org"\nfrom = "a@example.org"\nrcpt = "b@example.com"\nexpect.code = 450\n')
     # The client passes relay and recipient restrictions by the same word; what differs is that the first of them refused it.
     near, far = (version(bench, name, 'mynetworks = "192.0.2.0/%d"\nsmtpd_recipient_restrictions = "permit_mynetworks, reject_unauth_destination"\n' % bits)
                  for name, bits in (("near.toml", 25), ("far.toml", 24)))
