@@ -25,7 +25,7 @@ Result<StoredPolicies> load_webhooks(const Config& config) {
   const auto database = config.server.data_dir / "postern.db";
   if (!std::filesystem::exists(database, unreadable)) {
     if (unreadable) return fail(Fault::denied, unreadable.message());
-    return StoredPolicies{.directory = std::make_shared<policy::Directory>(), .webhooks = {}};
+    return no_policies(config.webhooks.public_domain);
   }
   auto control = LiveData(config.server.data_dir).borrow_control();
   if (!control) return tl::unexpected(control.error());
@@ -72,7 +72,7 @@ CheckedGuardrails check_guardrails(const Config& config, const plan::GuardBudget
   Result<StoredPolicies> stored = load_webhooks(config);
   if (!stored) {
     checked.webhooks_unknown = stored.error().message;
-    stored = StoredPolicies{.directory = std::make_shared<policy::Directory>(), .webhooks = {}};
+    stored = no_policies(config.webhooks.public_domain);
   }
   checked.results = plan::check_guardrails(
       {.name = "the configuration", .config = &config, .directory = stored->directory},

@@ -113,6 +113,11 @@ tl::expected<Options, UsageError> read_options(const Arguments& arguments) {
   options.edit.compare.routes = arguments.has("--routes");
   if (auto error = read_versions(arguments, options)) return tl::unexpected(*error);
   options.tests = arguments.value("--as-test");
+  if (options.tests && options.after == "-") {
+    return tl::unexpected(UsageError{
+        "--as-test: tests name the file of NEW, and standard input has none",
+        fmt::format("postern plan {} FILE --as-test {}", options.before, *options.tests)});
+  }
   options.certificate = arguments.value("--certificate");
   options.edit.compare.certificate = options.certificate.has_value();
   options.verified = arguments.value("--verify");

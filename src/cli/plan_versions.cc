@@ -104,9 +104,12 @@ std::set<std::string> read_once(const plan::Edition& before, const plan::Edition
   return both;
 }
 
-void put_webhooks(const ptest::File& file, std::shared_ptr<const policy::Directory> directory,
+void put_webhooks(const ptest::File& file, const std::shared_ptr<policy::Directory>& directory,
                   plan::Edition& edition) {
-  edition.directory = std::move(directory);
+  policy::Change change;
+  change.put_domains.emplace_back(edition.config.webhooks.public_domain);
+  directory->apply(std::move(change));
+  edition.directory = directory;
   edition.config.api.operators = {ptest::account};
   for (const auto& [address, body] : file.webhooks) {
     edition.compared.insert(lower(address));
@@ -238,6 +241,7 @@ PlanVersions::Loaded PlanVersions::file(const std::string& word) {
   if (!text) return report_error(text.error().message, "try again", ExitCode::no_input);
   edition.config = std::move(result.config);
   edition.text = *text;
+  edition.directory = no_policies(edition.config.webhooks.public_domain).directory;
   return edition;
 }
 

@@ -75,9 +75,9 @@ class PlanVersions {
   std::optional<Gateway> gateway_;
 };
 
-/// The webhooks of a file of tests become those of the version. The file's directory was filled
-/// without an error.
-void put_webhooks(const ptest::File& file, std::shared_ptr<const policy::Directory> directory,
+/// The webhooks of a file of tests become those of the version, with webhooks.public_domain. The
+/// file's directory was filled without an error.
+void put_webhooks(const ptest::File& file, const std::shared_ptr<policy::Directory>& directory,
                   plan::Edition& edition);
 
 /// Whether the word names a version of the running gateway: "running", "revision:3".

@@ -143,10 +143,11 @@ bool is(const Outcome& outcome, Verb verb) {
 class Checker {
  public:
   /// `webhook`: null for all mail that is for none.
-  Checker(const Version& version, const app::Guardrails& guardrails, const policy::Webhook* webhook,
-          const Deadline& deadline, std::size_t nodes)
+  Checker(const Version& version, const app::Guardrails& guardrails, const GuardScope& scope,
+          const policy::Webhook* webhook, const Deadline& deadline, std::size_t nodes)
       : version_(version),
         guardrails_(guardrails),
+        scope_(scope),
         webhook_(webhook),
         deadline_(deadline),
         diagrams_(nodes, [this] {
@@ -294,6 +295,7 @@ class Checker {
       const policy::Route route = route_of(address);
       bool is = webhook_ != nullptr ? iequals(address.domain, domain) : !route.webhook;
       if (webhook_ != nullptr && route.webhook) is = route.webhook->id == webhook_->id;
+      is = is && !is_of_others(address);
       if (deciding_.lists != nullptr) {
         is = is && (route.webhook || !taken_first(*deciding_.lists, address));
       } else {
@@ -303,6 +305,10 @@ class Checker {
       children.push_back(diagrams_.leaf(is ? 1 : 0));
     }
     return diagrams_.choose(Vocabulary::variable(Axis::recipient), children);
+  }
+
+  bool is_of_others(const mail::Mailbox& address) const {
+    return scope_.is_of_others && scope_.is_of_others(address);
   }
 
   policy::Route route_of(const mail::Mailbox& address) const {
@@ -367,7 +373,8 @@ class Checker {
           {.about =
                [&](const Evidence& one) {
                  if (!said) said = one;
-                 return goes_where(sentence.condition, *path, one) &&
+                 return !is_of_others(one.candidate->address) &&
+                        goes_where(sentence.condition, *path, one) &&
                         meets_the_same(sentence.condition, *said, one);
                },
            .holds =
@@ -714,6 +721,7 @@ class Checker {
 
   const Version& version_;
   const app::Guardrails& guardrails_;
+  const GuardScope& scope_;
   const policy::Webhook* webhook_;
   const Deadline deadline_;
   Diagrams diagrams_;
@@ -843,7 +851,7 @@ std::vector<GuardResult> check_guardrails(const Version& version, const app::Gua
     results.push_back({.name = one.name, .got = {}, .warns = one.warns});
   }
   if (scope.host) {
-    Checker(version, guardrails, nullptr, deadline, nodes).run(results);
+    Checker(version, guardrails, scope, nullptr, deadline, nodes).run(results);
   }
   if (scope.webhooks.empty()) return results;
   Webhooks asked =
@@ -859,7 +867,7 @@ std::vector<GuardResult> check_guardrails(const Version& version, const app::Gua
     asked.resize(most_webhooks);
   }
   for (const auto& webhook : asked) {
-    Checker(version, guardrails, webhook.get(), deadline, nodes).run(results);
+    Checker(version, guardrails, scope, webhook.get(), deadline, nodes).run(results);
   }
   return results;
 }
@@ -970,7 +978,7 @@ std::vector<Weakened> weakened(const app::Guardrails* before, const Version& aft
   app::Guardrails all = changed;  // the classes are those of both versions' sentences
   all.sentences.insert(all.sentences.end(), others.sentences.begin(), others.sentences.end());
   const std::vector<bool> stand =
-      Checker(after, all, nullptr, deadline, nodes).implied(changed.sentences.size());
+      Checker(after, all, scope, nullptr, deadline, nodes).implied(changed.sentences.size());
   app::Guardrails left;
   for (std::size_t at = 0; at < changed.sentences.size(); ++at) {
     if (!stand[at]) left.sentences.push_back(changed.sentences[at]);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 #include <boost/json/object.hpp>
 
 #include "config/guardrails.h"
+#include "mail/address.h"
 #include "plan/deadline.h"
 #include "plan/player.h"
 #include "policy/webhook.h"
@@ -49,6 +51,9 @@ using Webhooks = std::vector<std::shared_ptr<const policy::Webhook>>;
 struct GuardScope {
   bool host = true;        ///< mail that is for no webhook
   Webhooks webhooks = {};  ///< mail for these; their policies are those of Version::directory
+  /// Whether an address is that of a webhook which Version::directory does not have: mail for it is
+  /// not asked about. Null: there are none.
+  std::function<bool(const mail::Mailbox&)> is_of_others = nullptr;
 };
 
 /// The one judge of guardrails: proves each sentence, or finds a dialogue that breaks it and plays

@@ -205,6 +205,11 @@ Outcome Player::play(const Test& test, const app::Config& config) {
   for (const auto& runtime : {config.lua.runtime, config.vsl.runtime}) {
     if (runtime) runtime->simulate();
   }
+  if (const std::string& own = config.webhooks.public_domain; own_domains_.insert(own).second) {
+    policy::Change change;
+    change.put_domains.emplace_back(own);
+    directory_.apply(std::move(change));
+  }
   app::Dialogue said = test.dialogue;
   if (test.message) said.message = messages_.at(test.message->name);
   app::FrozenEvidence frozen;

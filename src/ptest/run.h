@@ -82,6 +82,7 @@ class Player {
   const File& file_;
   const ReadFile read_;
   policy::Directory directory_;
+  std::set<std::string> own_domains_;            ///< webhooks.public_domain, in directory_
   std::map<std::string, std::string> messages_;  ///< by name
   std::map<std::string, std::string> golden_;    ///< by name
   std::set<std::string, std::less<>> asked_;     ///< names of the file's zone

@@ -1,9 +1,12 @@
 #include "serve/guardrail_desk.h"
 
 #include <algorithm>
+#include <set>
 
 #include "admin/publisher.h"
 #include "config/room_options.h"
+#include "mail/address.h"
+#include "mail/local_part.h"
 #include "serve/stored_policies.h"
 #include "telemetry/log.h"
 
@@ -22,6 +25,57 @@ admin::BrokenGuardrail not_known(const std::string& why) {
           .told = {},
           .witness = {}};
 }
+
+/// The webhooks that an edit leaves as they are.
+class OtherWebhooks {
+ public:
+  /// `now`: before the edit. Both outlive this object.
+  OtherWebhooks(const policy::Directory& now, const admin::Guards::WebhookEdit& edit) : now_(now) {
+    const auto leaves = [&](const std::string& address) {
+      if (mail::parse_mailbox(address, mail::Utf8::allowed)) left_.insert(address);
+    };
+    for (const std::string& address : edit.removed) leaves(address);
+    for (const auto& webhook : edit.webhooks) {
+      edited_.insert(webhook->id);
+      const auto before = now_.webhook(webhook->id);
+      if (before && before->address != webhook->address) leaves(before->address);
+    }
+  }
+
+  /// The addresses that a webhook has before the edit, and does not have any more.
+  const std::set<std::string>& left() const { return left_; }
+  /// The one among them that mail for the address goes to, without those of the edit; null: none.
+  std::shared_ptr<const policy::Webhook> owner(mail::Mailbox address) const {
+    auto found = now_.resolve(address).webhook;
+    if (!found || stays(*found)) return found;
+    const std::string local = address.unquoted_local_part();
+    const std::size_t tag = local.find('+');
+    const bool was_exact = found->address == policy::address_key(address);
+    if (!was_exact || tag == std::string::npos || tag == 0) return nullptr;
+    address.local_part = mail::quoted_local_part(local.substr(0, tag));
+    found = now_.resolve(address).webhook;
+    return found && stays(*found) ? found : nullptr;
+  }
+  /// Whether mail for the address goes to one of them, which `after`, with those of the edit, does
+  /// not have.
+  bool have(const mail::Mailbox& address, const policy::Directory& after) const {
+    const auto mine = after.resolve(address).webhook;
+    const auto theirs = owner(address);
+    if (!theirs || !mine) return theirs != nullptr;
+    // The more exact address counts.
+    const std::string key = policy::address_key(address);
+    return mine->id != theirs->id && theirs->address == key && mine->address != key;
+  }
+
+ private:
+  bool stays(const policy::Webhook& webhook) const {
+    return !edited_.contains(webhook.id) && !left_.contains(webhook.address);
+  }
+
+  const policy::Directory& now_;
+  std::set<std::string> left_;
+  std::set<std::string> edited_;  ///< ids
+};
 
 }  // namespace
 
@@ -73,14 +127,22 @@ std::optional<admin::BrokenGuardrail> GuardrailDesk::broken_by(const admin::List
 std::optional<admin::BrokenGuardrail> GuardrailDesk::broken_by(const WebhookEdit& edit) {
   const Config config = deciding_();
   if (!config.guardrails) return std::nullopt;
+  const OtherWebhooks others(directory_, edit);
   const auto directory = std::make_shared<policy::Directory>();
   policy::Change change;
   change.put_domains.emplace_back(config.webhooks.public_domain);
   const auto add_domain = [&](const std::string& address) {
     change.put_domains.emplace_back(address.substr(address.rfind('@') + 1));
   };
-  for (const std::string& address : edit.removed) add_domain(address);
-  for (const auto& webhook : edit.webhooks) {
+  plan::GuardScope scope{.host = false, .webhooks = edit.webhooks};
+  // Mail for an address that a webhook had is another's, or the host's.
+  for (const std::string& address : others.left()) {
+    add_domain(address);
+    const auto heir = others.owner(*mail::parse_mailbox(address, mail::Utf8::allowed));
+    scope.host = scope.host || heir == nullptr;
+    if (heir) scope.webhooks.push_back(heir);
+  }
+  for (const auto& webhook : scope.webhooks) {
     add_domain(webhook->address);
     change.put_webhooks.push_back(webhook);
     if (!webhook->policy_id || (edit.policy && edit.policy->id == *webhook->policy_id)) continue;
@@ -93,9 +155,10 @@ std::optional<admin::BrokenGuardrail> GuardrailDesk::broken_by(const WebhookEdit
   }
   if (edit.policy) change.put_policies.push_back(edit.policy);
   directory->apply(std::move(change));
-  // A deleted webhook's address is one of the host.
-  return first_broken(config, directory, {.host = !edit.removed.empty(), .webhooks = edit.webhooks},
-                      plan::time_of_an_edit);
+  scope.is_of_others = [&](const mail::Mailbox& address) {
+    return others.have(address, *directory);
+  };
+  return first_broken(config, directory, scope, plan::time_of_an_edit);
 }
 
 std::string GuardrailDesk::why_not(const admin::Lists& lists) {

@@ -24,10 +24,15 @@ class GuardrailDesk final : public admin::Guards {
   using Until = std::chrono::steady_clock::time_point;
   using Hold = std::function<Result<std::shared_ptr<void>>(Until until)>;
 
-  /// `deciding`: the configuration that decides now, with its lists. `elsewhere`: of the other
-  /// gateways of the cluster; null: there are none. `store` outlives this object.
-  GuardrailDesk(store::Store& store, std::function<Config()> deciding, Hold elsewhere)
-      : store_(store), deciding_(std::move(deciding)), elsewhere_(std::move(elsewhere)) {}
+  /// `directory`: the webhooks that decide now. `deciding`: the configuration that does, with its
+  /// lists. `elsewhere`: of the other gateways of the cluster; null: there are none. `store` and
+  /// `directory` outlive this object.
+  GuardrailDesk(store::Store& store, const policy::Directory& directory,
+                std::function<Config()> deciding, Hold elsewhere)
+      : store_(store),
+        directory_(directory),
+        deciding_(std::move(deciding)),
+        elsewhere_(std::move(elsewhere)) {}
 
   Result<std::shared_ptr<void>> hold(std::chrono::milliseconds longest, bool comes) override;
 
@@ -47,6 +52,7 @@ class GuardrailDesk final : public admin::Guards {
                                                      std::chrono::milliseconds time) const;
 
   store::Store& store_;
+  const policy::Directory& directory_;
   const std::function<Config()> deciding_;
   const Hold elsewhere_;
   std::timed_mutex edits_;

@@ -43,12 +43,14 @@ struct Desk {
     const admin::Lists next = judged(mynetworks);
     return lists.follow_file(next.section, next.judged);
   }
-  /// in@hooks.test with this policy, or none.
-  static admin::Guards::WebhookEdit edit(const std::optional<std::string>& network) {
+  /// This address with this policy, or none.
+  static admin::Guards::WebhookEdit edit(const std::optional<std::string>& network,
+                                         const std::string& address = "in@hooks.test",
+                                         const std::string& id = "wh_1") {
     auto webhook = std::make_shared<policy::Webhook>();
-    webhook->id = "wh_1";
+    webhook->id = id;
     webhook->account_id = "acc_1";
-    webhook->address = "in@hooks.test";
+    webhook->address = address;
     admin::Guards::WebhookEdit made;
     if (network) {
       dialect::webhook::PolicyFields fields;
@@ -63,8 +65,28 @@ struct Desk {
   tests::TemporaryFolder folder;
   std::unique_ptr<store::SqliteStore> store =
       std::move(store::SqliteStore::open(folder.file("postern.db")).value());
+  /// Lists that take mail for local.example.
+  void take_local_mail() {
+    restrictions::Section section;
+    section.parameters = {{"mydestination", "local.example"},
+                          {"local_recipient_maps", ""},
+                          {"smtpd_relay_restrictions", closed}};
+    config.restrictions = restrictions_of(admin::judged(std::move(section), "mx.example.com", {}));
+  }
+  /// Makes the edit.
+  void make(const admin::Guards::WebhookEdit& edit) {
+    policy::Change change;
+    for (const auto& webhook : edit.webhooks) {
+      change.put_domains.emplace_back(webhook->address.substr(webhook->address.find('@') + 1));
+      change.put_webhooks.push_back(webhook);
+    }
+    if (edit.policy) change.put_policies.push_back(edit.policy);
+    directory.apply(std::move(change));
+  }
+
   Config config;
-  GuardrailDesk desk{*store, [this] { return config; }, nullptr};
+  policy::Directory directory;
+  GuardrailDesk desk{*store, directory, [this] { return config; }, nullptr};
   admin::RunningLists lists{*store, "mx.example.com", [this](const admin::Lists& now) {
                               config.restrictions = restrictions_of(now);
                             }};
@@ -137,6 +159,42 @@ TEST(GuardrailDesk, a_webhook_that_must_be_heard_cannot_be_deleted) {
   EXPECT_FALSE(gateway.desk.broken_by(Desk::edit(std::nullopt)));
   EXPECT_TRUE(gateway.desk.broken_by(Desk::edit("203.0.113.0/24")));
   EXPECT_TRUE(gateway.desk.broken_by({.webhooks = {}, .policy = {}, .removed = {"in@hooks.test"}}));
+}
+
+// Mail for an address that a webhook has left goes to the host, or to the webhook without its tag.
+TEST(GuardrailDesk, addresses_that_a_webhook_leaves_are_asked_about) {
+  for (const std::string left : {"vip@local.example", "vip+x@hooks.test"}) {
+    Desk gateway("vip = \"never accept where rcpt = " + left +
+                 " and client not in 203.0.113.0/24\"");
+    gateway.take_local_mail();
+    gateway.make(Desk::edit(std::nullopt, "vip@hooks.test", "wh_2"));
+    gateway.make(Desk::edit("203.0.113.0/24", left));
+    const auto moved = gateway.desk.broken_by(Desk::edit("203.0.113.0/24", "new@hooks.test"));
+    ASSERT_TRUE(moved) << left;
+    EXPECT_EQ(moved->witness.at("rcpt_to").as_string(), left);
+    EXPECT_EQ(moved->witness.at("got").at("verdict").as_string(), "taken");
+    EXPECT_TRUE(gateway.desk.broken_by({.webhooks = {}, .policy = {}, .removed = {left}})) << left;
+    EXPECT_FALSE(gateway.desk.broken_by(Desk::edit("203.0.113.0/25", left))) << left;
+    EXPECT_TRUE(gateway.desk.broken_by(Desk::edit("203.0.112.0/23", left))) << left;
+  }
+}
+
+// What other webhooks have is not this edit's.
+TEST(GuardrailDesk, addresses_of_other_webhooks_are_not_asked_about) {
+  for (const std::string vip : {"vip@local.example", "vip@hooks.test", "other+x@hooks.test"}) {
+    Desk gateway("vip = \"never accept where rcpt = " + vip +
+                 " and client not in 203.0.113.0/24\"");
+    gateway.take_local_mail();
+    gateway.make(Desk::edit("203.0.113.0/24", vip));
+    const std::string domain = vip.substr(vip.find('@'));
+    const auto other = Desk::edit(std::nullopt, "other" + domain, "wh_2");
+    EXPECT_FALSE(gateway.desk.broken_by(other)) << vip;
+    gateway.make(other);
+    EXPECT_FALSE(
+        gateway.desk.broken_by({.webhooks = {}, .policy = {}, .removed = {"other" + domain}}))
+        << vip;
+    EXPECT_FALSE(gateway.desk.broken_by(Desk::edit(std::nullopt, "more" + domain, "wh_2"))) << vip;
+  }
 }
 
 TEST(GuardrailDesk, without_guardrails_nothing_is_asked) {

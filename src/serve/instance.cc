@@ -296,8 +296,8 @@ Instance::Started Instance::open_databases() {
   if (cluster_) {
     elsewhere = [this](GuardrailDesk::Until until) { return hold_edits_of_cluster(until); };
   }
-  guardrails_ =
-      std::make_unique<GuardrailDesk>(*store_, [this] { return deciding(); }, std::move(elsewhere));
+  guardrails_ = std::make_unique<GuardrailDesk>(
+      *store_, directory_, [this] { return deciding(); }, std::move(elsewhere));
   lists_->guard([this](const admin::Lists& lists) { return guardrails_->why_not(lists); });
   lists_->share(shared_revisions(config_, data_dir_));
   {

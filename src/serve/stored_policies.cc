@@ -15,4 +15,12 @@ Result<StoredPolicies> stored_policies(store::Store& store, const std::string& p
   return all;
 }
 
+StoredPolicies no_policies(const std::string& public_domain) {
+  StoredPolicies none{.directory = std::make_shared<policy::Directory>(), .webhooks = {}};
+  policy::Change change;
+  change.put_domains.emplace_back(public_domain);
+  none.directory->apply(std::move(change));
+  return none;
+}
+
 }  // namespace postern::app

@@ -17,5 +17,7 @@ struct StoredPolicies {
 };
 /// Reads them. `public_domain`: webhooks.public_domain. Errors: the store's. Blocks.
 Result<StoredPolicies> stored_policies(store::Store& store, const std::string& public_domain);
+/// Those of a gateway that has none yet: its own domain has no address.
+StoredPolicies no_policies(const std::string& public_domain);
 
 }  // namespace postern::app

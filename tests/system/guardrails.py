@@ -86,4 +86,20 @@ def webhooks_over_the_api(bench):
         raise Fail("another account reads the sentence: %r" % hidden)
 
 
-CHECKS = [a_broken_one_does_not_start, inside_only, webhooks_over_the_api]
+def before_there_are_webhooks(bench):
+    """The domain of new webhooks is the gateway's own before it has run: check, plan of two files and tests say what serve does."""
+    config = bench.config(guarded({"nobody": "never accept where rcpt = nobody@hooks.example.net"}, mydestination="example.com"))
+    status, out, err = bench.run("check", "--config", config)
+    if status != 0:
+        raise Fail(out + err)
+    expect("plan", 0, bench.run("plan", config, config)[0])
+    tests = bench.root / "own.ptest"
+    tests.write_text('config = "%s"\n[[test]]\nname = "x"\nclient = "10.1.2.3"\nhelo = "mx.example.org"\nfrom = "a@example.org"\n'
+                     'rcpt = "nobody@hooks.example.net"\nexpect.code = 550\nexpect.enhanced = "5.1.1"\n' % config)
+    status, out, err = bench.run("test", tests)
+    if status != 0:
+        raise Fail(out + err)
+    expect("plan of tests", 0, bench.run("plan", tests, tests)[0])
+
+
+CHECKS = [a_broken_one_does_not_start, inside_only, webhooks_over_the_api, before_there_are_webhooks]

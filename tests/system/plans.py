@@ -287,6 +287,7 @@ def what_differs_in_words(bench):
     strict = version(bench, "strict.toml", more='[authentication]\ndmarc = "enforce"\n')
     wide = version(bench, "wide.toml", 'smtpd_client_restrictions = "check_client_access inline:{ {192.0.2.7 = REJECT} }"\n', '[authentication]\ndmarc = "enforce"\n')
     kept = bench.root / "kept.ptest"
+    expect("--as-test of what is in no file", 64, bench.run("plan", wide, "-", "--as-test", kept, given=strict.read_text())[0])
     expect("--as-test", 2, bench.run("plan", wide, strict, "--as-test", kept)[0])
     status, out, err = bench.run("test", kept)
     if status != 0 or "warning" in out + err:
