@@ -5,6 +5,7 @@
 #include <functional>
 
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <boost/json.hpp>
 
@@ -14,6 +15,7 @@
 #include "plan/compare.h"
 #include "plan/edit.h"
 #include "plan/edition_test.h"
+#include "plan/loaded_test.h"
 #include "plan/random_lists_test.h"
 #include "plan/settings_answers.h"
 
@@ -596,9 +598,30 @@ TEST(CertificateTest, OnlyNamesThatEndInANumberAreLeftOut) {
   EXPECT_NE(check_edit(before, after, text_of(lines), {}).fault, "");
 }
 
-restrictions::Loaded loaded(const Settings& settings) {
-  return restrictions::load(restrictions::Parameters(settings, "mx.postern.test"), {},
-                            restrictions::Errors::defer);
+// What is decided before any list is in no diagram: a certificate says nothing of it.
+TEST(CertificateTest, NothingIsClaimedOfWhatIsDecidedBeforeTheLists) {
+  const std::string lists =
+      "mydestination = 'ours.test'\nlocal_recipient_maps = ''\n"
+      "smtpd_relay_restrictions = 'reject_unauth_destination'\n"
+      "smtpd_recipient_restrictions = 'check_recipient_access inline:{ {probe@ours.test = REJECT} "
+      "}";
+  const Edition before = edition_of("old.toml", lists + "'\n");
+  EditOptions options;
+  options.compare.certificate = true;
+  const Edition after = edition_of("new.toml", lists + ", permit_auth_destination'\n");
+  const std::optional<std::string> certificate = judge_edit(before, after, options).certificate;
+  ASSERT_TRUE(certificate);
+  EXPECT_EQ(check_edit(before, after, *certificate, {}).fault, "");
+  for (const auto& [setting, words] :
+       {std::pair{"address_verify_sender = 'probe@ours.test'\n", "the sender of probes"},
+        {"strict_rfc821_envelopes = 'yes'\n", "strict_rfc821_envelopes differs"}}) {
+    const Edition other = edition_of("new.toml", lists + ", permit_auth_destination'\n" + setting);
+    const Report report = judge_edit(before, other, options);
+    EXPECT_EQ(report.comparison.answer(), Answer::not_proved) << setting;
+    Lines lines = lines_of(*certificate);
+    lines[0]["new"] = report.after_digest;
+    EXPECT_THAT(check_edit(before, other, text_of(lines), {}).fault, testing::HasSubstr(words));
+  }
 }
 
 TEST(CertificateTest, NobodyComesInClearWhereNoListenerTakesIt) {

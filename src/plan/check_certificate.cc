@@ -226,8 +226,9 @@ class Checker {
       layers_[side].emplace(versions_[side]->lists->compiled.policy, "");
     }
     const bool claims = same_handling_ || !never_.empty();
-    if (claims && lists_[0]->strict_envelopes != lists_[1]->strict_envelopes) {
-      throw Wrong("strict_rfc821_envelopes differs, and it claims something");
+    const AheadOfLists ahead = ahead_of_lists(*lists_[0], *lists_[1]);
+    for (const auto& one : {ahead.envelopes, ahead.probe_sender}) {
+      if (claims && one) throw Wrong("it claims something, and " + *one);
     }
     words_ = words_of_versions();
     const bool asks_others = std::ranges::any_of(lists_, [](const ListPolicy* policy) {

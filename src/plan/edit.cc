@@ -196,6 +196,17 @@ std::vector<Elsewhere> changed_settings(const app::Config& before, const app::Co
   return found;
 }
 
+/// What differs and may decide, and is in no diagram. `found`: elsewhere() of the two.
+std::vector<Elsewhere> not_compared(std::vector<Elsewhere> found, const Edition& before,
+                                    const Edition& after) {
+  found = may_decide(std::move(found), before, after);
+  std::ranges::move(changed_settings(before.config, after.config), std::back_inserter(found));
+  if (lists_of(before.config) != lists_of(after.config) && webhook_domains_differ(before, after)) {
+    found.push_back({.what = "webhook_domains", .reason = "other_layers"});
+  }
+  return found;
+}
+
 /// Addresses of some webhooks that both have.
 std::vector<mail::Mailbox> webhooks_of_both(const Edition& before, const Edition& after) {
   constexpr std::size_t most = 4;
@@ -359,14 +370,9 @@ void judge_guardrails(const Edition& before, const Edition& after, const EditOpt
 Report judge_edit(const Edition& before, const Edition& after, const EditOptions& options) {
   CompareOptions compared = options.compare;
   const std::vector<Elsewhere> sections = elsewhere(before.text, after.text);
-  compared.elsewhere = may_decide(sections, before, after);
-  std::ranges::move(changed_settings(before.config, after.config),
-                    std::back_inserter(compared.elsewhere));
+  compared.elsewhere = not_compared(sections, before, after);
   const bool lists_differ = lists_of(before.config) != lists_of(after.config);
   compared.lists_are_equal = !compared.idle_rules && !lists_differ;
-  if (lists_differ && webhook_domains_differ(before, after)) {
-    compared.elsewhere.push_back({.what = "webhook_domains", .reason = "other_layers"});
-  }
   const bool rules_are_equal = same_rules(before.config, after.config);
   compared.rules_differ = !rules_are_equal;
   const Version old_version{
@@ -425,7 +431,7 @@ Report judge_edit(const Edition& before, const Edition& after, const EditOptions
 
 Checked check_edit(const Edition& before, const Edition& after, std::string_view certificate,
                    const CertificateCheck& options) {
-  if (!may_decide(elsewhere(before.text, after.text), before, after).empty() ||
+  if (!not_compared(elsewhere(before.text, after.text), before, after).empty() ||
       !same_rules(before.config, after.config)) {
     return {.fault =
                 "more than the restriction lists differs between the two versions: it is not "

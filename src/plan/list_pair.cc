@@ -115,23 +115,14 @@ std::vector<ListPair::Unseen> ListPair::unseen() const {
 
 std::optional<ListPair::Unseen> ListPair::probe_sender() const {
   if (!lists_[0] || !lists_[1]) return std::nullopt;
-  const auto sender = [](const restrictions::ListPolicy& policy) {
-    const restrictions::Verification& probes = policy.verification;
-    return std::tuple(probes.probe_local, probes.probe_domain, probes.is_bounce_sender,
-                      probes.sender_ttl);
-  };
-  if (sender(*lists_[0]) == sender(*lists_[1])) return std::nullopt;
-  return Unseen{"other_layers",
-                "the sender of probes, whose mail is taken before the lists, differs"};
+  const auto text = ahead_of_lists(*lists_[0], *lists_[1]).probe_sender;
+  return text ? std::optional(Unseen{"other_layers", *text}) : std::nullopt;
 }
 
 std::optional<ListPair::Unseen> ListPair::envelopes() const {
-  if (!lists_[0] || !lists_[1] || lists_[0]->strict_envelopes == lists_[1]->strict_envelopes) {
-    return std::nullopt;
-  }
-  return Unseen{"other_layers",
-                "strict_rfc821_envelopes differs: the session of one version refuses forms of "
-                "addresses before the lists, and these are not compared"};
+  if (!lists_[0] || !lists_[1]) return std::nullopt;
+  const auto text = ahead_of_lists(*lists_[0], *lists_[1]).envelopes;
+  return text ? std::optional(Unseen{"other_layers", *text}) : std::nullopt;
 }
 
 std::vector<ListPair::Unseen> ListPair::answers_otherwise() const {

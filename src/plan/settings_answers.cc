@@ -192,6 +192,25 @@ std::vector<std::string> answers_by_settings(std::string_view before, std::strin
   return answers;
 }
 
+AheadOfLists ahead_of_lists(const restrictions::ListPolicy& before,
+                            const restrictions::ListPolicy& after) {
+  AheadOfLists found;
+  if (before.strict_envelopes != after.strict_envelopes) {
+    found.envelopes =
+        "strict_rfc821_envelopes differs: the session of one version refuses forms of addresses "
+        "before the lists, and these are not compared";
+  }
+  const auto sender = [](const restrictions::ListPolicy& policy) {
+    const restrictions::Verification& probes = policy.verification;
+    return std::tuple(probes.probe_local, probes.probe_domain, probes.is_bounce_sender,
+                      probes.sender_ttl);
+  };
+  if (sender(before) != sender(after)) {
+    found.probe_sender = "the sender of probes, whose mail is taken before the lists, differs";
+  }
+  return found;
+}
+
 std::vector<NotFollowed> not_followed(const restrictions::Loaded& before,
                                       const restrictions::Loaded& after) {
   std::vector<NotFollowed> found;

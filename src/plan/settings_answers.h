@@ -1,13 +1,15 @@
 // Answers of policy servers and rows of tables that permit or refuse by parameters.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace postern::dialect::restrictions {
+struct ListPolicy;
 struct Loaded;
-}
+}  // namespace postern::dialect::restrictions
 
 namespace postern::plan {
 
@@ -17,6 +19,16 @@ namespace postern::plan {
 /// list. What others permit or refuse is the same in both, so that answers which always permit or
 /// refuse show all that they may do. Both texts are Loaded::definition.
 std::vector<std::string> answers_by_settings(std::string_view before, std::string_view after);
+
+/// What two versions decide before any list, and not alike; one sentence each. Of forms of
+/// addresses, and of mail to the sender of probes.
+struct AheadOfLists {
+  std::optional<std::string> envelopes;     ///< strict_rfc821_envelopes
+  std::optional<std::string> probe_sender;  ///< address_verify_sender and what it is made of
+};
+/// Both have lists.
+AheadOfLists ahead_of_lists(const dialect::restrictions::ListPolicy& before,
+                            const dialect::restrictions::ListPolicy& after);
 
 /// Rules that another program may answer with, and that are not followed into its answers though
 /// they may judge otherwise.
