@@ -107,7 +107,15 @@ json::value PlanDesk::brief(const admin::PlanRequest& request) {
   const auto judged = judge(request, options);
   if (!judged || std::chrono::steady_clock::now() - began > plan::time_of_an_edit) return nullptr;
   json::object answer = plan::report_json(judged->report);
-  return json::object{{"answer", answer["answer"]}, {"groups", answer["groups"]}};
+  json::object webhooks;
+  for (const auto& [address, one] : answer["webhooks"].as_object()) {
+    constexpr std::size_t most = 20;
+    const json::value& word = one.at("answer");
+    if (word != "same" && webhooks.size() < most) webhooks[address] = word;
+  }
+  return json::object{{"answer", answer["answer"]},
+                      {"groups", answer["groups"]},
+                      {"webhooks", std::move(webhooks)}};
 }
 
 Task<Result<json::object>> PlanDesk::plan(admin::PlanRequest request) {

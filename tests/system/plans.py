@@ -438,7 +438,7 @@ def policies_over_the_api(bench):
     expect("a new password", "both", other.call("POST", path + "/plan", password)["answer"])
     expect("the stored password", "same", other.call("POST", path + "/plan", {"smtp_credentials": [{"username": "app"}]})["answer"])
     off = other.call("PUT", "/webhooks/" + webhook["id"], {"target_url": "inbox", "is_active": False})
-    expect("a webhook that is switched off", "refuses_more", off["plan"]["answer"])
+    expect("a webhook that is switched off", ("refuses_more", {address: "refuses_more"}), (off["plan"]["answer"], off["plan"]["webhooks"]))
     other.call("POST", "/plan", {"new": {"connection_policies": {"lists": {"relay": RELAY}}}}, expect=403)
     other.call("POST", "/plan", {"new": {"revision": 1}}, expect=403)
     stranger = instance.Account(server)
