@@ -98,6 +98,9 @@ std::optional<admin::BrokenGuardrail> GuardrailDesk::first_broken(
                                   .told = violated ? plan::dialogue_for_all(result) : "",
                                   .witness = plan::witness_of(result)};
   }
+  for (const Diagnostic& one : plan::diagnostics_of(results, *config.guardrails)) {
+    if (one.code != "G101") telemetry::log::warning("guardrail.warning").msg(on_one_line(one));
+  }
   return std::nullopt;
 }
 

@@ -67,12 +67,13 @@ def inside_only(bench):
 def webhooks_over_the_api(bench):
     """A webhook's policy, its attachment and its deletion against sentences; others do not read them unless they are public."""
     sentence = "never accept where rcpt in hooks.example.net and client not in 203.0.113.0/24"
-    server = bench.server({**LOCAL, "guardrails": {"hooks": sentence}})
+    server = bench.server({**LOCAL, "guardrails": {"hooks": sentence, "soft.rule": "never accept where helo = soft.example", "soft.enforce": "warn"}})
     account = instance.Account(server)
     refused = account.call("POST", "/webhooks", {"target_url": "inbox"}, expect=409)
     expect("without a policy", ("guardrail_violated", "hooks"), (refused["code"], refused["guardrail"]))
     policy = account.call("POST", "/smtp-policies", {"name": "near", "allowed_source_ips": "203.0.113.0/25"}, expect=201)
     webhook = account.call("POST", "/webhooks", {"target_url": "inbox", "smtp_security_policy_id": policy["id"]}, expect=201)
+    wait_for("the warning of a sentence that only warns", True, lambda: "`soft` is broken" in server.log.read_text())
     path = "/smtp-policies/" + policy["id"]
     wider = account.call("PUT", path, {"name": "near", "allowed_source_ips": "203.0.113.0/24, 198.51.100.7"}, expect=409)
     expect("client of the witness", "198.51.100.7", wider["witness"]["client"])
