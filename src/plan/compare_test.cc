@@ -702,6 +702,25 @@ TEST(PlanCompareTest, DomainsOfTablesOfOtherPrograms) {
   EXPECT_TRUE(found.not_proved.empty()) << words_of(found);
 }
 
+// What holds or discards is named, and not what lets the mail through.
+TEST(PlanCompareTest, OtherHandlingIsExplainedByTheRowThatSaysIt) {
+  for (const std::string action : {"HOLD", "DISCARD"}) {
+    const auto lists = [&](const std::string& row) {
+      return std::string(our_domain) +
+             "local_recipient_maps = ''\nsmtpd_recipient_restrictions = 'check_recipient_access "
+             "inline:{ {anna@ours.test = " +
+             row + "} }'\n";
+    };
+    const Comparison other = judge_edit(edition_of("old.toml", lists(action)),
+                                        edition_of("new.toml", lists("DUNNO")), {})
+                                 .comparison;
+    ASSERT_FALSE(other.witnesses.empty()) << words_of(other);
+    EXPECT_EQ(other.witnesses.front().before.rule, "check_recipient_access") << action;
+    EXPECT_EQ(other.witnesses.front().before.at, "smtpd_recipient_restrictions:1") << action;
+    EXPECT_EQ(other.witnesses.front().after.rule, "permit") << action;
+  }
+}
+
 // A sender with a route through our domain is the address that it leads to.
 TEST(PlanCompareTest, SendersMayHaveRoutes) {
   const std::string both =

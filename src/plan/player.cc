@@ -329,6 +329,20 @@ bool holds(const policy::Decision& decision) {
   return decision.quarantine && !is_forgotten;
 }
 
+/// The step by which mail is held or discarded; null: there is none, or a layer as a whole does.
+const policy::Step* step_of(std::string_view effect, const policy::Trace& trace) {
+  for (const policy::Decision& decision : trace.decisions) {
+    for (const policy::EffectNote& note : decision.effects) {
+      if (note.effect != effect || !note.enforced) continue;
+      const auto step = std::ranges::find_if(decision.steps, [&](const policy::Step& one) {
+        return one.layer == note.layer && one.check == note.check && one.origin == note.place;
+      });
+      if (step != decision.steps.end()) return &*step;
+    }
+  }
+  return nullptr;
+}
+
 Side side_of(policy::Trace decided) {
   Side side;
   side.trace = std::make_shared<const policy::Trace>(std::move(decided));
@@ -350,6 +364,7 @@ Side side_of(policy::Trace decided) {
         if (decision.stage == Stage::rcpt && is_enforced_permit(step)) by = &step;
       }
     }
+    if (const policy::Step* other = step_of(side.handling, trace)) by = other;
     if (!trace.evidence.recipients.empty()) {
       side.route = trace.evidence.recipients.front().route.webhook ? "webhook" : "relay";
     }
