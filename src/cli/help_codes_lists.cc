@@ -323,6 +323,14 @@ constexpr CodePage pages[] = {
      "\"signed_in\"\nsigned_in = \"permit_sasl_authenticated, reject\"\nrelay = "
      "\"permit_mynetworks, reject_unauth_destination\"\nclient = \"check_listener_access "
      "inline:{submission=signed_in}\"\n"},
+    {"R140", "a row that nothing is looked up as",
+     "A warning: tables with keys have one row for each name, address or part of an address. A "
+     "network, a pattern in slashes and, where parent_domain_matches_subdomains has "
+     "smtpd_access_maps (the default), a name that begins with a dot are in none of the look-ups.",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
+     "\"check_client_access inline:{.spam.example=REJECT}\"\n",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
+     "\"check_client_access inline:{spam.example=REJECT}\"\n"},
 };
 
 }  // namespace

@@ -47,13 +47,14 @@ toml::table without_rules(const toml::table& vsl) {
                                            "mbox",    "must_be_authenticated"};
   toml::table rest = without(vsl, compared);
   if (toml::array* domains = rest.get_as<toml::array>("virtual")) {
-    for (toml::node& one : *domains) {
-      if (one.is_table()) one.as_table()->erase("domain");
+    // Of one with a key or a certificate it matters whose these are.
+    for (std::size_t at = domains->size(); at-- > 0;) {
+      const toml::table* one = domains->get(at)->as_table();
+      if (one != nullptr && one->size() == 1 && one->contains("domain")) {
+        domains->erase(domains->begin() + static_cast<std::ptrdiff_t>(at));
+      }
     }
-    const bool say_more = std::ranges::any_of(*domains, [](const toml::node& one) {
-      return !one.is_table() || !one.as_table()->empty();
-    });
-    if (!say_more) rest.erase("virtual");
+    if (domains->empty()) rest.erase("virtual");
   }
   return rest;
 }

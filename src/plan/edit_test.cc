@@ -55,6 +55,22 @@ TEST(EditTest, RowsBehindAWarningGoOn) {
   }
 }
 
+// Of a domain of [vsl] with a key it matters which one it is; the others are in the diagrams.
+TEST(EditTest, KeysOfVirtualDomainsAreTheirs) {
+  const auto with = [](const std::string& one, const std::string& other, const std::string& key) {
+    return server +
+           "smtpd_relay_restrictions = \"reject_unauth_destination\"\n[vsl]\ndomain = "
+           "\"main.example\"\n[[vsl.virtual]]\ndomain = \"" +
+           one + "\"\n" + key + "[[vsl.virtual]]\ndomain = \"" + other + "\"\n";
+  };
+  const std::string key = "dkim_key = \"k.pem\"\n";
+  EXPECT_EQ(answer(with("a.example", "b.example", key), with("a.example", "b.example", key)),
+            "same");
+  EXPECT_EQ(answer(with("a.example", "b.example", key), with("b.example", "a.example", key)),
+            "not_proved");
+  EXPECT_EQ(answer(with("a.example", "b.example", ""), with("b.example", "a.example", "")), "same");
+}
+
 // A definition has no server and no login, but tells two of them apart.
 TEST(EditTest, OneTableOnTwoServersIsNotCalledTheSame) {
   const tests::TemporaryFolder folder;

@@ -1119,6 +1119,33 @@ TEST(Vsl, HeaderFieldsOfEarlierRulesAreSeen) {
   }
 }
 
+// A list decides whatever its name and its size are.
+TEST(Vsl, ListsOfTwoVersionsAreCompared) {
+  std::string large;
+  for (int i = 0; i < 6000; ++i) large += fmt::format("d{}.test\n", i);
+  for (const std::string name : {"blocked.txt", "blocked.vsl"}) {
+    for (const std::string asks : {"next()", "get_header(\"Subject\")"}) {
+      for (const std::string& rows : {std::string(), large}) {
+        const auto version = [&](const std::string& row) {
+          return config_of({{"main.vsl", "object blocked file:fqdn = \"" + name +
+                                             "\";\n#{ preq: [ rule \"b\" || { " + asks +
+                                             "; if mail_from().domain in blocked { deny() } else { "
+                                             "next() } } ] }"},
+                            {name, rows + row}});
+        };
+        const std::string same = "ours same; foreign same; ";
+        EXPECT_NE(words_of(compared(version("spam.test\n"), version("a.test\n"))), same)
+            << name << " " << asks << " " << rows.size();
+        const app::Config one = version("spam.test\n");
+        const app::Config again = version("spam.test\n");
+        EXPECT_TRUE(same_vsl(one, again));
+        EXPECT_FALSE(same_vsl(one, version("a.test\n")));
+        if (rows.empty()) EXPECT_EQ(words_of(compared(one, again)), same) << name << " " << asks;
+      }
+    }
+  }
+}
+
 // Of what may see their changes, it is known only that it does the same behind the same rules.
 TEST(Vsl, RulesThatMaySkipAChangeAreSeen) {
   struct Skipped {

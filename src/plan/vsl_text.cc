@@ -104,8 +104,7 @@ bool declares(const Node& node, const std::set<std::string>& names) {
   }
 }
 
-/// Lists and other files that are no scripts, and what the configuration says. Where the policy is
-/// stored is told only by `toml`.
+/// Lists, and what the configuration says. Where the policy is stored is told only by `toml`.
 std::string surroundings(const vsl::VslPolicy& policy, bool with_toml) {
   json::object definition = json::parse(policy.definition()).as_object();
   definition.erase("entry");
@@ -113,11 +112,11 @@ std::string surroundings(const vsl::VslPolicy& policy, bool with_toml) {
     definition.erase("toml_server");
     definition.erase("toml_app");
   }
-  json::object files;
-  for (const auto& [name, text] : definition.at("files").as_object()) {
-    if (!name.ends_with(".vsl")) files[name] = text;
+  json::object lists;
+  for (const json::value& name : definition.at("lists").as_array()) {
+    lists[name.as_string()] = definition.at("files").at(name.as_string());
   }
-  definition["files"] = std::move(files);
+  definition["files"] = std::move(lists);
   return json::serialize(definition);
 }
 

@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <limits>
 
+#include "base/sha256.h"
 #include "base/text.h"
 #include "script/state.h"
 
@@ -80,14 +81,18 @@ Result<std::string> Files::read(std::string_view path) const {
 }
 
 void Files::Seen::keep(std::string_view path, const std::string& text) {
-  if (text.size() > largest_kept) return;
   const std::lock_guard lock(mutex_);
-  if (texts_) texts_->insert_or_assign(std::string(path), text);
+  if (!kept_) return;
+  if (text.size() > largest_kept) {
+    kept_->digests.insert_or_assign(std::string(path), hex_encode(sha256(text)));
+  } else {
+    kept_->texts.insert_or_assign(std::string(path), text);
+  }
 }
 
-Files::Texts Files::Seen::end() {
+Files::Seen::Kept Files::Seen::end() {
   const std::lock_guard lock(mutex_);
-  return std::exchange(texts_, std::nullopt).value_or(Texts{});
+  return std::exchange(kept_, std::nullopt).value_or(Kept{});
 }
 
 }  // namespace postern::script

@@ -40,14 +40,19 @@ struct Files {
   /// Collects small files that read() returned, by requested path, until end(). Thread-safe.
   class Seen {
    public:
-    /// Keeps a text, unless it is large or end() was called.
+    /// Keeps a text, of a large one its SHA-256 in hexadecimal digits, unless end() was called.
     void keep(std::string_view path, const std::string& text);
-    /// Returns the texts; nothing more is kept.
-    Texts end();
+    /// What was kept.
+    struct Kept {
+      Texts texts;    ///< of at most 64 KiB each
+      Texts digests;  ///< of the others
+    };
+    /// Returns it; nothing more is kept.
+    Kept end();
 
    private:
     std::mutex mutex_;
-    std::optional<Texts> texts_{std::in_place};
+    std::optional<Kept> kept_{std::in_place};
   };
   std::shared_ptr<Seen> seen;  ///< collects files for a record; null: none does
   /// The files of a record, used instead of the disk when a script runs again; null: the disk.

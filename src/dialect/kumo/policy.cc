@@ -214,13 +214,15 @@ tl::expected<std::shared_ptr<const LuaPolicy>, Raised> LuaPolicy::load(LuaPolicy
   const script::Files files = program.setup.files;
   auto loaded = script::Program::load(std::move(program), world);
   if (!loaded) {
-    if (!given.files) add_mistakes(loaded.error(), uses_of(given, seen->end(), files).mistakes);
+    if (!given.files)
+      add_mistakes(loaded.error(), uses_of(given, seen->end().texts, files).mistakes);
     return tl::unexpected(std::move(loaded.error()));
   }
   policy->program_ = std::move(*loaded);
   const Handlers& handlers = policy->program_->loaded().user<Handlers>();
   policy->take_over(handlers);
-  const script::Files::Texts texts = given.files ? *given.files : seen->end();
+  script::Files::Seen::Kept kept = seen->end();
+  const script::Files::Texts& texts = given.files ? *given.files : kept.texts;
   policy->lint(handlers, texts);
   if (!given.files) {  // a recorded policy was checked before
     UseFindings uses = uses_of(given, texts, files);
@@ -234,11 +236,11 @@ tl::expected<std::shared_ptr<const LuaPolicy>, Raised> LuaPolicy::load(LuaPolicy
       return tl::unexpected(std::move(raised));
     }
   }
-  policy->define(texts);
+  policy->define(texts, kept.digests);
   return policy;
 }
 
-void LuaPolicy::define(const script::Files::Texts& texts) {
+void LuaPolicy::define(const script::Files::Texts& texts, const script::Files::Texts& digests) {
   program_text_ = options_.text;
   json::object files;
   for (const auto& [name, text] : texts) {
@@ -260,6 +262,9 @@ void LuaPolicy::define(const script::Files::Texts& texts) {
                           {"relay_to", relay_to},
                           {"open_relay_is_known", options_.open_relay_is_known},
                           {"listeners", listeners}};
+  json::object left_out;
+  for (const auto& [name, digest] : digests) left_out[name] = digest;
+  if (!left_out.empty()) definition["left_out"] = std::move(left_out);
   json::array secrets;
   for (const std::string& one : program_->loaded().loaded_strangers()) secrets.emplace_back(one);
   if (!secrets.empty()) definition["secrets"] = std::move(secrets);

@@ -97,7 +97,7 @@ class LuaPolicy {
  private:
   LuaPolicy(LuaPolicyOptions options, script::World& world);
   void take_over(const Handlers& handlers);
-  void define(const script::Files::Texts& texts);
+  void define(const script::Files::Texts& texts, const script::Files::Texts& digests);
   /// Begins a call, which the task ends.
   Task<std::optional<script::Raised>> start_call(std::string_view event,
                                                  const script::State::Push& arguments,

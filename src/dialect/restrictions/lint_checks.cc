@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/ip.h"
 #include "base/text.h"
 
 namespace postern::dialect::restrictions {
@@ -35,6 +36,7 @@ class RuleChecker {
       check_reach(i);
       check_words(i);
       check_table(i);
+      check_rows(i);
       if (!goes_on(one, moment_)) {
         ended = true;
         end_ = i;
@@ -45,6 +47,7 @@ class RuleChecker {
   }
 
  private:
+  using Names = std::vector<std::string>;
   static std::string quoted(const Rule& rule) {
     return (rule.warn_only ? "warn_if_reject " : "") + printable(rule.words, 200);
   }
@@ -208,6 +211,41 @@ class RuleChecker {
     const Can one = can(policy_, rule, moment_);
     if (one == Can{.pass = true} && rule.actions && !has_effect(*rule.actions)) {
       say(Severity::note, "R108", i, quoted(rule) + " never decides anything", "");
+    }
+  }
+  /// Rows that no look-up asks for. The cost is O(rows).
+  void check_rows(std::size_t i) {
+    const Rule& rule = list_[i];
+    constexpr std::size_t most_rows = 100'000;
+    constexpr std::size_t most_named = 3;
+    if (!rule.table || rule.table->is_pattern() || rule.keyword == nullptr) return;
+    const std::string_view keyword = rule.keyword->name;
+    if (keyword == "check_ccert_access" || keyword == "check_sasl_access" ||
+        keyword == "check_listener_access") {
+      return;
+    }
+    std::map<std::string_view, std::vector<std::string>> found;  // by what to do
+    for (const std::string& row : rule.table->row_names(most_rows).value_or(Names())) {
+      if (row.starts_with('.') && policy_.access_parents_by_name) {
+        found
+            ["leave the dot out: parent_domain_matches_subdomains has smtpd_access_maps, so the "
+             "name stands for those below it, too"]
+                .push_back(row);
+      } else if (row.size() > 1 && row.starts_with('/') && row.ends_with('/')) {
+        found["a pattern stands in a table regexp: or pcre:"].push_back(row);
+      } else if (row.find('/') != std::string::npos && Cidr::parse(row)) {
+        found["a network stands in a table cidr:"].push_back(row);
+      }
+    }
+    for (const auto& [advice, rows] : found) {
+      std::string some;
+      for (std::size_t n = 0; n < rows.size() && n < most_named; ++n) {
+        some += (n > 0 ? ", `" : "`") + printable(rows[n], 100) + "`";
+      }
+      if (rows.size() > most_named) some += fmt::format(" and {} more", rows.size() - most_named);
+      say(Severity::warning, "R140", i,
+          fmt::format("{}: nothing is looked up as {}", printable(rule.table->name(), 200), some),
+          std::string(advice));
     }
   }
   static bool has_effect(const Actions& actions) {

@@ -105,6 +105,21 @@ TEST(Lint, Finds) {
       {{{"smtpd_sender_restrictions", "check_sender_access texthash:/access"}},
        "R107",
        {"smtpd_sender_restrictions:0 texthash:/access: an earlier row hides line 3"}},
+      {{{"smtpd_client_restrictions",
+         "check_client_access inline:{ {.a.test = OK} {b.test = OK} {192.0.2.0/24 = OK} {/^c/ = "
+         "OK} "
+         "{192.0.2 = OK} }"}},
+       "R140",
+       {"smtpd_client_restrictions:0 inline:{ {.a.test = OK} {b.test = OK} {192.0.2.0/24 = OK} "
+        "{/^c/ = OK} {192.0.2 = OK} }: nothing is looked up as `192.0.2.0/24`",
+        "smtpd_client_restrictions:0 inline:{ {.a.test = OK} {b.test = OK} {192.0.2.0/24 = OK} "
+        "{/^c/ = OK} {192.0.2 = OK} }: nothing is looked up as `/^c/`",
+        "smtpd_client_restrictions:0 inline:{ {.a.test = OK} {b.test = OK} {192.0.2.0/24 = OK} "
+        "{/^c/ = OK} {192.0.2 = OK} }: nothing is looked up as `.a.test`"}},
+      {{{"smtpd_client_restrictions", "check_client_access inline:{ {.a.test = OK} }"},
+        {"parent_domain_matches_subdomains", ""}},
+       "R140",
+       {}},
       {{{"smtpd_sender_restrictions", "check_sender_access static:DUNNO"}},
        "R108",
        {"smtpd_sender_restrictions:0 check_sender_access static:DUNNO never decides anything"}},

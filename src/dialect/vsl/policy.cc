@@ -123,7 +123,7 @@ tl::expected<std::shared_ptr<const VslPolicy>, std::vector<LoadMistake>> VslPoli
                                                                      : std::string("."),
                                  .roots = {},
                                  .closed = given.own_folders,
-                                 .seen = given.files ? nullptr : seen,
+                                 .seen = seen,
                                  .given = given.files},
                        .tables = all_functions(),
                        .find = signature_of,
@@ -139,13 +139,19 @@ tl::expected<std::shared_ptr<const VslPolicy>, std::vector<LoadMistake>> VslPoli
   }
   policy->script_ = std::move(*loaded);
   policy->placed_->follow(policy->script_.get());
-  policy->make_definition(given.files ? *given.files : seen->end());
+  policy->make_definition(seen->end());
   return policy;
 }
 
-void VslPolicy::make_definition(const std::map<std::string, std::string>& lists) {
+void VslPolicy::make_definition(const script::Files::Seen::Kept& lists) {
   json::object files;
-  for (const auto& [name, text] : lists) files[name] = text;
+  json::array names;  // a list may be a script as well
+  for (const auto& [name, text] : lists.texts) {
+    files[name] = text;
+    names.emplace_back(name);
+  }
+  json::object left_out;
+  for (const auto& [name, digest] : lists.digests) left_out[name] = digest;
   for (const File& file : script_->sources().files) {
     const auto hidden = texts_.find(file.name);
     files[file.name] = hidden == texts_.end() ? file.text : hidden->second;
@@ -157,6 +163,8 @@ void VslPolicy::make_definition(const std::map<std::string, std::string>& lists)
   definition_ = json::serialize(
       json::object{{"entry", script_->sources().files.front().name},
                    {"files", std::move(files)},
+                   {"lists", std::move(names)},
+                   {"left_out", std::move(left_out)},
                    {"domain", site.domain},
                    {"hostname", site.hostname},
                    {"virtual", std::move(virtual_domains)},

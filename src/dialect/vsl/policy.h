@@ -92,7 +92,7 @@ class VslPolicy {
     return static_cast<std::size_t>(&directive - script_->directives().data());
   }
   VslPolicy(VslPolicyOptions options, script::World& world);
-  void make_definition(const std::map<std::string, std::string>& lists);
+  void make_definition(const script::Files::Seen::Kept& lists);
 
   /// A world that logs places in the scripts' files instead of places in the Lua text.
   class PlacedWorld;
