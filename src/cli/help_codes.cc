@@ -27,7 +27,9 @@ constexpr CodePage pages[] = {
     {"G002", "a guardrail is broken",
      "A dialogue was found, and played by the production evaluation, that the sentence forbids. "
      "The "
-     "message shows it, and which rule decides it. Change that rule, or the sentence. With "
+     "message shows it, and which rule decides it; a permit at the end of a list decides what no "
+     "rule of it refuses. Change the rules, or the sentence: the dialogue may be one that it was "
+     "not meant for, such as mail to double-bounce@, from which this server sends probes. With "
      "`enforce = \"warn\"` a broken sentence is a warning.",
      "", ""},
     {"G003", "a guardrail is not proved",
