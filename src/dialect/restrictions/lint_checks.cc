@@ -213,39 +213,39 @@ class RuleChecker {
       say(Severity::note, "R108", i, quoted(rule) + " never decides anything", "");
     }
   }
-  /// Rows that no look-up asks for. The cost is O(rows).
+  /// Rows that no look-up asks for. They are counted: who names a file need not be who may read it.
+  /// The cost is O(rows).
   void check_rows(std::size_t i) {
     const Rule& rule = list_[i];
     constexpr std::size_t most_rows = 100'000;
-    constexpr std::size_t most_named = 3;
     if (!rule.table || rule.table->is_pattern() || rule.keyword == nullptr) return;
     const std::string_view keyword = rule.keyword->name;
     if (keyword == "check_ccert_access" || keyword == "check_sasl_access" ||
         keyword == "check_listener_access") {
       return;
     }
-    std::map<std::string_view, std::vector<std::string>> found;  // by what to do
+    struct {
+      std::string_view one, many, advice;
+      std::size_t count = 0;
+    } kinds[] = {
+        {"row begins with a dot", "rows begin with a dot",
+         "leave the dot out: parent_domain_matches_subdomains has smtpd_access_maps, so the name "
+         "stands for those below it, too"},
+        {"row is a pattern in slashes", "rows are patterns in slashes",
+         "a pattern stands in a table regexp: or pcre:"},
+        {"row is a network", "rows are networks", "a network stands in a table cidr:"}};
     for (const std::string& row : rule.table->row_names(most_rows).value_or(Names())) {
-      if (row.starts_with('.') && policy_.access_parents_by_name) {
-        found
-            ["leave the dot out: parent_domain_matches_subdomains has smtpd_access_maps, so the "
-             "name stands for those below it, too"]
-                .push_back(row);
-      } else if (row.size() > 1 && row.starts_with('/') && row.ends_with('/')) {
-        found["a pattern stands in a table regexp: or pcre:"].push_back(row);
-      } else if (row.find('/') != std::string::npos && Cidr::parse(row)) {
-        found["a network stands in a table cidr:"].push_back(row);
-      }
+      const bool has_slash = row.find('/') != std::string::npos;
+      kinds[0].count += row.starts_with('.') && policy_.access_parents_by_name ? 1 : 0;
+      kinds[1].count += row.size() > 1 && row.starts_with('/') && row.ends_with('/') ? 1 : 0;
+      kinds[2].count += has_slash && Cidr::parse(row) ? 1 : 0;
     }
-    for (const auto& [advice, rows] : found) {
-      std::string some;
-      for (std::size_t n = 0; n < rows.size() && n < most_named; ++n) {
-        some += (n > 0 ? ", `" : "`") + printable(rows[n], 100) + "`";
-      }
-      if (rows.size() > most_named) some += fmt::format(" and {} more", rows.size() - most_named);
+    for (const auto& kind : kinds) {
+      if (kind.count == 0) continue;
       say(Severity::warning, "R140", i,
-          fmt::format("{}: nothing is looked up as {}", printable(rule.table->name(), 200), some),
-          std::string(advice));
+          fmt::format("{}: {} {}, and nothing is looked up so", printable(rule.table->name(), 200),
+                      kind.count, kind.count == 1 ? kind.one : kind.many),
+          std::string(kind.advice));
     }
   }
   static bool has_effect(const Actions& actions) {
