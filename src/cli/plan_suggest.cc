@@ -1,6 +1,7 @@
 #include "cli/plan_suggest.h"
 
 #include <algorithm>
+#include <functional>
 #include <iostream>
 
 #include <fmt/format.h>
@@ -32,12 +33,13 @@ std::optional<std::string> wanted_by(const ptest::Test& test, std::string_view r
 
 /// The recipients whose verdict is asked about, with the one that is wanted. Of those that the test
 /// does not name, none if the whole message gets its verdict: it is taken if one of them is.
-std::vector<std::pair<mail::Mailbox, std::string>> wanted(const ptest::Test& test,
-                                                          const std::optional<std::string>& should,
-                                                          const policy::Trace& now) {
+/// `play`: decides the whole message.
+std::vector<std::pair<mail::Mailbox, std::string>> wanted(
+    const ptest::Test& test, const std::optional<std::string>& should,
+    const std::function<policy::Trace()>& play) {
   const auto whole = should ? should : wanted_by(test, "");
   const bool many = test.dialogue.recipients.size() > 1;
-  const bool is_met = !should && many && whole && ptest::got_of(now).at("verdict") == *whole;
+  const bool is_met = !should && many && whole && ptest::got_of(play()).at("verdict") == *whole;
   std::vector<std::pair<mail::Mailbox, std::string>> found;
   for (const mail::Mailbox& recipient : test.dialogue.recipients) {
     const auto own = should ? should : wanted_by(test, recipient.text());
@@ -100,8 +102,7 @@ int suggest_edits(const std::string& version, const std::string& tests,
       streams.out << fmt::format("{}: {}\n", printable(test.name, 200), what);
     };
     const auto recipients =
-        wanted(test, should ? std::optional(std::string(*should)) : std::nullopt,
-               player.play(test, now.config).decided);
+        wanted(test, should, [&] { return player.play(test, now.config).decided; });
     if (recipients.empty() && wanted_by(test, "")) {
       ++asked;
       say("is decided as it should be");

@@ -544,9 +544,7 @@ class Comparer {
   void say_where() {
     try {
       possible_ = vocabulary_->possible();  // with what was ruled out
-      helo_required_ =
-          std::ranges::all_of(pair_.lists(), [](const auto& one) { return one->helo_required; });
-      if (helo_required_) possible_ = where(possible_, said_helo());
+      if (helo_is_required()) possible_ = where(possible_, said_helo());
       for (const Apart& one : apart_) say_where(one);
     } catch (const OverBudget&) {
       return;
@@ -568,13 +566,18 @@ class Comparer {
     made.all = found.all && !elsewhere_.contains({one.group, one.kind});
     const std::vector<bool> among = recipients_of(one.group);
     for (const Cube& cube : found.cubes) {
-      CubeWords words = words_of(*vocabulary_, cube, among, helo_required_);
+      CubeWords words = words_of(*vocabulary_, cube, among, helo_is_required());
       made.all = made.all && words.whole;
       if (words.said) made.some.push_back(std::move(*words.said));
     }
     if (has_rules()) made.by = "the rules";
     GroupAnswer& answer = answer_of_group(one.group);
     (one.kind == DifferenceKind::refuses_more ? answer.refused : answer.accepted) = std::move(made);
+  }
+
+  /// Whether both refuse all without HELO, which needs no words.
+  bool helo_is_required() const {
+    return std::ranges::all_of(pair_.lists(), [](const auto& one) { return one->helo_required; });
   }
 
   /// Dialogues with HELO or EHLO.
@@ -611,9 +614,8 @@ class Comparer {
   const Deadline deadline_;
   Diagrams diagrams_;
   std::unique_ptr<Vocabulary> vocabulary_;
-  Ref possible_ = 0;            ///< Vocabulary::possible() of all that the lists ask
-  bool helo_required_ = false;  ///< in both: without HELO all is refused, which needs no words
-  Ref groups_ = 0;              ///< groups_of()
+  Ref possible_ = 0;  ///< Vocabulary::possible() of all that the lists ask
+  Ref groups_ = 0;    ///< groups_of()
   std::vector<Apart> apart_;
   /// What differs in dialogues that are not in the diagrams of the groups, too.
   std::set<std::pair<std::optional<Group>, DifferenceKind>> elsewhere_;

@@ -202,7 +202,7 @@ std::vector<Elsewhere> not_compared(std::vector<Elsewhere> found, const Edition&
                                     const Edition& after) {
   found = may_decide(std::move(found), before, after);
   std::ranges::move(changed_settings(before.config, after.config), std::back_inserter(found));
-  if (lists_of(before.config) != lists_of(after.config) && webhook_domains_differ(before, after)) {
+  if (webhook_domains_differ(before, after)) {
     found.push_back({.what = "webhook_domains", .reason = "other_layers"});
   }
   return found;

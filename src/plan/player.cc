@@ -322,13 +322,6 @@ void name_row(const app::Config& config, Side& side) {
   if (!row.empty()) side.row = std::move(row);
 }
 
-}  // namespace
-
-bool holds(const policy::Decision& decision) {
-  const bool is_forgotten = decision.stage == Stage::helo && decision.before_tls;
-  return decision.quarantine && !is_forgotten;
-}
-
 /// The step by which mail is held or discarded; null: there is none, or a layer as a whole does.
 const policy::Step* step_of(std::string_view effect, const policy::Trace& trace) {
   for (const policy::Decision& decision : trace.decisions) {
@@ -341,6 +334,13 @@ const policy::Step* step_of(std::string_view effect, const policy::Trace& trace)
     }
   }
   return nullptr;
+}
+
+}  // namespace
+
+bool holds(const policy::Decision& decision) {
+  const bool is_forgotten = decision.stage == Stage::helo && decision.before_tls;
+  return decision.quarantine && !is_forgotten;
 }
 
 Side side_of(policy::Trace decided) {

@@ -311,10 +311,10 @@ VslExplorer::VslExplorer(const Version& version, bool routed) : config_(*version
   if (routed) layers.push_back({std::make_shared<RouteForAll>()});
   if (given.loaded) {
     const auto definition = boost::json::parse(given.loaded->definition()).as_object();
-    for (const auto& [name, digest] : definition.at("left_out").as_object()) {
+    if (const auto& large = definition.at("left_out").as_object(); !large.empty()) {
       throw NotCompiled("table_too_large", fmt::format("the list {} of the rules is larger than "
                                                        "64 KiB",
-                                                       printable(name, 200)));
+                                                       printable(large.begin()->key(), 200)));
     }
     auto copy = vsl::load_definition(definition, given.loaded->options().limits, true);
     if (!copy)
