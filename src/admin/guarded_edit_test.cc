@@ -16,6 +16,8 @@ class AnyEditBreaks final : public Guards {
  public:
   bool any() override { return true; }
   Result<std::shared_ptr<void>> hold(std::chrono::milliseconds, bool) override {
+    ++holds;
+    if (meanwhile) std::exchange(meanwhile, nullptr)();
     return std::shared_ptr<void>();
   }
   std::optional<BrokenGuardrail> broken_by(const Lists&) override { return answer(); }
@@ -26,6 +28,8 @@ class AnyEditBreaks final : public Guards {
 
   std::optional<BrokenGuardrail> broken;
   WebhookEdit last;
+  std::function<void()> meanwhile;  ///< what others do before it is this edit's turn
+  int holds = 0;
 
  private:
   std::optional<BrokenGuardrail> answer() const { return broken; }
@@ -87,6 +91,35 @@ TEST(GuardedEdit, a_broken_sentence_is_409_and_nothing_is_changed) {
   EXPECT_EQ(gateway.call("DELETE", "/webhooks/" + id, "", gateway.operating).status, 409);
   EXPECT_EQ(gateway.guards.last.removed.size(), 1u);
   EXPECT_EQ(gateway.call("GET", "/webhooks", "", gateway.operating).json.at("total").as_int64(), 1);
+}
+
+// An edit that waited is proved for what the edit before it has left.
+TEST(GuardedEdit, what_is_deleted_is_what_was_proved) {
+  Guarded gateway;
+  const std::string id = gateway.call("POST", "/webhooks", webhook, gateway.operating).text("/id");
+  gateway.guards.meanwhile = [&] {
+    std::optional<store::WebhookRow> there;
+    ASSERT_TRUE(gateway.api.store->each_webhook(
+        [&](store::WebhookRow row) { there = std::move(row); }, {.account = {}, .id = id}));
+    there->address = "moved@hooks.example.net";
+    const std::uint64_t version = there->version++;
+    ASSERT_EQ(gateway.api.publisher->update_webhook(*there, version, {.id = "al_1"}).value(),
+              store::WriteOutcome::done);
+  };
+  EXPECT_EQ(gateway.call("DELETE", "/webhooks/" + id, "", gateway.operating).status, 204);
+  EXPECT_THAT(gateway.guards.last.removed, testing::ElementsAre("moved@hooks.example.net"));
+}
+
+// A secret decides nothing: it can be changed also where a sentence is broken.
+TEST(GuardedEdit, a_secret_is_no_edit_that_is_proved) {
+  Guarded gateway;
+  const std::string id = gateway.call("POST", "/webhooks", webhook, gateway.operating).text("/id");
+  gateway.guards.broken = sentence(false);
+  const int before = gateway.guards.holds;
+  EXPECT_EQ(
+      gateway.call("POST", "/webhooks/" + id + "/rotate-secret", "{}", gateway.operating).status,
+      200);
+  EXPECT_EQ(gateway.guards.holds, before);
 }
 
 TEST(GuardedEdit, an_account_is_not_deleted_if_its_webhooks_may_not_be) {

@@ -156,8 +156,11 @@ store::WebhookRow Webhooks::edit(const Call& call, const std::string& action, co
     if (changed.empty()) return row;
     row.version += 1;
     row.updated_at = call.now;
-    GuardedEdit guarded(core_);
-    guarded.webhook(call, row);
+    std::optional<GuardedEdit> guarded;
+    if (changed != std::vector<std::string>{"secret"}) {  // which decides nothing
+      guarded.emplace(core_);
+      guarded->webhook(call, row);
+    }
     boost::json::object details{
         {"id", row.id}, {"name", audit_name(row)}, {"changed", boost::json::value_from(changed)}};
     if (plan != nullptr && core_.deps.planner != nullptr) {
@@ -255,6 +258,8 @@ net::HttpResponse Webhooks::update(const Call& call) const {
 }
 
 net::HttpResponse Webhooks::remove(const Call& call) const {
+  // Before the webhook is read: what is proved is what is deleted.
+  GuardedEdit guarded(core_);
   // Also one that cannot be read.
   std::optional<store::WebhookRow> there;
   unwrap(core_.deps.store.each_webhook([&](store::WebhookRow one) { there = std::move(one); },
@@ -267,7 +272,6 @@ net::HttpResponse Webhooks::remove(const Call& call) const {
   const store::AuditRow audit =
       core_.audit(call, "webhook.deleted",
                   {{"id", row.id}, {"name", audit_name(row)}, {"email_address", row.address}});
-  GuardedEdit guarded(core_);
   guarded.removal(call, row);
   const WriteOutcome erased =
       unwrap(core_.deps.publisher.delete_webhook(row.account_id, row.id, expected, audit));

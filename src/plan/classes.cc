@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <random>
 #include <set>
 
 #include <fmt/format.h>
@@ -11,6 +12,7 @@
 #include "explain/play.h"
 #include "mail/local_part.h"
 #include "mail/postfix_path.h"
+#include "policy/directory.h"
 #include "policy/own_addresses.h"
 #include "policy/questions/helo_valid.h"
 
@@ -274,13 +276,23 @@ Spelling unlike_keys(Spelling spelling, const Taken& taken) {
       },
       [&](const std::string& one) { return taken.literals.contains(one); });
   if (spelling.extension.empty()) return spelling;
+  const auto is_in_a_local_part = [&](const std::string& one) {
+    return std::ranges::any_of(
+        taken.locals, [&](const std::string& local) { return local.find(one) != local.npos; });
+  };
   spelling.extension =
-      untaken([&](int number) { return numbered(spelling.extension, number); },
-              [&](const std::string& one) {
-                return std::ranges::any_of(taken.locals, [&](const std::string& local) {
-                  return local.find(one) != std::string::npos;
-                });
-              });
+      untaken([&](int number) { return numbered(spelling.extension, number); }, is_in_a_local_part);
+  return spelling;
+}
+
+/// The same part, spelled as nobody knows in advance who chooses addresses of webhooks.
+Spelling unlike_all(Spelling spelling) {
+  const std::string digits = std::to_string(std::random_device{}());
+  for (std::string* text : {&spelling.other, &spelling.label, &spelling.plain, &spelling.any,
+                            &spelling.extension, &spelling.one_label}) {
+    *text += digits;
+  }
+  spelling.number_last = spelling.other + ".123";
   return spelling;
 }
 
@@ -625,19 +637,21 @@ std::string words_of_route(const std::string& hop) {
 
 /// Addresses with a route through a domain of this server, in each form.
 void add_routes_through_ours(const std::set<std::string>& own, const std::string& foreign,
-                             const Taken& taken, std::vector<AddressClass>& recipients,
-                             Pace& pace) {
+                             const Taken& taken, const Spelling& spelling,
+                             std::vector<AddressClass>& recipients, Pace& pace) {
   constexpr std::size_t most_targets = 8;
   Addresses routed(recipients, pace);
   std::vector<std::string> targets{foreign};
   for (const std::string& domain : own) {
     if (targets.size() <= most_targets) targets.push_back(domain);
   }
-  for (const std::string& hop : names_around(own, taken, recipient_spelling)) {
+  const std::string& plain = spelling.plain;
+  for (const std::string& hop : names_around(own, taken, spelling)) {
     for (const std::string& target : targets) {
       const std::string words = words_of_route(hop);
       const std::size_t before = recipients.size();
-      for (const std::string& local : {"b%" + target, target + "!b", "b@" + target}) {
+      for (const std::string& local :
+           {plain + "%" + target, target + "!" + plain, plain + "@" + target}) {
         routed.add(local, hop,
                    {.listed = true,
                     .words = words,
@@ -649,7 +663,8 @@ void add_routes_through_ours(const std::set<std::string>& own, const std::string
     }
   }
   // Without a domain only the route says where mail goes, and postmaster has a rule of its own.
-  for (const std::string& local : {"b%" + foreign, foreign + "!b", "postmaster%" + foreign}) {
+  for (const std::string& local :
+       {plain + "%" + foreign, foreign + "!" + plain, "postmaster%" + foreign}) {
     routed.put({local, ""}, {.listed = true, .words = words_of_route(""), .local = local});
   }
 }
@@ -796,7 +811,8 @@ void add_quoted(std::vector<AddressClass>& classes, Pace& pace) {
 /// leads.
 void add_routes_judged_otherwise(const dialect::restrictions::PolicyWords& words,
                                  const Reading& reading, dialect::restrictions::Subject subject,
-                                 const Taken& taken, std::vector<AddressClass> targets,
+                                 const Taken& taken, const Spelling& spelling,
+                                 std::vector<AddressClass> targets,
                                  std::vector<AddressClass>& addresses, Pace& pace) {
   using dialect::restrictions::DomainClass;
   using dialect::restrictions::ListPolicy;
@@ -810,8 +826,7 @@ void add_routes_judged_otherwise(const dialect::restrictions::PolicyWords& words
   };
   if (words.address_patterns) add_quoted(targets, pace);
   const bool of_recipients = subject == dialect::restrictions::Subject::recipient;
-  std::vector<std::string> hops = names_around(
-      bare_domains(words.domains), taken, of_recipients ? recipient_spelling : sender_spelling);
+  std::vector<std::string> hops = names_around(bare_domains(words.domains), taken, spelling);
   for (const AddressClass& one : targets) {
     if (one.one && one.one->domain.starts_with('[')) hops.push_back(lower(one.one->domain));
   }
@@ -960,6 +975,44 @@ Taken taken_by(const dialect::restrictions::PolicyWords& words, Pace& pace) {
     }
   }
   return taken;
+}
+
+std::vector<AddressClass> recipients_of(const dialect::restrictions::PolicyWords& words,
+                                        const std::set<std::string>& keys,
+                                        const std::set<std::string>& locals, const Reading& reading,
+                                        const Taken& taken, const Spelling& spelling, Pace& pace) {
+  std::vector<AddressClass> recipients =
+      addresses_of(keys, words.domains, locals, reading, taken, spelling, pace);
+  const std::vector<AddressClass> plain = recipients;
+  const std::string foreign = plain.front().one->domain;
+  add_routes_judged_otherwise(words, reading, dialect::restrictions::Subject::recipient, taken,
+                              spelling, plain, recipients, pace);
+  add_routes_through_ours(bare_domains(words.domains), foreign, taken, spelling, recipients, pace);
+  add_routes_through_others(words, plain, recipients, pace);
+  add_routes_read_otherwise(words, taken, spelling, plain, recipients, pace);
+  return recipients;
+}
+
+/// Adds those that are a webhook's own address, or at a domain of webhooks that no key names: the
+/// others that they stand for go elsewhere. Whether there are any that it did not have.
+bool add_known(const std::vector<AddressClass>& recipients, const Taken& taken,
+               const std::vector<const policy::Directory*>& directories,
+               std::set<std::string>& into) {
+  bool more = false;
+  for (const AddressClass& one : recipients) {
+    const std::string& domain = one.one->domain;
+    if (one.exact || domain.empty()) continue;
+    const bool has_key = taken.domains.contains(lower(domain));
+    for (const policy::Directory* directory : directories) {
+      if (has_key && directory->webhook_count() == 0) continue;
+      const policy::Route route = directory->resolve(*one.one);
+      const bool is_own = route.webhook && route.webhook->address == policy::address_key(*one.one);
+      const bool is_in_theirs =
+          route.webhook || route.missing == policy::Route::Missing::unknown_address;
+      if (has_key ? is_own : is_in_theirs) more |= into.insert(one.one->text()).second;
+    }
+  }
+  return more;
 }
 
 }  // namespace
@@ -1126,7 +1179,8 @@ std::vector<SessionClass> sessions_of(const ServedSessions& served, bool told,
 }
 
 Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::string& delimiters,
-                   const ServedSessions& served, const std::function<void()>& poll) {
+                   const ServedSessions& served, const std::function<void()>& poll,
+                   const std::vector<const policy::Directory*>& directories) {
   for (const auto* keys : {&words.sender_keys, &words.recipient_keys}) {
     if (keys->size() > most_addresses) throw TooManyClasses(too_many_addresses);
   }
@@ -1220,21 +1274,22 @@ Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::s
   classes.senders = addresses_of(sender_keys, words.domains, sender_locals, reading, taken,
                                  unlike_keys(sender_spelling, taken), pace);
   const std::vector<AddressClass> plain_senders = classes.senders;
-  add_routes_judged_otherwise(words, reading, Subject::sender, taken, plain_senders,
-                              classes.senders, pace);
+  add_routes_judged_otherwise(words, reading, Subject::sender, taken, sender_spelling,
+                              plain_senders, classes.senders, pace);
   add_routes_read_otherwise(words, taken, sender_spelling, plain_senders, classes.senders, pace);
   classes.senders.push_back({.one = {}, .listed = false, .words = "the null sender"});
   std::set<std::string> recipient_keys = words.recipient_keys;
   recipient_keys.insert(mailboxes.begin(), mailboxes.end());
-  classes.recipients = addresses_of(recipient_keys, words.domains, mailbox_locals, reading, taken,
-                                    unlike_keys(recipient_spelling, taken), pace);
-  const std::vector<AddressClass> plain = classes.recipients;
-  const std::string foreign = plain.front().one->domain;
-  add_routes_judged_otherwise(words, reading, Subject::recipient, taken, plain, classes.recipients,
-                              pace);
-  add_routes_through_ours(bare_domains(words.domains), foreign, taken, classes.recipients, pace);
-  add_routes_through_others(words, plain, classes.recipients, pace);
-  add_routes_read_otherwise(words, taken, recipient_spelling, plain, classes.recipients, pace);
+  const auto spell = [&](const Spelling& spelling) {
+    classes.recipients = recipients_of(words, recipient_keys, mailbox_locals, reading, taken,
+                                       unlike_keys(spelling, taken), pace);
+  };
+  spell(recipient_spelling);
+  // What remains when it is spelled otherwise stands for itself alone: `bob-request`.
+  std::set<std::string> known;
+  while (add_known(classes.recipients, taken, directories, known)) {
+    spell(unlike_all(recipient_spelling));
+  }
 
   if (words.address_patterns) {
     add_quoted(classes.senders, pace);

@@ -16,6 +16,10 @@
 #include "mail/address.h"
 #include "plan/diagram.h"
 
+namespace postern::policy {
+class Directory;
+}  // namespace postern::policy
+
 namespace postern::plan {
 
 /// A client's address: all from `first` to `last`.
@@ -179,9 +183,12 @@ inline constexpr std::string_view one_label_name = "a name of one label";
 inline constexpr std::string_view number_last_name = "a name that ends in a number";
 
 /// The classes that tell apart all that these words tell apart. `delimiters`, `served`: of all
-/// versions. `poll` is called every now and then, and may throw. Throws TooManyClasses.
+/// versions. `poll` is called every now and then, and may throw. What stands for many recipients is
+/// no address of a webhook of `directories`, and not at one of their domains, unless a word names
+/// it. Throws TooManyClasses.
 Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::string& delimiters,
-                   const ServedSessions& served = {}, const std::function<void()>& poll = {});
+                   const ServedSessions& served = {}, const std::function<void()>& poll = {},
+                   const std::vector<const policy::Directory*>& directories = {});
 /// TLS without a login, if it is `told` apart, in clear, and with these logins.
 std::vector<SessionClass> sessions_of(const ServedSessions& served, bool told,
                                       const std::vector<std::string>& logins);

@@ -91,9 +91,10 @@ constexpr ReplyCodes bad_configuration{.code = 451, .enhanced = {4, 3, 5}};
 // ---------------------------------------------------------------------------------- Vocabulary
 
 Vocabulary::Vocabulary(Diagrams& diagrams, const restrictions::PolicyWords& words,
-                       const std::string& delimiters, const ServedSessions& served)
+                       const std::string& delimiters, const ServedSessions& served,
+                       const std::vector<const policy::Directory*>& directories)
     : diagrams_(diagrams),
-      classes_(classes_of(words, delimiters, served, [&] { diagrams.poll(); })),
+      classes_(classes_of(words, delimiters, served, [&] { diagrams.poll(); }, directories)),
       zones_(words.zones),
       opaque_(words.opaque),
       actions_(words.actions),

@@ -92,9 +92,10 @@ struct PatternTexts {
 /// The vocabulary of one comparison: classes, questions and their variables. Not thread-safe.
 class Vocabulary {
  public:
-  /// `words`, `served`: of both versions.
+  /// `words`, `served`: of both versions. `directories`: of classes_of().
   Vocabulary(Diagrams& diagrams, const dialect::restrictions::PolicyWords& words,
-             const std::string& delimiters, const ServedSessions& served = {});
+             const std::string& delimiters, const ServedSessions& served = {},
+             const std::vector<const policy::Directory*>& directories = {});
 
   /// The arena.
   Diagrams& diagrams() { return diagrams_; }

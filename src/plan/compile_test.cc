@@ -15,6 +15,7 @@
 #include "dialect/restrictions/parameters.h"
 #include "plan/amount_test.h"
 #include "plan/random_lists_test.h"
+#include "policy/directory.h"
 
 namespace postern::plan {
 namespace {
@@ -562,6 +563,51 @@ TEST(PlanCompileTest, DomainsThatEndInANumberAreAKind) {
   EXPECT_TRUE(has(classes.recipients));
   EXPECT_TRUE(std::ranges::any_of(classes.helos,
                                   [](const HeloClass& one) { return one.name == "host.123"; }));
+}
+
+// Who can choose the addresses of webhooks does not choose what stands for others.
+TEST(PlanCompileTest, NoWebhookStandsForOtherRecipients) {
+  const auto policy = compiled({{"compatibility_level", "3.6"},
+                                {"mydestination", "local.example"},
+                                {"relay_domains", "relay.example"},
+                                {"recipient_delimiter", "+-"}});
+  restrictions::PolicyWords words;
+  words.add(*policy);
+  words.recipient_keys.insert("bob@relay.example");
+  policy::Directory directory;
+  const auto classes = [&] { return classes_of(words, "+-", {}, {}, {&directory}).recipients; };
+  const auto chosen = classes();
+  policy::Change change;
+  for (const AddressClass& one : chosen) {
+    if (one.one->domain.empty() || one.one->domain.starts_with('[')) continue;
+    auto webhook = std::make_shared<policy::Webhook>();
+    webhook->id = "wh_" + one.one->text();
+    webhook->address = one.one->text();
+    change.put_webhooks.push_back(webhook);
+    change.put_domains.emplace_back(one.one->domain);
+  }
+  directory.apply(std::move(change));
+  const auto others = classes();
+  EXPECT_EQ(others.size(), chosen.size());
+  std::size_t told = 0;
+  for (const AddressClass& one : others) {
+    const std::string& domain = one.one->domain;
+    const auto is_there = [&](const AddressClass& before) {
+      return before.one->text() == one.one->text();
+    };
+    // Those that stand for themselves are as they were.
+    if (domain.empty() || domain.starts_with('[') || std::ranges::any_of(chosen, is_there)) {
+      continue;
+    }
+    ++told;
+    const policy::Route route = directory.resolve(*one.one);
+    EXPECT_TRUE(!route.webhook || route.webhook->address != one.one->text()) << one.words;
+    const bool is_named = words.domains.contains(domain) || domain == "mx.postern.test";
+    if (is_named) continue;
+    EXPECT_FALSE(route.webhook) << one.words << " " << one.one->text();
+    EXPECT_EQ(route.missing, policy::Route::Missing::foreign_domain) << one.words;
+  }
+  EXPECT_GT(told, 20u);
 }
 
 // A rule whose answers cannot be listed is the same rule only with the same rows.

@@ -254,8 +254,10 @@ class Checker {
     if (!words_.not_listed.empty()) {
       throw NotCompiled("external_table", *words_.not_listed.begin());
     }
+    std::vector<const policy::Directory*> directories{version_.directory.get()};
+    if (scope_.others != nullptr) directories.push_back(scope_.others);
     vocabulary_ = std::make_unique<Vocabulary>(diagrams_, words_, delimiters,
-                                               served_sessions(*version_.config));
+                                               served_sessions(*version_.config), directories);
     vocabulary_->know([known = app::KnownAddresses(*version_.config)](const auto& question) {
       return known.answer(question);
     });

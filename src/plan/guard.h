@@ -54,6 +54,8 @@ struct GuardScope {
   /// Whether an address is that of a webhook which Version::directory does not have: mail for it is
   /// not asked about. Null: there are none.
   std::function<bool(const mail::Mailbox&)> is_of_others = nullptr;
+  /// Has them. Null: Version::directory has all.
+  const policy::Directory* others = nullptr;
 };
 
 /// The one judge of guardrails: proves each sentence, or finds a dialogue that breaks it and plays

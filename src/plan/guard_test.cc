@@ -461,6 +461,30 @@ TEST(GuardTest, WebhooksThatListsTellApartAreAsked) {
   }
 }
 
+// What a proof says of many addresses is not what it says of a webhook that is one of them.
+TEST(GuardTest, AddressesOfOtherWebhooksStandForNoOthers) {
+  Guarded guarded(
+      "never accept where rcpt in hooks.test and not rcpt = in@hooks.test"
+      " and client not in 203.0.113.0/24");
+  dialect::webhook::PolicyFields fields;
+  fields.allowed_source_ips = {*Cidr::parse("203.0.113.0/24")};
+  policy::Change change;
+  change.put_domains.emplace_back("hooks.test");
+  change.put_policies = {dialect::webhook::compile("pol_1", "acc_1", 1, 1, fields)};
+  for (const std::string local : {"in", "in+detail", "in+detail1"}) {
+    auto webhook = std::make_shared<policy::Webhook>();
+    webhook->id = "wh_" + local;
+    webhook->address = local + "@hooks.test";
+    if (local != "in") webhook->policy_id = "pol_1";
+    change.put_webhooks.push_back(webhook);
+    guarded.webhooks.push_back(webhook);
+  }
+  guarded.directory->apply(std::move(change));
+  const GuardResult result = guarded.result();
+  EXPECT_EQ(word(result), "violated");
+  EXPECT_NE(dialogue_of(result).find("in+detail"), std::string::npos) << dialogue_of(result);
+}
+
 // A message that is discarded before RCPT takes any recipient.
 TEST(GuardTest, ADiscardBeforeRcptTakesUnknownAddressesOfWebhookDomains) {
   const dialect::webhook::PolicyFields any;

@@ -55,7 +55,9 @@ std::unique_ptr<Vocabulary> ListPair::vocabulary(Diagrams& diagrams,
                                                  const std::string& delimiters) const {
   auto made = std::make_unique<Vocabulary>(
       diagrams, words_, delimiters_ + delimiters,
-      either(served_sessions(*sides_[0]->config), served_sessions(*sides_[1]->config)));
+      either(served_sessions(*sides_[0]->config), served_sessions(*sides_[1]->config)),
+      std::vector<const policy::Directory*>{sides_[0]->directory.get(),
+                                            sides_[1]->directory.get()});
   made->know([before = app::KnownAddresses(*sides_[0]->config),
               after = app::KnownAddresses(*sides_[1]->config)](const auto& question) {
     const auto known = before.answer(question);

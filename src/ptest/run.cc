@@ -206,9 +206,7 @@ Outcome Player::play(const Test& test, const app::Config& config) {
     if (runtime) runtime->simulate();
   }
   if (const std::string& own = config.webhooks.public_domain; own_domains_.insert(own).second) {
-    policy::Change change;
-    change.put_domains.emplace_back(own);
-    directory_.apply(std::move(change));
+    directory_.apply({.put_domains = {own}});
   }
   app::Dialogue said = test.dialogue;
   if (test.message) said.message = messages_.at(test.message->name);

@@ -161,6 +161,7 @@ std::optional<admin::BrokenGuardrail> GuardrailDesk::broken_by(const WebhookEdit
   scope.is_of_others = [&](const mail::Mailbox& address) {
     return others.have(address, *directory);
   };
+  scope.others = &directory_;
   return first_broken(config, directory, scope, plan::time_of_an_edit);
 }
 

@@ -197,6 +197,23 @@ TEST(GuardrailDesk, addresses_of_other_webhooks_are_not_asked_about) {
   }
 }
 
+// Nor do they hide the others from it, whatever address somebody chooses for them.
+TEST(GuardrailDesk, addresses_of_other_webhooks_hide_nothing) {
+  for (const std::string hidden : {"vip+detail@hooks.test", "vip+x@hooks.test"}) {
+    Desk gateway(
+        "near = \"never accept where rcpt in hooks.test and not rcpt = vip@hooks.test"
+        " and client not in 203.0.113.0/24\"");
+    gateway.make(Desk::edit("203.0.113.0/24", "vip@hooks.test"));
+    gateway.make(Desk::edit("203.0.113.0/24", hidden, "wh_2"));
+    const auto open = gateway.desk.broken_by(Desk::edit(std::nullopt, "vip@hooks.test"));
+    ASSERT_TRUE(open) << hidden;
+    EXPECT_TRUE(open->proved);
+    EXPECT_NE(open->witness.at("rcpt_to").as_string(), hidden);
+    EXPECT_FALSE(gateway.desk.broken_by(Desk::edit("203.0.113.0/25", "vip@hooks.test"))) << hidden;
+    EXPECT_FALSE(gateway.desk.broken_by({.webhooks = {}, .policy = {}, .removed = {hidden}}));
+  }
+}
+
 TEST(GuardrailDesk, without_guardrails_nothing_is_asked) {
   Desk gateway("");
   EXPECT_FALSE(gateway.desk.any());

@@ -17,9 +17,7 @@ Result<StoredPolicies> stored_policies(store::Store& store, const std::string& p
 
 StoredPolicies no_policies(const std::string& public_domain) {
   StoredPolicies none{.directory = std::make_shared<policy::Directory>(), .webhooks = {}};
-  policy::Change change;
-  change.put_domains.emplace_back(public_domain);
-  none.directory->apply(std::move(change));
+  none.directory->apply({.put_domains = {public_domain}});
   return none;
 }
 
