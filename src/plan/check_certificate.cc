@@ -626,7 +626,8 @@ class Checker {
                                          "permit_auth_destination",
                                          "reject_unauth_destination",
                                          "reject, permit",
-                                         "defer_if_permit, permit"};
+                                         "defer_if_permit, permit",
+                                         answer_with_an_error};
     if (policy::is_verification(question.service)) {
       if (is_known(question)) return;
       wanted = {"deliverable", "undeliverable", "deferred"};

@@ -177,7 +177,7 @@ class Comparer {
         leave_open(one.reason, one.text, one.only_foreign);
       }
     }
-    if (pair_.rewrite_otherwise()) widen(result_.replies, Known::unknown);
+    if (pair_.codes_otherwise()) widen(result_.replies, Known::unknown);
     result_.lists = result_.answer();
     for (const Elsewhere& one : options_.elsewhere) {
       leave_open(one.reason, sentence_of(one));

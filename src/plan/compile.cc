@@ -1,4 +1,5 @@
 #include "plan/compile.h"
+#include "plan/settings_answers.h"
 
 #include <algorithm>
 #include <array>
@@ -94,7 +95,8 @@ Vocabulary::Vocabulary(Diagrams& diagrams, const restrictions::PolicyWords& word
                        const std::string& delimiters, const ServedSessions& served,
                        const std::vector<const policy::Directory*>& directories)
     : diagrams_(diagrams),
-      classes_(classes_of(words, delimiters, served, [&] { diagrams.poll(); }, directories)),
+      classes_(classes_of(
+          words, delimiters, served, [&] { diagrams.poll(); }, directories)),
       zones_(words.zones),
       opaque_(words.opaque),
       actions_(words.actions),
@@ -345,10 +347,11 @@ const OpenQuestion& Vocabulary::ask(const policy::Consultation& asked, bool afte
   } else if (is_table && !asks_rows_) {
     add_answer("OK");  // that there is a row is all that matters
   } else {
-    for (const std::string_view text :
-         {"DUNNO", "OK", "REJECT", "DEFER", "DEFER_IF_PERMIT", "DEFER_IF_REJECT", "HOLD", "DISCARD",
-          "permit_mynetworks", "permit_sasl_authenticated", "permit_auth_destination",
-          "reject_unauth_destination", "reject, permit", "defer_if_permit, permit"}) {
+    for (const std::string_view text : std::initializer_list<std::string_view>{
+             "DUNNO", "OK", "REJECT", "DEFER", "DEFER_IF_PERMIT", "DEFER_IF_REJECT", "HOLD",
+             "DISCARD", "permit_mynetworks", "permit_sasl_authenticated", "permit_auth_destination",
+             "reject_unauth_destination", "reject, permit", "defer_if_permit, permit",
+             answer_with_an_error}) {
       add_answer(text);
     }
     for (const std::string& name : actions_) add_answer(name);

@@ -50,6 +50,8 @@ class Finder {
   Ref holds(Ref ref, Variable variable, const Cube& cube, std::unordered_map<Ref, Ref>& known) {
     if (diagrams_.is_leaf(ref)) return ref;
     if (const auto found = known.find(ref); found != known.end()) return found->second;
+    // What is not remembered would be looked at again and again.
+    if (steps_ > most_steps) return diagrams_.leaf(1);
     const std::vector<Ref> children = diagrams_.children_of(ref);
     const Variable top = diagrams_.variable_of(ref);
     std::vector<Ref> below;

@@ -117,5 +117,35 @@ TEST(Cubes, NothingIsCoveredByNone) {
   EXPECT_TRUE(left.cubes.empty());
 }
 
+// A diagram has far more paths than parts: what needs too many steps ends.
+TEST(Cubes, TooManyStepsEnd) {
+  constexpr Variable deep = 60;
+  constexpr std::size_t wide = 200;
+  std::mt19937 random(7);
+  Diagrams diagrams;
+  for (Variable variable = 0; variable < deep; ++variable) diagrams.add(2);
+  std::vector<Ref> below{diagrams.leaf(0), diagrams.leaf(1)};
+  for (Variable variable = deep; variable-- > 0;) {
+    std::vector<Ref> made;
+    for (std::size_t one = 0; one < wide; ++one) {
+      made.push_back(diagrams.choose(
+          variable, {below[random() % below.size()], below[random() % below.size()]}));
+    }
+    below = std::move(made);
+  }
+  const Ref wanted = below.front();
+  const auto next = [&](Ref left) {
+    std::optional<Assignment> path(Assignment(deep, any_value));
+    while (!diagrams.is_leaf(left)) {
+      const auto& children = diagrams.children_of(left);
+      const std::size_t value = children[0] == diagrams.leaf(0) ? 1 : 0;
+      (*path)[diagrams.variable_of(left)] = value;
+      left = children[value];
+    }
+    return path;
+  };
+  EXPECT_FALSE(cover(diagrams, wanted, diagrams.leaf(1), 3, next).all);
+}
+
 }  // namespace
 }  // namespace postern::plan

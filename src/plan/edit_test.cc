@@ -55,6 +55,17 @@ TEST(EditTest, RowsBehindAWarningGoOn) {
   }
 }
 
+// A server's answer that is an error of the configuration refuses there, too.
+TEST(EditTest, WarningsDoNotHideErrors) {
+  const auto with = [](const std::string& end_of_data) {
+    return server +
+           "smtpd_relay_restrictions = \"permit_mynetworks, reject_unauth_destination\"\n" +
+           "smtpd_end_of_data_restrictions = \"" + end_of_data + "\"\n";
+  };
+  EXPECT_EQ(answer(with(""), with("warn_if_reject check_policy_service inet:127.0.0.1:9")),
+            "refuses_more");
+}
+
 // Of a domain of [vsl] with a key it matters which one it is; the others are in the diagrams.
 TEST(EditTest, KeysOfVirtualDomainsAreTheirs) {
   const auto with = [](const std::string& one, const std::string& other, const std::string& key) {

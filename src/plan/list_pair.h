@@ -64,8 +64,9 @@ class ListPair {
   std::optional<Unseen> told_otherwise() const;
   /// Of answers of other programs that judge otherwise, and are not followed.
   std::vector<Unseen> answers_otherwise() const;
-  /// Whether smtpd_reject_filter_maps changes the codes of refusals otherwise.
-  bool rewrite_otherwise() const;
+  /// Whether refusals may have other codes that are not followed: smtpd_reject_filter_maps changes
+  /// them otherwise, or another program answers with a rule whose code differs.
+  bool codes_otherwise() const;
 
  private:
   void must_be_listed() const;
@@ -76,6 +77,7 @@ class ListPair {
   std::string delimiters_;
   SameRules same_;
   std::vector<NotFollowed> not_followed_;
+  bool codes_not_followed_ = false;
 };
 
 /// Patterns that are asked and may take more steps than are allowed, as they are written.

@@ -45,7 +45,8 @@ bool names_file(std::string_view value) {
 struct Dependent {
   std::string_view keyword;
   std::string_view behind;
-  std::vector<std::string_view> parameters;  ///< of which a value may decide whether it refuses
+  /// Of which a value may decide whether it refuses, or with which code.
+  std::vector<std::string_view> parameters;
 };
 
 /// The keywords whose verdict may hang on parameters and is tried. Of some it is not:
@@ -72,6 +73,9 @@ const std::vector<Dependent>& dependents() {
   static const Names mailboxes = both({"local_recipient_maps", "relay_recipient_maps",
                                        "virtual_alias_maps", "virtual_mailbox_maps"},
                                       both(extensions, domains));
+  static const Names unlisted_codes{
+      "unknown_local_recipient_reject_code", "unknown_relay_recipient_reject_code",
+      "unknown_virtual_alias_reject_code", "unknown_virtual_mailbox_reject_code"};
   static const std::vector<Dependent> all{
       {"permit_inet_interfaces", "reject", own},
       {"permit_mynetworks", "reject", {"mynetworks", "mynetworks_style", "inet_interfaces"}},
@@ -99,8 +103,8 @@ const std::vector<Dependent>& dependents() {
       {"reject_authenticated_sender_login_mismatch", "permit", owners},
       {"reject_unauthenticated_sender_login_mismatch", "permit", owners},
       {"reject_known_sender_login_mismatch", "permit", owners},
-      {"reject_unlisted_recipient", "permit", mailboxes},
-      {"reject_unlisted_sender", "permit", mailboxes}};
+      {"reject_unlisted_recipient", "permit", both(unlisted_codes, mailboxes)},
+      {"reject_unlisted_sender", "permit", both(unlisted_codes, mailboxes)}};
   return all;
 }
 
@@ -108,6 +112,11 @@ const std::vector<Dependent>& dependents() {
 std::string value_of(const restrictions::Parameters& parameters, std::string_view name) {
   if (name == "smtpd_sasl_auth_enable" && !parameters.is_set(name)) return "yes";
   return parameters.text(name);
+}
+
+/// Whether its refusals have the reply code of a parameter.
+bool has_code(const restrictions::Keyword& keyword) {
+  return keyword.kind == restrictions::Keyword::Class::reject && !keyword.code_parameter.empty();
 }
 
 /// Names of restriction classes.
@@ -178,10 +187,20 @@ std::vector<std::string> answers_by_settings(std::string_view before, std::strin
   const auto add = [&](std::string_view rule, std::string_view behind) {
     answers.push_back(fmt::format("{}, {}", rule, behind));
   };
-  for (const auto& [keyword, behind, parameters] : dependents()) {
-    if (!settings.may_differ(parameters)) continue;
+  std::set<std::string_view> tried;
+  const auto try_it = [&](std::string_view keyword, std::string_view behind) {
+    if (!tried.insert(keyword).second) return;
     if (!always_tried.contains(keyword)) answers.emplace_back(keyword);
     add(keyword, behind);
+  };
+  for (const auto& [keyword, behind, parameters] : dependents()) {
+    if (settings.may_differ(parameters)) try_it(keyword, behind);
+  }
+  for (const restrictions::Keyword& one : restrictions::keywords()) {
+    const bool is_alone = one.takes == restrictions::Keyword::Takes::nothing;
+    if (is_alone && has_code(one) && settings.may_differ(one.code_parameter)) {
+      try_it(one.name, "permit");
+    }
   }
   // A class may permit and refuse, by any parameter, and name another.
   if (!settings.may_differ()) return answers;
@@ -190,6 +209,18 @@ std::vector<std::string> answers_by_settings(std::string_view before, std::strin
     add(name, "permit");
   }
   return answers;
+}
+
+bool codes_not_followed(std::string_view before, std::string_view after) {
+  const Settings settings(before, after);
+  // Which may begin with a code.
+  if (settings.may_differ("default_rbl_reply") || settings.may_differ("rbl_reply_maps")) {
+    return true;
+  }
+  return std::ranges::any_of(restrictions::keywords(), [&](const restrictions::Keyword& one) {
+    return one.takes != restrictions::Keyword::Takes::nothing && has_code(one) &&
+           settings.may_differ(one.code_parameter);
+  });
 }
 
 AheadOfLists ahead_of_lists(const restrictions::ListPolicy& before,

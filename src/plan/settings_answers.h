@@ -16,9 +16,18 @@ namespace postern::plan {
 /// The keywords and restriction classes that another program may answer with, and that may judge
 /// one dialogue differently in two versions of lists; those that permit with `reject` behind them,
 /// those that refuse with `permit`, so that it shows what they do, whatever stands behind in the
-/// list. What others permit or refuse is the same in both, so that answers which always permit or
-/// refuse show all that they may do. Both texts are Loaded::definition.
+/// list, also those that may refuse with another code. What others permit or refuse is the same in
+/// both, so that answers which always permit or refuse show all that they may do. Both texts are
+/// Loaded::definition.
 std::vector<std::string> answers_by_settings(std::string_view before, std::string_view after);
+
+/// An answer that is an error of the configuration, which refuses behind warn_if_reject, too: the
+/// rule lacks its argument.
+inline constexpr std::string_view answer_with_an_error = "reject_rbl_client";
+
+/// Whether a rule that another program may answer with, and that answers_by_settings() does not
+/// have, may refuse with another code in two versions. Both texts are Loaded::definition.
+bool codes_not_followed(std::string_view before, std::string_view after);
 
 /// What two versions decide before any list, and not alike; one sentence each. Of forms of
 /// addresses, and of mail to the sender of probes.

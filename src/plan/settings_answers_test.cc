@@ -191,8 +191,9 @@ class Edit {
   bool differs(const std::string& rules) const {
     EditOptions options;
     options.compare.time = std::chrono::minutes(10);
-    return judge_edit(edition(before_, rules), edition(after_, rules), options)
-               .comparison.answer() != Answer::same;
+    const Comparison found =
+        judge_edit(edition(before_, rules), edition(after_, rules), options).comparison;
+    return found.answer() != Answer::same || found.replies != Known::no;
   }
 
  private:
@@ -263,6 +264,25 @@ TEST(SettingsAnswersTest, EachParameterThatAKeywordHangsOnIsKnown) {
     }
   }
   EXPECT_GT(compared, 1000u);
+}
+
+// With which code a keyword of another program's answer refuses is looked at, or not called the
+// same.
+TEST(SettingsAnswersTest, CodesOfAnswersAreCompared) {
+  unsigned compared = 0;
+  for (const restrictions::Keyword& keyword : restrictions::keywords()) {
+    const std::string parameter(keyword.code_parameter);
+    if (parameter.empty() || keyword.kind != restrictions::Keyword::Class::reject) continue;
+    // A dialogue of a plan has one recipient.
+    if (keyword.name == "reject_multi_recipient_bounce") continue;
+    const std::string rules = "check_policy_service inet:127.0.0.1:9";
+    EXPECT_FALSE(Edit({}).differs(rules));
+    for (const std::string& value : values_of(parameter)) {
+      EXPECT_TRUE(Edit({{parameter, value}}).differs(rules)) << keyword.name << " " << value;
+      ++compared;
+    }
+  }
+  EXPECT_GT(compared, 20u);
 }
 
 TEST(SettingsAnswersTest, WhatIsNotFollowedIsSaid) {
