@@ -21,8 +21,7 @@ Refusal refusal_of(const BrokenGuardrail& one, bool shown, bool operates) {
   if (!why.empty()) refusal.sentence += ": " + why;
   refusal.more["guardrail"] = shown ? boost::json::value(one.name) : boost::json::value();
   refusal.more["sentence"] = shown ? boost::json::value(one.sentence) : boost::json::value();
-  boost::json::object witness = one.witness;
-  if (!operates) hide_rule(witness);
+  boost::json::object witness = operates ? one.witness : one.witness_for_all;
   refusal.more["witness"] =
       witness.empty() ? boost::json::value() : boost::json::value(std::move(witness));
   return refusal;

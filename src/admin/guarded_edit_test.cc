@@ -51,7 +51,8 @@ BrokenGuardrail sentence(bool is_public, bool proved = true) {
                       {"got", boost::json::object{{"verdict", "taken"},
                                                   {"at", "smtpd_client_restrictions:1"},
                                                   {"place", "postern.toml:3:1"},
-                                                  {"row", "192.0.2.0/24"}}}}};
+                                                  {"row", "192.0.2.0/24"}}}},
+          .witness_for_all = {{"client", "192.0.2.7"}}};
 }
 
 struct Guarded {

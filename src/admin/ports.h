@@ -35,20 +35,8 @@ struct BrokenGuardrail {
   std::string why;              ///< the dialogue that breaks it, or why it is not proved
   std::string told;             ///< the same for who does not operate the gateway; may be empty
   boost::json::object witness;  ///< the dialogue; empty if it is not proved
+  boost::json::object witness_for_all;  ///< the same for who does not operate the gateway
 };
-
-/// Takes out of the dialogue that breaks a guardrail what is the operator's alone: where his rule
-/// stands, which row of its table decided, what his tables, servers and lists in DNS, whose names
-/// may have a key in them, were asked, and the login and the name of the client, which his tables
-/// may have.
-inline void hide_rule(boost::json::object& witness) {
-  if (witness.contains("answers")) witness["answers"] = boost::json::array();
-  if (witness.contains("dns")) witness["dns"] = boost::json::object();
-  for (const char* key : {"auth", "client_name"}) witness.erase(key);
-  boost::json::value* got = witness.if_contains("got");
-  if (got == nullptr) return;
-  for (const char* key : {"at", "place", "row"}) got->as_object().erase(key);
-}
 
 /// Proves the guardrails before an edit. Each call blocks for a quarter of a second at most, and
 /// the time to read the webhooks of the store. Edits are made within hold(), so that two that are

@@ -391,6 +391,9 @@ class Checker {
         result.spoken = found->spoken;
         result.message = facts_->words_of(*path);
         result.got = found->sides[0];
+        if (deciding_.lists != nullptr || deciding_.scripts) {
+          result.beside_rules = webhook_ != nullptr ? webhook_->address : "";
+        }
         return std::nullopt;
       }
       if (!open) open = path;
@@ -909,9 +912,33 @@ std::string world_of(const Spoken& spoken) {
   return world;
 }
 
+/// The forward-path that everybody may be told of; nullopt: the operator's tables may have it.
+std::optional<std::string> recipient_for_all(const GuardResult& result) {
+  const std::string& recipient = result.spoken->recipient;
+  if (!result.beside_rules || *result.beside_rules == recipient) return recipient;
+  return std::nullopt;
+}
+
+std::string answered(const Side& got) {
+  if (!got.taken) return std::to_string(got.reply.code);
+  if (got.handling == "deliver") return "250";
+  return "250, and the message is " + std::string(got.handling == "hold" ? "held" : "thrown away");
+}
+
+/// What is left of it for everybody, beside the operator's rules.
+std::string mail_for_all(const GuardResult& result) {
+  const std::string& webhook = *result.beside_rules;
+  const std::string where = recipient_for_all(result) ? "<" + printable(webhook, 200) + ">"
+                            : webhook.empty()
+                                ? "an address that no webhook has then"
+                                : "an address at " + webhook.substr(webhook.rfind('@') + 1);
+  return fmt::format("mail for {} is answered {}", where, answered(result.got));
+}
+
 /// `for_all`: without what the operator's tables may have.
 std::string dialogue(const GuardResult& result, bool for_all) {
   if (!result.spoken) return "";
+  if (for_all && result.beside_rules) return mail_for_all(result);
   const Spoken& spoken = *result.spoken;
   std::string message;
   for (const std::string& fact : result.message) {
@@ -929,12 +956,7 @@ std::string dialogue(const GuardResult& result, bool for_all) {
       : spoken.login ? " without TLS"
                      : "",
       printable(spoken.sender, 200), printable(spoken.recipient, 200),
-      message.empty() ? "" : ", sends", printable(message, 400),
-      !result.got.taken ? std::to_string(result.got.reply.code)
-      : result.got.handling == "deliver"
-          ? "250"
-          : "250, and the message is " +
-                std::string(result.got.handling == "hold" ? "held" : "thrown away"),
+      message.empty() ? "" : ", sends", printable(message, 400), answered(result.got),
       for_all ? "" : world_of(spoken));
 }
 
@@ -949,6 +971,21 @@ boost::json::object witness_of(const GuardResult& result) {
   witness["message"] =
       result.message.empty() ? boost::json::value() : boost::json::value_from(result.message);
   witness["got"] = side_json(result.got);
+  return witness;
+}
+
+boost::json::object witness_for_all(const GuardResult& result) {
+  if (!result.spoken) return {};
+  if (result.beside_rules) {
+    const auto recipient = recipient_for_all(result);
+    return {{"rcpt_to", recipient ? boost::json::value(*recipient) : boost::json::value()},
+            {"got", {{"verdict", result.got.taken ? "taken" : "refused"}}}};
+  }
+  boost::json::object witness = witness_of(result);
+  witness["answers"] = boost::json::array();
+  witness["dns"] = boost::json::object();
+  for (const char* key : {"auth", "client_name"}) witness.erase(key);
+  for (const char* key : {"at", "place", "row"}) witness["got"].as_object().erase(key);
   return witness;
 }
 

@@ -32,6 +32,9 @@ struct GuardResult {
   std::string text;                  ///< if not proved, one sentence
   std::string doubt;   ///< why it may say less than was meant (G101); empty: nothing is odd
   bool warns = false;  ///< Guardrail::warns: it refuses nothing
+  /// If violated where the operator's lists or scripts decide, too, whose rows may be anywhere in
+  /// the dialogue: the address of the webhook that was asked about; "": of none.
+  std::optional<std::string> beside_rules = {};
 };
 
 /// The budget of one check.
@@ -89,11 +92,12 @@ std::string_view to_string(GuardResult::Word word);
 /// The dialogue that breaks a sentence, in one line: "a client at 192.0.2.7 says MAIL FROM:<…> and
 /// RCPT TO:<…>, and is answered 250".
 std::string dialogue_of(const GuardResult& result);
-/// The same without what the operator's tables and servers have: their answers, the client's name,
-/// a login.
+/// The same without what the operator's tables, servers and rules have: of their answers, the
+/// client's name and a login nothing, and beside lists or scripts only for which webhook it is.
 std::string dialogue_for_all(const GuardResult& result);
-/// The same as JSON, with what the production evaluation did ("got").
+/// The same two as JSON, with what the production evaluation did ("got").
 boost::json::object witness_of(const GuardResult& result);
+boost::json::object witness_for_all(const GuardResult& result);
 /// A result as JSON: name, result, and the witness or the reason.
 boost::json::object guard_json(const GuardResult& result);
 /// What each sentence's result is for who loads the configuration: G002 broken, G003 not proved,

@@ -513,7 +513,41 @@ TEST(GuardTest, DialoguesForAllHaveNoWordsOfTables) {
             "MAIL FROM:<a@sender.example> and RCPT TO:<b@local.example>, and is answered 250");
   for (const char* one : {"mail.partner.example", "alice", "tcp:127.0.0.1:9"}) {
     EXPECT_THAT(dialogue_of(result), testing::HasSubstr(one));
+    EXPECT_THAT(boost::json::serialize(witness_of(result)), testing::HasSubstr(one));
+    EXPECT_THAT(boost::json::serialize(witness_for_all(result)),
+                testing::Not(testing::HasSubstr(one)));
   }
+  EXPECT_EQ(witness_for_all(result).at("mail_from").as_string(), "a@sender.example");
+}
+
+// Beside lists every part of it may be a row of a table.
+TEST(GuardTest, DialoguesForAllBesideListsHaveTheWebhookAlone) {
+  const dialect::webhook::PolicyFields any;
+  const auto broken_by = [&](const std::string& rule) {
+    return Guarded("never accept where client not in 10.9.0.0/16 and rcpt in hooks.test",
+                   "[restrictions]\nmydestination = 'ours.test'\n"
+                   "smtpd_recipient_restrictions = '" +
+                       rule + ", reject'\n")
+        .with(any)
+        .result();
+  };
+  for (const std::string rule : {"check_client_access inline:{198.51.77.9=OK}",
+                                 "check_sender_access inline:{boss@partner.example=OK}",
+                                 "check_helo_access inline:{mx.partner.example=OK}",
+                                 "check_recipient_access inline:{in+boss@hooks.test=OK}",
+                                 "check_sender_access pcre:{{/^boss@partner[.]example$/ OK}}"}) {
+    const GuardResult result = broken_by(rule);
+    ASSERT_EQ(result.word, Word::violated) << rule << ": " << word(result);
+    const std::string told =
+        dialogue_for_all(result) + boost::json::serialize(witness_for_all(result));
+    for (const char* one : {"198.51", "boss", "partner", "check_"}) {
+      EXPECT_THAT(told, testing::Not(testing::HasSubstr(one))) << rule;
+    }
+  }
+  EXPECT_EQ(dialogue_for_all(broken_by("check_client_access inline:{198.51.77.9=OK}")),
+            "mail for <in@hooks.test> is answered 250");
+  EXPECT_EQ(dialogue_for_all(broken_by("check_recipient_access inline:{in+boss@hooks.test=OK}")),
+            "mail for an address at hooks.test is answered 250");
 }
 
 // The lists ask such a table about each client; the sentence would know one of many.

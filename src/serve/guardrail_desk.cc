@@ -23,7 +23,8 @@ admin::BrokenGuardrail not_known(const std::string& why) {
           .proved = false,
           .why = why,
           .told = {},
-          .witness = {}};
+          .witness = {},
+          .witness_for_all = {}};
 }
 
 /// The webhooks that an edit leaves as they are.
@@ -96,7 +97,8 @@ std::optional<admin::BrokenGuardrail> GuardrailDesk::first_broken(
                                   .proved = violated,
                                   .why = violated ? plan::dialogue_of(result) : result.text,
                                   .told = violated ? plan::dialogue_for_all(result) : "",
-                                  .witness = plan::witness_of(result)};
+                                  .witness = plan::witness_of(result),
+                                  .witness_for_all = plan::witness_for_all(result)};
   }
   for (const Diagnostic& one : plan::diagnostics_of(results, *config.guardrails)) {
     if (one.code != "G101") telemetry::log::warning("guardrail.warning").msg(on_one_line(one));

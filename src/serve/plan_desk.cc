@@ -18,14 +18,15 @@ namespace {
 namespace json = boost::json;
 
 /// What of an answer is the operator's alone: where his rules stand, his guardrails, his lists.
-void hide_from_tenants(const Guardrails* sentences, json::object& answer) {
+void hide_from_tenants(const Guardrails* sentences, const std::vector<plan::GuardResult>& results,
+                       json::object& answer) {
   for (json::value& witness : answer["witnesses"].as_array()) {
+    witness.as_object()["answers"] = json::array();
     for (const std::string_view side : {"old", "new"}) {
       json::object& one = witness.as_object()[side].as_object();
       if (one.contains("route") && one["route"] != "webhook") one.erase("next_hop");
       if (one["layer"] == "webhook") continue;
-      one["at"] = nullptr;
-      one["place"] = nullptr;
+      for (const char* key : {"rule", "at", "place"}) one[key] = nullptr;
       one.erase("row");
     }
   }
@@ -34,9 +35,7 @@ void hide_from_tenants(const Guardrails* sentences, json::object& answer) {
     json::object one = answer["guardrails"].as_array()[at].as_object();
     if (!sentences->sentences[at].is_public) one["name"] = nullptr;
     one.erase("text");  // may name tables of the operator
-    if (one.contains("witness") && one["witness"].is_object()) {
-      admin::hide_rule(one["witness"].as_object());
-    }
+    if (one.contains("witness")) one["witness"] = plan::witness_for_all(results[at]);
     guardrails.push_back(std::move(one));
   }
   answer["guardrails"] = std::move(guardrails);
@@ -130,7 +129,9 @@ Task<Result<json::object>> PlanDesk::plan(admin::PlanRequest request) {
     const auto judged = judge(request, options);
     if (!judged) return tl::unexpected(judged.error());
     json::object answer = plan::report_json(judged->report);
-    if (!request.operates) hide_from_tenants(judged->guardrails.get(), answer);
+    if (!request.operates) {
+      hide_from_tenants(judged->guardrails.get(), judged->report.guardrails, answer);
+    }
     return answer;
   };
   auto ran = co_await pool_.run(turn, std::move(work));
