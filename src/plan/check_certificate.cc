@@ -17,6 +17,7 @@
 #include "base/domain_below.h"
 #include "base/text.h"
 #include "dialect/restrictions/evaluate.h"
+#include "dialect/restrictions/policy_words.h"
 #include "dialect/restrictions/remote_table.h"
 #include "dialect/restrictions/rule_effect.h"
 #include "explain/play.h"
@@ -242,6 +243,7 @@ class Checker {
         answers_by_settings(versions_[0]->lists->definition, versions_[1]->lists->definition);
     check_clients();
     check_forms();
+    check_keys();
     check_answers();
     for (std::size_t at = 0; at < classes_[rcpt].size(); ++at) {
       const Members& one = classes_[rcpt][at];
@@ -449,13 +451,16 @@ class Checker {
   /// Rules that are one question.
   void check_rules() {
     constexpr std::string_view start = "rule ";
+    restrictions::PolicyWords told;
+    for (const ListPolicy* lists : lists_) told.add(*lists);
     for (Question& one : questions_) {
       one.is_rule = one.free && one.key.starts_with(start);
-      const auto has = [&](const ListPolicy* lists) {
-        return has_rule(*lists, std::string_view(one.key).substr(start.size()));
+      // Of a rule that can be followed nothing is open.
+      const auto is_it = [&](const restrictions::Rule* rule) {
+        return one.key.starts_with(fmt::format("{}{} at ", start, rule->words));
       };
-      if (one.is_rule && std::ranges::none_of(lists_, has)) {
-        throw Wrong("it leaves open what no version has: " + one.key);
+      if (one.is_rule && std::ranges::none_of(told.opaque, is_it)) {
+        throw Wrong("it leaves open what no version leaves open: " + one.key);
       }
     }
   }
@@ -583,6 +588,63 @@ class Checker {
         throw Wrong("the classes of client_name lack a kind of " + named);
       }
     }
+  }
+
+  /// Keys of tables stand for themselves: what a rule says of two of them is said of no other name,
+  /// and would not be seen where neither has a class.
+  void check_keys() const {
+    restrictions::PolicyWords told;
+    told.answers = by_settings_;
+    for (const ListPolicy* lists : lists_) told.add(*lists);
+    if (told.asks_client_name) {
+      need(name, "one that no list has", [](const Members& one) { return one.other; });
+      for (const std::string& key : told.client_keys) need_name(name, key);
+    }
+    for (const std::string& key : told.helo_keys) need_name(helo, key);
+    need_addresses(sender, {&told.sender_keys, &told.mailbox_keys, &told.owned_keys});
+    need_addresses(rcpt, {&told.recipient_keys, &told.mailbox_keys});
+  }
+
+  void need_name(std::size_t axis, const std::string& key) const {
+    const std::string name = key.starts_with('.') ? key.substr(1) : key;
+    if (!is_plain_domain(name)) return;
+    need(axis, name, [&](const Members& one) { return iequals(one.name, name); });
+  }
+
+  void need_addresses(std::size_t axis,
+                      const std::vector<const std::set<std::string>*>& all) const {
+    std::set<std::pair<std::string, std::string>> there;  // local part, domain
+    std::set<std::string> domains;
+    for (const Members& one : classes_[axis]) {
+      if (one.null || !one.below.empty() || one.other || one.read) continue;
+      domains.insert(lower(one.name));
+      there.emplace(lower(one.local_part), lower(one.name));
+    }
+    const auto lacks = [&](const std::string& key) {
+      throw Wrong(fmt::format("the classes of {} lack {}", axis_names[axis], key));
+    };
+    for (const std::set<std::string>* keys : all) {
+      for (const std::string& key : *keys) {
+        const std::size_t at = key.rfind('@');
+        const std::string domain = key.substr(at == std::string::npos ? 0 : at + 1);
+        if (!is_plain_domain(domain)) continue;
+        const std::string local = at == std::string::npos ? "" : key.substr(0, at);
+        if (!domains.contains(domain)) lacks(key);
+        if (is_plain_local_part(local) && !there.contains({local, domain})) lacks(key);
+      }
+    }
+  }
+
+  static bool is_plain_domain(const std::string& name) {
+    constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyz0123456789-.";
+    return name.find('.') != std::string::npos && !ends_in_number(name) &&
+           name.find_first_not_of(plain) == std::string::npos &&
+           mail::parse_mailbox("a@" + name, mail::Utf8::allowed).has_value();
+  }
+  static bool is_plain_local_part(const std::string& local) {
+    constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyz0123456789-+=_.";
+    return local.find_first_not_of(plain) == std::string::npos &&
+           mail::parse_mailbox(local + "@a.example", mail::Utf8::allowed).has_value();
   }
 
   /// Each answer that a question of DNS, or of a program, can have.
@@ -1623,23 +1685,6 @@ class Checker {
     }
     throw NotAsked(asked.service);
   }
-
-  /// Whether such a rule stands in a list or a restriction class: "WORDS at STAGE ...".
-  static bool has_rule(const ListPolicy& policy, std::string_view question) {
-    const std::function<bool(const restrictions::List&)> among =
-        [&](const restrictions::List& list) {
-          return std::ranges::any_of(list, [&](const restrictions::Rule& rule) {
-            if (question.starts_with(rule.words + " at ")) return true;
-            if (!rule.actions) return false;
-            return std::ranges::any_of(*rule.actions, [&](const auto& row) {
-              return row.second.list && among(*row.second.list);
-            });
-          });
-        };
-    return std::ranges::any_of(policy.lists, among) ||
-           std::ranges::any_of(policy.classes, [&](const auto& one) { return among(*one.second); });
-  }
-
   /// Whether one of both has such a listener.
   bool serves(bool CertifiedVersion::* kind) const {
     return std::ranges::any_of(versions_, [&](const auto* one) { return one->*kind; });

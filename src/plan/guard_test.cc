@@ -535,7 +535,7 @@ TEST(GuardTest, DialoguesForAllBesideListsHaveTheWebhookAlone) {
                                  "check_sender_access inline:{boss@partner.example=OK}",
                                  "check_helo_access inline:{mx.partner.example=OK}",
                                  "check_recipient_access inline:{in+boss@hooks.test=OK}",
-                                 "check_sender_access pcre:{{/^boss@partner[.]example$/ OK}}"}) {
+                                 "check_sender_access pcre:{{/^boss@partner[.]example$$/ OK}}"}) {
     const GuardResult result = broken_by(rule);
     ASSERT_EQ(result.word, Word::violated) << rule << ": " << word(result);
     const std::string told =
