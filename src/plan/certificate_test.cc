@@ -562,6 +562,49 @@ TEST(CertificateTest, WordsThatNoClassHasAreFound) {
   }
 }
 
+// Keys that are no names, rules that are one question, and what no session can have: the
+// certificate of these is right.
+TEST(CertificateTest, UnusualKeysAndRulesAreNoFaults) {
+  std::string filters;
+  for (int i = 1; i <= 8; ++i) filters += fmt::format("reject_rbl_client d.test=127.0.0.{}, ", i);
+  std::string patterns;
+  for (int i = 0; i < 1'100; ++i) patterns += fmt::format(" {{/^x{}[.]test$$/ REJECT}}", i);
+  const std::string ours = "mydestination = 'ours.test'\n";
+  const std::string cases[] = {
+      ours + "local_recipient_maps = 'inline:{ {john.doe=x} }'\n",
+      ours +
+          "local_recipient_maps = ''\n"
+          "smtpd_sender_login_maps = 'inline:{ {john.doe=x} {w.test=y} }'\n"
+          "smtpd_sender_restrictions = 'reject_sender_login_mismatch'\n",
+      ours + "local_recipient_maps = ''\nsmtpd_client_restrictions = '" + filters + "permit'\n",
+      ours + "local_recipient_maps = ''\nsmtpd_helo_restrictions = 'check_helo_access pcre:{" +
+          patterns + " }'\n",
+      ours +
+          "local_recipient_maps = ''\nsmtpd_sender_restrictions = 'check_sender_access "
+          "inline:{ {-x@z.test=REJECT} {.parent.test=REJECT} {UP@Case.test=REJECT} {" +
+          std::string(70, 'l') + "@z.test=REJECT} }'\n",
+  };
+  for (const std::string& lists : cases) {
+    const Edition before =
+        edition_of("old.toml", lists +
+                                   "mynetworks = '10.1.0.0/16'\n"
+                                   "smtpd_relay_restrictions = 'permit_mynetworks, "
+                                   "reject_unauth_destination'\n");
+    const Edition after =
+        edition_of("new.toml", lists +
+                                   "mynetworks = '10.1.0.0/17 10.1.128.0/17'\n"
+                                   "smtpd_relay_restrictions = 'permit_mynetworks, "
+                                   "reject_unauth_destination'\n");
+    EditOptions options;
+    options.compare.time = std::chrono::minutes(2);
+    options.compare.certificate = true;
+    const Report report = judge_edit(before, after, options);
+    ASSERT_TRUE(report.certificate) << lists.substr(0, 200);
+    EXPECT_EQ(check_edit(before, after, *report.certificate, {.most_paths = 500}).fault, "")
+        << lists.substr(0, 200);
+  }
+}
+
 // What is said of addresses with a route through a foreign domain is no exception.
 TEST(CertificateTest, AddressesThatHaveAGroupAreNoExceptions) {
   const std::string lists =

@@ -543,9 +543,12 @@ Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::s
         recipients_of(words, recipient, reading, taken, unlike_keys(spelling, taken), pace);
   };
   spell(recipient_spelling);
-  // What remains when it is spelled otherwise stands for itself alone: `bob-request`.
+  // What remains when it is spelled otherwise stands for itself, or for its domain, alone:
+  // `bob-request`, a name of one label.
   std::set<std::string> known;
-  while (add_known(classes.recipients, taken, directories, known)) {
+  constexpr int most_spellings = 4;
+  for (int tries = 0; tries < most_spellings; ++tries) {
+    if (!add_known(classes.recipients, taken, directories, known)) break;
     spell(unlike_all(recipient_spelling));
   }
 

@@ -25,6 +25,7 @@ void hide_from_tenants(const Guardrails* sentences, const std::vector<plan::Guar
     for (const std::string_view side : {"old", "new"}) {
       json::object& one = witness.as_object()[side].as_object();
       if (one.contains("route") && one["route"] != "webhook") one.erase("next_hop");
+      one.erase("quarantine");
       if (one["layer"] == "webhook") continue;
       for (const char* key : {"rule", "at", "place"}) one[key] = nullptr;
       one.erase("row");
