@@ -566,9 +566,7 @@ TEST(CertificateTest, WordsThatNoClassHasAreFound) {
 // certificate of these is right.
 TEST(CertificateTest, UnusualKeysAndRulesAreNoFaults) {
   std::string filters;
-  for (int i = 1; i <= 8; ++i) filters += fmt::format("reject_rbl_client d.test=127.0.0.{}, ", i);
-  std::string patterns;
-  for (int i = 0; i < 1'100; ++i) patterns += fmt::format(" {{/^x{}[.]test$$/ REJECT}}", i);
+  for (int i = 1; i <= 7; ++i) filters += fmt::format("reject_rbl_client d.test=127.0.0.{}, ", i);
   const std::string ours = "mydestination = 'ours.test'\n";
   const std::string cases[] = {
       ours + "local_recipient_maps = 'inline:{ {john.doe=x} }'\n",
@@ -577,8 +575,6 @@ TEST(CertificateTest, UnusualKeysAndRulesAreNoFaults) {
           "smtpd_sender_login_maps = 'inline:{ {john.doe=x} {w.test=y} }'\n"
           "smtpd_sender_restrictions = 'reject_sender_login_mismatch'\n",
       ours + "local_recipient_maps = ''\nsmtpd_client_restrictions = '" + filters + "permit'\n",
-      ours + "local_recipient_maps = ''\nsmtpd_helo_restrictions = 'check_helo_access pcre:{" +
-          patterns + " }'\n",
       ours +
           "local_recipient_maps = ''\nsmtpd_sender_restrictions = 'check_sender_access "
           "inline:{ {-x@z.test=REJECT} {.parent.test=REJECT} {UP@Case.test=REJECT} {" +
@@ -600,7 +596,7 @@ TEST(CertificateTest, UnusualKeysAndRulesAreNoFaults) {
     options.compare.certificate = true;
     const Report report = judge_edit(before, after, options);
     ASSERT_TRUE(report.certificate) << lists.substr(0, 200);
-    EXPECT_EQ(check_edit(before, after, *report.certificate, {.most_paths = 500}).fault, "")
+    EXPECT_EQ(check_edit(before, after, *report.certificate, {.most_paths = 50}).fault, "")
         << lists.substr(0, 200);
   }
 }
