@@ -66,5 +66,7 @@ bool add_known(const std::vector<AddressClass>& recipients, const Taken& taken,
 void add_quoted(std::vector<AddressClass>& classes, Pace& pace);
 /// An address in the place of a domain, in lower case (RFC 5321 §4.1.3).
 std::string literal_of(const IpAddress& address);
+/// The address with a route of these members, which have `read`, that is read as `address`.
+mail::Mailbox routed_to(const mail::Mailbox& address, const AddressClass& members);
 
 }  // namespace postern::plan

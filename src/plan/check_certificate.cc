@@ -238,9 +238,11 @@ class Checker {
              });
     });
     if (claims && asks_others) check_not_followed();
-    check_rules();
     by_settings_ =
         answers_by_settings(versions_[0]->lists->definition, versions_[1]->lists->definition);
+    told_.answers = by_settings_;
+    for (const ListPolicy* lists : lists_) told_.add(*lists);
+    check_rules();
     check_clients();
     check_forms();
     check_keys();
@@ -451,12 +453,10 @@ class Checker {
   /// Rules that are one question.
   void check_rules() {
     constexpr std::string_view start = "rule ";
-    restrictions::PolicyWords told;
-    for (const ListPolicy* lists : lists_) told.add(*lists);
     for (Question& one : questions_) {
       one.is_rule = one.free && one.key.starts_with(start);
       const auto has = [&](const ListPolicy* lists) {
-        return leaves_open(*lists, told, std::string_view(one.key).substr(start.size()));
+        return leaves_open(*lists, std::string_view(one.key).substr(start.size()));
       };
       if (one.is_rule && std::ranges::none_of(lists_, has)) {
         throw Wrong("it leaves open what no version leaves open: " + one.key);
@@ -592,29 +592,25 @@ class Checker {
   /// Keys of tables stand for themselves: what a rule says of two of them is said of no other name,
   /// and would not be seen where neither has a class.
   void check_keys() const {
-    restrictions::PolicyWords told;
-    told.answers = by_settings_;
-    for (const ListPolicy* lists : lists_) told.add(*lists);
-    if (told.asks_client_name) {
+    if (told_.asks_client_name) {
       need(name, "one that no list has", [](const Members& one) { return one.other; });
-      for (const std::string& key : told.client_keys) need_name(name, key);
+      need_names(name, told_.client_keys);
     }
-    for (const std::string& key : told.helo_keys) need_name(helo, key);
-    need_domains(sender, told.sender_keys);
-    need_domains(rcpt, told.recipient_keys);
-    need_addresses(sender, {&told.sender_keys, &told.mailbox_keys, &told.owned_keys});
-    need_addresses(rcpt, {&told.recipient_keys, &told.mailbox_keys});
+    need_names(helo, told_.helo_keys);
+    need_names(sender, told_.sender_keys);
+    need_names(rcpt, told_.recipient_keys);
+    need_addresses(sender, {&told_.sender_keys, &told_.mailbox_keys, &told_.owned_keys});
+    need_addresses(rcpt, {&told_.recipient_keys, &told_.mailbox_keys});
   }
 
-  void need_name(std::size_t axis, const std::string& key) const {
-    const std::string name = key.starts_with('.') ? key.substr(1) : key;
-    if (!is_plain_domain(name)) return;
-    need(axis, name, [&](const Members& one) { return iequals(one.name, name); });
-  }
-
-  void need_domains(std::size_t axis, const std::set<std::string>& keys) const {
+  /// Keys with an @ are no names.
+  void need_names(std::size_t axis, const std::set<std::string>& keys) const {
+    std::set<std::string> there;
+    for (const Members& one : classes_[axis]) there.insert(lower(one.name));
     for (const std::string& key : keys) {
-      if (key.find('@') == std::string::npos) need_name(axis, key);
+      const std::string name = key.starts_with('.') ? key.substr(1) : key;
+      if (!is_plain_domain(name) || there.contains(name)) continue;
+      throw Wrong(fmt::format("the classes of {} lack {}", axis_names[axis], name));
     }
   }
 
@@ -1691,16 +1687,16 @@ class Checker {
     }
     throw NotAsked(asked.service);
   }
+
   /// Whether such a rule, "WORDS at STAGE ...", stands in a list or a restriction class, and may be
   /// one question: most can be followed, and nothing of them is open.
-  static bool leaves_open(const ListPolicy& policy, const restrictions::PolicyWords& told,
-                          std::string_view question) {
+  bool leaves_open(const ListPolicy& policy, std::string_view question) const {
     const auto is_it = [&](const restrictions::Rule& rule) {
       if (!question.starts_with(rule.words + " at ")) return false;
       // Very many patterns, or very many filters of one list in DNS, are not followed either.
       const bool has_patterns = rule.table && rule.table->is_pattern();
       const bool has_filter = rule.zone && rule.words.find('=') != std::string::npos;
-      return told.opaque.contains(&rule) || has_patterns || has_filter;
+      return told_.opaque.contains(&rule) || has_patterns || has_filter;
     };
     const std::function<bool(const restrictions::List&)> among =
         [&](const restrictions::List& list) {
@@ -1757,6 +1753,7 @@ class Checker {
   bool same_handling_ = false;
   std::size_t lines_ = 0;            ///< after the header, as it says
   std::vector<std::size_t> chosen_;  ///< of leaf()
+  restrictions::PolicyWords told_;   ///< of both, as classes are made from them
   std::set<std::string> words_;      ///< words_of_versions()
   std::vector<std::size_t> own_;     ///< classes of recipients at domains of this host, or relayed
   std::vector<std::string> by_settings_;

@@ -106,9 +106,6 @@ struct AddressClass {
   std::optional<mail::Mailbox> read = {};
 };
 
-/// The address with a route of these members, which have `read`, that is read as `address`.
-mail::Mailbox routed_to(const mail::Mailbox& address, const AddressClass& members);
-
 /// Which recipients a question is about.
 using Group = dialect::restrictions::Destination;
 

@@ -13,6 +13,7 @@
 #include "dialect/restrictions/evaluate.h"
 #include "dialect/restrictions/layer.h"
 #include "dialect/restrictions/parameters.h"
+#include "plan/address_classes.h"
 #include "plan/amount_test.h"
 #include "plan/random_lists_test.h"
 #include "policy/directory.h"

@@ -92,8 +92,9 @@ std::string_view to_string(GuardResult::Word word);
 /// The dialogue that breaks a sentence, in one line: "a client at 192.0.2.7 says MAIL FROM:<…> and
 /// RCPT TO:<…>, and is answered 250".
 std::string dialogue_of(const GuardResult& result);
-/// The same without what the operator's tables, servers and rules have: of their answers, the
-/// client's name and a login nothing, and beside lists or scripts only for which webhook it is.
+/// The same for accounts that do not operate the gateway: without the client's name, the login and
+/// what tables and servers answer; beside lists or scripts only for which webhook the mail is, and
+/// how it is answered.
 std::string dialogue_for_all(const GuardResult& result);
 /// The same two as JSON, with what the production evaluation did ("got").
 boost::json::object witness_of(const GuardResult& result);

@@ -35,7 +35,6 @@ void ListPair::read() {
   const auto* after = sides_[1]->config->restrictions.loaded();
   if (before != nullptr && after != nullptr) {
     words_.answers = answers_by_settings(before->definition, after->definition);
-    codes_not_followed_ = codes_not_followed(before->definition, after->definition);
     if (before->compiled.policy && after->compiled.policy) {
       not_followed_ = not_followed(*before, *after);
     }
@@ -147,7 +146,11 @@ std::optional<ListPair::Unseen> ListPair::told_otherwise() const {
 
 bool ListPair::codes_otherwise() const {
   if (!lists_[0] || !lists_[1]) return false;
-  if (words_.asks_programs && codes_not_followed_) return true;
+  if (words_.asks_programs &&
+      codes_not_followed(sides_[0]->config->restrictions.loaded()->definition,
+                         sides_[1]->config->restrictions.loaded()->definition)) {
+    return true;
+  }
   const auto rewrites = [](const restrictions::ListPolicy& policy) {
     std::string text;
     for (const auto& table : policy.reject_filter_maps.tables()) {

@@ -77,7 +77,6 @@ class ListPair {
   std::string delimiters_;
   SameRules same_;
   std::vector<NotFollowed> not_followed_;
-  bool codes_not_followed_ = false;
 };
 
 /// Patterns that are asked and may take more steps than are allowed, as they are written.

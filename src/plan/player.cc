@@ -14,6 +14,7 @@
 #include "dialect/restrictions/pattern_questions.h"
 #include "explain/known_addresses.h"
 #include "explain/report.h"
+#include "plan/address_classes.h"
 #include "plan/language.h"
 #include "plan/list_edit.h"
 #include "plan/samples.h"
