@@ -411,6 +411,18 @@ std::optional<fs::path> not_of_root(const fs::path& directory, struct stat& abou
   return std::nullopt;
 }
 
+/// The first directory or symbolic link on the way down to `named`, itself included, that is not
+/// root's: whoever owns it says where the name leads. nullopt: root alone does.
+std::optional<uid_t> leads_elsewhere(const fs::path& named) {
+  fs::path at;
+  for (const fs::path& part : named) {
+    at /= part;
+    struct stat about{};
+    if (::lstat(at.c_str(), &about) == 0 && about.st_uid != 0) return about.st_uid;
+  }
+  return std::nullopt;
+}
+
 bool is_empty_directory(const fs::path& directory) {
   std::error_code bad;
   for (const fs::directory_entry& entry : fs::directory_iterator(directory, bad)) {
@@ -553,6 +565,16 @@ int restore_into(Input& input, const fs::path& named, backup::QueueFate fate,
                   fmt::format("{} belongs to uid {}, and {} above it to uid {}", target.string(),
                               owner.st_uid, theirs->string(), above.st_uid),
                   "give both to one user, or the directory above to root", arguments, streams);
+  }
+  // A link of another user may lead to what is root's: that is not replaced in root's name.
+  const auto leads = ::geteuid() == 0 ? leads_elsewhere(fs::absolute(named)) : std::nullopt;
+  const uid_t reached = exists ? owner.st_uid : theirs ? above.st_uid : 0;
+  if (leads && *leads != reached) {
+    return refuse(ExitCode::cannot_create,
+                  fmt::format("{} leads to {} by the directory or link of uid {}, and that is of "
+                              "uid {}",
+                              named.string(), target.string(), *leads, reached),
+                  "name the directory itself", arguments, streams);
   }
   const auto outer = theirs ? ActingOwner::of(exists ? target.string() : theirs->string())
                             : Result<ActingOwner>(ActingOwner());

@@ -2,11 +2,13 @@
 """Plants faults in the compiler of `postern plan`, one at a time, and runs the tests: each has to be found.
 
 usage: tests/tools/plan_mutants.py [--build build/release] [--filter TEXT] [--numbers 3,17] [--suite] [--tests FILTER] [--brief] [--verbose] [--jobs N]
+       tests/tools/plan_mutants.py --texts
 
 The sources of the compiler (src/plan, and what it asks of the restriction lists) are copied; each fault of the table below becomes a switch in the copy,
 which an environment variable turns on. So all faults are compiled once, nothing of this is in the program, and the copy without a fault has to pass.
 The build folder needs `plan_test` (-DPOSTERN_TESTS=ON), and `postern` for --suite, which plays the plan suite for what the unit tests do not find. --tests
-runs these unit tests alone, to see what they find by themselves: 'PlanSmallScope.*'. --brief plants two faults only, and leaves out the run without a fault. Status 1 if a fault is not found.
+runs these unit tests alone, to see what they find by themselves: 'PlanSmallScope.*'. --brief plants two faults only, and leaves out the run without a fault.
+--texts builds nothing: it looks whether the code of each fault is in its source once. Status 1 if a fault is not found.
 """
 import argparse
 import concurrent.futures
@@ -20,6 +22,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 COMPILE, CLASSES = "plan/compile.cc", "plan/classes.cc"
+SPELLING, ADDRESSES = "plan/class_spelling.cc", "plan/address_classes.cc"
 LANGUAGE, LANGUAGES = "plan/language.cc", "plan/pattern_languages.cc"
 WORDS, EFFECT, DIAGRAM = "dialect/restrictions/policy_words.cc", "dialect/restrictions/rule_effect.cc", "plan/diagram.cc"
 
@@ -96,25 +99,25 @@ FAULTS = [
     ("a range ends one too late", CLASSES, "if (add(behind, 1, is_v4)) starts.insert(behind);", "if (add(behind, PLANTED ? 2 : 1, is_v4)) starts.insert(behind);"),
     ("a class reaches into the next", CLASSES, "if (next != starts.end()) decrement(last);", "if (!PLANTED && next != starts.end()) decrement(last);"),
     ("no client has IPv6", CLASSES, "add_clients(v6, false,", "if (!PLANTED) add_clients(v6, false,"),
-    ("nothing is below a name", CLASSES, "if (!IpAddress::from_text(key)) names.push_back(below(", "if (!PLANTED && !IpAddress::from_text(key)) names.push_back(below("),
-    ("only what is below a name", CLASSES, "    names.push_back(key);\n", "    if (!PLANTED) names.push_back(key);\n"),
+    ("nothing is below a name", SPELLING, "if (!IpAddress::from_text(key)) names.push_back(below(", "if (!PLANTED && !IpAddress::from_text(key)) names.push_back(below("),
+    ("only what is below a name", SPELLING, "    names.push_back(key);\n", "    if (!PLANTED) names.push_back(key);\n"),
     ("no null sender", CLASSES, "classes.senders.push_back({.one = {}", "if (!PLANTED) classes.senders.push_back({.one = {}"),
-    ("whole addresses are no keys", CLASSES, "for (const auto& [local, domain] : whole) extended(local, domain);", "for (const auto& [local, domain] : whole) if (!PLANTED) extended(local, domain);"),
-    ("local parts are no keys", CLASSES, "    if (domain.empty()) {\n      anywhere.insert(local);", "    if (domain.empty()) {\n      if (!PLANTED) anywhere.insert(local);"),
+    ("whole addresses are no keys", ADDRESSES, "for (const auto& [local, domain] : whole) extended(local, domain);", "for (const auto& [local, domain] : whole) if (!PLANTED) extended(local, domain);"),
+    ("local parts are no keys", ADDRESSES, "    if (domain.empty()) {\n      anywhere.insert(local);", "    if (domain.empty()) {\n      if (!PLANTED) anywhere.insert(local);"),
     ("no TLS without login", CLASSES, "sessions.push_back({.tls = true, .login = {}});", "{ if (!PLANTED) sessions.push_back({.tls = true, .login = {}}); }"),
     ("nobody signs in", CLASSES, "if (served.tls) sessions.push_back({.tls = true, .login = login});", "if (!PLANTED && served.tls) sessions.push_back({.tls = true, .login = login});"),
     ("all names can be confirmed", CLASSES, "for (const Kind kind : {Kind::verified, Kind::unverified, Kind::unconfirmed}) {",
      "for (const Kind kind : {Kind::verified, Kind::unverified, PLANTED ? Kind::unverified : Kind::unconfirmed}) {"),
-    ("names of clients can be looked up", CLASSES, "classes.names.push_back({.kind = Kind::trouble, .name = {}});", "if (!PLANTED) classes.names.push_back({.kind = Kind::trouble, .name = {}});"),
+    ("names of clients can be looked up", CLASSES, "classes.push_back({.kind = Kind::trouble, .name = {}});", "if (!PLANTED) classes.push_back({.kind = Kind::trouble, .name = {}});"),
     ("networks of tables make no classes", WORDS, "if (first && last) words_.clients.push_back({*first, *last});", "if (!PLANTED && first && last) words_.clients.push_back({*first, *last});"),
     ("keys of sender tables make no classes", WORDS, "keys(*rule.table, words_.sender_keys);", "if (!PLANTED) keys(*rule.table, words_.sender_keys);"),
     ("relay domains make no classes", WORDS, "for (const std::string& name : domains->all_names()) words_.domains", "for (const std::string& name : PLANTED && domains == &policy_.relay_domains ? std::vector<std::string>() : domains->all_names()) words_.domains"),
     # Routes through this host.
-    ("domains of one label are completed with a route, too", CLASSES, "if (hop != hops.end() && (is_completed ||", "if (hop != hops.end() && ((is_completed && !PLANTED) ||"),
-    ("no route leads to a literal", CLASSES, "const bool is_passed_on = is_literal && of_recipients;", "const bool is_passed_on = is_literal && of_recipients && !PLANTED;"),
-    ("no route leads to the sender of probes", CLASSES, "const bool is_probed = of_recipients &&", "const bool is_probed = !PLANTED && of_recipients &&"),
-    ("addresses without a domain have no route", CLASSES, 'const bool bare = asks_form && is_hop("");', 'const bool bare = !PLANTED && asks_form && is_hop("");'),
-    ("no version alone takes off a route without a domain", CLASSES, 'note("", false);', 'if (!PLANTED) note("", false);'),
+    ("domains of one label are completed with a route, too", ADDRESSES, "if (hop != hops.end() && (is_completed ||", "if (hop != hops.end() && ((is_completed && !PLANTED) ||"),
+    ("no route leads to a literal", ADDRESSES, "const bool is_passed_on = is_literal && of_recipients;", "const bool is_passed_on = is_literal && of_recipients && !PLANTED;"),
+    ("no route leads to the sender of probes", ADDRESSES, "const bool is_probed = of_recipients &&", "const bool is_probed = !PLANTED && of_recipients &&"),
+    ("addresses without a domain have no route", ADDRESSES, 'const bool bare = asks_form && is_hop("");', 'const bool bare = !PLANTED && asks_form && is_hop("");'),
+    ("no version alone takes off a route without a domain", ADDRESSES, 'note("", false);', 'if (!PLANTED) note("", false);'),
     ("patterns see the route", CLASSES, "look_ups(members.read.value_or(*members.one))", "look_ups(PLANTED ? *members.one : members.read.value_or(*members.one))"),
     ("no name ends like a network", CLASSES, "for (const std::string& key : words.network_keys) {", "for (const std::string& key : PLANTED ? std::set<std::string>() : words.network_keys) {"),
     # Patterns.
@@ -146,13 +149,21 @@ static int planted_fault() {
 """
 
 
+def check_texts():
+    """Ends the program unless the code of each fault is in its source once."""
+    stale = []
+    for name, file, right, _ in FAULTS:
+        found = (ROOT / "src" / file).read_text(encoding="utf-8").count(right)
+        if found != 1:
+            stale.append("%s: in %s %d times, not once: %s" % (name, file, found, right))
+    if stale:
+        sys.exit("\n".join(stale))
+
+
 def planted_sources(folder, chosen):
     """Copies of the sources with these faults; their paths below src."""
     texts = {}
     for number, (name, file, right, wrong) in enumerate(FAULTS, 1):
-        found = (ROOT / "src" / file).read_text(encoding="utf-8").count(right)
-        if found != 1:
-            sys.exit("%s: %d times, not once: %s" % (name, found, right))
         if number not in chosen:
             continue
         text = texts.setdefault(file, (ROOT / "src" / file).read_text(encoding="utf-8"))
@@ -225,7 +236,11 @@ def main():
     parser.add_argument("--tests", default="", help="unit tests, as of gtest, in place of all of plan's")
     parser.add_argument("--brief", action="store_true")
     parser.add_argument("--verbose", action="store_true")
+    parser.add_argument("--texts", action="store_true")
     arguments = parser.parse_args()
+    check_texts()
+    if arguments.texts:
+        return 0
     build = pathlib.Path(arguments.build).resolve()
     folder = build / "plan-mutants"
     numbers = "29,32" if arguments.brief else arguments.numbers
