@@ -102,6 +102,9 @@ Task<net::HttpResponse> GatewayPage::show(Call& call) {
     waiting = co_await queue();
     if (core_.deps.dnssec) dnssec = core_.deps.dnssec();
   }
+  boost::json::object relays = relay();
+  // Whoever knows a key can send through the gateway.
+  if (!operates) relays["keys"] = boost::json::array();
   co_return json_response(200, {{"version", core_.options.version},
                                 {"hostname", core_.options.hostname},
                                 {"public_domain", core_.options.public_domain},
@@ -110,7 +113,7 @@ Task<net::HttpResponse> GatewayPage::show(Call& call) {
                                 {"signup", core_.options.open_signup ? "open" : "closed"},
                                 {"has_queue", core_.options.has_queue},
                                 {"dnssec", std::move(dnssec)},
-                                {"relay", relay()},
+                                {"relay", std::move(relays)},
                                 {"queue", std::move(waiting)}});
 }
 

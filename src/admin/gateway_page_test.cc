@@ -103,6 +103,10 @@ TEST(GatewayPage, relay_verdict_follows_the_lists) {
   const Answer keyed = gateway.show();
   EXPECT_EQ(boost::json::serialize(keyed.json.at_pointer("/relay/keys")), R"(["example.net"])");
   EXPECT_GT(keyed.json.at_pointer("/relay/revision").to_number<int>(), closed);
+  const Answer other = gateway.api.get("/api/v1/gateway", gateway.api.account("b@example.com"));
+  EXPECT_EQ(other.text("/relay/verdict"), "keyed");
+  EXPECT_EQ(boost::json::serialize(other.json.at_pointer("/relay/keys")), "[]")
+      << "whoever knows a key can relay";
   EXPECT_EQ(gateway.verdict_with("check_policy_service inet:127.0.0.1:10023, "
                                  "reject_unauth_destination"),
             "keyed");

@@ -97,11 +97,12 @@ std::vector<AddressClass> addresses_of(const std::set<std::string>& keys,
     }
     const std::string local = key.substr(0, at);
     const std::string domain = key.substr(at + 1);
+    if (!domain.empty()) note_domain(domain);
+    if (local.empty()) continue;
     if (domain.empty()) {
       anywhere.insert(local);
     } else {
-      note_domain(domain);
-      if (!local.empty()) whole.emplace_back(local, domain);
+      whole.emplace_back(local, domain);
     }
   }
   std::set<std::string> short_names;
@@ -122,14 +123,15 @@ std::vector<AddressClass> addresses_of(const std::set<std::string>& keys,
     return domains.contains(domain) || literals.contains(domain);
   };
   const auto extended = [&](const std::string& local, const std::string& domain) {
-    AddressClass members{.listed = true,
-                         .exact = is_exact(domain),
-                         .local = local,
-                         .below = is_exact(domain) || domain == spelling.one_label
-                                      ? ""
-                                      : domain.substr(domain.find('.') + 1),
-                         .other_domain = domain == other,
-                         .local_pattern = literal_pattern(lower(unquoted(local)))};
+    AddressClass members{
+        .listed = true,
+        .exact = is_exact(domain),
+        .local = local,
+        .below = is_exact(domain) || domain == spelling.one_label
+                     ? ""
+                     : domain.substr(domain.find('.') + 1),
+        .other_domain = domain == other,
+        .local_pattern = local == no_local_part ? "()" : literal_pattern(lower(unquoted(local)))};
     if (members.other_domain) members.below.clear();
     if (!members.below.empty()) members.domain_pattern = below_pattern(members.below);
     if (domains.contains(domain)) members.domain_pattern = literal_pattern(lower(domain));
@@ -141,7 +143,7 @@ std::vector<AddressClass> addresses_of(const std::set<std::string>& keys,
     addresses.add(local, domain, members);
     // What always exists has no extension, and no table knows it by one.
     const bool always = local == "postmaster" || local == "mailer-daemon";
-    if (always && !taken.locals.contains(local)) return;
+    if ((always && !taken.locals.contains(local)) || local == no_local_part) return;
     members.exact = false;
     members.extended = true;
     members.local_pattern += ".+";
@@ -193,7 +195,7 @@ std::vector<AddressClass> addresses_of(const std::set<std::string>& keys,
   const auto bare = [&](const std::string& local) {
     addresses.put({local, ""}, {.listed = true, .exact = true, .words = local, .local = local});
     for (const char delimiter : reading.delimiters) {
-      if (local.find(delimiter) != std::string::npos) continue;
+      if (local == no_local_part || local.find(delimiter) != std::string::npos) continue;
       const std::string more = local + delimiter + spelling.extension;
       addresses.put(
           {more, ""},
@@ -212,6 +214,18 @@ std::vector<AddressClass> addresses_of(const std::set<std::string>& keys,
 std::string words_of_route(const std::string& hop) {
   return hop.empty() ? "other addresses with a route and no domain"
                      : "other addresses with a route through " + hop;
+}
+
+/// What a route through a domain of this server to an empty host leads to, `u%@ours.example`: an
+/// address that tables find as `u@`, or as `@`.
+std::vector<mail::Mailbox> at_no_host(const std::set<std::string>& keys, const std::string& any) {
+  std::vector<mail::Mailbox> all{{any, ""}};
+  for (const std::string& key : keys) {
+    if (key.find('@') != key.size() - 1) continue;
+    const std::string local = key.substr(0, key.size() - 1);
+    all.push_back({local == no_local_part ? "" : local, ""});
+  }
+  return all;
 }
 
 /// Addresses with a route through a domain of this server, in each form.
@@ -296,6 +310,7 @@ std::string local_part_of(const std::string& local) {
 /// and the other does not. Through another domain both read the address that the route leads to.
 void add_routes_read_otherwise(const dialect::restrictions::PolicyWords& words, const Taken& taken,
                                const Spelling& spelling, const std::vector<AddressClass>& targets,
+                               const std::vector<mail::Mailbox>& no_host,
                                std::vector<AddressClass>& addresses, Pace& pace) {
   if (words.policies.empty()) return;
   const std::set<std::string> own = bare_domains(words.domains);
@@ -336,12 +351,15 @@ void add_routes_read_otherwise(const dialect::restrictions::PolicyWords& words, 
   for (const auto& [hop, by] : signs) {
     const bool is_own = own.contains(hop) || hop.empty();
     const bool is_exact = is_own || hop.starts_with('[') || hop == other;
+    std::vector<mail::Mailbox> ends = no_host;
     for (const AddressClass& target : targets) {
-      if (!target.one || target.one->domain.empty()) continue;
-      const std::string to = lower(target.one->domain);
+      if (target.one && !target.one->domain.empty()) ends.push_back(*target.one);
+    }
+    for (const mail::Mailbox& end : ends) {
+      const std::string to = lower(end.domain);
       const bool usual = is_own && !is_named(to, own) && !to.starts_with('[');
       for (const char sign : one_sign.empty() ? by : one_sign) {
-        const std::string local = routed_local(*target.one, sign);
+        const std::string local = routed_local(end, sign);
         AddressClass members{.listed = true,
                              .winding = !usual && hop != other,
                              .words = words_of_route(hop),
@@ -361,12 +379,13 @@ void add_routes_read_otherwise(const dialect::restrictions::PolicyWords& words, 
 /// Addresses with a route that all versions take off, and that are judged otherwise than the
 /// address that it leads to: to a domain of one label, which is completed without a route only; to
 /// an address literal, to which mail goes only with a route; to the sender of probes, which no list
-/// judges without one; and without a domain, which is not fully qualified, wherever the route
-/// leads.
+/// judges without one; to no host, which is no address without a route; and without a domain, which
+/// is not fully qualified, wherever the route leads.
 void add_routes_judged_otherwise(const dialect::restrictions::PolicyWords& words,
                                  const Reading& reading, dialect::restrictions::Subject subject,
                                  const Taken& taken, const Spelling& spelling,
                                  std::vector<AddressClass> targets,
+                                 const std::vector<mail::Mailbox>& no_host,
                                  std::vector<AddressClass>& addresses, Pace& pace) {
   using dialect::restrictions::DomainClass;
   using dialect::restrictions::ListPolicy;
@@ -397,7 +416,8 @@ void add_routes_judged_otherwise(const dialect::restrictions::PolicyWords& words
   const char sign =
       in_all([](const ListPolicy& one) { return one.allow_percent_hack; }) ? '%' : '@';
   Addresses routed(addresses, pace);
-  const auto add = [&](const AddressClass& target, const std::string& through) {
+  const auto add = [&](const AddressClass& target, const std::string& through,
+                       const std::string& words_of_it = {}) {
     AddressClass members = target;
     members.one = mail::Mailbox{std::string(1, sign), through};
     members.read = *target.one;
@@ -408,11 +428,15 @@ void add_routes_judged_otherwise(const dialect::restrictions::PolicyWords& words
                         return one.domain_class(lower(target.one->domain), nullptr,
                                                 reached_address()) != DomainClass::local;
                       });
-    members.words = words_of_route(through);
+    members.words = words_of_it.empty() ? words_of_route(through) : words_of_it;
     members.local = members.one->unquoted_local_part();
     members.below.clear();
     routed.put(*members.one, members);
   };
+  for (const mail::Mailbox& end : no_host) {
+    if (hop != hops.end())
+      add({.one = end, .words = {}}, *hop, "other addresses with a route to no host");
+  }
   for (const AddressClass& target : targets) {
     if (!target.one || target.one->domain.empty()) continue;
     const std::string domain = lower(target.one->domain);
@@ -557,9 +581,10 @@ std::vector<AddressClass> senders_of(const dialect::restrictions::PolicyWords& w
       addresses_of(told.keys, words.domains, told.locals, reading, taken,
                    unlike_keys(sender_spelling, taken), pace);
   const std::vector<AddressClass> plain = senders;
+  const auto no_host = at_no_host(told.keys, unlike(sender_spelling.any, taken.locals));
   add_routes_judged_otherwise(words, reading, dialect::restrictions::Subject::sender, taken,
-                              sender_spelling, plain, senders, pace);
-  add_routes_read_otherwise(words, taken, sender_spelling, plain, senders, pace);
+                              sender_spelling, plain, no_host, senders, pace);
+  add_routes_read_otherwise(words, taken, sender_spelling, plain, no_host, senders, pace);
   return senders;
 }
 
@@ -570,11 +595,12 @@ std::vector<AddressClass> recipients_of(const dialect::restrictions::PolicyWords
       addresses_of(told.keys, words.domains, told.locals, reading, taken, spelling, pace);
   const std::vector<AddressClass> plain = recipients;
   const std::string foreign = plain.front().one->domain;
+  const auto no_host = at_no_host(told.keys, unlike(spelling.any, taken.locals));
   add_routes_judged_otherwise(words, reading, dialect::restrictions::Subject::recipient, taken,
-                              spelling, plain, recipients, pace);
+                              spelling, plain, no_host, recipients, pace);
   add_routes_through_ours(bare_domains(words.domains), foreign, taken, spelling, recipients, pace);
   add_routes_through_others(words, plain, recipients, pace);
-  add_routes_read_otherwise(words, taken, spelling, plain, recipients, pace);
+  add_routes_read_otherwise(words, taken, spelling, plain, no_host, recipients, pace);
   return recipients;
 }
 

@@ -43,6 +43,9 @@ struct Reading {
 /// `delimiters`: of all versions.
 Reading reading_of(const dialect::restrictions::PolicyWords& words, const std::string& delimiters);
 
+/// A local part without octets, as it is written (RFC 5321 §4.1.2).
+inline constexpr std::string_view no_local_part = "\"\"";
+
 /// What tells the addresses of a part of the dialogue apart.
 struct AddressKeys {
   std::set<std::string> keys;    ///< of tables

@@ -154,6 +154,12 @@ json::object of_question(const OpenQuestion& question) {
     }
   } else {
     made["free"] = true;  // patterns and rules: the evaluation has the answer
+    if (question.pattern) made["pattern"] = question.pattern->first;
+    if (question.pattern && question.about) {
+      made["about"] = words_of(*question.about);
+    } else if (question.pattern) {
+      made["text"] = question.key.substr(question.pattern->first.size() + 1);
+    }
   }
   if (question.of) made["part"] = to_string(*question.of);
   json::array& answers = made["answers"].emplace_array();
@@ -205,14 +211,18 @@ Leaf fates_of(const Outcome& before, const Outcome& after) {
   return 1 + fate_of(before) * static_cast<Leaf>(fate_words.size()) + fate_of(after);
 }
 
-std::string certificate_body(const Vocabulary& vocabulary, const Diagrams& diagrams, Ref fates) {
+std::string axes_text(const Classes& classes) {
   std::string out;
   for (std::size_t number = 0; number < axis_count; ++number) {
     const Axis axis = static_cast<Axis>(number);
-    const json::object line{{"axis", to_string(axis)},
-                            {"classes", of_axis(vocabulary.classes(), axis)}};
+    const json::object line{{"axis", to_string(axis)}, {"classes", of_axis(classes, axis)}};
     out += json::serialize(line) + "\n";
   }
+  return out;
+}
+
+std::string certificate_body(const Vocabulary& vocabulary, const Diagrams& diagrams, Ref fates) {
+  std::string out = axes_text(vocabulary.classes());
   for (const auto& question : vocabulary.questions()) {
     out += json::serialize(of_question(*question)) + "\n";
   }

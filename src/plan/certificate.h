@@ -17,6 +17,9 @@ Leaf fates_of(const Outcome& before, const Outcome& after);
 /// The leaf where a dialogue is impossible; fates_of() is greater.
 inline constexpr Leaf impossible_fates = 0;
 
+/// The lines of the classes.
+std::string axes_text(const Classes& classes);
+
 /// The lines of the classes, the questions and the diagram, whose leaves are fates. Keys of tables
 /// are in them; secrets and texts of rows are not.
 std::string certificate_body(const Vocabulary& vocabulary, const Diagrams& diagrams, Ref fates);

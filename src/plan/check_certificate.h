@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "dialect/restrictions/layer.h"
+#include "plan/classes.h"
 #include "policy/consultations.h"
 
 namespace postern::plan {
@@ -41,8 +42,9 @@ struct CertifiedVersion {
   std::function<std::optional<std::string>(const policy::Consultation&)> known = {};
   /// Whether a recipient at an address literal is not refused behind the lists; null: each is.
   std::function<bool(const mail::Mailbox&)> takes_literal = {};
-  bool in_clear = true;  ///< a listener takes mail without TLS
-  bool in_tls = true;    ///< one takes mail in TLS
+  ServedSessions served = {};  ///< of its listeners
+  /// Of its webhooks: what stands for many recipients is no address of them; null: none.
+  const policy::Directory* directory = nullptr;
 };
 
 /// Checks a text that certificate_of() wrote. Blocks for CertificateCheck::time at most.

@@ -75,28 +75,23 @@ class Covered {
 };
 
 /// The classes of one family: between all ends of ranges.
-void add_clients(const std::vector<AddressRange>& ranges, bool is_v4,
-                 const std::vector<AddressRange>& impossible, const IpAddress& preferred,
+void add_clients(const std::vector<AddressRange>& ranges, bool is_v4, const IpAddress& preferred,
                  std::vector<ClientClass>& clients) {
   Octets lowest{};
   Octets highest{};
   highest.fill(0xff);
   if (is_v4) std::fill(highest.begin(), highest.begin() + 12, 0);
   std::set<Octets> starts{lowest};
-  const auto cut = [&](const AddressRange& range) {
-    if (range.first.is_v4() != is_v4 || !range.first.is_known()) return;
+  for (const AddressRange& range : ranges) {
+    if (range.first.is_v4() != is_v4 || !range.first.is_known()) continue;
     starts.insert(octets_of(range.first));
     Octets behind = octets_of(range.last);
     if (add(behind, 1, is_v4)) starts.insert(behind);
-  };
-  std::ranges::for_each(ranges, cut);
-  std::ranges::for_each(impossible, cut);
+  }
   // The classes come in the order of their addresses, so that each list is walked once.
   Covered named(ranges, is_v4);
-  Covered never(impossible, is_v4);
   for (auto start = starts.begin(); start != starts.end(); ++start) {
     const bool listed = named.reaches(*start);
-    if (never.reaches(*start)) continue;
     const auto next = std::next(start);
     Octets last = next == starts.end() ? highest : *next;
     if (next != starts.end()) decrement(last);
@@ -108,8 +103,11 @@ void add_clients(const std::vector<AddressRange>& ranges, bool is_v4,
     if (*start <= wanted && wanted <= last) {
       one = wanted;
     } else {
-      for (const unsigned step : {7u, 1u}) {  // an inner address, if there is one
-        Octets inner = *start;
+      // An inner address, if there is one; of 0.0.0.0/8 only where all are (RFC 1122 §3.2.1.3).
+      const Octets usual = octets_of(IpAddress::v4(0x01000000));
+      const bool begins_there = is_v4 && *start < usual && usual < last;
+      for (const unsigned step : {7u, 1u}) {
+        Octets inner = begins_there ? usual : *start;
         if (!add(inner, step, is_v4) || inner >= last) continue;
         one = inner;
         break;
@@ -144,21 +142,12 @@ std::string words_of(const ClientClass& clients) {
 
 std::vector<ClientClass> clients_of(const std::vector<AddressRange>& ranges) {
   std::vector<ClientClass> clients;
-  // RFC 6890 §2.2: addresses that no TCP connection comes from.
-  const std::vector<AddressRange> no_v4{{ip("0.0.0.0"), ip("0.255.255.255")},
-                                        {ip("224.0.0.0"), ip("255.255.255.255")}};
-  std::vector<AddressRange> v4 = ranges;
-  v4.push_back({ip("127.0.0.0"), ip("127.255.255.255")});
-  add_clients(v4, true, no_v4, ip("203.0.113.77"), clients);
-  Octets mapped{};  // ::ffff:0:0/96 is IPv4
-  mapped[10] = mapped[11] = 0xff;
-  Octets mapped_last = mapped;
-  std::fill(mapped_last.begin() + 12, mapped_last.end(), 0xff);
-  const std::vector<AddressRange> no_v6{
-      {ip("::"), ip("::")}, {ip("ff00::"), ip("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")}};
-  std::vector<AddressRange> v6 = ranges;
-  v6.push_back({ip("::1"), ip("::1")});
-  add_clients(v6, false, no_v6, ip("2001:db8:ffff::77"), clients);
+  // All addresses: networks use 240.0.0.0/4, and a proxy in front may say any.
+  std::vector<AddressRange> all = ranges;
+  all.push_back({ip("127.0.0.0"), ip("127.255.255.255")});
+  all.push_back({ip("::1"), ip("::1")});
+  add_clients(all, true, ip("203.0.113.77"), clients);
+  add_clients(all, false, ip("2001:db8:ffff::77"), clients);
   // The first is a stranger, one with an address of the documentation if that is none of ours.
   std::ranges::stable_sort(clients, [](const ClientClass& a, const ClientClass& b) {
     const auto rank = [](const ClientClass& one) {
@@ -525,7 +514,16 @@ Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::s
   for (const std::string& key : words.mailbox_keys) {
     (key.find('@') == std::string::npos ? mailbox_locals : mailboxes).insert(key);
   }
-  AddressKeys sender{.keys = words.sender_keys, .locals = {}};
+  // Access tables find `""@a.example` as `@a.example`, and any `""@` as `@`.
+  const auto with_no_local_part = [](std::set<std::string> keys) {
+    std::set<std::string> more;
+    for (const std::string& key : keys) {
+      if (key.starts_with('@')) more.insert(std::string(no_local_part) + key);
+    }
+    keys.merge(more);
+    return keys;
+  };
+  AddressKeys sender{.keys = with_no_local_part(words.sender_keys), .locals = {}};
   sender.keys.insert(mailboxes.begin(), mailboxes.end());
   if (words.asks_listed_sender) sender.locals = mailbox_locals;
   for (const std::string& key : words.owned_keys) {
@@ -536,7 +534,8 @@ Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::s
   classes.origins.insert(reading.origins.begin(), reading.origins.end());
   classes.senders = senders_of(words, sender, reading, taken, pace);
   classes.senders.push_back({.one = {}, .listed = false, .words = "the null sender"});
-  AddressKeys recipient{.keys = words.recipient_keys, .locals = std::move(mailbox_locals)};
+  AddressKeys recipient{.keys = with_no_local_part(words.recipient_keys),
+                        .locals = std::move(mailbox_locals)};
   recipient.keys.insert(mailboxes.begin(), mailboxes.end());
   const auto spell = [&](const Spelling& spelling) {
     classes.recipients =
@@ -550,6 +549,7 @@ Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::s
   for (int tries = 0; tries < most_spellings; ++tries) {
     if (!add_known(classes.recipients, taken, directories, known)) break;
     spell(unlike_all(recipient_spelling));
+    classes.by_chance = true;
   }
 
   if (words.address_patterns) {

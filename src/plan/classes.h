@@ -141,6 +141,9 @@ struct Classes {
   /// All clients have connected to their own address.
   bool reach_themselves = false;
   bool implicit_tls = false;  ///< ServedSessions::implicit_tls, which no class of sessions has
+  /// Recipients are spelled otherwise each time, as a webhook has the address that would stand for
+  /// many.
+  bool by_chance = false;
 
   /// The domains with which addresses without one are looked up, in lower case.
   std::set<std::string, std::less<>> origins;
@@ -166,8 +169,7 @@ struct TooManyClasses : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// The addresses between all ends of ranges, those that no TCP connection comes from left out. The
-/// first is a stranger if there is one. O(n log n).
+/// The addresses between all ends of ranges. The first is a stranger if there is one. O(n log n).
 std::vector<ClientClass> clients_of(const std::vector<AddressRange>& ranges);
 
 /// The address that other clients have connected to: 192.0.2.25.

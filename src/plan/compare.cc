@@ -249,7 +249,8 @@ class Comparer {
     if (options_.asks(Group::ours) && has_webhooks()) look_at_webhooks();
     if (options_.idle_rules) find_idle_rules();
     // The checker asks the lists alone, in all sessions.
-    if (options_.certificate && served() == diagrams_.leaf(served_by_both)) {
+    const bool can_be_repeated = !vocabulary_->classes().by_chance;
+    if (options_.certificate && can_be_repeated && served() == diagrams_.leaf(served_by_both)) {
       const Ref fates = diagrams_.apply(compiled[0], compiled[1], [&](Leaf before, Leaf after) {
         return fates_of(vocabulary_->outcome(before), vocabulary_->outcome(after));
       });

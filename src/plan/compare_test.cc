@@ -769,6 +769,25 @@ TEST(PlanCompareTest, RareFormsAreClasses) {
        list("helo", "check_helo_access inline:{ {partner.test=cls} }") +
            "cls = 'reject_invalid_helo_hostname'\n",
        Answer::refuses_more},
+      {"no local part", ours, list("relay", "reject_unauth_destination"),
+       list("relay", "check_sender_access inline:{ {@z.test=OK} }, reject_unauth_destination"),
+       Answer::accepts_more},
+      {"no local part, at any domain", ours, list("relay", "reject_unauth_destination"),
+       list("relay", "check_recipient_access inline:{ {@=OK} }, reject_unauth_destination"),
+       Answer::accepts_more},
+      {"no local part, at a literal", ours + barrier, list("sender", "permit"),
+       list("sender", "check_sender_access inline:{ {@[192.0.2.1]=REJECT} }"),
+       Answer::refuses_more},
+      {"no local part, found by a pattern", ours + barrier,
+       list("sender",
+            "check_sender_access inline:{ {@z.test=OK} }, check_sender_access pcre:{ {/^@/ REJECT} "
+            "}"),
+       list("sender", "check_sender_access pcre:{ {/^@/ REJECT} }"), Answer::refuses_more},
+      {"a route to no host", ours + barrier + "smtpd_sasl_auth_enable = 'yes'\n",
+       list("sender", "reject_sender_login_mismatch"),
+       list("sender", "reject_sender_login_mismatch") +
+           "smtpd_sender_login_maps = 'inline:{ {@=bob} }'\n",
+       Answer::both},
       {"another literal of this host",
        "mydestination = 'ours.test'\ninet_interfaces = '127.0.0.1, ::1'\n" + barrier,
        list("recipient", "check_recipient_access " + inlined("{[127.0.0.1]=REJECT}")) +
@@ -780,6 +799,20 @@ TEST(PlanCompareTest, RareFormsAreClasses) {
   for (const auto& one : cases) {
     const Comparison found = compared_alone(one.before, one.after, one.both);
     EXPECT_EQ(found.answer(), one.answer) << one.what << words_of(found);
+  }
+}
+
+// Reserved addresses are addresses: networks use them, and a proxy may say them.
+TEST(PlanCompareTest, ClientsMayHaveAnyAddress) {
+  const auto version = [](const std::string& networks) {
+    return "mynetworks = '10.1.0.0/16" + networks +
+           "'\nsmtpd_relay_restrictions = 'permit_mynetworks, reject_unauth_destination'\n";
+  };
+  for (const std::string network : {"0.0.0.0/8", "240.0.0.0/4", "224.0.0.0/8", "255.255.255.255",
+                                    "[ff00::]/8", "[::]/128", "[fe80::]/10"}) {
+    const Comparison found =
+        compared_alone(version(""), version(", " + network), "mydestination = 'ours.test'\n");
+    EXPECT_EQ(found.answer(), Answer::accepts_more) << network << words_of(found);
   }
 }
 

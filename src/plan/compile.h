@@ -169,7 +169,6 @@ class Vocabulary {
  private:
   OpenQuestion& add(OpenQuestion question);
   std::optional<Axis> part_with(std::string_view name) const;
-  std::vector<PossibleAnswer> listings(const std::string& zone) const;
 
   Diagrams& diagrams_;
   Classes classes_;

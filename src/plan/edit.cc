@@ -449,8 +449,8 @@ Checked check_edit(const Edition& before, const Edition& after, std::string_view
                             .known = [known = app::KnownAddresses(edition.config)](
                                          const auto& question) { return known.answer(question); },
                             .takes_literal = takes_literal(edition.config),
-                            .in_clear = served_sessions(edition.config).clear,
-                            .in_tls = served_sessions(edition.config).tls};
+                            .served = served_sessions(edition.config),
+                            .directory = edition.directory.get()};
   };
   return check_certificate(certificate, version(before), version(after), options);
 }

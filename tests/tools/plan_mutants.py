@@ -22,15 +22,15 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 COMPILE, CLASSES = "plan/compile.cc", "plan/classes.cc"
-SPELLING, ADDRESSES = "plan/class_spelling.cc", "plan/address_classes.cc"
+SPELLING, ADDRESSES, LISTINGS = "plan/class_spelling.cc", "plan/address_classes.cc", "plan/listings.cc"
 LANGUAGE, LANGUAGES = "plan/language.cc", "plan/pattern_languages.cc"
 WORDS, EFFECT, DIAGRAM = "dialect/restrictions/policy_words.cc", "dialect/restrictions/rule_effect.cc", "plan/diagram.cc"
 
 # (name, file, the code, the code with PLANTED where the fault is on)
 FAULTS = [
     # Questions and their answers.
-    ("no filter holds beside another", COMPILE, "for (bool grew = true; grew &&", "for (bool grew = !PLANTED; grew &&"),
-    ("a list in DNS always answers", COMPILE, 'answers.push_back({.dns = failed(), .words = "no answer"});\n  return answers;',
+    ("no filter holds beside another", LISTINGS, "for (bool grew = true; grew &&", "for (bool grew = !PLANTED; grew &&"),
+    ("a list in DNS always answers", LISTINGS, 'answers.push_back({.dns = failed(), .words = "no answer"});\n  return answers;',
      'if (!PLANTED) answers.push_back({.dns = failed(), .words = "no answer"});\n  return answers;'),
     ("one listing for all names of a zone", COMPILE, "if (prefix == reversed_client(client))", "if (PLANTED || prefix == reversed_client(client))"),
     ("one question for all types of records", COMPILE, 'question.key = std::string(dns::to_string(asked.type)) + " " + name;',
@@ -98,7 +98,7 @@ FAULTS = [
     # Classes.
     ("a range ends one too late", CLASSES, "if (add(behind, 1, is_v4)) starts.insert(behind);", "if (add(behind, PLANTED ? 2 : 1, is_v4)) starts.insert(behind);"),
     ("a class reaches into the next", CLASSES, "if (next != starts.end()) decrement(last);", "if (!PLANTED && next != starts.end()) decrement(last);"),
-    ("no client has IPv6", CLASSES, "add_clients(v6, false,", "if (!PLANTED) add_clients(v6, false,"),
+    ("no client has IPv6", CLASSES, "add_clients(all, false,", "if (!PLANTED) add_clients(all, false,"),
     ("nothing is below a name", SPELLING, "if (!IpAddress::from_text(key)) names.push_back(below(", "if (!PLANTED && !IpAddress::from_text(key)) names.push_back(below("),
     ("only what is below a name", SPELLING, "    names.push_back(key);\n", "    if (!PLANTED) names.push_back(key);\n"),
     ("no null sender", CLASSES, "classes.senders.push_back({.one = {}", "if (!PLANTED) classes.senders.push_back({.one = {}"),

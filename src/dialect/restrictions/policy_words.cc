@@ -62,6 +62,7 @@ class Collector {
  private:
   void keys(const Table& table, std::set<std::string>& into) {
     const auto parts = table.asked_alike();
+    if (table.is_pattern() && !table.is_network()) words_.patterns.insert(&table);
     const bool of_addresses = &into == &words_.sender_keys || &into == &words_.recipient_keys ||
                               &into == &words_.mailbox_keys || &into == &words_.owned_keys;
     if (of_addresses && plain_results(table)) words_.address_patterns = true;
@@ -289,6 +290,7 @@ class Collector {
       }
       if (patterns) {
         words_.address_patterns = true;
+        words_.patterns.insert(table.get());
       } else {
         keys(*table, words_.owned_keys);
       }

@@ -53,6 +53,7 @@ struct PolicyWords {
   /// Tables of domains, networks and mailboxes whose answers cannot be listed:
   /// "sqlite:/etc/postfix/people.cf".
   std::set<std::string> not_listed;
+  std::set<const Table*> patterns;  ///< tables of patterns, also in those that are asked in turn
 
   /// Adds those of a policy.
   void add(const ListPolicy& policy);

@@ -129,7 +129,7 @@ mail::Mailbox looked_at(const ListPolicy& policy, const mail::Mailbox& address) 
   Evaluated result;
   Context context(policy, evidence, policy::Stage::mail, result);
   const Address* seen = context.sender();
-  if (seen == nullptr || seen->domain.empty()) return address;
+  if (seen == nullptr || (seen->domain.empty() && !seen->rerouted)) return address;
   return {seen->quoted ? mail::quoted_local_part(seen->local) : seen->local, seen->domain};
 }
 

@@ -31,7 +31,7 @@ function Place({ href, icon, children }: { href: string; icon: IconName; childre
 function Posture() {
   const relay = gateway.value?.relay;
   if (!relay) return null;
-  const words = { closed: ['Relay closed', `proven for revision ${relay.revision}`], none: ['Relay closed', 'no lists: nothing is relayed'], keyed: ['Relay for known keys', relay.keys.slice(0, 2).join(', ') || 'see the lists'],
+  const words = { closed: ['Relay closed', `proven for revision ${relay.revision}`], none: ['Relay closed', 'no lists: nothing is relayed'], keyed: ['Relay for known keys', relay.keys.slice(0, 2).join(', ') || 'its operator has named them'],
     open: ['Relay open', 'strangers can send through it'] }[relay.verdict]!;
   const inner = <><Icon name={relay.verdict === 'open' ? 'warning' : 'lock'} /><div><b>{words[0]}</b><span>{words[1]}</span></div></>;
   const tone = relay.verdict === 'open' ? 'no' : relay.verdict === 'keyed' ? 'wait' : '';
