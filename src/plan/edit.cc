@@ -343,13 +343,14 @@ void judge_guardrails(const Edition& before, const Edition& after, const EditOpt
     return Version{.name = edition.file, .config = &edition.config, .directory = edition.directory};
   };
   const Deadline deadline(options.guards.time);
-  const std::size_t nodes = options.guards.nodes;
   const GuardScope scope{.webhooks = after.webhooks};
   const app::Guardrails* const guardrails = after.config.guardrails.get();
   if (guardrails) {
-    found.guardrails = check_guardrails(version(after), *guardrails, scope, deadline, nodes);
+    found.guardrails =
+        check_guardrails(version(after), *guardrails, scope, deadline, options.guards);
   }
-  found.weakened = weakened(before.config.guardrails.get(), version(after), scope, deadline, nodes);
+  found.weakened =
+      weakened(before.config.guardrails.get(), version(after), scope, deadline, options.guards);
   app::Guardrails broken;
   std::vector<std::size_t> numbers;
   for (std::size_t at = 0; at < found.guardrails.size(); ++at) {
@@ -359,8 +360,8 @@ void judge_guardrails(const Edition& before, const Edition& after, const EditOpt
     numbers.push_back(at);
   }
   if (numbers.empty()) return;
-  const auto old =
-      check_guardrails(version(before), broken, {.webhooks = before.webhooks}, deadline, nodes);
+  const auto old = check_guardrails(version(before), broken, {.webhooks = before.webhooks},
+                                    deadline, options.guards);
   for (std::size_t at = 0; at < numbers.size(); ++at) {
     found.broken.emplace(numbers[at], old[at].word);
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 
 #include <fmt/format.h>
 #include <boost/json.hpp>
@@ -477,8 +478,8 @@ class Checker {
           same = same && meets(term, one.reverse_path) == meets(term, other.reverse_path);
           return;
         case About::recipient:
-          same = same && meets_address(term, one.candidate->address) ==
-                             meets_address(term, other.candidate->address);
+          same = same && meets_recipient(term, one.candidate->address) ==
+                             meets_recipient(term, other.candidate->address);
           return;
         case About::destination:
           return;  // goes_where()
@@ -568,16 +569,21 @@ class Checker {
   }
   bool meets(const Term& term, const std::optional<mail::Mailbox>& sender) const {
     if (term.word == "null") return !sender.has_value();
-    return sender && meets_address(term, *sender);
+    return sender && meets_sender(term, *sender);
   }
-  /// An address is what the lists take it for.
+  /// An address is what the lists take it for, unless a webhook has it.
   mail::Mailbox read_as(const mail::Mailbox& said) const {
     return deciding_.lists != nullptr ? restrictions::looked_at(*deciding_.lists, said) : said;
   }
-  bool meets_address(const Term& term, const mail::Mailbox& said) const {
-    const mail::Mailbox address = read_as(said);
+  static bool is_of(const Term& term, const mail::Mailbox& address) {
     return term.address ? iequals(address.text(), term.address->text())
                         : has(term.domains, address.domain);
+  }
+  bool meets_sender(const Term& term, const mail::Mailbox& said) const {
+    return is_of(term, read_as(said));
+  }
+  bool meets_recipient(const Term& term, const mail::Mailbox& said) const {
+    return is_of(term, route_of(said).webhook ? said : read_as(said));
   }
   static bool meets_helo(const Term& term, const std::string& helo) {
     return term.word == "none" ? helo.empty() : !helo.empty() && has(term.domains, helo);
@@ -624,7 +630,7 @@ class Checker {
                      [&](const AddressClass& sender) { return meets(term, sender.one); });
       case About::recipient:
         return among(Axis::recipient, classes.recipients, [&](const AddressClass& recipient) {
-          return meets_address(term, *recipient.one);
+          return meets_recipient(term, *recipient.one);
         });
       case About::destination:
         return destination(term.group);
@@ -743,18 +749,28 @@ class Checker {
   Ref asked_ = 0;                ///< 1 for the recipients of this check
 };
 
-/// Whether a sentence names the webhook's address or its domain.
-bool is_named(const policy::Webhook& webhook, const app::Guardrails& guardrails) {
-  const std::string domain = webhook.address.substr(webhook.address.rfind('@') + 1);
-  bool named = false;
+/// What sentences say of the domain of a webhook, term by term; nullopt: one of them names the
+/// webhook's address, or one with a tag.
+std::optional<std::vector<bool>> named_by(const app::Guardrails& guardrails,
+                                          const policy::Webhook& webhook) {
+  const std::size_t at = webhook.address.rfind('@');
+  const std::string_view local = std::string_view(webhook.address).substr(0, at);
+  const std::string domain = webhook.address.substr(at + 1);
+  std::vector<bool> said;
+  bool is_alone = false;
   for (const Guardrail& one : guardrails.sentences) {
     each_term(one.sentence.condition, [&](const Term& term) {
       if (term.about != About::recipient) return;
-      named = named ||
-              (term.address ? iequals(term.address->domain, domain) : has(term.domains, domain));
+      if (term.address) {
+        is_alone = is_alone || (iequals(term.address->domain, domain) &&
+                                istarts_with(term.address->local_part, local));
+      } else {
+        said.push_back(has(term.domains, domain));
+      }
     });
   }
-  return named;
+  if (is_alone) return std::nullopt;
+  return said;
 }
 
 /// What restriction lists know of recipients.
@@ -774,10 +790,10 @@ class KnownRecipients {
     tells_all_ = words.recipient_patterns || verifies(*lists);
   }
 
-  /// Whether they may judge mail for this address, or for one with an extension, otherwise than for
-  /// others.
-  bool tell_apart(const std::string& address) const {
-    if (lists_ == nullptr) return false;
+  /// What of this address, or of one with an extension, they may judge otherwise than others: "",
+  /// nothing, or its domain; nullopt: the address itself.
+  std::optional<std::string> told_apart(const std::string& address) const {
+    if (lists_ == nullptr) return "";
     const std::size_t at = address.rfind('@');
     const std::string local = address.substr(0, at);
     const std::string domain = address.substr(at + 1);
@@ -786,19 +802,19 @@ class KnownRecipients {
                           domain.front() != '[' && local.find_first_of("\"\\%!@") == local.npos;
     const bool is_own =
         lists_->is_own_mailbox(local) || lists_->verification.may_be_probe_sender({local, domain});
-    if (tells_all_ || !is_usual || is_own) return true;
+    if (tells_all_ || !is_usual || is_own) return std::nullopt;
     std::set<std::string> locals;
     add_locals(local, locals);
     if (std::ranges::any_of(locals, [&](const auto& one) { return locals_.contains(one); })) {
-      return true;
+      return std::nullopt;
     }
     for (std::size_t dot = at; dot != std::string::npos; dot = address.find('.', dot + 1)) {
       const std::string name = address.substr(dot + 1);
       if (keys_.contains(name) || keys_.contains("." + name) || keys_.contains("@" + name)) {
-        return true;
+        return domain;
       }
     }
-    return false;
+    return "";
   }
 
  private:
@@ -824,44 +840,48 @@ class KnownRecipients {
   bool tells_all_ = false;
 };
 
-/// Of the webhooks that neither a sentence nor the lists tell apart, one for each policy.
+/// Of the webhooks that neither the sentences nor the lists tell apart, one for each policy.
 Webhooks worth_asking(const Webhooks& webhooks, const app::Guardrails& guardrails,
                       const KnownRecipients& lists) {
   Webhooks some;
-  std::set<std::pair<std::string, bool>> seen;
+  std::set<std::tuple<std::string, bool, std::vector<bool>, std::string>> seen;
   for (const auto& webhook : webhooks) {
-    if (is_named(*webhook, guardrails) || lists.tell_apart(webhook->address) ||
-        seen.emplace(webhook->policy_id.value_or(""), webhook->is_active).second) {
+    const auto by_sentences = named_by(guardrails, *webhook);
+    const auto by_lists = lists.told_apart(webhook->address);
+    if (!by_sentences || !by_lists ||
+        seen.emplace(webhook->policy_id.value_or(""), webhook->is_active, *by_sentences, *by_lists)
+            .second) {
       some.push_back(webhook);
     }
   }
   return some;
 }
 
-/// Each webhook that is asked about is a proof of its own.
+/// Each webhook that is asked about is a proof of its own: so many share one budget.
 constexpr std::size_t most_webhooks = 1000;
 
 }  // namespace
 
 std::vector<GuardResult> check_guardrails(const Version& version, const app::Guardrails& guardrails,
                                           const GuardScope& scope, const GuardBudget& budget) {
-  return check_guardrails(version, guardrails, scope, Deadline(budget.time), budget.nodes);
+  return check_guardrails(version, guardrails, scope, Deadline(budget.time), budget);
 }
 
 std::vector<GuardResult> check_guardrails(const Version& version, const app::Guardrails& guardrails,
                                           const GuardScope& scope, const Deadline& deadline,
-                                          std::size_t nodes) {
+                                          const GuardBudget& budget) {
   std::vector<GuardResult> results;
   for (const Guardrail& one : guardrails.sentences) {
     results.push_back({.name = one.name, .got = {}, .warns = one.warns});
   }
   if (scope.host) {
-    Checker(version, guardrails, scope, nullptr, deadline, nodes).run(results);
+    Checker(version, guardrails, scope, nullptr, deadline, budget.nodes).run(results);
   }
   if (scope.webhooks.empty()) return results;
   Webhooks asked =
       worth_asking(scope.webhooks, guardrails, KnownRecipients(deciding_in(*version.config).lists));
-  if (asked.size() > most_webhooks) {
+  const bool all_share = budget.each.count() == 0;
+  if (all_share && asked.size() > most_webhooks) {
     for (GuardResult& one : results) {
       if (one.word != GuardResult::Word::holds) continue;
       one.word = GuardResult::Word::not_proved;
@@ -872,7 +892,9 @@ std::vector<GuardResult> check_guardrails(const Version& version, const app::Gua
     asked.resize(most_webhooks);
   }
   for (const auto& webhook : asked) {
-    Checker(version, guardrails, scope, webhook.get(), deadline, nodes).run(results);
+    const Deadline own(std::max(budget.each, deadline.left()));
+    Checker(version, guardrails, scope, webhook.get(), all_share ? deadline : own, budget.nodes)
+        .run(results);
   }
   return results;
 }
@@ -1002,7 +1024,7 @@ boost::json::object guard_json(const GuardResult& result) {
 
 std::vector<Weakened> weakened(const app::Guardrails* before, const Version& after,
                                const GuardScope& scope, const Deadline& deadline,
-                               std::size_t nodes) {
+                               const GuardBudget& budget) {
   if (before == nullptr) return {};
   const app::Guardrails none;
   const app::Guardrails& others = after.config->guardrails ? *after.config->guardrails : none;
@@ -1017,13 +1039,13 @@ std::vector<Weakened> weakened(const app::Guardrails* before, const Version& aft
   app::Guardrails all = changed;  // the classes are those of both versions' sentences
   all.sentences.insert(all.sentences.end(), others.sentences.begin(), others.sentences.end());
   const std::vector<bool> stand =
-      Checker(after, all, scope, nullptr, deadline, nodes).implied(changed.sentences.size());
+      Checker(after, all, scope, nullptr, deadline, budget.nodes).implied(changed.sentences.size());
   app::Guardrails left;
   for (std::size_t at = 0; at < changed.sentences.size(); ++at) {
     if (!stand[at]) left.sentences.push_back(changed.sentences[at]);
   }
   std::vector<Weakened> found;
-  for (const GuardResult& one : check_guardrails(after, left, scope, deadline, nodes)) {
+  for (const GuardResult& one : check_guardrails(after, left, scope, deadline, budget)) {
     found.push_back({.name = one.name, .now = one.word});
   }
   return found;

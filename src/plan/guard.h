@@ -40,7 +40,10 @@ struct GuardResult {
 /// The budget of one check.
 struct GuardBudget {
   std::chrono::milliseconds time{10'000};  ///< for all sentences
-  std::size_t nodes = 4'000'000;           ///< of an arena, at most
+  /// For mail to each webhook that is asked about, at least, so that what was proved of one edit
+  /// after the other is proved of all of them. 0: they share `time`, and there are 1,000 at most.
+  std::chrono::milliseconds each{400};
+  std::size_t nodes = 4'000'000;  ///< of an arena, at most
 };
 /// What an edit of a webhook or a policy through the API may take.
 inline constexpr std::chrono::milliseconds time_of_an_edit{200};
@@ -63,15 +66,16 @@ struct GuardScope {
 
 /// The one judge of guardrails: proves each sentence, or finds a dialogue that breaks it and plays
 /// it. The answers stand in the order of the sentences. Each webhook is checked on its own; of
-/// those that neither a sentence nor the lists tell apart, one for each policy. Blocks for the
-/// budget's time at most, and the time of one rule. Thread-safe.
+/// those that neither the sentences nor the lists tell apart, one for each policy. Blocks for the
+/// budget's times at most, and the time of one rule. Thread-safe.
 std::vector<GuardResult> check_guardrails(const Version& version, const app::Guardrails& guardrails,
                                           const GuardScope& scope = {},
                                           const GuardBudget& budget = {});
-/// The same within the time that is left of `deadline`, which others may share.
+/// The same within the time that is left of `deadline`, which others may share, in place of
+/// `budget.time`.
 std::vector<GuardResult> check_guardrails(const Version& version, const app::Guardrails& guardrails,
                                           const GuardScope& scope, const Deadline& deadline,
-                                          std::size_t nodes);
+                                          const GuardBudget& budget);
 /// A guardrail of OLD that those of NEW do not stand for.
 struct Weakened {
   std::string name;  ///< of OLD
@@ -83,7 +87,7 @@ struct Weakened {
 /// check_guardrails() does.
 std::vector<Weakened> weakened(const app::Guardrails* before, const Version& after,
                                const GuardScope& scope, const Deadline& deadline,
-                               std::size_t nodes);
+                               const GuardBudget& budget);
 /// Whether a configuration with this result is refused.
 bool refuses(const GuardResult& result, const app::Guardrail& guardrail);
 

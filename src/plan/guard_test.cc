@@ -264,7 +264,7 @@ TEST(GuardTest, SentencesThatAreGoneAreWeakened) {
     for (const Weakened& one : weakened(
              before,
              {.name = "new", .config = &after, .directory = std::make_shared<policy::Directory>()},
-             {}, Deadline(budget.time), budget.nodes)) {
+             {}, Deadline(budget.time), budget)) {
       names += fmt::format("{} {} ", one.name, to_string(one.now));
     }
     return names;
@@ -459,6 +459,28 @@ TEST(GuardTest, WebhooksThatListsTellApartAreAsked) {
         {.time = std::chrono::seconds(30)});
     EXPECT_EQ(word(results.front()), one.word) << one.what;
   }
+}
+
+// Those of one domain that nothing tells apart are one proof, however many there are.
+TEST(GuardTest, WebhooksThatNothingTellsApartAreOneProof) {
+  Guarded guarded("never accept where rcpt in hooks.test and client not in mynetworks",
+                  "[restrictions]\nmydestination = 'hooks.test'\nmynetworks = '10.1.0.0/16'\n"
+                  "smtpd_relay_restrictions = 'permit_mynetworks, reject'\n");
+  policy::Change change;
+  change.put_domains.emplace_back("hooks.test");
+  for (int number = 0; number < 1500; ++number) {
+    auto webhook = std::make_shared<policy::Webhook>();
+    webhook->id = fmt::format("wh_{}", number);
+    webhook->address = fmt::format("in{}@hooks.test", number);
+    change.put_webhooks.push_back(webhook);
+    guarded.webhooks.push_back(webhook);
+  }
+  guarded.directory->apply(std::move(change));
+  const auto results = check_guardrails(
+      {.name = "now", .config = &guarded.loaded.config, .directory = guarded.directory},
+      *guarded.loaded.config.guardrails, {.host = false, .webhooks = guarded.webhooks},
+      {.time = std::chrono::seconds(30), .each = {}});
+  EXPECT_EQ(word(results.front()), "holds");
 }
 
 // What a proof says of many addresses is not what it says of a webhook that is one of them.

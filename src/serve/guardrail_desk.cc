@@ -85,7 +85,7 @@ std::optional<admin::BrokenGuardrail> GuardrailDesk::first_broken(
     const plan::GuardScope& scope, std::chrono::milliseconds time) const {
   const auto results = plan::check_guardrails(
       {.name = std::string(running), .config = &config, .directory = std::move(directory)},
-      *config.guardrails, scope, {.time = time});
+      *config.guardrails, scope, {.time = time, .each = {}});
   for (std::size_t at = 0; at < results.size(); ++at) {
     const plan::GuardResult& result = results[at];
     const Guardrail& guardrail = config.guardrails->sentences[at];

@@ -83,20 +83,21 @@ Context::Context(const ListPolicy& policy, const policy::Evidence& evidence, Sta
     sender_ = enveloped(evidence.reverse_path ? &*evidence.reverse_path : nullptr);
   }
   if (stage == Stage::rcpt && !is_etrn()) {
-    if (evidence.candidate) recipient_ = enveloped(&evidence.candidate->address);
+    if (evidence.candidate) recipient_ = enveloped(*evidence.candidate);
   } else if (in_transaction && stage != Stage::mail && evidence.recipients.size() == 1) {
     // With several recipients, rules about the recipient are skipped, as in Postfix.
-    recipient_ = enveloped(&evidence.recipients.front().address);
+    recipient_ = enveloped(evidence.recipients.front());
   }
 }
 
 const Address* Context::forms(const Enveloped& one) const {
   if (!one.given) return nullptr;
-  if (!one.address) one.address = one.mailbox != nullptr ? address_of(*one.mailbox) : Address{};
+  if (!one.address) one.address = one.mailbox != nullptr ? address_of(one) : Address{};
   return &*one.address;
 }
 
-Address Context::address_of(const mail::Mailbox& mailbox) const {
+Address Context::address_of(const Enveloped& one) const {
+  const mail::Mailbox& mailbox = *one.mailbox;
   Address address{{&mailbox},
                   .local = mailbox.unquoted_local_part(),
                   .domain = lower(mailbox.domain),
@@ -113,7 +114,8 @@ Address Context::address_of(const mail::Mailbox& mailbox) const {
   for (int removed = 0;; ++removed) {
     // Of the domain that is left, also after the last rewrite: it decides where the mail goes.
     address.known = policy_.domain_class(address.domain, &replies_, evidence_.session.server_ip);
-    if (address.known != DomainClass::local || removed == most_routes) break;
+    // Mail for a webhook goes no further, whatever its tag looks like (`v+x%b@a`).
+    if (one.of_webhook || address.known != DomainClass::local || removed == most_routes) break;
     const std::size_t at = address.local.rfind('@');
     const std::size_t bang = address.local.find('!');
     const std::size_t percent = address.local.rfind('%');
@@ -134,8 +136,7 @@ Address Context::address_of(const mail::Mailbox& mailbox) const {
   // RFC 5321 §4.5.1: this mailbox belongs to the host, whatever myorigin is.
   if (policy::is_bare_postmaster(mailbox)) address.known = DomainClass::local;
   address.quoted = !is_dot_atom(address.local);
-  address.routed = std::any_of(address.local.begin(), address.local.end(),
-                               [](char c) { return c == '@' || c == '%' || c == '!'; });
+  address.routed = !one.of_webhook && address.local.find_first_of("@%!") != std::string::npos;
   // Keys of access tables have the domain as it was written.
   std::string_view domain = address.domain;
   if (!completed.empty() && domain == completed) domain = domain.substr(0, written);

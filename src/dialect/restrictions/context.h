@@ -291,12 +291,16 @@ class Context {
  private:
   /// An address of the envelope, in the forms that rules use once one of them has asked.
   struct Enveloped : Written {
-    bool given = false;  ///< this command or an earlier one named it
+    bool given = false;       ///< this command or an earlier one named it
+    bool of_webhook = false;  ///< a webhook gets the mail
     mutable std::optional<Address> address;
   };
-  static Enveloped enveloped(const mail::Mailbox* mailbox) { return {{mailbox}, true, {}}; }
+  static Enveloped enveloped(const mail::Mailbox* mailbox) { return {{mailbox}, true, false, {}}; }
+  static Enveloped enveloped(const policy::Recipient& recipient) {
+    return {{&recipient.address}, true, recipient.route.webhook != nullptr, {}};
+  }
   const Address* forms(const Enveloped& one) const;
-  Address address_of(const mail::Mailbox& mailbox) const;
+  Address address_of(const Enveloped& one) const;
   RuleOutcome run_rule(const Rule& rule);
   RuleOutcome settle(RuleOutcome outcome, std::string_view always) {
     reason_ = Reason(always);

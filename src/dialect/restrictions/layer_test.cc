@@ -130,6 +130,26 @@ TEST(RestrictionsLayer, a_webhook_is_a_destination_of_ours) {
   EXPECT_EQ(played.evidence.candidate->route.kind, Route::Kind::webhook);
 }
 
+// A route in its tag leads nowhere: mail for the webhook is judged as what it is written to.
+TEST(RestrictionsLayer, a_tag_of_a_webhook_is_no_route) {
+  const Engine lists = engine({{"mydestination", "ours.example"},
+                               {"recipient_delimiter", "+"},
+                               {"smtpd_relay_restrictions",
+                                "check_recipient_access inline:{ {open.example = OK} }, "
+                                "reject_unauth_destination"},
+                               {"smtpd_recipient_restrictions",
+                                "check_recipient_access inline:{ {open.example = OK} "
+                                "{v@ours.example = REJECT} }, permit"}});
+  for (const char* const local : {"v+x", "v+x%open.example", "\"v+x@open.example\""}) {
+    Outside outside;
+    policy::Recipient recipient = recipient_of(a_webhook("a"));
+    recipient.address = address(local, "ours.example");
+    EXPECT_NE(rcpt(lists, recipient, outside).reply, "") << local;
+    recipient.route = {};
+    EXPECT_EQ(rcpt(lists, recipient, outside).reply.empty(), std::string(local) != "v+x") << local;
+  }
+}
+
 // The check of senders behind the list, at MAIL, where there is no list.
 TEST(RestrictionsLayer, unlisted_senders_are_refused_at_mail_without_a_list) {
   for (const char* const unlisted : {"yes", "no"}) {
