@@ -34,12 +34,13 @@ struct ListsApi {
     return api.call({"PUT", path, body, token, std::move(headers)});
   }
   /// A section of a file, judged as when the configuration is loaded.
-  Result<void> follow(std::optional<restrictions::Section> section) {
+  Result<void> follow(std::optional<restrictions::Section> section,
+                      ListsOver over = ListsOver::file) {
     std::shared_ptr<const restrictions::Judged> judged;
     if (section)
       judged = std::make_shared<const restrictions::Judged>(
           restrictions::judge(*section, "mx.example.net", restrictions::file_sources()));
-    return lists->follow_file(section, judged);
+    return lists->follow_file(section, judged, lists->file_rules(), over);
   }
 
   std::vector<std::string> operators;
@@ -412,18 +413,27 @@ TEST(ConnectionPolicies, whoever_changed_them_last_wins) {
   ASSERT_TRUE(api.follow(section({{"smtpd_client_restrictions", "permit"}})));
   EXPECT_EQ(api.lists->current()->row.revision, 2u);
   EXPECT_EQ(api.lists->current()->section->parameters.at("smtpd_client_restrictions"), "reject");
+  // Unless those of the file are asked for.
+  const auto file = section({{"smtpd_client_restrictions", "permit"}});
+  ASSERT_TRUE(api.follow(file, ListsOver::nothing));
+  EXPECT_EQ(api.lists->current()->row.revision, 3u);
+  EXPECT_EQ(api.lists->current()->row.source, store::ListRevisionRow::Source::file);
+  EXPECT_EQ(api.lists->current()->section->parameters.at("smtpd_client_restrictions"), "permit");
+  ASSERT_TRUE(api.follow(file));
+  EXPECT_EQ(api.lists->current()->row.revision, 3u) << "it is no other revision";
+  api.put(R"({"lists":{"client":"reject"}})");
   // A changed file replaces them, and so does one without the section.
   ASSERT_TRUE(api.follow(section({{"smtpd_client_restrictions", "permit, reject"}})));
-  EXPECT_EQ(api.lists->current()->row.revision, 3u);
+  EXPECT_EQ(api.lists->current()->row.revision, 5u);
   ASSERT_TRUE(api.follow(std::nullopt));
-  EXPECT_EQ(api.lists->current()->row.revision, 4u);
+  EXPECT_EQ(api.lists->current()->row.revision, 6u);
   EXPECT_FALSE(api.lists->current()->section);
   EXPECT_EQ(api.api.get(path, api.token).json.at("enabled").as_bool(), false);
   // A revision without lists can also be restored.
   api.put(R"({"lists":{"client":"reject"}})");
-  EXPECT_EQ(api.api.post(std::string(path) + "/rollback", R"({"revision":4})", api.token).status,
+  EXPECT_EQ(api.api.post(std::string(path) + "/rollback", R"({"revision":6})", api.token).status,
             200);
-  EXPECT_EQ(api.lists->current()->row.revision, 6u);
+  EXPECT_EQ(api.lists->current()->row.revision, 8u);
   EXPECT_FALSE(api.lists->current()->section);
 }
 

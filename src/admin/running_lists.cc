@@ -96,11 +96,11 @@ Result<WriteOutcome> RunningLists::keep(Lists& next, std::uint64_t newest,
 
 Result<void> RunningLists::follow_file(const std::optional<restrictions::Section>& section,
                                        const std::shared_ptr<const restrictions::Judged>& judged,
-                                       const FileRules& rules) {
+                                       const FileRules& rules, ListsOver over) {
   constexpr int tries = 5;  // while others make revisions
   const std::lock_guard lock(change_);
   for (int i = 0; i < tries; ++i) {
-    const Result<WriteOutcome> followed = follow_once(section, judged, rules);
+    const Result<WriteOutcome> followed = follow_once(section, judged, rules, over);
     if (!followed) return tl::unexpected(followed.error());
     if (*followed != WriteOutcome::stale) return {};
   }
@@ -110,17 +110,19 @@ Result<void> RunningLists::follow_file(const std::optional<restrictions::Section
 /// `stale`: another revision was made meanwhile.
 Result<WriteOutcome> RunningLists::follow_once(
     const std::optional<restrictions::Section>& section,
-    const std::shared_ptr<const restrictions::Judged>& judged, const FileRules& rules) {
+    const std::shared_ptr<const restrictions::Judged>& judged, const FileRules& rules,
+    ListsOver over) {
   auto newest = store_.newest_list_revision();
   if (!newest) return tl::unexpected(newest.error());
-  auto over = revision_over_file(store_, section, shared_);
-  if (!over) return tl::unexpected(over.error());
+  auto newer = over == ListsOver::nothing ? Result<std::optional<ListRevisionRow>>(std::nullopt)
+                                          : revision_over_file(store_, section, shared_);
+  if (!newer) return tl::unexpected(newer.error());
   const auto remember = [&]() -> Result<void> {
     if (shared_.memory.empty()) return {};
     return replace_file(shared_.memory, memory_of(section));
   };
-  if (*over) {
-    Result<Lists> again = stored_again(std::move(**over), rules, "set through the API");
+  if (*newer) {
+    Result<Lists> again = stored_again(std::move(**newer), rules, "set through the API");
     if (!again) return tl::unexpected(again.error());
     if (Result<void> noted = remember(); !noted) return tl::unexpected(noted.error());
     telemetry::log::info("lists.over_file")

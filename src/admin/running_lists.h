@@ -32,6 +32,12 @@ struct SharedRevisions {
   std::string gateway;  ///< its name, for the history
 };
 
+/// What lists that were set through the API, or by another gateway, stay in force over.
+enum class ListsOver {
+  file,     ///< those of the file, if these have not changed
+  nothing,  ///< the lists of the file come into force
+};
+
 /// Safe from any thread. Changes block on the disk.
 class RunningLists {
  public:
@@ -58,13 +64,13 @@ class RunningLists {
   /// file has none) differs from what the file had before, it becomes a new revision. That is the
   /// newest revision from a file or, with share(), what this gateway remembers; one that remembers
   /// nothing begins with the newest revision, if there is one.
-  /// Otherwise the newest revision stays in force, and its tables are read again. `judged`: of
-  /// `section`. `rules`: see let_read(). Fault::malformed: the lists cannot be used, so the
-  /// previous lists and rules stay in force. Fault::denied: guard() has refused them; likewise.
-  /// Other errors: the store's.
+  /// Otherwise the newest revision stays in force, and its tables are read again, unless `over` is
+  /// ListsOver::nothing: then those of the file do. `judged`: of `section`. `rules`: see
+  /// let_read(). Fault::malformed: the lists cannot be used, so the previous lists and rules stay
+  /// in force. Fault::denied: guard() has refused them; likewise. Other errors: the store's.
   Result<void> follow_file(const std::optional<dialect::restrictions::Section>& section,
                            const std::shared_ptr<const dialect::restrictions::Judged>& judged,
-                           const FileRules& rules);
+                           const FileRules& rules, ListsOver over = ListsOver::file);
   /// The same with the current rules.
   Result<void> follow_file(const std::optional<dialect::restrictions::Section>& section,
                            const std::shared_ptr<const dialect::restrictions::Judged>& judged) {
@@ -86,7 +92,8 @@ class RunningLists {
  private:
   Result<store::WriteOutcome> follow_once(
       const std::optional<dialect::restrictions::Section>& section,
-      const std::shared_ptr<const dialect::restrictions::Judged>& judged, const FileRules& rules);
+      const std::shared_ptr<const dialect::restrictions::Judged>& judged, const FileRules& rules,
+      ListsOver over);
   Result<store::WriteOutcome> keep(Lists& next, std::uint64_t newest, const store::AuditRow* audit);
   void run(Lists lists);
   /// Fault::denied: guard() has refused them.

@@ -61,6 +61,10 @@ constexpr ExampleSpec reload_examples[] = {
 constexpr OptionSpec reload_options[] = {
     {"--data-dir", "DIR", "of the running gateway; the configuration is not read for it then",
      "./postern-data"},
+    {"--lists-of-file", "",
+     "the restriction lists of the file come into force, also over lists that were set through the "
+     "API",
+     ""},
 };
 constexpr ExitCode reload_exits[] = {
     ok, usage, ExitCode::unavailable, ExitCode::io, ExitCode::try_again, config};
@@ -239,8 +243,8 @@ constexpr CommandSpec table[] = {
      "and waits. 0: the new configuration is in force, and keys that need a restart are named. 78: "
      "it has the mistakes that are printed, "
      "and the old one remains in use. SIGHUP does the same without an answer.",
-     "[--data-dir DIR] [--json]", 0, reload_examples, reload_options, reload_exits,
-     "postern check, postern serve"},
+     "[--data-dir DIR] [--lists-of-file] [--json]", 0, reload_examples, reload_options,
+     reload_exits, "postern check, postern serve"},
     {"backup", "Operate", "all data in one file, while the gateway runs",
      "Writes one compressed archive: accounts, policies, keys, logs, and the queue with every "
      "message that was accepted before. It contains secrets. DIR: a new file there; -: standard "
@@ -259,7 +263,8 @@ constexpr CommandSpec table[] = {
      "not, or with a dialogue that relays.",
      "[--config FILE] [--against OLD] [--strict] [--budget TIME] [--credentials [ID:]PATH] "
      "[--json]",
-     0, check_examples, check_options, check_exits, "postern help configuration, postern help C012"},
+     0, check_examples, check_options, check_exits,
+     "postern help configuration, postern help C012"},
     {"explain", "Write policy", "why a message was, or would be, refused",
      "Shows a decision step by step: each stage, rule, the evidence it saw and the reply. With ID "
      "it shows a recorded decision. With --to it decides a message that was never sent, by the "

@@ -163,9 +163,9 @@ std::string not_allowed(const plan::Report& report, const Options& options) {
   if (differs_besides(report, options) == plan::Known::no) return "";
   const plan::Comparison& found = report.comparison;
   const bool by_replies = options.replies && found.replies != plan::Known::no;
-  return fmt::format("{} may differ, which no word of it allows",
+  return fmt::format("{} may differ, and no word of --allow is about that",
                      by_replies                          ? "replies"
-                     : found.handling != plan::Known::no ? "what is done with mail that is taken"
+                     : found.handling != plan::Known::no ? "the handling of mail that both take"
                                                          : "routes");
 }
 
@@ -175,11 +175,10 @@ ExitCode code_of(const plan::Report& report, const Options& options) {
   }
   const plan::Answer verdicts = report.comparison.verdicts();
   const plan::Known besides = differs_besides(report, options);
-  if (verdicts == plan::Answer::not_proved || besides == plan::Known::unknown) {
-    return ExitCode::not_proved;
-  }
-  const bool differs = verdicts != plan::Answer::same || besides == plan::Known::yes;
-  return differs ? ExitCode::differs : ExitCode::ok;
+  // What is not known besides takes nothing back of a difference that is.
+  if (verdicts == plan::Answer::not_proved) return ExitCode::not_proved;
+  if (verdicts != plan::Answer::same || besides == plan::Known::yes) return ExitCode::differs;
+  return besides == plan::Known::unknown ? ExitCode::not_proved : ExitCode::ok;
 }
 
 /// What the recorded traffic of the data directory would have got from NEW.
@@ -290,6 +289,10 @@ int plan_versions(const Options& options, const Arguments& arguments, Streams& s
     boost::json::object answer = plan::report_json(found);
     if (tally && *tally) answer["replay"] = counts_of(**tally);
     if (emitted) answer["emitted"] = std::move(*emitted);
+    if (options.has_allowed) {
+      const std::string why = not_allowed(found, options);
+      answer["allow"] = {{"met", why.empty()}, {"why", why}};
+    }
     streams.out << json_text(answer) << '\n';
   } else if (!arguments.has("--quiet")) {
     streams.out << plan::report_text(found);

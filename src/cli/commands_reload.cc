@@ -69,7 +69,9 @@ int run_reload(const Arguments& arguments, Streams& streams) {
   const bool as_json = arguments.has("--json");
   const auto directory = running_directory(arguments, streams);
   if (!directory) return to_int(ExitCode::config);
-  const auto answer = LiveData(*directory).ask_gateway("reload", {});
+  const auto answer =
+      LiveData(*directory)
+          .ask_gateway("reload", {{"lists_of_file", arguments.has("--lists-of-file")}});
   if (!answer) {
     report(fmt::format("no gateway runs with the data directory {}", directory->string()),
            "start it; it reads the configuration then", as_json, streams);

@@ -1,10 +1,12 @@
 #include "cli/witness_tests.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "cli/file_update.h"
 #include "config/input_file.h"
 #include "ptest/file.h"
@@ -31,6 +33,26 @@ std::string name_of(const plan::Witness& witness) {
       spoken.client, spoken.helo.value_or("none"), spoken.tls ? ", TLS" : "",
       spoken.login ? ", as " + *spoken.login + (spoken.tls ? "" : " without TLS") : "",
       early_text(spoken.early), spoken.sender, spoken.recipient);
+}
+
+/// The tables `[policy.…]` and `[webhook.…]` of a test that a file does not have yet.
+std::string missing_tables(const std::string& directory, const std::string& file) {
+  const ptest::File known = ptest::parse_file(file, "").file;
+  std::string tables;
+  for (std::size_t at = directory.find('['); at < directory.size();) {
+    const std::size_t next = directory.find("\n[", at);
+    const std::size_t end = next == std::string::npos ? directory.size() : next + 1;
+    const std::string table(trim(std::string_view(directory).substr(at, end - at)));
+    const ptest::File own = ptest::parse_file(table, "").file;
+    const auto is_in = [](const auto& some, const auto& all) {
+      return std::ranges::all_of(some, [&](const auto& one) { return all.contains(one.key()); });
+    };
+    if (!is_in(own.policies, known.policies) || !is_in(own.webhooks, known.webhooks)) {
+      tables += "\n" + table + "\n";
+    }
+    at = end;
+  }
+  return tables;
 }
 
 }  // namespace
@@ -69,9 +91,12 @@ Result<std::size_t> keep_as_tests(const std::vector<plan::Witness>& witnesses,
       std::string test = ptest::as_test(
           *witness.after.trace,
           {.name = name, .redact = false, .message = std::nullopt, .early = witness.spoken.early});
-      test.erase(0, test.find("[[test]]"));  // its webhooks and policies are those of NEW
+      const std::size_t begin = test.find("[[test]]");
+      const std::string directory = test.substr(0, begin);
+      test.erase(0, begin);
       if (after.find(test) != std::string::npos) break;
       if (after.find("name = " + ptest::toml_string(name) + "\n") != std::string::npos) continue;
+      after += missing_tables(directory, after);
       after += (after.empty() ? "" : "\n") + test;
       ++added;
       break;

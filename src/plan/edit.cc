@@ -405,9 +405,14 @@ Report judge_edit(const Edition& before, const Edition& after, const EditOptions
   if (compared.routes) {
     compare_routes(old_version, new_version, addresses, compared, deadline, found.comparison);
   }
-  found.routes_unasked =
-      !compared.routes &&
+  const bool routes_differ =
       std::ranges::any_of(sections, [](const Elsewhere& one) { return one.what == "route"; });
+  found.routes_unasked = !compared.routes && routes_differ;
+  // Which mail both take, whose routes are compared, is not known.
+  Comparison& all = found.comparison;
+  if (routes_differ && all.verdicts() == Answer::not_proved && all.routes == Known::no) {
+    all.routes = Known::unknown;
+  }
   std::set<std::string> unloaded = before.unloaded;
   unloaded.insert(after.unloaded.begin(), after.unloaded.end());
   for (const std::string& layer : unloaded) leave_all_open(layer, found.comparison);

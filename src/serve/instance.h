@@ -108,7 +108,8 @@ class Instance {
 
   /// Applies the keys of `config` that need no restart, such as limits, time-outs and certificates,
   /// to new sessions. After an error nothing has changed. Blocks.
-  tl::expected<Reloaded, StartError> reload(const Config& config);
+  tl::expected<Reloaded, StartError> reload(const Config& config,
+                                            admin::ListsOver over = admin::ListsOver::file);
   /// Uses certificates whose files changed since they were read, for new sessions. Of a listener
   /// whose files cannot be used, the old one stays, which is logged once. Returns whether files had
   /// changed. Thread-safe. Blocks.
@@ -181,7 +182,7 @@ class Instance {
   Result<boost::json::object> running();
   /// Charges the memory of this configuration's scripts to the budget.
   void charge_scripts(const Config& config) const;
-  Started follow_file(const Config& config);
+  Started follow_file(const Config& config, admin::ListsOver over = admin::ListsOver::file);
   replay::Draft draft_of(const std::optional<admin::Lists>& lists);
   /// Which accounts' credentials count as the operator's own, not a tenant's.
   gateway::PoliciesVerifier::Operates operators_of(const Config& config);

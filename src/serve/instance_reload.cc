@@ -188,11 +188,11 @@ Result<void> Instance::rules_are_recent() const {
               "edits of other gateways cannot be read for longer than `serve_stale`");
 }
 
-Instance::Started Instance::follow_file(const Config& config) {
+Instance::Started Instance::follow_file(const Config& config, admin::ListsOver over) {
   const RestrictionsConfig& restrictions = config.restrictions;
   const auto section = restrictions.present ? std::optional(restrictions.section) : std::nullopt;
   const Result<void> followed =
-      lists_->follow_file(section, restrictions.judged, request_files(config, data_dir_));
+      lists_->follow_file(section, restrictions.judged, request_files(config, data_dir_), over);
   if (followed) return {};
   if (followed.error().fault == Fault::denied) {
     return cannot(ExitCode::config, followed.error().message,
@@ -253,7 +253,7 @@ std::vector<std::string> removed_guardrails(const Config& before, const Config& 
 }  // namespace
 
 /// The data directory stays, even if the changed file names another one.
-tl::expected<Reloaded, StartError> Instance::reload(const Config& config) {
+tl::expected<Reloaded, StartError> Instance::reload(const Config& config, admin::ListsOver over) {
   const std::lock_guard one_at_a_time(certificates_mutex_);
   std::string stamp = certificate_stamp_of(config);
   std::vector<std::shared_ptr<const gateway::ListenerSettings>> settings;
@@ -293,7 +293,7 @@ tl::expected<Reloaded, StartError> Instance::reload(const Config& config) {
     std::swap(deciding_, before);
     std::swap(listeners_, settings);
   }
-  Started followed = follow_file(config);
+  Started followed = follow_file(config, over);
   if (!followed) {
     const std::lock_guard lock(deciding_mutex_);
     deciding_ = std::move(before);
@@ -325,7 +325,7 @@ tl::expected<Reloaded, StartError> Instance::reload(const Config& config) {
   if (lists.source != store::ListRevisionRow::Source::file) {
     done.notes.push_back(fmt::format(
         "the restriction lists of revision {}, set through the API, stay in force, as those of the "
-        "file have not changed",
+        "file have not changed; `postern reload --lists-of-file` brings these into force",
         lists.revision));
   }
   return done;

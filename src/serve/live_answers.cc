@@ -8,7 +8,9 @@ namespace postern::app {
 Task<Result<boost::json::object>> LiveAnswersPort::answer(std::string question,
                                                           boost::json::object given) {
   if (question == "reload") {
-    const Result<ReloadOutcome> outcome = co_await reloads_.ask();
+    const boost::json::value* of_file = given.if_contains("lists_of_file");
+    const bool lists_of_file = of_file != nullptr && of_file->is_bool() && of_file->get_bool();
+    const Result<ReloadOutcome> outcome = co_await reloads_.ask(lists_of_file);
     if (!outcome) co_return tl::unexpected(outcome.error());
     co_return boost::json::object{{"in_force", outcome->in_force},
                                   {"waiting", boost::json::value_from(outcome->reloaded.waiting)},

@@ -1,5 +1,6 @@
 #include "serve/reload_desk.h"
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <optional>
@@ -26,8 +27,12 @@ constexpr std::string_view not_now = "the gateway is starting or stopping; try a
 /// Used on the loop of the command alone, but for the executor.
 class ReloadDesk::Asked {
  public:
-  explicit Asked(const asio::any_io_executor& executor)
-      : executor_(executor), timer_(executor, asio::steady_timer::time_point::max()) {}
+  Asked(const asio::any_io_executor& executor, bool lists_of_file)
+      : lists_of_file(lists_of_file),
+        executor_(executor),
+        timer_(executor, asio::steady_timer::time_point::max()) {}
+
+  const bool lists_of_file;
 
   Task<Result<ReloadOutcome>> wait() {
     if (!outcome_) co_await timer_.async_wait(asio::as_tuple(asio::use_awaitable));
@@ -54,8 +59,8 @@ void ReloadDesk::open() {
   open_ = true;
 }
 
-Task<Result<ReloadOutcome>> ReloadDesk::ask() {
-  auto asked = std::make_shared<Asked>(co_await asio::this_coro::executor);
+Task<Result<ReloadOutcome>> ReloadDesk::ask(bool lists_of_file) {
+  auto asked = std::make_shared<Asked>(co_await asio::this_coro::executor, lists_of_file);
   {
     const std::lock_guard lock(mutex_);
     if (!open_) co_return fail(Fault::temporary, std::string(not_now));
@@ -68,6 +73,10 @@ Task<Result<ReloadOutcome>> ReloadDesk::ask() {
 std::vector<std::shared_ptr<ReloadDesk::Asked>> ReloadDesk::take() {
   const std::lock_guard lock(mutex_);
   return std::exchange(waiting_, {});
+}
+
+bool ReloadDesk::want_lists_of_file(const std::vector<std::shared_ptr<Asked>>& asked) {
+  return std::ranges::any_of(asked, [](const auto& one) { return one->lists_of_file; });
 }
 
 void ReloadDesk::answer(const std::vector<std::shared_ptr<Asked>>& asked,

@@ -22,7 +22,7 @@ struct Reloaded {
 
 /// What a reload came to.
 struct ReloadOutcome {
-  bool in_force = false;  ///< the configuration that was read is in use; otherwise the old one is
+  bool in_force = false;    ///< the configuration that was read is in use; otherwise the old one is
   Reloaded reloaded;        ///< if it is in force
   std::string diagnostics;  ///< errors and warnings for a terminal, as `postern check` prints them
   std::string json_lines;   ///< the same, one object on each line
@@ -38,10 +38,13 @@ class ReloadDesk {
 
   /// From now on each ask() sends SIGHUP to this process.
   void open();
-  /// Waits for a reload that begins after the call. Fault::temporary: the gateway starts or stops.
-  Task<Result<ReloadOutcome>> ask();
+  /// Waits for a reload that begins after the call. `lists_of_file`: it brings the restriction
+  /// lists of the file into force, also over others. Fault::temporary: the gateway starts or stops.
+  Task<Result<ReloadOutcome>> ask(bool lists_of_file = false);
   /// Everyone who waits, to be answered by the reload that begins now.
   std::vector<std::shared_ptr<Asked>> take();
+  /// Whether one of them wants the restriction lists of the file.
+  static bool want_lists_of_file(const std::vector<std::shared_ptr<Asked>>& asked);
   /// Ends their wait.
   static void answer(const std::vector<std::shared_ptr<Asked>>& asked,
                      const ReloadOutcome& outcome);

@@ -126,7 +126,7 @@ constexpr std::string_view restart_for_sandbox =
     "the sandbox of a running gateway cannot be widened; restart the gateway";
 
 ReloadOutcome reload(Instance& instance, const ServeOptions& options,
-                     const std::optional<sandbox::Plan>& confined) {
+                     const std::optional<sandbox::Plan>& confined, admin::ListsOver over) {
   ReloadOutcome outcome;
   const auto failed = [&outcome](std::string_view why) {
     telemetry::metrics().config_last_reload_successful.gauge({}).set(0);
@@ -162,7 +162,7 @@ ReloadOutcome reload(Instance& instance, const ServeOptions& options,
     }
   }
   if (!result.ok()) return failed(result.diagnostics.first_error());
-  auto done = instance.reload(result.config);
+  auto done = instance.reload(result.config, over);
   if (!done) {
     outcome.error = done.error().message;
     outcome.hint = done.error().hint;
@@ -202,7 +202,9 @@ ExitCode wait_for_the_end(Instance& instance, const ServeOptions& options, const
       tell_manager(reloading_state());
       // Who asks from here on waits for the next one: the file may have changed since it was read.
       const auto asked = instance.reloads().take();
-      ReloadDesk::answer(asked, reload(instance, options, confined));
+      const auto over = ReloadDesk::want_lists_of_file(asked) ? admin::ListsOver::nothing
+                                                              : admin::ListsOver::file;
+      ReloadDesk::answer(asked, reload(instance, options, confined, over));
       tell_manager("READY=1");
       continue;
     }

@@ -73,6 +73,14 @@ def lists_over_the_api(bench):
     smtp.check("554 5.7.1", rcpt(client, webhook), "RCPT under closed lists")
     expect("lists after DELETE", False, account.call("DELETE", "/connection-policies")["enabled"])
     smtp.check("250 2.1.5", rcpt(client, webhook), "RCPT without lists again")
+
+    account.call("PUT", "/connection-policies", CLOSED)
+    status, out, _ = bench.run("reload", "--data-dir", server.root / "data")
+    if status != 0 or "`postern reload --lists-of-file` brings these into force" not in out:
+        raise Fail("reload beside lists of the API: %d %s" % (status, out))
+    smtp.check("554 5.7.1", rcpt(client, webhook), "RCPT after a reload")
+    expect("those of the file", 0, bench.run("reload", "--lists-of-file", "--data-dir", server.root / "data")[0])
+    smtp.check("250 2.1.5", rcpt(client, webhook), "RCPT under the lists of the file, which has none")
     expect("exit status", 0, server.stop())
     server.start()
     account.sign_in()

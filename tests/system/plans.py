@@ -137,7 +137,9 @@ def what_is_allowed(bench):
     row = 'smtpd_recipient_restrictions = "check_recipient_access inline:{ {boss@example.com = %s} }"\n'
     hold, discard, refused, deferred = (version(bench, one[:3] + ".toml", row % one) for one in ("HOLD", "DISCARD", "550 no", "450 no"))
     expect("another handling", 2, bench.run("plan", hold, discard)[0])
-    expect("another handling, allowed", 1, bench.run("plan", hold, discard, "--allow", "same")[0])
+    status, out, _ = bench.run("plan", hold, discard, "--allow", "same", "--json")
+    expect("another handling, allowed", (1, {"met": False, "why": "the handling of mail that both take may differ, and no word of --allow is about that"}),
+           (status, json.loads(out)["allow"]))
     expect("other replies", 0, bench.run("plan", refused, deferred, "--allow", "same")[0])
     expect("other replies that are asked for", 1, bench.run("plan", refused, deferred, "--replies", "--allow", "same")[0])
     guard = '[guardrails]\na = "never accept where rcpt is foreign and client not in 10.0.0.0/8"\n'
@@ -361,6 +363,23 @@ def what_a_test_says(bench):
     expect("Ctrl-C", -signal.SIGINT, process.wait(timeout=10))
 
 
+def policies_in_tests(bench):
+    """A test of a dialogue to a webhook has its policy, unless the file has it already."""
+    text = '[policy.partners]\nrequire_spf = %s\n[webhook."orders@hooks.example.net"]\npolicy = "partners"\n'
+    old, new, kept = (bench.root / name for name in ("old.ptest", "new.ptest", "kept.ptest"))
+    old.write_text(text % "true")
+    new.write_text(text % "false")
+    version(bench, "postern.toml")
+    for begin in ("", text % "false"):
+        kept.unlink(missing_ok=True)
+        if begin:
+            kept.write_text(begin)
+        expect("--as-test", 2, bench.run("plan", old, new, "--as-test", kept)[0])
+        status, out, err = bench.run("test", kept)
+        if status != 0 or kept.read_text().count("[policy.") != 1:
+            raise Fail("%d\n%s%s\n%s" % (status, out, err, kept.read_text()))
+
+
 def webhooks_of_the_gateway(bench):
     """A file of tests is compared with the webhooks and policies of the gateway."""
     server = bench.server(LOCAL)
@@ -450,4 +469,4 @@ def answers(found):
 
 
 CHECKS = [against_what_runs, what_was_not_asked, without_a_gateway, passwords_in_files, what_is_allowed, broken_guardrails, two_folders, what_goes_elsewhere, what_differs_in_words,
-          what_a_test_says, webhooks_of_the_gateway, over_the_api, policies_over_the_api]
+          what_a_test_says, policies_in_tests, webhooks_of_the_gateway, over_the_api, policies_over_the_api]
