@@ -141,7 +141,8 @@ constexpr ExampleSpec explain_examples[] = {
 };
 constexpr OptionSpec explain_options[] = {
     {"--message", "FILE", "the message; - is standard input", "no message stage"},
-    {"--from", "ADDRESS", "reverse-path of the envelope; \"\" is the null one", ""},
+    {"--from", "ADDRESS", "reverse-path of the envelope; without it, and with \"\", the null one",
+     ""},
     {"--to", "ADDRESS", "forward-path of the envelope; may be repeated", ""},
     {"--client-ip", "IP", "address of the client", "127.0.0.1"},
     {"--helo", "NAME", "name of the client in HELO or EHLO", "the client's address"},

@@ -136,7 +136,8 @@ constexpr ExampleSpec route_examples[] = {
      "as if the domain had this MTA-STS policy"},
 };
 constexpr OptionSpec route_options[] = {
-    {"--sender", "ADDRESS", "the sender, for routes that depend on it; <> is the null sender", "<>"},
+    {"--sender", "ADDRESS", "the sender, for routes that depend on it; <> is the null sender",
+     "<>"},
     {"--sts", "MODE:NAMES", "as if the domain had this MTA-STS policy", "none"},
     {"--attempts", "N", "show the hosts of N attempts in order; equal preferences are shuffled",
      "1"},

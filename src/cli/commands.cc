@@ -219,8 +219,8 @@ int run_check(const Arguments& arguments, Streams& streams) {
   }
   CheckedGuardrails guarded;
   if (result.ok()) {
-    guarded = check_guardrails(result.config,
-                               *budget ? (*budget)->of_guardrails() : plan::GuardBudget());
+    guarded =
+        check_guardrails(result.config, *budget ? (*budget)->of_guardrails() : plan::GuardBudget());
     if (result.config.guardrails) {
       for (Diagnostic& one : plan::diagnostics_of(guarded.results, *result.config.guardrails)) {
         result.diagnostics.add(std::move(one));

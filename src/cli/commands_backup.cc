@@ -411,14 +411,38 @@ std::optional<fs::path> not_of_root(const fs::path& directory, struct stat& abou
   return std::nullopt;
 }
 
-/// The first directory or symbolic link on the way down to `named`, itself included, that is not
-/// root's: whoever owns it says where the name leads. nullopt: root alone does.
-std::optional<uid_t> leads_elsewhere(const fs::path& named) {
+/// A user that is not root, and is not `reached`, who says by a directory or a symbolic link on the
+/// way where a name leads. nullopt: there is none.
+std::optional<uid_t> leads_elsewhere(const fs::path& named, uid_t reached) {
+  constexpr int most_links = 40;  // as the kernel, path_resolution(7)
+  std::vector<fs::path> ahead;
+  const auto push = [&](const fs::path& path) {
+    const std::vector<fs::path> parts(path.begin(), path.end());
+    ahead.insert(ahead.end(), parts.rbegin(), parts.rend());
+  };
+  push(named);
   fs::path at;
-  for (const fs::path& part : named) {
-    at /= part;
+  for (int links = 0; !ahead.empty();) {
+    const fs::path part = std::move(ahead.back());
+    ahead.pop_back();
+    if (part == "..") {
+      at = at.parent_path();
+      continue;
+    }
+    const fs::path next = at / part;
     struct stat about{};
-    if (::lstat(at.c_str(), &about) == 0 && about.st_uid != 0) return about.st_uid;
+    if (::lstat(next.c_str(), &about) != 0) return std::nullopt;  // it does not exist yet
+    if (about.st_uid != 0 && about.st_uid != reached) return about.st_uid;
+    std::error_code unreadable;
+    if (!S_ISLNK(about.st_mode)) {
+      at = next;
+    } else if (++links > most_links) {
+      return std::nullopt;  // nothing can be opened by it
+    } else {
+      const fs::path target = fs::read_symlink(next, unreadable);
+      if (target.is_absolute()) at.clear();
+      push(target);
+    }
   }
   return std::nullopt;
 }
@@ -567,13 +591,14 @@ int restore_into(Input& input, const fs::path& named, backup::QueueFate fate,
                   "give both to one user, or the directory above to root", arguments, streams);
   }
   // A link of another user may lead to what is root's: that is not replaced in root's name.
-  const auto leads = ::geteuid() == 0 ? leads_elsewhere(fs::absolute(named)) : std::nullopt;
   const uid_t reached = exists ? owner.st_uid : theirs ? above.st_uid : 0;
-  if (leads && *leads != reached) {
+  const auto leads =
+      ::geteuid() == 0 ? leads_elsewhere(fs::absolute(named), reached) : std::nullopt;
+  if (leads) {
     return refuse(ExitCode::cannot_create,
-                  fmt::format("{} leads to {} by the directory or link of uid {}, and that is of "
-                              "uid {}",
-                              named.string(), target.string(), *leads, reached),
+                  fmt::format("{} leads to {} by a directory or link of uid {}, and {} of uid {}",
+                              named.string(), target.string(), *leads,
+                              exists ? "that is" : "what is above it is", reached),
                   "name the directory itself", arguments, streams);
   }
   const auto outer = theirs ? ActingOwner::of(exists ? target.string() : theirs->string())

@@ -265,9 +265,7 @@ int plan_versions(const Options& options, const Arguments& arguments, Streams& s
   } else if (options.certificate) {
     lacks_a_file = true;
     report(
-        "no certificate: no kind of change was ruled out for a group of destinations, or one "
-        "version "
-        "takes mail in sessions that the other refuses",
+        "no certificate: " + found.no_certificate,
         "one shows that nothing more is accepted, or refused, where lists and their tables alone "
         "differ",
         arguments.has("--json"), streams);
@@ -318,8 +316,9 @@ int plan_versions(const Options& options, const Arguments& arguments, Streams& s
              false, streams);
     }
     for (const plan::Weakened& one : found.weakened) {
-      report(fmt::format("the guardrail `{}` is gone or says less", one.name),
-             "without --quiet there is more", false, streams);
+      report(fmt::format("the guardrail `{}` {}", one.name,
+                         one.only_warns ? "only warns in new" : "is gone or says less"),
+             "without --quiet the report says whether new keeps to it", false, streams);
     }
   }
   const ExitCode code = found.broken.empty() ? code_of(found, options) : ExitCode::config;

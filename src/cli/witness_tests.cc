@@ -5,10 +5,12 @@
 #include <iostream>
 
 #include <fmt/format.h>
+#include <boost/json.hpp>
 
 #include "base/text.h"
 #include "cli/file_update.h"
 #include "config/input_file.h"
+#include "dialect/webhook/fields.h"
 #include "ptest/file.h"
 #include "ptest/test_of_trace.h"
 #include "ptest/update.h"
@@ -35,8 +37,20 @@ std::string name_of(const plan::Witness& witness) {
       early_text(spoken.early), spoken.sender, spoken.recipient);
 }
 
+/// What a policy demands, without the passwords that it takes.
+std::string demands_of(const boost::json::value& policy) {
+  boost::json::object body = policy.as_object();
+  body["name"] = "policy";
+  const auto parsed = dialect::webhook::parse_policy(body, nullptr);
+  if (!parsed) return "";
+  boost::json::object fields = dialect::webhook::to_json(parsed->fields);
+  for (const char* const key : {"name", "smtp_credentials", "smtp_usernames"}) fields.erase(key);
+  return boost::json::serialize(fields);
+}
+
 /// The tables `[policy.…]` and `[webhook.…]` of a test that a file does not have yet.
-std::string missing_tables(const std::string& directory, const std::string& file) {
+/// Fault::conflict: it has another policy of that name.
+Result<std::string> missing_tables(const std::string& directory, const std::string& file) {
   const ptest::File known = ptest::parse_file(file, "").file;
   std::string tables;
   for (std::size_t at = directory.find('['); at < directory.size();) {
@@ -47,6 +61,14 @@ std::string missing_tables(const std::string& directory, const std::string& file
     const auto is_in = [](const auto& some, const auto& all) {
       return std::ranges::all_of(some, [&](const auto& one) { return all.contains(one.key()); });
     };
+    for (const auto& [name, body] : own.policies) {
+      const auto* there = known.policies.if_contains(name);
+      if (there != nullptr && demands_of(*there) != demands_of(body)) {
+        return fail(Fault::conflict, fmt::format("its policy `{}` is not that of NEW: name another "
+                                                 "file",
+                                                 printable(name, 64)));
+      }
+    }
     if (!is_in(own.policies, known.policies) || !is_in(own.webhooks, known.webhooks)) {
       tables += "\n" + table + "\n";
     }
@@ -96,7 +118,9 @@ Result<std::size_t> keep_as_tests(const std::vector<plan::Witness>& witnesses,
       test.erase(0, begin);
       if (after.find(test) != std::string::npos) break;
       if (after.find("name = " + ptest::toml_string(name) + "\n") != std::string::npos) continue;
-      after += missing_tables(directory, after);
+      const Result<std::string> tables = missing_tables(directory, after);
+      if (!tables) return fail(tables.error().fault, file + ": " + tables.error().message);
+      after += *tables;
       after += (after.empty() ? "" : "\n") + test;
       ++added;
       break;

@@ -52,6 +52,10 @@ class Addresses {
     if (!mail::parse_postfix_path("<" + mailbox.text() + ">", mail::Utf8::allowed)) return;
     if (!seen_.insert(lower(mailbox.text())).second) return;
     if (into_.size() >= most_addresses) throw TooManyClasses(too_many_addresses);
+    // As the address has it: with A-labels.
+    if (!is_ascii(members.below)) {
+      members.below = mailbox.domain.substr(mailbox.domain.find('.') + 1);
+    }
     members.one = std::move(mailbox);
     into_.push_back(std::move(members));
   }
@@ -216,18 +220,6 @@ std::string words_of_route(const std::string& hop) {
                      : "other addresses with a route through " + hop;
 }
 
-/// What a route through a domain of this server to an empty host leads to, `u%@ours.example`: an
-/// address that tables find as `u@`, or as `@`.
-std::vector<mail::Mailbox> at_no_host(const std::set<std::string>& keys, const std::string& any) {
-  std::vector<mail::Mailbox> all{{any, ""}};
-  for (const std::string& key : keys) {
-    if (key.find('@') != key.size() - 1) continue;
-    const std::string local = key.substr(0, key.size() - 1);
-    all.push_back({local == no_local_part ? "" : local, ""});
-  }
-  return all;
-}
-
 /// Addresses with a route through a domain of this server, in each form.
 void add_routes_through_ours(const std::set<std::string>& own, const std::string& foreign,
                              const Taken& taken, const Spelling& spelling,
@@ -310,7 +302,6 @@ std::string local_part_of(const std::string& local) {
 /// and the other does not. Through another domain both read the address that the route leads to.
 void add_routes_read_otherwise(const dialect::restrictions::PolicyWords& words, const Taken& taken,
                                const Spelling& spelling, const std::vector<AddressClass>& targets,
-                               const std::vector<mail::Mailbox>& no_host,
                                std::vector<AddressClass>& addresses, Pace& pace) {
   if (words.policies.empty()) return;
   const std::set<std::string> own = bare_domains(words.domains);
@@ -351,15 +342,12 @@ void add_routes_read_otherwise(const dialect::restrictions::PolicyWords& words, 
   for (const auto& [hop, by] : signs) {
     const bool is_own = own.contains(hop) || hop.empty();
     const bool is_exact = is_own || hop.starts_with('[') || hop == other;
-    std::vector<mail::Mailbox> ends = no_host;
     for (const AddressClass& target : targets) {
-      if (target.one && !target.one->domain.empty()) ends.push_back(*target.one);
-    }
-    for (const mail::Mailbox& end : ends) {
-      const std::string to = lower(end.domain);
+      if (!target.one || target.one->domain.empty()) continue;
+      const std::string to = lower(target.one->domain);
       const bool usual = is_own && !is_named(to, own) && !to.starts_with('[');
       for (const char sign : one_sign.empty() ? by : one_sign) {
-        const std::string local = routed_local(end, sign);
+        const std::string local = routed_local(*target.one, sign);
         AddressClass members{.listed = true,
                              .winding = !usual && hop != other,
                              .words = words_of_route(hop),
@@ -379,13 +367,12 @@ void add_routes_read_otherwise(const dialect::restrictions::PolicyWords& words, 
 /// Addresses with a route that all versions take off, and that are judged otherwise than the
 /// address that it leads to: to a domain of one label, which is completed without a route only; to
 /// an address literal, to which mail goes only with a route; to the sender of probes, which no list
-/// judges without one; to no host, which is no address without a route; and without a domain, which
-/// is not fully qualified, wherever the route leads.
+/// judges without one; and without a domain, which is not fully qualified, wherever the route
+/// leads.
 void add_routes_judged_otherwise(const dialect::restrictions::PolicyWords& words,
                                  const Reading& reading, dialect::restrictions::Subject subject,
                                  const Taken& taken, const Spelling& spelling,
                                  std::vector<AddressClass> targets,
-                                 const std::vector<mail::Mailbox>& no_host,
                                  std::vector<AddressClass>& addresses, Pace& pace) {
   using dialect::restrictions::DomainClass;
   using dialect::restrictions::ListPolicy;
@@ -416,8 +403,7 @@ void add_routes_judged_otherwise(const dialect::restrictions::PolicyWords& words
   const char sign =
       in_all([](const ListPolicy& one) { return one.allow_percent_hack; }) ? '%' : '@';
   Addresses routed(addresses, pace);
-  const auto add = [&](const AddressClass& target, const std::string& through,
-                       const std::string& words_of_it = {}) {
+  const auto add = [&](const AddressClass& target, const std::string& through) {
     AddressClass members = target;
     members.one = mail::Mailbox{std::string(1, sign), through};
     members.read = *target.one;
@@ -428,15 +414,11 @@ void add_routes_judged_otherwise(const dialect::restrictions::PolicyWords& words
                         return one.domain_class(lower(target.one->domain), nullptr,
                                                 reached_address()) != DomainClass::local;
                       });
-    members.words = words_of_it.empty() ? words_of_route(through) : words_of_it;
+    members.words = words_of_route(through);
     members.local = members.one->unquoted_local_part();
     members.below.clear();
     routed.put(*members.one, members);
   };
-  for (const mail::Mailbox& end : no_host) {
-    if (hop != hops.end())
-      add({.one = end, .words = {}}, *hop, "other addresses with a route to no host");
-  }
   for (const AddressClass& target : targets) {
     if (!target.one || target.one->domain.empty()) continue;
     const std::string domain = lower(target.one->domain);
@@ -475,6 +457,21 @@ void add_routes_through_others(const dialect::restrictions::PolicyWords& words,
   const std::string foreign = plain.front().one->domain;
   const std::set<std::string> own = bare_domains(words.domains);
   Addresses routed(recipients, pace);
+  const auto add = [&](AddressClass members, const std::string& host) {
+    const std::string domain = members.one->domain;
+    members.listed = true;
+    members.winding = !tells && !host.empty();
+    members.exact = members.extended = false;
+    members.words = host.empty() ? "other addresses with a sign of a route that is none"
+                                 : words_of_route(domain);
+    members.local = members.one->unquoted_local_part() + "%" + host;
+    members.local_pattern.clear();
+    if (domain.empty()) {
+      routed.put({local_part_of(members.local), ""}, members);
+    } else {
+      routed.add(members.local, domain, members);
+    }
+  };
   for (const AddressClass& one : plain) {
     const std::string& domain = one.one->domain;
     if (domain.empty() || domain.starts_with('[')) continue;
@@ -489,14 +486,13 @@ void add_routes_through_others(const dialect::restrictions::PolicyWords& words,
              dialect::restrictions::DomainClass::local;
     });
     if (own.contains(domain) && (!one.extended || (is_local && all_percent))) continue;
-    AddressClass members = one;
-    members.listed = true;
-    members.winding = !tells;
-    members.exact = members.extended = false;
-    members.words = words_of_route(domain);
-    members.local = one.one->unquoted_local_part() + "%" + foreign;
-    members.local_pattern.clear();
-    routed.add(members.local, domain, members);
+    add(one, foreign);
+  }
+  // What a route would lead to that no address has is none, and stays in the local part.
+  for (const AddressClass& one : plain) {
+    const std::string& domain = one.one->domain;
+    const bool is_any = one.local.empty() || one.extended;
+    if (is_any && (domain.empty() || is_named(domain, own))) add(one, "");
   }
 }
 
@@ -581,10 +577,9 @@ std::vector<AddressClass> senders_of(const dialect::restrictions::PolicyWords& w
       addresses_of(told.keys, words.domains, told.locals, reading, taken,
                    unlike_keys(sender_spelling, taken), pace);
   const std::vector<AddressClass> plain = senders;
-  const auto no_host = at_no_host(told.keys, unlike(sender_spelling.any, taken.locals));
   add_routes_judged_otherwise(words, reading, dialect::restrictions::Subject::sender, taken,
-                              sender_spelling, plain, no_host, senders, pace);
-  add_routes_read_otherwise(words, taken, sender_spelling, plain, no_host, senders, pace);
+                              sender_spelling, plain, senders, pace);
+  add_routes_read_otherwise(words, taken, sender_spelling, plain, senders, pace);
   return senders;
 }
 
@@ -595,12 +590,11 @@ std::vector<AddressClass> recipients_of(const dialect::restrictions::PolicyWords
       addresses_of(told.keys, words.domains, told.locals, reading, taken, spelling, pace);
   const std::vector<AddressClass> plain = recipients;
   const std::string foreign = plain.front().one->domain;
-  const auto no_host = at_no_host(told.keys, unlike(spelling.any, taken.locals));
   add_routes_judged_otherwise(words, reading, dialect::restrictions::Subject::recipient, taken,
-                              spelling, plain, no_host, recipients, pace);
+                              spelling, plain, recipients, pace);
   add_routes_through_ours(bare_domains(words.domains), foreign, taken, spelling, recipients, pace);
   add_routes_through_others(words, plain, recipients, pace);
-  add_routes_read_otherwise(words, taken, spelling, plain, no_host, recipients, pace);
+  add_routes_read_otherwise(words, taken, spelling, plain, recipients, pace);
   return recipients;
 }
 

@@ -423,17 +423,16 @@ bool check_form(CertificateText& text, const CertifiedPair& pair) {
   return Form(text, pair).check();
 }
 
-void check_classes(const CertificateText& text, const CertifiedPair& pair) {
+bool has_classes(const CertificateText& text, const CertifiedPair& pair,
+                 const std::function<void()>& poll) {
   std::vector<const policy::Directory*> directories;
   for (const CertifiedVersion* one : pair.versions) {
     if (one->directory != nullptr) directories.push_back(one->directory);
   }
   const Classes classes =
       classes_of(pair.told, pair.lists[0]->recipient_delimiter + pair.lists[1]->recipient_delimiter,
-                 pair.served, {}, directories);
-  if (classes.by_chance || axes_text(classes) != text.axes_text) {
-    throw Wrong("its classes are not those that these versions have");
-  }
+                 pair.served, poll, directories);
+  return !classes.by_chance && axes_text(classes) == text.axes_text;
 }
 
 }  // namespace postern::plan::certified

@@ -64,6 +64,9 @@ class Checker {
     if (text_.nodes.empty()) return check_equal();
     pair_.emplace(*versions_[0], *versions_[1]);
     replay_.emplace(text_, *pair_, check_form(text_, *pair_));
+    const bool has_those = has_classes(text_, *pair_, [this] {
+      if (!in_time()) throw Wrong("its classes cannot be compared in the time that there is");
+    });
     for (std::size_t at = 0; at < classes_[rcpt].size(); ++at) {
       const Members& one = classes_[rcpt][at];
       const auto is_ours = [&](const ListPolicy* lists) {
@@ -78,7 +81,8 @@ class Checker {
     constexpr int freely = 2000;
     for (int i = 0; i < freely && in_time(); ++i) play(drawing_.drawn(), false);
     for (const std::size_t axis : {std::size_t{sender}, std::size_t{rcpt}}) play_routes(axis);
-    check_classes(text_, *pair_);  // last: the rest is a second opinion on classes, too
+    // Last: the rest is a second opinion on classes, too.
+    if (!has_those) throw Wrong("its classes are not those that these versions have");
   }
 
   void check_equal() {
@@ -227,6 +231,13 @@ class Checker {
     const std::string local = at == std::string::npos ? "" : word.substr(0, at);
     std::string domain = at == std::string::npos ? word : word.substr(at + 1);
     if (domain.starts_with('.')) domain.erase(0, 1);
+    // Lists see the A-labels of an address (RFC 5890 §2.3.2.1).
+    const bool is_international = !is_ascii(domain);
+    if (is_international) {
+      const auto parsed = mail::parse_mailbox("a@" + domain, mail::Utf8::allowed);
+      if (!parsed) return;
+      domain = lower(parsed->domain);
+    }
     const bool is_label = domain.find('.') == std::string::npos;
     // "anna@" is anna anywhere, and so may be "anna".
     const std::string alone = domain.empty() ? local : local.empty() && is_label ? domain : "";
@@ -252,7 +263,7 @@ class Checker {
     if (is_label && domain.find('_') != std::string::npos) return;  // a name of a rule, no host's
     for (int i = 0; i < times; ++i) {
       for (const std::string& one : {domain, drawing_.fresh() + "." + domain}) {
-        if (local.empty()) play_name(one);
+        if (local.empty() && !is_international) play_name(one);
         play_address(sender, local, one);
         play_address(rcpt, local, one);
       }
@@ -295,9 +306,6 @@ class Checker {
     if (in_both([](const ListPolicy* lists) { return lists->allow_percent_hack; })) signs += '%';
     if (in_both([](const ListPolicy* lists) { return lists->swap_bangpath; })) signs += '!';
     if (hops.empty()) return;
-    if (hops.upper_bound("") != hops.end()) {
-      play_no_host(axis, {hops.upper_bound(""), hops.end()});
-    }
     std::vector<std::size_t> plain;
     for (std::size_t at = 0; at < classes_[axis].size(); ++at) {
       const Members& one = classes_[axis][at];
@@ -311,25 +319,6 @@ class Checker {
       // The first is none, where that is one.
       const std::string& hop = through[drawing_.below(2) == 0 ? 0 : drawing_.below(through.size())];
       play_route(axis, at, hop, signs[drawing_.below(signs.size())]);
-    }
-  }
-
-  /// Plays addresses with a route to an empty host, which are read as `local@`.
-  void play_no_host(std::size_t axis, const std::vector<std::string>& through) {
-    std::vector<std::size_t> ends;
-    for (std::size_t at = 0; at < classes_[axis].size(); ++at) {
-      const auto& read = classes_[axis][at].read;
-      if (read && read->domain.empty()) ends.push_back(at);
-    }
-    constexpr std::size_t most = 500;
-    for (std::size_t i = 0; i < most && in_time() && !ends.empty(); ++i) {
-      const std::size_t at = ends[drawing_.below(ends.size())];
-      Said said = drawn_with(axis, at, drawing_.below(2) == 0);
-      mail::Mailbox& mailbox = axis == sender ? *said.sender : said.recipient;
-      const std::string routed = classes_[axis][at].read->local_part + "@";
-      mailbox = {mail::quoted_local_part(routed), through[drawing_.below(through.size())]};
-      if (!mail::parse_postfix_path("<" + mailbox.text() + ">", mail::Utf8::allowed)) continue;
-      play(said, false);
     }
   }
 
@@ -408,10 +397,10 @@ class Checker {
       std::size_t rank = 0;
       if (one.other) {
         rank = is_label || has_number ? 0 : 1;
-      } else if (stands_for_form(one)) {
-        rank = 1;
       } else if (!one.below.empty()) {
         if (domain != one.below && domain_below(domain, one.below)) rank = 1 + one.below.size();
+      } else if (stands_for_form(one)) {
+        rank = 1;
       } else if (iequals(domain, one.name)) {
         rank = 1000;
       }
@@ -461,6 +450,8 @@ class Checker {
       Said said = drawn_with(axis, at);
       mail::Mailbox& mailbox = axis == sender ? *said.sender : said.recipient;
       const bool is_any = classes_[axis][at].local.empty();
+      // A route, or the sign of one, has classes of its own (play_routes()).
+      if (is_any && local.find_first_of("%!@") != std::string::npos) continue;
       if (is_any && !local.empty()) {
         const bool in_quotes = local.starts_with('"');
         const bool has_other = std::ranges::any_of(
@@ -567,9 +558,14 @@ class Checker {
     using restrictions::DomainClass;
     const auto is_ours = [&](const std::string& domain) {
       return std::ranges::any_of(pair_->lists, [&](const ListPolicy* lists) {
-        const DomainClass found =
-            lists->domain_class(policy::completed_domain(domain, lists->appended_domain()));
-        return members.read ? found == DomainClass::local : found != DomainClass::foreign;
+        // Behind a route, a domain of one label is not completed.
+        for (const std::string& one :
+             {domain, policy::completed_domain(domain, lists->appended_domain())}) {
+          const DomainClass found = lists->domain_class(one);
+          if (members.read ? found == DomainClass::local : found != DomainClass::foreign)
+            return true;
+        }
+        return false;
       });
     };
     if (members.read) return is_ours(lower(members.read->domain));

@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-#include "base/ip.h"
 #include "base/text.h"
 
 namespace postern::plan {
@@ -112,7 +111,7 @@ std::vector<std::string> names_around(const std::set<std::string>& keys, const T
   std::vector<std::string> names;
   for (const std::string& key : keys) {
     names.push_back(key);
-    if (!IpAddress::from_text(key)) names.push_back(below(key, taken.domains, spelling.label));
+    names.push_back(below(key, taken.domains, spelling.label));
   }
   return names;
 }

@@ -250,7 +250,7 @@ std::vector<HeloClass> helos_of(const dialect::restrictions::PolicyWords& words,
     });
   });
   for (const std::string& key : helo_keys) {
-    if (!forms_tell || IpAddress::from_text(key)) continue;
+    if (!forms_tell) break;
     classes.push_back(
         {.name = "a.." + key, .listed = true, .words = "below " + key + ", with two dots"});
   }

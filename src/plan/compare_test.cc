@@ -671,8 +671,12 @@ TEST(PlanCompareTest, WhatTheSessionRefusesIsNoDialogue) {
            rows + "}\"\ni_know_this_is_an_open_relay = true\n";
   };
   const std::string friends = "{friend.example = OK}";
-  EXPECT_EQ(compared(lists(friends), lists(friends + " {192.0.2.250 = REJECT}")).answer(),
+  const std::string row = " {192.0.2.250 = REJECT}";
+  const std::string itself = "parent_domain_matches_subdomains = \"\"\n";
+  EXPECT_EQ(compared(itself + lists(friends), itself + lists(friends + row)).answer(),
             Answer::same);
+  // Names below it are taken.
+  EXPECT_EQ(compared(lists(friends), lists(friends + row)).answer(), Answer::refuses_more);
 }
 
 /// Without surroundings.
@@ -783,11 +787,24 @@ TEST(PlanCompareTest, RareFormsAreClasses) {
             "check_sender_access inline:{ {@z.test=OK} }, check_sender_access pcre:{ {/^@/ REJECT} "
             "}"),
        list("sender", "check_sender_access pcre:{ {/^@/ REJECT} }"), Answer::refuses_more},
+      {"a name below an address", ours, list("relay", "reject_unauth_destination"),
+       list("relay", "check_sender_access inline:{ {192.0.2.1=OK} }, reject_unauth_destination"),
+       Answer::accepts_more},
+      {"a HELO below an address", ours + barrier, list("helo", "permit"),
+       list("helo", "check_helo_access inline:{ {192.0.2.1=REJECT} }"), Answer::refuses_more},
       {"a route to no host", ours + barrier + "smtpd_sasl_auth_enable = 'yes'\n",
        list("sender", "reject_sender_login_mismatch"),
        list("sender", "reject_sender_login_mismatch") +
            "smtpd_sender_login_maps = 'inline:{ {@=bob} }'\n",
-       Answer::both},
+       Answer::same},
+      {"the sign of a route that is none",
+       ours + networks + "smtpd_reject_unlisted_recipient = 'no'\n",
+       list("recipient",
+            "check_recipient_access inline:{ {ours.test=OK} }, reject_unlisted_recipient") +
+           "local_recipient_maps = 'inline:{ {bob=x} }'\n",
+       list("recipient", "check_recipient_access inline:{ {ours.test=OK} }") +
+           "local_recipient_maps = 'inline:{ {bob=x} }'\n",
+       Answer::accepts_more},
       {"another literal of this host",
        "mydestination = 'ours.test'\ninet_interfaces = '127.0.0.1, ::1'\n" + barrier,
        list("recipient", "check_recipient_access " + inlined("{[127.0.0.1]=REJECT}")) +

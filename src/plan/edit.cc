@@ -400,6 +400,14 @@ Report judge_edit(const Edition& before, const Edition& after, const EditOptions
     found.certificate =
         certificate_of(found.comparison, digest_of(before.config), digest_of(after.config));
   }
+  if (compared.certificate && !found.certificate) {
+    found.no_certificate =
+        lists_alone
+            ? "no kind of change was ruled out for a group of destinations, or one version takes "
+              "mail in sessions that the other refuses, or a webhook has the address that would "
+              "stand for many"
+            : "`.vsl` rules, policies of webhooks, or files that are not read any more differ, too";
+  }
   compare_directories(old_version, new_version, addresses, lists_differ, compared, deadline,
                       found.comparison);
   if (compared.routes) {
@@ -429,6 +437,11 @@ Report judge_edit(const Edition& before, const Edition& after, const EditOptions
   if (judged != nullptr && judged->lint) {
     found.open_relay = dialect::restrictions::to_string(judged->lint->open_relay);
   }
+  const auto signs_in = [](const Edition& edition) {
+    const auto* lists = edition.config.restrictions.loaded();
+    return lists != nullptr && lists->compiled.policy && lists->compiled.policy->sasl;
+  };
+  found.auth_differs = signs_in(before) != signs_in(after);
   found.after_is_open =
       found.open_relay == "yes" && !after.config.restrictions.section.open_relay_is_known;
   // Of what is not read here nothing is judged.

@@ -1,6 +1,7 @@
 #include "plan/guard.h"
 
 #include <algorithm>
+#include <array>
 #include <set>
 #include <tuple>
 
@@ -571,9 +572,11 @@ class Checker {
     if (term.word == "null") return !sender.has_value();
     return sender && meets_sender(term, *sender);
   }
-  /// An address is what the lists take it for, unless a webhook has it.
-  mail::Mailbox read_as(const mail::Mailbox& said) const {
-    return deciding_.lists != nullptr ? restrictions::looked_at(*deciding_.lists, said) : said;
+  /// An address is what the lists take it for.
+  mail::Mailbox read_as(const mail::Mailbox& said, policy::Route route = {}) const {
+    if (deciding_.lists == nullptr) return said;
+    const policy::Recipient as{.address = said, .route = std::move(route)};
+    return restrictions::looked_at(*deciding_.lists, as);
   }
   static bool is_of(const Term& term, const mail::Mailbox& address) {
     return term.address ? iequals(address.text(), term.address->text())
@@ -583,7 +586,7 @@ class Checker {
     return is_of(term, read_as(said));
   }
   bool meets_recipient(const Term& term, const mail::Mailbox& said) const {
-    return is_of(term, route_of(said).webhook ? said : read_as(said));
+    return is_of(term, read_as(said, route_of(said)));
   }
   static bool meets_helo(const Term& term, const std::string& helo) {
     return term.word == "none" ? helo.empty() : !helo.empty() && has(term.domains, helo);
@@ -788,6 +791,7 @@ class KnownRecipients {
     }
     for (const std::string& key : keys_) add_locals(key.substr(0, key.rfind('@')), locals_);
     tells_all_ = words.recipient_patterns || verifies(*lists);
+    asks_elsewhere_ = words.asks_rows || std::ranges::any_of(lists->used, asks_about_domain);
   }
 
   /// What of this address, or of one with an extension, they may judge otherwise than others: "",
@@ -814,7 +818,7 @@ class KnownRecipients {
         return domain;
       }
     }
-    return "";
+    return asks_elsewhere_ ? domain : "";
   }
 
  private:
@@ -822,6 +826,16 @@ class KnownRecipients {
     return std::ranges::any_of(lists.used, [](const auto* keyword) {
       return keyword->name == "reject_unverified_recipient";
     });
+  }
+
+  /// Whether DNS is asked about the recipient's domain: what it answers there is what it answers
+  /// about a sender at the same domain.
+  static bool asks_about_domain(const restrictions::Keyword* keyword) {
+    constexpr std::array names{"reject_rhsbl_recipient",    "reject_unknown_recipient_domain",
+                               "check_recipient_mx_access", "check_recipient_ns_access",
+                               "check_recipient_a_access",  "permit_mx_backup",
+                               "permit_rhswl_recipient"};
+    return std::ranges::find(names, keyword->name) != names.end();
   }
 
   /// A local part, and what is left of it without an extension, wherever that begins.
@@ -838,18 +852,20 @@ class KnownRecipients {
   std::set<std::string> locals_;          ///< of keys, at whatever domain
   std::string delimiters_{webhook_tags};  ///< and those of the lists
   bool tells_all_ = false;
+  bool asks_elsewhere_ = false;  ///< DNS, or programs with rows, about domains of recipients
 };
 
 /// Of the webhooks that neither the sentences nor the lists tell apart, one for each policy.
 Webhooks worth_asking(const Webhooks& webhooks, const app::Guardrails& guardrails,
                       const KnownRecipients& lists) {
   Webhooks some;
-  std::set<std::tuple<std::string, bool, std::vector<bool>, std::string>> seen;
+  std::set<std::tuple<std::string, bool, bool, std::vector<bool>, std::string>> seen;
   for (const auto& webhook : webhooks) {
     const auto by_sentences = named_by(guardrails, *webhook);
     const auto by_lists = lists.told_apart(webhook->address);
     if (!by_sentences || !by_lists ||
-        seen.emplace(webhook->policy_id.value_or(""), webhook->is_active, *by_sentences, *by_lists)
+        seen.emplace(webhook->policy_id.value_or(""), webhook->is_active, webhook->is_unreadable,
+                     *by_sentences, *by_lists)
             .second) {
       some.push_back(webhook);
     }
@@ -1046,7 +1062,11 @@ std::vector<Weakened> weakened(const app::Guardrails* before, const Version& aft
   }
   std::vector<Weakened> found;
   for (const GuardResult& one : check_guardrails(after, left, scope, deadline, budget)) {
-    found.push_back({.name = one.name, .now = one.word});
+    const auto is_it = [&](const Guardrail& other) { return other.name == one.name; };
+    const Sentence& sentence = std::ranges::find_if(left.sentences, is_it)->sentence;
+    const bool only_warns = std::ranges::any_of(
+        others.sentences, [&](const Guardrail& other) { return other.sentence == sentence; });
+    found.push_back({.name = one.name, .now = one.word, .only_warns = only_warns});
   }
   return found;
 }

@@ -81,6 +81,7 @@ struct Weakened {
   std::string name;  ///< of OLD
   /// What its sentence is for NEW as it is.
   GuardResult::Word now = GuardResult::Word::not_proved;
+  bool only_warns = false;  ///< NEW has the same sentence, which refuses nothing there
 };
 /// Those of `before` that edits of `after` may break without breaking one of its own: proved, for
 /// any rules there can be. What only warns does not stand for what does not. Null: none. Blocks as

@@ -447,6 +447,7 @@ json::object report_json(const Report& report) {
   if (!report.read_once.empty()) assumptions.emplace_back("one_working_folder");
   if (!found.give_up.empty()) assumptions.emplace_back("patterns_end");
   if (found.names_like_networks) assumptions.emplace_back("no_name_ends_in_a_number");
+  if (report.auth_differs) assumptions.emplace_back("auth_is_answered");
   json::array not_proved;
   for (const NotProved& one : found.not_proved) {
     not_proved.push_back(
@@ -615,6 +616,12 @@ std::string report_text(const Report& report) {
         found.give_up.size() > 1 ? fmt::format(", and {} more", found.give_up.size() - 1)
                                  : std::string());
   }
+  if (report.auth_differs) {
+    text +=
+        "  assumed: AUTH is answered alike: with smtpd_sasl_auth_enable = no, a client that signs "
+        "in "
+        "gets 503\n";
+  }
   if (found.refuses_all) {
     text += "  note: the `.vsl` rules of both versions refuse all mail, perhaps by an error\n";
   }
@@ -647,7 +654,8 @@ std::string report_text(const Report& report) {
                         printable(one.spoken ? dialogue_of(one) : one.text, 600));
   }
   for (const Weakened& one : report.weakened) {
-    text += fmt::format("  guardrail {} of old: new has none that says as much{}\n", one.name,
+    text += fmt::format("  guardrail {} of old: {}{}\n", one.name,
+                        one.only_warns ? "it only warns in new" : "new has none that says as much",
                         one.now == GuardResult::Word::violated ? ", and breaks it"
                         : one.now == GuardResult::Word::holds
                             ? "; it holds for new as it is"

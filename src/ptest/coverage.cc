@@ -177,8 +177,10 @@ json::object Coverage::json() const {
 
 std::string Coverage::text() const {
   const std::size_t can = rules_.size() - idle();
-  std::string out = fmt::format("{} of {} rules {}were decided by a test ({:.0f} %)\n", decided(),
-                                can, idle() > 0 ? "that can decide " : "", percent());
+  std::string out =
+      can == 0 ? "there are no rules that can decide\n"
+               : fmt::format("{} of {} rules {}were decided by a test ({:.0f} %)\n", decided(), can,
+                             idle() > 0 ? "that can decide " : "", percent());
   for (const auto& [key, count] : rules_) {
     if (count.decided > 0) continue;
     out += fmt::format("  {}  {}\n",

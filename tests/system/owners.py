@@ -259,8 +259,11 @@ def restore_below_a_directory_of_the_user(bench):
         (parent / "data").rename(parent / ("other-" + led.name))
         (parent / "data").symlink_to(led)
         os.lchown(parent / "data", USER, USER)
-        status, out, err = bench.run("restore", bench.root / "made", "--data-dir", parent / "data", "--replace", seconds=60)
-        expect("exit status where a link of the user leads to what is root's (%s%s)" % (out, err), 73, status)
+        ours = bench.root / ("link-" + led.name)
+        ours.symlink_to(parent / "data")
+        for named in (parent / "data", ours):
+            status, out, err = bench.run("restore", bench.root / "made", "--data-dir", named, "--replace", seconds=60)
+            expect("exit status where a link of the user leads to what is root's (%s%s)" % (out, err), 73, status)
         expect("the folder of root", ["shadow"], sorted(path.name for path in roots.iterdir()))
         expect("what root would make for the user", False, (bench.root / "not-there").exists())
     (parent / "data").unlink()

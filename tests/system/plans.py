@@ -148,6 +148,14 @@ def what_is_allowed(bench):
     status, out, _ = bench.run("plan", guarded_one, gone)
     if status != 2 or not out.startswith("SAME VERDICTS, WEAKER GUARDRAILS") or "guardrail a of old: new has none that says as much; it holds for new as it is" not in out:
         raise Fail("a guardrail that is gone: %d\n%s" % (status, out))
+    demoted = version(bench, "demoted.toml", guard.replace('a = ', 'a.enforce = "warn"\na.rule = '))
+    status, out, _ = bench.run("plan", guarded_one, demoted)
+    if status != 2 or "guardrail a of old: it only warns in new; it holds for new as it is" not in out:
+        raise Fail("a guardrail that only warns now: %d\n%s" % (status, out))
+    off = version(bench, "off.toml", 'smtpd_sasl_auth_enable = "no"\n')
+    status, out, _ = bench.run("plan", gone, off)
+    if status != 0 or "assumed: AUTH is answered alike" not in out:
+        raise Fail("AUTH in one version: %d\n%s" % (status, out))
     expect("a guardrail that is gone, allowed", 1, bench.run("plan", guarded_one, gone, "--allow", "same,refuses-more")[0])
     for words in ("never accept where client not in 10.0.0.0/8 and rcpt is foreign", "never accept where rcpt is foreign"):
         other = version(bench, "other.toml", '[guardrails]\nb = "%s"\n' % words)
@@ -378,6 +386,10 @@ def policies_in_tests(bench):
         status, out, err = bench.run("test", kept)
         if status != 0 or kept.read_text().count("[policy.") != 1:
             raise Fail("%d\n%s%s\n%s" % (status, out, err, kept.read_text()))
+    kept.write_text(text % "true")
+    status, _, err = bench.run("plan", old, new, "--as-test", kept)
+    if status != 73 or "its policy `partners` is not that of NEW" not in err:
+        raise Fail("a file with another policy: %d %s" % (status, err))
 
 
 def webhooks_of_the_gateway(bench):

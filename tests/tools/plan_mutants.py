@@ -99,7 +99,7 @@ FAULTS = [
     ("a range ends one too late", CLASSES, "if (add(behind, 1, is_v4)) starts.insert(behind);", "if (add(behind, PLANTED ? 2 : 1, is_v4)) starts.insert(behind);"),
     ("a class reaches into the next", CLASSES, "if (next != starts.end()) decrement(last);", "if (!PLANTED && next != starts.end()) decrement(last);"),
     ("no client has IPv6", CLASSES, "add_clients(all, false,", "if (!PLANTED) add_clients(all, false,"),
-    ("nothing is below a name", SPELLING, "if (!IpAddress::from_text(key)) names.push_back(below(", "if (!PLANTED && !IpAddress::from_text(key)) names.push_back(below("),
+    ("nothing is below a name", SPELLING, "names.push_back(below(key,", "if (!PLANTED) names.push_back(below(key,"),
     ("only what is below a name", SPELLING, "    names.push_back(key);\n", "    if (!PLANTED) names.push_back(key);\n"),
     ("no null sender", CLASSES, "classes.senders.push_back({.one = {}", "if (!PLANTED) classes.senders.push_back({.one = {}"),
     ("whole addresses are no keys", ADDRESSES, "for (const auto& [local, domain] : whole) extended(local, domain);", "for (const auto& [local, domain] : whole) if (!PLANTED) extended(local, domain);"),

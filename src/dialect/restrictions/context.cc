@@ -8,6 +8,7 @@
 #include "dialect/restrictions/key_fold.h"
 #include "dialect/restrictions/replies.h"
 #include "dialect/restrictions/rule_effect.h"
+#include "mail/postfix_path.h"
 #include "policy/deferral.h"
 #include "policy/own_addresses.h"
 
@@ -56,6 +57,17 @@ Subject subject_of_list(ListKind kind) {
 constexpr int most_routes = 8;
 
 std::string bracketed(std::string_view text) { return "<" + smtp::echo(text) + ">"; }
+
+/// The host that a route leads to, as the session would read it in an address, in lower case;
+/// nullopt: it would not take it there, so this is no route.
+std::optional<std::string> host_of_route(const std::string& text) {
+  const bool is_literal = text.starts_with('[');
+  if (text.find_first_of(is_literal ? "<>\" \t" : "<>\" \t:,") != std::string::npos)
+    return std::nullopt;
+  const auto path = mail::parse_postfix_path("<a@" + text + ">", mail::Utf8::allowed);
+  if (!path || !path->mailbox || path->mailbox->local_part != "a") return std::nullopt;
+  return lower(path->mailbox->domain);
+}
 
 }  // namespace
 
@@ -119,17 +131,21 @@ Address Context::address_of(const Enveloped& one) const {
     const std::size_t at = address.local.rfind('@');
     const std::size_t bang = address.local.find('!');
     const std::size_t percent = address.local.rfind('%');
-    if (at != std::string::npos) {
-      address.domain = lower(address.local.substr(at + 1));
-      address.local.resize(at);
-    } else if (policy_.swap_bangpath && bang != std::string::npos) {
-      address.domain = lower(address.local.substr(0, bang));
-      address.local.erase(0, bang + 1);
-    } else if (policy_.allow_percent_hack && percent != std::string::npos) {
-      address.domain = lower(address.local.substr(percent + 1));
-      address.local.resize(percent);
+    const bool swaps =
+        at == std::string::npos && policy_.swap_bangpath && bang != std::string::npos;
+    const std::size_t sign = at != std::string::npos      ? at
+                             : swaps                      ? bang
+                             : policy_.allow_percent_hack ? percent
+                                                          : std::string::npos;
+    if (sign == std::string::npos) break;
+    const auto host =
+        host_of_route(swaps ? address.local.substr(0, sign) : address.local.substr(sign + 1));
+    if (!host) break;
+    address.domain = *host;
+    if (swaps) {
+      address.local.erase(0, sign + 1);
     } else {
-      break;
+      address.local.resize(sign);
     }
     address.rerouted = true;
   }

@@ -130,6 +130,28 @@ TEST(RestrictionsLayer, a_webhook_is_a_destination_of_ours) {
   EXPECT_EQ(played.evidence.candidate->route.kind, Route::Kind::webhook);
 }
 
+// A route leads to what the session would take as a host; what it would not take stays where it is.
+TEST(RestrictionsLayer, a_route_leads_to_a_host) {
+  const Engine lists =
+      engine({{"mydestination", "ours.example"},
+              {"smtpd_relay_restrictions",
+               "check_recipient_access inline:{ {z.example = 551 z} {z.example. = OK} "
+               "{.z.example = OK} {z..example = OK} {@ = OK} {u@ = OK} {* = OK} "
+               "{-z.example = OK} {192.0.2.1 = OK} }, reject"}});
+  for (const char* const host : {"z.example", "z.example."}) {
+    Outside outside;
+    const auto recipient = [&](const std::string& local) {
+      return policy::Recipient{.address = address(local, "ours.example"), .route = {}};
+    };
+    EXPECT_THAT(rcpt(lists, recipient(std::string("u%") + host), outside).reply,
+                testing::StartsWith("551"));
+    for (const char* const none : {"u%.z.example", "u%z..example", "u%", "%", "u%*", "u%-z.example",
+                                   "\"u%z.example>\"", "\"u%b@z.example\"@z..example"}) {
+      EXPECT_THAT(rcpt(lists, recipient(none), outside).reply, testing::StartsWith("554")) << none;
+    }
+  }
+}
+
 // A route in its tag leads nowhere: mail for the webhook is judged as what it is written to.
 TEST(RestrictionsLayer, a_tag_of_a_webhook_is_no_route) {
   const Engine lists = engine({{"mydestination", "ours.example"},

@@ -123,13 +123,13 @@ RuleEffect effect_of_destination(const ListPolicy& policy, const policy::Evidenc
   });
 }
 
-mail::Mailbox looked_at(const ListPolicy& policy, const mail::Mailbox& address) {
+mail::Mailbox looked_at(const ListPolicy& policy, const policy::Recipient& recipient) {
   policy::Evidence evidence;
-  evidence.reverse_path = address;
+  evidence.candidate = recipient;
   Evaluated result;
-  Context context(policy, evidence, policy::Stage::mail, result);
-  const Address* seen = context.sender();
-  if (seen == nullptr || (seen->domain.empty() && !seen->rerouted)) return address;
+  Context context(policy, evidence, policy::Stage::rcpt, result);
+  const Address* seen = context.recipient();
+  if (seen == nullptr || seen->domain.empty()) return recipient.address;
   return {seen->quoted ? mail::quoted_local_part(seen->local) : seen->local, seen->domain};
 }
 

@@ -90,8 +90,9 @@ RuleEffect effect_of_destination(const ListPolicy& policy, const policy::Evidenc
                                  const KnownPatterns& patterns);
 
 /// The address that rules look at: with its domain, which myorigin and append_dot_mydomain
-/// complete, and without a route through this host: `user%elsewhere@ours` is user@elsewhere.
-mail::Mailbox looked_at(const ListPolicy& policy, const mail::Mailbox& address);
+/// complete, and without a route through this host, unless a webhook has it:
+/// `user%elsewhere@ours` is user@elsewhere. A sender is read as a recipient without a route is.
+mail::Mailbox looked_at(const ListPolicy& policy, const policy::Recipient& recipient);
 
 /// The facts of the dialogue that the effect of a rule may depend on, besides answers of DNS and of
 /// programs.
