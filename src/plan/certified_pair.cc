@@ -114,6 +114,11 @@ CertifiedPair::CertifiedPair(const CertifiedVersion& before, const CertifiedVers
     lists[side] = versions[side]->lists->compiled.policy.get();
   }
   words = words_of(versions);
+  names = words;
+  for (const std::string& word : words) {
+    const std::size_t at = word.rfind('@');
+    if (at != std::string::npos) names.insert(word.substr(at + 1));
+  }
   by_settings = answers_by_settings(before.lists->definition, after.lists->definition);
   told.answers = by_settings;
   for (const auto* policy : lists) told.add(*policy);

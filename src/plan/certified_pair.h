@@ -24,6 +24,7 @@ struct CertifiedPair {
   dialect::restrictions::PolicyWords told;  ///< of both, as classes are made from them
   std::set<std::string> words;  ///< all words of the definitions, in lower case, and samples of
                                 ///< what patterns find
+  std::set<std::string> names;  ///< these, and the domains of addresses among them
 };
 
 /// Addresses in and around a network, in the forms of tables and mynetworks: "10.1.0.0/16",

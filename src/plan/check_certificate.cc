@@ -222,7 +222,7 @@ class Checker {
   }
 
   void play_word(const std::string& word) {
-    if (!in_time()) return;
+    if (word.empty() || !in_time()) return;
     play_clients(clients_near(word));
     if (IpAddress::from_text(word.substr(0, word.find('/')))) return;
     const int times = times_a_word();
@@ -376,11 +376,11 @@ class Checker {
       const auto is_named = [&](const ListPolicy* lists) {
         const std::string whole =
             policy::completed_domain(lower(one.name), lists->appended_domain());
-        return pair_->words.contains(whole) ||
+        return pair_->names.contains(whole) ||
                lists->domain_class(lower(one.name)) != restrictions::DomainClass::foreign ||
                lists->domain_class(whole) != restrictions::DomainClass::foreign;
       };
-      if (one.name.empty() || one.name.starts_with('[') || pair_->words.contains(one.name) ||
+      if (one.name.empty() || one.name.starts_with('[') || pair_->names.contains(one.name) ||
           std::ranges::any_of(pair_->lists, is_named)) {
         return false;
       }
@@ -399,10 +399,10 @@ class Checker {
         rank = is_label || has_number ? 0 : 1;
       } else if (!one.below.empty()) {
         if (domain != one.below && domain_below(domain, one.below)) rank = 1 + one.below.size();
-      } else if (stands_for_form(one)) {
-        rank = 1;
       } else if (iequals(domain, one.name)) {
         rank = 1000;
+      } else if (stands_for_form(one)) {
+        rank = 1;
       }
       if (rank == 0 || rank < best) continue;
       if (rank > best) found.clear();
