@@ -436,7 +436,8 @@ void add_routes_judged_otherwise(const dialect::restrictions::PolicyWords& words
 }
 
 /// Recipients with a route through a domain that is none of ours: a row that permits does not
-/// permit them, nor do patterns that name domains of ours (allow_untrusted_routing).
+/// permit them, nor do patterns that name domains of ours (allow_untrusted_routing). And those with
+/// a route through a domain of ours that leads to no host.
 void add_routes_through_others(const dialect::restrictions::PolicyWords& words,
                                const std::vector<AddressClass>& plain,
                                std::vector<AddressClass>& recipients, Pace& pace) {
@@ -452,7 +453,7 @@ void add_routes_through_others(const dialect::restrictions::PolicyWords& words,
     });
   });
   const bool tells = words.recipient_permits || open_domains;
-  if (!any_of([](const ListPolicy& one) { return !one.allow_untrusted_routing; })) return;
+  const bool counts = any_of([](const ListPolicy& one) { return !one.allow_untrusted_routing; });
   const bool all_percent = !any_of([](const ListPolicy& one) { return !one.allow_percent_hack; });
   const std::string foreign = plain.front().one->domain;
   const std::set<std::string> own = bare_domains(words.domains);
@@ -474,7 +475,7 @@ void add_routes_through_others(const dialect::restrictions::PolicyWords& words,
   };
   for (const AddressClass& one : plain) {
     const std::string& domain = one.one->domain;
-    if (domain.empty() || domain.starts_with('[')) continue;
+    if (!counts || domain.empty() || domain.starts_with('[')) continue;
     // At a name below a domain of ours it is that we take mail for it only without a route.
     if (!tells && !is_named(domain, own)) continue;
     // One local part for each domain, and each that has a row for the address without extension.
@@ -488,11 +489,15 @@ void add_routes_through_others(const dialect::restrictions::PolicyWords& words,
     if (own.contains(domain) && (!one.extended || (is_local && all_percent))) continue;
     add(one, foreign);
   }
-  // What a route would lead to that no address has is none, and stays in the local part.
+  // A route to what is no host is not taken off, and its address is foreign.
   for (const AddressClass& one : plain) {
     const std::string& domain = one.one->domain;
     const bool is_any = one.local.empty() || one.extended;
-    if (is_any && (domain.empty() || is_named(domain, own))) add(one, "");
+    if (is_any && any_of([&](const ListPolicy& policy) {
+          return takes_off(policy, domain, reached_address());
+        })) {
+      add(one, "");
+    }
   }
 }
 

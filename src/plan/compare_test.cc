@@ -797,14 +797,10 @@ TEST(PlanCompareTest, RareFormsAreClasses) {
        list("sender", "reject_sender_login_mismatch") +
            "smtpd_sender_login_maps = 'inline:{ {@=bob} }'\n",
        Answer::same},
-      {"the sign of a route that is none",
-       ours + networks + "smtpd_reject_unlisted_recipient = 'no'\n",
+      {"the sign of a route that is none", ours + networks,
        list("recipient",
-            "check_recipient_access inline:{ {ours.test=OK} }, reject_unlisted_recipient") +
-           "local_recipient_maps = 'inline:{ {bob=x} }'\n",
-       list("recipient", "check_recipient_access inline:{ {ours.test=OK} }") +
-           "local_recipient_maps = 'inline:{ {bob=x} }'\n",
-       Answer::accepts_more},
+            "permit_auth_destination, check_recipient_access inline:{ {ours.test=REJECT} }"),
+       list("recipient", "permit_auth_destination"), Answer::accepts_more},
       {"another literal of this host",
        "mydestination = 'ours.test'\ninet_interfaces = '127.0.0.1, ::1'\n" + barrier,
        list("recipient", "check_recipient_access " + inlined("{[127.0.0.1]=REJECT}")) +

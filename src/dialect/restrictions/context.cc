@@ -59,7 +59,7 @@ constexpr int most_routes = 8;
 std::string bracketed(std::string_view text) { return "<" + smtp::echo(text) + ">"; }
 
 /// The host that a route leads to, as the session would read it in an address, in lower case;
-/// nullopt: it would not take it there, so this is no route.
+/// nullopt: it would not take it there, so nothing can be reached by it.
 std::optional<std::string> host_of_route(const std::string& text) {
   const bool is_literal = text.starts_with('[');
   if (text.find_first_of(is_literal ? "<>\" \t" : "<>\" \t:,") != std::string::npos)
@@ -140,7 +140,10 @@ Address Context::address_of(const Enveloped& one) const {
     if (sign == std::string::npos) break;
     const auto host =
         host_of_route(swaps ? address.local.substr(0, sign) : address.local.substr(sign + 1));
-    if (!host) break;
+    if (!host) {
+      address.known = DomainClass::foreign;  // it is no mailbox of ours either
+      break;
+    }
     address.domain = *host;
     if (swaps) {
       address.local.erase(0, sign + 1);
