@@ -202,6 +202,7 @@ def run(binary, verbose):
         bench.stack.callback(names.stop)
         settings = dict(LOCAL, dns={"servers": ["127.0.0.1:%d" % names.port], "timeout": "2s"})
         settings["api"] = {"rate_limits": False}
+        settings["guardrails"] = {"closed": "never accept where rcpt in guarded.example and client in 203.0.113.77"}
         server = bench.server(settings)
         judge = Judge(server, api_schema.Document(DOCUMENT), verbose)
         judge.compare_methods()

@@ -282,6 +282,11 @@ class Walk:
     # ------------------------------------------------------------ the gateway's
     def lists(self):
         self.call("getConnectionPolicies")
+        breaks = {"lists": {"relay": "reject_unauth_destination"}, "parameters": {"mydestination": "guarded.example", "local_recipient_maps": ""}}
+        operation = self.judge.document.operations["putConnectionPolicies"]
+        answer = self.judge.raw(operation, body=breaks, token=self.token)
+        found = self.judge.judge(operation, *answer, "a PUT of lists that breaks a guardrail")
+        self.judge.expect("it names the guardrail", get(found, "guardrail") == "closed" and answer[0] == 409, found)
         self.call("listKeywords")
         self.granted()
         draft = {"lists": {"sender": "reject_unknown_client, permit", "relay": "permit_mynetworks, reject_unauth_destination"},
