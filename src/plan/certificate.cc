@@ -136,6 +136,10 @@ json::object of_answer(const OpenQuestion& question, const PossibleAnswer& answe
   return {{"words", answer.words}};
 }
 
+/// In the order of DialogueText::Part.
+constexpr std::array<std::string_view, 5> piece_words{"whole", "local_part", "at_domain", "domain",
+                                                      "quoted"};
+
 json::object of_question(const OpenQuestion& question) {
   json::object made{{"question", question.name()}};
   if (!question.zone.empty()) {
@@ -156,7 +160,8 @@ json::object of_question(const OpenQuestion& question) {
     made["free"] = true;  // patterns and rules: the evaluation has the answer
     if (question.pattern) made["pattern"] = question.pattern->first;
     if (question.pattern && question.about) {
-      made["about"] = words_of(*question.about);
+      made["about"] = to_string(question.about->axis);
+      made["piece"] = piece_words[static_cast<std::size_t>(question.about->part)];
     } else if (question.pattern) {
       made["text"] = question.key.substr(question.pattern->first.size() + 1);
     }

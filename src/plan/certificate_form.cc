@@ -72,7 +72,7 @@ class Form {
       if (first != next || first.is_v4() != last.is_v4() || last < first) {
         throw Wrong("the classes of clients have a gap or overlap at " + first.to_string());
       }
-      next = certified::after(last);
+      next = after(last);
     }
     if (next) throw Wrong("the classes of clients end at " + next->to_string());
   }

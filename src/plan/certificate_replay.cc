@@ -84,6 +84,22 @@ std::string drawn_record(dns::Type type, const std::string& name, const Said& sa
   }
 }
 
+/// What tables are asked of an address; nullopt: the version says, which completes it, or takes a
+/// route off.
+std::optional<std::string> piece_of(const mail::Mailbox& mailbox, std::string_view piece) {
+  const std::string local = mailbox.unquoted_local_part();
+  const std::string& domain = mailbox.domain;
+  if (domain.find_first_of(".[") == std::string::npos ||
+      local.find_first_of("%!@") != std::string::npos) {
+    return std::nullopt;
+  }
+  return piece == "local_part"  ? local
+         : piece == "at_domain" ? "@" + domain
+         : piece == "domain"    ? domain
+         : piece == "quoted"    ? mail::quoted_local_part(local) + "@" + domain
+                                : local + "@" + domain;
+}
+
 }  // namespace
 
 Replay::Replay(const CertificateText& text, const CertifiedPair& pair, bool has_rules)
@@ -256,40 +272,38 @@ policy::Consultation Replay::answer_to(policy::Consultation asked, const Said& s
 
 std::optional<bool> is_found(const Question& question, const Said& said) {
   if (!question.regex) return std::nullopt;
-  const bool as_written = question.pattern.starts_with(restrictions::written_question);
   std::string text;
-  if (question.about.empty()) {
-    // Of what stands for others it is not known what became of it there.
-    if (!said.renamed.empty()) return std::nullopt;
-    text = question.text;
-  } else if (question.about == "the client's address") {
-    text = said.client.to_string();
-  } else if (question.about == "the client's name") {
-    text = said.client_name;
-  } else if (question.about == "the name in HELO") {
-    text = said.helo;
-  } else if (question.about == "the login") {
-    text = said.login.value_or("");
-  } else {
-    const bool of_sender = question.about.find("sender") != std::string::npos;
-    if (of_sender && !said.sender) return false;
-    const mail::Mailbox& mailbox = of_sender ? *said.sender : said.recipient;
-    const std::string local = mailbox.unquoted_local_part();
-    const std::string& domain = mailbox.domain;
-    // Completed, or led elsewhere, as the version has it.
-    if (domain.find_first_of(".[") == std::string::npos ||
-        local.find_first_of("%!@") != std::string::npos) {
-      return std::nullopt;
+  switch (question.about) {
+    case client:
+      text = said.client.to_string();
+      break;
+    case name:
+      text = said.client_name;
+      break;
+    case helo:
+      text = said.helo;
+      break;
+    case session:
+      text = said.login.value_or("");
+      break;
+    case sender:
+    case rcpt: {
+      if (question.about == sender && !said.sender) return false;
+      const auto piece =
+          piece_of(question.about == sender ? *said.sender : said.recipient, question.piece);
+      if (!piece) return std::nullopt;
+      text = *piece;
+      break;
     }
-    const std::string_view words = question.about;
-    text = words.starts_with("the local part") ? local
-           : words.starts_with("@ and")        ? "@" + domain
-           : words.ends_with("domain")         ? domain
-           : words.ends_with("in quotes")      ? mail::quoted_local_part(local) + "@" + domain
-                                               : local + "@" + domain;
+    default:
+      // Of what stands for others it is not known what became of it there.
+      if (!said.renamed.empty()) return std::nullopt;
+      text = question.text;
+      break;
   }
   // Other letters are looked up in another spelling: `münchen` as xn--mnchen-3ya.
   if (!is_ascii(text)) return std::nullopt;
+  const bool as_written = question.pattern.starts_with(restrictions::written_question);
   const auto outcome = question.regex->match(as_written ? text : lower(text));
   if (outcome == dialect::Regex::Outcome::failed) return std::nullopt;
   return outcome == dialect::Regex::Outcome::yes;

@@ -196,15 +196,19 @@ class Reader {
                   .free = is(object, "free"),
                   .is_rule = false,
                   .pattern = text_in(object, "pattern"),
-                  .about = text_in(object, "about"),
+                  .about = axes,
+                  .piece = text_in(object, "piece"),
                   .text = text_in(object, "text"),
                   .axis = axes,
                   .answers = {}};
-    if (object.contains("part")) {
-      const auto part = std::ranges::find(axis_names, text_in(object, "part"));
+    const auto read_part = [&](std::string_view key, std::size_t& into) {
+      if (!object.contains(key)) return;
+      const auto part = std::ranges::find(axis_names, text_in(object, key));
       if (part == axis_names.end()) throw Wrong("a question is of no part: " + made.key);
-      made.axis = static_cast<std::size_t>(part - axis_names.begin());
-    }
+      into = static_cast<std::size_t>(part - axis_names.begin());
+    };
+    read_part("part", made.axis);
+    read_part("about", made.about);
     if (object.contains("request")) made.request = text_in(object, "request");
     for (const json::value& one : object.at("answers").as_array()) {
       made.answers.push_back(one.as_object());

@@ -80,11 +80,12 @@ struct Members {
 struct Question {
   std::string key, zone, of, type, name, service;
   std::optional<std::string> request;
-  bool free = false;     ///< a pattern or a rule: the evaluation has its answer
-  bool is_rule = false;  ///< the latter: a rule that a version has
-  std::string pattern;   ///< of a version
-  std::string about;     ///< what of the dialogue it is searched in
-  std::string text;      ///< or this text
+  bool free = false;         ///< a pattern or a rule: the evaluation has its answer
+  bool is_rule = false;      ///< the latter: a rule that a version has
+  std::string pattern;       ///< of a version
+  std::size_t about = axes;  ///< the part of the dialogue that it is searched in
+  std::string piece;         ///< what of it: "whole"; of addresses others, too
+  std::string text;          ///< or this text
   std::shared_ptr<const dialect::Regex> regex = {};  ///< null: only the evaluation knows
   std::size_t axis = axes;  ///< the diagram asks it behind this one and above the next
   std::vector<json::object> answers;

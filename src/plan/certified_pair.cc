@@ -14,8 +14,6 @@
 
 namespace postern::plan::certified {
 
-namespace json = boost::json;
-
 namespace {
 
 /// Texts that the patterns of a table may find: "/^a[0-9]@/ REJECT", "%^a%i REJECT".
@@ -102,7 +100,7 @@ std::vector<IpAddress> clients_near(const std::string& word) {
   if (bits && *bits <= static_cast<std::uint64_t>(address->bits())) {
     const AddressRange range = range_of(Cidr(*address, static_cast<int>(*bits)));
     near = {range.first, range.last};
-    if (const auto next = certified::after(range.last)) near.push_back(*next);
+    if (const auto next = after(range.last)) near.push_back(*next);
   }
   return near;
 }

@@ -22,11 +22,8 @@ namespace postern::plan {
 
 namespace certified {
 
-namespace json = boost::json;
 namespace restrictions = dialect::restrictions;
 using policy::Evidence;
-using policy::Stage;
-using restrictions::List;
 using restrictions::ListPolicy;
 
 namespace {
@@ -241,7 +238,7 @@ class Checker {
     const bool is_label = domain.find('.') == std::string::npos;
     // "anna@" is anna anywhere, and so may be "anna".
     const std::string alone = domain.empty() ? local : local.empty() && is_label ? domain : "";
-    // A route has no class of its own here.
+    // Routes are played for themselves: play_routes().
     const bool is_word = !alone.empty() && alone.find_first_of("%!\"") == std::string::npos &&
                          mail::parse_mailbox(alone + "@a.test", mail::Utf8::allowed);
     for (int i = 0; i < times && is_word; ++i) {
@@ -450,7 +447,7 @@ class Checker {
       Said said = drawn_with(axis, at);
       mail::Mailbox& mailbox = axis == sender ? *said.sender : said.recipient;
       const bool is_any = classes_[axis][at].local.empty();
-      // A route, or the sign of one, has classes of its own (play_routes()).
+      // So is the sign of one.
       if (is_any && local.find_first_of("%!@") != std::string::npos) continue;
       if (is_any && !local.empty()) {
         const bool in_quotes = local.starts_with('"');

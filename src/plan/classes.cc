@@ -90,6 +90,7 @@ void add_clients(const std::vector<AddressRange>& ranges, bool is_v4, const IpAd
   }
   // The classes come in the order of their addresses, so that each list is walked once.
   Covered named(ranges, is_v4);
+  const Octets usual = octets_of(IpAddress::v4(0x01000000));
   for (auto start = starts.begin(); start != starts.end(); ++start) {
     const bool listed = named.reaches(*start);
     const auto next = std::next(start);
@@ -104,7 +105,6 @@ void add_clients(const std::vector<AddressRange>& ranges, bool is_v4, const IpAd
       one = wanted;
     } else {
       // An inner address, if there is one; of 0.0.0.0/8 only where all are (RFC 1122 §3.2.1.3).
-      const Octets usual = octets_of(IpAddress::v4(0x01000000));
       const bool begins_there = is_v4 && *start < usual && usual < last;
       for (const unsigned step : {7u, 1u}) {
         Octets inner = begins_there ? usual : *start;

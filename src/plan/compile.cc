@@ -42,12 +42,6 @@ namespace {
 constexpr std::string_view some_v4 = "192.0.2.80";
 constexpr std::string_view some_v6 = "2001:db8::80";
 
-dns::Answer found(std::vector<std::string> records) {
-  return {.status = dns::Status::found, .records = std::move(records)};
-}
-dns::Answer missing() { return {.status = dns::Status::nx_domain, .records = {}}; }
-dns::Answer failed() { return {.status = dns::Status::server_failure, .records = {}}; }
-
 /// What a rule may do whose answers cannot be listed.
 struct OpaqueStep {
   std::string_view words;

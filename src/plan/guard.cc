@@ -1,7 +1,6 @@
 #include "plan/guard.h"
 
 #include <algorithm>
-#include <array>
 #include <set>
 #include <tuple>
 
@@ -831,11 +830,10 @@ class KnownRecipients {
   /// Whether DNS is asked about the recipient's domain: what it answers there is what it answers
   /// about a sender at the same domain.
   static bool asks_about_domain(const restrictions::Keyword* keyword) {
-    constexpr std::array names{"reject_rhsbl_recipient",    "reject_unknown_recipient_domain",
-                               "check_recipient_mx_access", "check_recipient_ns_access",
-                               "check_recipient_a_access",  "permit_mx_backup",
-                               "permit_rhswl_recipient"};
-    return std::ranges::find(names, keyword->name) != names.end();
+    using restrictions::Keyword;
+    return keyword->subject == restrictions::Subject::recipient &&
+           (keyword->takes == Keyword::Takes::zone || keyword->keys == Keyword::Keys::some ||
+            keyword->certain == Keyword::Certain::by_dns || keyword->name == "permit_mx_backup");
   }
 
   /// A local part, and what is left of it without an extension, wherever that begins.

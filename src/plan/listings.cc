@@ -17,13 +17,13 @@ namespace {
 /// More answers than these are not told apart.
 constexpr std::size_t most_listings = 64;
 
+}  // namespace
+
 dns::Answer found(std::vector<std::string> records) {
   return {.status = dns::Status::found, .records = std::move(records)};
 }
 dns::Answer missing() { return {.status = dns::Status::nx_domain, .records = {}}; }
 dns::Answer failed() { return {.status = dns::Status::server_failure, .records = {}}; }
-
-}  // namespace
 
 std::vector<PossibleAnswer> listings(const std::vector<policy::DnsList>& zones,
                                      const std::string& zone) {

@@ -1,4 +1,4 @@
-// What a list in DNS may answer, as far as the filters of rules tell answers apart.
+// What DNS may answer; of its lists, as far as the filters of rules tell answers apart.
 #pragma once
 
 #include <string>
@@ -7,6 +7,11 @@
 #include "plan/compile.h"
 
 namespace postern::plan {
+
+/// These records, no such name, and no answer.
+dns::Answer found(std::vector<std::string> records);
+dns::Answer missing();
+dns::Answer failed();
 
 /// The sets of records that the filters of a zone tell apart (RFC 5782 §2.1), *not listed* first
 /// and *no answer* last. `zones`: the lists in DNS of all versions. Throws NotCompiled: they are
