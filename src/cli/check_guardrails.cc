@@ -9,6 +9,7 @@
 #include "base/amount.h"
 #include "base/text.h"
 #include "cli/live_data.h"
+#include "cli/running_policies.h"
 #include "config/words.h"
 #include "serve/stored_policies.h"
 
@@ -16,8 +17,9 @@ namespace postern::app {
 
 namespace {
 
-/// The webhooks of the data directory. A cluster's are those of the gateways, which prove them.
-Result<StoredPolicies> load_webhooks(const Config& config) {
+/// The webhooks of the data directory, and its lists in place of those of `config`. A cluster's are
+/// those of the gateways, which prove them.
+Result<StoredPolicies> load_stored(Config& config, bool& by_api) {
   if (!config.cluster.database.empty()) {
     return fail(Fault::denied, "the database of the cluster is not asked");
   }
@@ -29,6 +31,9 @@ Result<StoredPolicies> load_webhooks(const Config& config) {
   }
   auto control = LiveData(config.server.data_dir).borrow_control();
   if (!control) return tl::unexpected(control.error());
+  const Result<bool> over = take_running_lists(config, *control->store);
+  if (!over) return tl::unexpected(over.error());
+  by_api = *over;
   return stored_policies(*control->store, config.webhooks.public_domain);
 }
 
@@ -69,13 +74,14 @@ tl::expected<std::optional<ProofBudget>, UsageError> budget_of(const Arguments& 
 CheckedGuardrails check_guardrails(const Config& config, const plan::GuardBudget& budget) {
   CheckedGuardrails checked;
   if (!config.guardrails) return checked;
-  Result<StoredPolicies> stored = load_webhooks(config);
+  Config in_force = config;
+  Result<StoredPolicies> stored = load_stored(in_force, checked.by_api);
   if (!stored) {
     checked.webhooks_unknown = stored.error().message;
     stored = no_policies(config.webhooks.public_domain);
   }
   checked.results = plan::check_guardrails(
-      {.name = "the configuration", .config = &config, .directory = stored->directory},
+      {.name = "the configuration", .config = &in_force, .directory = stored->directory},
       *config.guardrails, {.webhooks = std::move(stored->webhooks)}, budget);
   return checked;
 }
@@ -95,6 +101,9 @@ std::string guardrails_text(const CheckedGuardrails& checked) {
                                                checked.results.size());
   if (!checked.webhooks_unknown.empty()) {
     text += fmt::format(", without the webhooks ({})", printable(checked.webhooks_unknown, 300));
+  }
+  if (checked.by_api) {
+    text += ", with the lists that were set through the API: they stay in force over the file's";
   }
   return text + "\n";
 }

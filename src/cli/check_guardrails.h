@@ -21,6 +21,7 @@ namespace postern::app {
 struct CheckedGuardrails {
   std::vector<plan::GuardResult> results;  ///< empty: the configuration has none
   std::string webhooks_unknown;            ///< why webhooks were not looked at; empty: they were
+  bool by_api = false;  ///< the lists are those that were set through the API, not the file's
 };
 /// What --budget TIME[,NODES] says.
 struct ProofBudget {
@@ -31,7 +32,9 @@ struct ProofBudget {
 };
 /// nullopt: the command has no --budget.
 tl::expected<std::optional<ProofBudget>, UsageError> budget_of(const Arguments& arguments);
-/// Proves them, with the webhooks of the data directory if there is one. Blocks.
+/// Proves them as a start does: with the webhooks of the data directory if there is one, and with
+/// the lists that were set through the API where these stay in force over the configuration's.
+/// Blocks.
 CheckedGuardrails check_guardrails(const Config& config, const plan::GuardBudget& budget);
 /// The results as JSON.
 boost::json::array guardrails_json(const CheckedGuardrails& checked);

@@ -20,6 +20,7 @@
 #include "cli/help.h"
 #include "cli/json_text.h"
 #include "cli/plan_versions.h"
+#include "cli/progress.h"
 #include "config/dnssec_report.h"
 #include "config/failing_calls.h"
 #include "config/handbook.h"
@@ -219,8 +220,10 @@ int run_check(const Arguments& arguments, Streams& streams) {
   }
   CheckedGuardrails guarded;
   if (result.ok()) {
-    guarded =
-        check_guardrails(result.config, *budget ? (*budget)->of_guardrails() : plan::GuardBudget());
+    plan::GuardBudget limits = *budget ? (*budget)->of_guardrails() : plan::GuardBudget();
+    Progress progress(streams.err, arguments, "webhooks");
+    limits.progress = [&](std::size_t done, std::size_t all) { progress.show(done, all); };
+    guarded = check_guardrails(result.config, limits);
     if (result.config.guardrails) {
       for (Diagnostic& one : plan::diagnostics_of(guarded.results, *result.config.guardrails)) {
         result.diagnostics.add(std::move(one));
@@ -267,7 +270,10 @@ int run_check(const Arguments& arguments, Streams& streams) {
     if (!machine.dnssec.empty()) answer["dnssec"] = machine.dnssec;
     if (machine.dane) answer["dane"] = *machine.dane;
     if (machine.traces_key) answer["traces_key"] = *machine.traces_key;
-    if (!guarded.results.empty()) answer["guardrails"] = guardrails_json(guarded);
+    if (!guarded.results.empty()) {
+      answer["guardrails"] = guardrails_json(guarded);
+      answer["guardrails_lists"] = guarded.by_api ? "api" : "file";
+    }
     if (lint) {
       boost::json::object lists = dialect::restrictions::to_json(*lint);
       lists["mode"] = in_shadow ? "shadow" : "enforce";

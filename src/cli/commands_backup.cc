@@ -26,6 +26,7 @@
 #include "base/ulid.h"
 #include "cli/commands.h"
 #include "cli/json_text.h"
+#include "cli/progress.h"
 #include "config/key_file.h"
 #include "serve/acting_owner.h"
 #include "serve/cluster_member.h"
@@ -192,28 +193,6 @@ Result<std::optional<DataLock>> lock_or_gateway(const fs::path& data_dir) {
   return tl::unexpected(lock.error());
 }
 
-/// Shows on a terminal how far a backup is, in whole percents.
-class Progress {
- public:
-  explicit Progress(bool shown, std::ostream& to) : shown_(shown), to_(to) {}
-  void show(std::uint64_t done, std::uint64_t all) {
-    const int percent = all == 0 ? 100 : static_cast<int>(done * 100 / all);
-    if (!shown_ || percent == last_) return;
-    last_ = percent;
-    to_ << fmt::format("\r{:3} % of {} octets", std::min(percent, 100), all) << std::flush;
-  }
-  ~Progress() {
-    if (last_ >= 0) to_ << '\n';
-  }
-  Progress(const Progress&) = delete;
-  Progress& operator=(const Progress&) = delete;
-
- private:
-  const bool shown_;
-  std::ostream& to_;
-  int last_ = -1;
-};
-
 void tell(const backup::BackupMade& made, const std::string& file, const Arguments& arguments,
           Streams& streams) {
   const backup::Manifest& manifest = made.manifest;
@@ -284,7 +263,7 @@ int run_backup(const Arguments& arguments, Streams& streams) {
   std::optional<ActingOwner> owner(std::move(*acting));
   auto lock = lock_or_gateway(gateway->data_dir);
   if (!lock) return refuse(lock.error(), arguments, streams);
-  Progress progress(::isatty(STDERR_FILENO) == 1 && !arguments.has("--quiet"), streams.err);
+  Progress progress(streams.err, arguments, "octets");
   const auto made = backup::make_backup(
       {.data_dir = gateway->data_dir.string(),
        .hostname = gateway->hostname,

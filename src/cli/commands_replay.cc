@@ -1,20 +1,18 @@
 #include "cli/commands_replay.h"
 
 #include <chrono>
-#include <iostream>
 
 #include <fmt/format.h>
-#include <unistd.h>
 #include <boost/json.hpp>
 
 #include "base/amount.h"
-#include "base/terminal.h"
 #include "base/text.h"
 #include "cli/commands_store.h"
 #include "cli/confine.h"
 #include "cli/json_text.h"
 #include "cli/live_data.h"
 #include "cli/mail_text.h"
+#include "cli/progress.h"
 #include "cli/recorded_traffic.h"
 #include "config/engine.h"
 #include "config/room_options.h"
@@ -68,43 +66,6 @@ tl::expected<Options, UsageError> read_options(const Arguments& arguments) {
   return options;
 }
 
-/// A progress line that overwrites itself on a terminal.
-class Progress {
- public:
-  Progress(std::ostream& out, bool wanted, std::uint64_t all)
-      : out_(out), wanted_(wanted && all > 0), all_(all) {}
-  ~Progress() {
-    if (shown_) out_ << ink(Ink::rewrite) << std::flush;
-  }
-  Progress(const Progress&) = delete;
-  Progress& operator=(const Progress&) = delete;
-
-  void show(std::uint64_t done) {
-    constexpr std::chrono::milliseconds pause{200};
-    constexpr std::uint64_t width = 30;
-    const auto now = Clock::now();
-    if (!wanted_ || now < next_) return;
-    next_ = now + pause;
-    shown_ = true;
-    const double seconds = std::chrono::duration<double>(now - began_).count();
-    const double rate = seconds > 0 ? static_cast<double>(done) / seconds : 0;
-    const double left = rate > 0 ? static_cast<double>(all_ - std::min(done, all_)) / rate : 0;
-    const auto filled = static_cast<std::size_t>(std::min(done, all_) * width / all_);
-    out_ << ink(Ink::rewrite)
-         << fmt::format("[{:<{}}] {}/{}  {:.0f}/s  {:.0f} s left", std::string(filled, '#'), width,
-                        done, all_, rate, left)
-         << std::flush;
-  }
-
- private:
-  std::ostream& out_;
-  bool wanted_;
-  std::uint64_t all_;
-  bool shown_ = false;
-  Clock::time_point began_ = Clock::now();
-  Clock::time_point next_ = began_;
-};
-
 int trouble(const Error& error, const std::string& data_dir, bool json, Streams& streams) {
   const bool missing = error.fault == Fault::not_found;
   report(error.message,
@@ -134,13 +95,11 @@ int run_replay(const Arguments& arguments, Streams& streams) {
 
   const replay::Draft draft{engine_for(*config), authentication_options(*config)};
   const auto began = Clock::now();
-  const bool watched = &streams.err == &std::cerr && isatty(STDERR_FILENO) == 1 && !json &&
-                       !arguments.has("--quiet");
   const auto tally = [&] {
-    Progress progress(streams.err, watched, span->count);
+    Progress progress(streams.err, arguments, "messages");
     return replay::replay_traces(source_of(data), *span, draft, {.samples = options->samples},
                                  [&](std::uint64_t done) {
-                                   progress.show(done);
+                                   progress.show(done, span->count);
                                    return true;
                                  });
   }();

@@ -603,21 +603,40 @@ std::vector<AddressClass> recipients_of(const dialect::restrictions::PolicyWords
   return recipients;
 }
 
-bool add_known(const std::vector<AddressClass>& recipients, const Taken& taken,
-               const std::vector<const policy::Directory*>& directories,
+namespace {
+
+/// The address, and those that versions read in its place as its domain is not whole.
+std::vector<mail::Mailbox> readings(const mail::Mailbox& address, const Reading& reading) {
+  std::vector<mail::Mailbox> all{address};
+  const auto add_with = [&](const std::string& origin) {
+    for (const std::string& appended : reading.completing) {
+      all.push_back(policy::completed(address, {origin, origin, appended}));
+    }
+    all.push_back(policy::completed(address, {origin, origin}));
+  };
+  if (address.domain.find('.') == std::string::npos)
+    std::ranges::for_each(reading.origins, add_with);
+  return all;
+}
+
+}  // namespace
+
+bool add_known(const std::vector<AddressClass>& recipients, const Reading& reading,
+               const Taken& taken, const std::vector<const policy::Directory*>& directories,
                std::set<std::string>& into) {
   bool more = false;
   for (const AddressClass& one : recipients) {
-    const std::string& domain = one.one->domain;
-    if (one.exact || domain.empty()) continue;
-    const bool has_key = taken.domains.contains(lower(domain));
-    for (const policy::Directory* directory : directories) {
-      if (has_key && directory->webhook_count() == 0) continue;
-      const policy::Route route = directory->resolve(*one.one);
-      const bool is_own = route.webhook && route.webhook->address == policy::address_key(*one.one);
-      const bool is_in_theirs =
-          route.webhook || route.missing == policy::Route::Missing::unknown_address;
-      if (has_key ? is_own : is_in_theirs) more |= into.insert(one.one->text()).second;
+    if (one.exact) continue;
+    for (const mail::Mailbox& read : readings(*one.one, reading)) {
+      const bool has_key = one.one->domain.empty() || taken.domains.contains(lower(read.domain));
+      for (const policy::Directory* directory : directories) {
+        if (has_key && directory->webhook_count() == 0) continue;
+        const policy::Route route = directory->resolve(read);
+        const bool is_own = route.webhook && route.webhook->address == policy::address_key(read);
+        const bool is_in_theirs =
+            route.webhook || route.missing == policy::Route::Missing::unknown_address;
+        if (has_key ? is_own : is_in_theirs) more |= into.insert(one.one->text()).second;
+      }
     }
   }
   return more;

@@ -59,10 +59,11 @@ std::vector<AddressClass> senders_of(const dialect::restrictions::PolicyWords& w
 std::vector<AddressClass> recipients_of(const dialect::restrictions::PolicyWords& words,
                                         const AddressKeys& told, const Reading& reading,
                                         const Taken& taken, const Spelling& spelling, Pace& pace);
-/// Adds those that are a webhook's own address, or at a domain of webhooks that no key names: the
-/// others that they stand for go elsewhere. Whether there are any that it did not have.
-bool add_known(const std::vector<AddressClass>& recipients, const Taken& taken,
-               const std::vector<const policy::Directory*>& directories,
+/// Adds those that are a webhook's own address, or at a domain of webhooks that no key names, also
+/// once their domain is completed: the others that they stand for go elsewhere. Whether there are
+/// any that it did not have.
+bool add_known(const std::vector<AddressClass>& recipients, const Reading& reading,
+               const Taken& taken, const std::vector<const policy::Directory*>& directories,
                std::set<std::string>& into);
 /// Beside each class with many local parts, those of them that need quotes: tables are asked about
 /// these with the quotes, too.

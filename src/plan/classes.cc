@@ -547,7 +547,7 @@ Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::s
   std::set<std::string> known;
   constexpr int most_spellings = 4;
   for (int tries = 0; tries < most_spellings; ++tries) {
-    if (!add_known(classes.recipients, taken, directories, known)) break;
+    if (!add_known(classes.recipients, reading, taken, directories, known)) break;
     spell(unlike_all(recipient_spelling));
     classes.by_chance = true;
   }

@@ -17,6 +17,7 @@
 #include "plan/amount_test.h"
 #include "plan/random_lists_test.h"
 #include "policy/directory.h"
+#include "policy/own_addresses.h"
 
 namespace postern::plan {
 namespace {
@@ -609,6 +610,44 @@ TEST(PlanCompileTest, NoWebhookStandsForOtherRecipients) {
     EXPECT_EQ(route.missing, policy::Route::Missing::foreign_domain) << one.words;
   }
   EXPECT_GT(told, 20u);
+}
+
+// What is completed to a webhook's address goes there, and others without a domain do not.
+TEST(PlanCompileTest, NoWebhookStandsForOthersOnceTheirDomainIsCompleted) {
+  const auto policy = compiled({{"compatibility_level", "3.6"},
+                                {"myorigin", "local.example"},
+                                {"mydestination", "local.example"},
+                                {"append_dot_mydomain", "yes"},
+                                {"mydomain", "below.example"}});
+  restrictions::PolicyWords words;
+  words.add(*policy);
+  policy::Directory directory;
+  const auto whole = [](const AddressClass& one) {
+    return policy::completed(*one.one, {"local.example", "local.example", "below.example"});
+  };
+  const auto stand_for_many = [&] {
+    std::vector<AddressClass> some = classes_of(words, "", {}, {}, {&directory}).recipients;
+    std::erase_if(some, [](const AddressClass& one) {
+      return one.exact || one.read || one.one->domain.find('.') != std::string::npos;
+    });
+    return some;
+  };
+  policy::Change change;
+  const auto chosen = stand_for_many();
+  for (const AddressClass& one : chosen) {
+    auto webhook = std::make_shared<policy::Webhook>();
+    webhook->id = "wh_" + one.one->text();
+    webhook->address = policy::address_key(whole(one));
+    change.put_domains.push_back(whole(one).domain);
+    change.put_webhooks.push_back(std::move(webhook));
+  }
+  directory.apply(std::move(change));
+  EXPECT_GE(chosen.size(), 2u);
+  const auto others = stand_for_many();
+  EXPECT_EQ(others.size(), chosen.size());
+  for (const AddressClass& one : others) {
+    EXPECT_FALSE(directory.resolve(whole(one)).webhook) << one.words << " " << one.one->text();
+  }
 }
 
 // A rule whose answers cannot be listed is the same rule only with the same rows.

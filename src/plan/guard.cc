@@ -894,8 +894,7 @@ std::vector<GuardResult> check_guardrails(const Version& version, const app::Gua
   if (scope.webhooks.empty()) return results;
   Webhooks asked =
       worth_asking(scope.webhooks, guardrails, KnownRecipients(deciding_in(*version.config).lists));
-  const bool all_share = budget.each.count() == 0;
-  if (all_share && asked.size() > most_webhooks) {
+  if (!budget.each && asked.size() > most_webhooks) {
     for (GuardResult& one : results) {
       if (one.word != GuardResult::Word::holds) continue;
       one.word = GuardResult::Word::not_proved;
@@ -905,10 +904,11 @@ std::vector<GuardResult> check_guardrails(const Version& version, const app::Gua
     }
     asked.resize(most_webhooks);
   }
+  std::size_t done = 0;
   for (const auto& webhook : asked) {
-    const Deadline own(std::max(budget.each, deadline.left()));
-    Checker(version, guardrails, scope, webhook.get(), all_share ? deadline : own, budget.nodes)
-        .run(results);
+    const Deadline own = budget.each ? Deadline(std::max(*budget.each, deadline.left())) : deadline;
+    Checker(version, guardrails, scope, webhook.get(), own, budget.nodes).run(results);
+    if (budget.progress) budget.progress(++done, asked.size());
   }
   return results;
 }

@@ -41,9 +41,12 @@ struct GuardResult {
 struct GuardBudget {
   std::chrono::milliseconds time{10'000};  ///< for all sentences
   /// For mail to each webhook that is asked about, at least, so that what was proved of one edit
-  /// after the other is proved of all of them. 0: they share `time`, and there are 1,000 at most.
-  std::chrono::milliseconds each{400};
+  /// after the other is proved of all of them. nullopt: they share `time`, and there are 1,000 at
+  /// most.
+  std::optional<std::chrono::milliseconds> each = std::chrono::milliseconds(400);
   std::size_t nodes = 4'000'000;  ///< of an arena, at most
+  /// Told after each of these proofs how many are done, of how many. Null: nobody asks.
+  std::function<void(std::size_t done, std::size_t all)> progress = nullptr;
 };
 /// What an edit of a webhook or a policy through the API may take.
 inline constexpr std::chrono::milliseconds time_of_an_edit{200};

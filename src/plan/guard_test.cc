@@ -476,11 +476,16 @@ TEST(GuardTest, WebhooksThatNothingTellsApartAreOneProof) {
     guarded.webhooks.push_back(webhook);
   }
   guarded.directory->apply(std::move(change));
+  GuardBudget budget{.time = std::chrono::seconds(30), .each = std::nullopt};
+  std::string told;
+  budget.progress = [&](std::size_t done, std::size_t all) {
+    told += fmt::format("{} of {}, ", done, all);
+  };
   const auto results = check_guardrails(
       {.name = "now", .config = &guarded.loaded.config, .directory = guarded.directory},
-      *guarded.loaded.config.guardrails, {.host = false, .webhooks = guarded.webhooks},
-      {.time = std::chrono::seconds(30), .each = {}});
+      *guarded.loaded.config.guardrails, {.host = false, .webhooks = guarded.webhooks}, budget);
   EXPECT_EQ(word(results.front()), "holds");
+  EXPECT_EQ(told, "1 of 1, ");
 }
 
 // What a proof says of many addresses is not what it says of a webhook that is one of them.

@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <set>
 
+#include <fmt/format.h>
+
 #include "admin/publisher.h"
 #include "config/room_options.h"
 #include "mail/address.h"
 #include "mail/local_part.h"
+#include "serve/service_manager.h"
 #include "serve/stored_policies.h"
 #include "telemetry/log.h"
 
@@ -26,6 +29,30 @@ admin::BrokenGuardrail not_known(const std::string& why) {
           .witness = {},
           .witness_for_all = {}};
 }
+
+/// Tells the log and the service manager each five seconds how far the proofs are.
+class Telling {
+ public:
+  void operator()(std::size_t done, std::size_t all) {
+    if (Clock::now() < next_) return;
+    next_ = Clock::now() + pause;
+    telemetry::log::info("guardrails.proving")
+        .field("count", done)
+        .msg(fmt::format("the guardrails are proved for {} of {} webhooks that the lists or the "
+                         "sentences tell apart from others",
+                         done, all));
+    // Each proof is shorter by far.
+    constexpr std::chrono::microseconds more = 6 * pause;
+    tell_manager(fmt::format(
+        "EXTEND_TIMEOUT_USEC={}\nSTATUS=proving the guardrails: {} of {} webhooks are done",
+        more.count(), done, all));
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  static constexpr std::chrono::seconds pause{5};
+  Clock::time_point next_ = Clock::now() + pause;
+};
 
 /// The webhooks that an edit leaves as they are.
 class OtherWebhooks {
@@ -85,7 +112,7 @@ std::optional<admin::BrokenGuardrail> GuardrailDesk::first_broken(
     const plan::GuardScope& scope, std::chrono::milliseconds time) const {
   const auto results = plan::check_guardrails(
       {.name = std::string(running), .config = &config, .directory = std::move(directory)},
-      *config.guardrails, scope, {.time = time, .each = {}});
+      *config.guardrails, scope, {.time = time, .each = std::nullopt});
   for (std::size_t at = 0; at < results.size(); ++at) {
     const plan::GuardResult& result = results[at];
     const Guardrail& guardrail = config.guardrails->sentences[at];
@@ -173,9 +200,11 @@ std::string GuardrailDesk::why_not(const admin::Lists& lists) {
   config.restrictions = restrictions_of(lists);
   auto all = stored_policies(store_, config.webhooks.public_domain);
   if (!all) return "the guardrails need the webhooks, which cannot be read: " + all.error().message;
+  plan::GuardBudget budget;
+  budget.progress = Telling();
   const auto results = plan::check_guardrails(
       {.name = std::string(running), .config = &config, .directory = std::move(all->directory)},
-      *config.guardrails, {.webhooks = std::move(all->webhooks)});
+      *config.guardrails, {.webhooks = std::move(all->webhooks)}, budget);
   std::string why_not;
   for (const Diagnostic& one : plan::diagnostics_of(results, *config.guardrails)) {
     if (one.severity == Severity::error) {

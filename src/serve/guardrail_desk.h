@@ -42,7 +42,7 @@ class GuardrailDesk final : public admin::Guards {
 
   /// The same at the start and at a reload, where there is more time: why the configuration may not
   /// come into force with these lists, each broken guardrail on a line; empty: it may. Warnings are
-  /// logged.
+  /// logged; the log and the service manager hear each 5 s how far it is.
   std::string why_not(const admin::Lists& lists);
 
  private:

@@ -124,7 +124,7 @@ Task<Result<json::object>> PlanDesk::plan(admin::PlanRequest request) {
     replay::let_mail_go_first();
     plan::EditOptions options;
     const bool of_lists = request.before.lists || request.after.lists;
-    options.guards.each = {};
+    options.guards.each = std::nullopt;
     options.guards.time = of_lists ? plan::time_of_a_list_edit : plan::time_of_an_edit;
     options.compare.routes = request.routes;
     options.compare.through_lists = request.operates;

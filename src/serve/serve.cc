@@ -188,6 +188,11 @@ ReloadOutcome reload(Instance& instance, const ServeOptions& options,
   return outcome;
 }
 
+/// What the service manager hears of a start or a reload that is done.
+std::string ready_state() {
+  return fmt::format("READY=1\nSTATUS=ready, version {}", current_version().number);
+}
+
 /// Waits for signals until one ends the process; a second one ends it immediately. Returns the exit
 /// code of the process.
 ExitCode wait_for_the_end(Instance& instance, const ServeOptions& options, const sigset_t& signals,
@@ -205,7 +210,7 @@ ExitCode wait_for_the_end(Instance& instance, const ServeOptions& options, const
       const auto over = ReloadDesk::want_lists_of_file(asked) ? admin::ListsOver::nothing
                                                               : admin::ListsOver::file;
       ReloadDesk::answer(asked, reload(instance, options, confined, over));
-      tell_manager("READY=1");
+      tell_manager(ready_state());
       continue;
     }
     const auto limit = instance.config().server.drain_timeout;
@@ -316,7 +321,7 @@ int serve(const Config& config, const ServeOptions& given) {
   if (!instance.answers(time_to_answer)) {
     log::warning("server.ready").msg("an event loop does not answer yet");
   }
-  tell_manager(fmt::format("READY=1\nSTATUS=ready, version {}", current_version().number));
+  tell_manager(ready_state());
   instance.reloads().open();
   const ExitCode code = wait_for_the_end(instance, options, signals, confined);
   started->reset();

@@ -103,4 +103,22 @@ def before_there_are_webhooks(bench):
     expect("plan of tests", 0, bench.run("plan", tests, tests)[0])
 
 
-CHECKS = [a_broken_one_does_not_start, inside_only, webhooks_over_the_api, before_there_are_webhooks]
+def lists_of_the_api_are_checked(bench):
+    """Lists that were set through the API stay in force over the file's: check proves them, as a start does, until the file's are changed."""
+    server = bench.server(guarded({}))
+    instance.Account(server).call("PUT", "/connection-policies", {"lists": {"relay": CLOSED["relay"]}, "parameters": {"mynetworks": "10.1.0.0/16, 192.0.2.0/24"}})
+    sentences = {"inside": "never accept where client not in 10.1.0.0/16 and auth = none and rcpt is foreign"}
+
+    def check(settings, wanted, lists):
+        status, out, err = bench.run("check", "--json", "--config", server.write_config(settings))
+        expect("exit status (%s%s)" % (out, err), wanted, status)
+        expect("whose lists", lists, json.loads(out.splitlines()[-1])["guardrails_lists"])
+
+    check(guarded(sentences), 78, "api")
+    said = bench.run("check", "--config", server.write_config())
+    if "lists that were set through the API" not in said[2]:
+        raise Fail("check does not say whose lists it proved: %s%s" % said[1:])
+    check(guarded(sentences, mynetworks="10.1.2.0/24"), 0, "file")
+
+
+CHECKS = [a_broken_one_does_not_start, inside_only, webhooks_over_the_api, before_there_are_webhooks, lists_of_the_api_are_checked]
