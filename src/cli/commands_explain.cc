@@ -184,8 +184,9 @@ tl::expected<Explanation, NotFound> recorded(const Config& config, const std::st
   return std::move(*explanation);
 }
 
-/// Loads the store's policies if there is a store, and closes it before deciding.
-Result<void> load_policies(bool there, Config& running, policy::Directory& directory) {
+/// Loads the store's policies if there is a store, and closes it before deciding. Whether lists
+/// that were set through the API stay in force over those of the configuration.
+Result<bool> load_policies(bool there, Config& running, policy::Directory& directory) {
   LiveData::Control control;
   if (there || !running.cluster.database.empty()) {
     auto opened = open_control(running);
@@ -196,14 +197,14 @@ Result<void> load_policies(bool there, Config& running, policy::Directory& direc
     if (!empty) return tl::unexpected(empty.error());
     control.store = std::move(*empty);
   }
-  if (Result<bool> put = take_running_lists(running, *control.store); !put) {
-    return tl::unexpected(put.error());
-  }
+  const Result<bool> over = take_running_lists(running, *control.store);
+  if (!over) return over;
   auto operators = store::Operators(*control.store, running.api.operators).accounts();
   if (!operators) return tl::unexpected(operators.error());
   running.api.operators = std::move(*operators);
   admin::Publisher publisher(*control.store, directory, running.webhooks.public_domain);
-  return publisher.load();
+  if (Result<void> loaded = publisher.load(); !loaded) return tl::unexpected(loaded.error());
+  return over;
 }
 
 /// Whether no account has this name; known only if policies are the only source of accounts.
@@ -245,9 +246,8 @@ Result<Explanation> live(const Config& config, const ExplainOptions& options) {
   }
   Config running = config;
   policy::Directory directory;
-  if (const Result<void> loaded = load_policies(there, running, directory); !loaded) {
-    return tl::unexpected(loaded.error());
-  }
+  const Result<bool> over = load_policies(there, running, directory);
+  if (!over) return tl::unexpected(over.error());
   for (const auto& runtime : {running.lua.runtime, running.vsl.runtime}) {
     if (runtime) runtime->simulate();
   }
@@ -267,6 +267,10 @@ Result<Explanation> live(const Config& config, const ExplainOptions& options) {
                      });
   if (!explanation) return explanation;
   explanation->live = true;
+  if (*over) {
+    explanation->note =
+        "the lists are those that were set through the API: they stay in force over the file's";
+  }
   if (options.auth && nobody_has(*options.auth, running, directory)) {
     explanation->note = fmt::format(
         "no account has the user name {}: the gateway would answer AUTH with 535", *options.auth);

@@ -249,7 +249,8 @@ int plan_versions(const Options& options, const Arguments& arguments, Streams& s
   if (options.tests) {
     const plan::Edition& after = versions->second;
     const auto kept = keep_as_tests(found.comparison.witnesses, *options.tests,
-                                    is_of_gateway(after.name) ? std::string() : after.file);
+                                    is_of_gateway(after.name) ? std::string() : after.file,
+                                    config_named(arguments));
     if (!kept) {
       report(kept.error().message, "", arguments.has("--json"), streams);
       return to_int(ExitCode::cannot_create);

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <set>
 
 #include <fmt/format.h>
 #include <boost/json.hpp>
 
 #include "base/text.h"
+#include "cli/commands_ptest.h"
 #include "cli/file_update.h"
 #include "config/input_file.h"
 #include "dialect/webhook/fields.h"
@@ -37,7 +39,7 @@ std::string name_of(const plan::Witness& witness) {
       early_text(spoken.early), spoken.sender, spoken.recipient);
 }
 
-/// What a policy demands, without the passwords that it takes.
+/// What a policy demands, without the accounts that it takes.
 std::string demands_of(const boost::json::value& policy) {
   boost::json::object body = policy.as_object();
   body["name"] = "policy";
@@ -46,6 +48,18 @@ std::string demands_of(const boost::json::value& policy) {
   boost::json::object fields = dialect::webhook::to_json(parsed->fields);
   for (const char* const key : {"name", "smtp_credentials", "smtp_usernames"}) fields.erase(key);
   return boost::json::serialize(fields);
+}
+
+/// The accounts that it takes.
+std::set<std::string> users_of(const boost::json::value& policy) {
+  std::set<std::string> users;
+  const auto* all = policy.as_object().if_contains("smtp_credentials");
+  if (all == nullptr || !all->is_array()) return users;
+  for (const boost::json::value& one : all->get_array()) {
+    const auto* name = one.is_object() ? one.get_object().if_contains("username") : nullptr;
+    if (name != nullptr && name->is_string()) users.emplace(name->get_string());
+  }
+  return users;
 }
 
 /// The tables `[policy.…]` and `[webhook.…]` of a test that a file does not have yet.
@@ -63,7 +77,9 @@ Result<std::string> missing_tables(const std::string& directory, const std::stri
     };
     for (const auto& [name, body] : own.policies) {
       const auto* there = known.policies.if_contains(name);
-      if (there != nullptr && demands_of(*there) != demands_of(body)) {
+      if (there == nullptr) continue;
+      const std::set<std::string> users = users_of(*there);
+      if (demands_of(*there) != demands_of(body) || !std::ranges::includes(users, users_of(body))) {
         return fail(Fault::conflict, fmt::format("its policy `{}` is not that of NEW: name another "
                                                  "file",
                                                  printable(name, 64)));
@@ -80,7 +96,8 @@ Result<std::string> missing_tables(const std::string& directory, const std::stri
 }  // namespace
 
 Result<std::size_t> keep_as_tests(const std::vector<plan::Witness>& witnesses,
-                                  const std::string& file, const std::string& config) {
+                                  const std::string& file, const std::string& config,
+                                  const std::optional<std::string>& environment) {
   std::string before;
   std::error_code unknown;
   const bool there = fs::exists(file, unknown);
@@ -90,13 +107,14 @@ Result<std::size_t> keep_as_tests(const std::vector<plan::Witness>& witnesses,
     before = std::move(*read);
   }
   std::string after = before;
-  const auto of_file = there ? ptest::parse_file(before, file).file.config : std::nullopt;
-  if (of_file && !config.empty() &&
-      !fs::equivalent(ptest::beside(file, of_file->name), config, unknown)) {
+  const ptest::File known = ptest::parse_file(before, file).file;
+  const std::string of_file = there ? config_of_tests(known, environment) : "";
+  const bool is_of_one = there && (known.config || fs::exists(of_file, unknown));
+  if (is_of_one && !config.empty() && !fs::equivalent(of_file, config, unknown)) {
     return tl::unexpected(
         Error{Fault::conflict, fmt::format("{} has tests of {}, and these would be of {}: name "
                                            "another file",
-                                           file, of_file->name, config)});
+                                           file, of_file, config)});
   }
   if (!there && !config.empty()) {
     const fs::path beside = fs::absolute(file, unknown).parent_path();
@@ -104,15 +122,21 @@ Result<std::size_t> keep_as_tests(const std::vector<plan::Witness>& witnesses,
         "config = {}\n",
         ptest::toml_string(fs::proximate(fs::absolute(config, unknown), beside, unknown).string()));
   }
+  std::set<std::string> logins;
+  for (const plan::Witness& witness : witnesses) {
+    if (witness.spoken.login) logins.insert(*witness.spoken.login);
+  }
   std::size_t added = 0;
   for (const plan::Witness& witness : witnesses) {
     // Others may have said the same, with other answers of DNS.
     for (int number = 1;; ++number) {
       const std::string name =
           name_of(witness) + (number > 1 ? fmt::format(" ({})", number) : std::string());
-      std::string test = ptest::as_test(
-          *witness.after.trace,
-          {.name = name, .redact = false, .message = std::nullopt, .early = witness.spoken.early});
+      std::string test = ptest::as_test(*witness.after.trace, {.name = name,
+                                                               .redact = false,
+                                                               .message = std::nullopt,
+                                                               .early = witness.spoken.early,
+                                                               .logins = logins});
       const std::size_t begin = test.find("[[test]]");
       const std::string directory = test.substr(0, begin);
       test.erase(0, begin);

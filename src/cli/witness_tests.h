@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,9 +10,11 @@
 namespace postern::app {
 
 /// Appends each witness to a file of tests, as a test that passes on NEW; one that the file has is
-/// not added again. A new file names `config`, the configuration of NEW ("": none). Returns how
-/// many were added. Faults as for replace_file(). Blocks.
+/// not added again. A new file names `config`, the configuration of NEW ("": none). `environment`:
+/// of config_of_tests(). Returns how many were added. Fault::conflict: the file is of another
+/// configuration, or has another policy of the same name. Others as for replace_file(). Blocks.
 Result<std::size_t> keep_as_tests(const std::vector<plan::Witness>& witnesses,
-                                  const std::string& file, const std::string& config);
+                                  const std::string& file, const std::string& config,
+                                  const std::optional<std::string>& environment);
 
 }  // namespace postern::app

@@ -500,7 +500,7 @@ class Checker {
     const bool goes_nowhere =
         said.recipient.domain.starts_with('[') && std::ranges::none_of(versions_, takes);
     const bool forbidden = goes_nowhere         ? false
-                           : kind == "handling" ? text_.same_handling && group != "winding"
+                           : kind == "handling" ? text_.same_handling
                                                 : text_.never.contains({group, kind});
     const auto words = [&] {
       return fmt::format("old {}, new {}: {}", fates[0], fates[1], said.text());

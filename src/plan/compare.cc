@@ -100,6 +100,10 @@ std::string_view words_of(DifferenceKind kind) {
   return "";
 }
 
+std::string_view name_of(const std::optional<Group>& group) {
+  return group ? to_string(*group) : "winding";
+}
+
 std::string_view to_string(Group group) {
   switch (group) {
     case Group::ours:
@@ -307,7 +311,7 @@ class Comparer {
     for (const DifferenceKind kind : difference_kinds) {
       // One witness is enough for what is no verdict.
       Known& known = result_.of(kind, answer);
-      if (!is_verdict(kind) && (known == Known::yes || !group)) continue;
+      if (!is_verdict(kind) && known == Known::yes) continue;
       const Known found = search(here, group, kind);
       if (found != Known::no) known = found;
       if (found == Known::yes && is_verdict(kind)) apart_.push_back({here, kind, group});
@@ -392,7 +396,7 @@ class Comparer {
     return where(diagrams_.apply(kinds, served(), kind_if_served), possible);
   }
 
-  void show(const Player::Played& played, Group group, DifferenceKind kind) {
+  void show(const Player::Played& played, std::optional<Group> group, DifferenceKind kind) {
     result_.witnesses.push_back({.spoken = played.spoken,
                                  .group = group,
                                  .kind = kind,
@@ -511,8 +515,7 @@ class Comparer {
                }});
       result_.played = player_->count();
       if (found) {
-        if (!group) return Known::yes;
-        show(*found, *group, kind);
+        show(*found, group, kind);
         return Known::yes;
       }
       if (const OpenQuestion* question = opaque_on(*vocabulary_, *path)) {
@@ -529,7 +532,7 @@ class Comparer {
       text = "the dialogues found are judged alike with the rules behind the lists";
     }
     if (reason == "witness_not_confirmed") note_unconfirmed();
-    result_.not_proved.push_back({.group = group ? std::string(plan::to_string(*group)) : "winding",
+    result_.not_proved.push_back({.group = std::string(name_of(group)),
                                   .direction = kind,
                                   .layer = "restrictions",
                                   .place = {},

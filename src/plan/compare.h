@@ -39,6 +39,8 @@ std::string_view to_string(Answer answer);
 std::string_view words_of(Answer answer);
 /// "ours", "relay", "foreign".
 std::string_view to_string(Group group);
+/// The same; nullopt: "winding" (AddressClass::winding).
+std::string_view name_of(const std::optional<Group>& group);
 
 /// The name of a part of the dialogue in JSON.
 std::string_view to_string(Axis axis);
@@ -74,7 +76,7 @@ DifferenceKind kind_of(const Outcome& before, const Outcome& after);
 /// A dialogue that both versions' production evaluators have decided, with different results.
 struct Witness {
   Spoken spoken;
-  Group group = Group::foreign;
+  std::optional<Group> group = Group::foreign;  ///< nullopt: Comparison::winding
   DifferenceKind kind = DifferenceKind::none;
   Side before;  ///< OLD
   Side after;   ///< NEW

@@ -61,6 +61,51 @@ TEST(PlanCompareTest, RoutesThroughNamesBelowOursAreClasses) {
       compared(lists + ", check_recipient_access inline:{ {sub.relay.example = REJECT} }\"\n",
                lists + "\"\n");
   EXPECT_EQ(found.winding.answer(), Answer::accepts_more);
+  ASSERT_EQ(found.witnesses.size(), 1u);
+  EXPECT_EQ(name_of(found.witnesses.front().group), "winding");
+  EXPECT_TRUE(found.witnesses.front().after.taken);
+  // So is what is done with their mail.
+  const Comparison held = compared(
+      lists + ", check_recipient_access inline:{ {sub.relay.example = HOLD} }\"\n", lists + "\"\n");
+  EXPECT_EQ(held.winding.answer(), Answer::same);
+  EXPECT_EQ(held.handling, Known::yes);
+  ASSERT_EQ(held.witnesses.size(), 1u);
+  EXPECT_EQ(held.witnesses.front().before.handling, "hold");
+}
+
+// A client gives another name in front of STARTTLS or AUTH, or none, and the list at EHLO judges
+// each one.
+TEST(PlanCompareTest, AListAtEhloThatAsksForTlsOrALoginIsNotCompared) {
+  const std::string early = "smtpd_delay_reject = \"no\"\nsmtpd_helo_restrictions = ";
+  const std::string relays =
+      "smtpd_restriction_classes = \"k\"\nk = \"permit_sasl_authenticated\"\n"
+      "smtpd_relay_restrictions = \"check_helo_access inline:{in.test=k}, "
+      "reject_unauth_destination\"\n";
+  const std::string none = "smtpd_relay_restrictions = \"reject_unauth_destination\"\n";
+  const std::string by_login =
+      early + "\"permit_sasl_authenticated, check_helo_access inline:{in.test=REJECT}\"\n";
+  for (const auto& [before, after] :
+       {std::pair(early + "\"permit_mynetworks, reject\"\n",
+                  early + "\"permit_mynetworks, reject_plaintext_session\"\n"),
+        std::pair(early + "\"check_helo_access inline:{in.test=REJECT}\"\n",
+                  early + "\"check_helo_access inline:{in.test=reject_plaintext_session}\"\n"),
+        std::pair(by_login + none, by_login + relays)}) {
+    const Comparison found = compared(before, after);
+    EXPECT_NE(found.answer(), Answer::same) << after;
+    ASSERT_FALSE(found.not_proved.empty()) << after;
+    EXPECT_EQ(found.not_proved.front().reason, "several_greetings") << after;
+    EXPECT_EQ(compared(before, before).answer(), Answer::same) << before;
+  }
+  // What it asks of the name and the client is judged each time.
+  for (const char* rule :
+       {"check_helo_access inline:{in.test=REJECT}", "reject_unknown_helo_hostname",
+        "permit_mynetworks, reject_invalid_helo_hostname", "check_policy_service inet:127.0.0.1:9",
+        "reject_unauth_pipelining", "check_helo_access pcre:{{/^in/ HOLD}}"}) {
+    const std::string list = early + "\"" + rule;
+    const Comparison found = compared(list + "\"\n", list + ", reject\"\n");
+    EXPECT_EQ(found.answer(), Answer::refuses_more) << rule;
+    EXPECT_TRUE(found.not_proved.empty()) << rule;
+  }
 }
 
 // A question about the sender's domain is not one about the recipient's.

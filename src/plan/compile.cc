@@ -478,6 +478,19 @@ policy::Route some_webhook() {
 
 }  // namespace
 
+namespace {
+
+/// As which client such a session is authenticated.
+std::optional<policy::Authentication> identity_of(const SessionClass& session) {
+  if (!session.login) return std::nullopt;
+  policy::Authentication identity;
+  identity.username = identity.authz_id = *session.login;
+  identity.mechanism = "PLAIN";
+  return identity;
+}
+
+}  // namespace
+
 Evidence evidence_of(const Classes& classes, const Chosen& chosen, Stage stage,
                      bool after_starttls) {
   Evidence evidence;
@@ -495,12 +508,7 @@ Evidence evidence_of(const Classes& classes, const Chosen& chosen, Stage stage,
   if (stage != Stage::connect && after_starttls && secured.tls) {
     session.tls = policy::Tls{"TLSv1.3", "TLS_AES_256_GCM_SHA384"};
   }
-  if (stage >= Stage::mail && secured.login) {
-    policy::Authentication identity;
-    identity.username = identity.authz_id = *secured.login;
-    identity.mechanism = "PLAIN";
-    session.auth = std::move(identity);
-  }
+  if (stage >= Stage::mail) session.auth = identity_of(secured);
   if (stage >= Stage::mail) evidence.reverse_path = classes.senders[chosen[Axis::sender]].one;
   if (stage >= Stage::rcpt) {
     policy::Recipient recipient{.address = *classes.recipients[chosen[Axis::recipient]].one,
@@ -580,8 +588,17 @@ struct Step {
   auto operator<=>(const Step&) const = default;
 };
 
-/// A rule in a list at a command, by its name: behind warn_if_reject, met again, after STARTTLS.
-using NamedMoment = std::tuple<std::string, ListKind, Stage, bool, bool, bool>;
+/// What a client has done before EHLO is judged. The last two are asked in place of the second one
+/// only to see whether they change anything.
+enum class Before : std::uint8_t {
+  starttls,   ///< nothing: STARTTLS is still to come, if the session has TLS
+  mail,       ///< STARTTLS, if the session has TLS
+  unsecured,  ///< nothing, and there is no other EHLO
+  login,      ///< STARTTLS and AUTH, if the session has them: another EHLO
+};
+
+/// A rule in a list at a command, by its name: behind warn_if_reject, met again.
+using NamedMoment = std::tuple<std::string, ListKind, Stage, bool, bool, Before>;
 
 /// What rules do.
 struct Effects {
@@ -629,6 +646,18 @@ class Compiler {
       }
       return vocabulary_.number(outcome);
     });
+  }
+
+  /// Of EHLO the name that is given last counts, and the list judges it alike whatever the client
+  /// has done before: the one before STARTTLS or AUTH may have another name or be refused, and
+  /// there may be none before STARTTLS.
+  void refuse_several_greetings() {
+    if (policy_.delay_reject) return;
+    const Ref judged = greeted(Before::mail);
+    if (greeted(Before::unsecured) == judged && greeted(Before::login) == judged) return;
+    throw NotCompiled("several_greetings",
+                      "the list at EHLO asks for TLS or a login (smtpd_delay_reject = no), and a "
+                      "client may say EHLO again with another name");
   }
 
   Ref destinations() {
@@ -717,20 +746,26 @@ class Compiler {
 
   Ref fresh() { return diagrams_.leaf(states_.of({})); }
 
+  /// The list at EHLO on its own.
+  Ref greeted(Before before) {
+    before_ = before;
+    const Ref made = list(fresh(), ListKind::helo, moment(ListKind::helo, Stage::helo));
+    before_ = Before::mail;
+    return made;
+  }
+
   /// smtpd_delay_reject = no: the first three lists at their own commands.
   Ref early_lists(Ref state) {
     state = only_refusal(state,
                          list(fresh(), ListKind::client, moment(ListKind::client, Stage::connect)),
                          Stage::connect);
     // RFC 3207 §4.2: after STARTTLS there is a second EHLO, and the first one is judged in clear.
-    after_starttls_ = false;
-    const Ref clear = list(fresh(), ListKind::helo, moment(ListKind::helo, Stage::helo));
-    after_starttls_ = true;
-    const Ref secured = list(fresh(), ListKind::helo, moment(ListKind::helo, Stage::helo));
-    const Ref greeted = only_refusal(state, clear, Stage::helo);
+    const Ref clear = greeted(Before::starttls);
+    const Ref secured = greeted(Before::mail);
+    const Ref before_tls = only_refusal(state, clear, Stage::helo);
     const Ref not_held = change(clear, [](State& at) { at.hold = false; });
     const Ref again = only_refusal(state, not_held, Stage::helo);
-    state = if_helo(if_tls(only_refusal(again, secured, Stage::helo), greeted), state);
+    state = if_helo(if_tls(only_refusal(again, secured, Stage::helo), before_tls), state);
     return state;
   }
 
@@ -759,9 +794,9 @@ class Compiler {
     at.looks_back = true;
     Ref then = list(fresh(), kind, at);
     if (kind == ListKind::helo) {
-      after_starttls_ = false;
+      before_ = Before::starttls;
       const Ref clear = list(fresh(), kind, at);
-      after_starttls_ = true;
+      before_ = Before::mail;
       then = if_helo(if_tls(then, clear), fresh());
     }
     return diagrams_.apply(
@@ -964,6 +999,14 @@ class Compiler {
   }
 
   Ref apply_rule(Ref state, const Rule& rule, const RuleMoment& at, int depth) {
+    // A policy server may answer anything each time, also what the rules that it names would do.
+    const bool is_free = rule.keyword->takes == restrictions::Keyword::Takes::service;
+    if (is_free && (before_ == Before::unsecured || before_ == Before::login)) {
+      const Before now = std::exchange(before_, Before::mail);
+      const Ref made = apply_rule(state, rule, at, depth);
+      before_ = now;
+      return made;
+    }
     const Ref effect = effect_of(rule, at);
     Ref after = apply_steps(state, effect, Stage::delivery);
     const std::set<Leaf> rows = rows_with_rules(effect);
@@ -1074,7 +1117,7 @@ class Compiler {
       return diagrams_.choose(question.variable, by_answer);
     }
     if (!effect.wanted_service) throw NotCompiled("external_table", "a rule waits");
-    const OpenQuestion& question = vocabulary_.ask(*effect.wanted_service, after_starttls_);
+    const OpenQuestion& question = vocabulary_.ask(*effect.wanted_service, is_behind_starttls());
     const policy::Consultations before = evidence.consulted;
     const auto client = policy::questions::authenticated(evidence);
     for (const PossibleAnswer& answer : question.answers) {
@@ -1087,10 +1130,16 @@ class Compiler {
     return diagrams_.choose(question.variable, by_answer);
   }
 
+  bool is_behind_starttls() const { return before_ != Before::starttls; }
+
   Ref over_axes(const std::vector<Axis>& axes, std::size_t at, Chosen& chosen, Stage stage,
                 const Judge& judge) {
     if (at == axes.size()) {
-      Evidence evidence = evidence_of(classes_, chosen, stage, after_starttls_);
+      Evidence evidence = evidence_of(classes_, chosen, stage, is_behind_starttls());
+      if (before_ == Before::unsecured) evidence.session.tls.reset();
+      if (before_ == Before::login) {
+        evidence.session.auth = identity_of(classes_.sessions[chosen[Axis::session]]);
+      }
       restrictions::KnownPatterns patterns{.keys = classes_.open_keys};
       return explore(evidence, patterns, axes, chosen, judge);
     }
@@ -1106,7 +1155,7 @@ class Compiler {
 
   Ref effect_of(const Rule& rule, const RuleMoment& at) {
     const auto key =
-        std::make_tuple(&rule, at.list, at.stage, at.warn_only, at.looks_back, after_starttls_);
+        std::make_tuple(&rule, at.list, at.stage, at.warn_only, at.looks_back, before_);
     if (const auto known = by_rule_.find(key); known != by_rule_.end()) return known->second;
     const Ref effect = once(SameRules::name_of(rule), at, [&] {
       return vocabulary_.is_opaque(rule) ? opaque(rule, at) : judged(rule, at);
@@ -1119,8 +1168,7 @@ class Compiler {
   template <class Make>
   Ref once(std::string name, const RuleMoment& at, const Make& make) {
     if (!shares_) return make();
-    const NamedMoment key(std::move(name), at.list, at.stage, at.warn_only, at.looks_back,
-                          after_starttls_);
+    const NamedMoment key(std::move(name), at.list, at.stage, at.warn_only, at.looks_back, before_);
     if (const auto known = effects_.known.find(key); known != effects_.known.end()) {
       return known->second;
     }
@@ -1160,8 +1208,8 @@ class Compiler {
     const OpenQuestion& question = vocabulary_.ask_rule(
         "rule " + rule.words + " at " + std::string(policy::to_string(at.stage)) +
             (of_list ? " in " + std::string(restrictions::parameter_of(at.list)) : "") +
-            (after_starttls_ ? "" : " in clear") + (at.warn_only ? " behind warn_if_reject" : "") +
-            "\n" + settings_ + tables_of(rule),
+            (is_behind_starttls() ? "" : " in clear") +
+            (at.warn_only ? " behind warn_if_reject" : "") + "\n" + settings_ + tables_of(rule),
         *rule.keyword);
     std::vector<Ref> by_answer;
     for (const OpaqueStep& one : steps_of(*rule.keyword)) {
@@ -1262,9 +1310,9 @@ class Compiler {
   Vocabulary& vocabulary_;
   Diagrams& diagrams_;
   const Classes& classes_;
-  bool after_starttls_ = true;
+  Before before_ = Before::mail;
   Numbers<State> states_;
-  std::map<std::tuple<const Rule*, ListKind, Stage, bool, bool, bool>, Ref> by_rule_;
+  std::map<std::tuple<const Rule*, ListKind, Stage, bool, bool, Before>, Ref> by_rule_;
 };
 
 }  // namespace
@@ -1278,6 +1326,12 @@ Ref compile(const ListPolicy& policy, Vocabulary& vocabulary, const std::string&
             Decisions* decisions) {
   Effects effects;
   return Compiler(policy, vocabulary, settings, decisions, effects).run();
+}
+
+void refuse_several_greetings(const ListPolicy& policy, Vocabulary& vocabulary,
+                              const std::string& settings) {
+  Effects effects;
+  Compiler(policy, vocabulary, settings, nullptr, effects).refuse_several_greetings();
 }
 
 std::array<Ref, 2> compile_both(const std::array<const ListPolicy*, 2>& policies,

@@ -215,6 +215,12 @@ using Decisions = std::map<const dialect::restrictions::Rule*, Ref>;
 Ref compile(const dialect::restrictions::ListPolicy& policy, Vocabulary& vocabulary,
             const std::string& settings = {}, Decisions* decisions = nullptr);
 
+/// compile() is about clients that give one name in EHLO, before and after STARTTLS. Throws
+/// NotCompiled if others may be judged otherwise (smtpd_delay_reject = no): "several_greetings".
+/// `settings`: as for compile().
+void refuse_several_greetings(const dialect::restrictions::ListPolicy& policy,
+                              Vocabulary& vocabulary, const std::string& settings = {});
+
 /// The diagrams of two policies, with their settings; OLD is the first. Rules that both have are
 /// judged once. Throws NotCompiled and OverBudget.
 std::array<Ref, 2> compile_both(

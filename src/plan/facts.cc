@@ -18,6 +18,11 @@ using policy::Stage;
 namespace {
 
 constexpr std::string_view own = ".";  ///< the domain that was asked before
+// Several authors: of DMARC's they are none (RFC 7489 §6.6.1), whoever they are. In one From field,
+// or in several, with which no signature counts.
+constexpr std::string_view one_field = "1";
+constexpr std::string_view several_fields = "2";
+constexpr std::string_view other_author = "author at ";  ///< begins a question
 constexpr std::uint64_t usual_size = 1000;
 
 // The values of the variable of signatures: 0 is none, and behind these are the sets of signers.
@@ -87,6 +92,13 @@ mailauth::dkim::SignatureResult signature_of(const std::string& domain,
   return one;
 }
 
+/// From fields of the message.
+std::size_t fields_of(const Author& author) {
+  return author.valid                                                   ? 1
+         : author.fault == mailauth::dmarc::AuthorFault::several_fields ? author.addresses
+                                                                        : 0;
+}
+
 }  // namespace
 
 Facts::Facts(Vocabulary& vocabulary, const FactWords& words, mailauth::dmarc::Mode mode)
@@ -100,10 +112,11 @@ Facts::Facts(Vocabulary& vocabulary, const FactWords& words, mailauth::dmarc::Mo
   }
   authors_ = {std::string(own), unrelated("author", names)};
   for (const std::string& name : words.authors) {
-    authors_.push_back(name);
-    authors_.push_back(below(name, names));
+    others_.push_back(name);
+    others_.push_back(below(name, names));
   }
-  authors_.emplace_back();
+  authors_.insert(authors_.end(), others_.begin(), others_.end());
+  authors_.insert(authors_.end(), {"", std::string(one_field), std::string(several_fields)});
 
   // Of the signers that no set tells apart one stands for all; an author's domain, for itself.
   std::map<std::pair<std::vector<bool>, std::string>, std::string> kinds;
@@ -137,7 +150,7 @@ Facts::Facts(Vocabulary& vocabulary, const FactWords& words, mailauth::dmarc::Mo
   sizes_ = {usual_size};
   for (const std::uint64_t size : words.sizes) {
     for (const std::uint64_t one : {size, size + 1}) {
-      if (one > 0 && std::ranges::find(sizes_, one) == sizes_.end()) sizes_.push_back(one);
+      if (std::ranges::find(sizes_, one) == sizes_.end()) sizes_.push_back(one);
     }
   }
 }
@@ -149,8 +162,14 @@ const OpenQuestion& Facts::question(const std::string& key) {
     for (const auto status : spf_results) words.emplace_back(mailauth::spf::to_string(status));
   } else if (key == "header_from") {
     for (const std::string& name : authors_) {
-      words.push_back(name == own ? "the sender's domain" : name.empty() ? "no author" : name);
+      words.push_back(name == own              ? "the sender's domain"
+                      : name.empty()           ? "no author"
+                      : name == one_field      ? "several authors"
+                      : name == several_fields ? "in several fields"
+                                               : name);
     }
+  } else if (key.starts_with(other_author)) {
+    words = {"no", "yes"};
   } else if (key == "dkim") {
     words = {"none", "fail", "temperror"};
     for (std::size_t set = 1; set < std::size_t{1} << signers_.size(); ++set) {
@@ -178,6 +197,13 @@ const OpenQuestion& Facts::question(const std::string& key) {
 Author Facts::author(std::size_t value, const Evidence& evidence) const {
   Author author;
   std::string domain = authors_[value];
+  if (are_several(value)) {
+    author.domains = {authors_[1]};
+    author.addresses = 2;
+    author.valid = domain == one_field;
+    if (!author.valid) author.fault = mailauth::dmarc::AuthorFault::several_fields;
+    return author;
+  }
   if (domain == own) domain = spf_domain_of(evidence).value_or(authors_[1]);
   if (domain.empty()) {
     author.fault = mailauth::dmarc::AuthorFault::no_field;
@@ -189,10 +215,14 @@ Author Facts::author(std::size_t value, const Evidence& evidence) const {
   return author;
 }
 
+bool Facts::are_several(std::size_t author) const {
+  return authors_[author] == one_field || authors_[author] == several_fields;
+}
+
 mailauth::dkim::Results Facts::dkim(std::size_t value, const Author& author) const {
   using mailauth::dkim::Status;
   mailauth::dkim::Results results;
-  results.from_fields = author.valid ? 1 : 0;
+  results.from_fields = fields_of(author);
   const std::string& domain = author.valid ? author.domains.front() : authors_[1];
   if (value == wrong_signature) results.signatures.push_back(signature_of(domain, Status::fail));
   if (value == undecided_signature) {
@@ -256,11 +286,16 @@ app::FrozenEvidence Facts::frozen(const Assignment& values, const app::Dialogue&
   evidence.reverse_path = dialogue.sender;
   evidence.session.helo = dialogue.helo.value_or("");
   frozen.spf = spf_result(spf_results[value_in(values, "spf")], evidence);
-  frozen.author = author(value_in(values, "header_from"), evidence);
+  const std::size_t who = value_in(values, "header_from");
+  frozen.author = author(who, evidence);
+  for (const std::string& domain : others_) {
+    const bool is_there = value_in(values, std::string(other_author) + domain) == 1;
+    if (are_several(who) && is_there) frozen.author->domains.push_back(domain);
+  }
   frozen.dkim = dkim(value_in(values, "dkim"), *frozen.author);
   policy::MessageFacts message = policy::facts_of(dialogue.message.value_or(""));
   message.size = sizes_[value_in(values, "size")];
-  message.from_fields = frozen.author->valid ? 1 : 0;
+  message.from_fields = fields_of(*frozen.author);
   frozen.message = std::move(message);
   return frozen;
 }
@@ -286,6 +321,10 @@ std::vector<std::string> Facts::words_of(const Assignment& values) const {
   std::vector<std::string> words;
   for (const auto& [key, question] : questions_) {
     if (question->variable >= values.size() || values[question->variable] == any_value) continue;
+    if (key.starts_with(other_author)) {
+      if (values[question->variable] == 1) words.push_back("an " + key);
+      continue;
+    }
     words.push_back(key + " " + question->answers[values[question->variable]].words);
   }
   return words;
@@ -299,6 +338,24 @@ Ref Facts::over(const FactNeeds& needs, const Judge& judge) {
   const bool own_signer = std::ranges::find(signers_, own) != signers_.end();
   if (all.dkim && own_signer) all.author = true;
   return over_sender(all, judge);
+}
+
+Ref Facts::author_in(const std::function<bool(const std::string&)>& has) {
+  const auto any = [&](const Evidence& evidence) {
+    return std::ranges::any_of(evidence.author->domains, has);
+  };
+  const Ref first = over({.author = true}, [&](const Evidence& said) { return any(said) ? 1 : 0; });
+  const Ref several = over({.author = true},
+                           [](const Evidence& said) { return said.author->addresses > 1 ? 1 : 0; });
+  Diagrams& diagrams = vocabulary_.diagrams();
+  Ref others = diagrams.leaf(0);
+  for (const std::string& domain : others_) {
+    if (!has(domain)) continue;
+    const Ref is_there = diagrams.choose(question(std::string(other_author) + domain).variable,
+                                         {diagrams.leaf(0), diagrams.leaf(1)});
+    others = diagrams.either(others, is_there);
+  }
+  return diagrams.either(first, diagrams.both(several, others));
 }
 
 Ref Facts::over_sender(FactNeeds needs, const Judge& judge) {

@@ -23,8 +23,9 @@ struct FactWords {
   /// Sets of signers: ".d" are the domains below d. What no set tells apart is one signer.
   std::vector<policy::DomainSet> signers;
   std::set<std::string> authors;  ///< domains of authors
-  std::set<std::uint64_t> sizes;  ///< octets; messages that are larger are told apart
-  bool asks_dmarc = false;        ///< someone looks at DMARC
+  /// Octets: messages that are larger are told apart. All that somebody compares with.
+  std::set<std::uint64_t> sizes;
+  bool asks_dmarc = false;  ///< someone looks at DMARC
 };
 
 /// Which facts somebody looks at.
@@ -48,6 +49,9 @@ class Facts {
   using Judge = std::function<Leaf(const policy::Evidence&)>;
   /// The answers for all messages: the evidence has what `needs` names, the sender and HELO.
   Ref over(const FactNeeds& needs, const Judge& judge);
+  /// 1 where the From fields have an address at a domain that `has` knows, which knows none but
+  /// FactWords::authors and names below them.
+  Ref author_in(const std::function<bool(const std::string&)>& has);
 
   /// The evidence of an assignment, for a dialogue with this sender and HELO. DMARC is left to be
   /// computed with text().
@@ -77,6 +81,7 @@ class Facts {
                const Judge& judge);
   Ref over_size(const FactNeeds& needs, policy::Evidence& evidence, const Judge& judge);
   mailauth::dmarc::Author author(std::size_t value, const policy::Evidence& evidence) const;
+  bool are_several(std::size_t author) const;
   mailauth::dkim::Results dkim(std::size_t value, const mailauth::dmarc::Author& author) const;
   mailauth::dmarc::Result dmarc(const policy::Evidence& evidence, std::size_t record) const;
   std::optional<dns::Answer> record_at(const std::string& name, std::size_t record,
@@ -88,7 +93,9 @@ class Facts {
   const mailauth::dmarc::Mode mode_;
   std::set<std::string> names_;       ///< of authors and signers
   std::vector<std::string> signers_;  ///< ".": the author's own domain
-  std::vector<std::string> authors_;  ///< ".": the domain SPF is asked about; "": none
+  /// ".": the domain SPF is asked about; "": none; behind these with_others and fields.
+  std::vector<std::string> authors_;
+  std::vector<std::string> others_;   ///< domains that one of several authors may have
   std::vector<std::uint64_t> sizes_;  ///< of messages
   std::vector<std::string>
       records_;  ///< of DMARC; "": none; "?": DNS fails; "^…": the parent's too

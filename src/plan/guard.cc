@@ -193,6 +193,7 @@ class Checker {
   std::vector<bool> implied(std::size_t count) {
     std::vector<bool> found(count);
     try {
+      any_rules_ = true;
       prepare();
       for (std::size_t at = 0; at < count; ++at) found[at] = is_implied(count, at);
     } catch (const NotCompiled&) {
@@ -225,10 +226,14 @@ class Checker {
         if ((one.warns && !weighed.warns) || !breaks(one)) continue;
         broken = diagrams_.either(broken, condition(one.sentence.condition));
       }
-      const Ref left = diagrams_.apply(
-          meets, broken, [](Leaf here, Leaf there) -> Leaf { return here == 1 && there == 0; });
-      return left == diagrams_.leaf(0);
+      return but(meets, broken) == diagrams_.leaf(0);
     });
+  }
+
+  /// 1 where it is in the first, and not in the second.
+  Ref but(Ref some, Ref others) {
+    return diagrams_.apply(some, others,
+                           [](Leaf here, Leaf there) -> Leaf { return here == 1 && there == 0; });
   }
 
   void prepare() {
@@ -252,6 +257,8 @@ class Checker {
           webhook_->policy_id ? version_.directory->policy(*webhook_->policy_id) : nullptr;
       plan::add_words(*webhook_, policy.get(), words_, facts);
     }
+    const std::uint64_t limit = version_.config->limits.session.message_size;
+    if (!facts.sizes.empty()) facts.sizes.insert(limit);
     if (!words_.not_listed.empty()) {
       throw NotCompiled("external_table", *words_.not_listed.begin());
     }
@@ -265,11 +272,11 @@ class Checker {
     facts_ = std::make_unique<Facts>(*vocabulary_, facts,
                                      app::authentication_options(*version_.config).dmarc);
     vocabulary_->to_webhooks(webhook_ != nullptr);
+    if (deciding_.lists != nullptr) refuse_several_greetings(*deciding_.lists, *vocabulary_);
     outcomes_ = deciding_.lists != nullptr ? compile(*deciding_.lists, *vocabulary_)
                                            : diagrams_.leaf(vocabulary_->number({.taken = true}));
     Behind behind = behind_lists(version_, deciding_, *vocabulary_, *facts_);
     if (!facts.sizes.empty()) {
-      const std::uint64_t limit = version_.config->limits.session.message_size;
       const Ref larger = facts_->over({.size = true}, [&](const Evidence& evidence) -> Leaf {
         return evidence.message->size > limit ? 1 : 0;
       });
@@ -331,13 +338,18 @@ class Checker {
 
   void judge(const Sentence& sentence, GuardResult& result) {
     const Ref where = condition(sentence.condition);
-    const Ref meets = diagrams_.both(diagrams_.both(where, asked_), vocabulary_->possible());
+    Ref meets = diagrams_.both(diagrams_.both(where, asked_), vocabulary_->possible());
+    // Who sends commands ahead of replies breaks the protocol (RFC 2920 §3.1), and may be refused.
+    const bool is_about_taking = sentence.never == (sentence.verb == Verb::refuse);
+    if (is_about_taking) meets = diagrams_.both(meets, waiting());
     if (webhook_ == nullptr) result.doubt = doubt_of(sentence, where);
-    Ref left = diagrams_.both(meets, breaks(sentence, true));
+    const Ref surely = diagrams_.both(meets, breaks(sentence, true));
+    Ref left = surely;
     std::optional<Assignment> open = search(sentence, left, result);
     if (result.word == GuardResult::Word::violated) return;
     const bool known = open.has_value();
-    Ref perhaps = diagrams_.both(meets, breaks(sentence, false));
+    // Without those that were played.
+    Ref perhaps = but(diagrams_.both(meets, breaks(sentence, false)), but(surely, left));
     const auto other = search(sentence, perhaps, result);
     if (result.word == GuardResult::Word::violated) return;
     if (!open) open = other;
@@ -428,6 +440,16 @@ class Checker {
     return asked;
   }
 
+  /// 1 for clients that wait for replies.
+  Ref waiting() {
+    std::vector<Ref> children;
+    for (std::size_t value = 0; value < vocabulary_->classes().count(Axis::early); ++value) {
+      const bool waits = static_cast<app::Early>(value) == app::Early::never;
+      children.push_back(diagrams_.leaf(waits ? 1 : 0));
+    }
+    return diagrams_.choose(Vocabulary::variable(Axis::early), children);
+  }
+
   /// Why the sentence may say less than was meant.
   std::string doubt_of(const Sentence& sentence, Ref where) {
     if (diagrams_.both(where, vocabulary_->possible()) == diagrams_.leaf(0)) {
@@ -435,6 +457,13 @@ class Checker {
     }
     std::string doubt;
     each_term(sentence.condition, [&](const Term& term) {
+      const bool is_first = term.about == About::recipient && term.address &&
+                            deciding_.lists != nullptr &&
+                            taken_first(*deciding_.lists, *term.address);
+      if (is_first) {
+        doubt = fmt::format("mail for {}, the sender of probes, is taken before any list",
+                            term.address->text());
+      }
       if (!term.zone) return;
       const auto same = [&](const policy::DnsList& one) { return one.zone() == term.zone->zone(); };
       if (std::ranges::none_of(zones_, same)) {
@@ -550,7 +579,7 @@ class Checker {
 
   /// As permit_mynetworks judges a client without a name.
   bool in_mynetworks(const IpAddress& client) const {
-    if (deciding_.lists == nullptr) return false;
+    if (deciding_.lists == nullptr || any_rules_) return false;
     const restrictions::Networks& networks = deciding_.lists->mynetworks;
     const bool is_asked = std::ranges::any_of(networks.tables(), [](const auto& table) {
       return table->is_remote() || table->takes_patterns();
@@ -608,8 +637,11 @@ class Checker {
     const auto says = [](bool yes) -> Leaf { return yes ? 1 : 0; };
     switch (term.about) {
       case About::client:
-        return among(Axis::client, classes.clients,
-                     [&](const ClientClass& client) { return meets(term, client.one); });
+        return diagrams_.either(
+            among(Axis::client, classes.clients,
+                  [&](const ClientClass& client) { return meets(term, client.one); }),
+            term.mynetworks && any_rules_ ? free("mynetworks", {"no", "yes"}, 1)
+                                          : diagrams_.leaf(0));
       case About::client_name:
         return among(Axis::name, classes.names, [&](const NameClass& name) {
           return name.kind == NameClass::Kind::verified && has(term.domains, name.name);
@@ -646,9 +678,9 @@ class Checker {
         });
       case About::dkim:
         return facts_->over({.dkim = true}, [&](const Evidence& evidence) {
-          const bool passes = evidence.dkim->any_acceptable();
-          return says(passes ? term.word == "pass"
-                             : mailauth::dkim::to_text(evidence.dkim->overall()) == term.word);
+          if (evidence.dkim->any_acceptable()) return says(term.word == "pass");
+          const std::string_view others = mailauth::dkim::to_text(evidence.dkim->overall());
+          return says(others == "pass" ? term.word == "fail" : term.word == others);
         });
       case About::dkim_domain:
         return facts_->over({.dkim = true}, [&](const Evidence& evidence) {
@@ -666,11 +698,7 @@ class Checker {
                       mailauth::dmarc::to_string(evidence.dmarc->policy) == term.word);
         });
       case About::header_from:
-        return facts_->over({.author = true}, [&](const Evidence& evidence) {
-          return says(std::ranges::any_of(evidence.author->domains, [&](const std::string& one) {
-            return has(term.domains, one);
-          }));
-        });
+        return facts_->author_in([&](const std::string& one) { return has(term.domains, one); });
       case About::size:
         break;
     }
@@ -679,7 +707,17 @@ class Checker {
     });
   }
 
+  /// 1 where a variable that follows from nothing has this value.
+  Ref free(const std::string& key, const std::vector<std::string>& values, std::size_t value) {
+    std::vector<Ref> children(values.size(), diagrams_.leaf(0));
+    children[value] = diagrams_.leaf(1);
+    return diagrams_.choose(vocabulary_->ask_fact(key, values).variable, children);
+  }
+
   Ref destination(Group group) {
+    if (any_rules_) {
+      return free("recipient", {"ours", "relay", "foreign"}, static_cast<std::size_t>(group));
+    }
     // Taking domains of scripts for foreign says more than is asked, and elsewhere less.
     const auto& lua = version_.config->lua;
     const bool says_less = group != Group::foreign || negated_;
@@ -748,6 +786,7 @@ class Checker {
   Ref outcomes_ = 0;             ///< of the lists
   Ref behind_ = 0;               ///< Refusal
   bool negated_ = false;         ///< condition() is below an odd number of negations
+  bool any_rules_ = false;       ///< `mynetworks` and `rcpt is` may mean anything
   Ref asked_ = 0;                ///< 1 for the recipients of this check
 };
 
@@ -981,7 +1020,7 @@ std::string dialogue(const GuardResult& result, bool for_all) {
     message += (message.empty() ? " a message with " : ", ") + fact;
   }
   return fmt::format(
-      "a client at {}{}{}{}{} says MAIL FROM:<{}> and RCPT TO:<{}>{}{}, and is answered {}{}",
+      "a client at {}{}{}{}{}{} says MAIL FROM:<{}> and RCPT TO:<{}>{}{}, and is answered {}{}",
       spoken.client,
       spoken.client_name && !for_all ? " (" + printable(*spoken.client_name, 255) + ")" : "",
       spoken.helo ? " with HELO " + printable(*spoken.helo, 64) : " without HELO",
@@ -991,6 +1030,9 @@ std::string dialogue(const GuardResult& result, bool for_all) {
       spoken.tls     ? " over TLS"
       : spoken.login ? " without TLS"
                      : "",
+      spoken.early == app::Early::never
+          ? ""
+          : fmt::format(", with commands ahead of replies from {} on,", to_string(spoken.early)),
       printable(spoken.sender, 200), printable(spoken.recipient, 200),
       message.empty() ? "" : ", sends", printable(message, 400), answered(result.got),
       for_all ? "" : world_of(spoken));
@@ -1058,6 +1100,7 @@ std::vector<Weakened> weakened(const app::Guardrails* before, const Version& aft
   for (std::size_t at = 0; at < changed.sentences.size(); ++at) {
     if (!stand[at]) left.sentences.push_back(changed.sentences[at]);
   }
+  if (left.sentences.empty()) return {};
   std::vector<Weakened> found;
   for (const GuardResult& one : check_guardrails(after, left, scope, deadline, budget)) {
     const auto is_it = [&](const Guardrail& other) { return other.name == one.name; };

@@ -139,6 +139,19 @@ TEST(GuardTest, DmarcIsWhatTheGatewayMakesOfIt) {
       {"never accept where dmarc = permerror", "enforce", "holds"},
       {"never accept where dmarc = temperror and dmarc_policy = reject", "enforce", "holds"},
       {"never accept where header_from in x.test and dmarc = pass", "require", "violated"},
+      // There may be several authors, in one From field or in several.
+      {"never accept where header_from in x.test and dmarc = permerror", "report", "violated"},
+      {"never accept where header_from in x.test and dmarc = permerror", "enforce", "holds"},
+      {"never accept where header_from in x.test and header_from in y.test", "report", "violated"},
+      {"never accept where header_from in x.test and header_from in y.test and not dmarc = "
+       "permerror",
+       "report", "holds"},
+      {"never accept where header_from in *.x.test and header_from in x.test and dkim = pass",
+       "report", "violated"},
+      {"never accept where dmarc = permerror and dkim in x.test", "report", "violated"},
+      {"never refuse where header_from in x.test and dkim in x.test and rcpt in relay.test",
+       "enforce", "violated"},
+      {"never accept where dkim = pass and dkim = fail", "report", "holds"},
       // Aligned SPF or an aligned signature there must be.
       {"never accept where dmarc = pass and header_from in x.test and not from in x.test, *.x.test "
        "and not helo in x.test, *.x.test and not dkim in x.test, *.x.test",
@@ -159,12 +172,26 @@ TEST(GuardTest, AWitnessSaysWhatTheMessageMustBe) {
       Guarded("never accept where spf = softfail and header_from in x.test", lists).result();
   ASSERT_EQ(word(result), "violated");
   EXPECT_NE(dialogue_of(result).find("spf softfail"), std::string::npos) << dialogue_of(result);
+  const GuardResult two =
+      Guarded("never accept where header_from in x.test and header_from in y.test", lists).result();
+  ASSERT_EQ(word(two), "violated");
+  EXPECT_THAT(dialogue_of(two), testing::HasSubstr("several authors"));
+  EXPECT_THAT(dialogue_of(two), testing::HasSubstr("an author at x.test"));
+  EXPECT_THAT(dialogue_of(two), testing::HasSubstr("an author at y.test"));
 }
 
 TEST(GuardTest, SizesAreComparedWithTheLimit) {
-  const std::string limit = std::string(lists) + "[limits]\nmessage_size = \"1 MiB\"\n";
+  const std::string limit =
+      std::string(lists) + "smtpd_sender_restrictions = \"\"\n[limits]\nmessage_size = \"1 MiB\"\n";
   EXPECT_EQ(word(Guarded("never accept where size > 1048576", limit).result()), "holds");
   EXPECT_EQ(word(Guarded("never accept where size > 1048575", limit).result()), "violated");
+  // Also where the sentence says nothing near it.
+  const std::string taken =
+      " and client in 192.0.2.0/24 and not helo = none and rcpt = a@relay.test";
+  EXPECT_EQ(word(Guarded("never refuse where size > 1000" + taken, limit).result()), "violated");
+  EXPECT_EQ(word(Guarded("always accept where not size > 1048576" + taken, limit).result()),
+            "holds");
+  EXPECT_EQ(word(Guarded("never accept where not size > 0", limit).result()), "violated");
 }
 
 TEST(GuardTest, PoliciesOfWebhooksAreProved) {
@@ -293,6 +320,18 @@ TEST(GuardTest, SentencesThatAreGoneAreWeakened) {
         "never discard where client in 10.0.0.0/8, mynetworks and size > 10"}) {
     EXPECT_EQ(weaker(before, of(less)), "a violated ") << less;
   }
+  // Whom `mynetworks` names, and which domains are foreign, an edit may change.
+  for (const auto& [strong, weak] :
+       {std::pair("never accept where client in 10.0.0.0/8",
+                  "never accept where client in mynetworks"),
+        std::pair("never accept where rcpt = a@p.test", "never accept where rcpt is foreign"),
+        std::pair("never accept where rcpt is relay", "never accept where rcpt in relay.test")}) {
+    EXPECT_NE(weaker(of(strong).guardrails.get(), of(weak)), "") << weak;
+  }
+  EXPECT_EQ(
+      weaker(of("never accept where rcpt is foreign and client in 10.0.0.0/8").guardrails.get(),
+             of("never accept where not rcpt is ours and not rcpt is relay")),
+      "");
   app::Guardrails warns = *before;
   warns.sentences[0].warns = true;
   app::Config warning = old;
@@ -510,6 +549,53 @@ TEST(GuardTest, AddressesOfOtherWebhooksStandForNoOthers) {
   const GuardResult result = guarded.result();
   EXPECT_EQ(word(result), "violated");
   EXPECT_NE(dialogue_of(result).find("in+detail"), std::string::npos) << dialogue_of(result);
+}
+
+// A client may say EHLO again behind STARTTLS, with another name.
+TEST(GuardTest, AListAtEhloThatAsksForTlsProvesNothing) {
+  const auto result_with = [](const std::string& list) {
+    return Guarded("never accept where helo = in.test",
+                   "[restrictions]\nmydestination = 'ours.test'\nsmtpd_delay_reject = 'no'\n"
+                   "smtpd_helo_required = 'yes'\nsmtpd_helo_restrictions = 'check_helo_access "
+                   "inline:{in.test=" +
+                       list + "}'\n")
+        .result();
+  };
+  EXPECT_EQ(result_with("reject_plaintext_session").reason, "several_greetings");
+  EXPECT_EQ(word(result_with("REJECT")), "holds");
+}
+
+// Sentences that want mail to be taken are about clients that wait for replies.
+TEST(GuardTest, ClientsThatDoNotWaitMayBeRefused) {
+  const std::string open = std::string(lists) + "smtpd_sender_restrictions = \"\"\n";
+  const std::string early = open + "smtpd_data_restrictions = \"reject_unauth_pipelining\"\n";
+  const std::string mail =
+      " where client in 192.0.2.0/24 and rcpt = a@relay.test and not helo = "
+      "none";
+  for (const char* sentence : {"never refuse", "always accept"}) {
+    EXPECT_EQ(word(Guarded(sentence + mail, early).result()), "holds") << sentence;
+  }
+  const GuardResult broken = Guarded("never accept" + mail, early).result();
+  EXPECT_EQ(word(broken), "violated");
+  const std::string only_early = open +
+                                 "smtpd_data_restrictions = \"defer_if_reject, "
+                                 "reject_unauth_pipelining, reject\"\n";
+  EXPECT_EQ(word(Guarded("never accept" + mail, only_early).result()), "holds");
+}
+
+// It names the rule that lets mail for others through, and not the last permit of a later list.
+TEST(GuardTest, TheRuleThatGrantsIsNamed) {
+  const GuardResult result =
+      Guarded("never accept where rcpt is foreign and client not in mynetworks",
+              "[restrictions]\nmydestination = 'ours.test'\nmynetworks = '10.1.0.0/16'\n"
+              "i_know_this_is_an_open_relay = true\n"
+              "smtpd_relay_restrictions = 'check_sender_access inline:{a@b.test=OK}, "
+              "reject_unauth_destination'\n"
+              "smtpd_recipient_restrictions = 'reject_non_fqdn_sender, permit'\n")
+          .result();
+  ASSERT_EQ(word(result), "violated");
+  EXPECT_EQ(result.got.rule, "check_sender_access");
+  EXPECT_EQ(result.got.row, "a@b.test");
 }
 
 // A message that is discarded before RCPT takes any recipient.

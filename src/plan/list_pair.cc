@@ -73,9 +73,12 @@ void ListPair::must_be_listed() const {
 
 std::array<Ref, 2> ListPair::compile(Vocabulary& vocabulary) const {
   must_be_listed();
-  return compile_both({lists_[0].get(), lists_[1].get()},
-                      {settings_of(*sides_[0]->config), settings_of(*sides_[1]->config)}, same_,
-                      vocabulary);
+  const std::array<std::string, 2> settings{settings_of(*sides_[0]->config),
+                                            settings_of(*sides_[1]->config)};
+  for (std::size_t side = 0; side < 2; ++side) {
+    refuse_several_greetings(*lists_[side], vocabulary, settings[side]);
+  }
+  return compile_both({lists_[0].get(), lists_[1].get()}, settings, same_, vocabulary);
 }
 
 Ref ListPair::compile(std::size_t side, Vocabulary& vocabulary, Decisions* decisions) const {

@@ -323,7 +323,8 @@ void name_row(const app::Config& config, Side& side) {
   if (!row.empty()) side.row = std::move(row);
 }
 
-/// The step by which mail is held or discarded; null: there is none, or a layer as a whole does.
+/// The step by which mail is held, discarded or passed on; null: there is none, or a layer as a
+/// whole does.
 const policy::Step* step_of(std::string_view effect, const policy::Trace& trace) {
   for (const policy::Decision& decision : trace.decisions) {
     for (const policy::EffectNote& note : decision.effects) {
@@ -365,6 +366,9 @@ Side side_of(policy::Trace decided) {
         if (decision.stage == Stage::rcpt && is_enforced_permit(step)) by = &step;
       }
     }
+    // What a later list permits counts only because mail for the recipient may be passed on.
+    const policy::Step* const granting = step_of("grant_relay", trace);
+    if (granting != nullptr && is_enforced_permit(*granting)) by = granting;
     if (const policy::Step* other = step_of(side.handling, trace)) by = other;
     if (!trace.evidence.recipients.empty()) {
       side.route = trace.evidence.recipients.front().route.webhook ? "webhook" : "relay";

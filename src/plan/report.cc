@@ -80,7 +80,7 @@ json::object spoken_json(const Spoken& spoken) {
 namespace {
 
 json::object witness_json(const Witness& witness) {
-  json::object object{{"group", to_string(witness.group)}, {"kind", to_string(witness.kind)}};
+  json::object object{{"group", name_of(witness.group)}, {"kind", to_string(witness.kind)}};
   for (auto& member : spoken_json(witness.spoken)) object[member.key()] = member.value();
   object["old"] = side_json(witness.before);
   object["new"] = side_json(witness.after);
@@ -251,7 +251,7 @@ std::string conditions(const Witness& witness) {
 }
 
 void add_witness(std::string& text, const Witness& witness) {
-  text += fmt::format("  for example ({}, {})\n", to_string(witness.group), words_of(witness.kind));
+  text += fmt::format("  for example ({}, {})\n", name_of(witness.group), words_of(witness.kind));
   text += fmt::format("    {}\n", conditions(witness));
   for (const auto& [name, records] : witness.spoken.dns) {
     text += fmt::format("    DNS {} {}\n", std::string_view(name), json::serialize(records));

@@ -217,6 +217,7 @@ class VslComparer {
     if (served.implicit_tls) {
       for (const auto& one : explorers) one->refuse_implicit_tls();
     }
+    for (const auto& one : explorers) one->refuse_several_greetings(served);
     std::array<Ref, 2> roots{};
     for (bool again = true; again;) {
       words_.grew = again = false;

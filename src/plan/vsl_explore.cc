@@ -358,6 +358,22 @@ void VslExplorer::refuse_implicit_tls() const {
   }
 }
 
+void VslExplorer::refuse_several_greetings(const ServedSessions& served) const {
+  if (!policy_) return;
+  for (std::size_t at = 0; at < policy_->directives().size(); ++at) {
+    const vsl::Directive& one = policy_->directives()[at];
+    if (one.stage != policy::Stage::helo) continue;
+    const VslDirective text = text_of(*policy_, at);
+    const bool asks = (served.tls && text.calls("is_secured")) ||
+                      (served.login && text.calls("is_authenticated"));
+    if (!asks) continue;
+    throw NotCompiled("several_greetings",
+                      one.place() +
+                          " asks for TLS or a login at EHLO, and a client may say EHLO "
+                          "again with another name");
+  }
+}
+
 const VslDirective& VslExplorer::directive_at(std::size_t index) {
   const auto known = directives_.find(index);
   if (known != directives_.end()) return known->second;

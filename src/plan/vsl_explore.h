@@ -89,6 +89,9 @@ class VslExplorer {
   void add_words(dialect::vsl::WatchedWords& words) const;
   /// Throws NotCompiled if rules at the greeting or EHLO ask whether there is TLS.
   void refuse_implicit_tls() const;
+  /// Throws NotCompiled if rules at EHLO ask for what a client may do between two of them, which it
+  /// may give other names: STARTTLS and AUTH, if they are served.
+  void refuse_several_greetings(const ServedSessions& served) const;
   /// The diagram: its leaves are VslWorld::outcome() numbers. Nullopt: a directive turned out to be
   /// one that cannot be watched; all has to begin again. Throws OverBudget.
   std::optional<Ref> explore(VslWorld& world);

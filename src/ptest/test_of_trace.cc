@@ -223,7 +223,8 @@ std::string toml_of(const json::value& value) {
 }
 
 /// The webhooks and policies of the recipients.
-std::string directory_lines(const policy::Trace& trace, Names& names) {
+std::string directory_lines(const policy::Trace& trace, const std::set<std::string>& logins,
+                            Names& names) {
   std::string out;
   std::set<std::string> seen;
   for (const Decision& one : trace.decisions) {
@@ -249,12 +250,18 @@ std::string directory_lines(const policy::Trace& trace, Names& names) {
       if (key == "name" || key == "smtp_usernames" || is_empty || value.is_array()) continue;
       out += fmt::format("{} = {}\n", std::string_view(key), toml_of(value));
     }
+    std::set<std::string> users;
     const auto& auth = trace.evidence.session.auth;
-    if (auth && auth->granted.contains(id)) {
-      out +=
-          fmt::format("smtp_credentials = [{{ username = {}, password = \"not the real one\" }}]\n",
-                      toml_string(names.login(auth->username)));
+    if (auth && auth->granted.contains(id)) users.insert(auth->username);
+    for (const auto& one : fields->smtp_credentials) {
+      if (logins.contains(one.username)) users.insert(one.username);
     }
+    std::string credentials;
+    for (const std::string& user : users) {
+      credentials += fmt::format("{}{{ username = {}, password = \"not the real one\" }}",
+                                 credentials.empty() ? "" : ", ", toml_string(names.login(user)));
+    }
+    if (!users.empty()) out += fmt::format("smtp_credentials = [{}]\n", credentials);
     out += "\n";
   }
   return out;
@@ -310,7 +317,7 @@ std::string as_test(const policy::Trace& trace, const AsTest& options) {
   Names names(options.redact);
   const policy::Evidence& evidence = trace.evidence;
   const policy::SessionFacts& session = evidence.session;
-  std::string out = directory_lines(trace, names);
+  std::string out = directory_lines(trace, options.logins, names);
   out += "[[test]]\n";
   out += fmt::format("name = {}\n", toml_string(options.name));
   out += fmt::format("client = {}\n", toml_string(session.client_ip.to_string()));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 
 #include "explain/play.h"
@@ -17,6 +18,9 @@ struct AsTest {
   /// Since when commands came ahead of replies; nullopt: if they did at the end, from the
   /// beginning.
   std::optional<app::Early> early = {};
+  /// Logins of other tests that use the same policies: those of these accounts that a policy has
+  /// are in it.
+  std::set<std::string> logins = {};
 };
 
 /// The decision as TOML: `[[test]]`, and above it the webhooks that it needs. It has neither

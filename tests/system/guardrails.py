@@ -118,6 +118,9 @@ def lists_of_the_api_are_checked(bench):
     said = bench.run("check", "--config", server.write_config())
     if "lists that were set through the API" not in said[2]:
         raise Fail("check does not say whose lists it proved: %s%s" % said[1:])
+    explained = bench.run("explain", "--config", server.write_config(), "--client-ip", "192.0.2.9", "--from", "a@example.org", "--to", "b@foreign.example")
+    if "lists are those that were set through the API" not in explained[1] + explained[2]:
+        raise Fail("explain does not say whose lists decided: %s%s" % explained[1:])
     check(guarded(sentences, mynetworks="10.1.2.0/24"), 0, "file")
 
 

@@ -23,6 +23,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 COMPILE, CLASSES = "plan/compile.cc", "plan/classes.cc"
 SPELLING, ADDRESSES, LISTINGS = "plan/class_spelling.cc", "plan/address_classes.cc", "plan/listings.cc"
+COMPARE, GUARD, FACTS = "plan/compare.cc", "plan/guard.cc", "plan/facts.cc"
 LANGUAGE, LANGUAGES = "plan/language.cc", "plan/pattern_languages.cc"
 WORDS, EFFECT, DIAGRAM = "dialect/restrictions/policy_words.cc", "dialect/restrictions/rule_effect.cc", "plan/diagram.cc"
 
@@ -53,9 +54,9 @@ FAULTS = [
     ("no HELO is said", COMPILE, "if (stage != Stage::connect) session.helo", "if (!PLANTED && stage != Stage::connect) session.helo"),
     ("TLS before STARTTLS", COMPILE, "if (stage != Stage::connect && after_starttls && secured.tls)", "if (stage != Stage::connect && (PLANTED || after_starttls) && secured.tls)"),
     ("no TLS", COMPILE, 'session.tls = policy::Tls{"TLSv1.3", "TLS_AES_256_GCM_SHA384"};', 'if (!PLANTED) session.tls = policy::Tls{"TLSv1.3", "TLS_AES_256_GCM_SHA384"};'),
-    ("no login", COMPILE, "if (stage >= Stage::mail && secured.login)", "if (!PLANTED && stage >= Stage::mail && secured.login)"),
+    ("no login", COMPILE, "if (stage >= Stage::mail) session.auth", "if (!PLANTED && stage >= Stage::mail) session.auth"),
     # The order of the lists.
-    ("EHLO before STARTTLS is not judged", COMPILE, "Ref greeted = only_refusal(state, clear, Stage::helo);", "Ref greeted = PLANTED ? state : only_refusal(state, clear, Stage::helo);"),
+    ("EHLO before STARTTLS is not judged", COMPILE, "Ref before_tls = only_refusal(state, clear, Stage::helo);", "Ref before_tls = PLANTED ? state : only_refusal(state, clear, Stage::helo);"),
     ("a reason to defer does not prevail over DISCARD", COMPILE, "if (stage == Stage::mail && judged.discard && judged.if_permit)",
      "if (!PLANTED && stage == Stage::mail && judged.discard && judged.if_permit)"),
     ("DISCARD at MAIL is forgotten", COMPILE, "judged.discard) at.discard = true;", "judged.discard) at.discard = !PLANTED;"),
@@ -92,7 +93,15 @@ FAULTS = [
     ("a rule is the same behind warn_if_reject", COMPILE, "std::make_tuple(&rule, at.list, at.stage, at.warn_only,", "std::make_tuple(&rule, at.list, at.stage, !PLANTED && at.warn_only,"),
     ("a rule is the same in all lists", COMPILE, "std::make_tuple(&rule, at.list, at.stage,",
      "std::make_tuple(&rule, PLANTED ? ListKind::client : at.list, PLANTED ? Stage::rcpt : at.stage,"),
-    ("a rule is the same before STARTTLS", COMPILE, "at.looks_back, after_starttls_);", "at.looks_back, PLANTED || after_starttls_);"),
+    ("a rule is the same before STARTTLS", COMPILE, "before_);\n    if (const auto known = by_rule_", "PLANTED ? Before::mail : before_);\n    if (const auto known = by_rule_"),
+    ("a client has one name", COMPILE, "if (policy_.delay_reject) return;\n    const Ref judged", "if (PLANTED || policy_.delay_reject) return;\n    const Ref judged"),
+    ("nobody authenticates between two EHLO", COMPILE, "greeted(Before::login) == judged", "(PLANTED || greeted(Before::login) == judged)"),
+    ("what is done with mail by a route is not compared", COMPARE, "if (!is_verdict(kind) && known == Known::yes) continue;", "if (!is_verdict(kind) && (known == Known::yes || (PLANTED && !group))) continue;"),
+    # What sentences ask of a message.
+    ("no message is too large", GUARD, "if (!facts.sizes.empty()) facts.sizes.insert(limit);", "if (!PLANTED && !facts.sizes.empty()) facts.sizes.insert(limit);"),
+    ("a message has one author", FACTS, 'authors_.insert(authors_.end(), {"", std::string(one_field), std::string(several_fields)});',
+     'authors_.push_back("");\n  if (!PLANTED) authors_.insert(authors_.end(), {std::string(one_field), std::string(several_fields)});'),
+    ("edits change no networks", GUARD, "term.mynetworks && any_rules_", "!PLANTED && term.mynetworks && any_rules_"),
     ("mynetworks is not looked up", EFFECT, 'if (is({"permit_mynetworks"})) return {.client = true,', 'if (is({"permit_mynetworks"})) return {.client = !PLANTED,'),
     ("the sender of a table is not looked up", EFFECT, "return {.helo = true};", "return {.helo = !PLANTED};"),
     # Classes.
