@@ -38,7 +38,7 @@ tl::expected<std::optional<ProofBudget>, UsageError> budget_of(const Arguments& 
 CheckedGuardrails check_guardrails(const Config& config, const plan::GuardBudget& budget);
 /// The results as JSON.
 boost::json::array guardrails_json(const CheckedGuardrails& checked);
-/// "3 guardrails hold", "1 of 3 guardrails does not hold"; a line for people.
+/// "guardrails: 3 proved", "guardrails: 1 of 3 broken or not proved"; a line for people.
 std::string guardrails_text(const CheckedGuardrails& checked);
 
 }  // namespace postern::app

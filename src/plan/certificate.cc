@@ -25,14 +25,10 @@ Leaf fate_of(const Outcome& outcome) {
   return static_cast<Leaf>(found - fate_words.begin());
 }
 
-json::object of_session(const SessionClass& one, const Classes& classes) {
+json::object of_session(const SessionClass& one) {
   json::object made{{"tls", one.tls}};
-  if (one.login) {
-    made["login"] = *one.login;
-    const auto first = std::ranges::find_if(
-        classes.sessions, [](const SessionClass& other) { return other.login.has_value(); });
-    if (*one.login == *first->login) made["any"] = true;
-  }
+  if (one.login) made["login"] = *one.login;
+  if (one.any) made["any"] = true;
   return made;
 }
 
@@ -85,7 +81,7 @@ json::array of_axis(const Classes& classes, Axis axis) {
   json::array all;
   switch (axis) {
     case Axis::session:
-      for (const SessionClass& one : classes.sessions) all.push_back(of_session(one, classes));
+      for (const SessionClass& one : classes.sessions) all.push_back(of_session(one));
       break;
     case Axis::client:
       for (const ClientClass& one : classes.clients) {

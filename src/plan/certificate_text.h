@@ -1,5 +1,5 @@
-// A certificate as it was read, for its checker (check_certificate.cc). It knows nothing of how
-// certificates are made.
+// A certificate as it was read, for its checker (check_certificate.cc). It knows nothing of
+// diagrams; classes are compared by their text.
 #pragma once
 
 #include <array>

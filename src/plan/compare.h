@@ -161,7 +161,7 @@ struct Comparison {
   Known handling = Known::no;           ///< whether it differs
   Known replies = Known::no;            ///< whether they differ
   std::optional<Known> routes;          ///< whether they differ; nullopt: not asked
-  std::vector<Witness> witnesses;       ///< one for each `yes`
+  std::vector<Witness> witnesses;       ///< one for each `yes`, also of `winding`
   std::vector<NotProved> not_proved;    ///< one for each `unknown`, or one for all
   std::array<std::size_t, axis_count> classes = {};
   std::set<std::string> give_up;      ///< patterns that may take more steps than are allowed

@@ -266,6 +266,7 @@ void leave_all_open(const std::string& layer, Comparison& found) {
   for (WebhookAnswer& one : found.webhooks) open(one.answer);
   found.handling = found.replies = Known::unknown;
   if (found.routes) found.routes = Known::unknown;
+  if (layer != "lua") (layer == "restrictions" ? found.lists : found.rules) = Answer::not_proved;
   found.witnesses.clear();
   found.not_proved.push_back(
       {.group = "",

@@ -14,7 +14,7 @@ namespace postern::plan {
 
 /// An edit of [restrictions].
 struct ListEdit {
-  std::string words;  ///< what it does: "take all mail of the client 192.0.2.7"
+  std::string words;  ///< what it does: "permit the client 192.0.2.7 in front of what refuses"
   std::map<std::string, std::string> parameters;  ///< their new values
 };
 

@@ -530,7 +530,7 @@ std::string codes_text(const std::vector<Witness>& witnesses) {
   return fmt::format("{} became {}", code(one->before, by_stage), code(one->after, by_stage));
 }
 
-/// "codes differ (550 5.7.1 became 554 5.7.1); --replies shows where".
+/// "codes differ (550 5.7.1 became 554 5.7.1), --replies shows where".
 std::string replies_text(const Report& report) {
   const Comparison& found = report.comparison;
   if (found.replies == Known::no) return "the same codes";

@@ -35,7 +35,7 @@ struct Suggestion {
 struct Suggestions {
   Side got;                         ///< what is decided now
   bool is_wrong = true;             ///< false: it is judged as it should be
-  std::vector<Suggestion> found;    ///< in the order in which they are tried: the narrowest first
+  std::vector<Suggestion> found;    ///< in the order in which they are tried
   std::vector<Suggestion> refused;  ///< those that do more than they should
 };
 

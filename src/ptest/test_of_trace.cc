@@ -253,8 +253,8 @@ std::string directory_lines(const policy::Trace& trace, const std::set<std::stri
     std::set<std::string> users;
     const auto& auth = trace.evidence.session.auth;
     if (auth && auth->granted.contains(id)) users.insert(auth->username);
-    for (const auto& one : fields->smtp_credentials) {
-      if (logins.contains(one.username)) users.insert(one.username);
+    for (const std::string& login : logins) {
+      if (route.policy->credential(login) != nullptr) users.insert(login);
     }
     std::string credentials;
     for (const std::string& user : users) {

@@ -18,8 +18,7 @@ struct AsTest {
   /// Since when commands came ahead of replies; nullopt: if they did at the end, from the
   /// beginning.
   std::optional<app::Early> early = {};
-  /// Logins of other tests that use the same policies: those of these accounts that a policy has
-  /// are in it.
+  /// Logins of other tests that use the same policies: those of them that a policy takes are in it.
   std::set<std::string> logins = {};
 };
 

@@ -390,6 +390,23 @@ def policies_in_tests(bench):
     status, _, err = bench.run("plan", old, new, "--as-test", kept)
     if status != 73 or "its policy `partners` is not that of NEW" not in err:
         raise Fail("a file with another policy: %d %s" % (status, err))
+    # One table of a policy has the accounts of all tests that use it.
+    user = '[policy.partners]\nrequire_smtp_auth = true\nsmtp_credentials = [%s]\n[webhook."orders@hooks.example.net"]\npolicy = "partners"\n'
+    account = '{ username = "%s", password = "a long password of %s" }'
+    old.write_text(user % (account % ("alice", "alice")))
+    new.write_text(user % ", ".join(account % (name, name) for name in ("bob", "carol")))
+    kept.unlink()
+    expect("other accounts", 2, bench.run("plan", old, new, "--as-test", kept)[0])
+    if kept.read_text().count("[[test]]") < 2:
+        raise Fail("not both dialogues: %s" % kept.read_text())
+    status, out, err = bench.run("test", kept)
+    if status != 0:
+        raise Fail("%d\n%s%s\n%s" % (status, out, err, kept.read_text()))
+    # A file that names no configuration is of the postern.toml beside it.
+    other = version(bench, "other.toml", 'smtpd_recipient_restrictions = "reject_non_fqdn_sender"\n')
+    status, _, err = bench.run("plan", bench.root / "postern.toml", other, "--as-test", kept)
+    if status != 73 or "postern.toml, and these would be of " not in err:
+        raise Fail("tests of another configuration: %d %s" % (status, err))
 
 
 def webhooks_of_the_gateway(bench):

@@ -101,7 +101,7 @@ FAULTS = [
     ("no message is too large", GUARD, "if (!facts.sizes.empty()) facts.sizes.insert(limit);", "if (!PLANTED && !facts.sizes.empty()) facts.sizes.insert(limit);"),
     ("a message has one author", FACTS, 'authors_.insert(authors_.end(), {"", std::string(one_field), std::string(several_fields)});',
      'authors_.push_back("");\n  if (!PLANTED) authors_.insert(authors_.end(), {std::string(one_field), std::string(several_fields)});'),
-    ("edits change no networks", GUARD, "term.mynetworks && any_rules_", "!PLANTED && term.mynetworks && any_rules_"),
+    ("edits change no networks", GUARD, "deciding_.lists == nullptr || any_rules_) return false;", "deciding_.lists == nullptr || (!PLANTED && any_rules_)) return false;"),
     ("mynetworks is not looked up", EFFECT, 'if (is({"permit_mynetworks"})) return {.client = true,', 'if (is({"permit_mynetworks"})) return {.client = !PLANTED,'),
     ("the sender of a table is not looked up", EFFECT, "return {.helo = true};", "return {.helo = !PLANTED};"),
     # Classes.
