@@ -64,9 +64,9 @@ class LineParser {
                    : std::string("`postern --help`");
   }
 
-  /// The hint for an argument too many: usually a configuration file.
+  /// The hint for an argument too many: of a command that takes none, usually a configuration file.
   std::string word_hint(const std::string& word) const {
-    if (!word.ends_with(".toml")) return help_line();
+    if (!word.ends_with(".toml") || out_.command->most_arguments > 0) return help_line();
     return fmt::format("`postern {} --config {}`", out_.command->name, printable(word, 64));
   }
 

@@ -73,8 +73,11 @@ int run_reload(const Arguments& arguments, Streams& streams) {
       LiveData(*directory)
           .ask_gateway("reload", {{"lists_of_file", arguments.has("--lists-of-file")}});
   if (!answer) {
-    report(fmt::format("no gateway runs with the data directory {}", directory->string()),
-           "start it; it reads the configuration then", as_json, streams);
+    report(
+        fmt::format("no gateway runs with the data directory {}", directory->string()),
+        "start it, it reads the configuration then; or name its directory with --data-dir DIR or "
+        "--config FILE",
+        as_json, streams);
     return to_int(ExitCode::unavailable);
   }
   if (!*answer) {

@@ -493,6 +493,9 @@ Task<smtp::Reply> Transaction::auth(smtp::Auth event) {
 
 Task<smtp::Reply> Transaction::mail(smtp::Mail event) {
   evidence_.reset_transaction();
+  // Of a MAIL that was refused, after which nothing ends (RFC 5321 §4.1.4).
+  accepted_.clear();
+  forget_fates(Stage::mail);
   forget_revoked();
   recount();
   evidence_.message_id = trace_ ? trace_->id : new_ulid();
@@ -624,6 +627,8 @@ Task<smtp::Reply> Transaction::vrfy(smtp::Vrfy event) {
   evidence_.rate_tokens.reset();
   evidence_.candidate = recipient_of(std::move(event.mailbox));
   evidence_.vrfy = event.in_transaction ? Vrfy::in_transaction : Vrfy::before_mail;
+  const std::optional<std::string> discard = evidence_.discard;
+  const bool trusted = evidence_.trusted_client;
   // Not in the trace: VRFY adds no recipient. For that reason limits of this transaction and of
   // the gateway's memory do not count, as limits.recipients does not (RFC 5321 §4.1.1.6).
   const auto engine = settings_->engine->get();
@@ -632,7 +637,9 @@ Task<smtp::Reply> Transaction::vrfy(smtp::Vrfy event) {
   log_remarks(decision, evidence_, trace_.get());
   evidence_.candidate.reset();
   evidence_.vrfy = Vrfy::no;
-  // DISCARD and the like apply only to a transaction that has begun.
+  // What rules do with a message is about none: DISCARD, a client that is trusted.
+  evidence_.discard = discard;
+  evidence_.trusted_client = trusted;
   if (!event.in_transaction) evidence_.reset_transaction();
   if (policy::refused(decision)) co_return decision.reply;
   co_return reply_of(252, {2, 0, 0}, "send some mail, I will try my best");

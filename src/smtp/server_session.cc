@@ -140,8 +140,7 @@ void ServerSession::State::apply(const Reply& reply) {
     case Asked::chunk:
       if (!yes && !reply.closes()) {
         driver_refused_chunk = true;
-        chunk_refusal = reply;  // sent after its octets (RFC 3030 §2)
-        reset_transaction();
+        chunk_refusal = reply;  // sent after its octets (RFC 3030 §2), which end the transaction
         return;
       }
       break;

@@ -120,13 +120,16 @@ std::optional<Event> ServerSession::State::swallow_chunk() {
   if (chunk_left > 0) return starve();
   const Reply refusal = std::move(*chunk_refusal);
   chunk_refusal.reset();
-  // A chunk with recipients is only refused for its size or number: that ends the message, even if
-  // the chunk was its first.
-  if (in_transaction && recipients > 0) return abort(refusal, std::nullopt);
+  // A chunk with recipients is refused by the driver, or for its size or number: that ends the
+  // message, even if the chunk was its first.
+  if (in_transaction && recipients > 0) {
+    driver_answers = std::exchange(driver_refused_chunk, false);
+    Event ended = abort(refusal, std::nullopt);
+    driver_answers = false;
+    return ended;
+  }
   phase = Phase::command;
-  driver_answers = std::exchange(driver_refused_chunk, false);
   say(refusal);
-  driver_answers = false;
   return std::nullopt;
 }
 

@@ -303,6 +303,43 @@ def a_mailbox_that_sends_probes(bench):
     wait_for("mails in the mailbox", 1, lambda: len(list(box.glob("new/*"))))
 
 
+def what_is_refused_leaves_nothing_behind(bench):
+    """A refused BDAT ends its transaction, a refused MAIL and VRFY none; what rules did there (DISCARD, HOLD, recipients) is not for the next message."""
+    box = bench.root / "box"
+    lists = {"compatibility_level": "3.6", "mydestination": "ours.example.net", "smtpd_delay_reject": "no", "smtpd_relay_restrictions": "reject_unauth_destination",
+             "smtpd_sender_restrictions": "check_sender_access inline:{ {gone@example.org=DEFER_IF_PERMIT} }, check_sender_access inline:{ {gone@example.org=DISCARD} {held@example.org=HOLD} }",
+             "smtpd_recipient_restrictions": "check_recipient_access inline:{ {discard@ours.example.net=DISCARD} {no@ours.example.net=REJECT} }",
+             "smtpd_data_restrictions": "check_sender_access inline:{ {late@example.org=REJECT} {held@example.org=REJECT} }"}
+    server = bench.server({**LOCAL, "restrictions": lists, "route": [{"match": ["ours.example.net"], "to": ["maildir:%s" % box]}]})
+
+    def delivered(client, count, recipients=("a",)):
+        client.command("MAIL FROM:<b@example.org>", "250")
+        for one in recipients:
+            client.command("RCPT TO:<%s@ours.example.net>" % one, "250")
+        client.command("DATA", "354")
+        smtp.check("250 2.0.0", client.data(b"Subject: a\r\n\r\nb\r\n"), "the end of the message")
+        wait_for("mails in the mailbox", count, lambda: len(list(box.glob("new/*"))))
+
+    def refused_chunk(client, sender):
+        client.command("MAIL FROM:<%s@example.org>" % sender, "250")
+        client.command("RCPT TO:<a@ours.example.net>", "250")
+        client.send(b"BDAT 3 LAST\r\na\r\n")
+        smtp.check("554 5.7.1", client.reply(), "the refused chunk")
+
+    client = connect(bench, server)
+    refused_chunk(client, "late")
+    delivered(client, 2, ("a", "b"))
+    refused_chunk(client, "held")
+    delivered(client, 3)
+    smtp.check("450", client.command("MAIL FROM:<gone@example.org>"), "a sender that is deferred")
+    delivered(client, 4)
+    client.command("MAIL FROM:<b@example.org>", "250")
+    client.command("VRFY <discard@ours.example.net>", "252")
+    smtp.check("554 5.7.1", client.command("RCPT TO:<no@ours.example.net>"), "RCPT behind VRFY")
+    client.command("RSET", "250")
+    delivered(client, 5)
+
+
 def verified_addresses(bench):
     """What a mail host said of an address is known after a restart, traces replay without asking it again, and mail to the sender of probes goes nowhere."""
     asked = []
@@ -373,4 +410,4 @@ def a_sender_of_probes_that_changes(bench):
         expect("the part that changes (%s)" % sender, True, bool(re.fullmatch("double-bounce[A-Za-z0-9]+@ours\\.example\\.net", sender)))
 
 
-CHECKS = [verified_addresses, refusals_in_other_words, a_sender_of_probes_that_changes, a_mailbox_that_sends_probes, a_tenants_login_relays_nothing, a_tenants_grant_outlives_no_login, etrn_of_many_domains, lists_over_the_api, lists_of_the_file, replay_over_the_api, files_that_requests_name, open_relays]
+CHECKS = [verified_addresses, what_is_refused_leaves_nothing_behind, refusals_in_other_words, a_sender_of_probes_that_changes, a_mailbox_that_sends_probes, a_tenants_login_relays_nothing, a_tenants_grant_outlives_no_login, etrn_of_many_domains, lists_over_the_api, lists_of_the_file, replay_over_the_api, files_that_requests_name, open_relays]
