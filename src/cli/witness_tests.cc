@@ -111,10 +111,10 @@ Result<std::size_t> keep_as_tests(const std::vector<plan::Witness>& witnesses,
   const std::string of_file = there ? config_of_tests(known, environment) : "";
   const bool is_of_one = there && (known.config || fs::exists(of_file, unknown));
   if (is_of_one && !config.empty() && !fs::equivalent(of_file, config, unknown)) {
-    return tl::unexpected(
-        Error{Fault::conflict, fmt::format("{} has tests of {}, and these would be of {}: name "
-                                           "another file",
-                                           file, of_file, config)});
+    return tl::unexpected(Error{
+        Fault::conflict, fmt::format("{} has tests of {}, and these would be of {}: name "
+                                     "another file",
+                                     file, known.config ? known.config->name : of_file, config)});
   }
   if (!there && !config.empty()) {
     const fs::path beside = fs::absolute(file, unknown).parent_path();
