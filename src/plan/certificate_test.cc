@@ -209,6 +209,24 @@ void expect_held(const std::string& old_rows, const std::string& new_rows, const
   EXPECT_EQ(check_edit(before, after, *found.certificate, {.most_paths = 5000}).fault, "");
 }
 
+// A claim about lists that differ needs a proof, which sessions of one version alone have not.
+TEST(CertificateTest, ThereIsNoneWithoutAProof) {
+  const std::string lists =
+      "mydestination = 'ours.test'\nlocal_recipient_maps = ''\n"
+      "smtpd_relay_restrictions = 'reject_unauth_destination'\n"
+      "smtpd_recipient_restrictions = 'permit_sasl_authenticated, reject'\n";
+  EditOptions options;
+  options.compare.time = std::chrono::minutes(1);
+  options.compare.certificate = true;
+  const Report found =
+      judge_edit(edition_of("old.toml", lists + "smtpd_sasl_auth_enable = 'yes'\n"),
+                 edition_of("new.toml", lists + "smtpd_sasl_auth_enable = 'no'\n"), options);
+  EXPECT_EQ(found.comparison.groups[static_cast<std::size_t>(Group::foreign)].answer(),
+            Answer::same);
+  EXPECT_FALSE(found.certificate);
+  EXPECT_NE(found.no_certificate, "");
+}
+
 // Behind a local part in quotes the delimiter is a character later.
 TEST(CertificateTest, HoldsWhereQuotedLocalPartsHaveExtensions) {
   const auto lists = [](std::string_view rows) {

@@ -397,7 +397,8 @@ Report judge_edit(const Edition& before, const Edition& after, const EditOptions
   addresses.insert(after.compared.begin(), after.compared.end());
   const bool lists_alone =
       rules_are_equal && addresses.empty() && before.unloaded.empty() && after.unloaded.empty();
-  if (compared.certificate && lists_alone) {
+  const bool has_proof = compared.lists_are_equal || !found.comparison.certificate.empty();
+  if (compared.certificate && lists_alone && has_proof) {
     found.certificate =
         certificate_of(found.comparison, digest_of(before.config), digest_of(after.config));
   }
