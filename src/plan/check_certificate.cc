@@ -580,7 +580,8 @@ class Checker {
       if (target.starts_with('[') || is_ours(target) || is_below(target)) return true;
     }
     const std::string hop = lower(recipient.domain);
-    return !pair_->words.contains(hop) && is_below(hop);
+    const std::set<std::string>& own = pair_->told.domains;
+    return !own.contains(hop) && !own.contains("." + hop) && is_below(hop);
   }
 
   std::string group_of(const Said& said) const {

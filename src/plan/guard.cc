@@ -276,6 +276,7 @@ class Checker {
     outcomes_ = deciding_.lists != nullptr ? compile(*deciding_.lists, *vocabulary_)
                                            : diagrams_.leaf(vocabulary_->number({.taken = true}));
     Behind behind = behind_lists(version_, deciding_, *vocabulary_, *facts_);
+    behind_ = refusals(behind);
     if (!facts.sizes.empty()) {
       const Ref larger = facts_->over({.size = true}, [&](const Evidence& evidence) -> Leaf {
         return evidence.message->size > limit ? 1 : 0;
@@ -283,15 +284,19 @@ class Checker {
       behind.must = diagrams_.either(behind.must, larger);
       behind.may = diagrams_.either(behind.may, larger);
     }
-    behind_ = diagrams_.apply(behind.must, behind.may, [](Leaf must, Leaf may) -> Leaf {
-      return static_cast<Leaf>(must == 1  ? Refusal::yes
-                               : may == 1 ? Refusal::perhaps
-                                          : Refusal::no);
-    });
+    behind_sized_ = refusals(behind);
     asked_ = asked();
     player_ =
         std::make_unique<Player>(*vocabulary_, std::vector<const Version*>{&version_}, deadline_);
     player_->use(facts_->world());
+  }
+
+  Ref refusals(const Behind& behind) {
+    return diagrams_.apply(behind.must, behind.may, [](Leaf must, Leaf may) -> Leaf {
+      return static_cast<Leaf>(must == 1  ? Refusal::yes
+                               : may == 1 ? Refusal::perhaps
+                                          : Refusal::no);
+    });
   }
 
   /// 1 for the recipients of this check. Mail to <postmaster> and to the sender of probes is taken
@@ -327,13 +332,17 @@ class Checker {
 
   /// 1 where the sentence is broken, surely or perhaps.
   Ref breaks(const Sentence& sentence, bool surely) {
-    return diagrams_.apply(outcomes_, behind_, [&](Leaf lists, Leaf behind) -> Leaf {
-      const Happens what = happens(sentence.verb, vocabulary_->outcome(lists),
-                                   static_cast<Refusal>(behind), deciding_.scripts);
-      const bool broken = sentence.never ? (surely ? what.surely : what.perhaps)
-                                         : (surely ? !what.perhaps : !what.surely);
-      return broken ? 1 : 0;
-    });
+    bool asks_size = false;
+    each_term(sentence.condition,
+              [&](const Term& term) { asks_size = asks_size || term.about == About::size; });
+    return diagrams_.apply(
+        outcomes_, asks_size ? behind_sized_ : behind_, [&](Leaf lists, Leaf behind) -> Leaf {
+          const Happens what = happens(sentence.verb, vocabulary_->outcome(lists),
+                                       static_cast<Refusal>(behind), deciding_.scripts);
+          const bool broken = sentence.never ? (surely ? what.surely : what.perhaps)
+                                             : (surely ? !what.perhaps : !what.surely);
+          return broken ? 1 : 0;
+        });
   }
 
   void judge(const Sentence& sentence, GuardResult& result) {
@@ -785,9 +794,10 @@ class Checker {
   std::optional<Ref> by_lists_;  ///< destinations()
   Ref outcomes_ = 0;             ///< of the lists
   Ref behind_ = 0;               ///< Refusal
-  bool negated_ = false;         ///< condition() is below an odd number of negations
-  bool any_rules_ = false;       ///< `mynetworks` and `rcpt is` may mean anything
-  Ref asked_ = 0;                ///< 1 for the recipients of this check
+  Ref behind_sized_ = 0;    ///< the same, for sentences that ask for a size: too large is refused
+  bool negated_ = false;    ///< condition() is below an odd number of negations
+  bool any_rules_ = false;  ///< `mynetworks` and `rcpt is` may mean anything
+  Ref asked_ = 0;           ///< 1 for the recipients of this check
 };
 
 /// What sentences say of the domain of a webhook, term by term; nullopt: one of them names the

@@ -192,6 +192,16 @@ TEST(GuardTest, SizesAreComparedWithTheLimit) {
   EXPECT_EQ(word(Guarded("always accept where not size > 1048576" + taken, limit).result()),
             "holds");
   EXPECT_EQ(word(Guarded("never accept where not size > 0", limit).result()), "violated");
+  // It is nothing for a sentence that does not ask for one, whatever others ask.
+  const Guarded two(
+      "always accept where rcpt in relay.test" + taken + "'\nb = 'never hold where size > 10",
+      limit);
+  const auto results =
+      check_guardrails({.name = "now", .config = &two.loaded.config, .directory = two.directory},
+                       *two.loaded.config.guardrails);
+  ASSERT_EQ(results.size(), 2u);
+  EXPECT_EQ(word(results[0]), "holds");
+  EXPECT_EQ(word(results[1]), "holds");
 }
 
 TEST(GuardTest, PoliciesOfWebhooksAreProved) {

@@ -256,6 +256,7 @@ std::string directory_lines(const policy::Trace& trace, const std::set<std::stri
     for (const std::string& login : logins) {
       if (route.policy->credential(login) != nullptr) users.insert(login);
     }
+    if (users.empty() && fields->require_smtp_auth) users.emplace(other_account);
     std::string credentials;
     for (const std::string& user : users) {
       credentials += fmt::format("{}{{ username = {}, password = \"not the real one\" }}",

@@ -4,11 +4,15 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 
 #include "explain/play.h"
 #include "policy/trace.h"
 
 namespace postern::ptest {
+
+/// The account of a policy that demands one, where the test has none that it takes.
+inline constexpr std::string_view other_account = "somebody-else";
 
 /// What a test of a decision may say.
 struct AsTest {

@@ -402,6 +402,18 @@ def policies_in_tests(bench):
     status, out, err = bench.run("test", kept)
     if status != 0:
         raise Fail("%d\n%s%s\n%s" % (status, out, err, kept.read_text()))
+    # A policy that begins to demand an account, and one that loses one: no test has an account that it takes.
+    both = ", ".join(account % (name, name) for name in ("alice", "bob"))
+    for before, after in (((user % both).replace("auth = true", "auth = false"), user % both), (user % both, user % (account % ("bob", "bob")))):
+        old.write_text(before)
+        new.write_text(after)
+        kept.unlink()
+        status, out, _ = bench.run("plan", old, new, "--as-test", kept)
+        if status not in (1, 2) and not kept.exists():
+            raise Fail("%d %s" % (status, out))
+        status, out, err = bench.run("test", kept)
+        if status != 0:
+            raise Fail("%d\n%s%s\n%s" % (status, out, err, kept.read_text()))
     # A file that names no configuration is of the postern.toml beside it.
     other = version(bench, "other.toml", 'smtpd_recipient_restrictions = "reject_non_fqdn_sender"\n')
     status, _, err = bench.run("plan", bench.root / "postern.toml", other, "--as-test", kept)
