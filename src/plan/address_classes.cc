@@ -605,17 +605,15 @@ std::vector<AddressClass> recipients_of(const dialect::restrictions::PolicyWords
 
 namespace {
 
-/// The address, and those that versions read in its place as its domain is not whole.
-std::vector<mail::Mailbox> readings(const mail::Mailbox& address, const Reading& reading) {
-  std::vector<mail::Mailbox> all{address};
-  const auto add_with = [&](const std::string& origin) {
+/// What versions read in place of the address, whose domain is not whole.
+std::vector<mail::Mailbox> completions(const mail::Mailbox& address, const Reading& reading) {
+  std::vector<mail::Mailbox> all;
+  for (const std::string& origin : reading.origins) {
     for (const std::string& appended : reading.completing) {
       all.push_back(policy::completed(address, {origin, origin, appended}));
     }
     all.push_back(policy::completed(address, {origin, origin}));
-  };
-  if (address.domain.find('.') == std::string::npos)
-    std::ranges::for_each(reading.origins, add_with);
+  }
   return all;
 }
 
@@ -625,19 +623,27 @@ bool add_known(const std::vector<AddressClass>& recipients, const Reading& readi
                const Taken& taken, const std::vector<const policy::Directory*>& directories,
                std::set<std::string>& into) {
   bool more = false;
+  const auto is_known = [&](const mail::Mailbox& read, bool has_key) {
+    return std::ranges::any_of(directories, [&](const policy::Directory* directory) {
+      if (has_key && directory->webhook_count() == 0) return false;
+      const policy::Route route = directory->resolve(read);
+      if (has_key) return route.webhook && route.webhook->address == policy::address_key(read);
+      return route.webhook || route.missing == policy::Route::Missing::unknown_address;
+    });
+  };
+  const bool has_webhooks = std::ranges::any_of(
+      directories, [](const policy::Directory* one) { return one->webhook_count() > 0; });
   for (const AddressClass& one : recipients) {
+    const std::string& domain = one.one->domain;
     if (one.exact) continue;
-    for (const mail::Mailbox& read : readings(*one.one, reading)) {
-      const bool has_key = one.one->domain.empty() || taken.domains.contains(lower(read.domain));
-      for (const policy::Directory* directory : directories) {
-        if (has_key && directory->webhook_count() == 0) continue;
-        const policy::Route route = directory->resolve(read);
-        const bool is_own = route.webhook && route.webhook->address == policy::address_key(read);
-        const bool is_in_theirs =
-            route.webhook || route.missing == policy::Route::Missing::unknown_address;
-        if (has_key ? is_own : is_in_theirs) more |= into.insert(one.one->text()).second;
-      }
+    const bool has_key = domain.empty() || taken.domains.contains(lower(domain));
+    bool known = !domain.empty() && is_known(*one.one, has_key);
+    if (!known && has_webhooks && domain.find('.') == std::string::npos) {
+      known = std::ranges::any_of(completions(*one.one, reading), [&](const mail::Mailbox& read) {
+        return is_known(read, domain.empty() || taken.domains.contains(lower(read.domain)));
+      });
     }
+    if (known) more |= into.insert(one.one->text()).second;
   }
   return more;
 }
