@@ -272,6 +272,7 @@ class Checker {
     facts_ = std::make_unique<Facts>(*vocabulary_, facts,
                                      app::authentication_options(*version_.config).dmarc);
     vocabulary_->to_webhooks(webhook_ != nullptr);
+    if (any_rules_) return;  // what those of this version do is not asked
     if (deciding_.lists != nullptr) refuse_several_greetings(*deciding_.lists, *vocabulary_);
     outcomes_ = deciding_.lists != nullptr ? compile(*deciding_.lists, *vocabulary_)
                                            : diagrams_.leaf(vocabulary_->number({.taken = true}));
@@ -291,6 +292,7 @@ class Checker {
     player_->use(facts_->world());
   }
 
+  /// The Refusal of each dialogue.
   Ref refusals(const Behind& behind) {
     return diagrams_.apply(behind.must, behind.may, [](Leaf must, Leaf may) -> Leaf {
       return static_cast<Leaf>(must == 1  ? Refusal::yes

@@ -346,6 +346,14 @@ TEST(GuardTest, SentencesThatAreGoneAreWeakened) {
           of_ours("never accept where rcpt is foreign and client in mynetworks").guardrails.get(),
           of_ours("never accept where not rcpt is ours and not rcpt is relay")),
       "");
+  // The rules are not asked: these cannot be proved.
+  const std::string rules =
+      "smtpd_delay_reject = \"no\"\nsmtpd_helo_restrictions = \"reject_plaintext_session\"\n";
+  const auto with_rules = [&](const std::string& one) {
+    return Guarded(one, std::string(lists) + rules).loaded.config;
+  };
+  EXPECT_EQ(weaker(before, with_rules("always refuse")), "");
+  EXPECT_EQ(weaker(before, with_rules("never hold")), "a not proved ");
   app::Guardrails warns = *before;
   warns.sentences[0].warns = true;
   app::Config warning = old;
