@@ -493,8 +493,8 @@ Task<smtp::Reply> Transaction::auth(smtp::Auth event) {
 
 Task<smtp::Reply> Transaction::mail(smtp::Mail event) {
   evidence_.reset_transaction();
-  // Of a MAIL that was refused, after which nothing ends (RFC 5321 §4.1.4).
-  accepted_.clear();
+  accepted_.clear();  // the keys of evidence_.recipients
+  // A refused MAIL begins no transaction that could end: what rules did at it ends here.
   forget_fates(Stage::mail);
   forget_revoked();
   recount();

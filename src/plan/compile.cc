@@ -476,10 +476,6 @@ policy::Route some_webhook() {
   return route;
 }
 
-}  // namespace
-
-namespace {
-
 /// As which client such a session is authenticated.
 std::optional<policy::Authentication> identity_of(const SessionClass& session) {
   if (!session.login) return std::nullopt;
@@ -653,8 +649,11 @@ class Compiler {
   /// there may be none before STARTTLS.
   void refuse_several_greetings() {
     if (policy_.delay_reject) return;
-    const Ref judged = greeted(Before::mail);
-    if (greeted(Before::unsecured) == judged && greeted(Before::login) == judged) return;
+    const auto judged = [&](Before before) {
+      return list_after(before, ListKind::helo, moment(ListKind::helo, Stage::helo));
+    };
+    const Ref usual = judged(Before::mail);
+    if (judged(Before::unsecured) == usual && judged(Before::login) == usual) return;
     throw NotCompiled("several_greetings",
                       "the list at EHLO asks for TLS or a login (smtpd_delay_reject = no), and a "
                       "client may say EHLO again with another name");
@@ -746,12 +745,17 @@ class Compiler {
 
   Ref fresh() { return diagrams_.leaf(states_.of({})); }
 
-  /// The list at EHLO on its own.
-  Ref greeted(Before before) {
-    before_ = before;
-    const Ref made = list(fresh(), ListKind::helo, moment(ListKind::helo, Stage::helo));
-    before_ = Before::mail;
+  /// What `make` returns if the client has done this before.
+  template <class Make>
+  Ref after(Before before, const Make& make) {
+    const Before now = std::exchange(before_, before);
+    const Ref made = make();
+    before_ = now;
     return made;
+  }
+  /// A list on its own.
+  Ref list_after(Before before, ListKind kind, const RuleMoment& at) {
+    return after(before, [&] { return list(fresh(), kind, at); });
   }
 
   /// smtpd_delay_reject = no: the first three lists at their own commands.
@@ -760,8 +764,9 @@ class Compiler {
                          list(fresh(), ListKind::client, moment(ListKind::client, Stage::connect)),
                          Stage::connect);
     // RFC 3207 §4.2: after STARTTLS there is a second EHLO, and the first one is judged in clear.
-    const Ref clear = greeted(Before::starttls);
-    const Ref secured = greeted(Before::mail);
+    const RuleMoment ehlo = moment(ListKind::helo, Stage::helo);
+    const Ref clear = list_after(Before::starttls, ListKind::helo, ehlo);
+    const Ref secured = list_after(Before::mail, ListKind::helo, ehlo);
     const Ref before_tls = only_refusal(state, clear, Stage::helo);
     const Ref not_held = change(clear, [](State& at) { at.hold = false; });
     const Ref again = only_refusal(state, not_held, Stage::helo);
@@ -794,9 +799,7 @@ class Compiler {
     at.looks_back = true;
     Ref then = list(fresh(), kind, at);
     if (kind == ListKind::helo) {
-      before_ = Before::starttls;
-      const Ref clear = list(fresh(), kind, at);
-      before_ = Before::mail;
+      const Ref clear = list_after(Before::starttls, kind, at);
       then = if_helo(if_tls(then, clear), fresh());
     }
     return diagrams_.apply(
@@ -1002,10 +1005,7 @@ class Compiler {
     // A policy server may answer anything each time, also what the rules that it names would do.
     const bool is_free = rule.keyword->takes == restrictions::Keyword::Takes::service;
     if (is_free && (before_ == Before::unsecured || before_ == Before::login)) {
-      const Before now = std::exchange(before_, Before::mail);
-      const Ref made = apply_rule(state, rule, at, depth);
-      before_ = now;
-      return made;
+      return after(Before::mail, [&] { return apply_rule(state, rule, at, depth); });
     }
     const Ref effect = effect_of(rule, at);
     Ref after = apply_steps(state, effect, Stage::delivery);

@@ -346,32 +346,35 @@ void VslExplorer::add_words(vsl::WatchedWords& words) const {
   words.networks.insert(std::move(networks));
 }
 
-void VslExplorer::refuse_implicit_tls() const {
-  if (!policy_) return;
-  for (std::size_t at = 0; at < policy_->directives().size(); ++at) {
+const vsl::Directive* VslExplorer::caller_of(const std::vector<std::string>& names,
+                                             policy::Stage from) {
+  for (std::size_t at = 0; policy_ && at < policy_->directives().size(); ++at) {
     const vsl::Directive& one = policy_->directives()[at];
-    const bool is_early = one.stage == policy::Stage::connect || one.stage == policy::Stage::helo;
-    if (!is_early || !text_of(*policy_, at).calls("is_secured")) continue;
-    throw NotCompiled(
-        "implicit_tls",
-        one.place() + " asks is_secured, and a listener has TLS from the first octet on");
+    if (one.stage < from || one.stage > policy::Stage::helo) continue;
+    const VslDirective& text = directive_at(at);
+    if (std::ranges::any_of(names, [&](const auto& name) { return text.calls(name); })) return &one;
   }
+  return nullptr;
 }
 
-void VslExplorer::refuse_several_greetings(const ServedSessions& served) const {
-  if (!policy_) return;
-  for (std::size_t at = 0; at < policy_->directives().size(); ++at) {
-    const vsl::Directive& one = policy_->directives()[at];
-    if (one.stage != policy::Stage::helo) continue;
-    const VslDirective text = text_of(*policy_, at);
-    const bool asks = (served.tls && text.calls("is_secured")) ||
-                      (served.login && text.calls("is_authenticated"));
-    if (!asks) continue;
-    throw NotCompiled("several_greetings",
-                      one.place() +
-                          " asks for TLS or a login at EHLO, and a client may say EHLO "
-                          "again with another name");
-  }
+void VslExplorer::refuse_implicit_tls() {
+  const vsl::Directive* const found = caller_of({"is_secured"}, policy::Stage::connect);
+  if (found == nullptr) return;
+  throw NotCompiled(
+      "implicit_tls",
+      found->place() + " asks is_secured, and a listener has TLS from the first octet on");
+}
+
+void VslExplorer::refuse_several_greetings(const ServedSessions& served) {
+  std::vector<std::string> names;
+  if (served.tls) names.emplace_back("is_secured");
+  if (served.login) names.emplace_back("is_authenticated");
+  const vsl::Directive* const found = caller_of(names, policy::Stage::helo);
+  if (found == nullptr) return;
+  throw NotCompiled("several_greetings",
+                    found->place() +
+                        " asks for TLS or a login at EHLO, and a client may say EHLO "
+                        "again with another name");
 }
 
 const VslDirective& VslExplorer::directive_at(std::size_t index) {

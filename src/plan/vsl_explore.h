@@ -88,10 +88,10 @@ class VslExplorer {
   /// What the domains and networks of the configuration tell apart.
   void add_words(dialect::vsl::WatchedWords& words) const;
   /// Throws NotCompiled if rules at the greeting or EHLO ask whether there is TLS.
-  void refuse_implicit_tls() const;
+  void refuse_implicit_tls();
   /// Throws NotCompiled if rules at EHLO ask for what a client may do between two of them, which it
   /// may give other names: STARTTLS and AUTH, if they are served.
-  void refuse_several_greetings(const ServedSessions& served) const;
+  void refuse_several_greetings(const ServedSessions& served);
   /// The diagram: its leaves are VslWorld::outcome() numbers. Nullopt: a directive turned out to be
   /// one that cannot be watched; all has to begin again. Throws OverBudget.
   std::optional<Ref> explore(VslWorld& world);
@@ -134,6 +134,10 @@ class VslExplorer {
                                                                     Member member) const;
   void look_as_the_layer(dialect::vsl::Watch& watch, const VslWorld& world,
                          const Position& position, const policy::Trace& trace) const;
+  /// The first directive of the stages from this one to EHLO that calls one of these functions;
+  /// null: none does.
+  const dialect::vsl::Directive* caller_of(const std::vector<std::string>& names,
+                                           policy::Stage from);
   void replace(std::size_t directive, const std::string& what);
   /// text_of(), which reads all of the policy each time.
   const VslDirective& directive_at(std::size_t index);
