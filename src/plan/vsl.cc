@@ -217,8 +217,9 @@ class VslComparer {
     if (served.implicit_tls) {
       for (const auto& one : explorers) one->refuse_implicit_tls();
     }
-    for (const auto& one : explorers) one->refuse_several_greetings(served);
+    const Renamed renamed = renamed_clients(explorers, served);
     std::array<Ref, 2> roots{};
+    std::array<Ref, 2> of_renamed{};  // likewise, if there are such clients
     for (bool again = true; again;) {
       words_.grew = again = false;
       diagrams_ = std::make_unique<Diagrams>(options_.nodes, [this] {
@@ -228,7 +229,11 @@ class VslComparer {
       for (std::size_t side = 0; side < 2 && !again; ++side) {
         const auto root = explorers[side]->explore(*world_);
         again = !root;
-        roots[side] = root.value_or(0);
+        roots[side] = of_renamed[side] = root.value_or(0);
+        if (again || renamed.rule == nullptr) continue;
+        const auto other = explorers[side]->explore(*world_, renamed.passed);
+        again = !other;
+        of_renamed[side] = other.value_or(0);
       }
       again = again || words_.grew;
     }
@@ -241,15 +246,10 @@ class VslComparer {
     const auto lets_through = [&](Leaf one) -> Leaf {
       return world_->outcome(one).rank == Rank::refused ? 0 : 1;
     };
-    for (const Ref root : roots) {
+    for (const Ref root : {roots[0], roots[1], of_renamed[0], of_renamed[1]}) {
       lets_through_ |= diagrams_->map(root, lets_through) != diagrams_->leaf(0);
     }
-    const bool lists = with_lists();
-    const Ref differ = diagrams_->apply(roots[0], roots[1], [&](Leaf before, Leaf after) {
-      return static_cast<Leaf>(kind_of(world_->outcome(before), world_->outcome(after), lists));
-    });
-    const Ref really = diagrams_->apply(
-        differ, possible(), [](Leaf kind, Leaf is) -> Leaf { return is == 0 ? 0 : kind; });
+    const Ref really = differences(roots);
     for (std::size_t at = 0; at < axis_count; ++at) {
       const Axis axis = static_cast<Axis>(at);
       const VslClasses& classes = world_->classes();
@@ -267,8 +267,72 @@ class VslComparer {
     for (const Group group : {Group::ours, Group::relay, Group::foreign}) {
       if (options_.asks(group)) look(really, group);
     }
+    if (renamed.rule != nullptr) look_at_renamed(explorers, renamed, differences(of_renamed));
     found_.nodes += diagrams_->size();
     found_.took += std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - began);
+  }
+
+  /// By dialogue the DifferenceKind of two diagrams; 0 of dialogues that there cannot be.
+  Ref differences(const std::array<Ref, 2>& sides) {
+    const bool lists = with_lists();
+    const Ref differ = diagrams_->apply(sides[0], sides[1], [&](Leaf before, Leaf after) {
+      return static_cast<Leaf>(kind_of(world_->outcome(before), world_->outcome(after), lists));
+    });
+    return diagrams_->apply(differ, possible(),
+                            [](Leaf kind, Leaf is) -> Leaf { return is == 0 ? 0 : kind; });
+  }
+
+  /// Clients that say EHLO again behind STARTTLS or AUTH with another name, which would not have
+  /// passed before.
+  struct Renamed {
+    const vsl::Directive* rule = nullptr;  ///< it tells them from others; null: none does
+    /// What earlier names have passed. Behind AUTH no rule at EHLO is watched, and the last name
+    /// passes all of them.
+    vsl::Watch::Ehlo passed = vsl::Watch::Ehlo::none;
+  };
+  using Explorers = std::array<std::unique_ptr<VslExplorer>, 2>;
+  static Renamed renamed_clients(const Explorers& explorers, const ServedSessions& served) {
+    const auto rule = [&](const char* function) {
+      const vsl::Directive* const first = explorers[0]->rule_at_ehlo(function);
+      return first != nullptr ? first : explorers[1]->rule_at_ehlo(function);
+    };
+    Renamed renamed;
+    if (served.login) renamed = {rule("is_authenticated"), vsl::Watch::Ehlo::all};
+    if (renamed.rule == nullptr && served.tls) {
+      renamed = {rule("is_secured"), vsl::Watch::Ehlo::in_clear};
+    }
+    return renamed;
+  }
+
+  /// `differ`: between the versions, by dialogue of such a client.
+  void look_at_renamed(const Explorers& explorers, const Renamed& renamed, Ref differ) {
+    bool seen = true;
+    if (renamed.passed == vsl::Watch::Ehlo::all) {
+      // What passes in one version has to pass in the other, and to leave no more than its name.
+      const auto gate = explorers[0]->gate_at_ehlo();
+      seen = gate && gate == explorers[1]->gate_at_ehlo();
+    } else {
+      differ = masked(differ, vsl::subject_session, world_->classes().sessions,
+                      [](const SessionClass& one) { return one.tls; });
+    }
+    const std::string place = renamed.rule->place();
+    for (const Group group : {Group::ours, Group::relay, Group::foreign}) {
+      if (!options_.asks(group)) continue;
+      const Ref here = only(differ, group, may_have_others(group));
+      for (const DifferenceKind kind : difference_kinds) {
+        Known& known = found_.of(kind, found_.groups[static_cast<std::size_t>(group)]);
+        if (known != Known::no) continue;
+        const Ref of_kind = diagrams_->map(
+            here, [&](Leaf one) -> Leaf { return one == static_cast<Leaf>(kind) ? 1 : 0; });
+        if (seen && of_kind == diagrams_->leaf(0)) continue;
+        known = Known::unknown;
+        note("several_greetings",
+             place +
+                 " asks for TLS or a login at EHLO, and a client may say EHLO again with "
+                 "another name",
+             place, std::string(plan::to_string(group)), kind);
+      }
+    }
   }
 
   /// As the version before has it; foreign domains as the version after.
@@ -327,15 +391,18 @@ class VslComparer {
 
   /// `others`: with what no rule names, too.
   Ref only(Ref diagram, Group group, bool others) {
-    const std::string part(vsl::subject_rcpt_domain);
+    return masked(
+        diagram, vsl::subject_rcpt_domain, world_->classes().rcpt_domains,
+        [&](const TextClass& one) { return (others && one.made) || group_of(one.text) == group; });
+  }
+  /// 0 where the part of the dialogue is of no class that `is`.
+  template <class Classes, class Is>
+  Ref masked(Ref diagram, std::string_view part, const Classes& classes, const Is& is) {
     std::vector<Ref> children;
-    for (const TextClass& one : world_->classes().rcpt_domains) {
-      const bool is = (others && one.made) || group_of(one.text) == group;
-      children.push_back(diagrams_->leaf(is ? 1 : 0));
-    }
-    const Ref mask = diagrams_->choose(world_->variable(part), children);
+    for (const auto& one : classes) children.push_back(diagrams_->leaf(is(one) ? 1 : 0));
+    const Ref mask = diagrams_->choose(world_->variable(std::string(part)), children);
     return diagrams_->apply(diagram, mask,
-                            [](Leaf kind, Leaf is) -> Leaf { return is == 0 ? 0 : kind; });
+                            [](Leaf kind, Leaf among) -> Leaf { return among == 0 ? 0 : kind; });
   }
 
   void look(Ref differ, Group group) {

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "dialect/vsl/layer.h"
+#include "dialect/vsl/library.h"
 #include "plan/vsl_text.h"
 #include "policy/gateway_layer.h"
 
@@ -56,6 +57,17 @@ template <std::size_t n>
 bool calls_one_of(const VslDirective& directive, const std::string_view (&names)[n]) {
   return std::ranges::any_of(
       names, [&](std::string_view name) { return directive.calls(std::string(name)); });
+}
+
+/// Whether a rule at EHLO may do more than refuse the client or let it pass.
+bool may_do_more(const VslDirective& directive) {
+  const auto does_more = [](std::string_view name) {
+    return name == "faccept" || name == "quarantine" || name == "check_rcpt_relay" ||
+           !vsl::only_looks("s." + std::string(name));
+  };
+  return std::ranges::any_of(vsl::function_names(), [&](std::string_view name) {
+    return does_more(name) && directive.calls(std::string(name));
+  });
 }
 
 vsl::StatusPtr status(Status::Kind kind) {
@@ -365,16 +377,18 @@ void VslExplorer::refuse_implicit_tls() {
       found->place() + " asks is_secured, and a listener has TLS from the first octet on");
 }
 
-void VslExplorer::refuse_several_greetings(const ServedSessions& served) {
-  std::vector<std::string> names;
-  if (served.tls) names.emplace_back("is_secured");
-  if (served.login) names.emplace_back("is_authenticated");
-  const vsl::Directive* const found = caller_of(names, policy::Stage::helo);
-  if (found == nullptr) return;
-  throw NotCompiled("several_greetings",
-                    found->place() +
-                        " asks for TLS or a login at EHLO, and a client may say EHLO "
-                        "again with another name");
+const vsl::Directive* VslExplorer::rule_at_ehlo(const std::string& function) {
+  return caller_of({function}, policy::Stage::helo);
+}
+
+std::optional<std::string> VslExplorer::gate_at_ehlo() {
+  std::string gate;
+  for (std::size_t at = 0; policy_ && at < policy_->directives().size(); ++at) {
+    if (policy_->directives()[at].stage != Stage::helo) continue;
+    if (replaced_.contains(at) || may_do_more(directive_at(at))) return std::nullopt;
+    gate += directive_at(at).digest + " ";
+  }
+  return gate;
 }
 
 const VslDirective& VslExplorer::directive_at(std::size_t index) {
@@ -484,6 +498,7 @@ std::optional<VslExplorer::Run> VslExplorer::run(VslWorld& world, const VslValue
   watch.answers = values;
   watch.ways = ways();
   watch.from = position;
+  watch.ehlo_passes = passing_;
   for (const auto& [index, one] : replaced_) watch.replaced[index] = {one.key, one.relays};
 
   WatchedResolver resolver(watch, dialogue.client.to_string(), std::move(names));
@@ -518,8 +533,9 @@ std::optional<VslExplorer::Run> VslExplorer::run(VslWorld& world, const VslValue
 // A rule that passes and leaves nothing behind says nothing about the rules after it. So each is
 // looked at by itself, and what comes after it takes its place: the work is the sum of what they
 // ask, and not the product.
-std::optional<Ref> VslExplorer::explore(VslWorld& world) {
+std::optional<Ref> VslExplorer::explore(VslWorld& world, Ehlo passing) {
   known_.clear();
+  passing_ = passing;
   return from(world, {});
 }
 

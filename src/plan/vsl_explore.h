@@ -89,12 +89,16 @@ class VslExplorer {
   void add_words(dialect::vsl::WatchedWords& words) const;
   /// Throws NotCompiled if rules at the greeting or EHLO ask whether there is TLS.
   void refuse_implicit_tls();
-  /// Throws NotCompiled if rules at EHLO ask for what a client may do between two of them, which it
-  /// may give other names: STARTTLS and AUTH, if they are served.
-  void refuse_several_greetings(const ServedSessions& served);
-  /// The diagram: its leaves are VslWorld::outcome() numbers. Nullopt: a directive turned out to be
+  /// The first rule at EHLO that calls a function, "is_secured". Null: there is none.
+  const dialect::vsl::Directive* rule_at_ehlo(const std::string& function);
+  /// What decides at EHLO, equal for equal rules. Nullopt: a rule there may do more than refuse a
+  /// client or let it pass. To be called after explore().
+  std::optional<std::string> gate_at_ehlo();
+  /// The diagram: its leaves are VslWorld::outcome() numbers. `passing`: of clients that passed
+  /// these rules at EHLO with other names than the last one. Nullopt: a directive turned out to be
   /// one that cannot be watched; all has to begin again. Throws OverBudget.
-  std::optional<Ref> explore(VslWorld& world);
+  using Ehlo = dialect::vsl::Watch::Ehlo;
+  std::optional<Ref> explore(VslWorld& world, Ehlo passing = Ehlo::none);
 
   /// A directive that is a question.
   struct Replaced {
@@ -150,6 +154,7 @@ class VslExplorer {
   std::map<std::size_t, Replaced> replaced_;
   std::map<std::size_t, VslDirective> directives_;  ///< known ones
   std::map<Position, Ref> known_;                   ///< from()
+  Ehlo passing_ = Ehlo::none;                       ///< of explore()
   std::size_t runs_ = 0;
 };
 

@@ -255,12 +255,18 @@ Watch* watching() { return current; }
 Watched::Watched(Watch& watch) : before_(current) { current = &watch; }
 Watched::~Watched() { current = before_; }
 
+bool only_looks(std::string_view function) {
+  return !function.starts_with("s.") || is_one_of(looking, function) ||
+         is_one_of(outside, function) ||
+         policy::questions::find_offered(function.substr(2)) != nullptr;
+}
+
 const Instead* Watch::begins(const WatchedSpot& spot) {
   directive_ = spot.directive;
   spot_ = spot;
   acted_ = false;
   const bool is_known = first_ && first_->next;  // what is looked for
-  if (spot < from || is_known) return &ways.front();
+  if (passes(spot) || is_known) return &ways.front();
   const auto found = replaced.find(spot.directive);
   if (found == replaced.end()) return nullptr;
   const auto plain = std::ranges::find_if(ways, &Instead::relays) - ways.begin();
@@ -270,7 +276,7 @@ const Instead* Watch::begins(const WatchedSpot& spot) {
 }
 
 void Watch::ends(std::optional<WatchedSpot> next) {
-  if (spot_ < from || first_) return;
+  if (passes(spot_) || first_) return;
   first_ = First{.spot = spot_, .asked = asked_.size(), .next = next};
 }
 
@@ -333,7 +339,7 @@ class Watch::Look {
 
   bool replaces() {
     if (is_one_of(working, function_)) charge();
-    if (!only_looks()) watch_.acted_ = true;
+    if (!vsl::only_looks(function_)) watch_.acted_ = true;
     if (function_ == "equal" || function_ == "unequal") {
       const Answer same = compared(2, 3);
       if (!same.given()) return false;
@@ -397,11 +403,6 @@ class Watch::Look {
 
  private:
   /// Whether nothing behind the call can hang on it but by its result. Not known: no.
-  bool only_looks() const {
-    return !function_.starts_with("s.") || is_one_of(looking, function_) ||
-           is_one_of(outside, function_) ||
-           policy::questions::find_offered(function_.substr(2)) != nullptr;
-  }
   [[noreturn]] void stop() const { watch_.stop(function_); }
   void all_plain() {
     for (int i = 2; i <= last_; ++i) {

@@ -77,6 +77,10 @@ struct WatchedSpot {
   auto operator<=>(const WatchedSpot&) const = default;
 };
 
+/// Whether a function of the language ("equal"), a method ("m.len") or of the library ("s.log")
+/// leaves nothing behind but its result.
+bool only_looks(std::string_view function);
+
 /// One watched dialogue. Not thread-safe.
 class Watch {
  public:
@@ -110,6 +114,9 @@ class Watch {
   /// Directives in front of this spot pass without running, and so do those behind a first one that
   /// has passed: what they do is watched elsewhere.
   WatchedSpot from = {};
+  /// Which directives at EHLO pass likewise.
+  enum class Ehlo { none, in_clear, all };
+  Ehlo ehlo_passes = Ehlo::none;  ///< in_clear: before STARTTLS
 
   /// What was looked at, in order: subjects, and keys of questions.
   const std::vector<std::string>& asked() const { return asked_; }
@@ -160,6 +167,12 @@ class Watch {
 
  private:
   class Look;
+  bool passes(const WatchedSpot& spot) const {
+    const bool at_ehlo = spot.stage == policy::Stage::helo;
+    return spot < from || (at_ehlo && (ehlo_passes == Ehlo::all ||
+                                       (ehlo_passes == Ehlo::in_clear && !spot.again)));
+  }
+
   WatchedWords& words_;
   std::size_t directive_ = 0;
   WatchedSpot spot_ = {};
