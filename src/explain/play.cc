@@ -274,8 +274,7 @@ class Player {
     session.listener = met.listener.name;
     session.client_ip = said.client;
     const bool implicit = met.listener.tls == gateway::ListenerTls::implicit;
-    // STARTTLS comes after EHLO.
-    tls_first_ = uses_tls_ && (implicit || !said.helo);
+    tls_first_ = uses_tls_ && implicit;
   }
 
   /// Whether the message, or so much of it as there is, is accepted.
@@ -355,15 +354,14 @@ class Player {
     co_return true;
   }
 
-  /// EHLO, and with STARTTLS once more.
+  /// EHLO, and with STARTTLS once more. A client may say STARTTLS without a name, too.
   Task<bool> secured() {
-    if (!said_.helo) co_return true;
-    const bool accepted = co_await ehlo();
+    const bool accepted = !said_.helo || co_await ehlo();
     if (!accepted || !uses_tls_ || tls_first_) co_return accepted;
     if (!said("STARTTLS", Stage::helo)) co_return false;
     forget_session();
     begin_tls();
-    co_return co_await ehlo();
+    co_return !said_.helo || co_await ehlo();
   }
 
   void begin_tls() {

@@ -83,7 +83,7 @@ Said Drawing::said_by(const std::vector<std::size_t>& values, bool others) {
   return said;
 }
 
-std::string Drawing::fresh() { return fmt::format("m{}q", 100'000 + below(900'000)); }
+std::string Drawing::fresh() { return "m" + std::to_string(100'000 + below(900'000)) + "q"; }
 
 IpAddress Drawing::member_of(const Members& from) {
   auto first = number_of(from.first);

@@ -4,9 +4,11 @@
 #include <functional>
 #include <optional>
 #include <set>
+#include <unordered_set>
 #include <vector>
 
 #include <fmt/format.h>
+#include <boost/container_hash/hash.hpp>
 #include <boost/json.hpp>
 
 #include "base/domain_below.h"
@@ -174,7 +176,10 @@ class Checker {
         }
       }
       if (drawing_.contradicts(chosen)) continue;
-      play(drawing_.said_by(chosen, round > 0), round == 0);
+      // Those that stand for their classes say the same each time.
+      const bool again =
+          round == 0 && !stood_.insert(boost::hash_range(chosen.begin(), chosen.end())).second;
+      if (!again) play(drawing_.said_by(chosen, round > 0), round == 0);
     }
   }
 
@@ -610,6 +615,7 @@ class Checker {
   /// Whether a name that stands for itself has in it one that is put for another: questions about
   /// it would be taken for questions about the other.
   bool confuses(const Said& said) const {
+    if (said.renamed.empty()) return false;
     const auto clear = [&](const std::string& text, const std::string& known) {
       return std::ranges::all_of(said.renamed, [&](const auto& one) {
         return place_of(one.first, lower(text), 0) == std::string::npos ||
@@ -643,8 +649,9 @@ class Checker {
   Checked result_;
   std::optional<CertifiedPair> pair_;
   std::optional<Replay> replay_;
-  std::vector<std::size_t> chosen_;  ///< of leaf()
-  std::vector<std::size_t> own_;     ///< classes of recipients at domains of this host, or relayed
+  std::vector<std::size_t> chosen_;        ///< of leaf()
+  std::unordered_set<std::size_t> stood_;  ///< paths that leaf() has played, by their hash
+  std::vector<std::size_t> own_;  ///< classes of recipients at domains of this host, or relayed
   const std::array<std::vector<Members>, axes>& classes_ = text_.classes;
   const std::vector<Question>& questions_ = text_.questions;
   const std::vector<Node>& nodes_ = text_.nodes;

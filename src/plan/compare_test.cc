@@ -73,6 +73,21 @@ TEST(PlanCompareTest, RoutesThroughNamesBelowOursAreClasses) {
   EXPECT_EQ(held.witnesses.front().before.handling, "hold");
 }
 
+// RFC 3207 §4: a client may say STARTTLS before any name; the greeting was in clear.
+TEST(PlanCompareTest, AClientWithoutANameWasGreetedInClear) {
+  const std::string lists =
+      "smtpd_helo_required = \"no\"\nsmtpd_delay_reject = \"no\"\n"
+      "smtpd_helo_restrictions = \"reject\"\n";
+  const Comparison found =
+      compared(lists + "smtpd_client_restrictions = \"reject_plaintext_session\"\n",
+               lists + "smtpd_sender_restrictions = \"reject_plaintext_session\"\n");
+  EXPECT_EQ(found.answer(), Answer::accepts_more);
+  EXPECT_TRUE(found.not_proved.empty());
+  ASSERT_FALSE(found.witnesses.empty());
+  EXPECT_TRUE(found.witnesses.front().spoken.tls);
+  EXPECT_EQ(found.witnesses.front().spoken.helo, std::nullopt);
+}
+
 // A client gives another name in front of STARTTLS or AUTH, or none, and the list at EHLO judges
 // each one.
 TEST(PlanCompareTest, AListAtEhloThatAsksForTlsOrALoginIsNotCompared) {

@@ -591,6 +591,30 @@ TEST(Vsl, MayDifferTogetherWithLists) {
   EXPECT_NE(found.groups[0].accepts_more, Known::no);
 }
 
+// RFC 3207 §4: a client may say STARTTLS before any name; the greeting was in clear all the same.
+TEST(Vsl, TheGreetingIsInClearForAClientWithoutAName) {
+  const auto version = [](const std::string& name, const std::string& greeting,
+                          const std::string& mail) {
+    Edition made = edition_of(name,
+                              "mydestination = \"ours.test\"\nlocal_recipient_maps = \"\"\n"
+                              "smtpd_helo_required = \"no\"\n");
+    made.config.vsl = config_of({{"main.vsl", "#{ connect: [ rule \"c\" || " + greeting +
+                                                  " ], mail: [ rule \"m\" || " + mail + " ] }"}})
+                          .vsl;
+    return made;
+  };
+  EditOptions options;
+  options.compare.time = std::chrono::minutes(1);
+  const std::string bad = "mail_from().domain == \"spam.test\"";
+  const Edition before = version("old.toml", "if is_secured() { next() } else { faccept() }",
+                                 "if " + bad + " { deny() } else { next() }");
+  const Edition after =
+      version("new.toml", "next()",
+              "if is_secured() && helo() == \"\" && " + bad + " { deny() } else { next() }");
+  const Comparison found = judge_edit(before, after, options).comparison;
+  EXPECT_EQ(ours(found), Answer::refuses_more) << words_of(found);
+}
+
 // What lists let through goes on behind RCPT, also where the rules give no route.
 TEST(Vsl, FollowsWhatListsLetThrough) {
   const auto version = [](const std::string& name, const std::string& condition) {

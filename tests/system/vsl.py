@@ -119,6 +119,29 @@ def reloads(bench):
 
 
 @check
+def what_was_refused_or_said_in_clear_decides_nothing(bench):
+    """`faccept` at EHLO ends with STARTTLS, also for a client that says no name behind it (RFC 3207 section 4.2), and at RCPT with a recipient that is refused."""
+    server = gateway(bench, """#{
+      helo: [ rule "friend" || if helo() == "friend.example" { faccept() } else { next() } ],
+      mail: [ rule "bad" || if mail_from().domain == "bad.example" { info("550 5.7.1 bad sender") } else { next() } ],
+      rcpt: [ rule "other" || if rcpt().domain == "foreign.example" { faccept() } else { info("550 5.7.1 no such") } ] }
+    """, restrictions={"compatibility_level": "3.6", "mydestination": DOMAIN, "local_recipient_maps": "", "mynetworks": "", "smtpd_helo_required": "no"})
+    client = smtp.Client(server.smtp_port)
+    bench.stack.callback(client.close)
+    smtp.check("220", client.reply(), "greeting")
+    client.command("EHLO friend.example", "250")
+    client.command("MAIL FROM:<a@bad.example>", "250")
+    client.command("RSET", "250")
+    client.command("STARTTLS", "220")
+    client.start_tls()
+    smtp.check("550 5.7.1 bad sender", client.command("MAIL FROM:<a@bad.example>"), "MAIL behind STARTTLS")
+    client = session(bench, server)
+    client.command("MAIL FROM:<a@good.example>", "250")
+    smtp.check("454 4.7.1", client.command("RCPT TO:<z@foreign.example>"), "RCPT of a foreign address")
+    smtp.check("550 5.7.1 no such", client.command("RCPT TO:<jane@%s>" % DOMAIN), "RCPT behind it")
+
+
+@check
 def a_broken_policy_does_not_start(bench):
     """`check` and `serve` show file, line, column and the line with a caret; `check --json` the same for machines."""
     server = gateway(bench, says("one"))

@@ -23,6 +23,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 COMPILE, CLASSES = "plan/compile.cc", "plan/classes.cc"
 SPELLING, ADDRESSES, LISTINGS = "plan/class_spelling.cc", "plan/address_classes.cc", "plan/listings.cc"
+VSL, EXPLORE = "plan/vsl.cc", "plan/vsl_explore.cc"
 COMPARE, GUARD, FACTS = "plan/compare.cc", "plan/guard.cc", "plan/facts.cc"
 LANGUAGE, LANGUAGES = "plan/language.cc", "plan/pattern_languages.cc"
 WORDS, EFFECT, DIAGRAM = "dialect/restrictions/policy_words.cc", "dialect/restrictions/rule_effect.cc", "plan/diagram.cc"
@@ -145,6 +146,10 @@ FAULTS = [
      "[&](Ref one) { return one == node.children.front() || (PLANTED && node.children.size() > 3 && one == node.children[1]); })) {"),
     ("children are asked above their variable", DIAGRAM, "if (const auto found = known.find(of); found != known.end()) return found->second;",
      "if (const auto found = known.find(of); !PLANTED && found != known.end()) return found->second;\n    if (PLANTED && !known.empty()) return known.begin()->second;"),
+    # `.vsl` rules.
+    ("a client says one name", VSL, "known = Known::unknown;\n        note(\"several_greetings\"", "if (!PLANTED) known = Known::unknown;\n        note(\"several_greetings\""),
+    ("rules at EHLO pass the same clients", VSL, "seen = gate && gate == explorers[1]->gate_at_ehlo();", "seen = PLANTED || (gate && gate == explorers[1]->gate_at_ehlo());"),
+    ("rules at EHLO leave nothing behind", EXPLORE, "replaced_.contains(at) || may_do_more(directive_at(at))", "replaced_.contains(at) || (!PLANTED && may_do_more(directive_at(at)))"),
 ]
 SWITCH = """
 #include <cstdlib>
@@ -260,7 +265,7 @@ def main():
     # The quick ones first.
     stages = [[test, "--gtest_brief=1", "--gtest_fail_fast", "--gtest_filter=" + tests]
               for tests in ([arguments.tests] if arguments.tests else
-                            ["Language.*:PlanCompileTest.*:DiagramTest.*", "PlanCompareTest.*", "CertificateTest.*", "PlanSmallScope.*"])]
+                            ["Language.*:PlanCompileTest.*:DiagramTest.*", "PlanCompareTest.*", "Vsl.*-Vsl.SaysOf*", "CertificateTest.*", "PlanSmallScope.*"])]
     if arguments.suite:
         postern = linked(build, folder, "postern", objects)
         stages.append([str(ROOT / "tests/conformance/run"), "--suite", "plan", "--binary", str(postern)])

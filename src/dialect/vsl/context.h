@@ -70,6 +70,9 @@ struct Draft {
   std::optional<Delegation> resumed;
   /// After quarantine or faccept: the remaining stages of the transaction are skipped.
   std::optional<Status> skip;
+  /// Set where a rule at RCPT set `skip`, until it is known whether the recipient was accepted: how
+  /// many had been before it.
+  std::optional<std::size_t> skip_behind;
   /// If other scripts changed the recipients since: those of the current copy, which replace the
   /// transaction's.
   std::optional<std::vector<mail::Mailbox>> base;
@@ -101,7 +104,7 @@ struct Draft {
 struct Session {
   std::shared_ptr<const void> program;   ///< the policy that the session began with
   std::optional<Status> skip;            ///< after quarantine or faccept at connect
-  std::optional<Status> skip_from_helo;  ///< likewise at helo; reset by the next HELO
+  std::optional<Status> skip_from_helo;  ///< likewise at helo; until the next HELO or STARTTLS
 };
 
 /// The state of a running directive; see Call::context(). It is null while the policy loads.

@@ -52,7 +52,10 @@ class Judge {
   std::vector<Effect> take_effects() { return std::move(effects_); }
 
   Task<Verdict> judge() {
-    if (stage_ == Stage::helo) held_.session.skip_from_helo.reset();
+    // RFC 3207 §4.2: behind STARTTLS the client has said no name yet.
+    if (stage_ == Stage::helo || evidence_.session.helo.empty()) {
+      held_.session.skip_from_helo.reset();
+    }
     if (stage_ == Stage::mail) held_.draft.begun = std::chrono::system_clock::now();
     if (stage_ == Stage::rcpt && evidence_.candidate) begin_recipient();
     if (stage_ == Stage::mail && held_.policy.options().must_be_authenticated &&
@@ -312,6 +315,7 @@ class Judge {
       held_.session.skip_from_helo = status;
     } else {
       held_.draft.skip = status;
+      if (stage_ == Stage::rcpt) held_.draft.skip_behind = evidence_.recipients.size();
     }
   }
 
@@ -358,6 +362,9 @@ Task<Ruling> VslLayer::judge(Stage stage, Inquiry& inquiry, std::vector<Step>& s
   // ETRN and VRFY deliver nothing, so rules, which may change things, are not run.
   if (evidence.etrn || evidence.vrfy != Evidence::Vrfy::no) co_return policy::pass_on();
   const Held held = held_of(inquiry, policy_);
+  // What a rule said of a recipient that a layer behind it refused is about no message.
+  const auto behind = std::exchange(held.draft.skip_behind, std::nullopt);
+  if (behind && evidence.recipients.size() <= *behind) held.draft.skip.reset();
   policy::Tape& tape = inquiry.tape;
   if (tape.playing) {
     restore_state(take_line(tape.answers), held.session, held.draft);

@@ -262,6 +262,29 @@ TEST_F(VslLayerTest, a_skip_at_helo_ends_with_the_next_helo) {
   EXPECT_THAT(mail(), HasSubstr("554"));
 }
 
+// RFC 3207 §4.2: what was said in clear is forgotten, also by a client that says no other name.
+TEST_F(VslLayerTest, a_skip_at_helo_ends_with_starttls) {
+  load(R"(#{ helo: [ rule "h" || faccept() ], mail: [ rule "m" || deny() ] })");
+  evidence_.session.helo = "friend.example";
+  EXPECT_EQ(say(Stage::helo), "pass");
+  EXPECT_EQ(mail(), "pass");
+  evidence_.session.helo.clear();
+  EXPECT_THAT(mail(), HasSubstr("554"));
+}
+
+// A layer behind the rules may refuse the recipient.
+TEST_F(VslLayerTest, a_recipient_that_is_refused_changes_no_skip) {
+  load(
+      R"(#{ rcpt: [ rule "r" || if rcpt().local_part is "friend" { faccept() } else { deny() } ] })");
+  EXPECT_EQ(mail(), "pass");
+  EXPECT_EQ(rcpt("friend", "else.example"), "nobody's");
+  EXPECT_THAT(rcpt("jane"), HasSubstr("554"));
+  EXPECT_EQ(rcpt("friend"), "pass");
+  EXPECT_EQ(rcpt("jane"), "pass") << "for the rest of the transaction";
+  EXPECT_EQ(rcpt("friend", "else.example"), "nobody's");
+  EXPECT_EQ(rcpt("john"), "pass");
+}
+
 // RFC 5321 §4.1.4. The rules may refuse a name, or a layer after them.
 TEST_F(VslLayerTest, a_name_that_is_refused_changes_no_skip) {
   load(R"(#{ helo: [ rule "h" || if helo() is "friend.example" { faccept() }

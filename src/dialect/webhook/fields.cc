@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <stdexcept>
 
 #include <fmt/core.h>
@@ -67,11 +68,12 @@ void read_list(BodyReader& body, std::string_view field, std::vector<T>& list,
   if (!given) return;
   ElementErrors wrong;
   std::vector<T> read;
+  std::set<T> known;
   for (std::size_t i = 0; i < given->elements.size(); ++i) {
     Element<T> element = parse(given->elements[i]);
     if (!element) {
       wrong.add(i, element.error());
-    } else if (std::find(read.begin(), read.end(), *element) == read.end()) {
+    } else if (known.insert(*element).second) {
       read.push_back(std::move(*element));
     }
   }

@@ -1,18 +1,27 @@
 #include "policy/questions/client_in.h"
 
 #include <algorithm>
+#include <iterator>
+#include <vector>
 
 namespace postern::policy::questions {
 
 ClientIn client_in(const IpAddress& client, const CidrSet& networks) {
-  return {client.is_known() && networks.contains(client), client, networks.networks()};
+  const std::vector<Cidr>& sorted = networks.networks();
+  const Cidr* within = nullptr;
+  if (client.is_known()) {
+    const Cidr alone(client, client.bits());
+    const auto after = std::ranges::upper_bound(sorted, alone.network(), {}, &Cidr::network);
+    if (after != sorted.begin() && std::prev(after)->contains(client)) within = &*std::prev(after);
+  }
+  return {within != nullptr, client, sorted, within};
 }
 
 ClientIn client_in(const IpAddress& client, std::span<const Cidr> networks) {
-  const bool yes = client.is_known() && std::ranges::any_of(networks, [&](const Cidr& network) {
-                     return network.contains(client);
-                   });
-  return {yes, client, networks};
+  const auto found = std::ranges::find_if(
+      networks, [&](const Cidr& network) { return client.is_known() && network.contains(client); });
+  const Cidr* const within = found == networks.end() ? nullptr : &*found;
+  return {within != nullptr, client, networks, within};
 }
 
 std::string ClientIn::words(std::string_view list) const {
@@ -23,10 +32,7 @@ std::string ClientIn::words(std::string_view list) const {
 }
 
 std::string ClientIn::words() const {
-  if (!yes) return words(described(networks));
-  const auto one = std::ranges::find_if(
-      networks, [this](const Cidr& network) { return network.contains(client); });
-  return words(one->to_string());
+  return words(within == nullptr ? described(networks) : within->to_string());
 }
 
 std::string described(std::span<const Cidr> networks) {

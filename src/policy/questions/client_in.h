@@ -15,6 +15,7 @@ struct ClientIn {
   bool yes = false;
   IpAddress client;
   std::span<const Cidr> networks;
+  const Cidr* within = nullptr;  ///< the first of them that has the client; null: none
 
   explicit operator bool() const { return yes; }
   /// For the trace: "192.0.2.7 is in 192.0.2.0/24", "192.0.2.7 is not in " and described().
