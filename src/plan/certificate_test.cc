@@ -235,6 +235,26 @@ TEST(CertificateTest, HoldsWhereARowNamesTheHopOfARoute) {
   }
 }
 
+// What a pattern begins with is no domain, and a name in HELO that ends in a dot is not looked up.
+TEST(CertificateTest, HoldsWhereAPatternBeginsWithANetwork) {
+  const auto edition = [](const std::string& name, const std::string& more) {
+    return edition_of(name,
+                      "mydestination = 'local.test'\nlocal_recipient_maps = ''\n"
+                      "smtpd_helo_restrictions = 'reject_unknown_helo_hostname'\n"
+                      "smtpd_relay_restrictions = 'check_client_access "
+                      "pcre:{ {/^192\\.0\\.2\\./ DUNNO} }, " +
+                          more + "reject_unauth_destination'\n");
+  };
+  EditOptions options;
+  options.compare.time = std::chrono::minutes(1);
+  options.compare.certificate = true;
+  const Edition old = edition("old.toml", "");
+  const Edition next = edition("new.toml", "check_client_access inline:{ {192.0.2.10=DUNNO} }, ");
+  const Report found = judge_edit(old, next, options);
+  ASSERT_TRUE(found.certificate);
+  EXPECT_EQ(check_edit(old, next, *found.certificate, {.most_paths = 2000}).fault, "");
+}
+
 // A claim about lists that differ needs a proof, which sessions of one version alone have not.
 TEST(CertificateTest, ThereIsNoneWithoutAProof) {
   const std::string lists =

@@ -370,9 +370,14 @@ class Checker {
                                         const Fits& fits) const {
     std::vector<std::size_t> found;
     std::size_t best = 0;
-    // Forms that no other name has: of one label, and with a number at the end.
+    // Forms that no other name has: of one label, with a number and, in HELO, with a dot at the
+    // end.
     const bool is_label = domain.find('.') == std::string::npos;
-    const bool has_number = !is_label && ends_in_number(domain);
+    const bool has_dot = axis == helo && domain.ends_with('.');
+    const bool has_number = !is_label && !has_dot && ends_in_number(domain);
+    const auto is_dotted_address = [](const std::string& name) {
+      return name.ends_with('.') && IpAddress::parse(name.substr(0, name.size() - 1));
+    };
     const auto stands_for_form = [&](const Members& one) {
       // Not one that a version names, perhaps as what it completes the name to.
       const auto is_named = [&](const ListPolicy* lists) {
@@ -386,6 +391,9 @@ class Checker {
           std::ranges::any_of(pair_->lists, is_named)) {
         return false;
       }
+      if (has_dot) {
+        return one.name.ends_with('.') && is_dotted_address(one.name) == is_dotted_address(domain);
+      }
       return is_label ? !ends_in_number(domain) && one.name.find('.') == std::string::npos
                       : has_number && (axis == helo && is_number(domain)
                                            ? is_number(one.name) && one.name.back() != '.' &&
@@ -398,7 +406,7 @@ class Checker {
       if ((is_address && one.null) || !fits(one)) continue;
       std::size_t rank = 0;
       if (one.other) {
-        rank = is_label || has_number ? 0 : 1;
+        rank = is_label || has_number || has_dot ? 0 : 1;
       } else if (!one.below.empty()) {
         if (domain != one.below && domain_below(domain, one.below)) rank = 1 + one.below.size();
       } else if (iequals(domain, one.name)) {
