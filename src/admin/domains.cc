@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 
 #include "admin/digest.h"
+#include "admin/guarded_edit.h"
 #include "admin/publisher.h"
 #include "base/domain_below.h"
 #include "base/text.h"
@@ -134,6 +135,8 @@ Task<net::HttpResponse> Domains::verify(Call& call) {
   auto keep = [this, row](const Call& own) {
     const store::AuditRow audit =
         core_.audit(own, "domain.verified", {{"id", row.id}, {"name", row.name}});
+    GuardedEdit guarded(core_);
+    if (!row.verified) guarded.domain(own, row.name, true);
     const store::DomainVerified verified =
         unwrap(core_.deps.publisher.verify_domain(row.account_id, row, own.now, audit));
     if (verified.outcome == WriteOutcome::taken)
@@ -148,6 +151,8 @@ net::HttpResponse Domains::give_up(const Call& call) const {
   const store::DomainRow row = stored(call);
   const store::AuditRow audit =
       core_.audit(call, "domain.deleted", {{"id", row.id}, {"name", row.name}});
+  GuardedEdit guarded(core_);
+  if (row.verified) guarded.domain(call, row.name, false);
   const WriteOutcome erased =
       unwrap(core_.deps.publisher.delete_domain(row.account_id, row, audit));
   if (erased == WriteOutcome::in_use)

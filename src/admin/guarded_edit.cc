@@ -65,7 +65,18 @@ void GuardedEdit::removal_of_all(const Call& call) const {
   unwrap(core_.deps.store.each_webhook(
       [&](const store::WebhookRow& row) { edit.removed.push_back(row.address); },
       {.account = call.caller.account_id, .id = {}}));
-  if (!edit.removed.empty()) refuse(call, edit);
+  for (const store::DomainRow& row :
+       unwrap(core_.deps.store.domains(call.caller.account_id)).rows) {
+    if (row.verified) edit.removed_domains.push_back(row.name);
+  }
+  if (!edit.removed.empty() || !edit.removed_domains.empty()) refuse(call, edit);
+}
+
+void GuardedEdit::domain(const Call& call, const std::string& name, bool is_verified) const {
+  if (guards_ == nullptr) return;
+  Guards::WebhookEdit edit;
+  (is_verified ? edit.added_domains : edit.removed_domains).push_back(name);
+  refuse(call, edit);
 }
 
 void GuardedEdit::policy(const Call& call, const store::PolicyRow& row) const {

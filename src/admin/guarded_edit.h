@@ -23,8 +23,10 @@ class GuardedEdit {
   void webhook(const Call& call, const store::WebhookRow& row) const;
   /// The webhook is deleted.
   void removal(const Call& call, const store::WebhookRow& row) const;
-  /// All webhooks of the caller's account are deleted.
+  /// All webhooks of the caller's account are deleted, and its domains.
   void removal_of_all(const Call& call) const;
+  /// The domain is verified, or is not any more.
+  void domain(const Call& call, const std::string& name, bool is_verified) const;
   /// The policy is put as this row has it.
   void policy(const Call& call, const store::PolicyRow& row) const;
   /// The policy is deleted, and its webhooks are without one.

@@ -49,6 +49,9 @@ class Guards {
     /// The changed policy; null: each has the policy that is stored.
     std::shared_ptr<const policy::WebhookPolicy> policy;
     std::vector<std::string> removed;  ///< addresses of webhooks that are no more
+    /// Domains whose mail is that of webhooks from now on, or is not any more.
+    std::vector<std::string> added_domains = {};
+    std::vector<std::string> removed_domains = {};  ///< the latter
   };
 
   virtual ~Guards() = default;
@@ -239,8 +242,9 @@ class Planner {
   virtual ~Planner() = default;
   /// The answer of `postern plan --json` (docs/plan.md). Fault::temporary: the gateway is stopping.
   virtual Task<Result<boost::json::object>> plan(PlanRequest request) = 0;
-  /// Of an edit that is being made: `answer` and `groups` of the same, or null, if that takes more
-  /// than a fifth of a second. Blocks so long at most, and the time to read the store.
+  /// Of an edit that is being made: what of the same fits in a line of the audit log, or null, if
+  /// that takes more than a fifth of a second. Blocks so long at most, and the time to read the
+  /// store.
   virtual boost::json::value brief(const PlanRequest& request) = 0;
 };
 

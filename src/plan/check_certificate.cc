@@ -177,8 +177,7 @@ class Checker {
       }
       if (drawing_.contradicts(chosen)) continue;
       // Those that stand for their classes say the same each time.
-      const bool again =
-          round == 0 && !stood_.insert(boost::hash_range(chosen.begin(), chosen.end())).second;
+      const bool again = round == 0 && !stood_.insert(chosen).second;
       if (!again) play(drawing_.said_by(chosen, round > 0), round == 0);
     }
   }
@@ -657,8 +656,9 @@ class Checker {
   Checked result_;
   std::optional<CertifiedPair> pair_;
   std::optional<Replay> replay_;
-  std::vector<std::size_t> chosen_;        ///< of leaf()
-  std::unordered_set<std::size_t> stood_;  ///< paths that leaf() has played, by their hash
+  std::vector<std::size_t> chosen_;  ///< of leaf()
+  /// Paths that leaf() has played.
+  std::unordered_set<std::vector<std::size_t>, boost::hash<std::vector<std::size_t>>> stood_;
   std::vector<std::size_t> own_;  ///< classes of recipients at domains of this host, or relayed
   const std::array<std::vector<Members>, axes>& classes_ = text_.classes;
   const std::vector<Question>& questions_ = text_.questions;

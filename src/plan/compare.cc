@@ -346,13 +346,15 @@ class Comparer {
     const restrictions::ListPolicy& lists = *pair_.lists()[1];
     const Ref possible = vocabulary_->possible();
     result_.idle_rules.emplace();
-    for (const auto& [rule, here] : decisions) {
+    std::set<std::string> deciding;
+    for (const auto& [rule, here] : decisions.by_rule) {
       const bool is_idle = where(here, possible) == diagrams_.leaf(0);
       // Dialogues with other recipients are not among these.
-      if (is_idle && !restrictions::looks_at(lists, *rule).others) {
-        result_.idle_rules->insert(rule->origin);
-      }
+      const bool may_decide = !is_idle || restrictions::looks_at(lists, *rule).others;
+      (may_decide ? deciding : *result_.idle_rules).insert(rule->origin);
     }
+    // A list in a table's value has other rules each time.
+    for (const std::string& origin : deciding) result_.idle_rules->erase(origin);
   }
 
   /// 1 where the difference is of this kind.

@@ -73,6 +73,24 @@ TEST(PlanCompareTest, RoutesThroughNamesBelowOursAreClasses) {
   EXPECT_EQ(held.witnesses.front().before.handling, "hold");
 }
 
+// Lists in values of tables and in answers of policy servers have rules of their own.
+TEST(PlanCompareTest, RulesThatNeverDecideOutliveTheAnswersTheyStandIn) {
+  const Edition edition =
+      edition_of("postern.toml",
+                 "mydestination = \"example.com\"\nlocal_recipient_maps = \"inline:{ann=x}\"\n"
+                 "smtpd_relay_restrictions = \"reject_unauth_destination\"\n"
+                 "smtpd_recipient_restrictions = \"permit_mynetworks, check_recipient_access "
+                 "inline:{postmaster@example.com=OK}, reject_rbl_client bl.example.net, "
+                 "check_policy_service inet:127.0.0.1:43100, permit, reject\"\n");
+  EditOptions options;
+  options.compare.time = std::chrono::minutes(1);
+  options.compare.idle_rules = true;
+  const Comparison found = judge_edit(edition, edition, options).comparison;
+  ASSERT_TRUE(found.idle_rules);
+  EXPECT_THAT(*found.idle_rules,
+              testing::Contains(testing::HasSubstr("smtpd_recipient_restrictions:6")));
+}
+
 // RFC 3207 §4: a client may say STARTTLS before any name; the greeting was in clear.
 TEST(PlanCompareTest, AClientWithoutANameWasGreetedInClear) {
   const std::string lists =

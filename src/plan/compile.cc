@@ -563,6 +563,7 @@ class Numbers {
     return at->second;
   }
   const Value& operator[](Leaf number) const { return values_[number]; }
+  const std::vector<Value>& all() const { return values_; }
 
  private:
   std::map<Value, Leaf, Less> numbers_;
@@ -938,7 +939,7 @@ class Compiler {
   void note_decision(const Rule& rule, Ref before, Ref after) {
     const Ref here = diagrams_.apply(before, after,
                                      [](Leaf old, Leaf now) -> Leaf { return old != now ? 1 : 0; });
-    const auto [known, is_new] = decisions_->emplace(&rule, here);
+    const auto [known, is_new] = decisions_->by_rule.emplace(&rule, here);
     if (is_new) return;
     known->second = diagrams_.either(known->second, here);
   }
@@ -1325,7 +1326,11 @@ bool taken_first(const ListPolicy& policy, const mail::Mailbox& recipient) {
 Ref compile(const ListPolicy& policy, Vocabulary& vocabulary, const std::string& settings,
             Decisions* decisions) {
   Effects effects;
-  return Compiler(policy, vocabulary, settings, decisions, effects).run();
+  const Ref made = Compiler(policy, vocabulary, settings, decisions, effects).run();
+  for (const Step& one : effects.steps.all()) {
+    if (decisions != nullptr && one.rules != nullptr) decisions->lists.push_back(one.rules);
+  }
+  return made;
 }
 
 void refuse_several_greetings(const ListPolicy& policy, Vocabulary& vocabulary,

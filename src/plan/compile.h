@@ -206,7 +206,11 @@ bool taken_first(const dialect::restrictions::ListPolicy& policy, const mail::Ma
 /// Where the rules of lists decide: 1 for the dialogues in which one refuses, permits or leaves
 /// something behind (a reason to defer, HOLD, DISCARD). Where a list runs at an early command
 /// (smtpd_delay_reject = no), also in dialogues that an earlier list has ended.
-using Decisions = std::map<const dialect::restrictions::Rule*, Ref>;
+struct Decisions {
+  std::map<const dialect::restrictions::Rule*, Ref> by_rule;
+  /// Lists that stand in values of tables and in answers: their rules live as long.
+  std::vector<std::shared_ptr<const dialect::restrictions::List>> lists;
+};
 
 /// The diagram of the outcomes of a policy: its leaves are Vocabulary::outcome() numbers. Throws
 /// NotCompiled and OverBudget.

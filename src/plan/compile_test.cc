@@ -494,7 +494,7 @@ TEST(PlanCompileTest, RulesDecideSomewhereOrNowhere) {
   (void)compile(*policy, vocabulary, {}, &decisions);
   std::vector<bool> decides;
   for (const restrictions::Rule& rule : policy->list(restrictions::ListKind::recipient)) {
-    decides.push_back(decisions.at(&rule) != diagrams.leaf(0));
+    decides.push_back(decisions.by_rule.at(&rule) != diagrams.leaf(0));
   }
   // What the third one would permit the first one has permitted; nothing comes to the last one.
   EXPECT_EQ(decides, (std::vector<bool>{true, true, false, true, false}));

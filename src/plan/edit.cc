@@ -344,7 +344,12 @@ void judge_guardrails(const Edition& before, const Edition& after, const EditOpt
     return Version{.name = edition.file, .config = &edition.config, .directory = edition.directory};
   };
   const Deadline deadline(options.guards.time);
-  const GuardScope scope{.webhooks = after.webhooks};
+  const auto scope_of = [](const Edition& edition) {
+    GuardScope scope = edition.scope;
+    scope.webhooks = edition.webhooks;
+    return scope;
+  };
+  const GuardScope scope = scope_of(after);
   const app::Guardrails* const guardrails = after.config.guardrails.get();
   if (guardrails) {
     found.guardrails =
@@ -361,8 +366,8 @@ void judge_guardrails(const Edition& before, const Edition& after, const EditOpt
     numbers.push_back(at);
   }
   if (numbers.empty()) return;
-  const auto old = check_guardrails(version(before), broken, {.webhooks = before.webhooks},
-                                    deadline, options.guards);
+  const auto old =
+      check_guardrails(version(before), broken, scope_of(before), deadline, options.guards);
   for (std::size_t at = 0; at < numbers.size(); ++at) {
     found.broken.emplace(numbers[at], old[at].word);
   }

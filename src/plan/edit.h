@@ -24,7 +24,9 @@ struct Edition {
   app::Config config;  ///< loaded with its policies
   std::string text;    ///< of the configuration's file: says what differs and is not compared
   std::shared_ptr<const policy::Directory> directory = std::make_shared<policy::Directory>();
-  Webhooks webhooks = {};               ///< all of the directory, for the guardrails
+  Webhooks webhooks = {};  ///< all of the directory, for the guardrails
+  /// What they are proved for, with `webhooks` in place of its own.
+  GuardScope scope = {};
   std::set<std::string> compared = {};  ///< addresses of webhooks that are compared
   /// Files with relative names that were read from the working folder, though another file of that
   /// name lies beside the configuration.

@@ -83,7 +83,9 @@ std::array<Ref, 2> ListPair::compile(Vocabulary& vocabulary) const {
 
 Ref ListPair::compile(std::size_t side, Vocabulary& vocabulary, Decisions* decisions) const {
   must_be_listed();
-  return plan::compile(*lists_[side], vocabulary, settings_of(*sides_[side]->config), decisions);
+  const std::string settings = settings_of(*sides_[side]->config);
+  refuse_several_greetings(*lists_[side], vocabulary, settings);
+  return plan::compile(*lists_[side], vocabulary, settings, decisions);
 }
 
 bool ListPair::asks_for_own_clients() const {

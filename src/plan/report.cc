@@ -395,9 +395,15 @@ std::string sentence_of_asked(const Comparison& found) {
                  ? "No mail is judged differently, but some that is taken goes elsewhere."
                  : "No mail is judged differently.";
     case Answer::refuses_more:
-      return fmt::format("Refuses more: {}. Nothing new comes in.", refused);
+      return fmt::format("Refuses more: {}. {}", refused,
+                         found.winding.accepts_more == Known::no
+                             ? "Nothing new comes in."
+                             : "Nothing new comes in but to addresses with a route, perhaps.");
     case Answer::accepts_more:
-      return fmt::format("Accepts more: {}. Nothing more is refused.", accepted);
+      return fmt::format("Accepts more: {}. {}", accepted,
+                         found.winding.refuses_more == Known::no
+                             ? "Nothing more is refused."
+                             : "Nothing more is refused but to addresses with a route, perhaps.");
     case Answer::both:
       return fmt::format("Refuses {}, and accepts {}.", refused, accepted);
     case Answer::not_proved:

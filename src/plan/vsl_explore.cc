@@ -59,12 +59,13 @@ bool calls_one_of(const VslDirective& directive, const std::string_view (&names)
       names, [&](std::string_view name) { return directive.calls(std::string(name)); });
 }
 
-/// Whether a rule at EHLO may do more than refuse the client or let it pass.
+/// Whether a rule at the greeting or EHLO may do more than refuse the client or let it pass.
 bool may_do_more(const VslDirective& directive) {
   const auto does_more = [](std::string_view name) {
     return name == "faccept" || name == "quarantine" || name == "check_rcpt_relay" ||
            !vsl::only_looks("s." + std::string(name));
   };
+  if (directive.calls("call_service")) return true;
   return std::ranges::any_of(vsl::function_names(), [&](std::string_view name) {
     return does_more(name) && directive.calls(std::string(name));
   });
@@ -334,6 +335,7 @@ VslExplorer::VslExplorer(const Version& version, bool routed) : config_(*version
     policy_ = std::move(*copy);
     definition_ = lower(given.loaded->definition());
     const bool shadow = given.mode == app::LuaMode::shadow;
+    enforces_ = !shadow;
     layers.push_back({std::make_shared<vsl::VslLayer>(policy_),
                       shadow ? policy::Mode::shadow : policy::Mode::enforce});
   }
@@ -358,19 +360,17 @@ void VslExplorer::add_words(vsl::WatchedWords& words) const {
   words.networks.insert(std::move(networks));
 }
 
-const vsl::Directive* VslExplorer::caller_of(const std::vector<std::string>& names,
-                                             policy::Stage from) {
+const vsl::Directive* VslExplorer::caller_of(const std::string& name, policy::Stage from) {
   for (std::size_t at = 0; policy_ && at < policy_->directives().size(); ++at) {
     const vsl::Directive& one = policy_->directives()[at];
     if (one.stage < from || one.stage > policy::Stage::helo) continue;
-    const VslDirective& text = directive_at(at);
-    if (std::ranges::any_of(names, [&](const auto& name) { return text.calls(name); })) return &one;
+    if (directive_at(at).calls(name)) return &one;
   }
   return nullptr;
 }
 
 void VslExplorer::refuse_implicit_tls() {
-  const vsl::Directive* const found = caller_of({"is_secured"}, policy::Stage::connect);
+  const vsl::Directive* const found = caller_of("is_secured", policy::Stage::connect);
   if (found == nullptr) return;
   throw NotCompiled(
       "implicit_tls",
@@ -378,15 +378,18 @@ void VslExplorer::refuse_implicit_tls() {
 }
 
 const vsl::Directive* VslExplorer::rule_at_ehlo(const std::string& function) {
-  return caller_of({function}, policy::Stage::helo);
+  return caller_of(function, policy::Stage::helo);
 }
 
 std::optional<std::string> VslExplorer::gate_at_ehlo() {
   std::string gate;
+  if (!enforces_) return gate;
   for (std::size_t at = 0; policy_ && at < policy_->directives().size(); ++at) {
-    if (policy_->directives()[at].stage != Stage::helo) continue;
+    const Stage stage = policy_->directives()[at].stage;
+    if (stage > Stage::helo) continue;
+    // One at the greeting may pass over those at EHLO.
     if (replaced_.contains(at) || may_do_more(directive_at(at))) return std::nullopt;
-    gate += directive_at(at).digest + " ";
+    if (stage == Stage::helo) gate += directive_at(at).digest + " ";
   }
   return gate;
 }

@@ -91,8 +91,8 @@ class VslExplorer {
   void refuse_implicit_tls();
   /// The first rule at EHLO that calls a function, "is_secured". Null: there is none.
   const dialect::vsl::Directive* rule_at_ehlo(const std::string& function);
-  /// What decides at EHLO, equal for equal rules. Nullopt: a rule there may do more than refuse a
-  /// client or let it pass. To be called after explore().
+  /// What decides at EHLO, equal for equal rules. Nullopt: a rule there or at the greeting may do
+  /// more than refuse a client or let it pass. To be called after explore().
   std::optional<std::string> gate_at_ehlo();
   /// The diagram: its leaves are VslWorld::outcome() numbers. `passing`: of clients that passed
   /// these rules at EHLO with other names than the last one. Nullopt: a directive turned out to be
@@ -138,15 +138,15 @@ class VslExplorer {
                                                                     Member member) const;
   void look_as_the_layer(dialect::vsl::Watch& watch, const VslWorld& world,
                          const Position& position, const policy::Trace& trace) const;
-  /// The first directive of the stages from this one to EHLO that calls one of these functions;
+  /// The first directive of the stages from this one to EHLO that calls this function;
   /// null: none does.
-  const dialect::vsl::Directive* caller_of(const std::vector<std::string>& names,
-                                           policy::Stage from);
+  const dialect::vsl::Directive* caller_of(const std::string& name, policy::Stage from);
   void replace(std::size_t directive, const std::string& what);
   /// text_of(), which reads all of the policy each time.
   const VslDirective& directive_at(std::size_t index);
 
   std::shared_ptr<const dialect::vsl::VslPolicy> policy_;  ///< watched; null: there are no rules
+  bool enforces_ = false;                                  ///< not in shadow
   app::Config config_;                                     ///< without what is not compared
   policy::Directory directory_;
   std::string definition_;  ///< of the rules, in lower case

@@ -484,6 +484,31 @@ TEST(Vsl, ClientsThatSayAnotherNameBehindStarttlsAreCompared) {
             "ours same; foreign same; ");
 }
 
+// Rules at the greeting may pass over those at EHLO, which no dialogue with one name shows.
+TEST(Vsl, RulesAtTheGreetingThatPassOverThoseAtEhloAreNotLeftOut) {
+  const std::string ehlo =
+      "helo: [ rule \"h\" || if is_authenticated() && helo() == \"bad.test\" { deny() } else "
+      "{ next() } ] }";
+  const std::string friends =
+      "#{ connect: [ rule \"c\" || if client_ip() == \"192.0.2.1\" { faccept() } else { next() } "
+      "], ";
+  const Comparison found = compared(friends + ehlo, "#{ " + ehlo);
+  EXPECT_EQ(ours(found), Answer::not_proved) << words_of(found);
+  EXPECT_EQ(found.not_proved.front().reason, "several_greetings");
+  // What a service keeps is left behind, too.
+  const std::string service =
+      "service db db:csv = #{ connector: \"people.csv\", access: \"O_RDWR\", refresh: \"always\", "
+      "delimiter: \",\" };\n";
+  const auto keeps = [&](const std::string& mail) {
+    return service +
+           "#{ helo: [ rule \"h\" || if is_authenticated() { db.set([helo(), \"x\"]); next() } "
+           "else { next() } ], mail: [ rule \"m\" || " +
+           mail + " ] }";
+  };
+  const Comparison kept = compared(keeps("next()"), keeps("next(), rule \"n\" || next()"));
+  EXPECT_EQ(ours(kept), Answer::not_proved) << words_of(kept);
+}
+
 // A rule at EHLO that lets a client pass for good may do so for one name alone.
 TEST(Vsl, WhatARuleAtEhloLeavesBehindIsNotLeftOut) {
   const auto rules = [](const char* asks, const std::string& mail) {
@@ -505,6 +530,7 @@ TEST(Vsl, WhatARuleAtEhloLeavesBehindIsNotLeftOut) {
   EXPECT_EQ(answer.refuses_more, Known::unknown);
 }
 
+// Two revisions are stored in two places.
 TEST(Vsl, IsTheSameWhereverItIsStored) {
   const auto answer = [](const std::string& rule) {
     const std::string old_rules = "#{ connect: [ rule \"odd\" || " + rule + " ] }";

@@ -55,6 +55,7 @@ void add_names(const Node& from, std::set<std::string>& names) {
       names.insert(node.text);
     }
     if (node.kind == Kind::import) names.insert("import");
+    if (node.kind == Kind::service) names.insert("call_service");  // by its methods
   });
 }
 

@@ -5,10 +5,9 @@
 
 #include <fmt/format.h>
 
-#include "admin/publisher.h"
 #include "config/room_options.h"
 #include "mail/address.h"
-#include "mail/local_part.h"
+#include "serve/edited_webhooks.h"
 #include "serve/service_manager.h"
 #include "serve/stored_policies.h"
 #include "telemetry/log.h"
@@ -52,57 +51,6 @@ class Telling {
   using Clock = std::chrono::steady_clock;
   static constexpr std::chrono::seconds pause{5};
   Clock::time_point next_ = Clock::now() + pause;
-};
-
-/// The webhooks that an edit leaves as they are.
-class OtherWebhooks {
- public:
-  /// `now`: before the edit. Both outlive this object.
-  OtherWebhooks(const policy::Directory& now, const admin::Guards::WebhookEdit& edit) : now_(now) {
-    const auto leaves = [&](const std::string& address) {
-      if (mail::parse_mailbox(address, mail::Utf8::allowed)) left_.insert(address);
-    };
-    for (const std::string& address : edit.removed) leaves(address);
-    for (const auto& webhook : edit.webhooks) {
-      edited_.insert(webhook->id);
-      const auto before = now_.webhook(webhook->id);
-      if (before && before->address != webhook->address) leaves(before->address);
-    }
-  }
-
-  /// The addresses that a webhook has before the edit, and does not have any more.
-  const std::set<std::string>& left() const { return left_; }
-  /// The one among them that mail for the address goes to, without those of the edit; null: none.
-  std::shared_ptr<const policy::Webhook> owner(mail::Mailbox address) const {
-    auto found = now_.resolve(address).webhook;
-    if (!found || stays(*found)) return found;
-    const std::string local = address.unquoted_local_part();
-    const std::size_t tag = local.find('+');
-    const bool was_exact = found->address == policy::address_key(address);
-    if (!was_exact || tag == std::string::npos || tag == 0) return nullptr;
-    address.local_part = mail::quoted_local_part(local.substr(0, tag));
-    found = now_.resolve(address).webhook;
-    return found && stays(*found) ? found : nullptr;
-  }
-  /// Whether mail for the address goes to one of them, which `after`, with those of the edit, does
-  /// not have.
-  bool have(const mail::Mailbox& address, const policy::Directory& after) const {
-    const auto mine = after.resolve(address).webhook;
-    const auto theirs = owner(address);
-    if (!theirs || !mine) return theirs != nullptr;
-    // The more exact address counts.
-    const std::string key = policy::address_key(address);
-    return mine->id != theirs->id && theirs->address == key && mine->address != key;
-  }
-
- private:
-  bool stays(const policy::Webhook& webhook) const {
-    return !edited_.contains(webhook.id) && !left_.contains(webhook.address);
-  }
-
-  const policy::Directory& now_;
-  std::set<std::string> left_;
-  std::set<std::string> edited_;  ///< ids
 };
 
 }  // namespace
@@ -160,38 +108,24 @@ std::optional<admin::BrokenGuardrail> GuardrailDesk::broken_by(const WebhookEdit
   const Config config = deciding_();
   if (!config.guardrails) return std::nullopt;
   const OtherWebhooks others(directory_, edit);
-  const auto directory = std::make_shared<policy::Directory>();
-  policy::Change change;
-  change.put_domains.emplace_back(config.webhooks.public_domain);
-  const auto add_domain = [&](const std::string& address) {
-    change.put_domains.emplace_back(address.substr(address.rfind('@') + 1));
-  };
-  plan::GuardScope scope{.host = false, .webhooks = edit.webhooks};
+  plan::Webhooks webhooks = edit.webhooks;
+  std::set<std::string> domains(edit.added_domains.begin(), edit.added_domains.end());
+  domains.insert(config.webhooks.public_domain);
+  bool host = !edit.added_domains.empty() || !edit.removed_domains.empty();
   // Mail for an address that a webhook had is another's, or the host's.
   for (const std::string& address : others.left()) {
-    add_domain(address);
+    domains.insert(address.substr(address.rfind('@') + 1));
     const auto heir = others.owner(*mail::parse_mailbox(address, mail::Utf8::allowed));
-    scope.host = scope.host || heir == nullptr;
-    if (heir) scope.webhooks.push_back(heir);
+    host = host || heir == nullptr;
+    if (heir) webhooks.push_back(heir);
   }
-  for (const auto& webhook : scope.webhooks) {
-    add_domain(webhook->address);
-    change.put_webhooks.push_back(webhook);
-    if (!webhook->policy_id || (edit.policy && edit.policy->id == *webhook->policy_id)) continue;
-    const auto row = store_.policy(webhook->account_id, *webhook->policy_id);
-    if (!row) return not_known("the policy cannot be read: " + row.error().message);
-    if (!*row) continue;
-    auto compiled = admin::to_policy(**row);
-    if (!compiled) return not_known(compiled.error().message);
-    change.put_policies.push_back(std::move(*compiled));
-  }
-  if (edit.policy) change.put_policies.push_back(edit.policy);
-  directory->apply(std::move(change));
-  scope.is_of_others = [&](const mail::Mailbox& address) {
-    return others.have(address, *directory);
-  };
-  scope.others = &directory_;
-  return first_broken(config, directory, scope, plan::time_of_an_edit);
+  for (const std::string& domain : edit.removed_domains) domains.erase(domain);
+  std::vector<std::shared_ptr<const policy::WebhookPolicy>> policies;
+  if (edit.policy) policies.push_back(edit.policy);
+  auto directory = directory_of(store_, std::move(domains), webhooks, std::move(policies));
+  if (!directory) return not_known("the policies cannot be read: " + directory.error().message);
+  return first_broken(config, *directory, others.scope_of(host, std::move(webhooks), *directory),
+                      plan::time_of_an_edit);
 }
 
 std::string GuardrailDesk::why_not(const admin::Lists& lists) {

@@ -214,6 +214,53 @@ TEST(GuardrailDesk, addresses_of_other_webhooks_hide_nothing) {
   }
 }
 
+// Mail for what nobody has at another's domain is refused before and after the edit.
+TEST(GuardrailDesk, domains_of_other_webhooks_are_not_asked_about) {
+  Desk gateway("shut = \"never accept where rcpt in shut.test and not rcpt = in@shut.test\"");
+  gateway.config.restrictions = restrictions_of(Desk::judged("10.1.0.0/16"));  // relays for these
+  gateway.make(Desk::edit("203.0.113.0/24", "in@shut.test", "wh_2"));
+  gateway.make(Desk::edit(std::nullopt, "in@open.test"));
+  EXPECT_FALSE(gateway.desk.broken_by({.webhooks = {}, .policy = {}, .removed = {"in@open.test"}}));
+  EXPECT_FALSE(gateway.desk.broken_by(Desk::edit(std::nullopt, "more@open.test")));
+  EXPECT_FALSE(gateway.desk.broken_by({.webhooks = {}, .policy = {}, .removed = {"in@shut.test"}}));
+}
+
+// Without its domain, mail for a webhook's address is the host's.
+TEST(GuardrailDesk, a_domain_that_is_given_up_is_asked_about) {
+  Desk gateway("shut = \"never accept where rcpt in shut.test\"");
+  gateway.config.restrictions = restrictions_of(Desk::judged("10.1.0.0/16"));
+  policy::Change change;
+  change.put_domains.emplace_back("shut.test", "acc_1");
+  change.put_domains.emplace_back("other.test", "acc_1");
+  gateway.directory.apply(std::move(change));
+  admin::Guards::WebhookEdit edit;
+  edit.removed_domains = {"other.test"};
+  EXPECT_FALSE(gateway.desk.broken_by(edit));
+  edit.removed_domains = {"shut.test"};
+  const auto broken = gateway.desk.broken_by(edit);
+  ASSERT_TRUE(broken);
+  EXPECT_THAT(std::string(broken->witness.at("rcpt_to").as_string()), EndsWith("@shut.test"));
+  edit.removed = {"in@shut.test"};
+  EXPECT_TRUE(gateway.desk.broken_by(edit));
+}
+
+// From then on nobody relays mail to it.
+TEST(GuardrailDesk, a_domain_that_is_verified_is_asked_about) {
+  Desk gateway(
+      "out = \"never refuse where client in 10.1.0.0/16 and from in a.test and rcpt in "
+      "partner.test and not helo = none\"");
+  gateway.config.restrictions = restrictions_of(Desk::judged("10.1.0.0/16"));
+  admin::Guards::WebhookEdit edit;
+  edit.added_domains = {"other.test"};
+  const auto none = gateway.desk.broken_by(edit);
+  EXPECT_FALSE(none) << none->why;
+  edit.added_domains = {"partner.test"};
+  const auto broken = gateway.desk.broken_by(edit);
+  ASSERT_TRUE(broken);
+  EXPECT_TRUE(broken->proved) << broken->why;
+  EXPECT_EQ(broken->witness.at("got").at("verdict").as_string(), "refused");
+}
+
 TEST(GuardrailDesk, without_guardrails_nothing_is_asked) {
   Desk gateway("");
   EXPECT_FALSE(gateway.desk.any());

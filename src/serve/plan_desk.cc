@@ -5,10 +5,10 @@
 
 #include <boost/json.hpp>
 
-#include "admin/publisher.h"
 #include "base/text.h"
 #include "config/room_options.h"
 #include "replay/run.h"
+#include "serve/edited_webhooks.h"
 #include "serve/stored_policies.h"
 
 namespace postern::app {
@@ -44,6 +44,12 @@ void hide_from_tenants(const Guardrails* sentences, const std::vector<plan::Guar
   answer["versions"] = json::object{{"old", nullptr}, {"new", nullptr}};
 }
 
+std::vector<std::string> addresses_of(const plan::Webhooks& webhooks) {
+  std::vector<std::string> addresses;
+  for (const auto& webhook : webhooks) addresses.push_back(webhook->address);
+  return addresses;
+}
+
 }  // namespace
 
 /// `now`: what runs. With the lists, policies and webhooks of this side.
@@ -61,27 +67,30 @@ Result<plan::Edition> PlanDesk::edition_of(plan::Edition now, const admin::PlanS
     edition.webhooks = std::move(stored->webhooks);
     return edition;
   }
-  policy::Change change;
-  change.put_domains.emplace_back(edition.config.webhooks.public_domain);
-  change.put_policies = side.policies;
-  std::set<std::string> known;
-  for (const auto& policy : side.policies) known.insert(policy->id);
-  for (const auto& webhook : side.webhooks) {
-    change.put_domains.emplace_back(webhook->address.substr(webhook->address.rfind('@') + 1));
-    change.put_webhooks.push_back(webhook);
-    edition.compared.insert(lower(webhook->address));
-    if (!webhook->policy_id || !known.insert(*webhook->policy_id).second) continue;
-    const auto row = store_.policy(webhook->account_id, *webhook->policy_id);
-    if (!row) return tl::unexpected(row.error());
-    if (!*row) continue;
-    auto policy = admin::to_policy(**row);
-    if (!policy) return tl::unexpected(policy.error());
-    change.put_policies.push_back(std::move(*policy));
+  const admin::Guards::WebhookEdit edit{.webhooks = request.after.webhooks,
+                                        .policy = {},
+                                        .removed = addresses_of(request.before.webhooks)};
+  const OtherWebhooks others(directory_, edit);
+  std::set<std::string> domains{edition.config.webhooks.public_domain};
+  plan::Webhooks webhooks = side.webhooks;
+  std::set<std::string> heirs;
+  for (const auto& list : {request.before.webhooks, request.after.webhooks}) {
+    for (const auto& webhook : list) {
+      domains.insert(domain_of(*webhook));
+      const auto address = mail::parse_mailbox(webhook->address, mail::Utf8::allowed);
+      if (!address) continue;
+      // Where the address is on one side only, mail for it is another's on the other side.
+      const auto heir = others.owner(*address);
+      const bool is_shown = heir && (request.operates || heir->account_id == request.account_id);
+      if (is_shown && heirs.insert(heir->id).second) webhooks.push_back(heir);
+    }
   }
+  for (const auto& webhook : side.webhooks) edition.compared.insert(lower(webhook->address));
+  auto directory = directory_of(store_, std::move(domains), webhooks, side.policies);
+  if (!directory) return tl::unexpected(directory.error());
   edition.webhooks = side.webhooks;
-  const auto directory = std::make_shared<policy::Directory>();
-  directory->apply(std::move(change));
-  edition.directory = directory;
+  edition.directory = *directory;
+  edition.scope = others.scope_of(false, {}, edition.directory);
   return edition;
 }
 
@@ -115,6 +124,8 @@ json::value PlanDesk::brief(const admin::PlanRequest& request) {
   }
   return json::object{{"answer", answer["answer"]},
                       {"groups", answer["groups"]},
+                      {"winding", answer["winding"]},
+                      {"handling", answer["handling"]},
                       {"webhooks", std::move(webhooks)}};
 }
 

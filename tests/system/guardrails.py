@@ -4,7 +4,7 @@ import re
 import signal
 
 from bench import LOCAL, expect
-from harness import instance
+from harness import dns, instance
 from harness.cases import Fail
 from lists import wait_for
 
@@ -124,4 +124,29 @@ def lists_of_the_api_are_checked(bench):
     check(guarded(sentences, mynetworks="10.1.2.0/24"), 0, "file")
 
 
-CHECKS = [a_broken_one_does_not_start, inside_only, webhooks_over_the_api, before_there_are_webhooks, lists_of_the_api_are_checked]
+def domains_over_the_api(bench):
+    """A domain that is given up, and an account that is deleted with its domain, leave their mail to the lists; other webhooks are edited as before."""
+    names = dns.start([])
+    bench.stack.callback(names.stop)
+    settings = {**LOCAL, "restrictions": CLOSED, "dns": {"servers": ["127.0.0.1:%d" % names.port], "timeout": "2s"}}
+    server = bench.server(settings)
+    account, other = instance.Account(server), instance.Account(server)
+    for owner, domain in ((account, "shut.example"), (account, "open.example"), (other, "more.example")):
+        owner.claim_domain(domain, names.zone)
+    made = [owner.call("POST", "/webhooks", {"target_url": "inbox", "email_address": "in@" + domain}, expect=201)["id"]
+            for owner, domain in ((account, "open.example"), (other, "more.example"))]
+    # So far the lists would relay to domains that nobody has.
+    server.write_config({**settings, "guardrails": {"shut": "never accept where rcpt in shut.example"}})
+    server.process.send_signal(signal.SIGHUP)
+    wait_for("the sentence", True, lambda: "reload.ok" in server.log.read_text())
+    other.call("DELETE", "/webhooks/" + made[1], expect=204)
+    account.call("PUT", "/webhooks/" + made[0], {"target_url": "inbox", "email_address": "out@open.example"}, expect=200)
+    listed = {one["name"]: one["id"] for one in account.call("GET", "/domains")["data"]}
+    refused = account.call("DELETE", "/domains/" + listed["shut.example"], expect=409)
+    expect("the domain", ("guardrail_violated", "shut"), (refused["code"], refused["guardrail"]))
+    refused = account.call("DELETE", "/accounts/me", {"password": account.PASSWORD}, expect=409)
+    expect("the account", ("guardrail_violated", "shut"), (refused["code"], refused["guardrail"]))
+    other.call("DELETE", "/accounts/me", {"password": other.PASSWORD}, expect=204)
+
+
+CHECKS = [a_broken_one_does_not_start, inside_only, webhooks_over_the_api, domains_over_the_api, before_there_are_webhooks, lists_of_the_api_are_checked]

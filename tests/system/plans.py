@@ -6,7 +6,7 @@ import subprocess
 
 from bench import LOCAL, expect
 from guardrails import CLOSED, PARTNER_IN, guarded
-from harness import instance
+from harness import dns, instance
 from harness.cases import Fail
 from lists import wait_for
 
@@ -437,6 +437,24 @@ def webhooks_of_the_gateway(bench):
     expect("its place", "near/allowed_source_ips", found["witnesses"][0]["new"]["at"])
 
 
+def addresses_of_webhooks(bench):
+    """The plan of a webhook's new address knows the webhook that has the tagged mail of the old one, or of the new one."""
+    names = dns.start([])
+    bench.stack.callback(names.stop)
+    server = bench.server({**LOCAL, "dns": {"servers": ["127.0.0.1:%d" % names.port], "timeout": "2s"}})
+    account = instance.Account(server)
+    account.claim_domain("hooks.example", names.zone)
+    policy = account.call("POST", "/smtp-policies", {"name": "closed", "allowed_source_ips": "192.0.2.1"}, expect=201)
+    account.call("POST", "/webhooks", {"target_url": "inbox", "email_address": "in@hooks.example"}, expect=201)
+    closed = {"target_url": "inbox", "email_address": "in+a@hooks.example", "smtp_security_policy_id": policy["id"]}
+    path = "/webhooks/" + account.call("POST", "/webhooks", closed, expect=201)["id"]
+    moves = (("out@hooks.example", {"in+a@hooks.example": "accepts_more", "out@hooks.example": "accepts_more"}),
+             ("in+b@hooks.example", {"out@hooks.example": "refuses_more", "in+b@hooks.example": "refuses_more"}))
+    for address, wanted in moves:
+        found = account.call("PUT", path, {"target_url": "inbox", "email_address": address})["plan"]
+        expect("a webhook that moves to " + address, wanted, found["webhooks"])
+
+
 def over_the_api(bench):
     """POST /plan: the lists, an old revision, guardrails; nothing is changed, and a PUT says the same."""
     sentences = {"networks.inside": "10.1.0.0/16", "inside": "never accept where client not in @inside and auth = none and rcpt is foreign"}
@@ -509,5 +527,5 @@ def answers(found):
     return {address: one["answer"] for address, one in found["webhooks"].items()}
 
 
-CHECKS = [against_what_runs, what_was_not_asked, without_a_gateway, passwords_in_files, what_is_allowed, broken_guardrails, two_folders, what_goes_elsewhere, what_differs_in_words,
+CHECKS = [against_what_runs, addresses_of_webhooks, what_was_not_asked, without_a_gateway, passwords_in_files, what_is_allowed, broken_guardrails, two_folders, what_goes_elsewhere, what_differs_in_words,
           what_a_test_says, policies_in_tests, webhooks_of_the_gateway, over_the_api, policies_over_the_api]

@@ -70,9 +70,9 @@ struct Draft {
   std::optional<Delegation> resumed;
   /// After quarantine or faccept: the remaining stages of the transaction are skipped.
   std::optional<Status> skip;
-  /// Set where a rule at RCPT set `skip`, until it is known whether the recipient was accepted: how
-  /// many had been before it.
-  std::optional<std::size_t> skip_behind;
+  /// Of a rule at RCPT the recipient that it set `skip` for, until it is known whether that one was
+  /// accepted.
+  std::optional<mail::Mailbox> skip_for;
   /// If other scripts changed the recipients since: those of the current copy, which replace the
   /// transaction's.
   std::optional<std::vector<mail::Mailbox>> base;

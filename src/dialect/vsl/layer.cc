@@ -315,7 +315,7 @@ class Judge {
       held_.session.skip_from_helo = status;
     } else {
       held_.draft.skip = status;
-      if (stage_ == Stage::rcpt) held_.draft.skip_behind = evidence_.recipients.size();
+      if (evidence_.candidate) held_.draft.skip_for = evidence_.candidate->address;
     }
   }
 
@@ -363,8 +363,12 @@ Task<Ruling> VslLayer::judge(Stage stage, Inquiry& inquiry, std::vector<Step>& s
   if (evidence.etrn || evidence.vrfy != Evidence::Vrfy::no) co_return policy::pass_on();
   const Held held = held_of(inquiry, policy_);
   // What a rule said of a recipient that a layer behind it refused is about no message.
-  const auto behind = std::exchange(held.draft.skip_behind, std::nullopt);
-  if (behind && evidence.recipients.size() <= *behind) held.draft.skip.reset();
+  if (const auto one = std::exchange(held.draft.skip_for, std::nullopt)) {
+    const auto& accepted = evidence.recipients;
+    const bool is_accepted = std::ranges::any_of(
+        accepted, [&](const auto& other) { return iequals(other.address.text(), one->text()); });
+    if (!is_accepted) held.draft.skip.reset();
+  }
   policy::Tape& tape = inquiry.tape;
   if (tape.playing) {
     restore_state(take_line(tape.answers), held.session, held.draft);

@@ -402,7 +402,6 @@ class Watch::Look {
   }
 
  private:
-  /// Whether nothing behind the call can hang on it but by its result. Not known: no.
   [[noreturn]] void stop() const { watch_.stop(function_); }
   void all_plain() {
     for (int i = 2; i <= last_; ++i) {
