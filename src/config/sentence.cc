@@ -295,6 +295,13 @@ class Parser {
     const bool is_not = in_or_not();
     Term term{.about = about};
     do {
+      const Token word = tokens_.peek();
+      const bool is_group = std::ranges::find(groups, word.text) != groups.end();
+      if (about == Term::About::recipient && is_group && !word.quoted) {
+        stop(word, fmt::format("`{0}` is a group of destinations: write `{1}rcpt is {0}`; a domain "
+                               "of that name stands in quotes",
+                               word.text, is_not ? "not " : ""));
+      }
       term.domains.push_back(domain());
     } while (tokens_.take(","));
     return perhaps(is_not, std::move(term));
@@ -334,6 +341,7 @@ class Parser {
     }
     if (!sender && tokens_.take("is")) {
       const Token word = tokens_.take();
+      if (word.text == "not") stop(word, "`not` stands in front: `not rcpt is ours`");
       const auto group = std::ranges::find(groups, word.text);
       if (group == groups.end()) no_such(word, "group of destinations", groups);
       using Group = dialect::restrictions::Destination;

@@ -1144,10 +1144,17 @@ std::vector<app::Diagnostic> diagnostics_of(const std::vector<GuardResult>& resu
     if (result.word == Word::violated) {
       const Side& got = result.got;
       std::string by = "`postern help G002`";
-      if (!got.rule.empty()) {
-        by = fmt::format("{} {} decides it{}{}; see `postern help G002`", got.layer, got.rule,
-                         got.at.empty() ? "" : ", " + got.at,
-                         got.place.empty() ? "" : " at " + got.place);
+      const bool wants_name =
+          result.spoken && !result.spoken->helo && got.rule == "session" && got.stage == "mail";
+      if (wants_name) {
+        by = "the session wants a HELO (smtpd_helo_required): write `and not helo = none` if the "
+             "sentence is about clients that say one; see `postern help G002`";
+      } else if (!got.rule.empty()) {
+        by = fmt::format(
+            "change what decides it, {} {}{}{}, or the sentence; see `postern help "
+            "G002`",
+            got.layer, got.rule, got.at.empty() ? "" : ", " + got.at,
+            got.place.empty() ? "" : " at " + got.place);
       }
       add(guardrail, "G002", severity,
           fmt::format("the guardrail `{}` is broken: {}", guardrail.name, dialogue_of(result)), by);

@@ -193,7 +193,14 @@ std::string answer_text(const GroupAnswer& one) {
         where = fmt::format("new refuses {}, and takes {}", refused, accepted);
       }
       break;
-    default:
+    case Answer::not_proved:
+      where = one.accepts_more == Known::yes   ? "it accepts more, and may refuse more"
+              : one.refuses_more == Known::yes ? "it refuses more, and may accept more"
+              : one.accepts_more == Known::no  ? "it accepts nothing more"
+              : one.refuses_more == Known::no  ? "it refuses nothing more"
+                                               : "";
+      break;
+    case Answer::same:
       break;
   }
   return where.empty() ? text : text + ": " + where;
@@ -251,7 +258,9 @@ std::string conditions(const Witness& witness) {
 }
 
 void add_witness(std::string& text, const Witness& witness) {
-  text += fmt::format("  for example ({}, {})\n", name_of(witness.group), words_of(witness.kind));
+  text += fmt::format("  for example ({}, {})\n",
+                      witness.group ? to_string(*witness.group) : "an address with a route",
+                      words_of(witness.kind));
   text += fmt::format("    {}\n", conditions(witness));
   for (const auto& [name, records] : witness.spoken.dns) {
     text += fmt::format("    DNS {} {}\n", std::string_view(name), json::serialize(records));
