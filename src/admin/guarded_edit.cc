@@ -74,6 +74,15 @@ void GuardedEdit::removal_of_all(const Call& call) const {
 
 void GuardedEdit::domain(const Call& call, const std::string& name, bool is_verified) const {
   if (guards_ == nullptr) return;
+  bool is_used = false;
+  if (!is_verified) {
+    unwrap(core_.deps.store.each_webhook(
+        [&](const store::WebhookRow& row) {
+          is_used = is_used || row.address.ends_with("@" + name);
+        },
+        {.account = call.caller.account_id, .id = {}}));
+  }
+  if (is_used) return;  // it cannot be given up
   Guards::WebhookEdit edit;
   (is_verified ? edit.added_domains : edit.removed_domains).push_back(name);
   refuse(call, edit);

@@ -95,7 +95,8 @@ net::HttpResponse tagged(int status, const boost::json::object& body, std::uint6
 /// Throws the Refusal for an outcome other than "not found".
 void check_outcome(WriteOutcome outcome) {
   if (outcome == WriteOutcome::taken)
-    throw conflict("address_taken", "another webhook has this address");
+    throw conflict("address_taken",
+                   "another webhook has this address, or another account has verified its domain");
   if (outcome == WriteOutcome::no_such_policy) {
     throw invalid("smtp_security_policy_id", "there is no such policy in this account");
   }

@@ -34,6 +34,11 @@ struct Token {
   bool quoted = false;
 };
 
+/// Thrown inside of the parser alone.
+struct Stop {
+  SentenceError error;
+};
+
 /// Words, and the signs ( ) , = > as words of their own.
 class Tokens {
   static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
@@ -49,9 +54,11 @@ class Tokens {
       const std::size_t start = at;
       if (text[at] == '"') {
         const std::size_t close = text.find('"', at + 1);
-        const std::size_t stop = std::min(close, text.size());
-        tokens_.push_back({std::string(text.substr(at + 1, stop - at - 1)), start + 1, true});
-        at = close == std::string_view::npos ? text.size() : close + 1;
+        if (close == std::string_view::npos) {
+          throw Stop{{start + 1, "the quote is not closed"}};
+        }
+        tokens_.push_back({std::string(text.substr(at + 1, close - at - 1)), start + 1, true});
+        at = close + 1;
         continue;
       }
       if (signs.find(text[at]) != std::string_view::npos) {
@@ -85,11 +92,6 @@ class Tokens {
   std::vector<Token> tokens_;
   std::size_t at_ = 0;
   std::size_t end_;
-};
-
-/// Thrown inside of the parser alone.
-struct Stop {
-  SentenceError error;
 };
 
 [[noreturn]] void stop(const Token& token, const std::string& message) {
@@ -296,11 +298,13 @@ class Parser {
     Term term{.about = about};
     do {
       const Token word = tokens_.peek();
-      const bool is_group = std::ranges::find(groups, word.text) != groups.end();
+      std::string name = lower(word.text);
+      if (name.ends_with('.')) name.pop_back();
+      const bool is_group = std::ranges::find(groups, name) != groups.end();
       if (about == Term::About::recipient && is_group && !word.quoted) {
         stop(word, fmt::format("`{0}` is a group of destinations: write `{1}rcpt is {0}`; a domain "
                                "of that name stands in quotes",
-                               word.text, is_not ? "not " : ""));
+                               name, is_not ? "not " : ""));
       }
       term.domains.push_back(domain());
     } while (tokens_.take(","));

@@ -22,6 +22,8 @@ TEST(SentenceTest, SaysWhereASentenceIsWrong) {
       {"never accept where rcpt is alien", 28, "ours, relay, foreign"},
       {"never accept where rcpt is not ours", 28, "not rcpt is ours"},
       {"never accept where rcpt in foreign", 28, "write `rcpt is foreign`"},
+      {"never accept where rcpt in Foreign.", 28, "write `rcpt is foreign`"},
+      {"never accept where rcpt in \"foreign", 28, "not closed"},
       {"never accept where rcpt not in a.test, ours", 40, "write `not rcpt is ours`"},
       {"never accept where clients in mynetworks", 20, "`client`"},
       {"never accept where client in 10.1.2.3/8", 30, "10.0.0.0/8"},

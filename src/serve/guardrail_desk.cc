@@ -119,11 +119,13 @@ std::optional<admin::BrokenGuardrail> GuardrailDesk::broken_by(const WebhookEdit
     host = host || heir == nullptr;
     if (heir) webhooks.push_back(heir);
   }
-  for (const std::string& domain : edit.removed_domains) domains.erase(domain);
   std::vector<std::shared_ptr<const policy::WebhookPolicy>> policies;
   if (edit.policy) policies.push_back(edit.policy);
   auto directory = directory_of(store_, std::move(domains), webhooks, std::move(policies));
   if (!directory) return not_known("the policies cannot be read: " + directory.error().message);
+  policy::Change gone;  // also where a webhook of another account has an address in one
+  gone.remove_domains = edit.removed_domains;
+  (*directory)->apply(std::move(gone));
   return first_broken(config, *directory, others.scope_of(host, std::move(webhooks), *directory),
                       plan::time_of_an_edit);
 }

@@ -242,6 +242,11 @@ TEST(GuardrailDesk, a_domain_that_is_given_up_is_asked_about) {
   EXPECT_THAT(std::string(broken->witness.at("rcpt_to").as_string()), EndsWith("@shut.test"));
   edit.removed = {"in@shut.test"};
   EXPECT_TRUE(gateway.desk.broken_by(edit));
+  // Also where a webhook of another account, from before, takes the tagged mail.
+  gateway.make(Desk::edit("203.0.113.0/24", "in@shut.test", "wh_2"));
+  gateway.make(Desk::edit("203.0.113.0/24", "in+a@shut.test"));
+  edit.removed = {"in+a@shut.test"};
+  EXPECT_TRUE(gateway.desk.broken_by(edit));
 }
 
 // From then on nobody relays mail to it.

@@ -374,7 +374,19 @@ TEST_P(ObjectStoreTest, a_lost_domain_passes_on_with_its_addresses_switched_off)
   const auto taken_over = store_->verify_domain(bob, "dom_b", at_, nullptr).value();
   EXPECT_EQ(taken_over.outcome, WriteOutcome::done);
   EXPECT_EQ(taken_over.deactivated_webhooks, std::vector<std::string>{hook.id});
-  EXPECT_FALSE(store_->webhook(ann, hook.id).value()->is_active);
+  WebhookRow again = *store_->webhook(ann, hook.id).value();
+  EXPECT_FALSE(again.is_active);
+  // Nor does it come back: the mail is that of the new owner.
+  const std::uint64_t version = again.version++;
+  again.is_active = true;
+  EXPECT_EQ(store_->update_webhook(again, version, nullptr).value(), WriteOutcome::taken);
+  again.is_active = false;
+  EXPECT_EQ(store_->update_webhook(again, version, nullptr).value(), WriteOutcome::done);
+  WebhookRow other = again;
+  other.id = "wh_other";
+  other.address = "other@mail.example.com";
+  other.is_active = true;
+  EXPECT_EQ(store_->create_webhook(other, nullptr).value(), WriteOutcome::taken);
   ASSERT_EQ(store_->delete_webhook(ann, hook.id, std::nullopt, nullptr).value(),
             WriteOutcome::done);
   EXPECT_EQ(store_->delete_domain(ann, "dom_a", nullptr).value(), WriteOutcome::done);
