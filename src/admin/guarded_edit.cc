@@ -78,7 +78,7 @@ void GuardedEdit::domain(const Call& call, const std::string& name, bool is_veri
   if (!is_verified) {
     unwrap(core_.deps.store.each_webhook(
         [&](const store::WebhookRow& row) {
-          is_used = is_used || row.address.ends_with("@" + name);
+          is_used = is_used || row.address.substr(row.address.rfind('@') + 1) == name;
         },
         {.account = call.caller.account_id, .id = {}}));
   }
