@@ -40,7 +40,7 @@ Said Drawing::drawn() {
   for (;;) {
     std::vector<std::size_t> values;
     for (std::size_t variable = 0; variable < axes + text_.questions.size(); ++variable) {
-      values.push_back(below(3) == 0 ? 0 : below(text_.values_of(variable)));
+      values.push_back(below(3) == 0 ? 0 : value_of(variable));
     }
     if (!contradicts(values)) return said_by(values, true);
   }
@@ -81,6 +81,15 @@ Said Drawing::said_by(const std::vector<std::size_t>& values, bool others) {
   if (to.null) throw Wrong("a recipient is no address");
   said.recipient = mailbox(to, said, others);
   return said;
+}
+
+const std::vector<std::size_t>& Drawing::counts() {
+  if (counts_.empty()) {
+    for (std::size_t variable = 0; variable < axes + text_.questions.size(); ++variable) {
+      counts_.push_back(text_.values_of(variable));
+    }
+  }
+  return counts_;
 }
 
 std::string Drawing::fresh() { return "m" + std::to_string(100'000 + below(900'000)) + "q"; }
@@ -148,12 +157,12 @@ bool Drawing::contradicts(const std::vector<std::size_t>& values) const {
   if (values[name] == unset) return false;
   const Members& named = text_.classes[name][values[name]];
   if (named.like_network) return true;
-  if (named.name.empty()) return false;
+  if (named.name.empty() || values[client] == unset) return false;
+  const bool is_v4 = text_.classes[client][values[client]].one.is_v4();
   for (std::size_t at = 0; at < text_.questions.size(); ++at) {
-    const Question& question = text_.questions[at];
     const std::size_t value = values[axes + at];
-    if (value == unset || values[client] == unset) continue;
-    const bool is_v4 = text_.classes[client][values[client]].one.is_v4();
+    const Question& question = text_.questions[at];
+    if (value == unset || question.name.size() != named.name.size()) continue;
     if (question.type != (is_v4 ? "A" : "AAAA") || !iequals(question.name, named.name)) continue;
     const json::object& answer = question.answers[value];
     const bool failed = is(answer, "failed");

@@ -235,14 +235,16 @@ TEST(CertificateTest, HoldsWhereARowNamesTheHopOfARoute) {
   }
 }
 
-// What a pattern begins with is no domain, and a name in HELO that ends in a dot is not looked up.
+// What a pattern begins with is no domain, a name in HELO that ends in a dot is not looked up, and
+// an address has no dot at its end.
 TEST(CertificateTest, HoldsWhereAPatternBeginsWithANetwork) {
   const auto edition = [](const std::string& name, const std::string& more) {
     return edition_of(name,
                       "mydestination = 'local.test'\nlocal_recipient_maps = ''\n"
                       "smtpd_helo_restrictions = 'reject_unknown_helo_hostname'\n"
+                      "smtpd_sender_restrictions = 'reject_non_fqdn_sender'\n"
                       "smtpd_relay_restrictions = 'check_client_access "
-                      "pcre:{ {/^192\\.0\\.2\\./ DUNNO} }, " +
+                      "pcre:{ {/^192\\.0\\.2\\./ DUNNO} {/^example\\./ DUNNO} }, " +
                           more + "reject_unauth_destination'\n");
   };
   EditOptions options;

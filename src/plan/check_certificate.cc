@@ -4,11 +4,11 @@
 #include <functional>
 #include <optional>
 #include <set>
+#include <string>
 #include <unordered_set>
 #include <vector>
 
 #include <fmt/format.h>
-#include <boost/container_hash/hash.hpp>
 #include <boost/json.hpp>
 
 #include "base/domain_below.h"
@@ -172,12 +172,13 @@ class Checker {
       chosen = values;
       for (std::size_t variable = 0; variable < chosen.size(); ++variable) {
         if (chosen[variable] == unset) {
-          chosen[variable] = round == 0 ? 0 : drawing_.below(text_.values_of(variable));
+          chosen[variable] = round == 0 ? 0 : drawing_.value_of(variable);
         }
       }
       if (drawing_.contradicts(chosen)) continue;
       // Those that stand for their classes say the same each time.
-      const bool again = round == 0 && !stood_.insert(chosen).second;
+      const bool again =
+          round == 0 && !stood_.insert(std::u32string(chosen.begin(), chosen.end())).second;
       if (!again) play(drawing_.said_by(chosen, round > 0), round == 0);
     }
   }
@@ -277,7 +278,7 @@ class Checker {
     for (;;) {
       std::vector<std::size_t> values;
       for (std::size_t variable = 0; variable < axes + questions_.size(); ++variable) {
-        values.push_back(drawing_.below(2) == 0 ? 0 : drawing_.below(text_.values_of(variable)));
+        values.push_back(drawing_.below(2) == 0 ? 0 : drawing_.value_of(variable));
       }
       values[axis] = value;
       if (is_for_us) values[rcpt] = own_[drawing_.below(own_.size())];
@@ -473,8 +474,9 @@ class Checker {
         rename(mailbox.local_part, local, said);
       }
       rename(mailbox.domain, domain, said);
-      // The session itself refuses what it cannot read.
-      if (!mail::parse_postfix_path("<" + mailbox.text() + ">", mail::Utf8::allowed)) continue;
+      // The session itself refuses what it cannot read, and reads `a@b.` as `a@b`.
+      const auto path = mail::parse_postfix_path("<" + mailbox.text() + ">", mail::Utf8::allowed);
+      if (!path || !path->mailbox || !iequals(path->mailbox->domain, mailbox.domain)) continue;
       play(said, false);
     }
   }
@@ -657,8 +659,8 @@ class Checker {
   std::optional<CertifiedPair> pair_;
   std::optional<Replay> replay_;
   std::vector<std::size_t> chosen_;  ///< of leaf()
-  /// Paths that leaf() has played.
-  std::unordered_set<std::vector<std::size_t>, boost::hash<std::vector<std::size_t>>> stood_;
+  /// Paths that leaf() has played, as values by variable.
+  std::unordered_set<std::u32string> stood_;
   std::vector<std::size_t> own_;  ///< classes of recipients at domains of this host, or relayed
   const std::array<std::vector<Members>, axes>& classes_ = text_.classes;
   const std::vector<Question>& questions_ = text_.questions;
