@@ -48,10 +48,9 @@ class Guards {
     std::vector<std::shared_ptr<const policy::Webhook>> webhooks;  ///< changed ones
     /// The changed policy; null: each has the policy that is stored.
     std::shared_ptr<const policy::WebhookPolicy> policy;
-    std::vector<std::string> removed;  ///< addresses of webhooks that are no more
-    /// Domains whose mail is that of webhooks from now on, or is not any more.
-    std::vector<std::string> added_domains = {};
-    std::vector<std::string> removed_domains = {};  ///< the latter
+    std::vector<std::string> removed;               ///< addresses of webhooks that are no more
+    std::vector<std::string> added_domains = {};    ///< that webhooks have from now on
+    std::vector<std::string> removed_domains = {};  ///< that they do not have any more
   };
 
   virtual ~Guards() = default;

@@ -83,15 +83,6 @@ Said Drawing::said_by(const std::vector<std::size_t>& values, bool others) {
   return said;
 }
 
-const std::vector<std::size_t>& Drawing::counts() {
-  if (counts_.empty()) {
-    for (std::size_t variable = 0; variable < axes + text_.questions.size(); ++variable) {
-      counts_.push_back(text_.values_of(variable));
-    }
-  }
-  return counts_;
-}
-
 std::string Drawing::fresh() { return "m" + std::to_string(100'000 + below(900'000)) + "q"; }
 
 IpAddress Drawing::member_of(const Members& from) {
@@ -160,10 +151,10 @@ bool Drawing::contradicts(const std::vector<std::size_t>& values) const {
   if (named.name.empty() || values[client] == unset) return false;
   const bool is_v4 = text_.classes[client][values[client]].one.is_v4();
   for (std::size_t at = 0; at < text_.questions.size(); ++at) {
-    const std::size_t value = values[axes + at];
     const Question& question = text_.questions[at];
-    if (value == unset || question.name.size() != named.name.size()) continue;
-    if (question.type != (is_v4 ? "A" : "AAAA") || !iequals(question.name, named.name)) continue;
+    const std::size_t value = values[axes + at];
+    if (value == unset || !iequals(question.name, named.name)) continue;
+    if (question.type != (is_v4 ? "A" : "AAAA")) continue;
     const json::object& answer = question.answers[value];
     const bool failed = is(answer, "failed");
     const bool found = !failed && !answer.at("records").as_array().empty();

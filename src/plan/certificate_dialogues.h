@@ -52,7 +52,7 @@ class Drawing {
   /// does not matter.
   std::size_t below(std::size_t limit) { return (random_() * limit) >> 31; }
   /// A value of the variable.
-  std::size_t value_of(std::size_t variable) { return below(counts()[variable]); }
+  std::size_t value_of(std::size_t variable) { return below(text_.values_of(variable)); }
   /// A word that nobody has written.
   std::string fresh();
   /// Any dialogue.
@@ -67,16 +67,13 @@ class Drawing {
   bool asks_pattern(const std::vector<std::size_t>& values) const;
 
  private:
-  /// How many values each variable has; of the certificate, which is read by now.
-  const std::vector<std::size_t>& counts();
   IpAddress member_of(const Members& from);
   std::string renamed_to(const std::string& text, const Members& members, Said& said, bool others);
   mail::Mailbox mailbox(const Members& members, Said& said, bool others);
 
   const CertificateText& text_;
   const ServedSessions served_;
-  std::minstd_rand random_;  // 31 bits
-  std::vector<std::size_t> counts_;
+  std::minstd_rand random_;  ///< of 31 bits
 };
 
 }  // namespace postern::plan::certified

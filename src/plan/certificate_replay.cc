@@ -28,8 +28,8 @@ struct Moment {
   bool after_starttls = true;
 };
 
-/// What is known at a stage; `evidence` is new.
-void fill(Evidence& evidence, const Said& said, Stage stage, bool after_starttls) {
+Evidence evidence_at(const Said& said, Stage stage, bool after_starttls) {
+  Evidence evidence;
   policy::SessionFacts& facts = evidence.session;
   facts.id = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
   facts.client_ip = said.client;
@@ -38,10 +38,10 @@ void fill(Evidence& evidence, const Said& said, Stage stage, bool after_starttls
   facts.server_port = 25;
   facts.esmtp = true;
   facts.early_talker = app::is_early(said.early, stage, after_starttls);
-  if (stage == Stage::connect) return;
+  if (stage == Stage::connect) return evidence;
   facts.helo = said.helo;
   if (said.tls && after_starttls) facts.tls = policy::Tls{"TLSv1.3", "TLS_AES_256_GCM_SHA384"};
-  if (stage < Stage::mail) return;
+  if (stage < Stage::mail) return evidence;
   if (said.login) {
     policy::Authentication identity;
     identity.username = identity.authz_id = *said.login;
@@ -53,6 +53,7 @@ void fill(Evidence& evidence, const Said& said, Stage stage, bool after_starttls
   if (stage == Stage::rcpt) evidence.candidate = recipient;
   if (stage > Stage::rcpt) evidence.recipients.push_back(recipient);
   if (stage == Stage::message) evidence.message = policy::MessageFacts{.size = 100};
+  return evidence;
 }
 
 dns::Answer answer_of(const json::object& said) {
@@ -117,7 +118,7 @@ std::array<std::string, 2> Replay::fates_of(const Said& said) const {
                                            {Stage::data},
                                            {Stage::message}}};
   std::array<std::string, 2> fates{"deliver", "deliver"};
-  std::optional<Evidence> evidence;
+  Evidence evidence;
   for (const Moment& moment : moments) {
     bool is_built = false;
     for (std::size_t side = 0; side < 2; ++side) {
@@ -134,18 +135,13 @@ std::array<std::string, 2> Replay::fates_of(const Said& said) const {
       const bool is_over = fate == "discard" && moment.stage >= Stage::rcpt;
       if (!is_asked || has_no_name || is_over) continue;
       if (!is_built) {
-        std::vector<policy::DnsRecord> dns;
-        policy::Consultations consulted;
-        if (evidence) {
-          dns = std::move(evidence->dns);
-          consulted = std::move(evidence->consulted);
-        }
-        fill(evidence.emplace(), said, moment.stage, moment.after_starttls);
-        evidence->dns = std::move(dns);
-        evidence->consulted = std::move(consulted);
+        Evidence next = evidence_at(said, moment.stage, moment.after_starttls);
+        next.dns = std::move(evidence.dns);
+        next.consulted = std::move(evidence.consulted);
+        evidence = std::move(next);
         is_built = true;
       }
-      const auto result = evaluated(lists, said, moment.stage, *evidence);
+      const auto result = evaluated(lists, said, moment.stage, evidence);
       // RFC 3207 §4.2: of a HELO in front of STARTTLS only a refusal counts.
       const bool is_forgotten = moment.stage == Stage::helo && !moment.after_starttls && said.tls;
       if (result.reply.code != 0) {

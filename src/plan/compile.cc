@@ -1327,8 +1327,9 @@ Ref compile(const ListPolicy& policy, Vocabulary& vocabulary, const std::string&
             Decisions* decisions) {
   Effects effects;
   const Ref made = Compiler(policy, vocabulary, settings, decisions, effects).run();
+  if (decisions == nullptr) return made;
   for (const Step& one : effects.steps.all()) {
-    if (decisions != nullptr && one.rules != nullptr) decisions->lists.push_back(one.rules);
+    if (one.rules != nullptr) decisions->lists.push_back(one.rules);
   }
   return made;
 }

@@ -60,8 +60,8 @@ using Webhooks = std::vector<std::shared_ptr<const policy::Webhook>>;
 struct GuardScope {
   bool host = true;        ///< mail that is for no webhook
   Webhooks webhooks = {};  ///< mail for these; their policies are those of Version::directory
-  /// Whether an address is that of a webhook which Version::directory does not have: mail for it is
-  /// not asked about. Null: there are none.
+  /// Whether an address is that of a webhook, or at a domain of webhooks, which Version::directory
+  /// does not have: mail for it is not asked about. Null: there are none.
   std::function<bool(const mail::Mailbox&)> is_of_others = nullptr;
   /// Has them. Null: Version::directory has all.
   const policy::Directory* others = nullptr;

@@ -49,17 +49,17 @@ bool OtherWebhooks::have(const mail::Mailbox& address, const policy::Directory& 
 
 plan::GuardScope OtherWebhooks::scope_of(bool host, plan::Webhooks webhooks,
                                          std::shared_ptr<const policy::Directory> after) const {
+  // Shared: scopes are copied.
+  auto others = std::make_shared<const OtherWebhooks>(*this);
   return {
       .host = host,
       .webhooks = std::move(webhooks),
-      .is_of_others = [others = *this, after = std::move(after)](
-                          const mail::Mailbox& address) { return others.have(address, *after); },
+      .is_of_others = [others = std::move(others), after = std::move(after)](
+                          const mail::Mailbox& address) { return others->have(address, *after); },
       .others = &now_};
 }
 
-std::string domain_of(const policy::Webhook& webhook) {
-  return webhook.address.substr(webhook.address.rfind('@') + 1);
-}
+std::string domain_of(const std::string& address) { return address.substr(address.rfind('@') + 1); }
 
 Result<std::shared_ptr<policy::Directory>> directory_of(
     store::Store& store, std::set<std::string> domains, const plan::Webhooks& webhooks,
@@ -70,7 +70,7 @@ Result<std::shared_ptr<policy::Directory>> directory_of(
   change.put_policies = std::move(policies);
   change.put_webhooks = webhooks;
   for (const auto& webhook : webhooks) {
-    domains.insert(domain_of(*webhook));
+    domains.insert(domain_of(webhook->address));
     if (!webhook->policy_id || !known.insert(*webhook->policy_id).second) continue;
     const auto row = store.policy(webhook->account_id, *webhook->policy_id);
     if (!row) return tl::unexpected(row.error());

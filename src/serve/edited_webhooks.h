@@ -28,7 +28,8 @@ class OtherWebhooks {
   /// with what is edited, does not have.
   bool have(const mail::Mailbox& address, const policy::Directory& after) const;
   /// What guardrails are proved for where `after` has no more than the edit is about: mail for the
-  /// host if it may be judged otherwise, and for `webhooks`. Both outlive the result.
+  /// host if it may be judged otherwise, and for `webhooks`. The directory that this object was
+  /// made with outlives the result.
   plan::GuardScope scope_of(bool host, plan::Webhooks webhooks,
                             std::shared_ptr<const policy::Directory> after) const;
 
@@ -43,8 +44,8 @@ class OtherWebhooks {
   std::set<std::string> edited_;  ///< ids
 };
 
-/// The domain of an address, "in@hooks.example".
-std::string domain_of(const policy::Webhook& webhook);
+/// The domain of a webhook's address, "in@hooks.example".
+std::string domain_of(const std::string& address);
 
 /// A directory of these webhooks, their domains and others. `policies` replace those that are
 /// stored. Blocks. Fails as the store does, and where a policy cannot be read.

@@ -114,7 +114,7 @@ std::optional<admin::BrokenGuardrail> GuardrailDesk::broken_by(const WebhookEdit
   bool host = !edit.added_domains.empty() || !edit.removed_domains.empty();
   // Mail for an address that a webhook had is another's, or the host's.
   for (const std::string& address : others.left()) {
-    domains.insert(address.substr(address.rfind('@') + 1));
+    domains.insert(domain_of(address));
     const auto heir = others.owner(*mail::parse_mailbox(address, mail::Utf8::allowed));
     host = host || heir == nullptr;
     if (heir) webhooks.push_back(heir);

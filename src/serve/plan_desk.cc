@@ -74,9 +74,9 @@ Result<plan::Edition> PlanDesk::edition_of(plan::Edition now, const admin::PlanS
   std::set<std::string> domains{edition.config.webhooks.public_domain};
   plan::Webhooks webhooks = side.webhooks;
   std::set<std::string> heirs;
-  for (const auto& list : {request.before.webhooks, request.after.webhooks}) {
-    for (const auto& webhook : list) {
-      domains.insert(domain_of(*webhook));
+  for (const plan::Webhooks* list : {&request.before.webhooks, &request.after.webhooks}) {
+    for (const auto& webhook : *list) {
+      domains.insert(domain_of(webhook->address));
       const auto address = mail::parse_mailbox(webhook->address, mail::Utf8::allowed);
       if (!address) continue;
       // Where the address is on one side only, mail for it is another's on the other side.

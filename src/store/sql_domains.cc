@@ -58,6 +58,12 @@ Result<bool> SqlStore::owns_verified_domain(std::string_view account, std::strin
   return *found != 0;
 }
 
+bool SqlStore::is_of_another(const Sql& sql, std::string_view domain, std::string_view account) {
+  return exists(
+      sql.number("SELECT count(*) FROM domain WHERE name = ? AND verified AND account_id <> ?",
+                 domain, account));
+}
+
 Result<DomainVerified> SqlStore::verify_domain(std::string_view account, std::string_view id,
                                                Time at, const AuditRow* audit) {
   DomainVerified verified;
@@ -67,11 +73,7 @@ Result<DomainVerified> SqlStore::verify_domain(std::string_view account, std::st
         "SELECT name FROM domain WHERE id = ? AND account_id = ?",
         [](const SqlRow& row) { return row.text(0); }, id, account);
     if (!rows::found(name)) return WriteOutcome::not_found;
-    if (exists(sql.number(
-            "SELECT count(*) FROM domain WHERE name = ? AND verified AND account_id <> ?", **name,
-            account))) {
-      return WriteOutcome::taken;
-    }
+    if (is_of_another(sql, **name, account)) return WriteOutcome::taken;
     sql.execute(
         "UPDATE domain SET verified = true, checked_at = ?, failing_since = NULL, updated_at = ? "
         "WHERE id = ?",

@@ -202,6 +202,8 @@ class SqlStore : public Store {
                                    const std::vector<Secret>& hashes);
   static void replace_credentials(const Sql& sql, const PolicyRow& policy);
   static bool owns_policy(const Sql& sql, const WebhookRow& webhook);
+  /// Whether another account has verified the domain: its mail is that account's.
+  static bool is_of_another(const Sql& sql, std::string_view domain, std::string_view account);
 
   AccountLimits limits_;
 };

@@ -35,25 +35,13 @@ bool SqlStore::owns_policy(const Sql& sql, const WebhookRow& webhook) {
                            *webhook.policy_id, webhook.account_id));
 }
 
-namespace {
-
-/// Whether its mail would be that of another account, which has verified the domain.
-bool takes_mail_of_another(const Sql& sql, const WebhookRow& webhook) {
-  return webhook.is_active &&
-         exists(sql.number(
-             "SELECT count(*) FROM domain WHERE name = ? AND verified AND account_id <> ?",
-             domain_of(webhook.address), webhook.account_id));
-}
-
-}  // namespace
-
 Result<WriteOutcome> SqlStore::create_webhook(const WebhookRow& webhook, const AuditRow* audit) {
   return write(audit, [&](const Sql& sql) {
     sql.lock_account(webhook.account_id);
     if (!owns_policy(sql, webhook)) return WriteOutcome::no_such_policy;
     const Stored before = stored_by(sql, webhook.account_id);
     if (exists(sql.number("SELECT count(*) FROM webhook WHERE address = ?", webhook.address)) ||
-        takes_mail_of_another(sql, webhook)) {
+        (webhook.is_active && is_of_another(sql, domain_of(webhook.address), webhook.account_id))) {
       return WriteOutcome::taken;
     }
     sql.execute("INSERT INTO webhook (" + rows::webhook.stored +
@@ -154,7 +142,7 @@ Result<WriteOutcome> SqlStore::update_webhook(const WebhookRow& webhook,
     const Stored before = stored_by(sql, webhook.account_id);
     if (exists(sql.number("SELECT count(*) FROM webhook WHERE address = ? AND id <> ?",
                           webhook.address, webhook.id)) ||
-        takes_mail_of_another(sql, webhook)) {
+        (webhook.is_active && is_of_another(sql, domain_of(webhook.address), webhook.account_id))) {
       return WriteOutcome::taken;
     }
     const auto changed = sql.execute(
