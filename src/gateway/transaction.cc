@@ -627,7 +627,6 @@ Task<smtp::Reply> Transaction::vrfy(smtp::Vrfy event) {
   evidence_.rate_tokens.reset();
   evidence_.candidate = recipient_of(std::move(event.mailbox));
   evidence_.vrfy = event.in_transaction ? Vrfy::in_transaction : Vrfy::before_mail;
-  const std::optional<std::string> discard = evidence_.discard;
   const bool trusted = evidence_.trusted_client;
   // Not in the trace: VRFY adds no recipient. For that reason limits of this transaction and of
   // the gateway's memory do not count, as limits.recipients does not (RFC 5321 §4.1.1.6).
@@ -637,8 +636,8 @@ Task<smtp::Reply> Transaction::vrfy(smtp::Vrfy event) {
   log_remarks(decision, evidence_, trace_.get());
   evidence_.candidate.reset();
   evidence_.vrfy = Vrfy::no;
-  // What rules do with a message is about none: DISCARD, a client that is trusted.
-  evidence_.discard = discard;
+  // That rules trust the client for this address is about no message; a DISCARD stays, as in
+  // Postfix.
   evidence_.trusted_client = trusted;
   if (!event.in_transaction) evidence_.reset_transaction();
   if (policy::refused(decision)) co_return decision.reply;

@@ -124,11 +124,14 @@ Result<std::vector<WebhookRow>> SqlStore::webhooks_of_policy(std::string_view ac
 
 namespace {
 
+bool has_webhook(const Sql& sql, std::string_view account, std::string_view id) {
+  return exists(
+      sql.number("SELECT count(*) FROM webhook WHERE id = ? AND account_id = ?", id, account));
+}
+
 /// Why an UPDATE or DELETE with a version in its WHERE changed no row.
 WriteOutcome untouched(const Sql& sql, std::string_view account, std::string_view id) {
-  const auto there =
-      sql.number("SELECT count(*) FROM webhook WHERE id = ? AND account_id = ?", id, account);
-  return exists(there) ? WriteOutcome::stale : WriteOutcome::not_found;
+  return has_webhook(sql, account, id) ? WriteOutcome::stale : WriteOutcome::not_found;
 }
 
 }  // namespace
@@ -139,6 +142,7 @@ Result<WriteOutcome> SqlStore::update_webhook(const WebhookRow& webhook,
   return write(audit, [&](const Sql& sql) {
     sql.lock_account(webhook.account_id);
     if (!owns_policy(sql, webhook)) return WriteOutcome::no_such_policy;
+    if (!has_webhook(sql, webhook.account_id, webhook.id)) return WriteOutcome::not_found;
     const Stored before = stored_by(sql, webhook.account_id);
     if (exists(sql.number("SELECT count(*) FROM webhook WHERE address = ? AND id <> ?",
                           webhook.address, webhook.id)) ||
