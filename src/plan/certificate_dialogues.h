@@ -41,12 +41,16 @@ std::string stands_for(std::string text, const Said& said);
 /// A value of a variable that a path does not have.
 inline constexpr std::size_t unset = static_cast<std::size_t>(-1);
 
-/// Draws dialogues, the same for the same seed. Not thread-safe.
+/// Draws dialogues, the same for the same seed and the same number of a part. Not thread-safe.
 class Drawing {
  public:
   /// `text` outlives it.
-  Drawing(const CertificateText& text, const ServedSessions& served, unsigned seed)
-      : text_(text), served_(served), random_(seed) {}
+  Drawing(const CertificateText& text, const ServedSessions& served, unsigned seed,
+          std::size_t part)
+      : text_(text), served_(served) {
+    std::seed_seq from{static_cast<std::size_t>(seed), part};
+    random_.seed(from);
+  }
 
   /// A number below this one, which is below 2^31. Cheap; that some are drawn a little more often
   /// does not matter.

@@ -98,12 +98,12 @@ json::object& question_in(Lines& lines, std::string_view start) {
 
 /// The number of the line of the first node.
 std::size_t first_node(const Lines& lines) {
-  std::size_t at = 0;
-  while (!lines[at].contains("children") && !lines[at].contains("old") &&
+  std::size_t at = 1;  // the header has `old` and `new`, too
+  while (!lines.at(at).contains("children") && !lines[at].contains("old") &&
          !lines[at].contains("impossible")) {
     ++at;
   }
-  return lines[0].contains("certificate") && at == 0 ? 1 : at;
+  return at;
 }
 
 // A question that no rule asks, in the place of one that is asked.
@@ -193,6 +193,60 @@ TEST(CertificateTest, HoldsOfWhatWasProved) {
   EXPECT_EQ(found.fault, "");
   EXPECT_GT(found.paths, 10u);
   EXPECT_GT(found.dialogues, 1000u);
+}
+
+// Parts are played at the same time, and the first of them with a fault says which one is shown.
+TEST(CertificateTest, IsCheckedAlikeEachTime) {
+  const Proved proved;
+  Lines lines = lines_of(proved.certificate);
+  for (json::object& line : lines) {
+    if (line.contains("new") && line["new"] == "deliver") line["new"] = "hold";
+  }
+  const Checked right = proved.check(proved.certificate);
+  const Checked wrong = proved.check(text_of(lines));
+  EXPECT_NE(wrong.fault, "");
+  for (int again = 0; again < 5; ++again) {
+    const Checked found = proved.check(proved.certificate);
+    EXPECT_EQ(found.paths, right.paths);
+    EXPECT_EQ(found.dialogues, right.dialogues);
+    EXPECT_EQ(proved.check(text_of(lines)).fault, wrong.fault);
+  }
+}
+
+// Each path is in one part, however many there are.
+TEST(CertificateTest, NoPathIsLeftOut) {
+  const std::string old =
+      "mydestination = 'ours.test'\nlocal_recipient_maps = ''\nsmtpd_relay_restrictions = "
+      "'permit_mynetworks, reject_unauth_destination'\nmynetworks = '10.1.0.0/16'\n";
+  const Edition before = edition_of("old.toml", old);
+  const Edition after = edition_of(
+      "new.toml", old +
+                      "smtpd_sender_restrictions = 'check_sender_access inline:{ {spam.example = "
+                      "REJECT} {foe.example = REJECT} }'\n");
+  EditOptions options;
+  options.compare.certificate = true;
+  const Report found = judge_edit(before, after, options);
+  ASSERT_TRUE(found.certificate);
+  const Lines lines = lines_of(*found.certificate);
+  std::vector<std::size_t> paths;  // from each node
+  for (std::size_t at = first_node(lines); at < lines.size(); ++at) {
+    const json::value* children = lines[at].if_contains("children");
+    std::size_t sum = children == nullptr ? 1 : 0;
+    for (const json::value& run : children == nullptr ? json::array() : children->as_array()) {
+      sum += run.at(0).to_number<std::size_t>() * paths.at(run.at(1).to_number<std::size_t>());
+    }
+    paths.push_back(sum);
+  }
+  const auto paths_of = [&](std::size_t most) {
+    const Checked checked = check_edit(before, after, *found.certificate, {.most_paths = most});
+    EXPECT_EQ(checked.fault, "");
+    EXPECT_EQ(checked.sampled, most < paths.back());
+    return checked.paths;
+  };
+  EXPECT_GT(paths.back(), 100u);
+  EXPECT_EQ(paths_of(paths.back()), paths.back());
+  const std::size_t some = paths.back() / 2 - 1;  // no multiple of the number of parts
+  EXPECT_EQ(paths_of(some), some);
 }
 
 /// The certificate of an edit that refuses more holds, and has this text in it.
