@@ -68,6 +68,13 @@ net::HttpResponse Domains::list(const Call& call) const {
   return json_response(200, {{"data", std::move(data)}, {"total", rows.total}});
 }
 
+/// Also one that was claimed before it became that of this server.
+void Domains::refuse_own(const std::string& name) const {
+  if (domain_below(name, lower(core_.options.public_domain))) {
+    throw invalid("name", "belongs to this server");
+  }
+}
+
 net::HttpResponse Domains::claim(const Call& call) const {
   BodyReader body(call.body);
   body.refuse_unknown(std::array<std::string_view, 1>{"name"}, {}, "domain");
@@ -78,9 +85,7 @@ net::HttpResponse Domains::claim(const Call& call) const {
   if (domain->text().find('.') == std::string::npos)
     throw invalid("name", "needs at least two labels");
   if (IpAddress::parse(domain->text())) throw invalid("name", "is an address, not a domain name");
-  if (domain_below(domain->text(), lower(core_.options.public_domain))) {
-    throw invalid("name", "belongs to this server");
-  }
+  refuse_own(domain->text());
   store::DomainRow row;
   row.id = new_id("dom_");
   row.account_id = call.caller.account_id;
@@ -123,6 +128,7 @@ Task<Domains::Lookup> Domains::look_up(std::string name, std::string token) {
 Task<net::HttpResponse> Domains::verify(Call& call) {
   auto read = [this](const Call& own) { return stored(own); };
   const store::DomainRow row = co_await core_.disk(call, std::move(read));
+  refuse_own(row.name);
   const Lookup lookup = co_await look_up(row.name, row.verification_token);
   if (!lookup.found) {
     throw Refusal{422,

@@ -138,6 +138,40 @@ TEST(GuardedEdit, an_account_is_not_deleted_if_its_webhooks_may_not_be) {
   EXPECT_EQ(gateway.call("DELETE", "/accounts/me", password, gateway.tenant).status, 204);
 }
 
+// Who verifies a domain switches off what others have there.
+TEST(GuardedEdit, what_a_verification_switches_off_is_proved) {
+  Guarded gateway;
+  const auto verified = [&](const std::string& token) {
+    const Answer domain = gateway.call("POST", "/domains", R"({"name":"shared.example"})", token);
+    EXPECT_EQ(domain.status, 201) << domain.body;
+    gateway.api.resolver.txt["_conduit-verify.shared.example"] = {
+        domain.text("/verification_token")};
+    const Answer answer =
+        gateway.call("POST", "/domains/" + domain.text("/id") + "/verify", "", token);
+    return std::pair(domain.text("/id"), answer.status);
+  };
+  const auto theirs = verified(gateway.tenant);
+  ASSERT_EQ(theirs.second, 200);
+  for (const char* address : {"in@shared.example", "off@shared.example"}) {
+    const Answer made =
+        gateway.call("POST", "/webhooks",
+                     R"({"target_url":"inbox","email_address":")" + std::string(address) + "\"}",
+                     gateway.tenant);
+    ASSERT_EQ(made.status, 201) << made.body;
+    if (address[0] == 'o') {
+      gateway.call("POST", "/webhooks/" + made.text("/id") + "/deactivate", "", gateway.tenant);
+    }
+  }
+  const auto now = store::now();
+  ASSERT_TRUE(gateway.api.store->note_domain_check(theirs.first, now, now, false));
+  gateway.guards.broken = sentence(false);
+  EXPECT_EQ(verified(gateway.operating).second, 409);
+  EXPECT_THAT(gateway.guards.last.added_domains, testing::ElementsAre("shared.example"));
+  ASSERT_EQ(gateway.guards.last.webhooks.size(), 1u);
+  EXPECT_EQ(gateway.guards.last.webhooks.front()->address, "in@shared.example");
+  EXPECT_FALSE(gateway.guards.last.webhooks.front()->is_active);
+}
+
 TEST(GuardedEdit, policies_are_proved_for_their_webhooks) {
   Guarded gateway;
   const std::string policy =

@@ -148,6 +148,30 @@ void Publisher::forget_webhook(const std::string& id, policy::Change& change) {
   change.remove_webhooks.push_back(id);
 }
 
+/// The gateway's own domain is nobody's, and stays.
+void Publisher::put_domain(const std::string& name, const std::string& account,
+                           policy::Change& change) const {
+  if (lower(name) != public_domain_) change.put_domains.push_back({name, account});
+}
+void Publisher::forget_domain(const std::string& name, policy::Change& change) const {
+  if (lower(name) != public_domain_) change.remove_domains.push_back(name);
+}
+
+Result<std::vector<std::string>> Publisher::take_public_domain(store::Time now) {
+  std::vector<store::DomainRow> theirs;
+  Result<void> read = store_.each_verified_domain([&](const store::DomainRow& row) {
+    if (lower(row.name) == public_domain_) theirs.push_back(row);
+  });
+  if (!read) return tl::unexpected(read.error());
+  std::vector<std::string> accounts;
+  for (const store::DomainRow& row : theirs) {
+    const auto noted = store_.note_domain_check(row.id, now, now, false);
+    if (!noted) return tl::unexpected(noted.error());
+    accounts.push_back(row.account_id);
+  }
+  return accounts;
+}
+
 Result<void> Publisher::load() {
   const std::lock_guard lock(mutex_);
   policy::Change change;
@@ -157,9 +181,8 @@ Result<void> Publisher::load() {
     directory_.apply(std::move(change));
     change = {};
   };
-  Result<void> read = store_.each_verified_domain([&](const store::DomainRow& row) {
-    change.put_domains.push_back({row.name, row.account_id});
-  });
+  Result<void> read = store_.each_verified_domain(
+      [&](const store::DomainRow& row) { put_domain(row.name, row.account_id, change); });
   if (!read) return read;
   read = store_.each_signing_seed([&](store::SigningSeedRow row) { take_seed(std::move(row)); });
   if (!read) return read;
@@ -243,8 +266,11 @@ Result<void> Publisher::follow(const store::Change& edit) {
     } else if (key.kind == "domain") {
       const auto owned = store_.owns_verified_domain(key.account_id, key.id);
       if (!owned) return tl::unexpected(owned.error());
-      *owned ? change.put_domains.push_back({key.id, key.account_id})
-             : change.remove_domains.push_back(key.id);
+      if (*owned) {
+        put_domain(key.id, key.account_id, change);
+      } else {
+        forget_domain(key.id, change);
+      }
     }
   }
   directory_.apply(std::move(change));
@@ -389,7 +415,7 @@ Result<store::DomainVerified> Publisher::verify_domain(const std::string& accoun
   Result<store::DomainVerified> verified = store_.verify_domain(account, domain.id, at, &audit);
   if (!verified || verified->outcome != WriteOutcome::done) return verified;
   policy::Change change;
-  change.put_domains.push_back({domain.name, account});
+  put_domain(domain.name, account, change);
   for (const std::string& id : verified->deactivated_webhooks) {
     const auto known = directory_.webhook(id);
     if (!known) continue;
@@ -432,7 +458,7 @@ Result<WriteOutcome> Publisher::delete_domain(const std::string& account,
   Result<WriteOutcome> outcome = store_.delete_domain(account, domain.id, &audit);
   if (!outcome || *outcome != WriteOutcome::done || !domain.verified) return outcome;
   policy::Change change;
-  change.remove_domains.push_back(domain.name);
+  forget_domain(domain.name, change);
   directory_.apply(std::move(change));
   forget_signer(domain.name);
   return outcome;
@@ -446,7 +472,7 @@ Result<store::AccountDeleted> Publisher::delete_account(const std::string& accou
   policy::Change change;
   for (const std::string& id : deleted->webhooks) forget_webhook(id, change);
   for (const std::string& id : deleted->policies) forget_policy(id, change);
-  change.remove_domains = deleted->domains;
+  for (const std::string& domain : deleted->domains) forget_domain(domain, change);
   seeds_.erase(account);
   directory_.apply(std::move(change));
   for (const std::string& domain : deleted->domains) forget_signer(domain);

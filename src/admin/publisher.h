@@ -48,6 +48,9 @@ class Publisher {
   /// Objects that are unreadable now. At once.
   std::size_t unreadable() const { return unreadable_count_.load(std::memory_order_relaxed); }
 
+  /// Nobody has the public domain, also not an account that has verified it before it became that:
+  /// the accounts that lose it. Before load().
+  Result<std::vector<std::string>> take_public_domain(store::Time now);
   /// Fills directory and keyring from the store. Call it once, before mail is accepted. An object
   /// that cannot be read costs its own mail alone: it is deferred.
   Result<void> load();
@@ -116,6 +119,9 @@ class Publisher {
   void take_seed(store::SigningSeedRow row);
   std::shared_ptr<const policy::WebhookPolicy> policy_of(const store::PolicyRow& row);
   std::shared_ptr<const policy::Webhook> webhook_of(const store::WebhookRow& row);
+  void put_domain(const std::string& name, const std::string& account,
+                  policy::Change& change) const;
+  void forget_domain(const std::string& name, policy::Change& change) const;
   void forget_policy(const std::string& id, policy::Change& change);
   void forget_webhook(const std::string& id, policy::Change& change);
   Result<void> read_policy(const std::string& account, const std::string& id,

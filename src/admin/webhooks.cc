@@ -139,6 +139,18 @@ dialect::webhook::WebhookRules Webhooks::rules_for(const std::string& account) c
   return rules;
 }
 
+/// A webhook takes mail again only at a domain that its account still has.
+void Webhooks::check_domain(const store::WebhookRow& row) const {
+  const std::string domain = row.address.substr(row.address.rfind('@') + 1);
+  if (iequals(domain, core_.options.public_domain)) return;
+  if (unwrap(core_.deps.store.owns_verified_domain(row.account_id, domain))) return;
+  throw conflict(
+      "domain_not_verified",
+      fmt::format("the webhook stays switched off: `{}` is not a verified domain of this "
+                  "account; verify it first",
+                  domain));
+}
+
 net::HttpResponse Webhooks::answer(const store::WebhookRow& row,
                                    const boost::json::value* plan) const {
   boost::json::object body = to_json(row, public_key_of(core_.deps.store, row.account_id));
@@ -155,6 +167,7 @@ store::WebhookRow Webhooks::edit(const Call& call, const std::string& action, co
     const store::WebhookRow before = row;
     const std::vector<std::string> changed = change(row);
     if (changed.empty()) return row;
+    if (row.is_active && !before.is_active) check_domain(row);
     row.version += 1;
     row.updated_at = call.now;
     std::optional<GuardedEdit> guarded;

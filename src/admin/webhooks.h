@@ -42,6 +42,8 @@ class Webhooks {
   net::HttpResponse answer(const store::WebhookRow& row,
                            const boost::json::value* plan = nullptr) const;
   dialect::webhook::WebhookRules rules_for(const std::string& account) const;
+  /// Throws 409 if the account has not verified the domain of its address. Blocks on the disk.
+  void check_domain(const store::WebhookRow& row) const;
 
   Core& core_;
 };

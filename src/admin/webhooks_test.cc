@@ -256,6 +256,61 @@ TEST_F(DomainsTest, the_first_to_verify_wins) {
   EXPECT_EQ(api_.get("/api/v1/domains", token_).json.at("total").to_number<int>(), 1);
 }
 
+// Nor is it that of an account which verified it before it became that of the server.
+TEST_F(DomainsTest, the_servers_own_domain_is_nobodys) {
+  const std::string account = api_.get("/api/v1/accounts/me", token_).text("/id");
+  store::DomainRow row;
+  row.id = "dom_own";
+  row.account_id = account;
+  row.name = "hooks.example.net";
+  row.verification_token = "conduit-verify-x";
+  ASSERT_EQ(api_.store->create_domain(row, nullptr).value(), store::WriteOutcome::done);
+  api_.resolver.txt["_conduit-verify.hooks.example.net"] = {"conduit-verify-x"};
+  const Answer again = api_.post("/api/v1/domains/dom_own/verify", "", token_);
+  EXPECT_EQ(again.status, 422) << again.body;
+  EXPECT_TRUE(again.has_field("name"));
+
+  const Answer theirs = claim("later.example", token_);
+  publish(theirs);
+  ASSERT_EQ(verify(theirs, token_).status, 200);
+  const store::DomainRow verified = *api_.store->domain(account, theirs.text("/id")).value();
+  policy::Directory directory;
+  Publisher publisher(*api_.store, directory, "Later.Example");
+  EXPECT_EQ(publisher.take_public_domain(store::now()).value(), std::vector<std::string>{account});
+  EXPECT_EQ(publisher.take_public_domain(store::now()).value(), std::vector<std::string>());
+  ASSERT_TRUE(publisher.load());
+  EXPECT_FALSE(api_.store->owns_verified_domain(account, "later.example").value());
+  const auto unknown = mail::parse_mailbox("nobody@later.example", mail::Utf8::refused);
+  ASSERT_EQ(publisher.delete_domain(account, verified, {.id = "al_1"}).value(),
+            store::WriteOutcome::done);
+  EXPECT_EQ(directory.resolve(*unknown).missing, policy::Route::Missing::unknown_address);
+}
+
+// A webhook takes mail again only at a domain that is still its account's.
+TEST_F(DomainsTest, a_webhook_at_a_lost_domain_stays_off) {
+  const Answer domain = claim("mail.example", token_);
+  publish(domain);
+  ASSERT_EQ(verify(domain, token_).status, 200);
+  const Answer webhook = api_.webhook(token_, R"(,"email_address":"in@mail.example")");
+  ASSERT_EQ(webhook.status, 201) << webhook.body;
+  const auto lapse = [&](bool verified) {
+    const auto now = store::now();
+    ASSERT_EQ(api_.store->note_domain_check(domain.text("/id"), now, now, verified).value(),
+              store::WriteOutcome::done);
+  };
+  lapse(false);
+  EXPECT_EQ(api_.post(one(webhook) + "/activate", "", token_).status, 200) << "it is on";
+  EXPECT_EQ(api_.post(one(webhook) + "/deactivate", "", token_).status, 200);
+  for (const auto& [method, path, body] :
+       {std::tuple{"POST", "/activate", ""}, std::tuple{"PUT", "", R"({"is_active":true})"}}) {
+    const Answer refused = api_.call({method, one(webhook) + path, body, token_, {}});
+    EXPECT_EQ(refused.status, 409) << refused.body;
+    EXPECT_EQ(refused.code(), "domain_not_verified");
+  }
+  lapse(true);
+  EXPECT_EQ(api_.post(one(webhook) + "/activate", "", token_).status, 200);
+}
+
 TEST_F(DomainsTest, refuses_names_that_are_none) {
   EXPECT_EQ(api_.post("/api/v1/domains", "{}", token_).code(), "missing_field");
   for (const char* name : {"", "com", "a b.example", "192.0.2.1", "-x.example", "hooks.example.net",

@@ -619,6 +619,12 @@ policy::Authentication identity_of(const std::string& login, const policy::Direc
   return identity;
 }
 
+mail::Mailbox completed(mail::Mailbox address, const Config& config) {
+  gateway::ListenerSettings listener;
+  follow_lists(listener, config.restrictions);
+  return policy::completed(std::move(address), names_of(config, listener));
+}
+
 policy::Route route_of(const mail::Mailbox& address, const policy::Directory& directory,
                        const Config& config) {
   gateway::ListenerSettings listener;

@@ -118,6 +118,10 @@ policy::Authentication identity_of(const std::string& login, const policy::Direc
                                    const Config& config,
                                    const std::optional<std::uint64_t>& credential = {});
 
+/// The address as it is looked up: one without a domain is at this host, or at myorigin, and a name
+/// of one label is completed (policy::completed()).
+mail::Mailbox completed(mail::Mailbox address, const Config& config);
+
 /// Where mail to an address goes before any layer is asked.
 policy::Route route_of(const mail::Mailbox& address, const policy::Directory& directory,
                        const Config& config);

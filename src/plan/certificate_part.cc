@@ -18,11 +18,13 @@
 #include "mail/postfix_path.h"
 #include "plan/certificate_dialogues.h"
 #include "policy/own_addresses.h"
+#include "policy/questions/helo_valid.h"
 
 namespace postern::plan::certified {
 
 namespace restrictions = dialect::restrictions;
 using policy::Evidence;
+namespace questions = policy::questions;
 using restrictions::ListPolicy;
 
 namespace {
@@ -358,7 +360,11 @@ class Part {
         return false;
       }
       if (has_dot) {
-        return one.name.ends_with('.') && is_dotted_address(one.name) == is_dotted_address(domain);
+        // Others, `a.` and `1.2.`, have no class of their own: they are judged as what stands in
+        // front of the dot is where DNS does not have it.
+        const bool is_host = questions::helo_valid(domain).form == questions::NameForm::fqdn;
+        return one.name.ends_with('.') && (is_host || is_dotted_address(domain)) &&
+               is_dotted_address(one.name) == is_dotted_address(domain);
       }
       return is_label ? !ends_in_number(domain) && one.name.find('.') == std::string::npos
                       : has_number && (axis == helo && is_number(domain)

@@ -311,6 +311,37 @@ TEST(CertificateTest, HoldsWhereAPatternBeginsWithANetwork) {
   EXPECT_EQ(check_edit(old, next, *found.certificate, {.most_paths = 2000}).fault, "");
 }
 
+// A label with a dot behind it in HELO is no name of a host, and numbers with one are none either.
+TEST(CertificateTest, HoldsWhereAWordEndsInADot) {
+  EditOptions options;
+  options.compare.time = std::chrono::minutes(1);
+  options.compare.certificate = true;
+  int certificates = 0;
+  for (const char* words : {"check_sender_access inline:{ {a.=REJECT} }",
+                            "check_recipient_access pcre:{ {/^a\\./ REJECT} }",
+                            "check_recipient_access pcre:{ {/^10\\.1\\./ REJECT} }",
+                            "check_helo_access pcre:{ {/^b\\.$$/ OK} }"}) {
+    for (const char* rule : {"reject_non_fqdn_helo_hostname", "reject_invalid_helo_hostname",
+                             "reject_unknown_helo_hostname"}) {
+      const auto edition = [&](const std::string& name, const std::string& helo) {
+        return edition_of(name,
+                          "mydestination = 'own.test'\nlocal_recipient_maps = ''\n"
+                          "smtpd_relay_restrictions = 'reject_unauth_destination'\n"
+                          "smtpd_helo_restrictions = '" +
+                              helo + "'\nsmtpd_recipient_restrictions = '" + words + "'\n");
+      };
+      const Edition old = edition("old.toml", rule);
+      const Edition next = edition("new.toml", "");
+      const Report found = judge_edit(old, next, options);
+      if (!found.certificate) continue;  // each direction has a difference
+      ++certificates;
+      EXPECT_EQ(check_edit(old, next, *found.certificate, {.most_paths = 2000}).fault, "")
+          << words << " " << rule;
+    }
+  }
+  EXPECT_GT(certificates, 8);
+}
+
 // A claim about lists that differ needs a proof, which sessions of one version alone have not.
 TEST(CertificateTest, ThereIsNoneWithoutAProof) {
   const std::string lists =

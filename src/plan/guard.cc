@@ -325,7 +325,7 @@ class Checker {
   }
 
   bool is_of_others(const mail::Mailbox& address) const {
-    return scope_.is_of_others && scope_.is_of_others(address);
+    return scope_.is_of_others && scope_.is_of_others(app::completed(address, *version_.config));
   }
 
   policy::Route route_of(const mail::Mailbox& address) const {

@@ -266,6 +266,28 @@ TEST(GuardrailDesk, a_domain_that_is_verified_is_asked_about) {
   EXPECT_EQ(broken->witness.at("got").at("verdict").as_string(), "refused");
 }
 
+// An address that is completed is the webhook's that it leads to.
+TEST(GuardrailDesk, completed_addresses_of_other_webhooks_are_not_asked_about) {
+  Desk gateway("shut = \"never accept where rcpt = h@other.test\"");
+  restrictions::Section section;
+  section.parameters = {{"mydomain", "test"},
+                        {"append_dot_mydomain", "yes"},
+                        {"mydestination", "other.test, own.test"},
+                        {"local_recipient_maps", ""},
+                        {"smtpd_relay_restrictions", "reject_unauth_destination"}};
+  gateway.config.restrictions =
+      restrictions_of(admin::judged(std::move(section), "mx.example.com", {}));
+  auto shut = Desk::edit(std::nullopt, "h@other.test", "wh_2");
+  auto off = std::make_shared<policy::Webhook>(*shut.webhooks.front());
+  off->is_active = false;
+  shut.webhooks = {off};
+  gateway.make(shut);
+  admin::Guards::WebhookEdit edit;
+  edit.added_domains = {"z.test"};
+  const auto none = gateway.desk.broken_by(edit);
+  EXPECT_FALSE(none) << none->why;
+}
+
 TEST(GuardrailDesk, without_guardrails_nothing_is_asked) {
   Desk gateway("");
   EXPECT_FALSE(gateway.desk.any());

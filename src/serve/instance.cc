@@ -286,7 +286,16 @@ Instance::Started Instance::open_databases() {
         .field("error", one.why)
         .msg("its mail is deferred, and no other: bring its row back from a backup, or delete it");
   });
-  if (Result<void> loaded = publisher_->load(); !loaded) {
+  const auto lost = publisher_->take_public_domain(store::now());
+  if (lost) {
+    for (const std::string& account : *lost) {
+      telemetry::log::warning("domain.public")
+          .field("name", config_.webhooks.public_domain + " of " + account)
+          .msg("the account that has verified it has lost it: it is webhooks.public_domain now");
+    }
+  }
+  const Result<void> loaded = lost ? publisher_->load() : tl::unexpected(lost.error());
+  if (!loaded) {
     return cluster_ ? cluster_error(loaded.error())
                     : database_error(data_dir_ + "/postern.db", loaded.error());
   }

@@ -387,6 +387,19 @@ TEST_P(ObjectStoreTest, a_lost_domain_passes_on_with_its_addresses_switched_off)
   other.address = "other@mail.example.com";
   other.is_active = true;
   EXPECT_EQ(store_->create_webhook(other, nullptr).value(), WriteOutcome::taken);
+  // Its address is the new owner's to have, and no other's.
+  other.address = hook.address;
+  other.account_id = add_account("eve@example.com");
+  other.is_active = false;
+  EXPECT_EQ(store_->create_webhook(other, nullptr).value(), WriteOutcome::taken);
+  other.account_id = bob;
+  other.is_active = true;
+  EXPECT_EQ(store_->create_webhook(other, nullptr).value(), WriteOutcome::done);
+  const WebhookRow left = *store_->webhook(ann, hook.id).value();
+  EXPECT_EQ(left.address, lower(hook.id) + "@mail.example.com");
+  EXPECT_EQ(left.name, hook.name);
+  EXPECT_FALSE(left.is_active);
+  EXPECT_EQ(store_->webhook(bob, other.id).value()->address, hook.address);
   ASSERT_EQ(store_->delete_webhook(ann, hook.id, std::nullopt, nullptr).value(),
             WriteOutcome::done);
   EXPECT_EQ(store_->delete_domain(ann, "dom_a", nullptr).value(), WriteOutcome::done);

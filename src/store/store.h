@@ -258,7 +258,9 @@ class Store {
                                                              std::string_view policy) = 0;
 
   // Webhooks
-  /// `no_such_policy`; `taken`: the address; `too_many`: see AccountLimits.
+  /// `no_such_policy`; `taken`: the address, or its domain for one that is active; `too_many`: see
+  /// AccountLimits. A webhook that is switched off at a domain which another account has verified
+  /// leaves its address to that one, and has its id in place of the local part.
   virtual Result<WriteOutcome> create_webhook(const WebhookRow& webhook, const AuditRow* audit) = 0;
   /// nullopt: not in this account.
   virtual Result<std::optional<WebhookRow>> webhook(std::string_view account,
