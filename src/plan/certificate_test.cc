@@ -342,6 +342,45 @@ TEST(CertificateTest, HoldsWhereAWordEndsInADot) {
   EXPECT_GT(certificates, 8);
 }
 
+// A mistake of a list is answered 451 where it is reached, with `errors = "defer"`, and compared.
+TEST(CertificateTest, HoldsWhereListsHaveMistakes) {
+  constexpr std::string_view kinds[] = {"client",    "helo", "sender",      "relay",
+                                        "recipient", "data", "end_of_data", "etrn"};
+  EditOptions options;
+  options.compare.time = std::chrono::minutes(1);
+  options.compare.certificate = true;
+  int certificates = 0;
+  for (const std::string mistake :
+       {"reject_unauth_pipeling", "warn_if_reject reject_unauth_pipeling", "reject_rbl_client",
+        "check_client_access", "check_policy_service", "sleep", "check_sender_access nosuch:x",
+        "missing_class", "check_client_access inline:{ {10 = reject_misspelt} }"}) {
+    for (const std::string_view kind : kinds) {
+      const auto edition = [&](const std::string& name, const std::string& first,
+                               const std::string& last) {
+        std::string text =
+            "errors = 'defer'\nmydestination = 'own.test'\nlocal_recipient_maps = ''\n";
+        for (const std::string_view one : kinds) {
+          const bool is_barrier = one == "relay";
+          std::string list = one == kind ? first + mistake + last : "";
+          if (is_barrier)
+            list += (list.empty() ? "" : ", ") + std::string("reject_unauth_destination");
+          text += fmt::format("smtpd_{}_restrictions = '{}'\n", one, list);
+        }
+        return edition_of(name, text);
+      };
+      const Edition old = edition("old.toml", "permit_mynetworks, ", "");
+      const Edition next = edition("new.toml", "", ", permit_mynetworks");
+      const Report found = judge_edit(old, next, options);
+      const std::string about = mistake + " in " + std::string(kind);
+      EXPECT_TRUE(found.comparison.not_proved.empty()) << about;
+      if (!found.certificate) continue;
+      ++certificates;
+      EXPECT_EQ(check_edit(old, next, *found.certificate, {.most_paths = 500}).fault, "") << about;
+    }
+  }
+  EXPECT_GT(certificates, 40);
+}
+
 // A claim about lists that differ needs a proof, which sessions of one version alone have not.
 TEST(CertificateTest, ThereIsNoneWithoutAProof) {
   const std::string lists =

@@ -1004,7 +1004,8 @@ class Compiler {
 
   Ref apply_rule(Ref state, const Rule& rule, const RuleMoment& at, int depth) {
     // A policy server may answer anything each time, also what the rules that it names would do.
-    const bool is_free = rule.keyword->takes == restrictions::Keyword::Takes::service;
+    const bool is_free =
+        rule.keyword != nullptr && rule.keyword->takes == restrictions::Keyword::Takes::service;
     if (is_free && (before_ == Before::unsecured || before_ == Before::login)) {
       return after(Before::mail, [&] { return apply_rule(state, rule, at, depth); });
     }
