@@ -68,13 +68,6 @@ net::HttpResponse Domains::list(const Call& call) const {
   return json_response(200, {{"data", std::move(data)}, {"total", rows.total}});
 }
 
-/// Also one that was claimed before it became that of this server.
-void Domains::refuse_own(const std::string& name) const {
-  if (domain_below(name, lower(core_.options.public_domain))) {
-    throw invalid("name", "belongs to this server");
-  }
-}
-
 net::HttpResponse Domains::claim(const Call& call) const {
   BodyReader body(call.body);
   body.refuse_unknown(std::array<std::string_view, 1>{"name"}, {}, "domain");
@@ -85,7 +78,9 @@ net::HttpResponse Domains::claim(const Call& call) const {
   if (domain->text().find('.') == std::string::npos)
     throw invalid("name", "needs at least two labels");
   if (IpAddress::parse(domain->text())) throw invalid("name", "is an address, not a domain name");
-  refuse_own(domain->text());
+  if (domain_below(domain->text(), lower(core_.options.public_domain))) {
+    throw invalid("name", "belongs to this server");
+  }
   store::DomainRow row;
   row.id = new_id("dom_");
   row.account_id = call.caller.account_id;
@@ -128,7 +123,10 @@ Task<Domains::Lookup> Domains::look_up(std::string name, std::string token) {
 Task<net::HttpResponse> Domains::verify(Call& call) {
   auto read = [this](const Call& own) { return stored(own); };
   const store::DomainRow row = co_await core_.disk(call, std::move(read));
-  refuse_own(row.name);
+  // One below it may have been verified before.
+  if (iequals(row.name, core_.options.public_domain)) {
+    throw invalid("name", "belongs to this server");
+  }
   const Lookup lookup = co_await look_up(row.name, row.verification_token);
   if (!lookup.found) {
     throw Refusal{422,
@@ -142,7 +140,7 @@ Task<net::HttpResponse> Domains::verify(Call& call) {
     const store::AuditRow audit =
         core_.audit(own, "domain.verified", {{"id", row.id}, {"name", row.name}});
     GuardedEdit guarded(core_);
-    if (!row.verified) guarded.domain(own, row.name, true);
+    guarded.domain(own, row.name, true);
     const store::DomainVerified verified =
         unwrap(core_.deps.publisher.verify_domain(row.account_id, row, own.now, audit));
     if (verified.outcome == WriteOutcome::taken)

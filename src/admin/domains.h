@@ -37,8 +37,6 @@ class Domains {
   net::HttpResponse give_up(const Call& call) const;
   Task<net::HttpResponse> dns(Call& call);  ///< domains_dns.cc
 
-  /// Throws 422 for the domain of this server, and those below it.
-  void refuse_own(const std::string& name) const;
   /// The domain of the path; throws 404. Blocks on the disk.
   store::DomainRow stored(const Call& call) const;
   Task<Lookup> look_up(std::string name, std::string token);

@@ -27,11 +27,6 @@ Refusal refusal_of(const BrokenGuardrail& one, bool shown, bool operates) {
   return refusal;
 }
 
-/// Whether its address is at this domain.
-bool is_at(const store::WebhookRow& row, const std::string& domain) {
-  return row.address.substr(row.address.rfind('@') + 1) == domain;
-}
-
 }  // namespace
 
 GuardedEdit::GuardedEdit(Core& core) : core_(core), guards_(core.deps.guards) {
@@ -79,26 +74,17 @@ void GuardedEdit::removal_of_all(const Call& call) const {
 
 void GuardedEdit::domain(const Call& call, const std::string& name, bool is_verified) const {
   if (guards_ == nullptr) return;
-  bool is_used = false;
-  if (!is_verified) {
-    unwrap(core_.deps.store.each_webhook(
-        [&](const store::WebhookRow& row) { is_used = is_used || is_at(row, name); },
-        {.account = call.caller.account_id, .id = {}}));
-  }
-  if (is_used) return;  // it cannot be given up
   Guards::WebhookEdit edit;
   (is_verified ? edit.added_domains : edit.removed_domains).push_back(name);
-  if (is_verified) {
-    // Those of others there are switched off.
-    unwrap(core_.deps.store.each_webhook(
-        [&](store::WebhookRow row) {
-          if (!row.is_active || !is_at(row, name) || row.account_id == call.caller.account_id)
-            return;
-          row.is_active = false;
-          edit.webhooks.push_back(to_webhook(row, Secret()));
-        },
-        {}));
-  }
+  bool is_used = false;
+  unwrap(core_.deps.store.each_webhook(
+      [&](const store::WebhookRow& row) {
+        const bool is_own = row.account_id == call.caller.account_id;
+        is_used = is_used || is_own;
+        if (is_verified && !is_own) edit.removed.push_back(row.address);  // it loses it
+      },
+      {.account = {}, .domain = name}));
+  if (is_used && !is_verified) return;  // it cannot be given up
   refuse(call, edit);
 }
 

@@ -148,7 +148,7 @@ void Publisher::forget_webhook(const std::string& id, policy::Change& change) {
   change.remove_webhooks.push_back(id);
 }
 
-/// The gateway's own domain is nobody's, and stays.
+/// No account has the gateway's own domain, which stays.
 void Publisher::put_domain(const std::string& name, const std::string& account,
                            policy::Change& change) const {
   if (lower(name) != public_domain_) change.put_domains.push_back({name, account});
@@ -165,8 +165,16 @@ Result<std::vector<std::string>> Publisher::take_public_domain(store::Time now) 
   if (!read) return tl::unexpected(read.error());
   std::vector<std::string> accounts;
   for (const store::DomainRow& row : theirs) {
-    const auto noted = store_.note_domain_check(row.id, now, now, false);
-    if (!noted) return tl::unexpected(noted.error());
+    const store::AuditRow audit{
+        .id = new_id("al_"),
+        .account_id = row.account_id,
+        .action = "domain.public",
+        .details = boost::json::serialize(boost::json::object{{"id", row.id}, {"name", row.name}}),
+        .ip = "",
+        .actor = "postern",
+        .created_at = now};
+    const auto released = store_.release_domain(row.id, now, &audit);
+    if (!released) return tl::unexpected(released.error());
     accounts.push_back(row.account_id);
   }
   return accounts;
@@ -412,11 +420,14 @@ Result<store::DomainVerified> Publisher::verify_domain(const std::string& accoun
                                                        store::Time at,
                                                        const store::AuditRow& audit) {
   const std::lock_guard lock(mutex_);
+  if (lower(domain.name) == public_domain_) {
+    return store::DomainVerified{.outcome = WriteOutcome::taken, .lost_webhooks = {}};
+  }
   Result<store::DomainVerified> verified = store_.verify_domain(account, domain.id, at, &audit);
   if (!verified || verified->outcome != WriteOutcome::done) return verified;
   policy::Change change;
   put_domain(domain.name, account, change);
-  for (const std::string& id : verified->deactivated_webhooks) {
+  for (const std::string& id : verified->lost_webhooks) {
     const auto known = directory_.webhook(id);
     if (!known) continue;
     const Result<void> read = read_webhook(known->account_id, id, change);

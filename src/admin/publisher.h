@@ -48,8 +48,8 @@ class Publisher {
   /// Objects that are unreadable now. At once.
   std::size_t unreadable() const { return unreadable_count_.load(std::memory_order_relaxed); }
 
-  /// Nobody has the public domain, also not an account that has verified it before it became that:
-  /// the accounts that lose it. Before load().
+  /// No account has the public domain: those that verified it before it became that lose it. Their
+  /// ids.
   Result<std::vector<std::string>> take_public_domain(store::Time now);
   /// Fills directory and keyring from the store. Call it once, before mail is accepted. An object
   /// that cannot be read costs its own mail alone: it is deferred.

@@ -139,10 +139,22 @@ dialect::webhook::WebhookRules Webhooks::rules_for(const std::string& account) c
   return rules;
 }
 
-/// A webhook takes mail again only at a domain that its account still has.
+namespace {
+
+/// The local part on the shared domain.
+std::string assigned_local_part(const std::string& id) {
+  return "webhook-" + lower(id.substr(id.find('_') + 1));
+}
+
+}  // namespace
+
+/// A webhook takes mail again only at a domain that its account still has, or with the address that
+/// it was assigned, perhaps when another domain was the shared one.
 void Webhooks::check_domain(const store::WebhookRow& row) const {
-  const std::string domain = row.address.substr(row.address.rfind('@') + 1);
+  const std::size_t at = row.address.rfind('@');
+  const std::string domain = row.address.substr(at + 1);
   if (iequals(domain, core_.options.public_domain)) return;
+  if (row.address.substr(0, at) == assigned_local_part(row.id)) return;
   if (unwrap(core_.deps.store.owns_verified_domain(row.account_id, domain))) return;
   throw conflict(
       "domain_not_verified",
@@ -244,7 +256,7 @@ net::HttpResponse Webhooks::create(const Call& call) const {
   row.created_at = row.updated_at = call.now;
   assign(row, parsed->fields);
   if (row.address.empty())
-    row.address = "webhook-" + lower(ulid) + "@" + lower(core_.options.public_domain);
+    row.address = assigned_local_part(row.id) + "@" + lower(core_.options.public_domain);
   row.secret = new_webhook_secret();
   const store::AuditRow audit =
       core_.audit(call, "webhook.created",

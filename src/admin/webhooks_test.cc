@@ -293,12 +293,9 @@ TEST_F(DomainsTest, a_webhook_at_a_lost_domain_stays_off) {
   ASSERT_EQ(verify(domain, token_).status, 200);
   const Answer webhook = api_.webhook(token_, R"(,"email_address":"in@mail.example")");
   ASSERT_EQ(webhook.status, 201) << webhook.body;
-  const auto lapse = [&](bool verified) {
-    const auto now = store::now();
-    ASSERT_EQ(api_.store->note_domain_check(domain.text("/id"), now, now, verified).value(),
-              store::WriteOutcome::done);
-  };
-  lapse(false);
+  const auto now = store::now();
+  ASSERT_EQ(api_.store->note_domain_check(domain.text("/id"), now, now, false).value(),
+            store::WriteOutcome::done);
   EXPECT_EQ(api_.post(one(webhook) + "/activate", "", token_).status, 200) << "it is on";
   EXPECT_EQ(api_.post(one(webhook) + "/deactivate", "", token_).status, 200);
   for (const auto& [method, path, body] :
@@ -307,8 +304,47 @@ TEST_F(DomainsTest, a_webhook_at_a_lost_domain_stays_off) {
     EXPECT_EQ(refused.status, 409) << refused.body;
     EXPECT_EQ(refused.code(), "domain_not_verified");
   }
-  lapse(true);
+  ASSERT_EQ(verify(domain, token_).status, 200);
   EXPECT_EQ(api_.post(one(webhook) + "/activate", "", token_).status, 200);
+  // The shared domain may have had another name.
+  const Answer assigned = api_.webhook(token_);
+  EXPECT_EQ(api_.post(one(assigned) + "/deactivate", "", token_).status, 200);
+  store::WebhookRow row =
+      *api_.store->webhook(domain.text("/account_id"), assigned.text("/id")).value();
+  const std::uint64_t version = row.version++;
+  row.address = row.address.substr(0, row.address.find('@')) + "@former.example";
+  ASSERT_EQ(api_.store->update_webhook(row, version, nullptr).value(), store::WriteOutcome::done);
+  EXPECT_EQ(api_.post(one(assigned) + "/activate", "", token_).status, 200);
+}
+
+// The new owner of a domain has all its addresses; the former one learns nothing of its mail.
+TEST_F(DomainsTest, a_domain_takes_its_addresses_along) {
+  const std::string other = api_.account("b@example.com");
+  const auto own = [&](const std::string& token) {
+    const Answer domain = claim("moved.example", token);
+    publish(domain);
+    EXPECT_EQ(verify(domain, token).status, 200);
+    return domain;
+  };
+  const Answer domain = own(token_);
+  const std::string address = R"(,"email_address":"in@moved.example")";
+  const Answer before = api_.webhook(token_, address);
+  ASSERT_EQ(before.status, 201) << before.body;
+  const auto now = store::now();
+  ASSERT_EQ(api_.store->note_domain_check(domain.text("/id"), now, now, false).value(),
+            store::WriteOutcome::done);
+  own(other);
+  const auto in = mail::parse_mailbox("in@moved.example", mail::Utf8::refused);
+  EXPECT_EQ(api_.directory.resolve(*in).missing, policy::Route::Missing::unknown_address);
+  const Answer left = api_.get(one(before), token_);
+  EXPECT_FALSE(left.json.at("is_active").as_bool());
+  EXPECT_NE(left.text("/email_address"), "in@moved.example");
+  EXPECT_EQ(api_.post(one(before) + "/activate", "", token_).code(), "domain_not_verified");
+  const Answer after = api_.webhook(other, address);
+  ASSERT_EQ(after.status, 201) << after.body;
+  EXPECT_EQ(api_.directory.resolve(*in).webhook->id, after.text("/id"));
+  EXPECT_NE(api_.get("/api/v1/accounts/me/audit-log", token_).body.find("in@moved.example"),
+            std::string::npos);
 }
 
 TEST_F(DomainsTest, refuses_names_that_are_none) {

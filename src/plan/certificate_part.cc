@@ -52,7 +52,7 @@ class Part {
   // Paths.
 
   /// False: the time is over, or an earlier part has found a fault.
-  bool in_time() {
+  bool goes_on() {
     if (subject_.faulty < number_) return false;
     if (std::chrono::steady_clock::now() < subject_.deadline) return true;
     result_.sampled = true;
@@ -62,7 +62,7 @@ class Part {
   /// Calls `one` for the numbers of this part, of `count`, while there is time.
   template <class One>
   void each_of(std::size_t count, const One& one) {
-    for (std::size_t at = number_; at < count && in_time(); at += parts) one(at);
+    for (std::size_t at = number_; at < count && goes_on(); at += parts) one(at);
   }
 
   void walk_all() {
@@ -90,7 +90,7 @@ class Part {
       const auto all = static_cast<std::size_t>(paths.back());
       std::size_t path = 0;
       const std::function<void(std::uint32_t)> walk = [&](std::uint32_t at) {
-        if (!in_time()) return;
+        if (!goes_on()) return;
         const Node& node = nodes_[at];
         if (node.children.empty()) {
           if (path++ * parts / all == number_) leaf(node, values);

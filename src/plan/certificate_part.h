@@ -1,5 +1,5 @@
-// One part of the dialogues that the checker of a certificate plays. No part knows of another one,
-// so they can be played at the same time.
+// One part of the dialogues that the checker of a certificate plays. They can be played at the same
+// time: a part only stops when an earlier one has found a fault.
 #pragma once
 
 #include <atomic>
@@ -14,7 +14,7 @@
 
 namespace postern::plan::certified {
 
-/// How many parts there are, on however many cores: what is drawn hangs on it.
+/// How many parts there are, on however many cores: what is drawn depends on it.
 inline constexpr std::size_t parts = 8;
 
 /// What the parts play. They change nothing in it but `faulty`.
@@ -29,8 +29,8 @@ struct Subject {
   std::atomic<std::size_t> faulty = parts;
 };
 
-/// Plays the part with this number, below `parts`. The same for the same seed, if there is time.
-/// Thread-safe.
+/// Plays the part with this number, below `parts`. The same for the same seed, if there is time and
+/// no earlier part finds a fault. Thread-safe.
 Checked play_part(Subject& subject, std::size_t number);
 
 }  // namespace postern::plan::certified

@@ -5,7 +5,6 @@
 #include <atomic>
 #include <exception>
 #include <string>
-#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -50,7 +49,7 @@ std::vector<std::size_t> own_classes(const CertificateText& text, const Certifie
   return own;
 }
 
-/// Plays all parts, on as many threads as there are cores.
+/// Plays all parts, on a thread for each core, and for each part at most.
 void play(Subject& subject, Checked& result) {
   std::array<Checked, parts> played;
   std::array<std::exception_ptr, parts> broken;
@@ -65,12 +64,13 @@ void play(Subject& subject, Checked& result) {
     }
   };
   std::vector<std::thread> others;
+  others.reserve(parts);
   const std::size_t cores = std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, parts);
   try {
     while (others.size() + 1 < cores) {
       others.push_back(named_thread("certificate-" + std::to_string(others.size()), work));
     }
-  } catch (const std::system_error&) {  // no more threads: those that there are do it
+  } catch (const std::exception&) {  // no more threads: those that there are do it
   }
   work();
   for (std::thread& one : others) one.join();

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
+#include <optional>
 #include <set>
 #include <unordered_map>
 
@@ -186,6 +188,13 @@ class PartWords {
 
   /// False: something is left out.
   bool run(Difference::Part& part) {
+    if (variable_ == Vocabulary::variable(Axis::client)) {
+      part.values = clients(true);
+      std::vector<std::string> others = clients(false);
+      part.negated = others.size() < part.values.size();
+      if (part.negated) part.values = std::move(others);
+      return true;
+    }
     const auto some = static_cast<std::size_t>(std::ranges::count(values_, true));
     // An answer stands for others that do the same: only those are said that were looked at.
     const OpenQuestion* question =
@@ -212,6 +221,30 @@ class PartWords {
   }
 
  private:
+  /// The networks of the classes that the cube has, or has not. Neighbours are one.
+  std::vector<std::string> clients(bool in_cube) const {
+    const std::vector<ClientClass>& classes = vocabulary_.classes().clients;
+    std::vector<std::size_t> order(classes.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::ranges::sort(order, {}, [&](std::size_t value) {
+      return std::pair(!classes[value].first.is_v4(), classes[value].first);
+    });
+    std::vector<std::string> words;
+    std::optional<ClientClass> range;
+    const auto end = [&] {
+      if (range) words.push_back(words_of(*range));
+      range.reset();
+    };
+    for (const std::size_t value : order) {
+      const ClientClass& one = classes[value];
+      if (values_[value] != in_cube || (range && range->first.is_v4() != one.first.is_v4())) end();
+      if (values_[value] != in_cube) continue;
+      if (!range) range = one;
+      range->last = one.last;
+    }
+    end();
+    return words;
+  }
   bool is_among(std::size_t value) const { return among_ == nullptr || (*among_)[value]; }
   /// Whether no dialogue that differs has the value.
   bool is_impossible(std::size_t value) const {

@@ -212,6 +212,21 @@ TEST(EditTest, WhatASessionDoesNotServeIsNotTaken) {
   EXPECT_EQ(answer(before, after), "not_proved");
 }
 
+TEST(EditTest, AnswersOfOthersStandBehindAColon) {
+  const std::string lists = server + "smtpd_relay_restrictions = \"reject_unauth_destination\"\n";
+  EditOptions options;
+  options.compare.time = std::chrono::minutes(10);  // of a sanitized program
+  const Report found = judge_edit(
+      edition_of_text("old.toml", lists),
+      edition_of_text("new.toml", lists + "smtpd_client_restrictions = \"reject_rbl_client "
+                                          "bl.test=127.0.0.2\"\n"),
+      options);
+  EXPECT_THAT(
+      report_text(found),
+      testing::HasSubstr(", bl.test about the client's address: 127.0.0.2; client 127.0.0.0/8 "
+                         "or ::1, bl.test"));
+}
+
 // What decides beside the lists.
 TEST(EditTest, WhatDecidesElsewhereIsNotCalledTheSame) {
   const std::string lists =

@@ -156,22 +156,13 @@ Route Directory::resolve(const mail::Mailbox& address) const {
   const std::size_t plus = key.find('+');
   Route route;
   const std::shared_lock lock(mutex_);
-  const auto* domain = domains_.find(std::string_view(key).substr(at + 1));
-  // Switched off at a domain that is another account's by now: nothing of the new owner's mail is
-  // for the former one.
-  const auto owned = [&](const std::string& one) {
-    const auto* webhook = by_address_.find(one);
-    const bool is_former = webhook != nullptr && !(*webhook)->is_active && domain != nullptr &&
-                           !domain->account.empty() && domain->account != (*webhook)->account_id;
-    return is_former ? nullptr : webhook;
-  };
-  const auto* found = owned(key);
+  const auto* found = by_address_.find(key);
   if (found == nullptr && plus != std::string::npos && plus > 0 && plus < at) {
-    found = owned(key.substr(0, plus) + key.substr(at));
+    found = by_address_.find(key.substr(0, plus) + key.substr(at));
     if (found != nullptr) route.tag = address.unquoted_local_part().substr(plus + 1);
   }
   if (found == nullptr) {
-    if (domain != nullptr) route.missing = Route::Missing::unknown_address;
+    if (domains_.find(address.domain) != nullptr) route.missing = Route::Missing::unknown_address;
     return route;
   }
   route.kind = Route::Kind::webhook;

@@ -127,8 +127,7 @@ class Directory {
   /// Applies the whole edit under one lock.
   void apply(Change change);
 
-  /// The owner of the address: the exact address first, then without `+tag`. Case-insensitive. One
-  /// that is switched off, at a domain of another account, has none.
+  /// The owner of the address: the exact address first, then without `+tag`. Case-insensitive.
   Route resolve(const mail::Mailbox& address) const;
   /// By id; null if there is none.
   std::shared_ptr<const Webhook> webhook(std::string_view id) const;

@@ -113,32 +113,6 @@ TEST(Directory, says_why_nobody_owns_an_address) {
   EXPECT_EQ(directory.resolve(address("nobody")).missing, Route::Missing::foreign_domain);
 }
 
-// What comes to a domain is its owner's, however it was before.
-TEST(Directory, a_former_owner_has_nothing) {
-  Directory directory;
-  auto off = a_webhook("a");
-  off->account_id = "acc_old";
-  off->is_active = false;
-  directory.apply({.put_webhooks = {off}, .put_domains = {{"hooks.example.net", "acc_old"}}});
-  EXPECT_EQ(directory.resolve(address("a+x")).webhook->id, "wh_a") << "its own domain";
-  directory.apply({.put_domains = {{"hooks.example.net", "acc_new"}}});
-  for (const char* local : {"a", "a+x"}) {
-    EXPECT_EQ(directory.resolve(address(local)).kind, Route::Kind::none);
-    EXPECT_EQ(directory.resolve(address(local)).missing, Route::Missing::unknown_address);
-  }
-  auto tagged = a_webhook("a+x");
-  tagged->account_id = "acc_old";
-  tagged->is_active = false;
-  auto heir = a_webhook("b");
-  heir->account_id = "acc_new";
-  heir->address = "a@hooks.example.net";
-  directory.apply({.put_webhooks = {tagged, heir}});
-  EXPECT_EQ(directory.resolve(address("a+x")).webhook->id, "wh_b");
-  directory.apply({.put_domains = {"hooks.example.net"}});
-  EXPECT_EQ(directory.resolve(address("a+x")).webhook->id, "wh_a+x")
-      << "the gateway's own domain has addresses of all accounts";
-}
-
 TEST(Directory, attaches_and_detaches_policies) {
   Directory directory;
   auto attached = a_webhook("a");

@@ -266,6 +266,27 @@ TEST(GuardrailDesk, a_domain_that_is_verified_is_asked_about) {
   EXPECT_EQ(broken->witness.at("got").at("verdict").as_string(), "refused");
 }
 
+// Mail for what its webhooks had is the host's from then on.
+TEST(GuardrailDesk, a_verified_domain_that_lists_have_is_asked_about) {
+  for (const bool is_active : {true, false}) {
+    Desk gateway("shut = \"never accept where rcpt = in@local.example\"");
+    gateway.take_local_mail();
+    auto theirs = Desk::edit("203.0.113.0/24", "in@local.example", "wh_2");
+    auto off = std::make_shared<policy::Webhook>(*theirs.webhooks.front());
+    off->is_active = is_active;
+    theirs.webhooks = {off};
+    gateway.make(theirs);
+    admin::Guards::WebhookEdit edit;
+    edit.added_domains = {"local.example"};
+    EXPECT_FALSE(gateway.desk.broken_by(edit)) << "it is still the webhook's";
+    edit.removed = {"in@local.example"};
+    const auto broken = gateway.desk.broken_by(edit);
+    ASSERT_TRUE(broken);
+    EXPECT_TRUE(broken->proved) << broken->why;
+    EXPECT_EQ(broken->witness.at("rcpt_to").as_string(), "in@local.example");
+  }
+}
+
 // An address that is completed is the webhook's that it leads to.
 TEST(GuardrailDesk, completed_addresses_of_other_webhooks_are_not_asked_about) {
   Desk gateway("shut = \"never accept where rcpt = h@other.test\"");

@@ -286,16 +286,7 @@ Instance::Started Instance::open_databases() {
         .field("error", one.why)
         .msg("its mail is deferred, and no other: bring its row back from a backup, or delete it");
   });
-  const auto lost = publisher_->take_public_domain(store::now());
-  if (lost) {
-    for (const std::string& account : *lost) {
-      telemetry::log::warning("domain.public")
-          .field("name", config_.webhooks.public_domain + " of " + account)
-          .msg("the account that has verified it has lost it: it is webhooks.public_domain now");
-    }
-  }
-  const Result<void> loaded = lost ? publisher_->load() : tl::unexpected(lost.error());
-  if (!loaded) {
+  if (Result<void> loaded = publisher_->load(); !loaded) {
     return cluster_ ? cluster_error(loaded.error())
                     : database_error(data_dir_ + "/postern.db", loaded.error());
   }
@@ -314,8 +305,25 @@ Instance::Started Instance::open_databases() {
     if (!held) return cannot(exit_code_of(held.error().fault), held.error().message, "try again");
     if (Started followed = follow_file(config_); !followed) return followed;
   }
+  if (Started released = release_public_domain(); !released) return released;
   if (cluster_) move_own_inboxes();
   return open_links();
+}
+
+/// Not before the configuration is known to be right: what an account loses here it has to verify
+/// again.
+Instance::Started Instance::release_public_domain() {
+  const auto lost = publisher_->take_public_domain(store::now());
+  if (!lost) {
+    return cluster_ ? cluster_error(lost.error())
+                    : database_error(data_dir_ + "/postern.db", lost.error());
+  }
+  for (const std::string& account : *lost) {
+    telemetry::log::warning("domain.public")
+        .field("name", config_.webhooks.public_domain + " of " + account)
+        .msg("the account that had verified it has lost it: it is webhooks.public_domain now");
+  }
+  return {};
 }
 
 spool::InboxOptions Instance::own_inboxes() const {

@@ -183,6 +183,7 @@ class Instance {
   /// Charges the memory of this configuration's scripts to the budget.
   void charge_scripts(const Config& config) const;
   Started follow_file(const Config& config, admin::ListsOver over = admin::ListsOver::file);
+  Started release_public_domain();
   replay::Draft draft_of(const std::optional<admin::Lists>& lists);
   /// Which accounts' credentials count as the operator's own, not a tenant's.
   gateway::PoliciesVerifier::Operates operators_of(const Config& config);

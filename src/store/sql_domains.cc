@@ -1,6 +1,9 @@
 // SqlStore: domains, the audit log, and the server's secrets.
 #include <fmt/format.h>
+#include <boost/json.hpp>
 
+#include "base/text.h"
+#include "base/ulid.h"
 #include "store/sql_rows.h"
 #include "store/sql_store.h"
 
@@ -64,6 +67,53 @@ bool SqlStore::is_of_another(const Sql& sql, std::string_view domain, std::strin
                  domain, account));
 }
 
+namespace {
+
+/// A webhook that loses its address.
+struct LostAddress {
+  std::string id;
+  std::string account;
+  std::string address;
+};
+
+}  // namespace
+
+/// Otherwise the former owner of a domain would keep receiving the new owner's mail, or read in his
+/// traces who writes to an address that he has switched off. The ids.
+std::vector<std::string> SqlStore::take_webhooks(const Sql& sql, const std::string& domain,
+                                                 std::string_view owner, Time at) {
+  const auto theirs =
+      sql.all(
+             "SELECT id, account_id, address FROM webhook WHERE domain = ? AND account_id <> ? "
+             "AND (is_active OR address NOT LIKE 'lost-%') ORDER BY seq",
+             [](const SqlRow& row) { return LostAddress{row.text(0), row.text(1), row.text(2)}; },
+             domain, owner)
+          .value_or(std::vector<LostAddress>());
+  std::vector<std::string> ids;
+  for (const LostAddress& one : theirs) {
+    // A random name: no account can have taken it before.
+    const std::string address = "lost-" + lower(new_ulid()) + "@" + domain;
+    sql.execute(
+        "UPDATE webhook SET is_active = false, address = ?, octets = octets + ?, "
+        "version = version + 1, updated_at = ? WHERE id = ?",
+        address,
+        static_cast<std::int64_t>(address.size()) - static_cast<std::int64_t>(one.address.size()),
+        at, one.id);
+    const boost::json::object details{{"webhook", one.id},
+                                      {"email_address", one.address},
+                                      {"why", "another account has verified " + domain}};
+    insert_audit(sql, {.id = "al_" + new_ulid(),
+                       .account_id = one.account,
+                       .action = "webhook.domain_lost",
+                       .details = boost::json::serialize(details),
+                       .ip = "",
+                       .actor = "postern",
+                       .created_at = at});
+    ids.push_back(one.id);
+  }
+  return ids;
+}
+
 Result<DomainVerified> SqlStore::verify_domain(std::string_view account, std::string_view id,
                                                Time at, const AuditRow* audit) {
   DomainVerified verified;
@@ -78,16 +128,7 @@ Result<DomainVerified> SqlStore::verify_domain(std::string_view account, std::st
         "UPDATE domain SET verified = true, checked_at = ?, failing_since = NULL, updated_at = ? "
         "WHERE id = ?",
         at, at, id);
-    // Otherwise addresses of a former owner would keep receiving the new owner's mail.
-    verified.deactivated_webhooks =
-        sql.all(
-               "SELECT id FROM webhook WHERE domain = ? AND account_id <> ? AND is_active",
-               [](const SqlRow& row) { return row.text(0); }, **name, account)
-            .value_or(std::vector<std::string>());
-    sql.execute(
-        "UPDATE webhook SET is_active = false, version = version + 1, updated_at = ? "
-        "WHERE domain = ? AND account_id <> ? AND is_active",
-        at, **name, account);
+    verified.lost_webhooks = take_webhooks(sql, **name, account, at);
     return WriteOutcome::done;
   });
   if (!outcome) return tl::unexpected(outcome.error());
@@ -125,8 +166,16 @@ Result<WriteOutcome> SqlStore::note_domain_check(std::string_view id, Time at,
   return write(nullptr, [&](const Sql& sql) {
     const auto changed = sql.execute(
         "UPDATE domain SET checked_at = ?, failing_since = ?, verified = ?, updated_at = ? "
-        "WHERE id = ?",
+        "WHERE id = ? AND verified",
         at, failing_since, verified, at, id);
+    return affected(changed) == 0 ? WriteOutcome::not_found : WriteOutcome::done;
+  });
+}
+
+Result<WriteOutcome> SqlStore::release_domain(std::string_view id, Time at, const AuditRow* audit) {
+  return write(audit, [&](const Sql& sql) {
+    const auto changed = sql.execute(
+        "UPDATE domain SET verified = false, updated_at = ? WHERE id = ? AND verified", at, id);
     return affected(changed) == 0 ? WriteOutcome::not_found : WriteOutcome::done;
   });
 }

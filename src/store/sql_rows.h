@@ -73,6 +73,9 @@ class Columns {
 /// Reads the rows of `select` that `which` names, oldest first, as Sql::each().
 template <class Read>
 Result<void> each_of(const Sql& sql, const std::string& select, const Which& which, Read&& read) {
+  if (which.account.empty() && !which.domain.empty()) {
+    return sql.each(select + " WHERE domain = ? ORDER BY seq", read, which.domain);
+  }
   if (which.account.empty()) return sql.each(select + " ORDER BY seq", read);
   if (which.id.empty()) {
     return sql.each(select + " WHERE account_id = ? ORDER BY seq", read, which.account);

@@ -35,29 +35,10 @@ bool SqlStore::owns_policy(const Sql& sql, const WebhookRow& webhook) {
                            *webhook.policy_id, webhook.account_id));
 }
 
-namespace {
-
-/// Frees the address of a webhook that is switched off, at a domain that this account has verified
-/// and the webhook's has not: it gets its id as the local part. The domain's owner decides who has
-/// an address there, and nothing of the former one is deleted.
-void take_from_former_owner(const Sql& sql, const WebhookRow& webhook) {
-  sql.execute(
-      "UPDATE webhook SET address = lower(id) || '@' || domain, "
-      "octets = octets - length(address) + length(id) + 1 + length(domain), "
-      "version = version + 1, updated_at = ? "
-      "WHERE address = ? AND account_id <> ? AND NOT is_active AND EXISTS "
-      "(SELECT 1 FROM domain WHERE name = ? AND account_id = ? AND verified)",
-      webhook.updated_at, webhook.address, webhook.account_id, domain_of(webhook.address),
-      webhook.account_id);
-}
-
-}  // namespace
-
 Result<WriteOutcome> SqlStore::create_webhook(const WebhookRow& webhook, const AuditRow* audit) {
   return write(audit, [&](const Sql& sql) {
     sql.lock_account(webhook.account_id);
     if (!owns_policy(sql, webhook)) return WriteOutcome::no_such_policy;
-    take_from_former_owner(sql, webhook);
     const Stored before = stored_by(sql, webhook.account_id);
     if (exists(sql.number("SELECT count(*) FROM webhook WHERE address = ?", webhook.address)) ||
         (webhook.is_active && is_of_another(sql, domain_of(webhook.address), webhook.account_id))) {
@@ -162,7 +143,6 @@ Result<WriteOutcome> SqlStore::update_webhook(const WebhookRow& webhook,
     sql.lock_account(webhook.account_id);
     if (!owns_policy(sql, webhook)) return WriteOutcome::no_such_policy;
     if (!has_webhook(sql, webhook.account_id, webhook.id)) return WriteOutcome::not_found;
-    take_from_former_owner(sql, webhook);
     const Stored before = stored_by(sql, webhook.account_id);
     if (exists(sql.number("SELECT count(*) FROM webhook WHERE address = ? AND id <> ?",
                           webhook.address, webhook.id)) ||

@@ -44,8 +44,8 @@ struct PolicyDeleted {
 /// The result of verify_domain().
 struct DomainVerified {
   WriteOutcome outcome = WriteOutcome::not_found;  ///< taken: another account verified it first
-  /// Ids of the webhooks that other accounts had active in this domain.
-  std::vector<std::string> deactivated_webhooks;
+  /// Ids of the webhooks that other accounts had in this domain.
+  std::vector<std::string> lost_webhooks;
 };
 
 /// The result of delete_account(): the objects that were deleted with it.
@@ -84,6 +84,8 @@ struct Change {
 struct Which {
   std::string account;  ///< of this account; empty: of all
   std::string id = {};  ///< with an account: the one with this id; empty: all
+  std::string domain =
+      {};  ///< of all accounts: webhooks with an address in this domain; empty: all
 };
 
 /// The interface; SqliteStore and PgsqlStore implement it.
@@ -259,8 +261,7 @@ class Store {
 
   // Webhooks
   /// `no_such_policy`; `taken`: the address, or its domain for one that is active; `too_many`: see
-  /// AccountLimits. A webhook that is switched off at a domain which another account has verified
-  /// leaves its address to that one, and has its id in place of the local part.
+  /// AccountLimits.
   virtual Result<WriteOutcome> create_webhook(const WebhookRow& webhook, const AuditRow* audit) = 0;
   /// nullopt: not in this account.
   virtual Result<std::optional<WebhookRow>> webhook(std::string_view account,
@@ -291,7 +292,9 @@ class Store {
   virtual Result<Listed<DomainRow>> domains(std::string_view account) = 0;
   /// Whether this account has verified the domain `name` (lower-case A-labels).
   virtual Result<bool> owns_verified_domain(std::string_view account, std::string_view name) = 0;
-  /// Marks the domain as verified at `at` and deactivates other accounts' webhooks in it.
+  /// Marks the domain as verified at `at`. The webhooks of other accounts in it are switched off
+  /// and have another address, which nobody else has: the new owner decides who has one there. The
+  /// audit logs of these accounts get their former addresses.
   virtual Result<DomainVerified> verify_domain(std::string_view account, std::string_view id,
                                                Time at, const AuditRow* audit) = 0;
   /// `in_use`: webhooks of this account have addresses in it.
@@ -299,12 +302,15 @@ class Store {
                                              const AuditRow* audit) = 0;
   /// Verified domains checked before `checked_before`, least recently checked first.
   virtual Result<std::vector<DomainRow>> domains_due(Time checked_before, std::uint64_t limit) = 0;
-  /// Stores the result of a DNS check: present (`failing_since` nullopt), or missing since then.
-  /// `verified` false: missing for too long, so the domain is no longer verified; its mail still
-  /// flows.
+  /// Stores the result of a DNS check of a verified domain: present (`failing_since` nullopt), or
+  /// missing since then. `verified` false: missing for too long, so the domain is no longer
+  /// verified; its mail still flows. `not_found`: it is not verified any more.
   virtual Result<WriteOutcome> note_domain_check(std::string_view id, Time at,
                                                  std::optional<Time> failing_since,
                                                  bool verified) = 0;
+  /// The domain is not verified any more, whatever DNS says.
+  virtual Result<WriteOutcome> release_domain(std::string_view id, Time at,
+                                              const AuditRow* audit) = 0;
 
   // DKIM keys of domains
   /// `taken`: the domain has a key with this selector; `in_use`: it already has `most` keys.

@@ -12,6 +12,7 @@ const words: Record<string, string> = {
   '2fa.enabled': 'turned the second factor on', '2fa.disabled': 'turned the second factor off', '2fa.backup_codes_regenerated': 'made new recovery codes',
   'api_token.created': 'made an API token', 'api_token.revoked': 'revoked an API token', 'session.ended': 'ended a session', 'session.created': 'signed in', 'session.failed': 'failed to sign in',
   'webhook.created': 'made a webhook', 'webhook.updated': 'changed a webhook', 'webhook.deleted': 'deleted a webhook', 'webhook.secret_rotated': 'rotated a secret',
+  'webhook.switched_off': 'switched a webhook off', 'webhook.domain_lost': 'took the address of a webhook, whose domain another account has verified', 'domain.public': 'took a domain, which is the shared one now',
   'smtp_policy.created': 'made a policy', 'smtp_policy.updated': 'changed a policy', 'smtp_policy.deleted': 'deleted a policy',
   'domain.claimed': 'claimed a domain', 'domain.verified': 'verified a domain', 'domain.deleted': 'gave up a domain', 'dkim_key.added': 'added a DKIM key', 'dkim_key.deleted': 'deleted a DKIM key',
   'member.invited': 'invited somebody', 'member.joined': 'joined', 'member.role_changed': 'changed a role', 'member.removed': 'removed somebody',
