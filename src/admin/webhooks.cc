@@ -154,7 +154,11 @@ void Webhooks::check_domain(const store::WebhookRow& row) const {
   const std::size_t at = row.address.rfind('@');
   const std::string domain = row.address.substr(at + 1);
   if (iequals(domain, core_.options.public_domain)) return;
-  if (row.address.substr(0, at) == assigned_local_part(row.id)) return;
+  const bool is_assigned = row.address.substr(0, at) == assigned_local_part(row.id);
+  const auto claimed = unwrap(core_.deps.store.domains(row.account_id)).rows;
+  if (is_assigned && std::ranges::find(claimed, domain, &store::DomainRow::name) == claimed.end()) {
+    return;
+  }
   if (unwrap(core_.deps.store.owns_verified_domain(row.account_id, domain))) return;
   throw conflict(
       "domain_not_verified",

@@ -306,6 +306,19 @@ TEST_F(DomainsTest, a_webhook_at_a_lost_domain_stays_off) {
   }
   ASSERT_EQ(verify(domain, token_).status, 200);
   EXPECT_EQ(api_.post(one(webhook) + "/activate", "", token_).status, 200);
+  // A name like that of an assigned address is none at a domain of the account.
+  const std::string id = webhook.text("/id");
+  ASSERT_EQ(api_.call({"PUT",
+                       one(webhook),
+                       R"({"email_address":"webhook-)" + lower(id.substr(3)) + R"(@mail.example"})",
+                       token_,
+                       {}})
+                .status,
+            200);
+  EXPECT_EQ(api_.post(one(webhook) + "/deactivate", "", token_).status, 200);
+  ASSERT_EQ(api_.store->note_domain_check(domain.text("/id"), now, now, false).value(),
+            store::WriteOutcome::done);
+  EXPECT_EQ(api_.post(one(webhook) + "/activate", "", token_).code(), "domain_not_verified");
   // The shared domain may have had another name.
   const Answer assigned = api_.webhook(token_);
   EXPECT_EQ(api_.post(one(assigned) + "/deactivate", "", token_).status, 200);

@@ -80,7 +80,7 @@ class Reader {
     for (std::string_view rest = text; !rest.empty(); ++line) {
       const std::size_t end = std::min(rest.find('\n'), rest.size());
       const json::object object = json::parse(rest.substr(0, end)).as_object();
-      if (object.contains("axis")) text_.axes_text += std::string(rest.substr(0, end)) + "\n";
+      if (object.contains("axis")) text_.axes_text += json::serialize(object) + "\n";
       rest.remove_prefix(std::min(end + 1, rest.size()));
       if (line == 0) {
         read_header(object);

@@ -362,7 +362,7 @@ TEST_P(ObjectStoreTest, a_lost_domain_passes_on_with_its_addresses_switched_off)
   }
   ASSERT_EQ(store_->verify_domain(ann, "dom_a", at_, nullptr).value().outcome, WriteOutcome::done);
   const WebhookRow hook = add_webhook(ann, "in@mail.example.com");
-  WebhookRow off = add_webhook(ann, "off@mail.example.com");
+  WebhookRow off = add_webhook(ann, "lost-" + std::string(26, 'a') + "@mail.example.com");
   off.is_active = false;
   off.version = 2;
   ASSERT_EQ(store_->update_webhook(off, 1, nullptr).value(), WriteOutcome::done);
@@ -382,6 +382,7 @@ TEST_P(ObjectStoreTest, a_lost_domain_passes_on_with_its_addresses_switched_off)
     const WebhookRow left = *store_->webhook(ann, one.id).value();
     EXPECT_FALSE(left.is_active);
     EXPECT_TRUE(left.address.starts_with("lost-")) << left.address;
+    EXPECT_NE(left.address, one.address);
     EXPECT_TRUE(left.address.ends_with("@mail.example.com"));
     EXPECT_EQ(left.version, one.version + 1);
   }

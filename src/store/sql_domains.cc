@@ -79,15 +79,18 @@ struct LostAddress {
 }  // namespace
 
 /// Otherwise the former owner of a domain would keep receiving the new owner's mail, or read in his
-/// traces who writes to an address that he has switched off. The ids.
+/// traces who writes to an address that he has switched off. `again`: the domain is the owner's
+/// already, and those that have lost theirs stay as they are. The ids.
 std::vector<std::string> SqlStore::take_webhooks(const Sql& sql, const std::string& domain,
-                                                 std::string_view owner, Time at) {
+                                                 std::string_view owner, bool again, Time at) {
+  // "lost-" and a ULID. What a former owner has named so himself is taken the first time.
+  const std::string lost = again ? "lost-" + std::string(26, '_') + "@%" : "";
   const auto theirs =
       sql.all(
              "SELECT id, account_id, address FROM webhook WHERE domain = ? AND account_id <> ? "
-             "AND (is_active OR address NOT LIKE 'lost-%') ORDER BY seq",
+             "AND address NOT LIKE ? ORDER BY seq",
              [](const SqlRow& row) { return LostAddress{row.text(0), row.text(1), row.text(2)}; },
-             domain, owner)
+             domain, owner, lost)
           .value_or(std::vector<LostAddress>());
   std::vector<std::string> ids;
   for (const LostAddress& one : theirs) {
@@ -123,12 +126,14 @@ Result<DomainVerified> SqlStore::verify_domain(std::string_view account, std::st
         "SELECT name FROM domain WHERE id = ? AND account_id = ?",
         [](const SqlRow& row) { return row.text(0); }, id, account);
     if (!rows::found(name)) return WriteOutcome::not_found;
+    const bool again =
+        exists(sql.number("SELECT count(*) FROM domain WHERE id = ? AND verified", id));
     if (is_of_another(sql, **name, account)) return WriteOutcome::taken;
     sql.execute(
         "UPDATE domain SET verified = true, checked_at = ?, failing_since = NULL, updated_at = ? "
         "WHERE id = ?",
         at, at, id);
-    verified.lost_webhooks = take_webhooks(sql, **name, account, at);
+    verified.lost_webhooks = take_webhooks(sql, **name, account, again, at);
     return WriteOutcome::done;
   });
   if (!outcome) return tl::unexpected(outcome.error());

@@ -205,7 +205,7 @@ class SqlStore : public Store {
   static bool owns_policy(const Sql& sql, const WebhookRow& webhook);
   /// Whether another account has verified the domain: its mail is that account's.
   static std::vector<std::string> take_webhooks(const Sql& sql, const std::string& domain,
-                                                std::string_view owner, Time at);
+                                                std::string_view owner, bool again, Time at);
   static bool is_of_another(const Sql& sql, std::string_view domain, std::string_view account);
 
   AccountLimits limits_;
