@@ -386,6 +386,35 @@ TEST(CertificateTest, HoldsWhereListsHaveMistakes) {
   EXPECT_GT(certificates, 12);
 }
 
+// A policy server may answer reject_non_fqdn_sender where parameters that it hangs on differ: an
+// address without a domain and with a route is not the one that it leads to.
+TEST(CertificateTest, HoldsWhereAPolicyServerAsksForTheForm) {
+  const auto edition = [](const std::string& name, const std::string& relayed,
+                          const std::string& last) {
+    return edition_of(name,
+                      "mydestination = 'mx.example.com, localhost'\n"
+                      "myorigin = 'mx.example.com'\n"
+                      "local_recipient_maps = 'inline:{ {bob = x} {postmaster = x} }'\n"
+                      "relay_domains = '" +
+                          relayed +
+                          "'\n"
+                          "smtpd_relay_restrictions = 'reject_unauth_destination'\n"
+                          "smtpd_recipient_restrictions = "
+                          "'check_policy_service inet:127.0.0.1:9" +
+                          last + "'\n");
+  };
+  EditOptions options;
+  options.compare.time = std::chrono::minutes(1);
+  options.compare.certificate = true;
+  const Edition old = edition("old.toml", "relay.test", "");
+  const Edition next = edition("new.toml", "relay.test, relay.test", ", permit");
+  const Report found = judge_edit(old, next, options);
+  EXPECT_EQ(found.comparison.answer(), Answer::same);
+  ASSERT_TRUE(found.certificate);
+  EXPECT_THAT(*found.certificate, testing::HasSubstr("reject_non_fqdn_sender"));
+  EXPECT_EQ(check_edit(old, next, *found.certificate, {.most_paths = 2000}).fault, "");
+}
+
 // A claim about lists that differ needs a proof, which sessions of one version alone have not.
 TEST(CertificateTest, ThereIsNoneWithoutAProof) {
   const std::string lists =
