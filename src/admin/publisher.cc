@@ -157,27 +157,14 @@ void Publisher::forget_domain(const std::string& name, policy::Change& change) c
   if (lower(name) != public_domain_) change.remove_domains.push_back(name);
 }
 
-Result<std::vector<std::string>> Publisher::take_public_domain(store::Time now) {
-  std::vector<store::DomainRow> theirs;
-  Result<void> read = store_.each_verified_domain([&](const store::DomainRow& row) {
-    if (lower(row.name) == public_domain_) theirs.push_back(row);
-  });
-  if (!read) return tl::unexpected(read.error());
-  std::vector<std::string> accounts;
-  for (const store::DomainRow& row : theirs) {
-    const store::AuditRow audit{
-        .id = new_id("al_"),
-        .account_id = row.account_id,
-        .action = "domain.public",
-        .details = boost::json::serialize(boost::json::object{{"id", row.id}, {"name", row.name}}),
-        .ip = "",
-        .actor = "postern",
-        .created_at = now};
-    const auto released = store_.release_domain(row.id, now, &audit);
-    if (!released) return tl::unexpected(released.error());
-    accounts.push_back(row.account_id);
+Result<std::optional<std::string>> Publisher::take_public_domain(store::Time now) {
+  const std::lock_guard lock(mutex_);
+  auto lost = store_.release_domain(public_domain_, now);
+  if (!lost || !*lost) return lost;
+  if (auto published = publish_signer(public_domain_); !published) {
+    return tl::unexpected(published.error());
   }
-  return accounts;
+  return lost;
 }
 
 Result<void> Publisher::load() {

@@ -48,9 +48,9 @@ class Publisher {
   /// Objects that are unreadable now. At once.
   std::size_t unreadable() const { return unreadable_count_.load(std::memory_order_relaxed); }
 
-  /// No account has the public domain: those that verified it before it became that lose it. Their
-  /// ids.
-  Result<std::vector<std::string>> take_public_domain(store::Time now);
+  /// No account has the public domain: one that verified it before it became that loses it. Its id;
+  /// nullopt: there is none.
+  Result<std::optional<std::string>> take_public_domain(store::Time now);
   /// Fills directory and keyring from the store. Call it once, before mail is accepted. An object
   /// that cannot be read costs its own mail alone: it is deferred.
   Result<void> load();

@@ -276,8 +276,8 @@ TEST_F(DomainsTest, the_servers_own_domain_is_nobodys) {
   const store::DomainRow verified = *api_.store->domain(account, theirs.text("/id")).value();
   policy::Directory directory;
   Publisher publisher(*api_.store, directory, "Later.Example");
-  EXPECT_EQ(publisher.take_public_domain(store::now()).value(), std::vector<std::string>{account});
-  EXPECT_EQ(publisher.take_public_domain(store::now()).value(), std::vector<std::string>());
+  EXPECT_EQ(publisher.take_public_domain(store::now()).value(), std::optional(account));
+  EXPECT_EQ(publisher.take_public_domain(store::now()).value(), std::nullopt);
   ASSERT_TRUE(publisher.load());
   EXPECT_FALSE(api_.store->owns_verified_domain(account, "later.example").value());
   const auto unknown = mail::parse_mailbox("nobody@later.example", mail::Utf8::refused);

@@ -298,7 +298,8 @@ CubeWords words_of(const Vocabulary& vocabulary, const Cube& cube, const std::ve
                     ? std::string(to_string(static_cast<Axis>(variable)))
                     : name_of_part(vocabulary.classes(), *vocabulary.question(variable)),
         .negated = false,
-        .values = {}};
+        .values = {},
+        .is_answer = variable >= axis_count};
     // A server may be asked in two contexts, or before and after STARTTLS.
     if (const int number = ++names[part.name]; number > 1) {
       part.name += fmt::format(" (question {})", number);

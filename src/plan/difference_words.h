@@ -17,6 +17,7 @@ struct Difference {
     std::string name;                 ///< "sender", "answer of inet:127.0.0.1:10023 to RCPT"
     bool negated = false;             ///< anything but these values
     std::vector<std::string> values;  ///< in words
+    bool is_answer = false;           ///< of others, to a question
   };
   std::vector<Part> conditions;  ///< all of them hold; what is not here may be anything
 };

@@ -137,13 +137,11 @@ std::string conditions_text(const Difference& difference) {
   std::string text;
   for (const Difference::Part& part : difference.conditions) {
     const bool neither = part.negated && part.values.size() > 1;
-    // "MX of the sender's domain: missing".
-    const bool is_answer = part.name.find(' ') != std::string::npos;
     text += (text.empty() ? "" : ", ") + printable(part.name, 200) +
-            (neither        ? " neither "
-             : part.negated ? " not "
-             : is_answer    ? ": "
-                            : " ");
+            (neither          ? " neither "
+             : part.negated   ? " not "
+             : part.is_answer ? ": "  // "MX of the sender's domain: missing"
+                              : " ");
     constexpr std::size_t most = 4;
     const std::string_view between = neither ? " nor " : " or ";
     for (std::size_t at = 0; at < part.values.size() && at < most; ++at) {

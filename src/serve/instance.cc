@@ -318,9 +318,9 @@ Instance::Started Instance::release_public_domain() {
     return cluster_ ? cluster_error(lost.error())
                     : database_error(data_dir_ + "/postern.db", lost.error());
   }
-  for (const std::string& account : *lost) {
+  if (*lost) {
     telemetry::log::warning("domain.public")
-        .field("name", config_.webhooks.public_domain + " of " + account)
+        .field("name", config_.webhooks.public_domain + " of " + **lost)
         .msg("the account that had verified it has lost it: it is webhooks.public_domain now");
   }
   return {};

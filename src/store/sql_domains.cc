@@ -76,6 +76,18 @@ struct LostAddress {
   std::string address;
 };
 
+/// An entry about what the gateway does by itself.
+AuditRow own_entry(std::string account, std::string action, const boost::json::object& details,
+                   Time at) {
+  return {.id = "al_" + new_ulid(),
+          .account_id = std::move(account),
+          .action = std::move(action),
+          .details = boost::json::serialize(details),
+          .ip = "",
+          .actor = "postern",
+          .created_at = at};
+}
+
 }  // namespace
 
 /// Otherwise the former owner of a domain would keep receiving the new owner's mail, or read in his
@@ -105,13 +117,7 @@ std::vector<std::string> SqlStore::take_webhooks(const Sql& sql, const std::stri
     const boost::json::object details{{"webhook", one.id},
                                       {"email_address", one.address},
                                       {"why", "another account has verified " + domain}};
-    insert_audit(sql, {.id = "al_" + new_ulid(),
-                       .account_id = one.account,
-                       .action = "webhook.domain_lost",
-                       .details = boost::json::serialize(details),
-                       .ip = "",
-                       .actor = "postern",
-                       .created_at = at});
+    insert_audit(sql, own_entry(one.account, "webhook.domain_lost", details, at));
     ids.push_back(one.id);
   }
   return ids;
@@ -122,18 +128,17 @@ Result<DomainVerified> SqlStore::verify_domain(std::string_view account, std::st
   DomainVerified verified;
   const Result<WriteOutcome> outcome = write(audit, [&](const Sql& sql) {
     sql.lock_account(account);
-    const auto name = sql.one(
-        "SELECT name FROM domain WHERE id = ? AND account_id = ?",
-        [](const SqlRow& row) { return row.text(0); }, id, account);
-    if (!rows::found(name)) return WriteOutcome::not_found;
-    const bool again =
-        exists(sql.number("SELECT count(*) FROM domain WHERE id = ? AND verified", id));
-    if (is_of_another(sql, **name, account)) return WriteOutcome::taken;
+    const auto before =
+        sql.one("SELECT " + rows::domain.list + " FROM domain WHERE id = ? AND account_id = ?",
+                rows::domain, id, account);
+    if (!rows::found(before)) return WriteOutcome::not_found;
+    const DomainRow& domain = **before;
+    if (is_of_another(sql, domain.name, account)) return WriteOutcome::taken;
     sql.execute(
         "UPDATE domain SET verified = true, checked_at = ?, failing_since = NULL, updated_at = ? "
         "WHERE id = ?",
         at, at, id);
-    verified.lost_webhooks = take_webhooks(sql, **name, account, again, at);
+    verified.lost_webhooks = take_webhooks(sql, domain.name, account, domain.verified, at);
     return WriteOutcome::done;
   });
   if (!outcome) return tl::unexpected(outcome.error());
@@ -177,12 +182,22 @@ Result<WriteOutcome> SqlStore::note_domain_check(std::string_view id, Time at,
   });
 }
 
-Result<WriteOutcome> SqlStore::release_domain(std::string_view id, Time at, const AuditRow* audit) {
-  return write(audit, [&](const Sql& sql) {
-    const auto changed = sql.execute(
-        "UPDATE domain SET verified = false, updated_at = ? WHERE id = ? AND verified", at, id);
-    return affected(changed) == 0 ? WriteOutcome::not_found : WriteOutcome::done;
+Result<std::optional<std::string>> SqlStore::release_domain(std::string_view name, Time at) {
+  std::optional<std::string> account;
+  const Result<WriteOutcome> outcome = write(nullptr, [&](const Sql& sql) {
+    const auto verified =
+        sql.one("SELECT " + rows::domain.list + " FROM domain WHERE name = ? AND verified",
+                rows::domain, name);
+    if (!rows::found(verified)) return WriteOutcome::not_found;
+    const DomainRow& domain = **verified;
+    sql.execute("UPDATE domain SET verified = false, updated_at = ? WHERE id = ?", at, domain.id);
+    const boost::json::object details{{"id", domain.id}, {"name", domain.name}};
+    insert_audit(sql, own_entry(domain.account_id, "domain.public", details, at));
+    account = domain.account_id;
+    return WriteOutcome::done;
   });
+  if (!outcome) return tl::unexpected(outcome.error());
+  return account;
 }
 
 namespace {

@@ -118,7 +118,7 @@ class SqlStore : public Store {
   Result<std::vector<DomainRow>> domains_due(Time checked_before, std::uint64_t limit) override;
   Result<WriteOutcome> note_domain_check(std::string_view id, Time at,
                                          std::optional<Time> failing_since, bool verified) override;
-  Result<WriteOutcome> release_domain(std::string_view id, Time at, const AuditRow* audit) override;
+  Result<std::optional<std::string>> release_domain(std::string_view name, Time at) override;
 
   Result<WriteOutcome> create_dkim_key(const DkimKeyRow& key, std::uint64_t most,
                                        const AuditRow* audit) override;
@@ -203,9 +203,11 @@ class SqlStore : public Store {
                                    const std::vector<Secret>& hashes);
   static void replace_credentials(const Sql& sql, const PolicyRow& policy);
   static bool owns_policy(const Sql& sql, const WebhookRow& webhook);
-  /// Whether another account has verified the domain: its mail is that account's.
   static std::vector<std::string> take_webhooks(const Sql& sql, const std::string& domain,
                                                 std::string_view owner, bool again, Time at);
+  /// Whether another webhook has its address or, if it is to take mail, another account its domain.
+  static bool is_taken(const Sql& sql, const WebhookRow& webhook);
+  /// Whether another account has verified the domain: its mail is that account's.
   static bool is_of_another(const Sql& sql, std::string_view domain, std::string_view account);
 
   AccountLimits limits_;

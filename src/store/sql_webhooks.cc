@@ -35,15 +35,18 @@ bool SqlStore::owns_policy(const Sql& sql, const WebhookRow& webhook) {
                            *webhook.policy_id, webhook.account_id));
 }
 
+bool SqlStore::is_taken(const Sql& sql, const WebhookRow& webhook) {
+  return exists(sql.number("SELECT count(*) FROM webhook WHERE address = ? AND id <> ?",
+                           webhook.address, webhook.id)) ||
+         (webhook.is_active && is_of_another(sql, domain_of(webhook.address), webhook.account_id));
+}
+
 Result<WriteOutcome> SqlStore::create_webhook(const WebhookRow& webhook, const AuditRow* audit) {
   return write(audit, [&](const Sql& sql) {
     sql.lock_account(webhook.account_id);
     if (!owns_policy(sql, webhook)) return WriteOutcome::no_such_policy;
     const Stored before = stored_by(sql, webhook.account_id);
-    if (exists(sql.number("SELECT count(*) FROM webhook WHERE address = ?", webhook.address)) ||
-        (webhook.is_active && is_of_another(sql, domain_of(webhook.address), webhook.account_id))) {
-      return WriteOutcome::taken;
-    }
+    if (is_taken(sql, webhook)) return WriteOutcome::taken;
     sql.execute("INSERT INTO webhook (" + rows::webhook.stored +
                     ", domain, octets) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                 webhook.id, webhook.account_id, webhook.name, webhook.address, webhook.target_url,
@@ -144,11 +147,7 @@ Result<WriteOutcome> SqlStore::update_webhook(const WebhookRow& webhook,
     if (!owns_policy(sql, webhook)) return WriteOutcome::no_such_policy;
     if (!has_webhook(sql, webhook.account_id, webhook.id)) return WriteOutcome::not_found;
     const Stored before = stored_by(sql, webhook.account_id);
-    if (exists(sql.number("SELECT count(*) FROM webhook WHERE address = ? AND id <> ?",
-                          webhook.address, webhook.id)) ||
-        (webhook.is_active && is_of_another(sql, domain_of(webhook.address), webhook.account_id))) {
-      return WriteOutcome::taken;
-    }
+    if (is_taken(sql, webhook)) return WriteOutcome::taken;
     const auto changed = sql.execute(
         "UPDATE webhook SET name = ?, address = ?, domain = ?, target_url = ?, is_active = ?, "
         "policy_id = ?, custom_headers = ?, payload_template = ?, rate_limit_per_minute = ?, "

@@ -84,8 +84,8 @@ struct Change {
 struct Which {
   std::string account;  ///< of this account; empty: of all
   std::string id = {};  ///< with an account: the one with this id; empty: all
-  std::string domain =
-      {};  ///< of all accounts: webhooks with an address in this domain; empty: all
+  /// Without an account: the webhooks with an address in this domain; empty: all.
+  std::string domain = {};
 };
 
 /// The interface; SqliteStore and PgsqlStore implement it.
@@ -308,9 +308,9 @@ class Store {
   virtual Result<WriteOutcome> note_domain_check(std::string_view id, Time at,
                                                  std::optional<Time> failing_since,
                                                  bool verified) = 0;
-  /// The domain is not verified any more, whatever DNS says.
-  virtual Result<WriteOutcome> release_domain(std::string_view id, Time at,
-                                              const AuditRow* audit) = 0;
+  /// The domain `name` is not verified any more, whatever DNS says; the audit log of its account
+  /// has that. The account; nullopt: none had verified it.
+  virtual Result<std::optional<std::string>> release_domain(std::string_view name, Time at) = 0;
 
   // DKIM keys of domains
   /// `taken`: the domain has a key with this selector; `in_use`: it already has `most` keys.
