@@ -398,9 +398,7 @@ void add_routes_judged_otherwise(const dialect::restrictions::PolicyWords& words
   }
   const auto hop = std::ranges::find_if(
       hops, [&](const std::string& domain) { return mailbox_of("b", domain) && is_hop(domain); });
-  // A policy server may answer reject_non_fqdn_sender, or the like.
-  const bool asks_form =
-      words.asks_servers || (of_recipients ? words.asks_recipient_form : words.asks_sender_form);
+  const bool asks_form = of_recipients ? words.asks_recipient_form : words.asks_sender_form;
   const bool bare = asks_form && is_hop("");
   const char sign =
       in_all([](const ListPolicy& one) { return one.allow_percent_hack; }) ? '%' : '@';

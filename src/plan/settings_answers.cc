@@ -217,6 +217,14 @@ bool codes_not_followed(std::string_view before, std::string_view after) {
   if (settings.may_differ("default_rbl_reply") || settings.may_differ("rbl_reply_maps")) {
     return true;
   }
+  // Behind defer_if_reject, in front of a refusal of another code, or where it yields to what
+  // stands behind it, a rule decides about the code of a refusal that is one in both versions.
+  const auto differ = [&](const Dependent& one) { return settings.may_differ(one.parameters); };
+  if (std::ranges::any_of(dependents(), differ) ||
+      settings.may_differ("smtpd_reject_unlisted_recipient") ||
+      settings.may_differ("smtpd_reject_unlisted_sender")) {
+    return true;
+  }
   return std::ranges::any_of(restrictions::keywords(), [&](const restrictions::Keyword& one) {
     return one.takes != restrictions::Keyword::Takes::nothing && has_code(one) &&
            settings.may_differ(one.code_parameter);

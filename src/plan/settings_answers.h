@@ -25,8 +25,8 @@ std::vector<std::string> answers_by_settings(std::string_view before, std::strin
 /// rule lacks its argument.
 inline constexpr std::string_view answer_with_an_error = "reject_rbl_client";
 
-/// Whether a rule that another program may answer with, and that answers_by_settings() does not
-/// have, may refuse with another code in two versions. Both texts are Loaded::definition.
+/// Whether rules that another program may answer with may lead to refusals with another code in two
+/// versions, and the answers that are tried do not show it. Both texts are Loaded::definition.
 bool codes_not_followed(std::string_view before, std::string_view after);
 
 /// What two versions decide before any list, and not alike; one sentence each. Of forms of

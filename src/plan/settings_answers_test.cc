@@ -285,6 +285,42 @@ TEST(SettingsAnswersTest, CodesOfAnswersAreCompared) {
   EXPECT_GT(compared, 20u);
 }
 
+/// What rules ask about a dialogue, as one text.
+std::string asked(const restrictions::PolicyWords& words) {
+  return fmt::format(
+      "login {} tls {} name {} listed {} sender {} recipient {} early {} owners {} "
+      "keys [{}] logins [{}] zones {}",
+      words.asks_login, words.asks_tls, words.asks_client_name, words.asks_listed_sender,
+      words.asks_sender_form, words.asks_recipient_form, words.asks_early, words.asks_owners,
+      fmt::join(words.owned_keys, " "), fmt::join(words.logins, " "), words.zones.size());
+}
+
+// A rule that another program's answer names tells the same dialogues apart as in a list: whatever
+// it asks has its classes.
+TEST(SettingsAnswersTest, AnAnswerAsksWhatItsRuleAsksInAList) {
+  unsigned compared = 0;
+  for (const char* program :
+       {"check_policy_service inet:127.0.0.1:9", "check_sender_access tcp:127.0.0.1:9"}) {
+    for (const restrictions::Keyword* keyword : keywords_that_are_listed()) {
+      const std::string name(keyword->name);
+      const auto words = [&](const std::string& rules, std::vector<std::string> answers) {
+        Settings settings = server();
+        settings["smtpd_recipient_restrictions"] = rules;
+        const restrictions::Loaded lists = loaded(settings);
+        restrictions::PolicyWords found;
+        found.answers = std::move(answers);
+        found.add(*lists.compiled.policy);
+        return asked(found);
+      };
+      EXPECT_EQ(words(program, {name, name + ", permit"}),
+                words(fmt::format("{}, {}", program, name), {}))
+          << name;
+      ++compared;
+    }
+  }
+  EXPECT_GT(compared, 60u);
+}
+
 TEST(SettingsAnswersTest, WhatIsNotFollowedIsSaid) {
   const auto said = [](const Settings& edit) {
     Settings before{{"append_dot_mydomain", "no"}};

@@ -31,8 +31,8 @@ class Collector {
       if (asks_programs_) rules(*list);
     }
     if (asks_programs_) rules(policy_.maps_rbl);
-    for (const std::string_view name : words_.answers) {
-      if (asks_programs_) senders_of(name);
+    for (const std::string& answer : words_.answers) {
+      if (asks_programs_) answered(answer);
     }
     words_.asks_login = words_.asks_login || asks_programs_;
     words_.asks_programs = words_.asks_programs || asks_programs_;
@@ -182,20 +182,39 @@ class Collector {
     }
   }
 
-  void words_of(const Rule& rule) {
+  /// An answer of a program that names rules: they ask as if they stood in the list.
+  void answered(std::string_view answer) {
+    for (const std::string_view word : split(answer, ',')) {
+      Rule rule;
+      rule.keyword = find_keyword(trim(word));
+      if (rule.keyword != nullptr) asks_of(rule);
+    }
+  }
+
+  /// What a rule asks about a dialogue, whatever its table or zone has.
+  LooksAt asks_of(const Rule& rule) {
     const LooksAt looks = looks_at(policy_, rule);
+    const std::string_view name = rule.keyword->name;
     words_.asks_client_name = words_.asks_client_name || looks.name;
+    words_.asks_early = words_.asks_early || name == "reject_unauth_pipelining";
+    words_.asks_sender_form = words_.asks_sender_form || name == "reject_non_fqdn_sender";
+    words_.asks_recipient_form = words_.asks_recipient_form || name == "reject_non_fqdn_recipient";
+    if (looks.session && name == "reject_plaintext_session") words_.asks_tls = true;
+    if (looks.session && name != "reject_plaintext_session") words_.asks_login = true;
+    if (name == "reject_unlisted_sender" || name == "reject_unverified_sender") {
+      words_.asks_listed_sender = true;
+    }
+    if (name.find("_login_mismatch") != std::string_view::npos) owners();
+    return looks;
+  }
+
+  void words_of(const Rule& rule) {
+    const LooksAt looks = asks_of(rule);
     const std::string_view name = rule.keyword->name;
     words_.asks_servers = words_.asks_servers || name == "check_policy_service";
     asks_programs_ = asks_programs_ || name == "check_policy_service" ||
                      (rule.table != nullptr && rule.table->is_remote());
     words_.asks_rows = words_.asks_rows || (rule.table != nullptr && rule.table->is_remote());
-    words_.asks_early = words_.asks_early || name == "reject_unauth_pipelining";
-    senders_of(name);
-    words_.asks_sender_form = words_.asks_sender_form || name == "reject_non_fqdn_sender";
-    words_.asks_recipient_form = words_.asks_recipient_form || name == "reject_non_fqdn_recipient";
-    if (looks.session && name == "reject_plaintext_session") words_.asks_tls = true;
-    if (looks.session && name != "reject_plaintext_session") words_.asks_login = true;
     const bool knows_all =
         looks.client && looks.name && looks.helo && looks.session && looks.sender;
     if (knows_all || name == "check_ccert_access" || name == "permit_tls_clientcerts" ||
@@ -245,14 +264,6 @@ class Collector {
         words_.not_listed.insert(std::string(name));
         break;
     }
-  }
-
-  /// What a keyword asks about senders.
-  void senders_of(std::string_view keyword) {
-    if (keyword == "reject_unlisted_sender" || keyword == "reject_unverified_sender") {
-      words_.asks_listed_sender = true;
-    }
-    if (keyword.find("_login_mismatch") != std::string::npos) owners();
   }
 
   /// Whether a row may permit.
