@@ -152,10 +152,12 @@ Task<net::HttpResponse> Domains::verify(Call& call) {
 }
 
 net::HttpResponse Domains::give_up(const Call& call) const {
+  // Before the domain is read: what is proved is what is given up, also if it has just been
+  // verified.
+  GuardedEdit guarded(core_);
   const store::DomainRow row = stored(call);
   const store::AuditRow audit =
       core_.audit(call, "domain.deleted", {{"id", row.id}, {"name", row.name}});
-  GuardedEdit guarded(core_);
   if (row.verified) guarded.domain(call, row.name, false);
   const WriteOutcome erased =
       unwrap(core_.deps.publisher.delete_domain(row.account_id, row, audit));

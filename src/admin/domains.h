@@ -19,7 +19,7 @@ class Domains {
   /// Adds the routes. This must outlive `router`.
   void add_routes(Router& router);
   /// Checks in DNS the verified domains whose last check is a day old. After seven days without its
-  /// record a domain is no longer verified; mail to its addresses still flows.
+  /// record a domain is no longer verified; its webhooks still take mail.
   Task<void> recheck(store::Time now);
 
  private:

@@ -36,7 +36,10 @@ class RecheckTest : public ::testing::Test {
   std::string token_, path_, record_, value_;
 };
 
+// The running gateway and one that starts then know the same: the webhook, and no domain of ours.
 TEST_F(RecheckTest, a_record_missing_for_seven_days_unverifies) {
+  const Answer webhook = api_.webhook(token_, R"(,"email_address":"in@mail.example")");
+  ASSERT_EQ(webhook.status, 201) << webhook.body;
   api_.resolver.txt.clear();
   recheck(hours(1));
   EXPECT_FALSE(failing()) << "not due yet";
@@ -45,9 +48,22 @@ TEST_F(RecheckTest, a_record_missing_for_seven_days_unverifies) {
   EXPECT_TRUE(verified());
   recheck(hours(25 + 8 * 24));
   EXPECT_FALSE(verified());
-  const auto unknown = mail::parse_mailbox("x@mail.example", mail::Utf8::refused);
-  EXPECT_EQ(api_.directory.resolve(*unknown).missing, policy::Route::Missing::unknown_address)
-      << "mail still flows";
+  policy::Directory started;
+  Publisher publisher(*api_.store, started, "hooks.example.net", nullptr);
+  ASSERT_TRUE(publisher.load());
+  const auto at = [](const char* address) {
+    return *mail::parse_mailbox(address, mail::Utf8::refused);
+  };
+  for (const policy::Directory* directory : {&api_.directory, &started}) {
+    const policy::Route unknown = directory->resolve(at("x@mail.example"));
+    EXPECT_EQ(unknown.kind, policy::Route::Kind::none);
+    EXPECT_EQ(unknown.missing, policy::Route::Missing::foreign_domain);
+    const policy::Route known = directory->resolve(at("in@mail.example"));
+    ASSERT_TRUE(known.webhook);
+    EXPECT_TRUE(known.webhook->is_active) << "its mail still flows";
+  }
+  EXPECT_NE(api_.get("/api/v1/accounts/me/audit-log", token_).body.find("domain.unverified"),
+            std::string::npos);
 }
 
 TEST_F(RecheckTest, a_record_that_comes_back_is_forgiven) {

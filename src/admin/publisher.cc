@@ -153,8 +153,24 @@ void Publisher::put_domain(const std::string& name, const std::string& account,
                            policy::Change& change) const {
   if (lower(name) != public_domain_) change.put_domains.push_back({name, account});
 }
-void Publisher::forget_domain(const std::string& name, policy::Change& change) const {
-  if (lower(name) != public_domain_) change.remove_domains.push_back(name);
+/// Of whichever account it is: another one may have it by now.
+Result<void> Publisher::read_domain(const std::string& name, policy::Change& change) const {
+  if (lower(name) == public_domain_) return {};
+  const auto owner = store_.owner_of_domain(name);
+  if (!owner) return tl::unexpected(owner.error());
+  if (*owner) {
+    put_domain(name, **owner, change);
+  } else {
+    change.remove_domains.push_back(name);
+  }
+  return {};
+}
+
+/// What is served of a domain is what the store has, and with it what else `change` has.
+Result<void> Publisher::publish_domain(const std::string& name, policy::Change change) {
+  if (auto read = read_domain(name, change); !read) return diverged(read.error());
+  directory_.apply(std::move(change));
+  return publish_signer(name);
 }
 
 Result<std::optional<std::string>> Publisher::take_public_domain(store::Time now) {
@@ -259,13 +275,7 @@ Result<void> Publisher::follow(const store::Change& edit) {
     } else if (key.kind == "webhook") {
       if (auto read = read_webhook(key.account_id, key.id, change); !read) return read;
     } else if (key.kind == "domain") {
-      const auto owned = store_.owns_verified_domain(key.account_id, key.id);
-      if (!owned) return tl::unexpected(owned.error());
-      if (*owned) {
-        put_domain(key.id, key.account_id, change);
-      } else {
-        forget_domain(key.id, change);
-      }
+      if (auto read = read_domain(key.id, change); !read) return read;
     }
   }
   directory_.apply(std::move(change));
@@ -413,15 +423,13 @@ Result<store::DomainVerified> Publisher::verify_domain(const std::string& accoun
   Result<store::DomainVerified> verified = store_.verify_domain(account, domain.id, at, &audit);
   if (!verified || verified->outcome != WriteOutcome::done) return verified;
   policy::Change change;
-  put_domain(domain.name, account, change);
   for (const std::string& id : verified->lost_webhooks) {
     const auto known = directory_.webhook(id);
     if (!known) continue;
     const Result<void> read = read_webhook(known->account_id, id, change);
     if (!read) return diverged(read.error());
   }
-  directory_.apply(std::move(change));
-  if (auto published = publish_signer(domain.name); !published)
+  if (auto published = publish_domain(domain.name, std::move(change)); !published)
     return tl::unexpected(published.error());
   return verified;
 }
@@ -432,7 +440,7 @@ Result<WriteOutcome> Publisher::note_domain_check(const store::DomainRow& domain
   const std::lock_guard lock(mutex_);
   Result<WriteOutcome> outcome = store_.note_domain_check(domain.id, at, failing_since, verified);
   if (!outcome || *outcome != WriteOutcome::done || verified) return outcome;
-  if (auto published = publish_signer(domain.name); !published)
+  if (auto published = publish_domain(domain.name); !published)
     return tl::unexpected(published.error());
   return outcome;
 }
@@ -454,11 +462,9 @@ Result<WriteOutcome> Publisher::delete_domain(const std::string& account,
                                               const store::AuditRow& audit) {
   const std::lock_guard lock(mutex_);
   Result<WriteOutcome> outcome = store_.delete_domain(account, domain.id, &audit);
-  if (!outcome || *outcome != WriteOutcome::done || !domain.verified) return outcome;
-  policy::Change change;
-  forget_domain(domain.name, change);
-  directory_.apply(std::move(change));
-  forget_signer(domain.name);
+  if (!outcome || *outcome != WriteOutcome::done) return outcome;
+  if (auto published = publish_domain(domain.name); !published)
+    return tl::unexpected(published.error());
   return outcome;
 }
 
@@ -470,10 +476,12 @@ Result<store::AccountDeleted> Publisher::delete_account(const std::string& accou
   policy::Change change;
   for (const std::string& id : deleted->webhooks) forget_webhook(id, change);
   for (const std::string& id : deleted->policies) forget_policy(id, change);
-  for (const std::string& domain : deleted->domains) forget_domain(domain, change);
   seeds_.erase(account);
   directory_.apply(std::move(change));
-  for (const std::string& domain : deleted->domains) forget_signer(domain);
+  for (const std::string& domain : deleted->domains) {
+    if (auto published = publish_domain(domain); !published)
+      return tl::unexpected(published.error());
+  }
   return deleted;
 }
 

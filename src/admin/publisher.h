@@ -97,7 +97,8 @@ class Publisher {
                                             const store::DomainRow& domain,
                                             const store::AuditRow& audit);
 
-  /// A domain that is no longer verified no longer signs.
+  /// A domain that is no longer verified is no longer local, and does not sign; its webhooks still
+  /// take mail.
   Result<store::WriteOutcome> note_domain_check(const store::DomainRow& domain, store::Time at,
                                                 std::optional<store::Time> failing_since,
                                                 bool verified);
@@ -121,7 +122,7 @@ class Publisher {
   std::shared_ptr<const policy::Webhook> webhook_of(const store::WebhookRow& row);
   void put_domain(const std::string& name, const std::string& account,
                   policy::Change& change) const;
-  void forget_domain(const std::string& name, policy::Change& change) const;
+  Result<void> read_domain(const std::string& name, policy::Change& change) const;
   void forget_policy(const std::string& id, policy::Change& change);
   void forget_webhook(const std::string& id, policy::Change& change);
   Result<void> read_policy(const std::string& account, const std::string& id,
@@ -132,6 +133,7 @@ class Publisher {
   Result<void> publish_webhooks(const std::string& account, const std::vector<std::string>& ids,
                                 policy::Change change);
   Result<void> publish_all_webhooks(const std::string& account);
+  Result<void> publish_domain(const std::string& name, policy::Change change = {});
   Result<void> publish_signer(const std::string& domain);
   Result<void> read_signers(const std::string& domain);
   void forget_signer(const std::string& domain);

@@ -129,7 +129,8 @@ dialect::webhook::WebhookRules Webhooks::rules_for(const std::string& account) c
   rules.public_domain = core_.options.public_domain;
   // An error counts as "no" here; the write that follows reports it.
   rules.owns_domain = [&store, account](std::string_view domain) {
-    return store.owns_verified_domain(account, domain).value_or(false);
+    const auto owner = store.owner_of_domain(domain);
+    return owner && *owner == account;
   };
   rules.has_policy = [&store, account](std::string_view id) {
     const auto row = store.policy(account, id);
@@ -159,7 +160,7 @@ void Webhooks::check_domain(const store::WebhookRow& row) const {
   if (is_assigned && std::ranges::find(claimed, domain, &store::DomainRow::name) == claimed.end()) {
     return;
   }
-  if (unwrap(core_.deps.store.owns_verified_domain(row.account_id, domain))) return;
+  if (unwrap(core_.deps.store.owner_of_domain(domain)) == row.account_id) return;
   throw conflict(
       "domain_not_verified",
       fmt::format("the webhook stays switched off: `{}` is not a verified domain of this "

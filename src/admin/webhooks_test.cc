@@ -279,11 +279,50 @@ TEST_F(DomainsTest, the_servers_own_domain_is_nobodys) {
   EXPECT_EQ(publisher.take_public_domain(store::now()).value(), std::optional(account));
   EXPECT_EQ(publisher.take_public_domain(store::now()).value(), std::nullopt);
   ASSERT_TRUE(publisher.load());
-  EXPECT_FALSE(api_.store->owns_verified_domain(account, "later.example").value());
+  EXPECT_EQ(api_.store->owner_of_domain("later.example").value(), std::nullopt);
   const auto unknown = mail::parse_mailbox("nobody@later.example", mail::Utf8::refused);
   ASSERT_EQ(publisher.delete_domain(account, verified, {.id = "al_1"}).value(),
             store::WriteOutcome::done);
   EXPECT_EQ(directory.resolve(*unknown).missing, policy::Route::Missing::unknown_address);
+}
+
+// What a caller knows of a domain may be old: the store says whose it is.
+TEST_F(DomainsTest, what_is_served_of_a_domain_is_what_the_store_has) {
+  const auto unknown = mail::parse_mailbox("nobody@mail.example", mail::Utf8::refused);
+  const auto missing = [&] { return api_.directory.resolve(*unknown).missing; };
+  using Missing = policy::Route::Missing;
+  const auto row_of = [&](const Answer& domain) {
+    return *api_.store->domain(domain.text("/account_id"), domain.text("/id")).value();
+  };
+  const Answer domain = claim("mail.example", token_);
+  const store::DomainRow unverified = row_of(domain);
+  publish(domain);
+  ASSERT_EQ(verify(domain, token_).status, 200);
+  EXPECT_EQ(missing(), Missing::unknown_address);
+  ASSERT_EQ(
+      api_.publisher->delete_domain(unverified.account_id, unverified, {.id = "al_1"}).value(),
+      store::WriteOutcome::done);
+  EXPECT_EQ(missing(), Missing::foreign_domain) << "it was verified meanwhile";
+  // One account's domain lapses, another one verifies it, and the first gives its claim up.
+  const Answer mine = claim("mail.example", token_);
+  publish(mine);
+  ASSERT_EQ(verify(mine, token_).status, 200);
+  const store::DomainRow verified = row_of(mine);
+  const auto now = store::now();
+  ASSERT_EQ(api_.publisher->note_domain_check(verified, now, now, false).value(),
+            store::WriteOutcome::done);
+  EXPECT_EQ(missing(), Missing::foreign_domain);
+  const std::string other = api_.account("b@example.com");
+  const Answer theirs = claim("mail.example", other);
+  publish(theirs);
+  ASSERT_EQ(verify(theirs, other).status, 200);
+  ASSERT_EQ(api_.publisher->delete_domain(verified.account_id, verified, {.id = "al_2"}).value(),
+            store::WriteOutcome::done);
+  EXPECT_EQ(missing(), Missing::unknown_address);
+  // Another node of a cluster is told of the first one's row.
+  ASSERT_TRUE(api_.publisher->follow(
+      {.number = 1, .edit = "", .keys = {{"domain", "mail.example", verified.account_id}}}));
+  EXPECT_EQ(missing(), Missing::unknown_address);
 }
 
 // A webhook takes mail again only at a domain that is still its account's.

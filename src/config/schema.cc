@@ -578,7 +578,8 @@ const Key keys[] = {
      "if no address of the pool can be used: true = the machine chooses one; false = mail waits",
      POSTERN_SLOT(e.fallback)},
     {"webhooks", "public_domain", Kind::domain, R"("localhost.localdomain")",
-     "domain of the addresses of new webhooks, webhook-<ULID>@DOMAIN",
+     "domain of the addresses of new webhooks, webhook-<ULID>@DOMAIN; an account that has "
+     "verified it loses it at the start",
      POSTERN_SLOT(c.webhooks.public_domain)},
     {"webhooks", "allow_http", Kind::flag, "false", "true: targets may be http://, without TLS",
      POSTERN_SLOT(c.webhooks.allow_http)},

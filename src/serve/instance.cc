@@ -115,6 +115,9 @@ tl::expected<std::unique_ptr<Instance>, StartError> Instance::start(
   if (before_traffic) {
     if (Started done = before_traffic(); !done) return tl::unexpected(done.error());
   }
+  if (Started released = instance->release_public_domain(); !released) {
+    return tl::unexpected(released.error());
+  }
   instance->outbound_->start();
   instance->server_->start();
   instance->api_thread_ = named_thread("api", [raw = instance.get()] { raw->run_api_loop(); });
@@ -305,13 +308,11 @@ Instance::Started Instance::open_databases() {
     if (!held) return cannot(exit_code_of(held.error().fault), held.error().message, "try again");
     if (Started followed = follow_file(config_); !followed) return followed;
   }
-  if (Started released = release_public_domain(); !released) return released;
   if (cluster_) move_own_inboxes();
   return open_links();
 }
 
-/// Not before the configuration is known to be right: what an account loses here it has to verify
-/// again.
+/// After all else that a start may fail at: what an account loses here it has to verify again.
 Instance::Started Instance::release_public_domain() {
   const auto lost = publisher_->take_public_domain(store::now());
   if (!lost) {

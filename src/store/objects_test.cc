@@ -304,9 +304,9 @@ TEST_P(ObjectStoreTest, many_claim_a_domain_and_the_first_verified_has_it) {
   EXPECT_EQ(claim(ann, "dom_a"), WriteOutcome::done);
   EXPECT_EQ(claim(ann, "dom_a2"), WriteOutcome::taken);
   EXPECT_EQ(claim(bob, "dom_b"), WriteOutcome::done);
-  EXPECT_FALSE(store_->owns_verified_domain(ann, "mail.example.com").value());
+  EXPECT_EQ(store_->owner_of_domain("mail.example.com").value(), std::nullopt);
   EXPECT_EQ(store_->verify_domain(ann, "dom_a", at_, nullptr).value().outcome, WriteOutcome::done);
-  EXPECT_TRUE(store_->owns_verified_domain(ann, "mail.example.com").value());
+  EXPECT_EQ(store_->owner_of_domain("mail.example.com").value(), ann);
   EXPECT_EQ(store_->verify_domain(bob, "dom_b", at_, nullptr).value().outcome, WriteOutcome::taken);
   EXPECT_EQ(store_->verify_domain(bob, "dom_a", at_, nullptr).value().outcome,
             WriteOutcome::not_found);
@@ -387,7 +387,9 @@ TEST_P(ObjectStoreTest, a_lost_domain_passes_on_with_its_addresses_switched_off)
     EXPECT_EQ(left.version, one.version + 1);
   }
   const auto told = store_->audit_log(ann, {}).value().rows;
-  ASSERT_EQ(told.size(), 2u);
+  ASSERT_EQ(told.size(), 3u);
+  EXPECT_EQ(told[2].action, "domain.unverified");
+  EXPECT_NE(told[2].details.find("mail.example.com"), std::string::npos) << told[2].details;
   EXPECT_EQ(told[1].action, "webhook.domain_lost");
   EXPECT_NE(told[1].details.find(hook.address), std::string::npos) << told[1].details;
   EXPECT_NE(told[0].details.find(off.address), std::string::npos) << told[0].details;

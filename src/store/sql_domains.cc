@@ -52,13 +52,12 @@ Result<Listed<DomainRow>> SqlStore::domains(std::string_view account) {
   return Listed<DomainRow>{std::move(*found), total};
 }
 
-Result<bool> SqlStore::owns_verified_domain(std::string_view account, std::string_view name) {
+Result<std::optional<std::string>> SqlStore::owner_of_domain(std::string_view name) {
   const Result<Sql> sql = reading();
   if (!sql) return tl::unexpected(sql.error());
-  const auto found = sql->number(
-      "SELECT count(*) FROM domain WHERE name = ? AND account_id = ? AND verified", name, account);
-  if (!found) return tl::unexpected(found.error());
-  return *found != 0;
+  return sql->one(
+      "SELECT account_id FROM domain WHERE name = ? AND verified",
+      [](const SqlRow& row) { return row.text(0); }, name);
 }
 
 bool SqlStore::is_of_another(const Sql& sql, std::string_view domain, std::string_view account) {
@@ -86,6 +85,12 @@ AuditRow own_entry(std::string account, std::string action, const boost::json::o
           .ip = "",
           .actor = "postern",
           .created_at = at};
+}
+
+/// An entry about a domain that its account has no longer.
+AuditRow lost_domain(const DomainRow& domain, std::string action, Time at) {
+  return own_entry(domain.account_id, std::move(action), {{"id", domain.id}, {"name", domain.name}},
+                   at);
 }
 
 }  // namespace
@@ -178,7 +183,13 @@ Result<WriteOutcome> SqlStore::note_domain_check(std::string_view id, Time at,
         "UPDATE domain SET checked_at = ?, failing_since = ?, verified = ?, updated_at = ? "
         "WHERE id = ? AND verified",
         at, failing_since, verified, at, id);
-    return affected(changed) == 0 ? WriteOutcome::not_found : WriteOutcome::done;
+    if (affected(changed) == 0) return WriteOutcome::not_found;
+    if (!verified) {
+      const auto row =
+          sql.one("SELECT " + rows::domain.list + " FROM domain WHERE id = ?", rows::domain, id);
+      if (rows::found(row)) insert_audit(sql, lost_domain(**row, "domain.unverified", at));
+    }
+    return WriteOutcome::done;
   });
 }
 
@@ -191,8 +202,7 @@ Result<std::optional<std::string>> SqlStore::release_domain(std::string_view nam
     if (!rows::found(verified)) return WriteOutcome::not_found;
     const DomainRow& domain = **verified;
     sql.execute("UPDATE domain SET verified = false, updated_at = ? WHERE id = ?", at, domain.id);
-    const boost::json::object details{{"id", domain.id}, {"name", domain.name}};
-    insert_audit(sql, own_entry(domain.account_id, "domain.public", details, at));
+    insert_audit(sql, lost_domain(domain, "domain.public", at));
     account = domain.account_id;
     return WriteOutcome::done;
   });

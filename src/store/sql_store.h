@@ -110,7 +110,7 @@ class SqlStore : public Store {
   Result<WriteOutcome> create_domain(const DomainRow& domain, const AuditRow* audit) override;
   Result<std::optional<DomainRow>> domain(std::string_view account, std::string_view id) override;
   Result<Listed<DomainRow>> domains(std::string_view account) override;
-  Result<bool> owns_verified_domain(std::string_view account, std::string_view name) override;
+  Result<std::optional<std::string>> owner_of_domain(std::string_view name) override;
   Result<DomainVerified> verify_domain(std::string_view account, std::string_view id, Time at,
                                        const AuditRow* audit) override;
   Result<WriteOutcome> delete_domain(std::string_view account, std::string_view id,

@@ -290,8 +290,8 @@ class Store {
                                                   std::string_view id) = 0;
   /// Newest first.
   virtual Result<Listed<DomainRow>> domains(std::string_view account) = 0;
-  /// Whether this account has verified the domain `name` (lower-case A-labels).
-  virtual Result<bool> owns_verified_domain(std::string_view account, std::string_view name) = 0;
+  /// The account that has verified the domain `name` (lower-case A-labels); nullopt: none has.
+  virtual Result<std::optional<std::string>> owner_of_domain(std::string_view name) = 0;
   /// Marks the domain as verified at `at`. The webhooks of other accounts in it are switched off
   /// and have another address, which nobody else has: the new owner decides who has one there. The
   /// audit logs of these accounts get their former addresses.
@@ -304,7 +304,8 @@ class Store {
   virtual Result<std::vector<DomainRow>> domains_due(Time checked_before, std::uint64_t limit) = 0;
   /// Stores the result of a DNS check of a verified domain: present (`failing_since` nullopt), or
   /// missing since then. `verified` false: missing for too long, so the domain is no longer
-  /// verified; its mail still flows. `not_found`: it is not verified any more.
+  /// verified, and the audit log of its account has that; its webhooks still take mail.
+  /// `not_found`: it is not verified any more.
   virtual Result<WriteOutcome> note_domain_check(std::string_view id, Time at,
                                                  std::optional<Time> failing_since,
                                                  bool verified) = 0;

@@ -204,7 +204,7 @@ TEST_P(FieldStoreTest, another_account_sees_and_changes_nothing) {
   EXPECT_EQ(store_->webhooks_of_policy(eve, rule.id).value().size(), 0u);
   EXPECT_FALSE(store_->domain(eve, "dom_1").value());
   EXPECT_EQ(store_->domains(eve).value().total, 0u);
-  EXPECT_FALSE(store_->owns_verified_domain(eve, "example.com").value());
+  EXPECT_NE(store_->owner_of_domain("example.com").value(), eve);
   EXPECT_EQ(store_->dkim_keys(eve, "dom_1").value().size(), 0u);
   EXPECT_EQ(store_->sessions(eve, at_).value().total, 0u);
   EXPECT_EQ(store_->api_tokens(eve, {}).value().total, 0u);

@@ -17,8 +17,8 @@ const words: Record<string, string> = {
   'domain.claimed': 'claimed a domain', 'domain.verified': 'verified a domain', 'domain.deleted': 'gave up a domain', 'dkim_key.added': 'added a DKIM key', 'dkim_key.deleted': 'deleted a DKIM key',
   'member.invited': 'invited somebody', 'member.joined': 'joined', 'member.role_changed': 'changed a role', 'member.removed': 'removed somebody',
   'account.email_changed': 'changed the email address', 'connection_policies.updated': 'changed the connection policies', 'connection_policies.rolled_back': 'went back to an earlier revision of the connection policies',
-  'connection_policies.removed': 'removed the connection policies', 'member.reset_link_created': 'made a link for a new password', 'member.invitation_revoked': 'took an invitation back', 'dkim_key.updated': 'changed a DKIM key',
-  'domain.unverified': 'lost a domain: its record is gone', 'dkim_key.signing_changed': 'changed which DKIM key signs',
+  'connection_policies.removed': 'removed the connection policies', 'member.reset_link_created': 'made a link for a new password', 'member.invitation_revoked': 'took an invitation back', 'dkim_key.changed': 'changed which DKIM key signs',
+  'domain.unverified': 'lost a domain: its record was missing for seven days',
   'signing_key.created': 'turned public-key signatures on', 'signing_key.deleted': 'turned public-key signatures off',
 };
 
