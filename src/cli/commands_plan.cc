@@ -121,6 +121,11 @@ tl::expected<Options, UsageError> read_options(const Arguments& arguments) {
   options.certificate = arguments.value("--certificate");
   options.edit.compare.certificate = options.certificate.has_value();
   options.verified = arguments.value("--verify");
+  if (options.certificate && options.verified) {
+    return tl::unexpected(
+        UsageError{"--certificate writes a proof, --verify checks one: one of them at a time",
+                   "first with --certificate FILE, then with --verify FILE"});
+  }
   options.replayed = arguments.value("--replay");
   const auto emitted = emit_directory(arguments);
   if (!emitted) return tl::unexpected(emitted.error());

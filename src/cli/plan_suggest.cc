@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <iostream>
+#include <set>
 
 #include <fmt/format.h>
 #include <boost/json.hpp>
@@ -117,18 +118,31 @@ int suggest_edits(const std::string& version, const std::string& tests,
       if (test.dialogue.recipients.size() > 1) one.name += " (to " + recipient.text() + ")";
       const plan::Complaint complaint{
           .name = one.name, .dialogue = one.dialogue, .should_be_taken = verdict == "taken"};
+      std::set<std::string> silent;  // other programs whose answer the test does not have
       const plan::SuggestTools tools{
           .edited = [&](const plan::ListEdit& edit) { return edited(now, edit, load); },
           .play =
               [&](const plan::Edition& edition) {
-                return player.play(one, edition.config).decided;
+                policy::Trace decided = player.play(one, edition.config).decided;
+                for (const policy::Consultation& asked : decided.evidence.consulted) {
+                  if (!has_answer(one.answers, asked)) silent.insert(asked.service);
+                }
+                return decided;
               }};
       const plan::Suggestions found = plan::suggest(now, complaint, tools, options);
       all_found = all_found && (!found.is_wrong || !found.found.empty());
       if (json) {
-        answers.push_back(plan::suggestions_json(complaint, found));
+        boost::json::object told = plan::suggestions_json(complaint, found);
+        told["unanswered"] = boost::json::value_from(silent);
+        answers.push_back(std::move(told));
       } else if (!arguments.has("--quiet")) {
         streams.out << plan::suggestions_text(complaint, found);
+        for (const std::string& service : silent) {
+          streams.out << fmt::format(
+              "  note: the test has no answer of {}, which counts as one that does not answer; "
+              "`answers.\"{}\" = \"DUNNO\"` says what it would answer\n",
+              printable(service, 200), printable(service, 200));
+        }
       }
     }
   }

@@ -165,7 +165,6 @@ class Comparer {
         }) {}
 
   Comparison run() {
-    const auto began = Clock::now();
     result_.only = options_.only;
     try {
       if (!options_.lists_are_equal) prove();
@@ -187,12 +186,10 @@ class Comparer {
       leave_open(one.reason, sentence_of(one));
     }
     result_.nodes = diagrams_.size();
-    result_.took = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - began);
     return std::move(result_);
   }
 
  private:
-  using Clock = std::chrono::steady_clock;
   /// A verdict that differs: the kinds of the group's dialogues.
   struct Apart {
     Ref here = 0;
@@ -241,6 +238,7 @@ class Comparer {
     result_.names_like_networks =
         differences(compiled, vocabulary_->like_networks()) != diagrams_.leaf(0);
     possible_ = vocabulary_->possible();
+    taken_ = {taken_by(compiled[0], 1), taken_by(compiled[1], 2)};
     const Ref differ = differences(compiled, possible_);
     player_ = std::make_unique<Player>(
         *vocabulary_, std::vector<const Version*>{sides_[0], sides_[1]}, deadline_);
@@ -380,6 +378,12 @@ class Comparer {
           diagrams_.leaf((serves(by[0], one) ? 1u : 0u) | (serves(by[1], one) ? 2u : 0u)));
     }
     return diagrams_.choose(Vocabulary::variable(Axis::session), children);
+  }
+  /// 1 where lists take the mail of a session that is served. `by`: of served().
+  Ref taken_by(Ref lists, Leaf by) {
+    return diagrams_.apply(lists, served(), [&, by](Leaf outcome, Leaf is) -> Leaf {
+      return vocabulary_->outcome(outcome).taken && (is & by) != 0 ? 1 : 0;
+    });
   }
   static constexpr Leaf served_by_both = 3;
   static Leaf kind_if_served(Leaf kind, Leaf served) {
@@ -558,27 +562,46 @@ class Comparer {
   }
 
   void say_where(const Apart& one) {
-    const Ref wanted = of_kind(where(one.here, possible_), one.kind);
-    const Cover found = cover(diagrams_, wanted, possible_, Differences::most,
-                              [&](Ref& left) -> std::optional<Assignment> {
-                                const auto path = cheapest(*vocabulary_, left);
-                                // It gives up after a number of impossible paths, and returns the
-                                // next one.
-                                if (path && vocabulary_->texts_on(*path).impossible)
-                                  return std::nullopt;
-                                return path;
-                              });
     Differences made;
-    made.all = found.all && !elsewhere_.contains({one.group, one.kind});
-    const std::vector<bool> among = recipients_of(one.group);
-    for (const Cube& cube : found.cubes) {
-      CubeWords words = words_of(*vocabulary_, cube, among, helo_is_required());
-      made.all = made.all && words.whole;
-      if (words.said) made.some.push_back(std::move(*words.said));
-    }
+    const Ref wanted = of_kind(where(one.here, possible_), one.kind);
+    made.all = put_in_words(one.group, one.kind, cover_of(wanted, possible_), made.some);
     if (has_rules()) made.by = "the rules";
     GroupAnswer& answer = answer_of_group(one.group);
-    (one.kind == DifferenceKind::refuses_more ? answer.refused : answer.accepted) = std::move(made);
+    const bool is_of_old = one.kind == DifferenceKind::refuses_more;
+    Differences& said = is_of_old ? answer.refused : answer.accepted;
+    said = made;  // whatever the budget leaves for the rest
+    Cover of_taken = cover_of(wanted, where(taken_[is_of_old ? 0 : 1], possible_));
+    // Whose mail an edit is about is often seen by these, also where other conditions would do.
+    const std::vector<Variable> told{
+        Vocabulary::variable(Axis::session), Vocabulary::variable(Axis::client),
+        Vocabulary::variable(Axis::sender), Vocabulary::variable(Axis::recipient)};
+    for (Cube& cube : of_taken.cubes) narrow(diagrams_, wanted, told, cube);
+    made.all_of_taken = put_in_words(one.group, one.kind, of_taken, made.of_taken);
+    said = std::move(made);
+  }
+
+  /// Covers `wanted` among the dialogues in which `among` is 1.
+  Cover cover_of(Ref wanted, Ref among) {
+    return cover(diagrams_, wanted, among, Differences::most,
+                 [&](Ref& left) -> std::optional<Assignment> {
+                   const auto path = cheapest(*vocabulary_, left);
+                   // It gives up after a number of impossible paths, and returns the next one.
+                   if (path && vocabulary_->texts_on(*path).impossible) return std::nullopt;
+                   return path;
+                 });
+  }
+
+  /// Whether that is all of the difference.
+  bool put_in_words(std::optional<Group> group, DifferenceKind kind, const Cover& found,
+                    std::vector<Difference>& said) {
+    bool all = found.all && !elsewhere_.contains({group, kind});
+    const std::vector<bool> recipients = recipients_of(group);
+    for (const Cube& cube : found.cubes) {
+      CubeWords words = words_of(*vocabulary_, cube, recipients, helo_is_required());
+      all = all && words.whole;
+      if (words.said) said.push_back(std::move(*words.said));
+    }
+    return all;
   }
 
   /// Whether both refuse all without HELO, which needs no words.
@@ -620,8 +643,9 @@ class Comparer {
   const Deadline deadline_;
   Diagrams diagrams_;
   std::unique_ptr<Vocabulary> vocabulary_;
-  Ref possible_ = 0;  ///< Vocabulary::possible() of all that the lists ask
-  Ref groups_ = 0;    ///< groups_of()
+  Ref possible_ = 0;               ///< Vocabulary::possible() of all that the lists ask
+  std::array<Ref, 2> taken_ = {};  ///< 1 where a side takes the mail
+  Ref groups_ = 0;                 ///< groups_of()
   std::vector<Apart> apart_;
   /// What differs in dialogues that are not in the diagrams of the groups, too.
   std::set<std::pair<std::optional<Group>, DifferenceKind>> elsewhere_;

@@ -97,6 +97,10 @@ struct Differences {
   static constexpr std::size_t most = 3;
   std::vector<Difference> some = {};  ///< at most `most`
   bool all = false;                   ///< they differ nowhere else
+  /// The same among dialogues that the one of both takes: where the conditions hold, the other
+  /// refuses what this one takes. What only says which mail is taken is left out. At most `most`.
+  std::vector<Difference> of_taken = {};
+  bool all_of_taken = false;  ///< they differ nowhere else
   /// What else decides and was not asked: they differ where it lets the mail through ("the lists").
   std::string_view by = {};
 };
@@ -169,7 +173,6 @@ struct Comparison {
   bool refuses_all = false;           ///< `.vsl` rules of both versions refuse every dialogue
   std::vector<std::string> evidence;  ///< questions, as OpenQuestion::name()
   std::size_t nodes = 0;              ///< that the proof needed
-  std::chrono::microseconds took{0};  ///< wall time
   std::size_t played = 0;             ///< dialogues played on both versions
 
   /// Of all groups that were asked about.

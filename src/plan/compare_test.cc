@@ -771,6 +771,46 @@ Comparison compared_alone(const std::string& before, const std::string& after,
 constexpr auto our_domain =
     "mydestination = 'ours.test'\nsmtpd_relay_restrictions = 'reject_unauth_destination'\n";
 
+// What lets mail through in the version that takes it is not said of it again.
+TEST(PlanCompareTest, OfWhatIsTakenTheRestIsSaid) {
+  const std::string both =
+      "mydestination = 'ours.example'\nlocal_recipient_maps = 'inline:{ {ann = x} }'\n"
+      "smtpd_client_restrictions = 'reject_rbl_client bl.example, reject_invalid_helo_hostname'\n"
+      "smtpd_relay_restrictions = 'permit_mynetworks, permit_sasl_authenticated, "
+      "reject_unauth_destination'\nsmtpd_recipient_restrictions = "
+      "'check_policy_service inet:127.0.0.1:9'\n";
+  const auto senders = [&](const std::string& rows) {
+    return both +
+           "smtpd_sender_restrictions = 'check_sender_access inline:{ {spam.test = REJECT} " +
+           rows + "}, reject_unknown_sender_domain'\n";
+  };
+  const auto conditions = [](const std::vector<Difference>& some) {
+    std::string text;
+    for (const Difference& one : some) {
+      for (const Difference::Part& part : one.conditions) {
+        text += fmt::format("{}{}: {}; ", part.negated ? "not " : "", part.name,
+                            fmt::join(part.values, ", "));
+      }
+    }
+    return text;
+  };
+  const Comparison fewer = compared_alone(senders(""), senders("{evil.test = REJECT} "));
+  for (const Group group : {Group::ours, Group::foreign}) {
+    const Differences& refused = fewer.groups[static_cast<std::size_t>(group)].refused;
+    EXPECT_EQ(conditions(refused.of_taken), "sender: evil.test, below evil.test; ");
+    EXPECT_TRUE(refused.all_of_taken);
+    EXPECT_GT(refused.some.front().conditions.size(), 3u);
+  }
+  const Comparison more =
+      compared_alone(senders("") + "mynetworks = '10.1.0.0/16'\n",
+                     senders("") + "mynetworks = '10.1.0.0/16, 192.0.2.0/24'\n");
+  const Differences& accepted = more.groups[static_cast<std::size_t>(Group::foreign)].accepted;
+  ASSERT_FALSE(accepted.of_taken.empty());
+  EXPECT_EQ(conditions({accepted.of_taken.front()}),
+            "not session: signed in; client: 192.0.2.0/24; ");
+  EXPECT_FALSE(accepted.all_of_taken) << "a server may answer permit_mynetworks, reject";
+}
+
 // Whose a domain is may be another program's answer, and each version may ask about another domain.
 TEST(PlanCompareTest, DomainsOfTablesOfOtherPrograms) {
   const std::string lists =

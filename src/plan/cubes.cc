@@ -1,6 +1,8 @@
 #include "plan/cubes.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <map>
 #include <ranges>
 #include <set>
 #include <unordered_map>
@@ -10,7 +12,7 @@ namespace postern::plan {
 namespace {
 
 /// The most diagrams that are looked at for one cover.
-constexpr std::size_t most_steps = 5'000;
+constexpr std::size_t most_steps = 20'000;
 
 class Finder {
  public:
@@ -85,6 +87,44 @@ class Finder {
   std::size_t steps_ = 0;
 };
 
+/// For each of the variables, the values that assignments with 1 in `wanted` have. It is 1
+/// somewhere.
+Cube values_in(const Diagrams& diagrams, Ref wanted, const std::set<Variable>& variables) {
+  std::map<std::uint64_t, std::vector<bool>> seen;  // by the place in the order
+  for (const Variable variable : variables) {
+    seen[diagrams.level_of(variable)].assign(diagrams.values(variable), false);
+  }
+  // What stands between a node and its child may have any value.
+  const auto skip = [&](auto one, std::uint64_t to) {
+    for (; one != seen.end() && one->first < to; ++one)
+      one->second.assign(one->second.size(), true);
+  };
+  skip(seen.begin(), diagrams.level(wanted));
+  std::set<Ref> known{wanted};
+  std::vector<Ref> open{wanted};
+  while (!open.empty()) {
+    const Ref here = open.back();
+    open.pop_back();
+    if (diagrams.is_leaf(here)) continue;
+    const auto mine = seen.find(diagrams.level(here));
+    const auto below = seen.upper_bound(diagrams.level(here));
+    const std::vector<Ref>& children = diagrams.children_of(here);
+    for (std::size_t value = 0; value < children.size(); ++value) {
+      if (diagrams.is_leaf(children[value]) && diagrams.leaf_of(children[value]) == 0) continue;
+      if (mine != seen.end()) mine->second[value] = true;
+      if (known.insert(children[value]).second) open.push_back(children[value]);
+    }
+    for (const Ref child : std::set<Ref>(children.begin(), children.end())) {
+      if (known.contains(child)) skip(below, diagrams.level(child));
+    }
+  }
+  Cube found;
+  for (const Variable variable : variables) {
+    found[variable] = std::move(seen.at(diagrams.level_of(variable)));
+  }
+  return found;
+}
+
 /// 1 in the cube.
 Ref diagram_of(Diagrams& diagrams, const Cube& cube) {
   Ref made = diagrams.leaf(1);
@@ -116,6 +156,18 @@ Cover cover(Diagrams& diagrams, Ref wanted, Ref possible, std::size_t most,
   }
   found.all = left == diagrams.leaf(0);
   return found;
+}
+
+void narrow(Diagrams& diagrams, Ref wanted, const std::vector<Variable>& told, Cube& cube) {
+  std::set<Variable> variables(told.begin(), told.end());
+  for (const auto& [variable, values] : cube) variables.insert(variable);
+  const Ref inside = diagrams.both(wanted, diagram_of(diagrams, cube));
+  for (auto& [variable, has] : values_in(diagrams, inside, variables)) {
+    constexpr std::ptrdiff_t few = 4;
+    const std::ptrdiff_t count = std::ranges::count(has, true);
+    const bool is_told = count <= few && 2 * count < std::ssize(has);
+    if (is_told || cube.contains(variable)) cube[variable] = std::move(has);
+  }
 }
 
 }  // namespace postern::plan

@@ -29,4 +29,9 @@ struct Cover {
 Cover cover(Diagrams& diagrams, Ref wanted, Ref possible, std::size_t most,
             const std::function<std::optional<Assignment>(Ref& left)>& next);
 
+/// Makes a cube say more about the assignments that are 1 in `wanted`, of which it has some: values
+/// that none of them has in it are left out, and of `told` the variables come in of which they have
+/// few. It keeps all of them. Throws OverBudget.
+void narrow(Diagrams& diagrams, Ref wanted, const std::vector<Variable>& told, Cube& cube);
+
 }  // namespace postern::plan

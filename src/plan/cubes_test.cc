@@ -105,6 +105,46 @@ TEST(Cubes, LieWhereTheDiagramIsOne) {
   EXPECT_GT(whole, 20u);
 }
 
+// Also where the variables are not in the order of their numbers.
+TEST(Cubes, NarrowOnesHaveTheValuesThatOccur) {
+  std::mt19937 random(11);
+  std::size_t told = 0;
+  std::size_t left_out = 0;
+  for (int round = 0; round < 300; ++round) {
+    Diagrams diagrams;
+    ASSERT_EQ(diagrams.leaf(0), Ref{0});
+    for (std::size_t i = 0; i + 1 < variables; ++i) diagrams.add(values);
+    diagrams.add(values, 0);  // the last one is the second in the order
+    Table wanted(all);
+    for (std::size_t at = 0; at < all; ++at) {
+      wanted[at] = random() % 4 == 0 && (round % 2 == 0 || value_of(at, 3) == 1);
+    }
+    Cube cube;
+    for (const Variable variable : {0u, 2u}) {
+      cube[variable] = {random() % 2 == 0, random() % 3 != 0, true};
+    }
+    std::vector<Table> has_value(variables, Table(values));
+    bool any = false;
+    for (std::size_t at = 0; at < all; ++at) {
+      if (!wanted[at] || !has(cube, at)) continue;
+      any = true;
+      for (Variable one = 0; one < variables; ++one) has_value[one][value_of(at, one)] = true;
+    }
+    if (!any) continue;
+    Cube narrowed = cube;
+    narrow(diagrams, diagram_of(diagrams, wanted), {1, 3}, narrowed);
+    for (Variable one = 0; one < variables; ++one) {
+      const bool one_value = std::ranges::count(has_value[one], true) == 1;
+      ASSERT_EQ(narrowed.contains(one), cube.contains(one) || one_value) << "round " << round;
+      if (narrowed.contains(one)) EXPECT_EQ(narrowed[one], has_value[one]) << "round " << round;
+    }
+    told += narrowed.size() - cube.size();
+    for (const Variable one : {0u, 2u}) left_out += narrowed[one] != cube[one] ? 1 : 0;
+  }
+  EXPECT_GT(told, 100u);
+  EXPECT_GT(left_out, 20u);
+}
+
 TEST(Cubes, NothingIsCoveredByNone) {
   Diagrams diagrams;
   diagrams.add(values);

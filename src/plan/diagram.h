@@ -99,6 +99,12 @@ class Diagrams {
   Variable variable_of(Ref ref) const { return nodes_[ref].variable; }
   /// The functions below the root, by the variable's value.
   const std::vector<Ref>& children_of(Ref ref) const { return nodes_[ref].children; }
+  /// The place of a variable in the order: a smaller one is nearer to the root.
+  std::uint64_t level_of(Variable variable) const { return levels_[variable]; }
+  /// That of the variable at the root.
+  std::uint64_t level(Ref ref) const {
+    return is_leaf(ref) ? lowest : level_of(nodes_[ref].variable);
+  }
   /// Number of nodes of the arena.
   std::size_t size() const { return nodes_.size(); }
 
@@ -115,10 +121,6 @@ class Diagrams {
   Ref intern(Node node);
   /// A leaf is below all variables.
   static constexpr std::uint64_t lowest = static_cast<std::uint64_t>(-1);
-  /// Of the variable at the root: a smaller one is nearer to the root.
-  std::uint64_t level(Ref ref) const {
-    return is_leaf(ref) ? lowest : levels_[nodes_[ref].variable];
-  }
   /// The function where `variable` has this value, if it is at the root.
   Ref below(Ref ref, Variable variable, std::size_t value) const {
     return !is_leaf(ref) && nodes_[ref].variable == variable ? nodes_[ref].children[value] : ref;

@@ -207,9 +207,14 @@ class PartWords {
       if (variable_ < axis_count) names_.add(value);
     }
     bool whole = question == nullptr || (!question->service && question->zone.empty());
+    const std::map<std::size_t, std::string> domains = whole_domains(!part.negated);
     std::set<std::string> said;
     for (std::size_t value = 0; value < values_.size(); ++value) {
       if (values_[value] == part.negated || is_impossible(value)) continue;
+      if (const auto known = domains.find(value); known != domains.end()) {
+        if (said.insert(known->second).second) part.values.push_back(known->second);
+        continue;
+      }
       std::string words = words_for(vocabulary_, variable_, value);
       // Classes that have the same words: nothing is said that is not in the cube.
       if (others.contains(words)) whole = false;
@@ -243,6 +248,40 @@ class PartWords {
       range->last = one.last;
     }
     end();
+    return words;
+  }
+  /// The domain, or "below" it, for each of its addresses, if the cube has all of them, or none.
+  std::map<std::size_t, std::string> whole_domains(bool in_cube) const {
+    const Classes& classes = vocabulary_.classes();
+    const std::vector<AddressClass>* addresses =
+        variable_ == Vocabulary::variable(Axis::sender)      ? &classes.senders
+        : variable_ == Vocabulary::variable(Axis::recipient) ? &classes.recipients
+                                                             : nullptr;
+    std::map<std::size_t, std::string> words;
+    if (addresses == nullptr) return words;
+    struct Domain {
+      std::vector<std::size_t> members;
+      std::optional<std::size_t> others;  ///< addresses that nobody names
+      bool all = true;
+    };
+    std::map<std::string, Domain> domains;
+    for (std::size_t value = 0; value < addresses->size(); ++value) {
+      const AddressClass& one = (*addresses)[value];
+      if (!one.one || one.one->domain.empty() || one.other_domain || !is_among(value)) continue;
+      const std::string name =
+          one.below.empty() ? lower(one.one->domain) : "below " + lower(one.below);
+      Domain& domain = domains[name];
+      domain.members.push_back(value);
+      domain.all = domain.all && values_[value] == in_cube;
+      if (one.words == (one.below.empty() ? "other addresses at " + name : name)) {
+        domain.others = value;
+      }
+    }
+    for (const auto& [name, domain] : domains) {
+      if (!domain.all || !domain.others || domain.members.size() < 2) continue;
+      const std::string text = name + exceptions(*domain.others, name);
+      for (const std::size_t value : domain.members) words[value] = text;
+    }
     return words;
   }
   bool is_among(std::size_t value) const { return among_ == nullptr || (*among_)[value]; }

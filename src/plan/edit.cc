@@ -375,6 +375,19 @@ void judge_guardrails(const Edition& before, const Edition& after, const EditOpt
 
 }  // namespace
 
+namespace {
+
+/// What may be an open relay is seen first, and addresses with a route last: few people know them.
+int rank_of(const Witness& one) {
+  if (one.group == Group::foreign && one.kind == DifferenceKind::accepts_more) return 0;
+  const auto has_route = [](const std::string& address) {
+    return address.substr(0, address.rfind('@')).find_first_of("%!@") != std::string::npos;
+  };
+  return has_route(one.spoken.sender) || has_route(one.spoken.recipient) ? 2 : 1;
+}
+
+}  // namespace
+
 Report judge_edit(const Edition& before, const Edition& after, const EditOptions& options) {
   CompareOptions compared = options.compare;
   const std::vector<Elsewhere> sections = elsewhere(before.text, after.text);
@@ -390,6 +403,8 @@ Report judge_edit(const Edition& before, const Edition& after, const EditOptions
                             .directory = after.directory,
                             .to_webhooks = webhooks_of_both(before, after)};
   const Deadline deadline(compared.time);
+  using Clock = std::chrono::steady_clock;
+  const auto began = Clock::now();
   Report found;
   found.comparison = compare(old_version, new_version, compared);
   if (!rules_are_equal) {
@@ -428,14 +443,12 @@ Report judge_edit(const Edition& before, const Edition& after, const EditOptions
   if (routes_differ && all.verdicts() == Answer::not_proved && all.routes == Known::no) {
     all.routes = Known::unknown;
   }
+  found.took = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - began);
   std::set<std::string> unloaded = before.unloaded;
   unloaded.insert(after.unloaded.begin(), after.unloaded.end());
   for (const std::string& layer : unloaded) leave_all_open(layer, found.comparison);
   if (compared.only) keep_only(*compared.only, found.comparison);
-  // What may be an open relay is seen first.
-  std::ranges::stable_partition(found.comparison.witnesses, [](const Witness& one) {
-    return one.group == Group::foreign && one.kind == DifferenceKind::accepts_more;
-  });
+  std::ranges::stable_sort(found.comparison.witnesses, {}, rank_of);
   found.before = before.name;
   found.after = after.name;
   found.before_digest = digest_of(before.config);

@@ -95,18 +95,28 @@ json::value differs(Known known) {
 constexpr std::array<Group, 3> all_groups{Group::ours, Group::relay, Group::foreign};
 std::string_view axis_name(std::size_t axis) { return to_string(static_cast<Axis>(axis)); }
 
+void add_conditions(json::array& list, const std::vector<Difference>& differences) {
+  for (const Difference& one : differences) {
+    json::object& conditions = list.emplace_back(json::object()).as_object();
+    for (const Difference::Part& part : one.conditions) {
+      conditions[part.negated ? "not " + part.name : part.name] = json::value_from(part.values);
+    }
+  }
+}
 /// Both directions' conditions.
 json::array difference_json(const GroupAnswer& answer) {
   json::array list;
-  for (const Differences* differences : {&answer.refused, &answer.accepted}) {
-    for (const Difference& one : differences->some) {
-      json::object& conditions = list.emplace_back(json::object()).as_object();
-      for (const Difference::Part& part : one.conditions) {
-        conditions[part.negated ? "not " + part.name : part.name] = json::value_from(part.values);
-      }
-    }
-  }
+  add_conditions(list, answer.refused.some);
+  add_conditions(list, answer.accepted.some);
   return list;
+}
+/// Those among the mail that OLD takes, and NEW refuses; and among what NEW takes.
+json::object of_taken_json(const GroupAnswer& answer) {
+  json::array refused;
+  json::array accepted;
+  add_conditions(refused, answer.refused.of_taken);
+  add_conditions(accepted, answer.accepted.of_taken);
+  return {{"refuses_more", std::move(refused)}, {"accepts_more", std::move(accepted)}};
 }
 
 /// The direction of each condition.
@@ -129,7 +139,8 @@ json::object answer_json(const GroupAnswer& one) {
   return {
       {"answer", to_string(one.answer())},           {"refuses_more", to_string(one.refuses_more)},
       {"accepts_more", to_string(one.accepts_more)}, {"difference", difference_json(one)},
-      {"difference_kinds", kinds_json(one)},         {"difference_complete", is_complete(one)}};
+      {"difference_kinds", kinds_json(one)},         {"difference_complete", is_complete(one)},
+      {"difference_of_taken", of_taken_json(one)}};
 }
 
 /// "sender partner.test or below partner.test, helo not mx.partner.test"; empty: any dialogue.
@@ -155,13 +166,18 @@ std::string conditions_text(const Difference& difference) {
   return text;
 }
 
-/// "sender partner.test; client 192.0.2.0/24; and more"; empty: any dialogue, or nothing is known.
-/// The first condition, and others as long as it stays short.
-std::string differences_text(const Differences& differences) {
+/// Conditions for people.
+struct Where {
+  std::string text;        ///< "sender partner.test; and more"; empty: any dialogue, or not known
+  std::string_view among;  ///< "of what old takes", if they are about that; else empty
+};
+
+/// "sender partner.test; client 192.0.2.0/24; and more": the first condition, and others as long as
+/// it stays short. `all`: there are no others.
+std::string some_text(const std::vector<Difference>& some, bool all) {
   constexpr std::size_t most = 250;
   std::string text;
-  bool all = differences.all;
-  for (const Difference& one : differences.some) {
+  for (const Difference& one : some) {
     const std::string more = conditions_text(one);
     if (!text.empty() && text.size() + more.size() > most) {
       all = false;
@@ -170,28 +186,60 @@ std::string differences_text(const Differences& differences) {
     text += (text.empty() ? "" : "; ") + more;
   }
   if (!text.empty() && !all) text += "; and more";
-  if (!text.empty() && !differences.by.empty()) {
-    text += fmt::format(" (where {} let it through)", differences.by);
-  }
   return text;
+}
+
+/// What is said of the mail that a version takes leaves out what makes it take the mail.
+Where where_of(const Differences& differences, std::string_view taker) {
+  Where where{.text = some_text(differences.some, differences.all), .among = {}};
+  const bool is_all = differences.of_taken.size() == 1 && differences.all_of_taken &&
+                      differences.of_taken.front().conditions.empty();
+  const std::string of_taken =
+      is_all ? "all" : some_text(differences.of_taken, differences.all_of_taken);
+  constexpr std::size_t short_text = 160;
+  const bool tells_less =
+      differences.all && (!differences.all_of_taken || where.text.size() <= short_text);
+  if (!of_taken.empty() && of_taken != where.text && !tells_less &&
+      !(is_all && where.text.empty())) {
+    where = {.text = of_taken, .among = taker};
+  }
+  if (!where.text.empty() && !differences.by.empty()) {
+    where.text += fmt::format(" (where {} let it through)", differences.by);
+  }
+  return where;
+}
+constexpr std::string_view of_old = "of what old takes";
+constexpr std::string_view of_new = "of what new takes";
+
+/// "sender partner.test (of what old takes)".
+std::string with_among(const Where& where) {
+  return where.among.empty() ? where.text : fmt::format("{} ({})", where.text, where.among);
 }
 
 /// "accepts more: client 203.0.113.128 to 203.0.113.255".
 std::string answer_text(const GroupAnswer& one) {
   const std::string text(words_of(one.answer()));
-  const std::string refused = differences_text(one.refused);
-  const std::string accepted = differences_text(one.accepted);
+  const Where refused = where_of(one.refused, of_old);
+  const Where accepted = where_of(one.accepted, of_new);
+  const auto one_way = [&](const Where& found) {
+    if (found.text.empty()) return text;
+    return fmt::format("{}{}{}: {}", text, found.among.empty() ? "" : ", ", found.among,
+                       found.text);
+  };
   std::string where;
   switch (one.answer()) {
     case Answer::refuses_more:
-      where = refused;
-      break;
+      return one_way(refused);
     case Answer::accepts_more:
-      where = accepted;
-      break;
+      return one_way(accepted);
     case Answer::both:
-      if (!refused.empty() && !accepted.empty()) {
-        where = fmt::format("new refuses {}, and takes {}", refused, accepted);
+      if (!refused.text.empty() && !accepted.text.empty()) {
+        where =
+            fmt::format("new refuses {}, and takes {}", with_among(refused), with_among(accepted));
+      } else if (!accepted.text.empty()) {
+        where = fmt::format("new takes {}, and refuses some", with_among(accepted));
+      } else if (!refused.text.empty()) {
+        where = fmt::format("new refuses {}, and takes some", with_among(refused));
       }
       break;
     case Answer::not_proved:
@@ -346,14 +394,18 @@ std::string headline(const Comparison& comparison, bool asks_replies, bool weake
 /// What is refused (or accepted) that was not, at most three parts of it: "mail to foreign
 /// destinations (sender partner.test)"; "some" where the condition is not known.
 std::string parts_text(const Comparison& found, Known GroupAnswer::* known,
-                       Differences GroupAnswer::* differences) {
+                       Differences GroupAnswer::* differences, std::string_view taker) {
   constexpr std::size_t most = 3;
   std::vector<std::string> parts;
   const auto add = [&](const std::string& where, const GroupAnswer& answer) {
     if (answer.*known != Known::yes) return;
-    const std::string conditions = differences_text(answer.*differences);
-    parts.push_back(((answer.*differences).all ? "mail to " : "some mail to ") + where +
-                    (conditions.empty() ? "" : " (" + conditions + ")"));
+    const Where conditions = where_of(answer.*differences, taker);
+    const bool all =
+        conditions.among.empty() ? (answer.*differences).all : (answer.*differences).all_of_taken;
+    parts.push_back((all ? "mail to " : "some mail to ") + where);
+    if (conditions.text.empty()) return;
+    parts.back() += fmt::format(" ({}{}{})", conditions.among, conditions.among.empty() ? "" : ": ",
+                                conditions.text);
   };
   for (const Group group : all_groups) {
     add(group == Group::ours    ? "this host's domains"
@@ -386,9 +438,10 @@ namespace {
 
 /// Of what was asked about.
 std::string sentence_of_asked(const Comparison& found) {
-  const std::string refused = parts_text(found, &GroupAnswer::refuses_more, &GroupAnswer::refused);
+  const std::string refused =
+      parts_text(found, &GroupAnswer::refuses_more, &GroupAnswer::refused, of_old);
   const std::string accepted =
-      parts_text(found, &GroupAnswer::accepts_more, &GroupAnswer::accepted);
+      parts_text(found, &GroupAnswer::accepts_more, &GroupAnswer::accepted, of_new);
   switch (found.answer()) {
     case Answer::same:
       if (found.verdicts() == Answer::not_proved) {
@@ -499,7 +552,7 @@ json::object report_json(const Report& report) {
                              {"classes", std::move(classes)},
                              {"evidence", json::value_from(found.evidence)},
                              {"nodes", found.nodes},
-                             {"ms", static_cast<double>(found.took.count()) / 1000.0}}},
+                             {"ms", static_cast<double>(report.took.count()) / 1000.0}}},
       {"assumptions", std::move(assumptions)},
       {"guardrails", std::move(guardrails)},
       {"guardrail_broken", !report.broken.empty()},
@@ -609,7 +662,7 @@ std::string report_text(const Report& report) {
   }
   text += fmt::format("  classes: {}; questions: {}; {} nodes, {:.1f} ms\n",
                       classes.empty() ? "none" : classes, found.evidence.size(), found.nodes,
-                      static_cast<double>(found.took.count()) / 1000.0);
+                      static_cast<double>(report.took.count()) / 1000.0);
   text += fmt::format("  replies: {}; handling: {}\n", replies_text(report),
                       found.handling == Known::yes  ? "differs"
                       : found.handling == Known::no ? "the same"

@@ -1,6 +1,7 @@
 // A comparison as text and as JSON (docs/plan.md).
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <optional>
 #include <set>
@@ -26,8 +27,9 @@ struct Report {
   std::vector<GuardResult> guardrails;  ///< of NEW
   /// Those of them, by number, for which NEW would not be served, and what they are for OLD.
   std::map<std::size_t, GuardResult::Word> broken;
-  std::vector<Weakened> weakened;  ///< guardrails of OLD that those of NEW do not stand for
-  bool asks_replies = false;       ///< other codes of refusals are a difference, too
+  std::vector<Weakened> weakened;     ///< guardrails of OLD that those of NEW do not stand for
+  std::chrono::microseconds took{0};  ///< wall time of the comparison, without the guardrails
+  bool asks_replies = false;          ///< other codes of refusals are a difference, too
   /// Files with relative names in two configurations of different folders: one file stands for
   /// both.
   std::set<std::string> read_once;

@@ -22,7 +22,6 @@ namespace json = boost::json;
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using Rank = VslOutcome::Rank;
 
 /// Rules that only differ in which of them gives a route matter where lists may give one.
@@ -205,7 +204,6 @@ class VslComparer {
   }
 
   void prove(bool routed) {
-    const auto began = Clock::now();
     std::array<std::unique_ptr<VslExplorer>, 2> explorers;
     for (std::size_t side = 0; side < 2; ++side) {
       explorers[side] = std::make_unique<VslExplorer>(*versions_[side], routed);
@@ -269,7 +267,6 @@ class VslComparer {
     }
     if (renamed.rule != nullptr) look_at_renamed(explorers, renamed, differences(of_renamed));
     found_.nodes += diagrams_->size();
-    found_.took += std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - began);
   }
 
   /// By dialogue the DifferenceKind of two diagrams; 0 of dialogues that there cannot be.
@@ -744,7 +741,6 @@ void compare_vsl(const Version& before, const Version& after, const CompareOptio
   std::ranges::move(rules.evidence, std::back_inserter(found.evidence));
   found.nodes += rules.nodes;
   found.played += rules.played;
-  found.took += rules.took;
 }
 
 }  // namespace postern::plan
