@@ -312,6 +312,18 @@ def what_differs_in_words(bench):
     _, out, err = bench.run("plan", wide, "--suggest", held)
     if "x: not asked: it expects neither taken nor refused; --should says it" not in out:
         raise Fail(out + err)
+    # A policy server that the refusal in front of it hides has no answer in the test.
+    behind = version(bench, "behind.toml", 'smtpd_recipient_restrictions = "check_recipient_access inline:{ {b@example.com = REJECT} }, check_policy_service inet:127.0.0.1:9"\n')
+    tests.write_text(tests.read_text().replace("expect.code = 450", 'expect.verdict = "taken"'))
+    _, out, err = bench.run("plan", behind, "--suggest", tests)
+    if "note: the test has no answer of inet:127.0.0.1:9" not in out:
+        raise Fail(out + err)
+    expect("in JSON", ["inet:127.0.0.1:9"], json.loads(bench.run("plan", behind, "--suggest", tests, "--json")[1])["tests"][0]["unanswered"])
+    tests.write_text(tests.read_text() + 'answers."inet:127.0.0.1:9" = "DUNNO"\n')
+    _, out, err = bench.run("plan", behind, "--suggest", tests)
+    if "note:" in out or "1. " not in out:
+        raise Fail(out + err)
+    expect("a proof written and checked at once", 64, bench.run("plan", behind, wide, "--certificate", kept, "--verify", kept)[0])
     # Of several recipients each has its own verdict; those that a test does not name have none if the message has the right one.
     one = version(bench, "one.toml", 'smtpd_recipient_restrictions = "check_recipient_access inline:{ {c@example.com = REJECT} }"\n')
     for more, wrong in (('expect.rcpt."c@example.com".code = 554\n', 0), ("", 0), ('expect.rcpt."c@example.com".verdict = "taken"\n', 1)):
