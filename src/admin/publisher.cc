@@ -166,11 +166,15 @@ Result<void> Publisher::read_domain(const std::string& name, policy::Change& cha
   return {};
 }
 
-/// What is served of a domain is what the store has, and with it what else `change` has.
+/// What is served of a domain is what the store has, and with it what else `change` has. What
+/// cannot be read is not served.
 Result<void> Publisher::publish_domain(const std::string& name, policy::Change change) {
-  if (auto read = read_domain(name, change); !read) return diverged(read.error());
+  const Result<void> read = read_domain(name, change);
+  if (!read) change.remove_domains.push_back(name);
   directory_.apply(std::move(change));
-  return publish_signer(name);
+  if (read) return publish_signer(name);
+  forget_signer(name);
+  return diverged(read.error());
 }
 
 Result<std::optional<std::string>> Publisher::take_public_domain(store::Time now) {
@@ -478,10 +482,11 @@ Result<store::AccountDeleted> Publisher::delete_account(const std::string& accou
   for (const std::string& id : deleted->policies) forget_policy(id, change);
   seeds_.erase(account);
   directory_.apply(std::move(change));
+  Result<void> all;
   for (const std::string& domain : deleted->domains) {
-    if (auto published = publish_domain(domain); !published)
-      return tl::unexpected(published.error());
+    if (auto published = publish_domain(domain); !published) all = published;
   }
+  if (!all) return tl::unexpected(all.error());
   return deleted;
 }
 

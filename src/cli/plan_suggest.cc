@@ -130,6 +130,7 @@ int suggest_edits(const std::string& version, const std::string& tests,
                 return decided;
               }};
       const plan::Suggestions found = plan::suggest(now, complaint, tools, options);
+      if (!found.is_wrong) silent.clear();
       all_found = all_found && (!found.is_wrong || !found.found.empty());
       if (json) {
         boost::json::object told = plan::suggestions_json(complaint, found);
@@ -140,7 +141,7 @@ int suggest_edits(const std::string& version, const std::string& tests,
         for (const std::string& service : silent) {
           streams.out << fmt::format(
               "  note: the test has no answer of {}, which counts as one that does not answer; "
-              "`answers.\"{}\" = \"DUNNO\"` says what it would answer\n",
+              "`answers.\"{}\"` says what it would answer\n",
               printable(service, 200), printable(service, 200));
         }
       }

@@ -556,28 +556,47 @@ class Comparer {
       possible_ = vocabulary_->possible();  // with what was ruled out
       if (helo_is_required()) possible_ = where(possible_, said_helo());
       for (const Apart& one : apart_) say_where(one);
+      for (const Apart& one : apart_) say_where_of_taken(one);
     } catch (const OverBudget&) {
       return;
     }
   }
 
-  void say_where(const Apart& one) {
-    Differences made;
-    const Ref wanted = of_kind(where(one.here, possible_), one.kind);
-    made.all = put_in_words(one.group, one.kind, cover_of(wanted, possible_), made.some);
-    if (has_rules()) made.by = "the rules";
+  Ref differing(const Apart& one) { return of_kind(where(one.here, possible_), one.kind); }
+  Differences& said_of(const Apart& one) {
     GroupAnswer& answer = answer_of_group(one.group);
-    const bool is_of_old = one.kind == DifferenceKind::refuses_more;
-    Differences& said = is_of_old ? answer.refused : answer.accepted;
-    said = made;  // whatever the budget leaves for the rest
-    Cover of_taken = cover_of(wanted, where(taken_[is_of_old ? 0 : 1], possible_));
+    return one.kind == DifferenceKind::refuses_more ? answer.refused : answer.accepted;
+  }
+
+  void say_where(const Apart& one) {
+    Differences& made = said_of(one);
+    const Cover found = cover_of(differing(one), possible_);
+    made.all = put_in_words(one, found, recipients_of(one.group), made.some);
+    if (has_rules()) made.by = "the rules";
+  }
+
+  /// Of the mail to the group that the one of both takes: what else stands in a cube does not
+  /// matter.
+  void say_where_of_taken(const Apart& one) {
+    const Ref taken = taken_[one.kind == DifferenceKind::refuses_more ? 0 : 1];
+    const Ref among = where(only(taken, one.group), possible_);
+    Ref left = differing(one);
+    Cover found = cover_of(left, among);
     // Whose mail an edit is about is often seen by these, also where other conditions would do.
-    const std::vector<Variable> told{
-        Vocabulary::variable(Axis::session), Vocabulary::variable(Axis::client),
-        Vocabulary::variable(Axis::sender), Vocabulary::variable(Axis::recipient)};
-    for (Cube& cube : of_taken.cubes) narrow(diagrams_, wanted, told, cube);
-    made.all_of_taken = put_in_words(one.group, one.kind, of_taken, made.of_taken);
-    said = std::move(made);
+    const Cube usual =
+        values_in(diagrams_, among,
+                  {Vocabulary::variable(Axis::session), Vocabulary::variable(Axis::client),
+                   Vocabulary::variable(Axis::sender), Vocabulary::variable(Axis::recipient)});
+    std::vector<Cube> narrowed;
+    for (Cube& cube : found.cubes) {
+      if (narrow(diagrams_, left, usual, cube)) narrowed.push_back(std::move(cube));
+    }
+    found.cubes = std::move(narrowed);
+    Differences& made = said_of(one);
+    std::vector<Difference> said;
+    made.all_of_taken =
+        put_in_words(one, found, usual.at(Vocabulary::variable(Axis::recipient)), said);
+    made.of_taken = std::move(said);
   }
 
   /// Covers `wanted` among the dialogues in which `among` is 1.
@@ -591,11 +610,10 @@ class Comparer {
                  });
   }
 
-  /// Whether that is all of the difference.
-  bool put_in_words(std::optional<Group> group, DifferenceKind kind, const Cover& found,
+  /// Whether that is all of the difference. `recipients`: all that it is about, by value.
+  bool put_in_words(const Apart& one, const Cover& found, const std::vector<bool>& recipients,
                     std::vector<Difference>& said) {
-    bool all = found.all && !elsewhere_.contains({group, kind});
-    const std::vector<bool> recipients = recipients_of(group);
+    bool all = found.all && !elsewhere_.contains({one.group, one.kind});
     for (const Cube& cube : found.cubes) {
       CubeWords words = words_of(*vocabulary_, cube, recipients, helo_is_required());
       all = all && words.whole;

@@ -87,44 +87,6 @@ class Finder {
   std::size_t steps_ = 0;
 };
 
-/// For each of the variables, the values that assignments with 1 in `wanted` have. It is 1
-/// somewhere.
-Cube values_in(const Diagrams& diagrams, Ref wanted, const std::set<Variable>& variables) {
-  std::map<std::uint64_t, std::vector<bool>> seen;  // by the place in the order
-  for (const Variable variable : variables) {
-    seen[diagrams.level_of(variable)].assign(diagrams.values(variable), false);
-  }
-  // What stands between a node and its child may have any value.
-  const auto skip = [&](auto one, std::uint64_t to) {
-    for (; one != seen.end() && one->first < to; ++one)
-      one->second.assign(one->second.size(), true);
-  };
-  skip(seen.begin(), diagrams.level(wanted));
-  std::set<Ref> known{wanted};
-  std::vector<Ref> open{wanted};
-  while (!open.empty()) {
-    const Ref here = open.back();
-    open.pop_back();
-    if (diagrams.is_leaf(here)) continue;
-    const auto mine = seen.find(diagrams.level(here));
-    const auto below = seen.upper_bound(diagrams.level(here));
-    const std::vector<Ref>& children = diagrams.children_of(here);
-    for (std::size_t value = 0; value < children.size(); ++value) {
-      if (diagrams.is_leaf(children[value]) && diagrams.leaf_of(children[value]) == 0) continue;
-      if (mine != seen.end()) mine->second[value] = true;
-      if (known.insert(children[value]).second) open.push_back(children[value]);
-    }
-    for (const Ref child : std::set<Ref>(children.begin(), children.end())) {
-      if (known.contains(child)) skip(below, diagrams.level(child));
-    }
-  }
-  Cube found;
-  for (const Variable variable : variables) {
-    found[variable] = std::move(seen.at(diagrams.level_of(variable)));
-  }
-  return found;
-}
-
 /// 1 in the cube.
 Ref diagram_of(Diagrams& diagrams, const Cube& cube) {
   Ref made = diagrams.leaf(1);
@@ -158,16 +120,58 @@ Cover cover(Diagrams& diagrams, Ref wanted, Ref possible, std::size_t most,
   return found;
 }
 
-void narrow(Diagrams& diagrams, Ref wanted, const std::vector<Variable>& told, Cube& cube) {
-  std::set<Variable> variables(told.begin(), told.end());
+Cube values_in(const Diagrams& diagrams, Ref diagram, const std::set<Variable>& variables) {
+  std::map<std::uint64_t, std::vector<bool>> seen;  // by the place in the order
+  for (const Variable variable : variables) {
+    seen[diagrams.level_of(variable)].assign(diagrams.values(variable), false);
+  }
+  // What stands between a node and its child may have any value.
+  const auto skip = [&](auto one, std::uint64_t to) {
+    for (; one != seen.end() && one->first < to; ++one)
+      one->second.assign(one->second.size(), true);
+  };
+  skip(seen.begin(), diagrams.level(diagram));
+  std::set<Ref> known{diagram};
+  std::vector<Ref> open{diagram};
+  while (!open.empty()) {
+    const Ref here = open.back();
+    open.pop_back();
+    if (diagrams.is_leaf(here)) continue;
+    const auto mine = seen.find(diagrams.level(here));
+    const auto below = seen.upper_bound(diagrams.level(here));
+    const std::vector<Ref>& children = diagrams.children_of(here);
+    for (std::size_t value = 0; value < children.size(); ++value) {
+      if (diagrams.is_leaf(children[value]) && diagrams.leaf_of(children[value]) == 0) continue;
+      if (mine != seen.end()) mine->second[value] = true;
+      if (known.insert(children[value]).second) open.push_back(children[value]);
+    }
+    for (const Ref child : std::set<Ref>(children.begin(), children.end())) {
+      if (known.contains(child)) skip(below, diagrams.level(child));
+    }
+  }
+  Cube found;
+  for (const Variable variable : variables) {
+    found[variable] = std::move(seen.at(diagrams.level_of(variable)));
+  }
+  return found;
+}
+
+bool narrow(Diagrams& diagrams, Ref& left, const Cube& usual, Cube& cube) {
+  const Ref inside = diagram_of(diagrams, cube);
+  const Ref here = diagrams.both(left, inside);
+  if (here == diagrams.leaf(0)) return false;
+  left = diagrams.apply(left, inside, [](Leaf is, Leaf out) -> Leaf { return out == 1 ? 0 : is; });
+  std::set<Variable> variables;
+  for (const auto& [variable, values] : usual) variables.insert(variable);
   for (const auto& [variable, values] : cube) variables.insert(variable);
-  const Ref inside = diagrams.both(wanted, diagram_of(diagrams, cube));
-  for (auto& [variable, has] : values_in(diagrams, inside, variables)) {
+  for (auto& [variable, has] : values_in(diagrams, here, variables)) {
     constexpr std::ptrdiff_t few = 4;
     const std::ptrdiff_t count = std::ranges::count(has, true);
-    const bool is_told = count <= few && 2 * count < std::ssize(has);
+    const bool is_told = count <= few && 2 * count < std::ssize(has) && usual.contains(variable) &&
+                         has != usual.at(variable);
     if (is_told || cube.contains(variable)) cube[variable] = std::move(has);
   }
+  return true;
 }
 
 }  // namespace postern::plan

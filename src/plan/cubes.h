@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "plan/diagram.h"
@@ -29,9 +30,13 @@ struct Cover {
 Cover cover(Diagrams& diagrams, Ref wanted, Ref possible, std::size_t most,
             const std::function<std::optional<Assignment>(Ref& left)>& next);
 
-/// Makes a cube say more about the assignments that are 1 in `wanted`, of which it has some: values
-/// that none of them has in it are left out, and of `told` the variables come in of which they have
-/// few. It keeps all of them. Throws OverBudget.
-void narrow(Diagrams& diagrams, Ref wanted, const std::vector<Variable>& told, Cube& cube);
+/// For each of the variables the values that assignments with 1 in the diagram have. It is 1
+/// somewhere.
+Cube values_in(const Diagrams& diagrams, Ref diagram, const std::set<Variable>& variables);
+
+/// Makes a cube say more about the assignments in it that are 1 in `left`, and takes these out of
+/// that: values that none of them has are left out of the cube, and variables come in of which they
+/// have few, and fewer than `usual` has. False: there are no such assignments. Throws OverBudget.
+bool narrow(Diagrams& diagrams, Ref& left, const Cube& usual, Cube& cube);
 
 }  // namespace postern::plan

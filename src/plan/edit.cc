@@ -373,10 +373,6 @@ void judge_guardrails(const Edition& before, const Edition& after, const EditOpt
   }
 }
 
-}  // namespace
-
-namespace {
-
 /// What may be an open relay is seen first, and addresses with a route last: few people know them.
 int rank_of(const Witness& one) {
   if (one.group == Group::foreign && one.kind == DifferenceKind::accepts_more) return 0;

@@ -112,11 +112,17 @@ json::array difference_json(const GroupAnswer& answer) {
 }
 /// Those among the mail that OLD takes, and NEW refuses; and among what NEW takes.
 json::object of_taken_json(const GroupAnswer& answer) {
+  const bool complete = answer.refused.by.empty() && answer.accepted.by.empty() &&
+                        answer.refused.all_of_taken == (answer.refuses_more == Known::yes) &&
+                        answer.accepted.all_of_taken == (answer.accepts_more == Known::yes) &&
+                        answer.answer() != Answer::not_proved;
   json::array refused;
   json::array accepted;
   add_conditions(refused, answer.refused.of_taken);
   add_conditions(accepted, answer.accepted.of_taken);
-  return {{"refuses_more", std::move(refused)}, {"accepts_more", std::move(accepted)}};
+  return {{"refuses_more", std::move(refused)},
+          {"accepts_more", std::move(accepted)},
+          {"complete", complete}};
 }
 
 /// The direction of each condition.
@@ -169,8 +175,11 @@ std::string conditions_text(const Difference& difference) {
 /// Conditions for people.
 struct Where {
   std::string text;        ///< "sender partner.test; and more"; empty: any dialogue, or not known
-  std::string_view among;  ///< "of what old takes", if they are about that; else empty
+  std::string_view among;  ///< "what old takes", if they are about that; else empty
+  bool is_all = false;     ///< all of that
 };
+
+constexpr std::string_view and_more = "; and more";
 
 /// "sender partner.test; client 192.0.2.0/24; and more": the first condition, and others as long as
 /// it stays short. `all`: there are no others.
@@ -185,7 +194,7 @@ std::string some_text(const std::vector<Difference>& some, bool all) {
     }
     text += (text.empty() ? "" : "; ") + more;
   }
-  if (!text.empty() && !all) text += "; and more";
+  if (!text.empty() && !all) text += and_more;
   return text;
 }
 
@@ -197,23 +206,37 @@ Where where_of(const Differences& differences, std::string_view taker) {
   const std::string of_taken =
       is_all ? "all" : some_text(differences.of_taken, differences.all_of_taken);
   constexpr std::size_t short_text = 160;
+  const bool is_whole = differences.all && !where.text.ends_with(and_more);
   const bool tells_less =
-      differences.all && (!differences.all_of_taken || where.text.size() <= short_text);
+      is_whole && (!differences.all_of_taken || where.text.size() <= short_text);
   if (!of_taken.empty() && of_taken != where.text && !tells_less &&
       !(is_all && where.text.empty())) {
-    where = {.text = of_taken, .among = taker};
+    where = {.text = of_taken, .among = taker, .is_all = is_all};
   }
   if (!where.text.empty() && !differences.by.empty()) {
     where.text += fmt::format(" (where {} let it through)", differences.by);
   }
   return where;
 }
-constexpr std::string_view of_old = "of what old takes";
-constexpr std::string_view of_new = "of what new takes";
+constexpr std::string_view of_old = "what old takes";
+constexpr std::string_view of_new = "what new takes";
 
-/// "sender partner.test (of what old takes)".
-std::string with_among(const Where& where) {
-  return where.among.empty() ? where.text : fmt::format("{} ({})", where.text, where.among);
+/// "of what old takes, new refuses sender partner.test; and new takes some".
+std::string both_text(const Where& refused, const Where& accepted) {
+  if (refused.text.empty() && accepted.text.empty()) return "";
+  if (refused.among.empty() && accepted.among.empty() && !refused.text.empty() &&
+      !accepted.text.empty()) {
+    return fmt::format("new refuses {}, and takes {}", refused.text, accepted.text);
+  }
+  std::string text = refused.text.empty() ? "new refuses some"
+                     : refused.among.empty()
+                         ? "new refuses " + refused.text
+                         : fmt::format("of {}, new refuses {}", refused.among, refused.text);
+  text += accepted.text.empty() ? "; and new takes some"
+          : accepted.among.empty()
+              ? "; and new takes " + accepted.text
+              : fmt::format("; of {}, old refuses {}", accepted.among, accepted.text);
+  return text;
 }
 
 /// "accepts more: client 203.0.113.128 to 203.0.113.255".
@@ -223,7 +246,8 @@ std::string answer_text(const GroupAnswer& one) {
   const Where accepted = where_of(one.accepted, of_new);
   const auto one_way = [&](const Where& found) {
     if (found.text.empty()) return text;
-    return fmt::format("{}{}{}: {}", text, found.among.empty() ? "" : ", ", found.among,
+    if (found.is_all) return fmt::format("{}: all of {}", text, found.among);
+    return fmt::format("{}{}{}: {}", text, found.among.empty() ? "" : ", of ", found.among,
                        found.text);
   };
   std::string where;
@@ -233,14 +257,7 @@ std::string answer_text(const GroupAnswer& one) {
     case Answer::accepts_more:
       return one_way(accepted);
     case Answer::both:
-      if (!refused.text.empty() && !accepted.text.empty()) {
-        where =
-            fmt::format("new refuses {}, and takes {}", with_among(refused), with_among(accepted));
-      } else if (!accepted.text.empty()) {
-        where = fmt::format("new takes {}, and refuses some", with_among(accepted));
-      } else if (!refused.text.empty()) {
-        where = fmt::format("new refuses {}, and takes some", with_among(refused));
-      }
+      where = both_text(refused, accepted);
       break;
     case Answer::not_proved:
       where = one.accepts_more == Known::yes   ? "it accepts more, and may refuse more"
@@ -404,8 +421,10 @@ std::string parts_text(const Comparison& found, Known GroupAnswer::* known,
         conditions.among.empty() ? (answer.*differences).all : (answer.*differences).all_of_taken;
     parts.push_back((all ? "mail to " : "some mail to ") + where);
     if (conditions.text.empty()) return;
-    parts.back() += fmt::format(" ({}{}{})", conditions.among, conditions.among.empty() ? "" : ": ",
-                                conditions.text);
+    parts.back() += conditions.is_all ? fmt::format(" (all of {})", conditions.among)
+                    : conditions.among.empty()
+                        ? fmt::format(" ({})", conditions.text)
+                        : fmt::format(" (of {}: {})", conditions.among, conditions.text);
   };
   for (const Group group : all_groups) {
     add(group == Group::ours    ? "this host's domains"
