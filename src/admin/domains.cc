@@ -13,7 +13,6 @@
 #include "base/ulid.h"
 #include "mail/address.h"
 #include "store/store.h"
-#include "telemetry/log.h"
 
 namespace postern::admin {
 namespace {
@@ -183,11 +182,7 @@ Task<void> Domains::recheck(store::Time now) {
     auto note = [&publisher = core_.deps.publisher, row, now, failing, verified] {
       return publisher.note_domain_check(row, now, failing, verified);
     };
-    const WriteOutcome noted = co_await core_.disk(own_turn(), std::move(note));
-    if (verified || noted != WriteOutcome::done) continue;
-    telemetry::log::warning("domain.unverified")
-        .field("name", row.name + " of " + row.account_id)
-        .msg("the account has lost the domain: its record has been missing for seven days");
+    co_await core_.disk(own_turn(), std::move(note));
   }
 }
 

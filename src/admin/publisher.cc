@@ -300,7 +300,9 @@ Result<void> Publisher::follow(const store::Change& edit) {
 
 Result<void> Publisher::publish_signer(const std::string& domain) {
   const Result<void> read = read_signers(domain);
-  return read ? read : diverged(read.error());
+  if (read) return read;
+  forget_signer(domain);  // it may be another account's by now
+  return diverged(read.error());
 }
 
 Result<void> Publisher::publish_policy(const std::string& account, const std::string& id) {
@@ -427,14 +429,18 @@ Result<store::DomainVerified> Publisher::verify_domain(const std::string& accoun
   Result<store::DomainVerified> verified = store_.verify_domain(account, domain.id, at, &audit);
   if (!verified || verified->outcome != WriteOutcome::done) return verified;
   policy::Change change;
+  Result<void> all;
   for (const std::string& id : verified->lost_webhooks) {
     const auto known = directory_.webhook(id);
     if (!known) continue;
-    const Result<void> read = read_webhook(known->account_id, id, change);
-    if (!read) return diverged(read.error());
+    Result<void> read = read_webhook(known->account_id, id, change);
+    if (read) continue;
+    // It takes the mail of another account, if anything.
+    forget_webhook(id, change);
+    all = diverged(read.error());
   }
-  if (auto published = publish_domain(domain.name, std::move(change)); !published)
-    return tl::unexpected(published.error());
+  if (auto published = publish_domain(domain.name, std::move(change)); !published) all = published;
+  if (!all) return tl::unexpected(all.error());
   return verified;
 }
 
@@ -444,6 +450,9 @@ Result<WriteOutcome> Publisher::note_domain_check(const store::DomainRow& domain
   const std::lock_guard lock(mutex_);
   Result<WriteOutcome> outcome = store_.note_domain_check(domain.id, at, failing_since, verified);
   if (!outcome || *outcome != WriteOutcome::done || verified) return outcome;
+  telemetry::log::warning("domain.unverified")
+      .field("name", domain.name + " of " + domain.account_id)
+      .msg("the account has lost the domain: its record has been missing for seven days");
   if (auto published = publish_domain(domain.name); !published)
     return tl::unexpected(published.error());
   return outcome;

@@ -571,7 +571,8 @@ class Comparer {
   void say_where(const Apart& one) {
     Differences& made = said_of(one);
     const Cover found = cover_of(differing(one), possible_);
-    made.all = put_in_words(one, found, recipients_of(one.group), made.some);
+    made.all = put_in_words(
+        one, found, {{Vocabulary::variable(Axis::recipient), recipients_of(one.group)}}, made.some);
     if (has_rules()) made.by = "the rules";
   }
 
@@ -593,9 +594,10 @@ class Comparer {
     }
     found.cubes = std::move(narrowed);
     Differences& made = said_of(one);
+    std::set<Variable> parts;
+    for (Variable part = 0; part < axis_count; ++part) parts.insert(part);
     std::vector<Difference> said;
-    made.all_of_taken =
-        put_in_words(one, found, usual.at(Vocabulary::variable(Axis::recipient)), said);
+    made.all_of_taken = put_in_words(one, found, values_in(diagrams_, among, parts), said);
     made.of_taken = std::move(said);
   }
 
@@ -610,12 +612,12 @@ class Comparer {
                  });
   }
 
-  /// Whether that is all of the difference. `recipients`: all that it is about, by value.
-  bool put_in_words(const Apart& one, const Cover& found, const std::vector<bool>& recipients,
+  /// Whether that is all of the difference. `among`: the values of parts that it is about.
+  bool put_in_words(const Apart& one, const Cover& found, const Cube& among,
                     std::vector<Difference>& said) {
     bool all = found.all && !elsewhere_.contains({one.group, one.kind});
     for (const Cube& cube : found.cubes) {
-      CubeWords words = words_of(*vocabulary_, cube, recipients, helo_is_required());
+      CubeWords words = words_of(*vocabulary_, cube, among, helo_is_required());
       all = all && words.whole;
       if (words.said) said.push_back(std::move(*words.said));
     }

@@ -195,11 +195,10 @@ class PartWords {
       if (part.negated) part.values = std::move(others);
       return true;
     }
-    const auto some = static_cast<std::size_t>(std::ranges::count(values_, true));
     // An answer stands for others that do the same: only those are said that were looked at.
     const OpenQuestion* question =
         variable_ < axis_count ? nullptr : vocabulary_.question(variable_);
-    part.negated = question == nullptr && some > values_.size() / 2;
+    part.negated = question == nullptr && is_better_negated();
     std::set<std::string> others;  // words of values that are not said
     for (std::size_t value = 0; value < values_.size(); ++value) {
       if (values_[value] != part.negated || !is_among(value) || is_impossible(value)) continue;
@@ -210,7 +209,7 @@ class PartWords {
     const std::map<std::size_t, std::string> domains = whole_domains(!part.negated);
     std::set<std::string> said;
     for (std::size_t value = 0; value < values_.size(); ++value) {
-      if (values_[value] == part.negated || is_impossible(value)) continue;
+      if (values_[value] == part.negated || !is_among(value) || is_impossible(value)) continue;
       if (const auto known = domains.find(value); known != domains.end()) {
         if (said.insert(known->second).second) part.values.push_back(known->second);
         continue;
@@ -226,6 +225,19 @@ class PartWords {
   }
 
  private:
+  /// Whether it is shorter to say what the cube has not; not if that is "any other name".
+  bool is_better_negated() const {
+    std::size_t inside = 0;
+    std::size_t outside = 0;
+    bool open = false;
+    for (std::size_t value = 0; value < values_.size(); ++value) {
+      if (!is_among(value) || is_impossible(value)) continue;
+      ++(values_[value] ? inside : outside);
+      open = open ||
+             (!values_[value] && words_for(vocabulary_, variable_, value).starts_with("any other"));
+    }
+    return inside > outside && !open;
+  }
   /// The networks of the classes that the cube has, or has not. Neighbours are one.
   std::vector<std::string> clients(bool in_cube) const {
     const std::vector<ClientClass>& classes = vocabulary_.classes().clients;
@@ -242,8 +254,9 @@ class PartWords {
     };
     for (const std::size_t value : order) {
       const ClientClass& one = classes[value];
-      if (values_[value] != in_cube || (range && range->first.is_v4() != one.first.is_v4())) end();
-      if (values_[value] != in_cube) continue;
+      const bool is_said = values_[value] == in_cube && is_among(value);
+      if (!is_said || (range && range->first.is_v4() != one.first.is_v4())) end();
+      if (!is_said) continue;
       if (!range) range = one;
       range->last = one.last;
     }
@@ -267,12 +280,14 @@ class PartWords {
     std::map<std::string, Domain> domains;
     for (std::size_t value = 0; value < addresses->size(); ++value) {
       const AddressClass& one = (*addresses)[value];
-      if (!one.one || one.one->domain.empty() || one.other_domain || !is_among(value)) continue;
+      if (!one.one || one.one->domain.empty() || one.other_domain) continue;
       const std::string name =
           one.below.empty() ? lower(one.one->domain) : "below " + lower(one.below);
       Domain& domain = domains[name];
-      domain.members.push_back(value);
-      domain.all = domain.all && values_[value] == in_cube;
+      if (is_among(value)) {
+        domain.members.push_back(value);
+        domain.all = domain.all && values_[value] == in_cube;
+      }
       if (one.words == (one.below.empty() ? "other addresses at " + name : name)) {
         domain.others = value;
       }
@@ -317,21 +332,22 @@ class PartWords {
   const Vocabulary& vocabulary_;
   const Variable variable_;
   const std::vector<bool>& values_;
-  const std::vector<bool>* among_;  ///< null: all
+  const std::vector<bool>* among_;  ///< null: all are spoken of
   const bool helo_required_;
   Names names_;
 };
 
 }  // namespace
 
-CubeWords words_of(const Vocabulary& vocabulary, const Cube& cube, const std::vector<bool>& among,
+CubeWords words_of(const Vocabulary& vocabulary, const Cube& cube, const Cube& among,
                    bool helo_required) {
   CubeWords words;
   Difference found;
   std::map<std::string, int> names;
   for (const auto& [variable, values] : cube) {
-    const bool of_recipient = variable == Vocabulary::variable(Axis::recipient);
-    if (of_recipient && values == among) continue;
+    const auto spoken_of = among.find(variable);
+    const std::vector<bool>* some = spoken_of == among.end() ? nullptr : &spoken_of->second;
+    if (some != nullptr && values == *some) continue;
     Difference::Part part{
         .name = variable < axis_count
                     ? std::string(to_string(static_cast<Axis>(variable)))
@@ -343,9 +359,7 @@ CubeWords words_of(const Vocabulary& vocabulary, const Cube& cube, const std::ve
     if (const int number = ++names[part.name]; number > 1) {
       part.name += fmt::format(" (question {})", number);
     }
-    words.whole &=
-        PartWords(vocabulary, variable, values, of_recipient ? &among : nullptr, helo_required)
-            .run(part);
+    words.whole &= PartWords(vocabulary, variable, values, some, helo_required).run(part);
     if (part.values.empty() && !part.negated) return {.said = std::nullopt, .whole = false};
     found.conditions.push_back(std::move(part));
   }

@@ -27,9 +27,10 @@ struct CubeWords {
   std::optional<Difference> said;  ///< nullopt: there are no words for it
   bool whole = true;               ///< nothing of the cube is left out
 };
-/// Says nothing that is not in the cube. `among`: the recipients that are spoken of, by value.
-/// `helo_required`: both versions refuse all without HELO, so nothing is said of that.
-CubeWords words_of(const Vocabulary& vocabulary, const Cube& cube, const std::vector<bool>& among,
+/// Says nothing that is not in the cube. `among`: of some parts, the values that are spoken of; of
+/// others nothing is said. `helo_required`: both versions refuse all without HELO, so nothing is
+/// said of that.
+CubeWords words_of(const Vocabulary& vocabulary, const Cube& cube, const Cube& among,
                    bool helo_required);
 
 }  // namespace postern::plan

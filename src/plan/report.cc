@@ -177,6 +177,7 @@ struct Where {
   std::string text;        ///< "sender partner.test; and more"; empty: any dialogue, or not known
   std::string_view among;  ///< "what old takes", if they are about that; else empty
   bool is_all = false;     ///< all of that
+  std::string if_let;      ///< " (where the rules let it through)"
 };
 
 constexpr std::string_view and_more = "; and more";
@@ -214,14 +215,15 @@ Where where_of(const Differences& differences, std::string_view taker) {
     where = {.text = of_taken, .among = taker, .is_all = is_all};
   }
   if (!where.text.empty() && !differences.by.empty()) {
-    where.text += fmt::format(" (where {} let it through)", differences.by);
+    where.if_let = fmt::format(" (where {} let it through)", differences.by);
+    where.text += where.if_let;
   }
   return where;
 }
 constexpr std::string_view of_old = "what old takes";
 constexpr std::string_view of_new = "what new takes";
 
-/// "of what old takes, new refuses sender partner.test; and new takes some".
+/// "of what old takes, new refuses sender partner.test. New takes some".
 std::string both_text(const Where& refused, const Where& accepted) {
   if (refused.text.empty() && accepted.text.empty()) return "";
   if (refused.among.empty() && accepted.among.empty() && !refused.text.empty() &&
@@ -232,10 +234,11 @@ std::string both_text(const Where& refused, const Where& accepted) {
                      : refused.among.empty()
                          ? "new refuses " + refused.text
                          : fmt::format("of {}, new refuses {}", refused.among, refused.text);
-  text += accepted.text.empty() ? "; and new takes some"
+  // Conditions have semicolons between them.
+  text += accepted.text.empty() ? ". New takes some"
           : accepted.among.empty()
-              ? "; and new takes " + accepted.text
-              : fmt::format("; of {}, old refuses {}", accepted.among, accepted.text);
+              ? ". New takes " + accepted.text
+              : fmt::format(". Of {}, old refuses {}", accepted.among, accepted.text);
   return text;
 }
 
@@ -246,7 +249,7 @@ std::string answer_text(const GroupAnswer& one) {
   const Where accepted = where_of(one.accepted, of_new);
   const auto one_way = [&](const Where& found) {
     if (found.text.empty()) return text;
-    if (found.is_all) return fmt::format("{}: all of {}", text, found.among);
+    if (found.is_all) return fmt::format("{}: all of {}{}", text, found.among, found.if_let);
     return fmt::format("{}{}{}: {}", text, found.among.empty() ? "" : ", of ", found.among,
                        found.text);
   };
@@ -421,10 +424,10 @@ std::string parts_text(const Comparison& found, Known GroupAnswer::* known,
         conditions.among.empty() ? (answer.*differences).all : (answer.*differences).all_of_taken;
     parts.push_back((all ? "mail to " : "some mail to ") + where);
     if (conditions.text.empty()) return;
-    parts.back() += conditions.is_all ? fmt::format(" (all of {})", conditions.among)
-                    : conditions.among.empty()
-                        ? fmt::format(" ({})", conditions.text)
-                        : fmt::format(" (of {}: {})", conditions.among, conditions.text);
+    parts.back() +=
+        conditions.is_all ? fmt::format(" (all of {}{})", conditions.among, conditions.if_let)
+        : conditions.among.empty() ? fmt::format(" ({})", conditions.text)
+                                   : fmt::format(" (of {}: {})", conditions.among, conditions.text);
   };
   for (const Group group : all_groups) {
     add(group == Group::ours    ? "this host's domains"
