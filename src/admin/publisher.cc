@@ -153,6 +153,7 @@ void Publisher::put_domain(const std::string& name, const std::string& account,
                            policy::Change& change) const {
   if (lower(name) != public_domain_) change.put_domains.push_back({name, account});
 }
+
 /// Of whichever account it is: another one may have it by now.
 Result<void> Publisher::read_domain(const std::string& name, policy::Change& change) const {
   if (lower(name) == public_domain_) return {};

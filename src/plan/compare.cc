@@ -583,21 +583,22 @@ class Comparer {
     const Ref among = where(only(taken, one.group), possible_);
     Ref left = differing(one);
     Cover found = cover_of(left, among);
+    std::set<Variable> parts;
+    for (Variable part = 0; part < axis_count; ++part) parts.insert(part);
+    const Cube there = values_in(diagrams_, among, parts);
     // Whose mail an edit is about is often seen by these, also where other conditions would do.
-    const Cube usual =
-        values_in(diagrams_, among,
-                  {Vocabulary::variable(Axis::session), Vocabulary::variable(Axis::client),
-                   Vocabulary::variable(Axis::sender), Vocabulary::variable(Axis::recipient)});
+    Cube usual;
+    for (const Axis axis : {Axis::session, Axis::client, Axis::sender, Axis::recipient}) {
+      usual[Vocabulary::variable(axis)] = there.at(Vocabulary::variable(axis));
+    }
     std::vector<Cube> narrowed;
     for (Cube& cube : found.cubes) {
       if (narrow(diagrams_, left, usual, cube)) narrowed.push_back(std::move(cube));
     }
     found.cubes = std::move(narrowed);
     Differences& made = said_of(one);
-    std::set<Variable> parts;
-    for (Variable part = 0; part < axis_count; ++part) parts.insert(part);
     std::vector<Difference> said;
-    made.all_of_taken = put_in_words(one, found, values_in(diagrams_, among, parts), said);
+    made.all_of_taken = put_in_words(one, found, there, said);
     made.of_taken = std::move(said);
   }
 

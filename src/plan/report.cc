@@ -110,19 +110,22 @@ json::array difference_json(const GroupAnswer& answer) {
   add_conditions(list, answer.accepted.some);
   return list;
 }
+/// Whether the conditions are all. `all`: what says so of one direction.
+bool is_complete(const GroupAnswer& answer, bool Differences::* all) {
+  if (!answer.refused.by.empty() || !answer.accepted.by.empty()) return false;
+  return answer.refused.*all == (answer.refuses_more == Known::yes) &&
+         answer.accepted.*all == (answer.accepts_more == Known::yes) &&
+         answer.answer() != Answer::not_proved;
+}
 /// Those among the mail that OLD takes, and NEW refuses; and among what NEW takes.
 json::object of_taken_json(const GroupAnswer& answer) {
-  const bool complete = answer.refused.by.empty() && answer.accepted.by.empty() &&
-                        answer.refused.all_of_taken == (answer.refuses_more == Known::yes) &&
-                        answer.accepted.all_of_taken == (answer.accepts_more == Known::yes) &&
-                        answer.answer() != Answer::not_proved;
   json::array refused;
   json::array accepted;
   add_conditions(refused, answer.refused.of_taken);
   add_conditions(accepted, answer.accepted.of_taken);
   return {{"refuses_more", std::move(refused)},
           {"accepts_more", std::move(accepted)},
-          {"complete", complete}};
+          {"complete", is_complete(answer, &Differences::all_of_taken)}};
 }
 
 /// The direction of each condition.
@@ -133,20 +136,14 @@ json::array kinds_json(const GroupAnswer& answer) {
   return list;
 }
 
-/// Whether these are all.
-bool is_complete(const GroupAnswer& answer) {
-  if (!answer.refused.by.empty() || !answer.accepted.by.empty()) return false;
-  return answer.refused.all == (answer.refuses_more == Known::yes) &&
-         answer.accepted.all == (answer.accepts_more == Known::yes) &&
-         answer.answer() != Answer::not_proved;
-}
-
 json::object answer_json(const GroupAnswer& one) {
-  return {
-      {"answer", to_string(one.answer())},           {"refuses_more", to_string(one.refuses_more)},
-      {"accepts_more", to_string(one.accepts_more)}, {"difference", difference_json(one)},
-      {"difference_kinds", kinds_json(one)},         {"difference_complete", is_complete(one)},
-      {"difference_of_taken", of_taken_json(one)}};
+  return {{"answer", to_string(one.answer())},
+          {"refuses_more", to_string(one.refuses_more)},
+          {"accepts_more", to_string(one.accepts_more)},
+          {"difference", difference_json(one)},
+          {"difference_kinds", kinds_json(one)},
+          {"difference_complete", is_complete(one, &Differences::all)},
+          {"difference_of_taken", of_taken_json(one)}};
 }
 
 /// "sender partner.test or below partner.test, helo not mx.partner.test"; empty: any dialogue.

@@ -52,18 +52,26 @@ Result<Listed<DomainRow>> SqlStore::domains(std::string_view account) {
   return Listed<DomainRow>{std::move(*found), total};
 }
 
+namespace {
+
+/// The account that has verified a domain.
+Result<std::optional<std::string>> owner_of(const Sql& sql, std::string_view domain) {
+  return sql.one(
+      "SELECT account_id FROM domain WHERE name = ? AND verified",
+      [](const SqlRow& row) { return row.text(0); }, domain);
+}
+
+}  // namespace
+
 Result<std::optional<std::string>> SqlStore::owner_of_domain(std::string_view name) {
   const Result<Sql> sql = reading();
   if (!sql) return tl::unexpected(sql.error());
-  return sql->one(
-      "SELECT account_id FROM domain WHERE name = ? AND verified",
-      [](const SqlRow& row) { return row.text(0); }, name);
+  return owner_of(*sql, name);
 }
 
 bool SqlStore::is_of_another(const Sql& sql, std::string_view domain, std::string_view account) {
-  return exists(
-      sql.number("SELECT count(*) FROM domain WHERE name = ? AND verified AND account_id <> ?",
-                 domain, account));
+  const auto owner = owner_of(sql, domain);
+  return rows::found(owner) && **owner != account;
 }
 
 namespace {
