@@ -21,9 +21,6 @@ constexpr std::chrono::hours key_memory{8 * 24};
 /// Ours have about 350 octets.
 constexpr std::size_t max_token = 2048;
 
-std::int64_t unix_seconds(store::Time time) {
-  return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
-}
 store::Time from_unix(std::int64_t seconds) { return store::Time(std::chrono::seconds(seconds)); }
 
 std::string_view to_text(TokenUse use) {

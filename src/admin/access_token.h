@@ -32,6 +32,11 @@ struct Claims {
   store::Time expires_at;           ///< `exp`
 };
 
+/// Since 1970-01-01 UTC, as NumericDate of RFC 7519 §2 has it.
+inline std::int64_t unix_seconds(store::Time time) {
+  return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
+}
+
 /// Allowed difference between the clocks of two nodes.
 inline constexpr std::chrono::seconds clock_skew{60};
 /// Validity of an access token.

@@ -7,6 +7,7 @@
 
 #include "admin/test_api.h"
 #include "admin/trace_hub.h"
+#include "base/patience_test.h"
 #include "base/time_text.h"
 #include "net/http_server.h"
 
@@ -16,8 +17,6 @@ namespace {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 using store::WriteOutcome;
-
-constexpr std::string_view password = "correct-horse-battery";
 
 /// A gateway's API on a socket, with an owner and a colleague. No wait ends by itself for minutes.
 class AccessEnds : public ::testing::Test {
@@ -30,11 +29,8 @@ class AccessEnds : public ::testing::Test {
     webhook_ = api_.post("/api/v1/webhooks", R"({"target_url":"inbox"})", owner_).text("/id");
     const std::string link =
         api_.post("/api/v1/invitations", R"({"role":"viewer"})", owner_).text("/link");
-    api_.post("/api/v1/accounts", R"({"email":"kim@example.com","password":")" +
-                                      std::string(password) + R"(","link":")" +
-                                      link.substr(link.find("?link=") + 6) + "\"}");
-    const Answer in = api_.post("/api/v1/sessions", R"({"email":"kim@example.com","password":")" +
-                                                        std::string(password) + "\"}");
+    api_.post("/api/v1/accounts", account_body("kim@example.com", token_of(link)));
+    const Answer in = api_.post("/api/v1/sessions", account_body("kim@example.com"));
     kim_ = in.text("/access_token");
     refresh_ = in.text("/refresh_token");
     person_ = api_.get("/api/v1/accounts/me", kim_).text("/id");
@@ -93,22 +89,16 @@ class AccessEnds : public ::testing::Test {
     const auto watched = tail(token);
     const auto waiting = poll(token);
     const auto another = tail(owner_);
-    ASSERT_TRUE(soon([this] { return server_->requests() == 3; }));
-    const auto begun = std::chrono::steady_clock::now();
+    ASSERT_TRUE(tests::eventually([this] { return server_->requests() == 3; }));
     end();
     const std::string seen = rest(*watched);
     EXPECT_TRUE(seen.ends_with("\r\n0\r\n\r\n")) << seen;
     const std::string told = rest(*waiting);
     EXPECT_EQ(told.substr(0, 12), "HTTP/1.1 401") << told;
-    EXPECT_LT(std::chrono::steady_clock::now() - begun, 20s);
     publish("01A");
     asio::read_until(another->socket, asio::dynamic_buffer(another->out), "{\"id\":\"01A\"");
-    EXPECT_TRUE(soon([this] { return server_->requests() == 1; })) << "the places are free";
-  }
-  template <class Condition>
-  static bool soon(Condition condition) {
-    for (int i = 0; i < 1000 && !condition(); ++i) std::this_thread::sleep_for(10ms);
-    return condition();
+    EXPECT_TRUE(tests::eventually([this] { return server_->requests() == 1; }))
+        << "the places are free";
   }
 
   TraceHub hub_;
@@ -173,12 +163,23 @@ TEST_F(AccessEnds, of_a_token_whose_maker_revokes_all_with_the_password) {
 }
 
 TEST_F(AccessEnds, of_a_token_at_the_end_of_its_time) {
-  const store::Time over = store::now() + 1500ms;
-  const Answer made =
-      api_.post("/api/v1/api-tokens",
-                R"({"name":"s","scopes":["read"],"expires_at":")" + to_rfc3339(over) + "\"}", kim_);
-  ASSERT_EQ(made.status, 201) << made.body;
-  expect_end(made.text("/token"), [] {});
+  // A busy machine may not begin in that time: then it gets more, up to the longest wait of a poll.
+  for (auto time = 500ms;; time *= 4) {
+    ASSERT_LT(time, 30s);
+    const std::string over = to_rfc3339(store::now() + time);
+    const Answer made =
+        api_.post("/api/v1/api-tokens",
+                  R"({"name":"s","scopes":["read"],"expires_at":")" + over + "\"}", kim_);
+    if (made.status != 201) continue;
+    const auto watched = get("/api/v1/traces/stream", made.text("/token"));
+    const auto waiting = poll(made.text("/token"));
+    const std::string seen = rest(*watched);
+    const std::string told = rest(*waiting);
+    if (!seen.starts_with("HTTP/1.1 200")) continue;
+    EXPECT_TRUE(seen.ends_with("\r\n0\r\n\r\n")) << seen;
+    EXPECT_EQ(told.substr(0, 12), "HTTP/1.1 401") << told;
+    break;
+  }
 }
 
 TEST_F(AccessEnds, when_another_process_takes_it) {
@@ -193,9 +194,7 @@ TEST_F(AccessEnds, when_another_process_takes_it) {
 TEST_F(AccessEnds, not_with_another_session_or_a_changed_role) {
   const auto watched = tail(kim_);
   const std::string other =
-      api_.post("/api/v1/sessions",
-                R"({"email":"kim@example.com","password":")" + std::string(password) + "\"}")
-          .text("/refresh_token");
+      api_.post("/api/v1/sessions", account_body("kim@example.com")).text("/refresh_token");
   EXPECT_TRUE(api_.store->end_session_by_token(Secret(sha256(other)), {}).value());
   EXPECT_EQ(api_.store->set_role(team_, person_, store::Role::operates, nullptr).value(),
             WriteOutcome::done);
@@ -225,16 +224,16 @@ TEST_F(AccessEnds, with_the_account) {
 TEST_F(AccessEnds, and_a_client_that_leaves_frees_its_place) {
   std::vector<std::unique_ptr<Client>> waiting;
   for (int i = 0; i < 16; ++i) waiting.push_back(poll(kim_));
-  ASSERT_TRUE(soon([this] { return server_->requests() == 16; }));
+  ASSERT_TRUE(tests::eventually([this] { return server_->requests() == 16; }));
   EXPECT_EQ(rest(*poll(kim_)).substr(0, 12), "HTTP/1.1 429");
   EXPECT_EQ(rest(*get("/api/v1/webhooks", kim_)).substr(0, 12), "HTTP/1.1 200")
       << "who waits takes no place of other requests";
   EXPECT_EQ(rest(*get("/api/v1/webhooks/" + webhook_ + "/inbox", kim_)).substr(0, 12),
             "HTTP/1.1 200");
   waiting.clear();
-  EXPECT_TRUE(soon([this] { return server_->requests() == 0; }));
+  EXPECT_TRUE(tests::eventually([this] { return server_->requests() == 0; }));
   const auto again = poll(kim_);
-  EXPECT_TRUE(soon([this] { return server_->requests() == 1; }));
+  EXPECT_TRUE(tests::eventually([this] { return server_->requests() == 1; }));
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 namespace postern::admin {
 namespace {
 
-boost::json::object to_json(const store::AuditRow& entry) {
+boost::json::object audit_json(const store::AuditRow& entry) {
   boost::system::error_code bad;
   boost::json::value details = boost::json::parse(entry.details, bad);
   if (bad) details = boost::json::object();
@@ -18,7 +18,7 @@ boost::json::object to_json(const store::AuditRow& entry) {
   return out;
 }
 
-boost::json::object to_json(const store::SessionRow& session, const Caller& caller) {
+boost::json::object session_json(const store::SessionRow& session, const Caller& caller) {
   return {{"id", session.id},
           {"ip", session.ip},
           {"user_agent", session.user_agent},
@@ -54,7 +54,7 @@ net::HttpResponse AccountHistory::audit_log(const Call& call) const {
     next = entries.rows.back().id;
   }
   boost::json::array data;
-  for (const store::AuditRow& entry : entries.rows) data.push_back(to_json(entry));
+  for (const store::AuditRow& entry : entries.rows) data.push_back(audit_json(entry));
   return json_response(
       200, {{"data", std::move(data)}, {"total", entries.total}, {"next", std::move(next)}});
 }
@@ -62,7 +62,7 @@ net::HttpResponse AccountHistory::audit_log(const Call& call) const {
 net::HttpResponse AccountHistory::sign_ins(const Call& call) const {
   const auto sessions = unwrap(core_.deps.store.sessions(call.caller.person_id, call.now));
   boost::json::array data;
-  for (const store::SessionRow& row : sessions.rows) data.push_back(to_json(row, call.caller));
+  for (const store::SessionRow& row : sessions.rows) data.push_back(session_json(row, call.caller));
   return json_response(200, {{"data", std::move(data)}});
 }
 

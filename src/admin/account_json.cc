@@ -10,7 +10,6 @@ namespace postern::admin {
 namespace {
 
 constexpr std::ptrdiff_t min_password = 12;  // in characters
-constexpr std::size_t max_password = 1024;   // in octets
 constexpr std::size_t max_email = 254;       // RFC 5321 §4.5.3.1.3, without the angle brackets
 
 std::ptrdiff_t characters(std::string_view utf8) {

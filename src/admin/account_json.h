@@ -6,6 +6,9 @@
 
 namespace postern::admin {
 
+/// Longest password that is taken, in octets.
+inline constexpr std::size_t max_password = 1024;
+
 /// The Account of docs/openapi.yaml. Blocks on the disk. Throws a Refusal if the store fails.
 boost::json::object describe_account(const Core& core, const Authenticator& authenticator,
                                      const store::AccountRow& account);

@@ -122,7 +122,7 @@ Task<void> client_gone(const net::HttpRequest& request) {
 
 using Piece = Result<std::string>;
 
-Task<Piece> next_piece(std::shared_ptr<net::HttpResponse::Stream> stream) {
+Task<Piece> next_piece_of(std::shared_ptr<net::HttpResponse::Stream> stream) {
   try {
     Piece piece = co_await stream->next();
     co_return piece;
@@ -138,7 +138,7 @@ enum class Ends { anywhere, whole };
 Task<Piece> guarded_piece(std::shared_ptr<net::HttpResponse::Stream> stream, Ends ends,
                           std::shared_ptr<Guest> guest, Authenticator& authenticator) {
   if (!guest->over) {
-    auto came = co_await (next_piece(stream) || authenticator.end_of_access(*guest));
+    auto came = co_await (next_piece_of(stream) || authenticator.end_of_access(*guest));
     Piece* piece = std::get_if<Piece>(&came);
     std::optional<Refusal> refusal;
     if (piece != nullptr && !guest->is_settled()) {

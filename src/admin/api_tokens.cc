@@ -21,7 +21,7 @@ constexpr std::size_t shown_octets = 14;
 constexpr std::size_t max_networks = 100;
 constexpr std::uint64_t max_tokens = 200;
 
-boost::json::object to_json(const store::ApiTokenRow& row) {
+boost::json::object token_json(const store::ApiTokenRow& row) {
   return {{"id", row.id},
           {"name", row.name},
           {"prefix", row.prefix},
@@ -135,7 +135,7 @@ net::HttpResponse ApiTokens::create(const Call& call) const {
       core_.audit(call, "api_token.created", {{"id", row.id}, {"name", row.name}});
   if (unwrap(store.create_api_token(row, &audit)) != store::WriteOutcome::done)
     throw unauthorized("the account is gone");
-  boost::json::object body = to_json(row);
+  boost::json::object body = token_json(row);
   body["token"] = token.reveal();
   return json_response(201, body);
 }
@@ -143,7 +143,7 @@ net::HttpResponse ApiTokens::create(const Call& call) const {
 net::HttpResponse ApiTokens::list(const Call& call) const {
   const auto tokens = unwrap(core_.deps.store.api_tokens(call.caller.account_id, {0, max_tokens}));
   boost::json::array data;
-  for (const store::ApiTokenRow& row : tokens.rows) data.push_back(to_json(row));
+  for (const store::ApiTokenRow& row : tokens.rows) data.push_back(token_json(row));
   return json_response(200, {{"data", std::move(data)}, {"total", tokens.total}});
 }
 

@@ -49,8 +49,8 @@ json::object lists_json(const Lists& lists, const std::string& hostname) {
 }
 
 /// `plan`: of the edit that they come from; null: of none.
-net::HttpResponse answer(const Lists& lists, const std::string& hostname,
-                         const json::value* plan = nullptr) {
+net::HttpResponse lists_response(const Lists& lists, const std::string& hostname,
+                                 const json::value* plan = nullptr) {
   json::object body = lists_json(lists, hostname);
   if (plan != nullptr) body["plan"] = *plan;
   net::HttpResponse response = json_response(200, body);
@@ -193,7 +193,7 @@ ListRevisionRow ConnectionPolicies::stored(std::uint64_t revision) const {
 }
 
 net::HttpResponse ConnectionPolicies::show(const Call&) const {
-  return answer(*lists().current(), lists().hostname());
+  return lists_response(*lists().current(), lists().hostname());
 }
 
 net::HttpResponse ConnectionPolicies::put(const Call& call, Lists next, std::string action) const {
@@ -218,7 +218,7 @@ net::HttpResponse ConnectionPolicies::put(const Call& call, Lists next, std::str
   const store::AuditRow audit = core_.audit(call, std::move(action), details);
   if (unwrap(lists().put(std::move(next), expected, audit)) != WriteOutcome::done)
     throw version_mismatch();
-  return answer(*lists().current(), lists().hostname(), &plan);
+  return lists_response(*lists().current(), lists().hostname(), &plan);
 }
 
 net::HttpResponse ConnectionPolicies::replace(const Call& call) const {
@@ -259,7 +259,7 @@ net::HttpResponse ConnectionPolicies::revisions(const Call& call) const {
 net::HttpResponse ConnectionPolicies::revision(const Call& call) const {
   ListRevisionRow row = stored(parse_number(call.ids[0]).value_or(0));
   const Lists then = unwrap(judged_again(std::move(row), lists().hostname(), lists().file_rules()));
-  return answer(then, lists().hostname());
+  return lists_response(then, lists().hostname());
 }
 
 net::HttpResponse ConnectionPolicies::roll_back(const Call& call) const {

@@ -15,7 +15,7 @@ namespace restrictions = dialect::restrictions;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr const char* path = "/api/v1/connection-policies";
+constexpr const char* lists_path = "/api/v1/connection-policies";
 
 /// An API with lists, and records which lists were put into force.
 struct ListsApi {
@@ -31,7 +31,7 @@ struct ListsApi {
   }
   Answer put(const std::string& body,
              std::vector<std::pair<std::string, std::string>> headers = {}) {
-    return api.call({"PUT", path, body, token, std::move(headers)});
+    return api.call({"PUT", lists_path, body, token, std::move(headers)});
   }
   /// A section of a file, judged as when the configuration is loaded.
   Result<void> follow(std::optional<restrictions::Section> section,
@@ -58,7 +58,7 @@ restrictions::Section section(std::map<std::string, std::string, std::less<>> pa
 
 TEST(ConnectionPolicies, begin_without_lists) {
   ListsApi api;
-  const Answer answer = api.api.get(path, api.token);
+  const Answer answer = api.api.get(lists_path, api.token);
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(answer.json.at("revision").as_int64(), 0);
   EXPECT_EQ(answer.json.at("enabled").as_bool(), false);
@@ -94,7 +94,7 @@ TEST(ConnectionPolicies, a_put_runs_and_says_what_the_linter_thinks) {
   EXPECT_TRUE(old_name) << answer.body;
   // A response may be sent back as a request.
   EXPECT_EQ(api.put(answer.body).status, 200);
-  EXPECT_EQ(api.api.get(path, api.token).json.at("revision").as_int64(), 2);
+  EXPECT_EQ(api.api.get(lists_path, api.token).json.at("revision").as_int64(), 2);
 }
 
 TEST(ConnectionPolicies, what_does_not_compile_is_422_at_its_place) {
@@ -109,7 +109,7 @@ TEST(ConnectionPolicies, what_does_not_compile_is_422_at_its_place) {
   EXPECT_EQ(mark.at("line").as_int64(), 2);
   EXPECT_EQ(mark.at("column").as_int64(), 2);
   EXPECT_TRUE(api.applied.empty());
-  EXPECT_EQ(api.api.get(path, api.token).json.at("revision").as_int64(), 0);
+  EXPECT_EQ(api.api.get(lists_path, api.token).json.at("revision").as_int64(), 0);
 }
 
 TEST(ConnectionPolicies, what_opens_a_relay_is_409_with_the_dialogue) {
@@ -146,9 +146,9 @@ TEST(ConnectionPolicies, who_may_not_save_may_not_lint) {
       api.api.post("/api/v1/api-tokens", R"({"name":"t","scopes":["read"]})", api.token);
   ASSERT_EQ(made.status, 201) << made.body;
   const std::string reader = made.text("/token");
-  EXPECT_EQ(api.api.get(path, reader).status, 200);
+  EXPECT_EQ(api.api.get(lists_path, reader).status, 200);
   const std::string body = R"({"lists":{"sender":"check_sender_access texthash:/etc/passwd"}})";
-  EXPECT_EQ(api.api.post(std::string(path) + "/lint", body, reader).status, 403);
+  EXPECT_EQ(api.api.post(std::string(lists_path) + "/lint", body, reader).status, 403);
 }
 
 /// All settings of a request that can name a file.
@@ -165,7 +165,7 @@ class NamedFiles : public ::testing::Test {
   }
   Answer lint(const std::string& parameter, const std::string& value) {
     const boost::json::object body{{"parameters", {{parameter, value}}}};
-    return api.api.post(std::string(path) + "/lint", boost::json::serialize(body), api.token);
+    return api.api.post(std::string(lists_path) + "/lint", boost::json::serialize(body), api.token);
   }
   /// A section with a table in each of those places.
   std::vector<Answer> lint_all(const std::string& spec) {
@@ -176,14 +176,14 @@ class NamedFiles : public ::testing::Test {
           {"lists",
            {{"relay", std::string(keyword) + " " + spec + ", reject_unauth_destination"}}}};
       answers.push_back(
-          api.api.post(std::string(path) + "/lint", boost::json::serialize(body), api.token));
+          api.api.post(std::string(lists_path) + "/lint", boost::json::serialize(body), api.token));
     }
     const boost::json::object of_class{
         {"lists", {{"recipient", "inner"}}},
         {"parameters",
          {{"smtpd_restriction_classes", "inner"}, {"inner", "check_sender_access " + spec}}}};
-    answers.push_back(
-        api.api.post(std::string(path) + "/lint", boost::json::serialize(of_class), api.token));
+    answers.push_back(api.api.post(std::string(lists_path) + "/lint",
+                                   boost::json::serialize(of_class), api.token));
     for (const char* parameter : {"mynetworks", "relay_domains", "mydestination",
                                   "virtual_alias_maps", "local_recipient_maps", "rbl_reply_maps"}) {
       answers.push_back(lint(parameter, spec));
@@ -199,7 +199,7 @@ TEST_F(NamedFiles, servers_are_those_that_the_configuration_lists) {
   const auto judge = [&](const std::string& rule) {
     const boost::json::object body{
         {"lists", {{"recipient", "reject_unauth_destination, " + rule}}}};
-    return api.api.post(std::string(path) + "/lint", boost::json::serialize(body), api.token);
+    return api.api.post(std::string(lists_path) + "/lint", boost::json::serialize(body), api.token);
   };
   const std::string access = "check_recipient_access ";
   for (const std::string& rule :
@@ -337,7 +337,7 @@ TEST(ConnectionPolicies, an_edit_of_another_revision_is_412) {
 TEST(ConnectionPolicies, a_draft_is_linted_and_not_kept) {
   ListsApi api;
   const Answer answer =
-      api.api.post(std::string(path) + "/lint", R"({"lists":{"relay":"permit"}})", api.token);
+      api.api.post(std::string(lists_path) + "/lint", R"({"lists":{"relay":"permit"}})", api.token);
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(answer.json.at("ok").as_bool(), false);
   EXPECT_EQ(answer.text("/open_relay"), "yes");
@@ -348,7 +348,7 @@ TEST(ConnectionPolicies, a_draft_is_linted_and_not_kept) {
 TEST(ConnectionPolicies, an_empty_put_a_delete_and_a_rollback_lead_back_to_no_lists) {
   ListsApi api;
   const auto nothing_runs = [&] {
-    const Answer now = api.api.get(path, api.token);
+    const Answer now = api.api.get(lists_path, api.token);
     return now.json.at("enabled") == false && now.json.at("lint").is_null();
   };
   ASSERT_EQ(api.put(R"({"lists":{"client":"permit"}})").status, 200);
@@ -357,14 +357,17 @@ TEST(ConnectionPolicies, an_empty_put_a_delete_and_a_rollback_lead_back_to_no_li
   EXPECT_EQ(emptied.json.at("revision").as_int64(), 2);
   EXPECT_TRUE(nothing_runs());
   ASSERT_EQ(api.put(R"({"lists":{"client":"permit"}})").status, 200);
-  EXPECT_EQ(api.api.call({"DELETE", path, "", api.token, {{"if-match", "\"2\""}}}).status, 412);
-  const Answer removed = api.api.call({"DELETE", path, "", api.token, {{"if-match", "\"3\""}}});
+  EXPECT_EQ(api.api.call({"DELETE", lists_path, "", api.token, {{"if-match", "\"2\""}}}).status,
+            412);
+  const Answer removed =
+      api.api.call({"DELETE", lists_path, "", api.token, {{"if-match", "\"3\""}}});
   EXPECT_EQ(removed.status, 200) << removed.body;
   EXPECT_TRUE(nothing_runs());
   const Answer log = api.api.get("/api/v1/accounts/me/audit-log", api.token);
   EXPECT_EQ(log.text("/data/0/action"), "connection_policies.removed");
   ASSERT_EQ(api.put(R"({"lists":{"client":"permit"}})").status, 200);
-  const Answer back = api.api.post(std::string(path) + "/rollback", R"({"revision":2})", api.token);
+  const Answer back =
+      api.api.post(std::string(lists_path) + "/rollback", R"({"revision":2})", api.token);
   EXPECT_EQ(back.status, 200) << back.body;
   EXPECT_TRUE(nothing_runs());
   EXPECT_EQ(api.applied, (std::vector<std::uint64_t>{1, 2, 3, 4, 5, 6}));
@@ -374,22 +377,24 @@ TEST(ConnectionPolicies, history_can_be_gone_back_to) {
   ListsApi api;
   api.put(R"({"lists":{"client":"permit"},"note":"one"})");
   api.put(R"({"lists":{"client":"reject"},"note":"two"})");
-  const Answer list = api.api.get(std::string(path) + "/revisions", api.token);
+  const Answer list = api.api.get(std::string(lists_path) + "/revisions", api.token);
   EXPECT_EQ(list.json.at("total").as_int64(), 2);
   EXPECT_EQ(list.text("/data/0/note"), "two");
-  const Answer one = api.api.get(std::string(path) + "/revisions/1", api.token);
+  const Answer one = api.api.get(std::string(lists_path) + "/revisions/1", api.token);
   EXPECT_EQ(one.text("/lists/client"), "permit");
   EXPECT_EQ(one.text("/lint/open_relay"), "no");
-  EXPECT_EQ(api.api.get(std::string(path) + "/revisions/3", api.token).status, 404);
-  const Answer back = api.api.post(std::string(path) + "/rollback", R"({"revision":1})", api.token);
+  EXPECT_EQ(api.api.get(std::string(lists_path) + "/revisions/3", api.token).status, 404);
+  const Answer back =
+      api.api.post(std::string(lists_path) + "/rollback", R"({"revision":1})", api.token);
   EXPECT_EQ(back.status, 200) << back.body;
   EXPECT_EQ(back.json.at("revision").as_int64(), 3);
   EXPECT_EQ(back.text("/source"), "rollback");
   EXPECT_EQ(back.text("/lists/client"), "permit");
   EXPECT_EQ(api.applied, (std::vector<std::uint64_t>{1, 2, 3}));
-  EXPECT_EQ(api.api.post(std::string(path) + "/rollback", R"({"revision":9})", api.token).status,
-            404);
-  EXPECT_EQ(api.api.post(std::string(path) + "/rollback", "{}", api.token).status, 400);
+  EXPECT_EQ(
+      api.api.post(std::string(lists_path) + "/rollback", R"({"revision":9})", api.token).status,
+      404);
+  EXPECT_EQ(api.api.post(std::string(lists_path) + "/rollback", "{}", api.token).status, 400);
   const Answer log = api.api.get("/api/v1/accounts/me/audit-log", api.token);
   EXPECT_EQ(log.text("/data/0/action"), "connection_policies.rolled_back");
 }
@@ -400,8 +405,9 @@ TEST(ConnectionPolicies, a_known_open_relay_of_the_file_cannot_be_gone_back_to) 
   open.open_relay_is_known = true;
   ASSERT_TRUE(api.follow(open));
   api.put(R"({"lists":{"client":"permit"}})");
-  EXPECT_EQ(api.api.post(std::string(path) + "/rollback", R"({"revision":1})", api.token).status,
-            409);
+  EXPECT_EQ(
+      api.api.post(std::string(lists_path) + "/rollback", R"({"revision":1})", api.token).status,
+      409);
 }
 
 TEST(ConnectionPolicies, whoever_changed_them_last_wins) {
@@ -428,11 +434,12 @@ TEST(ConnectionPolicies, whoever_changed_them_last_wins) {
   ASSERT_TRUE(api.follow(std::nullopt));
   EXPECT_EQ(api.lists->current()->row.revision, 6u);
   EXPECT_FALSE(api.lists->current()->section);
-  EXPECT_EQ(api.api.get(path, api.token).json.at("enabled").as_bool(), false);
+  EXPECT_EQ(api.api.get(lists_path, api.token).json.at("enabled").as_bool(), false);
   // A revision without lists can also be restored.
   api.put(R"({"lists":{"client":"reject"}})");
-  EXPECT_EQ(api.api.post(std::string(path) + "/rollback", R"({"revision":6})", api.token).status,
-            200);
+  EXPECT_EQ(
+      api.api.post(std::string(lists_path) + "/rollback", R"({"revision":6})", api.token).status,
+      200);
   EXPECT_EQ(api.lists->current()->row.revision, 8u);
   EXPECT_FALSE(api.lists->current()->section);
 }
@@ -499,15 +506,15 @@ TEST(ConnectionPolicies, are_the_operators) {
   ListsApi api;
   const std::string stranger = api.api.account("b@example.com");
   for (const char* rest : {"", "/revisions", "/revisions/1"}) {
-    const Answer answer = api.api.get(std::string(path) + rest, stranger);
+    const Answer answer = api.api.get(std::string(lists_path) + rest, stranger);
     EXPECT_EQ(answer.status, 403);
     EXPECT_EQ(answer.code(), "operators_only");
   }
-  EXPECT_EQ(api.api.put(path, R"({"lists":{}})", stranger).status, 403);
-  EXPECT_EQ(api.api.get(path).status, 401);
+  EXPECT_EQ(api.api.put(lists_path, R"({"lists":{}})", stranger).status, 403);
+  EXPECT_EQ(api.api.get(lists_path).status, 401);
   // A later account does not become the first one when that is deleted.
   ASSERT_TRUE(api.api.store->delete_account(api.api.store->first_account().value(), nullptr));
-  EXPECT_EQ(api.api.get(path, stranger).status, 403);
+  EXPECT_EQ(api.api.get(lists_path, stranger).status, 403);
 }
 
 TEST(ConnectionPolicies, operators_may_be_named) {
@@ -516,8 +523,8 @@ TEST(ConnectionPolicies, operators_may_be_named) {
   const std::string id = api.api.get("/api/v1/accounts/me", other).text("/id");
   api.api.options.operators = {id};
   api.api.api = std::move(AdminApi::open(*api.api.deps, api.api.options).value());
-  EXPECT_EQ(api.api.get(path, other).status, 200);
-  EXPECT_EQ(api.api.get(path, api.token).status, 403);
+  EXPECT_EQ(api.api.get(lists_path, other).status, 200);
+  EXPECT_EQ(api.api.get(lists_path, api.token).status, 403);
 }
 
 }  // namespace

@@ -172,7 +172,7 @@ TEST_F(DeliveriesTest, shows_the_inbox_and_waits_for_mail) {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     api_.keep(webhook_, id, R"({"subject":"Report"})", "alerts@partner.example.com", "Report");
   });
-  const Answer waited = api_.get(one() + "/inbox?after=0&wait=20", token_);
+  const Answer waited = api_.get(one() + "/inbox?after=0&wait=30", token_);
   sender.join();
   ASSERT_EQ(waited.json.at("data").as_array().size(), 1u) << waited.body;
   EXPECT_EQ(waited.text("/data/0/subject"), "Report");
@@ -360,8 +360,7 @@ TEST_F(PagesTest, other_pages_lead_to_the_sign_in) {
 
 TEST_F(PagesTest, with_a_session_pages_open_and_forms_are_refused) {
   api_.account();
-  const Answer signed_in =
-      api_.post("/app/session", R"({"email":"a@example.com","password":"correct-horse-battery"})");
+  const Answer signed_in = api_.post("/app/session", first_account);
   const std::string set(*signed_in.raw.header("Set-Cookie"));
   const std::string cookie = set.substr(0, set.find(';'));
   const Answer page = api_.call({"GET", "/app/smtp-policies", "", "", {{"cookie", cookie}}});

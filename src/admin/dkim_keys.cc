@@ -7,6 +7,7 @@
 #include <openssl/evp.h>
 #include <boost/json.hpp>
 
+#include "admin/domains.h"
 #include "admin/publisher.h"
 #include "base/text.h"
 #include "mailauth/dkim/key_record.h"
@@ -21,17 +22,16 @@ namespace dkim = mailauth::dkim;
 using dialect::webhook::BodyReader;
 using store::WriteOutcome;
 
-constexpr std::chrono::seconds dns_limit{5};
 /// Two algorithms with an old and a new key each, and a reserve.
 constexpr std::uint64_t max_keys = 10;
 constexpr std::size_t max_pem = std::size_t{16} * 1024;
-constexpr std::array<std::string_view, 2> algorithms = {"rsa-sha256", "ed25519-sha256"};
-constexpr std::array<std::string_view, 2> states = {"published", "signing"};
+constexpr std::array<std::string_view, 2> dkim_algorithms = {"rsa-sha256", "ed25519-sha256"};
+constexpr std::array<std::string_view, 2> key_states = {"published", "signing"};
 
-boost::json::object to_json(const store::DkimKeyRow& row) {
+boost::json::object key_json(const store::DkimKeyRow& row) {
   return {{"selector", row.selector},
           {"algorithm", row.algorithm},
-          {"state", states[row.signing ? 1 : 0]},
+          {"state", key_states[row.signing ? 1 : 0]},
           {"record", {{"type", "TXT"}, {"name", record_name(row)}, {"value", row.public_record}}},
           {"created_at", to_rfc3339(row.created_at)},
           {"updated_at", to_rfc3339(row.updated_at)}};
@@ -47,24 +47,24 @@ std::string checked_selector(std::string_view given, const std::string& domain) 
 }
 
 /// What a request asks for. The key is made on a worker thread, because RSA takes long.
-struct Wanted {
+struct WantedKey {
   std::string algorithm;
   std::optional<Secret> pem;
 };
 
-Result<dkim::SigningKey> make_key(const Wanted& wanted) {
+Result<dkim::SigningKey> make_key(const WantedKey& wanted) {
   if (wanted.pem) return dkim::SigningKey::from_pem(*wanted.pem);
-  return wanted.algorithm == algorithms[1] ? dkim::SigningKey::generate_ed25519()
-                                           : dkim::SigningKey::generate_rsa();
+  return wanted.algorithm == dkim_algorithms[1] ? dkim::SigningKey::generate_ed25519()
+                                                : dkim::SigningKey::generate_rsa();
 }
 
-Wanted wanted_of(BodyReader& body) {
-  Wanted wanted;
-  const auto algorithm = body.word("algorithm", algorithms);
+WantedKey wanted_key(BodyReader& body) {
+  WantedKey wanted;
+  const auto algorithm = body.word("algorithm", dkim_algorithms);
   auto pem = body.text("private_key");
   if (pem && algorithm) body.error("algorithm", "follows from private_key; give only one of them");
   if (pem && pem->size() > max_pem) body.error("private_key", "is too long for a key");
-  wanted.algorithm = algorithm.value_or(std::string(algorithms[0]));
+  wanted.algorithm = algorithm.value_or(std::string(dkim_algorithms[0]));
   if (pem) wanted.pem = Secret(std::move(*pem));
   return wanted;
 }
@@ -111,7 +111,7 @@ net::HttpResponse DkimKeys::list(const Call& call) const {
   const store::DomainRow domain = domain_of(call);
   const auto keys = unwrap(core_.deps.store.dkim_keys(domain.account_id, domain.id));
   boost::json::array data;
-  for (const store::DkimKeyRow& key : keys) data.push_back(to_json(key));
+  for (const store::DkimKeyRow& key : keys) data.push_back(key_json(key));
   return json_response(200, {{"data", std::move(data)}, {"total", keys.size()}});
 }
 
@@ -123,7 +123,7 @@ Task<net::HttpResponse> DkimKeys::add(Call& call) {
   body.refuse_unknown(std::array<std::string_view, 3>{"selector", "algorithm", "private_key"}, {},
                       "DKIM key");
   const std::string given = required_text(body, "selector");
-  Wanted wanted = wanted_of(body);
+  WantedKey wanted = wanted_key(body);
   check(body);
   store::DkimKeyRow row;
   row.selector = checked_selector(given, domain.name);
@@ -155,7 +155,7 @@ Task<net::HttpResponse> DkimKeys::add(Call& call) {
   if (kept == WriteOutcome::in_use)
     throw conflict("conflict", fmt::format("a domain has at most {} keys", max_keys));
   if (kept != WriteOutcome::done) throw not_found();
-  co_return json_response(201, to_json(row));
+  co_return json_response(201, key_json(row));
 }
 
 Task<void> DkimKeys::require_record(store::DkimKeyRow key) {
@@ -178,11 +178,11 @@ Task<net::HttpResponse> DkimKeys::change(Call& call) {
   auto [domain, row] = co_await core_.disk(call, std::move(look));
   BodyReader body(call.body);
   body.refuse_unknown(std::array<std::string_view, 2>{"state", "skip_dns_check"}, {}, "DKIM key");
-  const auto state = body.word("state", states);
+  const auto state = body.word("state", key_states);
   const bool unchecked = body.boolean("skip_dns_check").value_or(false);
   if (!state && body.find("state") == nullptr) body.missing("state", "is needed");
   check(body);
-  row.signing = *state == states[1];
+  row.signing = *state == key_states[1];
   if (row.signing) {
     if (!domain.verified) throw conflict("domain_not_verified", "verify the domain first");
     if (!unchecked) co_await require_record(row);
@@ -195,7 +195,7 @@ Task<net::HttpResponse> DkimKeys::change(Call& call) {
     return publisher.set_dkim_key_signing(domain, row.selector, row.signing, row.updated_at, audit);
   };
   if (co_await core_.disk(call, std::move(keep)) != WriteOutcome::done) throw not_found();
-  co_return json_response(200, to_json(row));
+  co_return json_response(200, key_json(row));
 }
 
 net::HttpResponse DkimKeys::remove(const Call& call) const {

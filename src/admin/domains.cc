@@ -21,12 +21,11 @@ using dialect::webhook::BodyReader;
 using store::WriteOutcome;
 constexpr auto& labels = verification_labels;
 
-constexpr std::chrono::seconds dns_limit{5};
 constexpr std::chrono::hours check_interval{24};
 constexpr std::chrono::hours forgiveness{7 * 24};
 constexpr std::uint64_t checks_at_a_time = 50;
 
-boost::json::object to_json(const store::DomainRow& row) {
+boost::json::object domain_json(const store::DomainRow& row) {
   return {{"id", row.id},
           {"name", row.name},
           {"account_id", row.account_id},
@@ -64,7 +63,7 @@ store::DomainRow Domains::stored(const Call& call) const {
 net::HttpResponse Domains::list(const Call& call) const {
   const auto rows = unwrap(core_.deps.store.domains(call.caller.account_id));
   boost::json::array data;
-  for (const store::DomainRow& row : rows.rows) data.push_back(to_json(row));
+  for (const store::DomainRow& row : rows.rows) data.push_back(domain_json(row));
   return json_response(200, {{"data", std::move(data)}, {"total", rows.total}});
 }
 
@@ -93,11 +92,11 @@ net::HttpResponse Domains::claim(const Call& call) const {
   if (kept == WriteOutcome::taken) throw conflict("domain_taken", "the domain is claimed already");
   if (kept == WriteOutcome::too_many) throw account_limit();
   if (kept != WriteOutcome::done) throw unauthorized("the account is gone");
-  return json_response(201, to_json(row));
+  return json_response(201, domain_json(row));
 }
 
 net::HttpResponse Domains::show(const Call& call) const {
-  return json_response(200, to_json(stored(call)));
+  return json_response(200, domain_json(stored(call)));
 }
 
 Task<Domains::Lookup> Domains::look_up(std::string name, std::string token) {

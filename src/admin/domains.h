@@ -11,6 +11,9 @@ namespace postern::admin {
 inline constexpr std::array<std::string_view, 2> verification_labels = {"_conduit-verify.",
                                                                         "_postern-verify."};
 
+/// How long a request waits for DNS. Lookups of one request run concurrently.
+inline constexpr std::chrono::seconds dns_limit{5};
+
 /// Endpoints of domains.
 class Domains {
  public:

@@ -18,8 +18,6 @@ namespace {
 
 namespace asio = boost::asio;
 
-/// All lookups run concurrently, so this limits the whole request.
-constexpr std::chrono::seconds dns_limit{5};
 /// Limits on the records shown per name: a domain may have hundreds, of any length.
 constexpr std::size_t most_shown = 10;
 constexpr std::size_t longest_shown = 500;
@@ -46,7 +44,7 @@ Task<std::vector<dns::Answer>> ask_all(dns::Resolver& resolver,
 }
 
 /// A required record, and how to recognise it.
-struct Wanted {
+struct WantedRecord {
   std::string_view purpose;
   dns::Question question;
   std::string value;
@@ -58,7 +56,7 @@ std::string host_of(std::string_view mx) {
   return lower(blank == std::string_view::npos ? mx : mx.substr(blank + 1));
 }
 
-std::string sentence(const Wanted& wanted, const dns::Answer& answer, bool ok) {
+std::string sentence(const WantedRecord& wanted, const dns::Answer& answer, bool ok) {
   const std::string& name = wanted.question.name;
   const std::string type(to_string(wanted.question.type));
   if (answer.trouble()) {
@@ -75,7 +73,7 @@ std::string sentence(const Wanted& wanted, const dns::Answer& answer, bool ok) {
   return "There is a " + type + " record with other text. It must be exactly the value shown.";
 }
 
-boost::json::object to_json(const Wanted& wanted, const dns::Answer& answer) {
+boost::json::object record_json(const WantedRecord& wanted, const dns::Answer& answer) {
   const bool found = answer.status == dns::Status::found;
   const bool ok = found && std::any_of(answer.records.begin(), answer.records.end(), wanted.fits);
   boost::json::array records;
@@ -109,7 +107,7 @@ Task<net::HttpResponse> Domains::dns(Call& call) {
   };
   const auto [row, keys] = co_await core_.disk(call, std::move(look));
 
-  std::vector<Wanted> wanted;
+  std::vector<WantedRecord> wanted;
   for (const std::string_view label : verification_labels) {
     wanted.push_back({"verification",
                       {std::string(label) + row.name, dns::Type::txt},
@@ -127,7 +125,7 @@ Task<net::HttpResponse> Domains::dns(Call& call) {
                       [&](const std::string& record) { return is_record_of(key, record); }});
   }
   std::vector<dns::Question> questions;
-  for (const Wanted& one : wanted) questions.push_back(one.question);
+  for (const WantedRecord& one : wanted) questions.push_back(one.question);
   const std::vector<dns::Answer> answers =
       co_await ask_all(core_.deps.resolver, std::move(questions));
 
@@ -135,7 +133,7 @@ Task<net::HttpResponse> Domains::dns(Call& call) {
   const std::size_t verification = place_of_verification(row.verification_token, answers);
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     const bool other_label = i < verification_labels.size() && i != verification;
-    if (!other_label) data.push_back(to_json(wanted[i], answers[i]));
+    if (!other_label) data.push_back(record_json(wanted[i], answers[i]));
   }
   co_return json_response(200, {{"data", std::move(data)}});
 }

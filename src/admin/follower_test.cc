@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/patience_test.h"
+
 namespace postern::admin {
 namespace {
 
@@ -51,13 +53,6 @@ class FollowerTest : public ::testing::Test {
   std::unique_ptr<Follower> follow(std::uint64_t after) {
     return std::make_unique<Follower>(after, hooks(), 1ms);
   }
-  static bool soon(const std::function<bool()>& condition) {
-    for (int i = 0; i < 2000; ++i) {
-      if (condition()) return true;
-      std::this_thread::sleep_for(5ms);
-    }
-    return false;
-  }
   static std::vector<std::uint64_t> span(std::uint64_t from, std::uint64_t to) {
     std::vector<std::uint64_t> all;
     for (; from <= to; ++from) all.push_back(from);
@@ -88,26 +83,28 @@ class FollowerTest : public ::testing::Test {
 TEST_F(FollowerTest, applies_each_change_once_and_in_order) {
   add(1203);
   const auto follower = follow(2);
-  EXPECT_TRUE(soon([&] { return follower->applied() == 1203; }));
+  EXPECT_TRUE(tests::eventually([&] { return follower->applied() == 1203; }));
   EXPECT_EQ(get(applied_), span(3, 1203)) << "piece by piece";
-  EXPECT_TRUE(soon([&] { return !get(noted_).empty() && get(noted_).back() == 1203; }));
+  EXPECT_TRUE(
+      tests::eventually([&] { return !get(noted_).empty() && get(noted_).back() == 1203; }));
   EXPECT_EQ(get(reads_) >= 3, true);
   add(1);
-  EXPECT_TRUE(soon([&] { return follower->applied() == 1204; }));
+  EXPECT_TRUE(tests::eventually([&] { return follower->applied() == 1204; }));
   EXPECT_EQ(get(applied_).size(), 1202u);
-  EXPECT_TRUE(soon([&] { return follower->behind() < 200ms; }));
+  EXPECT_TRUE(tests::eventually([&] { return follower->behind() < 200ms; }));
 }
 
 TEST_F(FollowerTest, says_where_it_begins_and_then_what_is_new) {
   const auto follower = follow(0);
-  EXPECT_TRUE(soon([&] { return get(reads_) > 5; }));
+  EXPECT_TRUE(tests::eventually([&] { return get(reads_) > 5; }));
   EXPECT_EQ(get(noted_), std::vector<std::uint64_t>{0});
   set(note_fails_, true);
   add(1);
-  EXPECT_TRUE(soon([&] { return follower->applied() == 1; }));
+  EXPECT_TRUE(tests::eventually([&] { return follower->applied() == 1; }));
   EXPECT_EQ(get(noted_).size(), 1u);
   set(note_fails_, false);
-  EXPECT_TRUE(soon([&] { return get(noted_).size() == 2; })) << "said again until it is heard";
+  EXPECT_TRUE(tests::eventually([&] { return get(noted_).size() == 2; }))
+      << "said again until it is heard";
   EXPECT_EQ(get(noted_).back(), 1u);
 }
 
@@ -115,14 +112,14 @@ TEST_F(FollowerTest, waits_for_a_log_that_cannot_be_read) {
   set(trouble_, std::optional(Error{.fault = Fault::unreachable, .message = "away"}));
   add(2);
   const auto follower = follow(0);
-  EXPECT_TRUE(soon([&] { return follower->behind() > 300ms; }));
+  EXPECT_TRUE(tests::eventually([&] { return follower->behind() > 300ms; }));
   EXPECT_EQ(follower->applied(), 0u);
   set(trouble_, std::optional<Error>());
-  EXPECT_TRUE(soon([&] { return follower->applied() == 2 && follower->behind() < 200ms; }));
+  EXPECT_TRUE(
+      tests::eventually([&] { return follower->applied() == 2 && follower->behind() < 200ms; }));
   EXPECT_EQ(get(lost_), 0);
   follower->stop();
   add(1);
-  std::this_thread::sleep_for(20ms);
   EXPECT_EQ(follower->applied(), 2u);
 }
 
@@ -147,7 +144,8 @@ TEST_F(FollowerTest, reads_when_it_is_rung_for) {
     rung = true;
     bell.notify_all();
   }
-  EXPECT_TRUE(soon([&] { return follower.applied() == 1; })) << "long before its pause is over";
+  EXPECT_TRUE(tests::eventually([&] { return follower.applied() == 1; }))
+      << "long before its pause is over";
   const std::lock_guard lock(mutex);
   rung = true;  // for the end
   bell.notify_all();
@@ -165,38 +163,38 @@ TEST_F(FollowerTest, a_reading_that_does_not_end_is_behind) {
   };
   Follower follower(0, std::move(hooks), 1ms);
   add(1);
-  EXPECT_TRUE(soon([&] { return follower.applied() == 1 && follower.behind() < 200ms; }));
+  EXPECT_TRUE(
+      tests::eventually([&] { return follower.applied() == 1 && follower.behind() < 200ms; }));
   hangs = true;
-  EXPECT_TRUE(soon([&] { return follower.behind() > 300ms; }));
+  EXPECT_TRUE(tests::eventually([&] { return follower.behind() > 300ms; }));
   hangs = false;
   ends.set_value();
-  EXPECT_TRUE(soon([&] { return follower.behind() < 200ms; }));
+  EXPECT_TRUE(tests::eventually([&] { return follower.behind() < 200ms; }));
 }
 
 TEST_F(FollowerTest, a_change_that_cannot_be_applied_stops_those_behind_it) {
   set(refused_, std::uint64_t{2});
   add(3);
   const auto follower = follow(0);
-  EXPECT_TRUE(soon([&] { return get(reads_) > 5; }));
+  EXPECT_TRUE(tests::eventually([&] { return get(reads_) > 5; }));
   EXPECT_EQ(get(applied_), span(1, 1)) << "and the first one is not applied again";
-  EXPECT_TRUE(soon([&] { return follower->behind() > 300ms; }));
+  EXPECT_TRUE(tests::eventually([&] { return follower->behind() > 300ms; }));
   set(refused_, std::uint64_t{0});
-  EXPECT_TRUE(soon([&] { return follower->applied() == 3; }));
+  EXPECT_TRUE(tests::eventually([&] { return follower->applied() == 3; }));
   EXPECT_EQ(get(applied_), span(1, 3));
 }
 
 TEST_F(FollowerTest, a_log_that_does_not_go_on_is_said_once_and_followed_no_more) {
   add(1);
   const auto follower = follow(0);
-  EXPECT_TRUE(soon([&] { return follower->applied() == 1; }));
+  EXPECT_TRUE(tests::eventually([&] { return follower->applied() == 1; }));
   set(trouble_, std::optional(Error{.fault = Fault::not_found, .message = "gone"}));
-  EXPECT_TRUE(soon([&] { return get(lost_) == 1; }));
+  EXPECT_TRUE(tests::eventually([&] { return get(lost_) == 1; }));
   set(trouble_, std::optional<Error>());
   add(1);
-  std::this_thread::sleep_for(50ms);
+  EXPECT_TRUE(tests::eventually([&] { return follower->behind() > 300ms; })) << "not ready";
   EXPECT_EQ(get(lost_), 1);
   EXPECT_EQ(follower->applied(), 1u);
-  EXPECT_TRUE(soon([&] { return follower->behind() > 300ms; })) << "not ready";
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ namespace {
 /// Keys of a `keyed` verdict shown on a page.
 constexpr std::size_t most_keys = 20;
 
-std::string_view word_of(restrictions::OpenRelay verdict) {
+std::string_view word_of_verdict(restrictions::OpenRelay verdict) {
   switch (verdict) {
     case restrictions::OpenRelay::no:
       return "closed";
@@ -34,7 +34,7 @@ boost::json::object relay_of(const Lists& lists) {
       {"verdict", "none"}, {"revision", lists.row.revision}, {"keys", boost::json::array()}};
   if (!lists.section || !lists.judged || !lists.judged->lint) return relay;
   const restrictions::LintReport& report = *lists.judged->lint;
-  relay["verdict"] = word_of(report.open_relay);
+  relay["verdict"] = word_of_verdict(report.open_relay);
   const auto& policy = lists.judged->loaded->compiled.policy;
   if (report.open_relay == restrictions::OpenRelay::keyed && policy)
     relay["keys"] = boost::json::value_from(relay_keys(*policy, report, most_keys));

@@ -9,6 +9,9 @@
 
 namespace postern::admin {
 
+/// Attempts to merge concurrent edits of a policy or webhook before the client must try again.
+inline constexpr int update_tries = 3;
+
 /// From the proof to the end of the edit: no other edit that is guarded happens in between. Without
 /// guardrails it does nothing. Its functions throw 409 `guardrail_violated` or
 /// `guardrail_not_proved`, and block: use it on a disk thread.

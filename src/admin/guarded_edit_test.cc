@@ -35,7 +35,7 @@ class AnyEditBreaks final : public Guards {
   std::optional<BrokenGuardrail> answer() const { return broken; }
 };
 
-BrokenGuardrail sentence(bool is_public, bool proved = true) {
+BrokenGuardrail broken_sentence(bool is_public, bool proved = true) {
   return {.name = "near",
           .sentence = "never accept where client not in 203.0.113.0/24",
           .is_public = is_public,
@@ -71,13 +71,13 @@ struct Guarded {
   std::string tenant;
 };
 
-constexpr auto webhook = R"({"target_url":"inbox"})";
+constexpr auto an_inbox = R"({"target_url":"inbox"})";
 
 TEST(GuardedEdit, a_broken_sentence_is_409_and_nothing_is_changed) {
   Guarded gateway;
-  const std::string id = gateway.call("POST", "/webhooks", webhook, gateway.operating).text("/id");
-  gateway.guards.broken = sentence(false);
-  const Answer refused = gateway.call("POST", "/webhooks", webhook, gateway.operating);
+  const std::string id = gateway.call("POST", "/webhooks", an_inbox, gateway.operating).text("/id");
+  gateway.guards.broken = broken_sentence(false);
+  const Answer refused = gateway.call("POST", "/webhooks", an_inbox, gateway.operating);
   EXPECT_EQ(refused.status, 409);
   EXPECT_EQ(refused.code(), "guardrail_violated");
   EXPECT_EQ(refused.text("/guardrail"), "near");
@@ -97,7 +97,7 @@ TEST(GuardedEdit, a_broken_sentence_is_409_and_nothing_is_changed) {
 // An edit that waited is proved for what the edit before it has left.
 TEST(GuardedEdit, what_is_deleted_is_what_was_proved) {
   Guarded gateway;
-  const std::string id = gateway.call("POST", "/webhooks", webhook, gateway.operating).text("/id");
+  const std::string id = gateway.call("POST", "/webhooks", an_inbox, gateway.operating).text("/id");
   gateway.guards.meanwhile = [&] {
     std::optional<store::WebhookRow> there;
     ASSERT_TRUE(gateway.api.store->each_webhook(
@@ -114,8 +114,8 @@ TEST(GuardedEdit, what_is_deleted_is_what_was_proved) {
 // A secret decides nothing: it can be changed also where a sentence is broken.
 TEST(GuardedEdit, a_secret_is_no_edit_that_is_proved) {
   Guarded gateway;
-  const std::string id = gateway.call("POST", "/webhooks", webhook, gateway.operating).text("/id");
-  gateway.guards.broken = sentence(false);
+  const std::string id = gateway.call("POST", "/webhooks", an_inbox, gateway.operating).text("/id");
+  gateway.guards.broken = broken_sentence(false);
   const int before = gateway.guards.holds;
   EXPECT_EQ(
       gateway.call("POST", "/webhooks/" + id + "/rotate-secret", "{}", gateway.operating).status,
@@ -125,9 +125,9 @@ TEST(GuardedEdit, a_secret_is_no_edit_that_is_proved) {
 
 TEST(GuardedEdit, an_account_is_not_deleted_if_its_webhooks_may_not_be) {
   Guarded gateway;
-  gateway.call("POST", "/webhooks", webhook, gateway.tenant);
-  gateway.call("POST", "/webhooks", webhook, gateway.tenant);
-  gateway.guards.broken = sentence(false);
+  gateway.call("POST", "/webhooks", an_inbox, gateway.tenant);
+  gateway.call("POST", "/webhooks", an_inbox, gateway.tenant);
+  gateway.guards.broken = broken_sentence(false);
   const std::string password = R"({"password":"correct-horse-battery"})";
   const Answer refused = gateway.call("DELETE", "/accounts/me", password, gateway.tenant);
   EXPECT_EQ(refused.status, 409) << refused.body;
@@ -164,7 +164,7 @@ TEST(GuardedEdit, what_a_verification_takes_is_proved) {
   }
   const auto now = store::now();
   ASSERT_TRUE(gateway.api.store->note_domain_check(theirs.first, now, now, false));
-  gateway.guards.broken = sentence(false);
+  gateway.guards.broken = broken_sentence(false);
   EXPECT_EQ(verified(gateway.operating).second, 409);
   EXPECT_THAT(gateway.guards.last.added_domains, testing::ElementsAre("shared.example"));
   EXPECT_THAT(gateway.guards.last.removed,
@@ -176,14 +176,14 @@ TEST(GuardedEdit, policies_are_proved_for_their_webhooks) {
   const std::string policy =
       gateway.call("POST", "/smtp-policies", R"({"name":"p"})", gateway.operating).text("/id");
   const std::string path = "/smtp-policies/" + policy;
-  gateway.guards.broken = sentence(false, false);
+  gateway.guards.broken = broken_sentence(false, false);
   EXPECT_EQ(gateway.call("PUT", path, R"({"name":"q"})", gateway.operating).status, 200)
       << "no webhook has it";
   gateway.guards.broken.reset();
   gateway.call("POST", "/webhooks",
                R"({"target_url":"inbox","smtp_security_policy_id":")" + policy + "\"}",
                gateway.operating);
-  gateway.guards.broken = sentence(false, false);
+  gateway.guards.broken = broken_sentence(false, false);
   const Answer refused = gateway.call("PUT", path, R"({"name":"r"})", gateway.operating);
   EXPECT_EQ(refused.status, 409);
   EXPECT_EQ(refused.code(), "guardrail_not_proved");
@@ -197,13 +197,13 @@ TEST(GuardedEdit, policies_are_proved_for_their_webhooks) {
 
 TEST(GuardedEdit, others_read_a_sentence_only_if_it_is_public) {
   Guarded gateway;
-  gateway.guards.broken = sentence(false);
-  const Answer hidden = gateway.call("POST", "/webhooks", webhook, gateway.tenant);
+  gateway.guards.broken = broken_sentence(false);
+  const Answer hidden = gateway.call("POST", "/webhooks", an_inbox, gateway.tenant);
   EXPECT_EQ(hidden.status, 409);
   EXPECT_THAT(hidden.body, Not(HasSubstr("near")));
   EXPECT_TRUE(hidden.json.at("sentence").is_null());
-  gateway.guards.broken = sentence(true);
-  const Answer read = gateway.call("POST", "/webhooks", webhook, gateway.tenant);
+  gateway.guards.broken = broken_sentence(true);
+  const Answer read = gateway.call("POST", "/webhooks", an_inbox, gateway.tenant);
   EXPECT_THAT(read.text("/sentence"), HasSubstr("never accept"));
   const auto of_the_operator = {
       "postern.toml",       "smtpd_client", "192.0.2.0/24", "tcp:127.0.0.1:9",
@@ -212,12 +212,12 @@ TEST(GuardedEdit, others_read_a_sentence_only_if_it_is_public) {
     EXPECT_THAT(hidden.body, Not(HasSubstr(one)));
     EXPECT_THAT(read.body, Not(HasSubstr(one)));
   }
-  gateway.guards.broken = sentence(true, false);
+  gateway.guards.broken = broken_sentence(true, false);
   gateway.guards.broken->why = "it hangs on hash:/etc/postern/senders";
   gateway.guards.broken->told = "";
-  EXPECT_THAT(gateway.call("POST", "/webhooks", webhook, gateway.tenant).body,
+  EXPECT_THAT(gateway.call("POST", "/webhooks", an_inbox, gateway.tenant).body,
               Not(HasSubstr("/etc/postern")));
-  const Answer shown = gateway.call("POST", "/webhooks", webhook, gateway.operating);
+  const Answer shown = gateway.call("POST", "/webhooks", an_inbox, gateway.operating);
   EXPECT_THAT(shown.body, HasSubstr("/etc/postern"));
 }
 

@@ -11,8 +11,6 @@ namespace {
 
 using std::chrono::hours;
 
-constexpr const char* good = R"({"email":"a@example.com","password":"correct-horse-battery"})";
-
 class RecheckTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -114,7 +112,7 @@ TEST(Trouble, a_full_password_pool_is_503_and_counts_no_failure) {
   TestApi api;
   api.account();
   api.hashing.stop();
-  const Answer refused = api.post("/api/v1/sessions", good);
+  const Answer refused = api.post("/api/v1/sessions", first_account);
   EXPECT_EQ(refused.status, 503);
   EXPECT_EQ(refused.code(), "unavailable");
   EXPECT_TRUE(refused.raw.header("Retry-After"));
@@ -161,12 +159,9 @@ TEST(Limits, sign_ups_are_limited_by_address) {
   TestApi api([](Options& options, Dependencies&) { options.rate_limits = true; });
   for (int i = 0; i < 30; ++i) {
     const std::string email = "u" + std::to_string(i) + "@example.com";
-    ASSERT_EQ(api.post("/api/v1/accounts",
-                       R"({"email":")" + email + R"(","password":"correct-horse-battery"})")
-                  .status,
-              201);
+    ASSERT_EQ(api.post("/api/v1/accounts", account_body(email)).status, 201);
   }
-  EXPECT_EQ(api.post("/api/v1/accounts", good).status, 429);
+  EXPECT_EQ(api.post("/api/v1/accounts", first_account).status, 429);
 }
 
 }  // namespace

@@ -14,13 +14,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using Kind = store::LinkRow::Kind;
 
-constexpr const char* sentence = "the first account is made with the link that postern serve";
-
-std::string account(const std::string& email, const std::string& link = "") {
-  return R"({"email":")" + email + R"(","password":"correct-horse-battery")" +
-         (link.empty() ? "" : R"(,"link":")" + link + "\"") + "}";
-}
-std::string token_of(const std::string& url) { return url.substr(url.find("?link=") + 6); }
+constexpr const char* needs_the_link = "the first account is made with the link that postern serve";
 
 class LinksTest : public ::testing::Test {
  protected:
@@ -58,43 +52,48 @@ class LinksTest : public ::testing::Test {
 };
 
 TEST_F(LinksTest, the_first_account_is_made_on_this_machine_or_with_the_link) {
-  const Answer far = sign_up_from("192.0.2.1", account("a@example.com"));
+  const Answer far = sign_up_from("192.0.2.1", account_body("a@example.com"));
   EXPECT_EQ(far.status, 403);
-  EXPECT_THAT(far.body, HasSubstr(sentence));
+  EXPECT_THAT(far.body, HasSubstr(needs_the_link));
   for (const char* name : {"x-forwarded-for", "forwarded"}) {
-    EXPECT_EQ(sign_up_from("127.0.0.1", account("a@example.com"), {{name, "127.0.0.1"}}).status,
-              403)
+    EXPECT_EQ(
+        sign_up_from("127.0.0.1", account_body("a@example.com"), {{name, "127.0.0.1"}}).status, 403)
         << name;
   }
   for (const char* host :
        {"mx.example.net", "rebound.example:8025", "192.0.2.1:8025", "[2001:db8::1]"}) {
-    EXPECT_EQ(sign_up_from("127.0.0.1", account("a@example.com"), {{"host", host}}).status, 403)
+    EXPECT_EQ(sign_up_from("127.0.0.1", account_body("a@example.com"), {{"host", host}}).status,
+              403)
         << host;
   }
-  EXPECT_EQ(sign_up_from("::1", account("a@example.com")).status, 201);
-  EXPECT_EQ(sign_up_from("192.0.2.1", account("b@example.com")).status, 201) << "sign-up is open";
+  EXPECT_EQ(sign_up_from("::1", account_body("a@example.com")).status, 201);
+  EXPECT_EQ(sign_up_from("192.0.2.1", account_body("b@example.com")).status, 201)
+      << "sign-up is open";
 }
 
 TEST(Links, names_of_this_machine) {
   for (const char* host : {"127.0.0.1:8025", "localhost", "LOCALHOST:80", "[::1]:8025", "[::1]"}) {
     TestApi api;
-    EXPECT_EQ(
-        api.call(
-               {"POST", "/api/v1/accounts", account("a@example.com"), "", {{"host", host}}, "::1"})
-            .status,
-        201)
+    EXPECT_EQ(api.call({"POST",
+                        "/api/v1/accounts",
+                        account_body("a@example.com"),
+                        "",
+                        {{"host", host}},
+                        "::1"})
+                  .status,
+              201)
         << host;
   }
 }
 
 TEST(Links, behind_a_proxy_loopback_is_anybody) {
   TestApi api([](Options& options, Dependencies&) { options.behind_proxy = true; });
-  EXPECT_EQ(api.post("/api/v1/accounts", account("a@example.com")).status, 403);
+  EXPECT_EQ(api.post("/api/v1/accounts", account_body("a@example.com")).status, 403);
 }
 
 TEST(Links, the_owners_link_needs_no_open_sign_up) {
   TestApi api([](Options& options, Dependencies&) { options.open_signup = false; });
-  EXPECT_EQ(api.post("/api/v1/accounts", account("a@example.com")).status, 403);
+  EXPECT_EQ(api.post("/api/v1/accounts", account_body("a@example.com")).status, 403);
   const NewLink link = new_link(Kind::owner, "https://mx.example.net", store::now());
   ASSERT_EQ(api.store->create_link(link.row, link.hash, nullptr).value(),
             store::WriteOutcome::done);
@@ -102,10 +101,12 @@ TEST(Links, the_owners_link_needs_no_open_sign_up) {
   ASSERT_EQ(shown.status, 200) << shown.body;
   EXPECT_EQ(shown.text("/kind"), "owner");
   EXPECT_TRUE(shown.json.at("expires_at").is_null());
-  const Answer made = api.post("/api/v1/accounts", account("a@example.com", token_of(link.url)));
+  const Answer made =
+      api.post("/api/v1/accounts", account_body("a@example.com", token_of(link.url)));
   ASSERT_EQ(made.status, 201) << made.body;
   EXPECT_TRUE(made.json.at("operates_gateway").as_bool());
-  EXPECT_EQ(api.post("/api/v1/accounts", account("b@example.com", token_of(link.url))).status, 403);
+  EXPECT_EQ(api.post("/api/v1/accounts", account_body("b@example.com", token_of(link.url))).status,
+            403);
 }
 
 TEST_F(LinksTest, the_owners_link_dies_with_the_first_account_and_with_the_next_link) {
@@ -115,11 +116,12 @@ TEST_F(LinksTest, the_owners_link_dies_with_the_first_account_and_with_the_next_
   EXPECT_EQ(api_.get("/api/v1/links/" + second).status, 200);
   owner();
   EXPECT_EQ(api_.get("/api/v1/links/" + second).status, 404);
-  EXPECT_EQ(sign_up_from("192.0.2.1", account("b@example.com", second)).status, 403);
+  EXPECT_EQ(sign_up_from("192.0.2.1", account_body("b@example.com", second)).status, 403);
 }
 
 TEST_F(LinksTest, a_reset_says_whether_it_is_the_first_sign_in) {
-  const std::string id = api_.post("/api/v1/accounts", account("quiet@example.com")).text("/id");
+  const std::string id =
+      api_.post("/api/v1/accounts", account_body("quiet@example.com")).text("/id");
   const std::string token = link(Kind::reset, id, "quiet@example.com");
   EXPECT_TRUE(api_.get("/api/v1/links/" + token).json.at("first").as_bool());
   const std::string used = link(Kind::reset, owner(), "owner@example.com");
@@ -138,16 +140,16 @@ TEST_F(LinksTest, an_invitation_says_who_invites_to_what) {
 
 TEST_F(LinksTest, an_invitation_for_somebody_is_for_nobody_else) {
   const std::string token = link(Kind::invitation, owner(), "new@example.com");
-  EXPECT_EQ(sign_up_from("192.0.2.1", account("thief@example.com", token)).status, 403);
-  EXPECT_EQ(sign_up_from("192.0.2.1", account("New@Example.com", token)).status, 201);
+  EXPECT_EQ(sign_up_from("192.0.2.1", account_body("thief@example.com", token)).status, 403);
+  EXPECT_EQ(sign_up_from("192.0.2.1", account_body("New@Example.com", token)).status, 201);
 }
 
 TEST_F(LinksTest, a_link_opens_once) {
   const std::string token = link(Kind::invitation, owner());
-  EXPECT_EQ(sign_up_from("192.0.2.1", account("owner@example.com", token)).status, 409)
+  EXPECT_EQ(sign_up_from("192.0.2.1", account_body("owner@example.com", token)).status, 409)
       << "a taken address leaves the link";
-  EXPECT_EQ(sign_up_from("192.0.2.1", account("b@example.com", token)).status, 201);
-  EXPECT_EQ(sign_up_from("192.0.2.1", account("c@example.com", token)).status, 403);
+  EXPECT_EQ(sign_up_from("192.0.2.1", account_body("b@example.com", token)).status, 201);
+  EXPECT_EQ(sign_up_from("192.0.2.1", account_body("c@example.com", token)).status, 403);
   EXPECT_EQ(api_.get("/api/v1/links/" + token).status, 404);
 }
 
@@ -177,7 +179,7 @@ TEST_F(LinksTest, expire) {
   const std::string old = link(Kind::invitation, team, "", now - invitation_lifetime);
   const std::string late = link(Kind::reset, team, "", now - reset_lifetime);
   EXPECT_EQ(api_.get("/api/v1/links/" + old).status, 404);
-  EXPECT_EQ(sign_up_from("192.0.2.1", account("b@example.com", old)).status, 403);
+  EXPECT_EQ(sign_up_from("192.0.2.1", account_body("b@example.com", old)).status, 403);
   EXPECT_EQ(reset(late).status, 401);
   const std::string good =
       link(Kind::reset, team, "", now - reset_lifetime + std::chrono::minutes(1));
@@ -218,7 +220,7 @@ TEST_F(LinksTest, one_kind_is_not_taken_for_another) {
   const std::string invitation = link(Kind::invitation, id);
   const std::string password = link(Kind::reset, id);
   EXPECT_EQ(reset(invitation).status, 401);
-  EXPECT_EQ(sign_up_from("192.0.2.1", account("b@example.com", password)).status, 403);
+  EXPECT_EQ(sign_up_from("192.0.2.1", account_body("b@example.com", password)).status, 403);
   EXPECT_EQ(api_.get("/api/v1/links/" + invitation).status, 200);
   EXPECT_EQ(api_.get("/api/v1/links/" + password).text("/kind"), "reset");
 }

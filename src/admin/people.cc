@@ -14,7 +14,7 @@ using store::WriteOutcome;
 
 constexpr std::size_t max_invitations = 200;
 
-boost::json::object to_json(const store::AccountRow& member, const Caller& caller) {
+boost::json::object member_json(const store::AccountRow& member, const Caller& caller) {
   return {{"id", member.id},
           {"email", member.email},
           {"role", store::to_string(member.role)},
@@ -24,7 +24,7 @@ boost::json::object to_json(const store::AccountRow& member, const Caller& calle
           {"you", member.id == caller.person_id}};
 }
 
-boost::json::object to_json(const store::LinkRow& invitation) {
+boost::json::object invitation_json(const store::LinkRow& invitation) {
   return {{"id", invitation.id},
           {"role", store::to_string(invitation.role)},
           {"email", invitation.email.empty() ? boost::json::value(nullptr)
@@ -72,11 +72,11 @@ store::AccountRow People::member(const Call& call) const {
 
 net::HttpResponse People::list(const Call& call) const {
   boost::json::array data;
-  for (const store::AccountRow& row : members(call)) data.push_back(to_json(row, call.caller));
+  for (const store::AccountRow& row : members(call)) data.push_back(member_json(row, call.caller));
   boost::json::array open;
   if (call.caller.role == store::Role::owner) {
     const auto invitations = unwrap(core_.deps.store.invitations(call.caller.account_id, call.now));
-    for (const store::LinkRow& row : invitations) open.push_back(to_json(row));
+    for (const store::LinkRow& row : invitations) open.push_back(invitation_json(row));
   }
   return json_response(200, {{"data", std::move(data)}, {"invitations", std::move(open)}});
 }
@@ -99,7 +99,7 @@ net::HttpResponse People::change(const Call& call) const {
     if (done != WriteOutcome::done) throw not_found();
     row.role = role;
   }
-  return json_response(200, to_json(row, call.caller));
+  return json_response(200, member_json(row, call.caller));
 }
 
 net::HttpResponse People::remove(const Call& call) const {
@@ -139,7 +139,7 @@ net::HttpResponse People::invite(const Call& call) const {
   const std::vector<store::AccountRow> all = members(call);
   const auto self = std::ranges::find(all, call.caller.person_id, &store::AccountRow::id);
   if (self != all.end()) link.row.creator_email = self->email;
-  boost::json::object answer = to_json(link.row);
+  boost::json::object answer = invitation_json(link.row);
   const store::AuditRow audit = core_.audit(call, "member.invited",
                                             {{"id", link.row.id},
                                              {"role", store::to_string(link.row.role)},

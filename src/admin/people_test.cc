@@ -10,16 +10,6 @@
 namespace postern::admin {
 namespace {
 
-constexpr std::string_view password = "correct-horse-battery";
-
-std::string sign_up(const std::string& email, const std::string& link) {
-  return R"({"email":")" + email + R"(","password":")" + std::string(password) + R"(","link":")" +
-         link + "\"}";
-}
-
-/// The token after "?link=".
-std::string token_of(const std::string& url) { return url.substr(url.find("?link=") + 6); }
-
 class PeopleTest : public ::testing::Test {
  protected:
   void SetUp() override { owner_ = api_.account("owner@example.com"); }
@@ -31,15 +21,12 @@ class PeopleTest : public ::testing::Test {
     return token_of(made.text("/link"));
   }
   std::string sign_in(const std::string& email) {
-    return api_
-        .post("/api/v1/sessions",
-              R"({"email":")" + email + R"(","password":")" + std::string(password) + "\"}")
-        .text("/access_token");
+    return api_.post("/api/v1/sessions", account_body(email)).text("/access_token");
   }
   /// Adds a person to the owner's team; returns the access token.
   std::string member(const std::string& role) {
     const std::string email = role + std::to_string(++members_) + "@example.com";
-    const Answer joined = api_.post("/api/v1/accounts", sign_up(email, invite(role)));
+    const Answer joined = api_.post("/api/v1/accounts", account_body(email, invite(role)));
     EXPECT_EQ(joined.status, 201) << joined.body;
     return sign_in(email);
   }
@@ -144,7 +131,7 @@ TEST_F(PeopleTest, who_is_removed_is_out_at_once_and_tokens_and_links_with_them)
   EXPECT_EQ(api_.del("/api/v1/members/" + id, owner_).status, 204);
   EXPECT_EQ(api_.get("/api/v1/webhooks", gone).status, 401);
   EXPECT_EQ(api_.get("/api/v1/webhooks", token).status, 401);
-  EXPECT_EQ(api_.post("/api/v1/accounts", sign_up("back@example.com", link)).status, 403);
+  EXPECT_EQ(api_.post("/api/v1/accounts", account_body("back@example.com", link)).status, 403);
   EXPECT_EQ(actions().front(), "member.removed");
 }
 
@@ -157,10 +144,7 @@ TEST_F(PeopleTest, the_team_outlives_who_was_there_first) {
   EXPECT_EQ(api_.get("/api/v1/webhooks/" + webhook, second).status, 200);
   EXPECT_TRUE(api_.get("/api/v1/accounts/me", second).json.at("operates_gateway").as_bool());
   EXPECT_EQ(api_.get("/api/v1/members", second).json.at("data").as_array().size(), 1u);
-  EXPECT_EQ(api_.post("/api/v1/sessions",
-                      R"({"email":")" + first + R"(","password":"correct-horse-battery"})")
-                .status,
-            401);
+  EXPECT_EQ(api_.post("/api/v1/sessions", account_body(first)).status, 401);
   api_.account("owner@example.com");  // the address is free again
 }
 
@@ -191,7 +175,7 @@ TEST_F(PeopleTest, a_viewers_token_reads) {
 TEST_F(PeopleTest, who_is_no_owner_takes_out_nobody_but_themself) {
   const std::string operator_ = member("operator");
   const std::string webhook = api_.webhook(owner_).text("/id");
-  const std::string body = R"({"password":")" + std::string(password) + "\"}";
+  const std::string body = R"({"password":")" + std::string(test_password) + "\"}";
   EXPECT_EQ(api_.del("/api/v1/accounts/me", operator_, body).status, 204);
   EXPECT_EQ(api_.get("/api/v1/accounts/me", operator_).status, 401);
   EXPECT_EQ(api_.get("/api/v1/webhooks/" + webhook, owner_).status, 200);
@@ -199,7 +183,7 @@ TEST_F(PeopleTest, who_is_no_owner_takes_out_nobody_but_themself) {
 
 TEST_F(PeopleTest, an_owner_takes_everybody_along) {
   const std::string viewer = member("viewer");
-  const std::string body = R"({"password":")" + std::string(password) + "\"}";
+  const std::string body = R"({"password":")" + std::string(test_password) + "\"}";
   EXPECT_EQ(api_.del("/api/v1/accounts/me", owner_, body).status, 204);
   EXPECT_EQ(api_.get("/api/v1/accounts/me", viewer).status, 401);
 }

@@ -14,7 +14,7 @@ namespace {
 namespace json = boost::json;
 using dialect::webhook::BodyReader;
 
-constexpr std::size_t most_at_once = 2;
+constexpr std::size_t plans_at_once = 2;
 
 Refusal plan_busy() {
   Refusal refusal{429, "plan_busy", "another plan is being made; try again in a moment", {}, {}};
@@ -47,7 +47,7 @@ Task<net::HttpResponse> Plans::answer(Call& call,
     throw unavailable("plans are not available on this server");
   }
   refuse_while_stopping(core_);
-  const Place place(mutex_, running_, call.caller.account_id, most_at_once);
+  const Place place(mutex_, running_, call.caller.account_id, plans_at_once);
   if (!place.taken()) throw plan_busy();
   const bool operates = co_await authenticator_.operates_gateway(call.caller.account_id);
   auto look = [this, read, operates](const Call& own) {

@@ -20,10 +20,7 @@ using dialect::webhook::PolicyFields;
 using dialect::webhook::PolicyWrite;
 using store::WriteOutcome;
 
-/// Attempts to merge concurrent edits of a policy before the client must try again.
-constexpr int update_tries = 3;
-
-boost::json::object to_json(const store::PolicyRow& row) {
+boost::json::object policy_json(const store::PolicyRow& row) {
   const PolicyFields fields = fields_of(row);
   boost::json::object out{{"id", row.id}, {"account_id", row.account_id}};
   for (const auto& member : dialect::webhook::to_json(fields)) out[member.key()] = member.value();
@@ -42,9 +39,9 @@ boost::json::object to_json(const store::PolicyRow& row) {
 }
 
 /// `plan`: of the edit that it comes from; nullopt: of none.
-net::HttpResponse answer(int status, const store::PolicyRow& row,
-                         const std::optional<boost::json::value>& plan = std::nullopt) {
-  boost::json::object body = to_json(row);
+net::HttpResponse policy_response(int status, const store::PolicyRow& row,
+                                  const std::optional<boost::json::value>& plan = std::nullopt) {
+  boost::json::object body = policy_json(row);
   if (plan) body["plan"] = *plan;
   net::HttpResponse response = json_response(status, body);
   response.headers.emplace_back("ETag", etag(row.version));
@@ -52,7 +49,7 @@ net::HttpResponse answer(int status, const store::PolicyRow& row,
 }
 
 /// Copies the validated fields to the row; the caller sets versions and times.
-void assign(store::PolicyRow& row, const PolicyFields& fields) {
+void assign_policy(store::PolicyRow& row, const PolicyFields& fields) {
   row.name = fields.name;
   row.definition = dialect::webhook::compile(row.id, row.account_id, row.version,
                                              row.credentials_version, fields)
@@ -90,7 +87,7 @@ class ListText {
       if (!row) return tl::unexpected(row.error());
       if (!*row) return text + end();
       if (std::exchange(listed_, true)) text += ',';
-      text += shown_json(boost::json::serialize(to_json(**row)));
+      text += shown_json(boost::json::serialize(policy_json(**row)));
     }
     return text;
   }
@@ -221,7 +218,7 @@ Task<net::HttpResponse> Policies::create(Call& call) {
   row.id = new_id("pol_");
   row.account_id = call.caller.account_id;
   row.created_at = row.updated_at = call.now;
-  assign(row, write.fields);
+  assign_policy(row, write.fields);
   auto keep = [&publisher = core_.deps.publisher, row,
                audit =
                    core_.audit(call, "smtp_policy.created", audit_details(row, write.changed))] {
@@ -230,10 +227,12 @@ Task<net::HttpResponse> Policies::create(Call& call) {
   const WriteOutcome kept = co_await core_.disk(call, std::move(keep));
   if (kept == WriteOutcome::too_many) throw account_limit();
   if (kept != WriteOutcome::done) throw unauthorized("the account is gone");
-  co_return answer(201, row);
+  co_return policy_response(201, row);
 }
 
-net::HttpResponse Policies::show(const Call& call) const { return answer(200, stored(call)); }
+net::HttpResponse Policies::show(const Call& call) const {
+  return policy_response(200, stored(call));
+}
 
 /// What it changes for its webhooks; null: that is not known. Blocks.
 boost::json::value Policies::plan_of(const store::PolicyRow& row) const {
@@ -258,7 +257,7 @@ Task<std::optional<Policies::Updated>> Policies::try_update(Call& call) {
   row.version += 1;
   if (write.credentials_changed) row.credentials_version += 1;
   row.updated_at = call.now;
-  assign(row, write.fields);
+  assign_policy(row, write.fields);
   auto keep = [this, row, version, changed = write.changed](
                   const Call& own_call) -> Result<std::pair<WriteOutcome, boost::json::value>> {
     GuardedEdit guarded(core_);
@@ -281,7 +280,7 @@ Task<std::optional<Policies::Updated>> Policies::try_update(Call& call) {
 Task<net::HttpResponse> Policies::update(Call& call) {
   for (int i = 0; i < update_tries; ++i) {
     const std::optional<Updated> updated = co_await try_update(call);
-    if (updated) co_return answer(200, updated->row, updated->plan);
+    if (updated) co_return policy_response(200, updated->row, updated->plan);
   }
   throw version_mismatch();
 }

@@ -6,21 +6,20 @@
 namespace postern::admin {
 namespace {
 
-constexpr const char* path = "/api/v1/smtp-policies";
-constexpr const char* check = "/api/v1/smtp-policies/check";
-constexpr const char* dry_run = "/api/v1/smtp-policies/dry-run";
+constexpr const char* check_path = "/api/v1/smtp-policies/check";
+constexpr const char* dry_run_path = "/api/v1/smtp-policies/dry-run";
 
 class PoliciesDraftTest : public ::testing::Test {
  protected:
   TestApi api_;
   std::string token_ = api_.account();
 
-  int policies() { return api_.get(path, token_).json.at("total").to_number<int>(); }
+  int policies() { return api_.get(policies_path, token_).json.at("total").to_number<int>(); }
 };
 
 TEST_F(PoliciesDraftTest, check_normalises_reads_and_warns) {
   const Answer checked = api_.post(
-      check,
+      check_path,
       R"({"policy":{"name":" p ","allowed_source_ips":["192.0.2.1","0.0.0.0/0"],"require_dkim":true}})",
       token_);
   ASSERT_EQ(checked.status, 200) << checked.body;
@@ -35,7 +34,7 @@ TEST_F(PoliciesDraftTest, check_normalises_reads_and_warns) {
 }
 
 TEST_F(PoliciesDraftTest, a_policy_beside_its_place_is_told_where_it_goes) {
-  const Answer answer = api_.post(check, R"({"name":"p"})", token_);
+  const Answer answer = api_.post(check_path, R"({"name":"p"})", token_);
   EXPECT_NE(answer.body.find("put the policy into `policy`"), std::string::npos) << answer.body;
   const Answer domain = api_.post("/api/v1/domains", R"({"domain":"example.com"})", token_);
   EXPECT_NE(domain.body.find("`domain` is not a field of a domain; its only field is `name`"),
@@ -46,19 +45,19 @@ TEST_F(PoliciesDraftTest, a_policy_beside_its_place_is_told_where_it_goes) {
 TEST_F(PoliciesDraftTest, check_refuses_as_a_write_would) {
   const std::string id =
       api_.policy(token_, R"({"name":"p","require_spf":true,"allowed_spf_domains":"a.example"})");
-  const std::string stored = std::string(path) + "/" + id;
+  const std::string stored = std::string(policies_path) + "/" + id;
   for (const std::string body :
        {R"({})", R"({"name":""})", R"({"name":"x","require_spff":true})",
         R"({"name":"x","allowed_source_ips":"192.0.2.1/24"})",
         R"({"name":"x","require_spf":false})",
         R"({"name":"x","require_smtp_auth":true,"smtp_credentials":[{"username":"u"}]})",
         R"({"name":"x","require_smtp_auth":"yes"})"}) {
-    const Answer created = api_.post(path, body, token_);
-    const Answer checked = api_.post(check, R"({"policy":)" + body + "}", token_);
+    const Answer created = api_.post(policies_path, body, token_);
+    const Answer checked = api_.post(check_path, R"({"policy":)" + body + "}", token_);
     if (created.status != 201) EXPECT_EQ(checked.body, created.body) << body;
     EXPECT_EQ(checked.status == 200, created.status == 201) << body;
     const Answer over =
-        api_.post(check, R"({"policy_id":")" + id + R"(","policy":)" + body + "}", token_);
+        api_.post(check_path, R"({"policy_id":")" + id + R"(","policy":)" + body + "}", token_);
     const Answer put = api_.put(stored, body, token_);
     if (put.status != 200) EXPECT_EQ(over.body, put.body) << body;
     EXPECT_EQ(over.status, put.status) << body;
@@ -66,16 +65,16 @@ TEST_F(PoliciesDraftTest, check_refuses_as_a_write_would) {
 }
 
 TEST_F(PoliciesDraftTest, the_frame_is_judged_too) {
-  EXPECT_EQ(api_.post(check, "{}", token_).status, 400);
-  EXPECT_TRUE(api_.post(check, R"({"policy":[]})", token_).has_field("policy"));
+  EXPECT_EQ(api_.post(check_path, "{}", token_).status, 400);
+  EXPECT_TRUE(api_.post(check_path, R"({"policy":[]})", token_).has_field("policy"));
   EXPECT_TRUE(
-      api_.post(check, R"({"policy":{"name":"x"},"police":1})", token_).has_field("police"));
-  EXPECT_TRUE(
-      api_.post(check, R"({"policy":{"name":"x"},"policy_id":7})", token_).has_field("policy_id"));
+      api_.post(check_path, R"({"policy":{"name":"x"},"police":1})", token_).has_field("police"));
+  EXPECT_TRUE(api_.post(check_path, R"({"policy":{"name":"x"},"policy_id":7})", token_)
+                  .has_field("policy_id"));
   const std::string id = api_.policy(token_);
   const std::string body = R"({"policy":{},"policy_id":")" + id + "\"}";
-  EXPECT_EQ(api_.post(check, body, token_).status, 200);
-  EXPECT_EQ(api_.post(check, body, api_.account("b@example.com")).status, 404);
+  EXPECT_EQ(api_.post(check_path, body, token_).status, 200);
+  EXPECT_EQ(api_.post(check_path, body, api_.account("b@example.com")).status, 404);
 }
 
 TEST_F(PoliciesDraftTest, answers_say_users_with_cost_and_the_words) {
@@ -83,9 +82,9 @@ TEST_F(PoliciesDraftTest, answers_say_users_with_cost_and_the_words) {
   const std::string members =
       R"({"name":"p","require_smtp_auth":true,"smtp_credentials":[{"username":"old","password_hash":")" +
       hash + R"("},{"username":"new","password":"hunter2!"}]})";
-  const Answer made = api_.post(path, members, token_);
+  const Answer made = api_.post(policies_path, members, token_);
   ASSERT_EQ(made.status, 201) << made.body;
-  const std::string one = std::string(path) + "/" + made.text("/id");
+  const std::string one = std::string(policies_path) + "/" + made.text("/id");
   // A user without a password keeps its hash: the page that sends it back does not know the
   // password.
   const Answer kept = api_.put(
@@ -101,7 +100,7 @@ TEST_F(PoliciesDraftTest, answers_say_users_with_cost_and_the_words) {
     EXPECT_EQ(answer.body.find("$2y$"), std::string::npos);
   }
   EXPECT_EQ(api_.directory.credentials("old", 4).front().hash.reveal(), hash);
-  EXPECT_EQ(api_.get(path, token_).text("/data/0/reads_as/0/control"), "smtp_auth");
+  EXPECT_EQ(api_.get(policies_path, token_).text("/data/0/reads_as/0/control"), "smtp_auth");
   EXPECT_EQ(api_.put(one, api_.get(one, token_).body, token_).status, 200)
       << "what was read may be sent back";
 }
@@ -114,20 +113,22 @@ TEST(PoliciesDraft, dry_run_takes_what_is_not_stored) {
       R"("client_ip":"192.0.2.1","helo":"c.example","mail_from":"a@b.example")";
   const std::string draft = R"({"policy":{"name":"draft","require_smtp_auth":true,)"
                             R"("smtp_credentials":[{"username":"u","password":"hunter2!"}]},)";
-  const Answer answer = api.post(dry_run, draft + message + "}", token);
+  const Answer answer = api.post(dry_run_path, draft + message + "}", token);
   ASSERT_EQ(answer.status, 200) << answer.body;
   EXPECT_EQ(recorder.seen.policy->name, "draft");
   EXPECT_NE(recorder.seen.policy->credential("u"), nullptr);
-  EXPECT_EQ(api.get(path, token).json.at("total").to_number<int>(), 0);
+  EXPECT_EQ(api.get(policies_path, token).json.at("total").to_number<int>(), 0);
 
   const std::string id = api.policy(token, R"({"name":"stored","require_spf":true})");
   const std::string over = R"({"policy_id":")" + id + R"(","policy":{"require_dkim":true},)";
-  ASSERT_EQ(api.post(dry_run, over + message + "}", token).status, 200);
+  ASSERT_EQ(api.post(dry_run_path, over + message + "}", token).status, 200);
   EXPECT_EQ(recorder.seen.policy->name, "stored");
   EXPECT_EQ(recorder.seen.policy->plan.at(policy::Stage::message).size(), 2u);
-  EXPECT_EQ(api.post(dry_run, "{" + message + "}", token).code(), "missing_field");
-  EXPECT_EQ(api.post(std::string(path) + "/" + id + "/dry-run", over + message + "}", token).status,
-            422)
+  EXPECT_EQ(api.post(dry_run_path, "{" + message + "}", token).code(), "missing_field");
+  EXPECT_EQ(
+      api.post(std::string(policies_path) + "/" + id + "/dry-run", over + message + "}", token)
+          .status,
+      422)
       << "the stored one takes no draft";
 }
 

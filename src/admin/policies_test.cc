@@ -8,7 +8,6 @@
 namespace postern::admin {
 namespace {
 
-constexpr const char* path = "/api/v1/smtp-policies";
 constexpr const char* some_id = "/api/v1/smtp-policies/pol_01HX0000000000000000000000";
 const std::string hash = "$2y$12$nPTBMMvN69D89yK6m11xbeiT77S0E8CKKA.QU9.mKtEW6GFoOUh1e";
 
@@ -19,7 +18,7 @@ class PoliciesTest : public ::testing::Test {
 };
 
 TEST_F(PoliciesTest, create_shows_every_field) {
-  const Answer made = api_.post(path, R"({"name":"trusted-senders"})", token_);
+  const Answer made = api_.post(policies_path, R"({"name":"trusted-senders"})", token_);
   ASSERT_EQ(made.status, 201) << made.body;
   EXPECT_EQ(made.raw.header("ETag"), "\"1\"");
   for (const char* list :
@@ -35,11 +34,12 @@ TEST_F(PoliciesTest, create_shows_every_field) {
 
 TEST_F(PoliciesTest, credentials_are_write_only) {
   const Answer made = api_.post(
-      path, R"({"name":"a","require_smtp_auth":true,"smtp_credentials":"bob:)" + hash + "\"}",
-      token_);
+      policies_path,
+      R"({"name":"a","require_smtp_auth":true,"smtp_credentials":"bob:)" + hash + "\"}", token_);
   ASSERT_EQ(made.status, 201) << made.body;
   EXPECT_EQ(made.text("/smtp_usernames/0"), "bob");
-  for (const std::string& target : {std::string(path), path + ("/" + made.text("/id"))}) {
+  for (const std::string& target :
+       {std::string(policies_path), policies_path + ("/" + made.text("/id"))}) {
     const Answer shown = api_.get(target, token_);
     EXPECT_EQ(shown.status, 200);
     EXPECT_EQ(shown.body.find("$2y$"), std::string::npos);
@@ -48,7 +48,7 @@ TEST_F(PoliciesTest, credentials_are_write_only) {
 
 TEST_F(PoliciesTest, hashes_a_password_in_the_server) {
   const Answer made = api_.post(
-      path,
+      policies_path,
       R"({"name":"a","require_smtp_auth":true,"smtp_credentials":[{"username":"bob","password":"hunter2!"}]})",
       token_);
   ASSERT_EQ(made.status, 201) << made.body;
@@ -61,7 +61,7 @@ TEST_F(PoliciesTest, hashes_a_password_in_the_server) {
 TEST_F(PoliciesTest, put_merges_and_counts_versions) {
   const std::string id =
       api_.policy(token_, R"({"name":"p","allowed_source_ips":"203.0.113.0/24"})");
-  const std::string one = std::string(path) + "/" + id;
+  const std::string one = std::string(policies_path) + "/" + id;
   const Answer renamed = api_.put(one, R"({"name":"q"})", token_);
   ASSERT_EQ(renamed.status, 200) << renamed.body;
   EXPECT_EQ(renamed.text("/allowed_source_ips"), "203.0.113.0/24");
@@ -78,13 +78,13 @@ TEST_F(PoliciesTest, put_merges_and_counts_versions) {
 TEST_F(PoliciesTest, the_merge_is_judged_as_a_whole) {
   const std::string id =
       api_.policy(token_, R"({"name":"p","require_spf":true,"allowed_spf_domains":"a.example"})");
-  const std::string one = std::string(path) + "/" + id;
+  const std::string one = std::string(policies_path) + "/" + id;
   EXPECT_TRUE(api_.put(one, R"({"require_spf":false})", token_).has_field("allowed_spf_domains"));
   EXPECT_EQ(api_.put(one, R"({"require_spf":false,"allowed_spf_domains":""})", token_).status, 200);
 }
 
 TEST_F(PoliciesTest, if_match_guards_against_lost_updates) {
-  const std::string one = std::string(path) + "/" + api_.policy(token_);
+  const std::string one = std::string(policies_path) + "/" + api_.policy(token_);
   const auto put = [&](const std::string& tag) {
     return api_.call(
         {"PUT", one, R"({"name":"n)" + tag.substr(1, 1) + "\"}", token_, {{"if-match", tag}}});
@@ -101,17 +101,20 @@ TEST_F(PoliciesTest, if_match_guards_against_lost_updates) {
 TEST_F(PoliciesTest, lists_newest_first_in_pages) {
   for (const char* name : {"one", "two", "three"})
     api_.policy(token_, std::string(R"({"name":")") + name + "\"}");
-  const Answer first = api_.get(std::string(path) + "?page_size=2", token_);
+  const Answer first = api_.get(std::string(policies_path) + "?page_size=2", token_);
   ASSERT_EQ(first.status, 200) << first.body;
   EXPECT_EQ(first.json.at("total").to_number<int>(), 3);
   EXPECT_EQ(first.text("/data/0/name"), "three");
-  EXPECT_EQ(api_.get(std::string(path) + "?page_size=2&page=2", token_).text("/data/0/name"),
-            "one");
+  EXPECT_EQ(
+      api_.get(std::string(policies_path) + "?page_size=2&page=2", token_).text("/data/0/name"),
+      "one");
   for (const char* query :
        {"?page=0", "?page=x", "?page_size=201", "?page_size=0", "?page=99999999999999999999"}) {
-    EXPECT_EQ(api_.get(std::string(path) + query, token_).status, 422) << query;
+    EXPECT_EQ(api_.get(std::string(policies_path) + query, token_).status, 422) << query;
   }
-  EXPECT_EQ(api_.get(std::string(path) + "?limit=1;DROP%20TABLE%20policies", token_).status, 422);
+  EXPECT_EQ(
+      api_.get(std::string(policies_path) + "?limit=1;DROP%20TABLE%20policies", token_).status,
+      422);
 }
 
 TEST_F(PoliciesTest, lists_of_large_policies_come_in_pieces) {
@@ -123,7 +126,7 @@ TEST_F(PoliciesTest, lists_of_large_policies_come_in_pieces) {
     api_.policy(token_, R"({"name":"p)" + std::to_string(i) +
                             R"(","require_dkim":true,"allowed_dkim_domains":")" + domains + "\"}");
   for (const char* query : {"?page_size=7", "?limit=7"}) {
-    const Answer answer = api_.get(std::string(path) + query, token_);
+    const Answer answer = api_.get(std::string(policies_path) + query, token_);
     ASSERT_TRUE(answer.raw.stream) << query;
     std::string all;
     std::size_t longest = 0;
@@ -142,7 +145,7 @@ TEST_F(PoliciesTest, lists_of_large_policies_come_in_pieces) {
       EXPECT_EQ(list.at("total"), 8);
     } else {
       const std::string next(list.at("next").as_string());
-      const Answer rest = api_.get(std::string(path) + "?cursor=" + next, token_);
+      const Answer rest = api_.get(std::string(policies_path) + "?cursor=" + next, token_);
       EXPECT_EQ(rest.text("/data/0/name"), "p0");
       EXPECT_TRUE(rest.json.at("next").is_null());
     }
@@ -158,7 +161,7 @@ TEST_F(PoliciesTest, a_list_that_cannot_be_read_to_its_end_breaks_off) {
   std::vector<std::string> ids;
   for (int i = 0; i < 8; ++i) {
     const Answer made =
-        api_.post(path,
+        api_.post(policies_path,
                   R"({"name":"p)" + std::to_string(i) +
                       R"(","require_dkim":true,"allowed_dkim_domains":")" + domains + "\"}",
                   token_);
@@ -169,7 +172,7 @@ TEST_F(PoliciesTest, a_list_that_cannot_be_read_to_its_end_breaks_off) {
     while (piece && !piece->empty()) piece = api_.run(answer.raw.stream->next());
     return piece;
   };
-  const std::string query = std::string(path) + "?limit=8";
+  const std::string query = std::string(policies_path) + "?limit=8";
   const Answer made = api_.post("/api/v1/api-tokens", R"({"name":"t","scopes":["read"]})", token_);
   const Answer until_revoked = api_.get(query, made.text("/token"));
   ASSERT_TRUE(until_revoked.raw.stream);
@@ -194,20 +197,20 @@ TEST_F(PoliciesTest, a_large_body_is_for_who_may_send_one) {
         api_.run(api_.api->refuse_large_body(api_.http({method, target, "", token, {}})));
     return answer ? answer->status : 0;
   };
-  EXPECT_EQ(refused("POST", path, token_), 0);
-  EXPECT_EQ(refused("POST", path, ""), 401);
-  EXPECT_EQ(refused("POST", path, "pst_wrong"), 401);
+  EXPECT_EQ(refused("POST", policies_path, token_), 0);
+  EXPECT_EQ(refused("POST", policies_path, ""), 401);
+  EXPECT_EQ(refused("POST", policies_path, "pst_wrong"), 401);
   EXPECT_EQ(refused("POST", "/api/v1/sessions", ""), 413);
   EXPECT_EQ(refused("POST", "/api/v1/sessions", token_), 413);
   EXPECT_EQ(refused("POST", "/nowhere", token_), 404);
-  EXPECT_EQ(refused("PATCH", path, token_), 405);
+  EXPECT_EQ(refused("PATCH", policies_path, token_), 405);
 }
 
 TEST_F(PoliciesTest, delete_detaches_or_refuses) {
   const std::string id = api_.policy(token_);
   const std::string webhook =
       api_.webhook(token_, R"(,"smtp_security_policy_id":")" + id + "\"").text("/id");
-  const std::string one = std::string(path) + "/" + id;
+  const std::string one = std::string(policies_path) + "/" + id;
   EXPECT_EQ(api_.get(one, token_).json.at("webhook_count").to_number<int>(), 1);
   const Answer used = api_.del(one + "?if_unused=true", token_);
   EXPECT_EQ(used.status, 409);
@@ -226,7 +229,7 @@ TEST_F(PoliciesTest, delete_detaches_or_refuses) {
 }
 
 TEST_F(PoliciesTest, another_account_sees_nothing) {
-  const std::string one = std::string(path) + "/" + api_.policy(token_);
+  const std::string one = std::string(policies_path) + "/" + api_.policy(token_);
   const std::string stranger = api_.account("b@example.com");
   const std::string unknown = api_.get(some_id, stranger).body;
   for (const Answer& answer :
@@ -237,41 +240,47 @@ TEST_F(PoliciesTest, another_account_sees_nothing) {
     EXPECT_EQ(answer.status, 404);
     EXPECT_EQ(answer.body, unknown) << "the same words as for an id that does not exist";
   }
-  EXPECT_EQ(api_.get(path, stranger).json.at("total").to_number<int>(), 0);
+  EXPECT_EQ(api_.get(policies_path, stranger).json.at("total").to_number<int>(), 0);
   EXPECT_EQ(api_.get(one, token_).text("/name"), "p");
 }
 
 TEST_F(PoliciesTest, failures_have_their_codes) {
-  EXPECT_EQ(api_.post(path, "{}", token_).code(), "missing_field");
+  EXPECT_EQ(api_.post(policies_path, "{}", token_).code(), "missing_field");
   for (const char* body :
        {"{\"name\":", "[\"name\"]", "{\"name\":\"p\"} x", "{\"name\":\"p\",\"name\":\"q\"}", ""}) {
-    const Answer bad = api_.post(path, body, token_);
+    const Answer bad = api_.post(policies_path, body, token_);
     EXPECT_EQ(bad.status, 400) << body;
     EXPECT_EQ(bad.code(), "invalid_json") << body;
   }
-  EXPECT_TRUE(api_.post(path, R"({"name":"a\u0000b"})", token_).has_field("name"));
-  const Answer form = api_.call(
-      {"POST", path, "name=p", token_, {{"content-type", "application/x-www-form-urlencoded"}}});
+  EXPECT_TRUE(api_.post(policies_path, R"({"name":"a\u0000b"})", token_).has_field("name"));
+  const Answer form = api_.call({"POST",
+                                 policies_path,
+                                 "name=p",
+                                 token_,
+                                 {{"content-type", "application/x-www-form-urlencoded"}}});
   EXPECT_EQ(form.status, 415);
   EXPECT_EQ(form.code(), "unsupported_media_type");
   EXPECT_EQ(api_.call({"POST",
-                       path,
+                       policies_path,
                        R"({"name":"p"})",
                        token_,
                        {{"content-type", "Application/JSON; charset=utf-8"}}})
                 .status,
             201);
-  const Answer patch = api_.call({"PATCH", path, "", token_, {}});
+  const Answer patch = api_.call({"PATCH", policies_path, "", token_, {}});
   EXPECT_EQ(patch.status, 405);
   EXPECT_EQ(patch.code(), "method_not_allowed");
   EXPECT_EQ(patch.raw.header("Allow"), "GET, HEAD, POST");
-  const Answer xml = api_.call({"GET", path, "", token_, {{"accept", "application/xml"}}});
+  const Answer xml = api_.call({"GET", policies_path, "", token_, {{"accept", "application/xml"}}});
   EXPECT_EQ(xml.status, 406);
   EXPECT_EQ(xml.code(), "not_acceptable");
-  EXPECT_EQ(api_.call({"GET", path, "", token_, {{"accept", "application/json;q=0"}}}).status, 406);
+  EXPECT_EQ(
+      api_.call({"GET", policies_path, "", token_, {{"accept", "application/json;q=0"}}}).status,
+      406);
   for (const char* accept :
        {"*/*", "application/*", "text/html, application/json;q=0.5", "application/json"}) {
-    EXPECT_EQ(api_.call({"GET", path, "", token_, {{"accept", accept}}}).status, 200) << accept;
+    EXPECT_EQ(api_.call({"GET", policies_path, "", token_, {{"accept", accept}}}).status, 200)
+        << accept;
   }
   EXPECT_EQ(api_.get("/api/v1/nothing", token_).code(), "not_found");
   EXPECT_EQ(api_.get("/api/v1/smtp-policies/", token_).status, 404);
@@ -281,7 +290,7 @@ TEST(PolicyDryRun, hands_on_what_was_asked) {
   RecordingDryRun dry_run;
   TestApi api([&](Options&, Dependencies& dependencies) { dependencies.dry_run = &dry_run; });
   const std::string token = api.account();
-  const std::string one = std::string(path) + "/" + api.policy(token) + "/dry-run";
+  const std::string one = std::string(policies_path) + "/" + api.policy(token) + "/dry-run";
   const Answer answer = api.post(
       one,
       R"({"client_ip":"203.0.113.10","helo":"mx.example.com","mail_from":"a@example.com","tls":true,

@@ -45,7 +45,7 @@ net::HttpResponse download(const std::string& id, StoredText text) {
 Refusal no_such_message() { return {404, "not_found", "no such message is queued", {}, {}}; }
 
 /// Throws the Refusal for an error of the queue.
-[[noreturn]] void refuse(const Error& error) {
+[[noreturn]] void refuse_queue_error(const Error& error) {
   switch (error.fault) {
     case Fault::not_found:
       throw no_such_message();
@@ -107,7 +107,7 @@ Task<net::HttpResponse> Queue::page(const Call& call, ListFilter filter) {
   const std::string before(call.request.parameter("before").value_or(""));
   if (!before.empty() && !is_ulid(before)) throw invalid("before", "must be a message's id");
   const auto messages = co_await control().list(std::move(filter), before, size);
-  if (!messages) refuse(messages.error());
+  if (!messages) refuse_queue_error(messages.error());
   json::array data;
   for (const spool::Message& message : *messages) data.push_back(to_json(message, Detail::list));
   const bool more = messages->size() == size;
@@ -124,7 +124,7 @@ Task<net::HttpResponse> Queue::list(Call& call) {
 Task<spool::Message> Queue::found(const Call&, const std::string& id) {
   if (!is_ulid(id)) throw no_such_message();
   Result<std::optional<spool::Message>> message = co_await control().show(id);
-  if (!message) refuse(message.error());
+  if (!message) refuse_queue_error(message.error());
   if (!*message) throw no_such_message();
   co_return std::move(**message);
 }
@@ -140,7 +140,7 @@ Task<net::HttpResponse> Queue::message(Call& call) {
   if (!text && text.error().fault == Fault::damaged) {
     throw conflict("damaged", "the message's text is damaged: " + text.error().message);
   }
-  if (!text) refuse(text.error());
+  if (!text) refuse_queue_error(text.error());
   co_return download(call.ids[0], std::move(*text));
 }
 
@@ -152,7 +152,7 @@ Task<net::HttpResponse> Queue::act(Call& call, Action action) {
   check(body);
   const Result<void> done =
       co_await control().act(action, call.ids[0], notify ? Notify::yes : Notify::no);
-  if (!done) refuse(done.error());
+  if (!done) refuse_queue_error(done.error());
   note(call, action, call.ids[0], 1);
   co_return no_content();
 }
@@ -182,14 +182,14 @@ Task<net::HttpResponse> Queue::act_on_all(Call& call) {
   }
   const Result<BulkResult> result = co_await control().act_on_all(
       *action, std::move(filter), before, notify ? Notify::yes : Notify::no);
-  if (!result) refuse(result.error());
+  if (!result) refuse_queue_error(result.error());
   note(call, *action, "", result->changed);
   co_return json_response(200, to_json(*result));
 }
 
 Task<net::HttpResponse> Queue::destinations(Call&) {
   const auto states = co_await control().destinations();
-  if (!states) refuse(states.error());
+  if (!states) refuse_queue_error(states.error());
   json::array data;
   for (const DestinationState& state : *states) data.push_back(to_json(state));
   const std::size_t total = data.size();
@@ -198,7 +198,7 @@ Task<net::HttpResponse> Queue::destinations(Call&) {
 
 Task<net::HttpResponse> Queue::verify(Call&) {
   const Result<spool::Verification> found = co_await control().verify();
-  if (!found) refuse(found.error());
+  if (!found) refuse_queue_error(found.error());
   co_return json_response(200, to_json(*found));
 }
 
@@ -230,7 +230,7 @@ Task<net::HttpResponse> Queue::retry_dead_letter(Call& call) {
                                    [&](const auto& one) { return one.destination == webhook; });
   if (!all_own) throw conflict("conflict", "the message has other recipients too; ask an operator");
   const Result<void> done = co_await control().act(Action::retry, message.id, Notify::no);
-  if (!done) refuse(done.error());
+  if (!done) refuse_queue_error(done.error());
   note(call, Action::retry, message.id, 1);
   co_return json_response(202, {{"id", message.id}, {"state", "queued"}});
 }

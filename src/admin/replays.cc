@@ -18,7 +18,7 @@ using Status = ReplayState::Status;
 constexpr std::int64_t most_traces = 1'000'000'000;
 constexpr std::int64_t most_samples = 1000;
 
-std::string_view word_of(Status status) {
+std::string_view word_of_status(Status status) {
   switch (status) {
     case Status::running:
       return "running";
@@ -32,9 +32,9 @@ std::string_view word_of(Status status) {
   return "failed";
 }
 
-json::object to_json(const ReplayState& state, bool whole) {
+json::object replay_json(const ReplayState& state, bool whole) {
   json::object out{{"id", state.id},
-                   {"status", word_of(state.status)},
+                   {"status", word_of_status(state.status)},
                    {"created_at", to_rfc3339(state.created_at)},
                    {"done", state.done},
                    {"all", state.all}};
@@ -95,14 +95,14 @@ net::HttpResponse Replays::start(const Call& call) const {
   if (!id && id.error().fault == Fault::temporary) throw unavailable(id.error().message);
   if (!id) throw conflict("replay_running", id.error().message);
   net::HttpResponse response =
-      json_response(202, to_json(replays.state(*id).value_or(ReplayState{}), false));
+      json_response(202, replay_json(replays.state(*id).value_or(ReplayState{}), false));
   response.headers.emplace_back("Location", "/api/v1/replay/" + *id);
   return response;
 }
 
 net::HttpResponse Replays::list(const Call&) const {
   json::array data;
-  for (const ReplayState& state : replayer().states()) data.push_back(to_json(state, false));
+  for (const ReplayState& state : replayer().states()) data.push_back(replay_json(state, false));
   const std::size_t total = data.size();
   return json_response(200, {{"data", std::move(data)}, {"total", total}});
 }
@@ -114,7 +114,7 @@ ReplayState Replays::state_of(const Call& call) const {
 }
 
 net::HttpResponse Replays::show(const Call& call) const {
-  return json_response(200, to_json(state_of(call), true));
+  return json_response(200, replay_json(state_of(call), true));
 }
 
 net::HttpResponse Replays::stop(const Call& call) const {

@@ -16,13 +16,13 @@ using store::WriteOutcome;
 
 namespace {
 
-std::string text_of(const std::optional<restrictions::Section>& section) {
+std::string section_text(const std::optional<restrictions::Section>& section) {
   return section ? restrictions::to_json(*section) : std::string();
 }
 
 /// What SharedRevisions::memory holds of these lists.
 std::string memory_of(const std::optional<restrictions::Section>& section) {
-  return encode(sha256(text_of(section)), Base::hex, Padding::without) + "\n";
+  return encode(sha256(section_text(section)), Base::hex, Padding::without) + "\n";
 }
 
 std::string first_error(const restrictions::Judged& judged) {
@@ -90,7 +90,7 @@ Result<Lists> RunningLists::stored_again(ListRevisionRow row, const FileRules& r
 
 Result<WriteOutcome> RunningLists::keep(Lists& next, std::uint64_t newest,
                                         const store::AuditRow* audit) {
-  next.row.definition = text_of(next.section);
+  next.row.definition = section_text(next.section);
   return store_.add_list_revision(next.row, newest, audit);
 }
 
@@ -137,7 +137,7 @@ Result<WriteOutcome> RunningLists::follow_once(
   }
   Lists next{.row = newest->value_or(ListRevisionRow{}), .section = section, .judged = judged};
   if (Result<void> may = guarded(next); !may) return tl::unexpected(may.error());
-  if (next.row.definition != text_of(section)) {
+  if (next.row.definition != section_text(section)) {
     const ListRevisionRow before = std::exchange(next.row, {.created_at = store::now()});
     if (!shared_.gateway.empty()) next.row.note = "the configuration file of " + shared_.gateway;
     const Result<WriteOutcome> kept = keep(next, before.revision, nullptr);
@@ -184,7 +184,7 @@ Result<std::optional<ListRevisionRow>> revision_over_file(
     const SharedRevisions& shared) {
   auto newest = store.newest_list_revision();
   if (!newest) return tl::unexpected(newest.error());
-  const std::string text = text_of(section);
+  const std::string text = section_text(section);
   if (!*newest || (**newest).definition == text) return std::nullopt;
   if (!shared.memory.empty()) {
     const auto seen = start_of_file(shared.memory, 256);

@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 
+#include "admin/access_token.h"
 #include "admin/account_json.h"
 #include "admin/digest.h"
 #include "admin/totp.h"
@@ -15,17 +16,12 @@ namespace {
 using dialect::webhook::BodyReader;
 
 constexpr std::chrono::hours refresh_lifetime{30 * 24};
-constexpr std::size_t max_password = 1024;
 
 Secret new_refresh_token() { return Secret("rt_" + base64url_encode(random_bytes(32))); }
 
 /// The same response for an unknown address and a wrong password.
 Refusal invalid_credentials() {
   return {401, "invalid_credentials", "the e-mail address or the password is wrong", {}, {}};
-}
-
-std::int64_t unix_seconds(store::Time time) {
-  return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
 }
 
 struct Credentials {

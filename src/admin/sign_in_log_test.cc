@@ -58,8 +58,7 @@ TEST_F(SignInLogTest, has_who_came_who_did_not_and_who_left) {
 }
 
 TEST_F(SignInLogTest, has_sign_ins_to_the_pages) {
-  const Answer in =
-      api_.post("/app/session", R"({"email":"a@example.com","password":"correct-horse-battery"})");
+  const Answer in = api_.post("/app/session", first_account);
   ASSERT_EQ(in.status, 200) << in.body;
   const std::string cookie = std::string(*in.raw.header("Set-Cookie"));
   TestApi::Request out{"DELETE", "/app/session", "", "", {}};

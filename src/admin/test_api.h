@@ -64,6 +64,22 @@ struct Answer {
   }
 };
 
+/// The password of the accounts of the tests.
+constexpr std::string_view test_password = "correct-horse-battery";
+
+/// The body of a sign-up or a sign-in; `link`: the token of a link with which one signs up.
+inline std::string account_body(const std::string& email, const std::string& link = "") {
+  return R"({"email":")" + email + R"(","password":")" + std::string(test_password) + "\"" +
+         (link.empty() ? "" : R"(,"link":")" + link + "\"") + "}";
+}
+/// The account of TestApi::account().
+inline const std::string first_account = account_body("a@example.com");
+
+constexpr const char* policies_path = "/api/v1/smtp-policies";
+
+/// The token of a link.
+inline std::string token_of(const std::string& url) { return url.substr(url.find("?link=") + 6); }
+
 /// The API with all its dependencies.
 class TestApi {
  public:
@@ -148,10 +164,8 @@ class TestApi {
 
   /// Creates an account and signs in; returns the access token.
   std::string account(const std::string& email = "a@example.com") {
-    post("/api/v1/accounts", R"({"email":")" + email + R"(","password":"correct-horse-battery"})");
-    return post("/api/v1/sessions",
-                R"({"email":")" + email + R"(","password":"correct-horse-battery"})")
-        .text("/access_token");
+    post("/api/v1/accounts", account_body(email));
+    return post("/api/v1/sessions", account_body(email)).text("/access_token");
   }
   /// Creates a policy; returns its id.
   std::string policy(const std::string& token, const std::string& body = R"({"name":"p"})") {

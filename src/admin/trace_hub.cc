@@ -13,7 +13,7 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr std::size_t most_at_once = 100;
+constexpr std::size_t told_at_once = 100;
 
 std::uint64_t microseconds_now() {
   return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
@@ -107,7 +107,7 @@ TraceHub::Batch TraceHub::Subscription::take() {
     if (only_ && one->row->account_id != *only_) continue;
     const std::uint64_t number = only_ ? one->of_account : one->number;
     if (number <= number_) continue;
-    if (batch.events.size() == most_at_once) return batch;
+    if (batch.events.size() == told_at_once) return batch;
     batch.missed += number - number_ - 1;
     number_ = number;
     position_ = one->number;

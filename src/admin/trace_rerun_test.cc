@@ -7,7 +7,7 @@
 namespace postern::admin {
 namespace {
 
-constexpr std::string_view id = "01HX0000000000000000000000";
+constexpr std::string_view trace_id = "01HX0000000000000000000000";
 
 /// Has one trace, and records for which account it was requested.
 class OneTrace final : public TraceRerun {
@@ -17,7 +17,7 @@ class OneTrace final : public TraceRerun {
     asked_for = std::move(account);
     if (const auto now = std::exchange(during, nullptr)) now();
     if (broken) co_return fail(Fault::temporary, "locked");
-    if (asked != id) co_return std::optional<TraceRerunResult>();
+    if (asked != trace_id) co_return std::optional<TraceRerunResult>();
     TraceRerunResult result{.same = false, .changes = {"rcpt: was x, would be accepted"}};
     result.then.id = asked;
     result.then.outcome = "rejected";
@@ -36,7 +36,7 @@ class OneTrace final : public TraceRerun {
 
 class TraceRerunRoute : public ::testing::Test {
  protected:
-  Answer run(const std::string& token, std::string_view trace = id) {
+  Answer run(const std::string& token, std::string_view trace = trace_id) {
     return api_.post("/api/v1/traces/" + std::string(trace) + "/run-again", "", token);
   }
 
@@ -72,9 +72,10 @@ TEST_F(TraceRerunRoute, refuses) {
   traces_.broken = true;
   EXPECT_EQ(run(other_).status, 503);
   TestApi without;
-  EXPECT_EQ(without.post("/api/v1/traces/" + std::string(id) + "/run-again", "", without.account())
-                .status,
-            503);
+  EXPECT_EQ(
+      without.post("/api/v1/traces/" + std::string(trace_id) + "/run-again", "", without.account())
+          .status,
+      503);
 }
 
 TEST_F(TraceRerunRoute, runs_one_at_a_time_for_an_account) {
@@ -85,7 +86,7 @@ TEST_F(TraceRerunRoute, runs_one_at_a_time_for_an_account) {
     const auto call = [&](const std::string& token) {
       net::HttpRequest request;
       request.method = "POST";
-      net::parse_target("/api/v1/traces/" + std::string(id) + "/run-again", request);
+      net::parse_target("/api/v1/traces/" + std::string(trace_id) + "/run-again", request);
       request.headers.emplace_back("authorization", "Bearer " + token);
       request.peer = *IpAddress::parse("192.0.2.1");
       boost::asio::io_context loop;

@@ -55,7 +55,7 @@ std::string place(const Feed& feed, std::string_view line) {
   return fmt::format("{}\nid: {}\n\n", line, feed.subscription->number());
 }
 
-Task<Result<std::string>> next_piece(std::shared_ptr<Feed> feed) {
+Task<Result<std::string>> next_event(std::shared_ptr<Feed> feed) {
   if (!feed->begun) {
     feed->begun = true;
     co_return place(*feed, fmt::format("retry: {}", retry_ms));
@@ -115,7 +115,7 @@ Task<net::HttpResponse> TraceStream::stream(Call& call) {
   response.content_type = "text/event-stream";
   response.headers.emplace_back("X-Accel-Buffering", "no");  // stops proxies from buffering events
   response.stream = net::HttpResponse::Stream{
-      {}, [feed]() -> Task<Result<std::string>> { return next_piece(feed); }};
+      {}, [feed]() -> Task<Result<std::string>> { return next_event(feed); }};
   co_return response;
 }
 

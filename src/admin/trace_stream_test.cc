@@ -8,6 +8,7 @@
 
 #include "admin/test_api.h"
 #include "admin/trace_hub.h"
+#include "base/patience_test.h"
 #include "net/http_server.h"
 
 namespace postern::admin {
@@ -60,7 +61,7 @@ class TraceStreams : public ::testing::Test {
                                                    .streams = 5,
                                                    .streams_per_account = 2,
                                                    .keep_alive = 50ms,
-                                                   .longest = 60s})
+                                                   .longest = tests::patience})
       : hub_(options), api_([this](Options&, Dependencies& deps) { deps.trace_hub = &hub_; }) {
     operator_id_ = sign_up("operator@example.com");
     operator_ = sign_in("operator@example.com");
@@ -69,16 +70,10 @@ class TraceStreams : public ::testing::Test {
   }
 
   std::string sign_up(const std::string& email) {
-    return api_
-        .post("/api/v1/accounts",
-              R"({"email":")" + email + R"(","password":"correct-horse-battery"})")
-        .text("/id");
+    return api_.post("/api/v1/accounts", account_body(email)).text("/id");
   }
   std::string sign_in(const std::string& email) {
-    return api_
-        .post("/api/v1/sessions",
-              R"({"email":")" + email + R"(","password":"correct-horse-battery"})")
-        .text("/access_token");
+    return api_.post("/api/v1/sessions", account_body(email)).text("/access_token");
   }
 
   Answer open(const std::string& token, const std::string& query = {},

@@ -13,7 +13,7 @@ namespace json = boost::json;
 
 namespace {
 
-std::string text_of(const json::value& value) {
+std::string text_or_empty(const json::value& value) {
   return value.is_string() ? std::string(value.as_string()) : std::string();
 }
 
@@ -43,8 +43,8 @@ Task<void> add_facts(Core& core, const Call& call, json::array& webhooks) {
   std::vector<std::string> ids;
   Stored stored;
   for (const json::value& one : webhooks) {
-    ids.push_back(text_of(one.at("id")));
-    const std::string policy = text_of(one.at("smtp_security_policy_id"));
+    ids.push_back(text_or_empty(one.at("id")));
+    const std::string policy = text_or_empty(one.at("smtp_security_policy_id"));
     if (!policy.empty()) stored.policy_names.emplace(policy, "");
   }
   auto read = [&deps = core.deps, account, ids, stored = std::move(stored)]() mutable {
@@ -63,7 +63,7 @@ Task<void> add_facts(Core& core, const Call& call, json::array& webhooks) {
   }
   for (std::size_t i = 0; i < webhooks.size(); ++i) {
     json::object& one = webhooks[i].as_object();
-    const auto name = stored.policy_names.find(text_of(one.at("smtp_security_policy_id")));
+    const auto name = stored.policy_names.find(text_or_empty(one.at("smtp_security_policy_id")));
     one["policy_name"] =
         name == stored.policy_names.end() ? json::value(nullptr) : json::value(name->second);
     json::object day = counts_json(counts[i]);

@@ -19,11 +19,10 @@ using dialect::webhook::BodyReader;
 using dialect::webhook::WebhookFields;
 using store::WriteOutcome;
 
-constexpr int update_tries = 3;
 constexpr std::int64_t default_overlap = 86'400;
 constexpr std::int64_t max_overlap = 604'800;
 
-WebhookFields fields_of(const store::WebhookRow& row) {
+WebhookFields webhook_fields(const store::WebhookRow& row) {
   return {.name = row.name,
           .target_url = row.target_url,
           .email_address = row.address,
@@ -39,7 +38,7 @@ WebhookFields fields_of(const store::WebhookRow& row) {
           .inbox = row.inbox};
 }
 
-void assign(store::WebhookRow& row, const WebhookFields& fields) {
+void assign_webhook(store::WebhookRow& row, const WebhookFields& fields) {
   row.name = fields.name;
   row.target_url = fields.target_url;
   row.address = fields.email_address;
@@ -55,9 +54,10 @@ void assign(store::WebhookRow& row, const WebhookFields& fields) {
   row.inbox = fields.inbox;
 }
 
-boost::json::object to_json(const store::WebhookRow& row, const std::string& signing_public_key) {
+boost::json::object webhook_json(const store::WebhookRow& row,
+                                 const std::string& signing_public_key) {
   boost::json::object out{{"id", row.id}, {"account_id", row.account_id}};
-  for (const auto& member : dialect::webhook::to_json(fields_of(row)))
+  for (const auto& member : dialect::webhook::to_json(webhook_fields(row)))
     out[member.key()] = member.value();
   out["signing_public_key"] = signing_public_key.empty() ? boost::json::value(nullptr)
                                                          : boost::json::value(signing_public_key);
@@ -170,7 +170,7 @@ void Webhooks::check_domain(const store::WebhookRow& row) const {
 
 net::HttpResponse Webhooks::answer(const store::WebhookRow& row,
                                    const boost::json::value* plan) const {
-  boost::json::object body = to_json(row, public_key_of(core_.deps.store, row.account_id));
+  boost::json::object body = webhook_json(row, public_key_of(core_.deps.store, row.account_id));
   if (plan != nullptr) body["plan"] = *plan;
   return tagged(200, body, row.version);
 }
@@ -230,7 +230,7 @@ Task<net::HttpResponse> Webhooks::list(Call& call) {
       rows = std::move(listed.rows);
     }
     const std::string key = public_key_of(store, account);
-    for (const store::WebhookRow& row : rows) page.data.push_back(to_json(row, key));
+    for (const store::WebhookRow& row : rows) page.data.push_back(webhook_json(row, key));
     return page;
   };
   Page page = co_await core_.disk(call, std::move(read));
@@ -241,7 +241,7 @@ Task<net::HttpResponse> Webhooks::list(Call& call) {
 
 Task<net::HttpResponse> Webhooks::show(Call& call) {
   auto read = [&store = core_.deps.store, account = call.caller.account_id, id = call.ids[0]] {
-    return to_json(found(store.webhook(account, id)), public_key_of(store, account));
+    return webhook_json(found(store.webhook(account, id)), public_key_of(store, account));
   };
   boost::json::object row = co_await core_.disk(call, std::move(read));
   boost::json::array one{std::move(row)};
@@ -259,7 +259,7 @@ net::HttpResponse Webhooks::create(const Call& call) const {
   row.id = "wh_" + ulid;
   row.account_id = call.caller.account_id;
   row.created_at = row.updated_at = call.now;
-  assign(row, parsed->fields);
+  assign_webhook(row, parsed->fields);
   if (row.address.empty())
     row.address = assigned_local_part(row.id) + "@" + lower(core_.options.public_domain);
   row.secret = new_webhook_secret();
@@ -269,7 +269,7 @@ net::HttpResponse Webhooks::create(const Call& call) const {
   GuardedEdit guarded(core_);
   guarded.webhook(call, row);
   check_outcome(unwrap(core_.deps.publisher.create_webhook(row, audit)));
-  boost::json::object body = to_json(row, public_key_of(core_.deps.store, row.account_id));
+  boost::json::object body = webhook_json(row, public_key_of(core_.deps.store, row.account_id));
   body["secret"] = row.secret.reveal();
   return tagged(201, body, row.version);
 }
@@ -278,10 +278,10 @@ net::HttpResponse Webhooks::update(const Call& call) const {
   const auto rules = rules_for(call.caller.account_id);
   boost::json::value plan;
   const auto change = [&](store::WebhookRow& row) {
-    const WebhookFields before = fields_of(row);
+    const WebhookFields before = webhook_fields(row);
     const auto write = dialect::webhook::parse_webhook(call.body, &before, rules);
     if (!write) refuse(write.error());
-    assign(row, write->fields);
+    assign_webhook(row, write->fields);
     return write->changed;
   };
   const store::WebhookRow row = edit(call, "webhook.updated", change, &plan);

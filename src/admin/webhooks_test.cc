@@ -7,11 +7,13 @@
 namespace postern::admin {
 namespace {
 
-constexpr const char* path = "/api/v1/webhooks";
+constexpr const char* webhooks_path = "/api/v1/webhooks";
 
 class WebhooksTest : public ::testing::Test {
  protected:
-  std::string one(const Answer& webhook) { return std::string(path) + "/" + webhook.text("/id"); }
+  std::string one(const Answer& webhook) {
+    return std::string(webhooks_path) + "/" + webhook.text("/id");
+  }
 
   TestApi api_;
   std::string token_ = api_.account();
@@ -32,11 +34,11 @@ TEST_F(WebhooksTest, create_assigns_an_address_and_shows_the_secret_once) {
   const Answer shown = api_.get(one(made), token_);
   EXPECT_EQ(shown.json.as_object().if_contains("secret"), nullptr);
   EXPECT_EQ(shown.body.find("whsec_"), std::string::npos);
-  EXPECT_EQ(api_.get(path, token_).body.find("whsec_"), std::string::npos);
+  EXPECT_EQ(api_.get(webhooks_path, token_).body.find("whsec_"), std::string::npos);
 }
 
 TEST_F(WebhooksTest, the_inbox_is_a_target) {
-  const Answer made = api_.post(path, R"({"target_url":"inbox"})", token_);
+  const Answer made = api_.post(webhooks_path, R"({"target_url":"inbox"})", token_);
   ASSERT_EQ(made.status, 201) << made.body;
   EXPECT_EQ(made.text("/target_url"), "inbox");
 }
@@ -76,12 +78,13 @@ TEST_F(WebhooksTest, put_merges) {
 }
 
 TEST_F(WebhooksTest, refuses_bad_values) {
-  EXPECT_EQ(api_.post(path, "{}", token_).code(), "missing_field");
+  EXPECT_EQ(api_.post(webhooks_path, "{}", token_).code(), "missing_field");
   for (const char* url :
        {"http://169.254.169.254/latest/meta-data/", "https://10.0.0.1/", "https://[fd00::1]/",
         "ftp://example.com/", "https://user:pw@example.com/", "not a url", "",
         "https://example.com:25/"}) {
-    const Answer refused = api_.post(path, std::string(R"({"target_url":")") + url + "\"}", token_);
+    const Answer refused =
+        api_.post(webhooks_path, std::string(R"({"target_url":")") + url + "\"}", token_);
     EXPECT_EQ(refused.status, 422) << url;
     EXPECT_TRUE(refused.has_field("target_url")) << url;
   }
@@ -101,7 +104,7 @@ TEST_F(WebhooksTest, refuses_bad_values) {
   field(R"(,"smtp_security_policy_id":"pol_01HX...")", "smtp_security_policy_id");
   field(R"(,"email_address":"choose@hooks.example.net")", "email_address");
   field(R"(,"email_address":"a@not-mine.example")", "email_address");
-  EXPECT_EQ(api_.get(path, token_).json.at("total").to_number<int>(), 0);
+  EXPECT_EQ(api_.get(webhooks_path, token_).json.at("total").to_number<int>(), 0);
 }
 
 TEST_F(WebhooksTest, another_accounts_policy_is_as_unknown_as_none) {
@@ -147,11 +150,15 @@ TEST_F(WebhooksTest, activates_and_deactivates) {
   EXPECT_EQ(api_.post(one(made) + "/deactivate", "", token_).json.at("version"),
             off.json.at("version"))
       << "idempotent";
-  EXPECT_EQ(api_.get(std::string(path) + "?active=true", token_).json.at("total").to_number<int>(),
+  EXPECT_EQ(api_.get(std::string(webhooks_path) + "?active=true", token_)
+                .json.at("total")
+                .to_number<int>(),
             0);
-  EXPECT_EQ(api_.get(std::string(path) + "?active=false", token_).json.at("total").to_number<int>(),
+  EXPECT_EQ(api_.get(std::string(webhooks_path) + "?active=false", token_)
+                .json.at("total")
+                .to_number<int>(),
             1);
-  EXPECT_EQ(api_.get(std::string(path) + "?active=maybe", token_).status, 422);
+  EXPECT_EQ(api_.get(std::string(webhooks_path) + "?active=maybe", token_).status, 422);
   EXPECT_TRUE(api_.post(one(made) + "/activate", "", token_).json.at("is_active").as_bool());
 }
 

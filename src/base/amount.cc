@@ -18,7 +18,7 @@ struct Unit {
 constexpr std::array<Unit, 5> time_units{
     {{"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1000}, {"ms", 1}}};
 constexpr std::array<Unit, 3> size_units{{{"GiB", 1u << 30}, {"MiB", 1u << 20}, {"KiB", 1u << 10}}};
-constexpr std::uint64_t longest = 3650ull * 86'400'000;
+constexpr std::uint64_t longest_time = 3650ull * 86'400'000;
 constexpr std::uint64_t largest = 1ull << 60;
 
 /// The leading digits and the unit after them, blanks removed.
@@ -46,7 +46,7 @@ Result<std::chrono::milliseconds> parse_duration(std::string_view text) {
   const auto number = parse_number(digits);
   for (const Unit& unit : time_units) {
     if (!number || name != unit.name) continue;
-    if (*number > longest / unit.factor) {
+    if (*number > longest_time / unit.factor) {
       return fail(Fault::limit, fmt::format("`{}` is longer than ten years", printable(text, 64)));
     }
     return std::chrono::milliseconds(*number * unit.factor);

@@ -38,5 +38,9 @@ using Result = tl::expected<T, Error>;
 inline tl::unexpected<Error> fail(Fault fault, std::string message) {
   return tl::unexpected<Error>(Error{fault, std::move(message)});
 }
+/// fail() with Fault::malformed.
+inline tl::unexpected<Error> malformed(std::string message) {
+  return fail(Fault::malformed, std::move(message));
+}
 
 }  // namespace postern

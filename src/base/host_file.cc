@@ -21,10 +21,10 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::string shown(const std::string& path) { return printable(path, 200); }
+std::string shown_path(const std::string& path) { return printable(path, 200); }
 
 tl::unexpected<Error> cannot(const std::string& path, int code) {
-  return fail(Fault::not_found, fmt::format("cannot read {}: {}", shown(path),
+  return fail(Fault::not_found, fmt::format("cannot read {}: {}", shown_path(path),
                                             std::generic_category().message(code)));
 }
 
@@ -56,15 +56,15 @@ tl::unexpected<Error> outside(const std::string& path, const FileRules& rules) {
   if (rules.folders->empty()) {
     return fail(Fault::denied, fmt::format("{} may not be read: the configuration lists no folder "
                                            "for such files ({})",
-                                           shown(path), rules.folders_key));
+                                           shown_path(path), rules.folders_key));
   }
   if (!fs::path(path).is_absolute()) {
     return fail(Fault::denied, fmt::format("{} may not be read: it is a relative name, and files "
                                            "below a folder of {} are named with their whole path",
-                                           shown(path), rules.folders_key));
+                                           shown_path(path), rules.folders_key));
   }
   return fail(Fault::denied, fmt::format("{} may not be read: it is not below a folder of {}",
-                                         shown(path), rules.folders_key));
+                                         shown_path(path), rules.folders_key));
 }
 
 /// Checked on the path alone, before any file is looked up: the answer reveals nothing about files
@@ -147,18 +147,18 @@ Result<HostFile> HostFile::open(const std::string& path, const FileRules& rules)
   file.real_path_ = real_path.string();
   if (rules.folders && !is_below_any(real_path, real(*rules.folders))) return outside(path, rules);
   if (!S_ISREG(status.st_mode)) {
-    return fail(Fault::denied, fmt::format("{} is not a regular file", shown(path)));
+    return fail(Fault::denied, fmt::format("{} is not a regular file", shown_path(path)));
   }
   if (is_closed(status, real_path, rules)) {
     return fail(Fault::denied,
                 fmt::format("{} may not be read: it lies where the gateway keeps its own "
                             "(server.data_dir)",
-                            shown(path)));
+                            shown_path(path)));
   }
   file.size_ = static_cast<std::uint64_t>(status.st_size);
   if (file.size_ > rules.largest) {
     return fail(Fault::limit, fmt::format("{} has {} octets, more than the {} that may be read",
-                                          shown(path), file.size_, rules.largest));
+                                          shown_path(path), file.size_, rules.largest));
   }
   return file;
 }
@@ -178,7 +178,8 @@ Result<std::string> HostFile::read() const {
     if (got <= 0) break;
     text.append(piece.data(), static_cast<std::size_t>(got));
     if (text.size() <= largest_) continue;
-    out = fail(Fault::limit, fmt::format("{} has more than {} octets", shown(path_), largest_));
+    out =
+        fail(Fault::limit, fmt::format("{} has more than {} octets", shown_path(path_), largest_));
     break;
   }
   ::close(fd);

@@ -6,6 +6,8 @@
 #include <array>
 #include <cstring>
 
+#include "base/rounds_test.h"
+
 namespace postern {
 namespace {
 
@@ -89,7 +91,8 @@ TEST(IpAddress, agrees_with_the_system_on_random_texts) {
   constexpr std::string_view pieces[] = {":",  ":",  ":",   "::",  ".", "0", "1",   "ab",
                                          "ff", "00", "256", "255", "7", "c", "beef"};
   std::size_t addresses = 0;
-  for (int i = 0; i < 400'000; ++i) {
+  const std::size_t texts = tests::rounds(40'000, 400'000);
+  for (std::size_t i = 0; i < texts; ++i) {
     std::string text;
     const std::uint32_t shape = next(4);
     for (std::uint32_t n = next(12) + 4; n > 0; --n) {
@@ -220,7 +223,8 @@ TEST(CidrSet, agrees_with_a_scan_over_all_networks) {
     networks.emplace_back(IpAddress::v4(next()), static_cast<int>(6 + next() % 27));
   }
   const CidrSet set(networks);
-  for (int i = 0; i < 20000; ++i) {
+  const std::size_t rounds = tests::rounds(4'000, 20'000);
+  for (std::size_t i = 0; i < rounds; ++i) {
     const IpAddress address = IpAddress::v4(next());
     const bool scanned = std::any_of(networks.begin(), networks.end(),
                                      [&](const Cidr& cidr) { return cidr.contains(address); });

@@ -2,18 +2,14 @@
 
 #include <gtest/gtest.h>
 
-#include "base/ip.h"
+#include "base/subscriber_test.h"
 
 namespace postern {
 namespace {
 
-using Shares = NetworkShares<int>;
+using tests::subscriber_of;
 
-/// Client `client` of network `network`: a /64 of a /48.
-std::string key(int network, int client) {
-  return subscriber_key(*IpAddress::parse("2001:db8:" + std::to_string(network) + ":" +
-                                          std::to_string(client) + "::1"));
-}
+using Shares = NetworkShares<int>;
 
 /// Takes until the shares say no; how often it did.
 int take_all(Shares& shares, const std::string& key) {
@@ -24,13 +20,14 @@ int take_all(Shares& shares, const std::string& key) {
 
 TEST(NetworkShares, a_network_has_half_and_a_client_a_third) {
   Shares one(300);
-  EXPECT_EQ(take_all(one, key(1, 1)), 100);
+  EXPECT_EQ(take_all(one, subscriber_of(1, 1)), 100);
   Shares many(300);
   int taken = 0;
-  for (int client = 0; client < 512; ++client) taken += take_all(many, key(1, client));
+  for (int client = 0; client < 512; ++client) taken += take_all(many, subscriber_of(1, client));
   EXPECT_EQ(taken, 150);
-  EXPECT_EQ(many.used_by_network(key(1, 0)), 150u);
-  EXPECT_EQ(take_all(many, key(2, 1)), 50) << "the other network has a third of what is left";
+  EXPECT_EQ(many.used_by_network(subscriber_of(1, 0)), 150u);
+  EXPECT_EQ(take_all(many, subscriber_of(2, 1)), 50)
+      << "the other network has a third of what is left";
 }
 
 TEST(NetworkShares, what_is_no_address_has_the_share_of_a_network) {
@@ -40,50 +37,51 @@ TEST(NetworkShares, what_is_no_address_has_the_share_of_a_network) {
 
 TEST(NetworkShares, the_first_in_line_is_one_that_may_go_if_any_may) {
   Shares shares(30);
-  for (int i = 0; i < 5; ++i) shares.add(shares.client(key(1, 1)), 1);
-  for (int client = 1; client < 7; ++client) shares.add(shares.client(key(2, client)), 1);
-  shares.add(shares.client(key(3, 1)), 10);
-  shares.list(shares.client(key(1, 1)), true);
-  shares.list(shares.client(key(2, 7)), true);
-  EXPECT_FALSE(shares.leaves_enough(key(1, 1))) << "10 of 9";
-  ASSERT_TRUE(shares.leaves_enough(key(2, 7)));
-  EXPECT_EQ(shares.least()->key(), key(2, 7));
+  for (int i = 0; i < 5; ++i) shares.add(shares.client(subscriber_of(1, 1)), 1);
+  for (int client = 1; client < 7; ++client) shares.add(shares.client(subscriber_of(2, client)), 1);
+  shares.add(shares.client(subscriber_of(3, 1)), 10);
+  shares.list(shares.client(subscriber_of(1, 1)), true);
+  shares.list(shares.client(subscriber_of(2, 7)), true);
+  EXPECT_FALSE(shares.leaves_enough(subscriber_of(1, 1))) << "10 of 9";
+  ASSERT_TRUE(shares.leaves_enough(subscriber_of(2, 7)));
+  EXPECT_EQ(shares.least()->key(), subscriber_of(2, 7));
 }
 
 TEST(NetworkShares, neighbours_in_a_network_find_something_too) {
   Shares shares(300);
-  take_all(shares, key(1, 1));
-  EXPECT_GT(take_all(shares, key(1, 2)), 20);
+  take_all(shares, subscriber_of(1, 1));
+  EXPECT_GT(take_all(shares, subscriber_of(1, 2)), 20);
 }
 
 TEST(NetworkShares, the_network_goes_before_the_client) {
   Shares shares(100);
   for (int client = 0; client < 5; ++client) {
-    shares.add(shares.client(key(1, client)), 2);
-    shares.list(shares.client(key(1, client)), true);
+    shares.add(shares.client(subscriber_of(1, client)), 2);
+    shares.list(shares.client(subscriber_of(1, client)), true);
   }
-  shares.add(shares.client(key(1, 3)), 1);
-  shares.add(shares.client(key(2, 1)), 4);
-  shares.list(shares.client(key(2, 1)), true);
-  EXPECT_EQ(shares.most()->key(), key(1, 3)) << "of 11 in all, though 2/1 has most of the clients";
-  EXPECT_EQ(shares.least()->key(), key(2, 1));
-  shares.list(shares.client(key(1, 3)), false);
+  shares.add(shares.client(subscriber_of(1, 3)), 1);
+  shares.add(shares.client(subscriber_of(2, 1)), 4);
+  shares.list(shares.client(subscriber_of(2, 1)), true);
+  EXPECT_EQ(shares.most()->key(), subscriber_of(1, 3))
+      << "of 11 in all, though 2/1 has most of the clients";
+  EXPECT_EQ(shares.least()->key(), subscriber_of(2, 1));
+  shares.list(shares.client(subscriber_of(1, 3)), false);
   EXPECT_EQ(shares.most()->used(), 2u) << "only listed ones";
-  shares.list(shares.client(key(2, 1)), false);
-  EXPECT_EQ(shares.least()->key(), key(1, 0)) << "of equal ones the first";
+  shares.list(shares.client(subscriber_of(2, 1)), false);
+  EXPECT_EQ(shares.least()->key(), subscriber_of(1, 0)) << "of equal ones the first";
 }
 
 TEST(NetworkShares, nothing_is_kept_of_who_uses_nothing) {
   Shares shares(10);
-  Shares::Client& client = shares.client(key(1, 1));
+  Shares::Client& client = shares.client(subscriber_of(1, 1));
   shares.add(client, 3);
   shares.forget_idle(client);
-  EXPECT_EQ(shares.used_by(key(1, 1)), 3u);
+  EXPECT_EQ(shares.used_by(subscriber_of(1, 1)), 3u);
   EXPECT_EQ(shares.free(), 7u);
   shares.remove(client, 3);
   shares.forget_idle(client);
   EXPECT_EQ(shares.used(), 0u);
-  EXPECT_EQ(shares.used_by_network(key(1, 1)), 0u);
+  EXPECT_EQ(shares.used_by_network(subscriber_of(1, 1)), 0u);
   EXPECT_EQ(shares.least(), nullptr);
 }
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/rounds_test.h"
+
 namespace postern {
 namespace {
 
@@ -43,14 +45,15 @@ TEST(Rfc4648, test_vectors) {
 
 TEST(Rfc4648, every_octet_comes_back) {
   std::string octets;
-  for (int i = 0; i < 600; ++i) {
+  const std::size_t step = tests::rounds(7, 1);
+  for (std::size_t i = 0; i < 600; octets += static_cast<char>(i * 7 + i / 256), ++i) {
+    if (i > 40 && i % step != 0) continue;
     for (const Base base :
          {Base::hex, Base::base32, Base::base32hex, Base::base64, Base::base64url}) {
       for (const Padding padding : {Padding::with, Padding::without}) {
         ASSERT_EQ(decode(encode(octets, base, padding), base, padding).value(), octets) << i;
       }
     }
-    octets += static_cast<char>(i * 7 + i / 256);
   }
 }
 

@@ -4,8 +4,6 @@
 #include <string_view>
 #include <utility>
 
-#include <openssl/crypto.h>
-
 namespace postern {
 
 /// A password, token or key. It cannot be printed, formatted or compared by accident, and its bytes
@@ -41,16 +39,13 @@ class Secret {
   std::size_t size() const { return value_.size(); }
 
   /// Constant-time for values of equal length.
-  bool equals(std::string_view other) const {
-    return value_.size() == other.size() &&
-           CRYPTO_memcmp(value_.data(), other.data(), other.size()) == 0;
-  }
+  bool equals(std::string_view other) const;
 
  private:
   void wipe() {
-    OPENSSL_cleanse(value_.data(), value_.size());
-    value_.clear();
+    if (!value_.empty()) wipe_octets();
   }
+  void wipe_octets();
 
   std::string value_;
 };

@@ -10,11 +10,11 @@ namespace postern {
 
 namespace {
 
-constexpr char digits[] = "0123456789abcdef";
+constexpr char hex_digits[] = "0123456789abcdef";
 
 void append_unit(std::string& out, unsigned unit) {
   out += "\\u";
-  for (int shift = 12; shift >= 0; shift -= 4) out += digits[unit >> shift & 15];
+  for (int shift = 12; shift >= 0; shift -= 4) out += hex_digits[unit >> shift & 15];
 }
 
 bool is_between(char32_t c, char32_t first, char32_t last) { return c >= first && c <= last; }
@@ -147,8 +147,8 @@ void append_hidden(std::string& out, Character character, std::string_view octet
   if (!character.well_formed || character.value < 0x20) {
     const auto octet = static_cast<unsigned char>(octets.front());
     out += "\\x";
-    out += digits[octet >> 4];
-    out += digits[octet & 15];
+    out += hex_digits[octet >> 4];
+    out += hex_digits[octet & 15];
   } else if (character.value < 0x10000) {
     append_unit(out, character.value);
   } else {  // RFC 8259 §7: a surrogate pair

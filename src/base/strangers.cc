@@ -12,7 +12,7 @@ namespace {
 
 using Number = unsigned __int128;
 
-Number number_of(const IpAddress& address) {
+Number address_number(const IpAddress& address) {
   Number number = 0;
   for (const char octet : address.octets())
     number = number << 8 | static_cast<unsigned char>(octet);
@@ -37,7 +37,7 @@ std::vector<Piece> pieces_of(std::span<const char* const> networks) {
   std::vector<Piece> out;
   for (const char* text : networks) {
     const AddressRange range = range_of(*Cidr::parse(text));
-    out.push_back({number_of(range.first), number_of(range.last)});
+    out.push_back({address_number(range.first), address_number(range.last)});
   }
   return out;
 }
@@ -100,7 +100,7 @@ constexpr const char* usual[] = {"192.0.2.10", "198.51.100.77", "203.0.113.200",
 IpAddress spokesman(const std::vector<Piece>& pieces, const Piece& widest, bool v4) {
   for (const char* text : usual) {
     const IpAddress one = *IpAddress::from_text(text);
-    const Number number = number_of(one);
+    const Number number = address_number(one);
     const auto holds = [&](const Piece& piece) {
       return piece.first <= number && number <= piece.last;
     };
@@ -116,7 +116,7 @@ std::vector<Piece> pieces_of(std::span<const AddressClaim> claims, bool v4) {
   std::vector<Piece> in;
   for (const AddressClaim& claim : claims) {
     if (claim.range.first.is_v4() != v4) continue;
-    Piece all{number_of(claim.range.first), number_of(claim.range.last)};
+    Piece all{address_number(claim.range.first), address_number(claim.range.last)};
     Piece rest = all;
     bool left = true;
     const auto take = [&](Number last) {
@@ -159,7 +159,7 @@ std::optional<IpAddress> stranger_of(std::span<const AddressClaim> claims, const
 AddressRange range_of(const Cidr& network) {
   const bool v4 = network.network().is_v4();
   const int host_bits = network.network().bits() - network.prefix();
-  const Number first = number_of(network.network());
+  const Number first = address_number(network.network());
   const Number hosts = host_bits == 128 ? ~Number{0} : (Number{1} << host_bits) - 1;
   return {network.network(), address_of(first | hosts, v4)};
 }

@@ -2,16 +2,19 @@
 
 #include <gtest/gtest.h>
 
+#include "base/subscriber_test.h"
+
 namespace postern {
 namespace {
 
-std::string key(std::string_view address) { return subscriber_key(*IpAddress::parse(address)); }
+using tests::subscriber_of;
+
 std::string network(std::string_view address) { return subnet_key(*IpAddress::parse(address)); }
 
 TEST(Subscriber, an_ipv6_subscriber_is_its_64) {
-  EXPECT_EQ(key("2001:db8::1"), key("2001:db8::ffff:2"));
-  EXPECT_NE(key("2001:db8::1"), key("2001:db8:0:1::1"));
-  EXPECT_NE(key("192.0.2.1"), key("192.0.2.2"));
+  EXPECT_EQ(subscriber_of("2001:db8::1"), subscriber_of("2001:db8::ffff:2"));
+  EXPECT_NE(subscriber_of("2001:db8::1"), subscriber_of("2001:db8:0:1::1"));
+  EXPECT_NE(subscriber_of("192.0.2.1"), subscriber_of("192.0.2.2"));
 }
 
 TEST(Subscriber, a_network_is_an_ipv4_24_or_an_ipv6_48) {
@@ -19,7 +22,7 @@ TEST(Subscriber, a_network_is_an_ipv4_24_or_an_ipv6_48) {
   EXPECT_NE(network("192.0.2.1"), network("192.0.3.1"));
   EXPECT_EQ(network("2001:db8:1:1::1"), network("2001:db8:1:ffff::1"));
   EXPECT_NE(network("2001:db8:1::1"), network("2001:db8:2::1"));
-  EXPECT_EQ(network_of_key(key("2001:db8:1:7::1")), network("2001:db8:1::"));
+  EXPECT_EQ(network_of_key(subscriber_of("2001:db8:1:7::1")), network("2001:db8:1::"));
 }
 
 TEST(Subscriber, what_is_no_address_is_a_network_of_its_own) {
@@ -34,10 +37,10 @@ TEST(Subscriber, what_is_no_address_is_a_network_of_its_own) {
 TEST(Subscriber, clients_of_a_translator_count_as_their_ipv4_addresses) {
   for (const char* address : {"64:ff9b::192.0.2.33", "64:ff9b:1::192.0.2.33",
                               "64:ff9b:1:beef::192.0.2.33", "::ffff:192.0.2.33"}) {
-    EXPECT_EQ(key(address), key("192.0.2.33")) << address;
+    EXPECT_EQ(subscriber_of(address), subscriber_of("192.0.2.33")) << address;
     EXPECT_EQ(network(address), network("192.0.2.1")) << address;
   }
-  EXPECT_NE(key("64:ff9b::192.0.2.33"), key("64:ff9b::192.0.2.34"));
+  EXPECT_NE(subscriber_of("64:ff9b::192.0.2.33"), subscriber_of("64:ff9b::192.0.2.34"));
 }
 
 TEST(Subscriber, where_no_ipv4_address_can_be_read_the_ipv6_address_counts) {

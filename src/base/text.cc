@@ -163,7 +163,7 @@ bool is_ascii(std::string_view text) {
 
 namespace {
 
-std::string encode(std::string_view bytes, int variant) {
+std::string base64_of(std::string_view bytes, int variant) {
   std::string out(sodium_base64_encoded_len(bytes.size(), variant), '\0');
   sodium_bin2base64(out.data(), out.size(), reinterpret_cast<const unsigned char*>(bytes.data()),
                     bytes.size(), variant);
@@ -171,7 +171,7 @@ std::string encode(std::string_view bytes, int variant) {
   return out;
 }
 
-std::optional<std::string> decode(std::string_view text, int variant) {
+std::optional<std::string> octets_of_base64(std::string_view text, int variant) {
   std::string out(text.size() / 4 * 3 + 3, '\0');
   std::size_t size = 0;
   const char* stop = nullptr;
@@ -187,19 +187,19 @@ std::optional<std::string> decode(std::string_view text, int variant) {
 }  // namespace
 
 std::string base64_encode(std::string_view bytes) {
-  return encode(bytes, sodium_base64_VARIANT_ORIGINAL);
+  return base64_of(bytes, sodium_base64_VARIANT_ORIGINAL);
 }
 
 std::optional<std::string> base64_decode(std::string_view text) {
-  return decode(text, sodium_base64_VARIANT_ORIGINAL);
+  return octets_of_base64(text, sodium_base64_VARIANT_ORIGINAL);
 }
 
 std::string base64url_encode(std::string_view bytes) {
-  return encode(bytes, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+  return base64_of(bytes, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 }
 
 std::optional<std::string> base64url_decode(std::string_view text) {
-  return decode(text, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+  return octets_of_base64(text, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 }
 
 std::string hex_encode(std::string_view bytes) {

@@ -2,6 +2,7 @@
 // the locale. Thread-safe.
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <optional>
 #include <string>
@@ -20,6 +21,8 @@ constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 constexpr bool is_alpha(char c) { return to_lower(c) >= 'a' && to_lower(c) <= 'z'; }
 /// is_digit() or is_alpha().
 constexpr bool is_alnum(char c) { return is_digit(c) || is_alpha(c); }
+/// A letter, a digit or `_`, as in the names of most languages.
+constexpr bool is_word_char(char c) { return is_alnum(c) || c == '_'; }
 /// Space, tab, CR or LF.
 constexpr bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 /// Space to `~`.
@@ -35,6 +38,10 @@ std::string upper(std::string_view text);
 bool iequals(std::string_view a, std::string_view b);
 /// Prefix test that ignores ASCII case.
 bool istarts_with(std::string_view text, std::string_view prefix);
+/// Whether a list of texts holds the word.
+bool is_one_of(std::string_view word, const auto& list) {
+  return std::ranges::find(list, word) != std::ranges::end(list);
+}
 /// Without spaces, tabs, CR and LF at both ends.
 std::string_view trim(std::string_view text);
 /// The pieces between the separators, including empty ones; one piece if there is no separator. The

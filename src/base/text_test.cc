@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/rounds_test.h"
 #include "base/ulid.h"
 
 namespace postern {
@@ -72,9 +73,10 @@ TEST(Ulid, has_its_shape_and_sorts_by_time) {
 }
 
 TEST(Text, iequals_agrees_with_a_comparison_octet_by_octet) {
+  const std::size_t step = tests::rounds(4, 1);  // other octets with each size
   for (std::size_t size = 1; size <= 17; ++size) {
     for (std::size_t at = 0; at < size; ++at) {
-      for (int octet = 0; octet < 256; ++octet) {
+      for (std::size_t octet = size % step; octet < 256; octet += step) {
         for (const char other : {'a', 'Z', '@', '[', '`', '{', '\x80', '\xc1', '\xe1', '\0'}) {
           std::string a(size, 'q');
           std::string b(size, 'Q');

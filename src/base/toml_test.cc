@@ -5,8 +5,12 @@
 
 #include <gtest/gtest.h>
 
+#include "base/growth_test.h"
+
 namespace postern {
 namespace {
+
+using tests::repeated;
 
 TEST(Toml, reads_a_table) {
   const auto table = parse_toml("a = 1\n[b.'c.d']\ne = \"f\"\n");
@@ -30,12 +34,6 @@ TEST(Toml, every_broken_text_is_an_error_with_its_line) {
     EXPECT_EQ(table.error().source.begin.line, c.line) << c.text;
     EXPECT_FALSE(table.error().why.empty()) << c.text;
   }
-}
-
-std::string repeated(std::string_view text, int times) {
-  std::string all;
-  for (int i = 0; i < times; ++i) all += text;
-  return all;
 }
 
 // Each dot nests a table, and destruction is recursive.

@@ -9,18 +9,18 @@
 namespace postern {
 namespace {
 
-constexpr std::string_view alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+constexpr std::string_view crockford_base32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /// Also for programs that do not begin with cli::run(): before main() there are no threads, and
 /// libsodium exchanges implementations that another one may be using.
 [[maybe_unused]] const bool is_ready = sodium_init() >= 0;
 
-std::string encode(const std::array<unsigned char, 16>& bytes) {
+std::string ulid_text(const std::array<unsigned char, 16>& bytes) {
   unsigned __int128 value = 0;
   for (const unsigned char byte : bytes) value = value << 8 | byte;
   std::string out(26, '0');
   for (std::size_t i = out.size(); i-- > 0; value >>= 5) {
-    out[i] = alphabet[static_cast<std::size_t>(value & 31)];
+    out[i] = crockford_base32[static_cast<std::size_t>(value & 31)];
   }
   return out;
 }
@@ -47,7 +47,7 @@ std::string new_ulid(std::chrono::system_clock::time_point at) {
   std::array<unsigned char, 16> bytes;
   for (int i = 0; i < 6; ++i) bytes[i] = static_cast<unsigned char>(milliseconds >> (40 - 8 * i));
   draw(bytes.data() + 6, 10);
-  return encode(bytes);
+  return ulid_text(bytes);
 }
 
 std::string first_ulid(std::chrono::system_clock::time_point at) {
@@ -60,19 +60,19 @@ std::string ulid_from_bytes(std::string_view sixteen_bytes) {
   std::array<unsigned char, 16> bytes{};
   std::copy_n(sixteen_bytes.begin(), std::min<std::size_t>(16, sixteen_bytes.size()),
               bytes.begin());
-  return encode(bytes);
+  return ulid_text(bytes);
 }
 
 bool is_ulid(std::string_view text) {
   return text.size() == 26 && text.front() <= '7' &&
          std::all_of(text.begin(), text.end(),
-                     [](char c) { return alphabet.find(c) != std::string_view::npos; });
+                     [](char c) { return crockford_base32.find(c) != std::string_view::npos; });
 }
 
 std::string ulid_octets(std::string_view text) {
   if (!is_ulid(text)) return {};
   unsigned __int128 value = 0;
-  for (const char c : text) value = value << 5 | alphabet.find(c);
+  for (const char c : text) value = value << 5 | crockford_base32.find(c);
   std::string out(16, '\0');
   for (std::size_t i = out.size(); i-- > 0; value >>= 8) out[i] = static_cast<char>(value & 0xff);
   return out;

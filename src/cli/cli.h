@@ -27,6 +27,10 @@ struct OptionSpec {
   std::string usage() const;
 };
 
+/// The option of commands that use the data directory.
+inline constexpr OptionSpec data_dir_option{"--data-dir", "DIR", "where the gateway keeps its data",
+                                            "./postern-data"};
+
 /// One example of a command's help.
 struct ExampleSpec {
   std::string_view line;  ///< the command line

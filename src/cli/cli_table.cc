@@ -16,11 +16,7 @@ namespace postern::app {
 
 namespace {
 
-constexpr ExitCode ok = ExitCode::ok;
-constexpr ExitCode usage = ExitCode::usage;
-constexpr ExitCode config = ExitCode::config;
-
-constexpr OptionSpec shared[] = {
+constexpr OptionSpec common[] = {
     {"--config", "FILE", "the configuration; - is standard input",
      "$POSTERN_CONFIG, else /etc/postern/postern.toml if it exists, else embedded defaults"},
     {"--json", "", "print one JSON object, or one on each line", ""},
@@ -42,16 +38,10 @@ constexpr OptionSpec serve_options[] = {
     {"--smtp", "ADDR:PORT", "address of the first listener", "127.0.0.1:2525"},
     {"--api", "ADDR:PORT", "address of the API and /metrics", "127.0.0.1:8025"},
 };
-constexpr ExitCode serve_exits[] = {ok,
-                                    usage,
-                                    ExitCode::unavailable,
-                                    ExitCode::bug,
-                                    ExitCode::os,
-                                    ExitCode::cannot_create,
-                                    ExitCode::io,
-                                    ExitCode::try_again,
-                                    ExitCode::no_permission,
-                                    config};
+constexpr ExitCode serve_exits[] = {ExitCode::ok,    ExitCode::usage,     ExitCode::unavailable,
+                                    ExitCode::bug,   ExitCode::os,        ExitCode::cannot_create,
+                                    ExitCode::io,    ExitCode::try_again, ExitCode::no_permission,
+                                    ExitCode::config};
 
 constexpr ExampleSpec reload_examples[] = {
     {"postern reload --data-dir /var/lib/postern",
@@ -66,8 +56,8 @@ constexpr OptionSpec reload_options[] = {
      "API",
      ""},
 };
-constexpr ExitCode reload_exits[] = {
-    ok, usage, ExitCode::unavailable, ExitCode::io, ExitCode::try_again, config};
+constexpr ExitCode reload_exits[] = {ExitCode::ok, ExitCode::usage,     ExitCode::unavailable,
+                                     ExitCode::io, ExitCode::try_again, ExitCode::config};
 
 constexpr ExampleSpec backup_examples[] = {
     {"postern backup --config postern.toml /var/backups",
@@ -79,11 +69,11 @@ constexpr OptionSpec backup_options[] = {
     {"--without-traces", "", "without the recorded decisions, the largest database of many", ""},
     {"--config-only", "", "accounts, policies, webhooks and keys alone: no mail and no logs", ""},
     {"--keep", "N", "with a directory: delete the oldest backups of this host beyond N", "all"},
-    {"--data-dir", "DIR", "where the gateway keeps its data", "./postern-data"},
+    data_dir_option,
 };
 constexpr ExitCode backup_exits[] = {
-    ok,    usage, ExitCode::no_input, ExitCode::cannot_create, ExitCode::io, ExitCode::try_again,
-    config};
+    ExitCode::ok, ExitCode::usage,     ExitCode::no_input, ExitCode::cannot_create,
+    ExitCode::io, ExitCode::try_again, ExitCode::config};
 
 constexpr ExampleSpec restore_examples[] = {
     {"postern restore --verify-only backup.tar.zst", "whether it is whole; nothing is changed"},
@@ -96,16 +86,12 @@ constexpr OptionSpec restore_options[] = {
     {"--replace", "", "move a data directory that is not empty aside", ""},
     {"--queue", "FATE",
      "mail that waited: hold it, release it (it is sent, perhaps again) or drop it", "hold"},
-    {"--data-dir", "DIR", "where the gateway keeps its data", "./postern-data"},
+    data_dir_option,
 };
-constexpr ExitCode restore_exits[] = {ok,
-                                      usage,
-                                      ExitCode::bad_data,
-                                      ExitCode::no_input,
-                                      ExitCode::cannot_create,
-                                      ExitCode::io,
-                                      ExitCode::try_again,
-                                      config};
+constexpr ExitCode restore_exits[] = {
+    ExitCode::ok,        ExitCode::usage,         ExitCode::bad_data,
+    ExitCode::no_input,  ExitCode::cannot_create, ExitCode::io,
+    ExitCode::try_again, ExitCode::config};
 
 constexpr ExampleSpec check_examples[] = {
     {"postern check --config postern.toml", "every mistake at once, each with line and column"},
@@ -115,7 +101,7 @@ constexpr ExampleSpec check_examples[] = {
     {"postern check --against running --config postern.toml",
      "and what it would change of what the gateway enforces"},
 };
-constexpr OptionSpec check_options[] = {
+constexpr OptionSpec check_command_options[] = {
     {"--against", "OLD", "if it loads, compare it with OLD, as `postern plan OLD NEW`", ""},
     {"--allow", "WORDS", "with --against: exit 0 for these answers, as for `postern plan`", "-"},
     {"--budget", "TIME[,NODES]",
@@ -127,9 +113,9 @@ constexpr OptionSpec check_options[] = {
      "a directory that has them by their names; may be repeated",
      "$CREDENTIALS_DIRECTORY; without it they are not looked at"},
 };
-constexpr ExitCode check_exits[] = {
-    ok,    ExitCode::no,       ExitCode::differs,     ExitCode::not_proved,
-    usage, ExitCode::no_input, ExitCode::unavailable, config};
+constexpr ExitCode check_exits[] = {ExitCode::ok,          ExitCode::no,    ExitCode::differs,
+                                    ExitCode::not_proved,  ExitCode::usage, ExitCode::no_input,
+                                    ExitCode::unavailable, ExitCode::config};
 
 constexpr ExampleSpec explain_examples[] = {
     {"postern explain 01JD9X3V5W6Y7Z8A9B0C1D2E3F", "a recorded decision, by the id in the log"},
@@ -165,8 +151,9 @@ constexpr OptionSpec explain_options[] = {
     {"--redact", "", "with --as-test: replace local parts of addresses and the login name", ""},
     {"--exit-code", "", "exit 1 when the decision is a refusal", ""},
 };
-constexpr ExitCode explain_exits[] = {
-    ok, ExitCode::no, usage, ExitCode::bad_data, ExitCode::no_input, ExitCode::try_again, config};
+constexpr ExitCode explain_exits[] = {ExitCode::ok,       ExitCode::no,       ExitCode::usage,
+                                      ExitCode::bad_data, ExitCode::no_input, ExitCode::try_again,
+                                      ExitCode::config};
 
 constexpr ExampleSpec inbox_examples[] = {
     {"postern inbox", "the last messages of every inbox"},
@@ -177,13 +164,13 @@ constexpr OptionSpec inbox_options[] = {
     {"--limit", "N", "how many of the last messages", "20"},
     {"--data-dir", "DIR", "where the gateway keeps its databases", "./postern-data"},
 };
-constexpr ExitCode inbox_exits[] = {
-    ok, usage, ExitCode::no_input, ExitCode::io, ExitCode::try_again, config};
+constexpr ExitCode inbox_exits[] = {ExitCode::ok, ExitCode::usage,     ExitCode::no_input,
+                                    ExitCode::io, ExitCode::try_again, ExitCode::config};
 
 constexpr ExampleSpec config_examples[] = {
     {"postern config example > postern.toml", "every key with its default, to start from"},
 };
-constexpr ExitCode plain_exits[] = {ok, usage};
+constexpr ExitCode plain_exits[] = {ExitCode::ok, ExitCode::usage};
 
 constexpr ExampleSpec passwd_examples[] = {
     {"postern passwd owner@example.com", "asks for the password twice"},
@@ -202,9 +189,9 @@ constexpr OptionSpec passwd_options[] = {
     {"--revoke-tokens", "", "revoke the account's API tokens too", ""},
     {"--data-dir", "DIR", "where the gateway keeps its databases", "./postern-data"},
 };
-constexpr ExitCode passwd_exits[] = {
-    ok,           ExitCode::no,        usage, ExitCode::bad_data, ExitCode::no_input,
-    ExitCode::io, ExitCode::try_again, config};
+constexpr ExitCode passwd_exits[] = {ExitCode::ok,        ExitCode::no,       ExitCode::usage,
+                                     ExitCode::bad_data,  ExitCode::no_input, ExitCode::io,
+                                     ExitCode::try_again, ExitCode::config};
 
 constexpr ExampleSpec completion_examples[] = {
     {"postern completion bash > /etc/bash_completion.d/postern", "for all users of this machine"},
@@ -231,7 +218,7 @@ constexpr OptionSpec version_options[] = {
     {"--sbom", "", "list the parts that are compiled in, and the shared libraries it loads", ""},
 };
 
-constexpr CommandSpec table[] = {
+constexpr CommandSpec main_table[] = {
     {"serve", "Run", "run the gateway",
      "Runs the gateway until it is stopped. If no configuration is named it uses embedded defaults "
      "and loopback only. SIGHUP (systemctl reload postern) reads configuration, policies, tables "
@@ -264,7 +251,7 @@ constexpr CommandSpec table[] = {
      "not, or with a dialogue that relays.",
      "[--config FILE] [--against OLD] [--strict] [--budget TIME] [--credentials [ID:]PATH] "
      "[--json]",
-     0, check_examples, check_options, check_exits,
+     0, check_examples, check_command_options, check_exits,
      "postern help configuration, postern help C012"},
     {"explain", "Write policy", "why a message was, or would be, refused",
      "Shows a decision step by step: each stage, rule, the evidence it saw and the reply. With ID "
@@ -322,7 +309,7 @@ constexpr CommandSpec table[] = {
 
 std::span<const CommandSpec> commands() {
   static const std::vector<CommandSpec> all = [] {
-    std::vector<CommandSpec> out(std::begin(table), std::end(table));
+    std::vector<CommandSpec> out(std::begin(main_table), std::end(main_table));
     const auto doctor = doctor_commands();
     out.insert(out.end(), doctor.begin(), doctor.end());
     const auto setup = setup_commands();
@@ -371,11 +358,11 @@ std::string OptionSpec::usage() const {
   return out.append(value);
 }
 
-std::span<const OptionSpec> common_options() { return shared; }
+std::span<const OptionSpec> common_options() { return common; }
 
 std::vector<OptionSpec> options_of(const CommandSpec& command) {
   std::vector<OptionSpec> out(command.options.begin(), command.options.end());
-  for (const OptionSpec& option : shared) {
+  for (const OptionSpec& option : common) {
     if (std::ranges::find(command.options, option.name, &OptionSpec::name) ==
         command.options.end()) {
       out.push_back(option);

@@ -4,20 +4,18 @@ namespace postern::app {
 
 namespace {
 
-constexpr FamilySpec family_table[] = {
+constexpr FamilySpec cluster_family_table[] = {
     {"cluster", "several gateways over one PostgreSQL",
      "Gateways that keep their queue in one PostgreSQL with synchronous replication, so that the "
      "mail "
      "of one that dies is delivered by the others."},
 };
 
-constexpr OptionSpec credentials = {
+constexpr OptionSpec credentials_option = {
     "--credentials", "[ID:]PATH",
     "where the files of `credential:NAME` are, as of `postern check`; may be repeated",
     "$CREDENTIALS_DIRECTORY"};
-constexpr OptionSpec data_dir = {"--data-dir", "DIR", "where the gateway keeps its data",
-                                 "./postern-data"};
-constexpr OptionSpec common_options[] = {credentials};
+constexpr OptionSpec credentials_alone[] = {credentials_option};
 
 constexpr ExampleSpec init_examples[] = {
     {"postern cluster init --config postern.toml", "makes or updates the tables"},
@@ -30,24 +28,26 @@ constexpr OptionSpec init_options[] = {
     {"--owner", "ROLE", "the role that makes and owns the tables", "the user of `database`"},
     {"--owner-password-file", "FILE", "one line: the password of that role", "libpq's PGPASSFILE"},
     {"--gateway", "ROLE", "a role that gets the rights that gateways need, and no others", ""},
-    credentials,
+    credentials_option,
 };
 constexpr ExitCode init_exits[] = {ExitCode::ok, ExitCode::usage, ExitCode::bad_data,
                                    ExitCode::try_again, ExitCode::config};
 
-constexpr ExampleSpec status_examples[] = {
+constexpr ExampleSpec cluster_status_examples[] = {
     {"postern cluster status --config postern.toml", "which gateways live, and what they own"},
     {"postern cluster status --config postern.toml --json", "the same, as one object"},
 };
-constexpr ExitCode status_exits[] = {ExitCode::ok,       ExitCode::no,        ExitCode::usage,
-                                     ExitCode::bad_data, ExitCode::try_again, ExitCode::config};
+constexpr ExitCode cluster_status_exits[] = {ExitCode::ok,        ExitCode::no,
+                                             ExitCode::usage,     ExitCode::bad_data,
+                                             ExitCode::try_again, ExitCode::config};
 
-constexpr ExampleSpec doctor_examples[] = {
+constexpr ExampleSpec cluster_doctor_examples[] = {
     {"postern cluster doctor --config postern.toml", "what is wrong with the database"},
     {"postern cluster doctor --config postern.toml --json", "the same, as one object"},
 };
-constexpr ExitCode doctor_exits[] = {ExitCode::ok,       ExitCode::no,        ExitCode::usage,
-                                     ExitCode::bad_data, ExitCode::try_again, ExitCode::config};
+constexpr ExitCode cluster_doctor_exits[] = {ExitCode::ok,        ExitCode::no,
+                                             ExitCode::usage,     ExitCode::bad_data,
+                                             ExitCode::try_again, ExitCode::config};
 
 constexpr ExampleSpec drain_examples[] = {
     {"postern cluster drain mx2 --config postern.toml", "before an upgrade of mx2"},
@@ -61,8 +61,8 @@ constexpr ExampleSpec accept_loss_examples[] = {
 };
 constexpr OptionSpec accept_loss_options[] = {
     {"--yes", "", "go on with the older copy", ""},
-    data_dir,
-    credentials,
+    data_dir_option,
+    credentials_option,
 };
 constexpr ExitCode accept_loss_exits[] = {ExitCode::ok,        ExitCode::no,
                                           ExitCode::usage,     ExitCode::bad_data,
@@ -77,14 +77,14 @@ constexpr OptionSpec migrate_options[] = {
     {"--owner", "ROLE", "the role that owns the tables", "the user of `database`"},
     {"--owner-password-file", "FILE", "one line: the password of that role", "libpq's PGPASSFILE"},
     {"--back", "", "from the cluster into this data directory", ""},
-    data_dir,
-    credentials,
+    data_dir_option,
+    credentials_option,
 };
 constexpr ExitCode migrate_exits[] = {ExitCode::ok,        ExitCode::usage, ExitCode::bad_data,
                                       ExitCode::no_input,  ExitCode::io,    ExitCode::cannot_create,
                                       ExitCode::try_again, ExitCode::config};
 
-constexpr CommandSpec table[] = {
+constexpr CommandSpec cluster_table[] = {
     {"cluster init", "Operate", "makes the tables in the cluster's database",
      "Makes the tables of a cluster in the database that `[cluster]` names, or brings them to the "
      "version of this program. What is there is kept. Run it once, before the first gateway "
@@ -99,7 +99,8 @@ constexpr CommandSpec table[] = {
      "some "
      "have none and nobody is taking them, or the database is an older copy of itself or was moved "
      "away from.",
-     "[--json]", 0, status_examples, common_options, status_exits, "postern cluster init"},
+     "[--json]", 0, cluster_status_examples, credentials_alone, cluster_status_exits,
+     "postern cluster init"},
     {"cluster doctor", "Operate", "checks the cluster's database, and says what to do",
      "Looks at the database as a gateway sees it: whether standbys stream, how far they are "
      "behind, "
@@ -107,14 +108,15 @@ constexpr CommandSpec table[] = {
      "dead "
      "rows, sessions, and the gateways. It changes nothing. What only the failover manager knows "
      "(Patroni's version and settings) it does not see. Exit code 1: something fails.",
-     "[--json]", 0, doctor_examples, common_options, doctor_exits, "postern cluster status"},
+     "[--json]", 0, cluster_doctor_examples, credentials_alone, cluster_doctor_exits,
+     "postern cluster status"},
     {"cluster drain", "Operate", "stops one gateway in order, and waits for it",
      "Asks a gateway of the cluster to stop: it is not ready for balancers at once, takes no new "
      "sessions after five seconds, lets the open ones and its deliveries end (`[server] "
      "drain_timeout`), gives its parts of the queue to the others and ends with exit code 0. The "
      "command returns when the parts are given, a moment before the process ends. Run it before an "
      "upgrade of that machine, from any other.",
-     "NODE [--json]", 1, drain_examples, common_options, drain_exits, "postern cluster status"},
+     "NODE [--json]", 1, drain_examples, credentials_alone, drain_exits, "postern cluster status"},
     {"cluster accept-loss", "Operate", "goes on with a database that has lost what it promised",
      "A gateway that finds less in the database than it was promised takes no mail, sends none and "
      "is not ready: the primary is an older copy of itself, restored from a backup or brought back "
@@ -139,7 +141,7 @@ constexpr CommandSpec table[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> cluster_commands() { return table; }
-std::span<const FamilySpec> cluster_families() { return family_table; }
+std::span<const CommandSpec> cluster_commands() { return cluster_table; }
+std::span<const FamilySpec> cluster_families() { return cluster_family_table; }
 
 }  // namespace postern::app

@@ -4,7 +4,7 @@ namespace postern::app {
 
 namespace {
 
-constexpr FamilySpec family_table[] = {
+constexpr FamilySpec import_family_table[] = {
     {"import", "convert the configuration of another server",
      "Converts the configuration of another mail server into one of Postern."},
 };
@@ -20,32 +20,35 @@ constexpr ExampleSpec vsmtp_examples[] = {
      "writes the file, reports on every key"},
     {"postern import vsmtp - --quiet < vsmtp.toml", "the configuration alone, on standard output"},
 };
-constexpr OptionSpec options[] = {
+constexpr OptionSpec import_options[] = {
     {"--out", "FILE", "where the configuration goes; never overwritten", "standard output"},
 };
-constexpr ExitCode exits[] = {ExitCode::ok,       ExitCode::no,       ExitCode::usage,
-                              ExitCode::bad_data, ExitCode::no_input, ExitCode::cannot_create,
-                              ExitCode::io};
+constexpr ExitCode postfix_exits[] = {ExitCode::ok,       ExitCode::no,
+                                      ExitCode::usage,    ExitCode::bad_data,
+                                      ExitCode::no_input, ExitCode::cannot_create,
+                                      ExitCode::io};
 
 constexpr ExitCode vsmtp_exits[] = {ExitCode::ok,       ExitCode::usage,         ExitCode::bad_data,
                                     ExitCode::no_input, ExitCode::cannot_create, ExitCode::io};
 
-constexpr CommandSpec table[] = {
+constexpr CommandSpec import_table[] = {
     {"import postfix", "Set up", "a main.cf becomes a postern.toml and a report",
      "Turns a Postfix configuration into one of Postern. A report on standard error says of each "
      "parameter whether it is carried, carried with a change, not supported, or has no meaning "
      "here. The output of `postconf -n` is read as well.",
-     "[main.cf|-] [--out FILE]", 1, postfix_examples, options, exits, "postern check"},
+     "[main.cf|-] [--out FILE]", 1, postfix_examples, import_options, postfix_exits,
+     "postern check"},
     {"import vsmtp", "Set up", "a vsmtp.toml becomes a postern.toml and a report",
      "Turns a vSMTP configuration into one of Postern. A report on standard error says of each key "
      "whether it is carried, carried with a change, not supported, or has no meaning here. The "
      "rules stay as they are: vsl.policy names them.",
-     "[vsmtp.toml|-] [--out FILE]", 1, vsmtp_examples, options, vsmtp_exits, "postern check"},
+     "[vsmtp.toml|-] [--out FILE]", 1, vsmtp_examples, import_options, vsmtp_exits,
+     "postern check"},
 };
 
 }  // namespace
 
-std::span<const CommandSpec> import_commands() { return table; }
-std::span<const FamilySpec> import_families() { return family_table; }
+std::span<const CommandSpec> import_commands() { return import_table; }
+std::span<const FamilySpec> import_families() { return import_family_table; }
 
 }  // namespace postern::app

@@ -4,19 +4,14 @@ namespace postern::app {
 
 namespace {
 
-constexpr ExitCode ok = ExitCode::ok;
-constexpr ExitCode no = ExitCode::no;
-constexpr ExitCode usage = ExitCode::usage;
-constexpr ExitCode config = ExitCode::config;
-
 constexpr OptionSpec dns_file{"--dns", "FILE", "a zone, or answers in JSON; no server is asked",
                               "the resolvers"};
 constexpr OptionSpec dns_server{"--dns-server", "ADDR:PORT", "name server to ask; may be repeated",
                                 "`dns.servers`, else /etc/resolv.conf"};
-constexpr OptionSpec now{"--now", "TIME",
-                         "judge as of this time: 2026-11-20T09:00:00Z, or Unix time", "the clock"};
+constexpr OptionSpec judged_as_of{
+    "--now", "TIME", "judge as of this time: 2026-11-20T09:00:00Z, or Unix time", "the clock"};
 
-constexpr FamilySpec family_table[] = {
+constexpr FamilySpec mail_family_table[] = {
     {"dkim", "make keys, sign and verify messages (RFC 6376)",
      "DKIM from the command line: make a key, see whether it is published, sign, verify."},
     {"spf", "may this client send for that address? (RFC 7208)",
@@ -41,7 +36,8 @@ constexpr OptionSpec keygen_options[] = {
     {"--bits", "N", "length of an RSA key, 1024 to 4096", "2048"},
     {"--out", "FILE", "where the private key goes; - is standard output", "SELECTOR.DOMAIN.pem"},
 };
-constexpr ExitCode keygen_exits[] = {ok, usage, ExitCode::cannot_create, ExitCode::io};
+constexpr ExitCode keygen_exits[] = {ExitCode::ok, ExitCode::usage, ExitCode::cannot_create,
+                                     ExitCode::io};
 
 constexpr ExampleSpec keys_examples[] = {
     {"postern dkim keys", "every key of the gateway, with its DNS record"},
@@ -50,7 +46,8 @@ constexpr ExampleSpec keys_examples[] = {
 constexpr OptionSpec keys_options[] = {
     {"--data-dir", "DIR", "where the gateway keeps its databases", "./postern-data"},
 };
-constexpr ExitCode keys_exits[] = {ok, usage, ExitCode::no_input, ExitCode::io, config};
+constexpr ExitCode keys_exits[] = {ExitCode::ok, ExitCode::usage, ExitCode::no_input, ExitCode::io,
+                                   ExitCode::config};
 
 constexpr ExampleSpec sign_examples[] = {
     {"postern dkim sign --key s1.example.com.pem --domain example.com --selector s1 m.eml",
@@ -66,25 +63,21 @@ constexpr OptionSpec sign_options[] = {
     {"--canonicalization", "FORMS", "relaxed or simple, of header/body, c=", "relaxed/relaxed"},
     {"--expires", "TIME", "how long the signature is valid, as in 7d, x=", "for ever"},
     {"--header-only", "", "print only the new field", ""},
-    now,
+    judged_as_of,
 };
-constexpr ExitCode sign_exits[] = {ok, usage, ExitCode::bad_data, ExitCode::no_input, ExitCode::io};
+constexpr ExitCode sign_exits[] = {ExitCode::ok, ExitCode::usage, ExitCode::bad_data,
+                                   ExitCode::no_input, ExitCode::io};
 
-constexpr ExampleSpec verify_examples[] = {
+constexpr ExampleSpec dkim_verify_examples[] = {
     {"postern dkim verify m.eml", "every signature: its result, why, and what it covers"},
     {"postern dkim verify --json - < m.eml", "for scripts, with the DNS answers used"},
     {"postern dkim verify --dns zone m.eml",
      "with the records of a file, before they are published"},
 };
-constexpr OptionSpec verify_options[] = {dns_file, dns_server, now};
-constexpr ExitCode verify_exits[] = {ok,
-                                     no,
-                                     usage,
-                                     ExitCode::bad_data,
-                                     ExitCode::no_input,
-                                     ExitCode::unavailable,
-                                     ExitCode::try_again,
-                                     config};
+constexpr OptionSpec verify_options[] = {dns_file, dns_server, judged_as_of};
+constexpr ExitCode verify_exits[] = {ExitCode::ok,        ExitCode::no,       ExitCode::usage,
+                                     ExitCode::bad_data,  ExitCode::no_input, ExitCode::unavailable,
+                                     ExitCode::try_again, ExitCode::config};
 
 constexpr ExampleSpec key_examples[] = {
     {"postern dkim check --domain example.com --selector s1 --key s1.example.com.pem",
@@ -145,7 +138,7 @@ constexpr OptionSpec route_options[] = {
     dns_server,
 };
 
-constexpr CommandSpec table[] = {
+constexpr CommandSpec mail_table[] = {
     {"dkim keygen", "Set up", "make a key, print the record to publish",
      "Makes a private key for DKIM and prints the DNS record that publishes its public key. A file "
      "that exists is never overwritten.",
@@ -169,7 +162,7 @@ constexpr CommandSpec table[] = {
     {"dkim verify", "Set up", "check every signature of a message",
      "Verifies the DKIM signatures and the ARC chain of a message. The exit code is 0 when at "
      "least one signature is acceptable.",
-     "[FILE|-] [--dns FILE] [--now TIME]", 1, verify_examples, verify_options, verify_exits,
+     "[FILE|-] [--dns FILE] [--now TIME]", 1, dkim_verify_examples, verify_options, verify_exits,
      "postern dmarc check"},
     {"spf check", "Set up", "the SPF result of a client and a sender",
      "Evaluates SPF as a receiver would. The exit code is 0 for pass.",
@@ -191,7 +184,7 @@ constexpr CommandSpec table[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> mail_commands() { return table; }
-std::span<const FamilySpec> mail_families() { return family_table; }
+std::span<const CommandSpec> mail_commands() { return mail_table; }
+std::span<const FamilySpec> mail_families() { return mail_family_table; }
 
 }  // namespace postern::app

@@ -4,7 +4,7 @@ namespace postern::app {
 
 namespace {
 
-constexpr ExampleSpec examples[] = {
+constexpr ExampleSpec plan_examples[] = {
     {"postern plan postern.toml", "what this file would change of what the gateway enforces now"},
     {"postern plan old.toml new.toml", "what new does differently, proved, with a dialogue"},
     {"postern plan running revision:3", "what a rollback of the lists would do"},
@@ -13,7 +13,7 @@ constexpr ExampleSpec examples[] = {
     {"postern plan old.toml new.toml --verify proof.jsonl", "whether a certificate holds"},
     {"postern plan postern.toml --suggest failed.ptest", "edits that mend these tests"},
 };
-constexpr OptionSpec options[] = {
+constexpr OptionSpec plan_options[] = {
     {"--against", "OLD", "the same as the word OLD", "running"},
     {"--allow", "WORDS",
      "exit 0 for these answers: same,refuses-more,accepts-more,both; else, or if handling, asked "
@@ -42,12 +42,13 @@ constexpr OptionSpec options[] = {
     {"--should", "VERDICT", "with --suggest: what all its tests should be: taken or refused", ""},
     {"--data-dir", "DIR", "where the gateway keeps its data", "as the file says"},
 };
-constexpr ExitCode exits[] = {ExitCode::ok,         ExitCode::no,          ExitCode::differs,
-                              ExitCode::not_proved, ExitCode::usage,       ExitCode::bad_data,
-                              ExitCode::no_input,   ExitCode::unavailable, ExitCode::cannot_create,
-                              ExitCode::config};
+constexpr ExitCode plan_exits[] = {
+    ExitCode::ok,         ExitCode::no,          ExitCode::differs,
+    ExitCode::not_proved, ExitCode::usage,       ExitCode::bad_data,
+    ExitCode::no_input,   ExitCode::unavailable, ExitCode::cannot_create,
+    ExitCode::config};
 
-constexpr CommandSpec table[] = {
+constexpr CommandSpec plan_table[] = {
     {"plan", "Write policy", "what an edit of the policy changes, proved",
      "Compares two versions of a configuration over all dialogues there can be: same, refuses "
      "more, "
@@ -56,12 +57,12 @@ constexpr CommandSpec table[] = {
      "webhooks and policies of that version, `running` (what the gateway of the data directory "
      "enforces now) or `revision:N` (the same with those lists). Nothing is sent, and nothing is "
      "changed.",
-     "[OLD] NEW [--allow WORDS] [--budget TIME] [--only GROUP] [--routes] [--json]", 2, examples,
-     options, exits, "postern check, postern explain, postern replay"},
+     "[OLD] NEW [--allow WORDS] [--budget TIME] [--only GROUP] [--routes] [--json]", 2,
+     plan_examples, plan_options, plan_exits, "postern check, postern explain, postern replay"},
 };
 
 }  // namespace
 
-std::span<const CommandSpec> plan_commands() { return table; }
+std::span<const CommandSpec> plan_commands() { return plan_table; }
 
 }  // namespace postern::app

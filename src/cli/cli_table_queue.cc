@@ -6,23 +6,22 @@ namespace {
 
 constexpr std::size_t most_ids = 1000;
 
-constexpr FamilySpec family_table[] = {
+constexpr FamilySpec queue_family_table[] = {
     {"queue", "list, show, retry, hold, release, drop, simulate",
      "Shows and changes the mail that waits for delivery or for a decision of the operator. Asks "
      "the running gateway, or opens the queue itself when no gateway runs."},
 };
 
-constexpr OptionSpec state{"--state", "STATE", "queued, held, dead or quarantined", ""};
-constexpr OptionSpec destination{"--destination", "ROUTE:NAME",
-                                 "webhook:ID, relay:NAME or local:NAME", ""};
-constexpr OptionSpec sender{"--sender", "ADDRESS", "the reverse-path; \"<>\" is the null one", ""};
-constexpr OptionSpec recipient{"--recipient", "ADDRESS", "one of the recipients", ""};
-constexpr OptionSpec account{"--account", "ID", "the account it belongs to", ""};
-constexpr OptionSpec quarantine{"--quarantine", "NAME", "quarantined under this name", ""};
-constexpr OptionSpec older{"--older-than", "AGE", "in the queue for longer: 30m, 6h, 2d", ""};
-constexpr OptionSpec data_dir{"--data-dir", "DIR", "where the gateway keeps its data",
-                              "./postern-data"};
-constexpr OptionSpec all{"--all", "", "every message that matches the filters", ""};
+constexpr OptionSpec by_state{"--state", "STATE", "queued, held, dead or quarantined", ""};
+constexpr OptionSpec by_destination{"--destination", "ROUTE:NAME",
+                                    "webhook:ID, relay:NAME or local:NAME", ""};
+constexpr OptionSpec by_sender{"--sender", "ADDRESS", "the reverse-path; \"<>\" is the null one",
+                               ""};
+constexpr OptionSpec by_recipient{"--recipient", "ADDRESS", "one of the recipients", ""};
+constexpr OptionSpec by_account{"--account", "ID", "the account it belongs to", ""};
+constexpr OptionSpec by_quarantine{"--quarantine", "NAME", "quarantined under this name", ""};
+constexpr OptionSpec by_age{"--older-than", "AGE", "in the queue for longer: 30m, 6h, 2d", ""};
+constexpr OptionSpec all_matching{"--all", "", "every message that matches the filters", ""};
 
 constexpr ExitCode ask_exits[] = {
     ExitCode::ok, ExitCode::usage,     ExitCode::no_input,      ExitCode::unavailable,
@@ -39,9 +38,9 @@ constexpr ExampleSpec list_examples[] = {
     {"postern queue list --older-than 1d --json", "for scripts: one message on each line"},
 };
 constexpr OptionSpec list_options[] = {
-    state,      destination, sender, recipient,
-    quarantine, account,     older,  {"--limit", "N", "how many, newest first", "50"},
-    data_dir,
+    by_state,        by_destination, by_sender, by_recipient,
+    by_quarantine,   by_account,     by_age,    {"--limit", "N", "how many, newest first", "50"},
+    data_dir_option,
 };
 
 constexpr ExampleSpec show_examples[] = {
@@ -50,7 +49,7 @@ constexpr ExampleSpec show_examples[] = {
 };
 constexpr OptionSpec show_options[] = {
     {"--message", "", "print the message itself", ""},
-    data_dir,
+    data_dir_option,
 };
 
 constexpr ExampleSpec retry_examples[] = {
@@ -68,7 +67,8 @@ constexpr ExampleSpec release_examples[] = {
      "all that a policy quarantined of one sender"},
 };
 constexpr OptionSpec act_options[] = {
-    all, state, destination, sender, recipient, quarantine, account, older, data_dir,
+    all_matching,  by_state,   by_destination, by_sender,       by_recipient,
+    by_quarantine, by_account, by_age,         data_dir_option,
 };
 
 constexpr ExampleSpec drop_examples[] = {
@@ -78,23 +78,23 @@ constexpr ExampleSpec drop_examples[] = {
     {"postern queue drop --all --state dead --older-than 7d --yes", "old dead letters"},
 };
 constexpr OptionSpec drop_options[] = {
-    all,
-    state,
-    destination,
-    sender,
-    recipient,
-    quarantine,
-    account,
-    older,
+    all_matching,
+    by_state,
+    by_destination,
+    by_sender,
+    by_recipient,
+    by_quarantine,
+    by_account,
+    by_age,
     {"--notify", "", "report it to the senders (RFC 3464)", ""},
     {"--yes", "", "needed for more than one message", ""},
-    data_dir,
+    data_dir_option,
 };
 
-constexpr ExampleSpec verify_examples[] = {
+constexpr ExampleSpec queue_verify_examples[] = {
     {"postern queue verify", "every message, every checksum"},
 };
-constexpr OptionSpec only_data_dir[] = {data_dir};
+constexpr OptionSpec only_data_dir[] = {data_dir_option};
 
 constexpr ExampleSpec destinations_examples[] = {
     {"postern queue destinations", "how much waits where, and for how long"},
@@ -107,7 +107,7 @@ constexpr ExampleSpec simulate_examples[] = {
 constexpr ExitCode simulate_exits[] = {ExitCode::ok, ExitCode::usage, ExitCode::bad_data,
                                        ExitCode::no_input, ExitCode::config};
 
-constexpr CommandSpec table[] = {
+constexpr CommandSpec queue_table[] = {
     {"queue list", "Operate", "messages, newest first, by filters",
      "Lists the messages that wait, with their recipients, destinations, number of attempts and "
      "last result. Shows only messages that match all filters.",
@@ -136,7 +136,7 @@ constexpr CommandSpec table[] = {
     {"queue verify", "Operate", "read every message, check every checksum",
      "Reads the whole queue and says what is wrong with it. Mail is delivered meanwhile. Exits 1 "
      "when something is wrong.",
-     "[--json]", 0, verify_examples, only_data_dir, act_exits, "postern queue show"},
+     "[--json]", 0, queue_verify_examples, only_data_dir, act_exits, "postern queue show"},
     {"queue destinations", "Operate", "how much waits where",
      "Shows for each destination how many recipients wait in which state, since when, and when the "
      "next attempt is due.",
@@ -157,7 +157,7 @@ constexpr CommandSpec table[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> queue_commands() { return table; }
-std::span<const FamilySpec> queue_families() { return family_table; }
+std::span<const CommandSpec> queue_commands() { return queue_table; }
+std::span<const FamilySpec> queue_families() { return queue_family_table; }
 
 }  // namespace postern::app

@@ -4,14 +4,14 @@ namespace postern::app {
 
 namespace {
 
-constexpr ExampleSpec examples[] = {
+constexpr ExampleSpec setup_examples[] = {
     {"postern setup", "on a terminal: asks for what is missing, and before it writes"},
     {"postern setup --hostname mx.example.org --domain example.org --relay mail.example.org",
      "in front of another mail server; asks nothing without a terminal"},
     {"postern setup --hostname mx.example.org --domain example.org --inbox --dry-run",
      "the configuration and the report, and nothing is written"},
 };
-constexpr OptionSpec options[] = {
+constexpr OptionSpec setup_options[] = {
     {"--hostname", "NAME", "of this gateway, as in its MX record", ""},
     {"--domain", "NAME", "whose mail is accepted; may be repeated", ""},
     {"--relay", "HOST",
@@ -37,23 +37,24 @@ constexpr OptionSpec options[] = {
     {"--yes", "", "ask nothing, even on a terminal", ""},
     {"--offline", "", "ask no server about the machine", ""},
 };
-constexpr ExitCode exits[] = {
+constexpr ExitCode setup_exits[] = {
     ExitCode::ok, ExitCode::usage,  ExitCode::bad_data, ExitCode::os, ExitCode::cannot_create,
     ExitCode::io, ExitCode::config,
 };
 
-constexpr CommandSpec table[] = {
+constexpr CommandSpec setup_table[] = {
     {"setup", "Set up", "a configuration for production, and what to do next",
      "Writes /etc/postern/postern.toml, or the file of --config, and setup-report.txt beside it: "
      "the DNS records to publish, and the next commands. Before that it proves that the "
      "configuration loads, accepts the domains and relays for nobody else. A file that somebody "
      "wrote is never overwritten: the difference is shown, with exit status 73.",
      "--hostname NAME --domain NAME (--relay HOST | --webhook URL | --inbox) [OPTIONS]", 0,
-     examples, options, exits, "postern doctor, postern check, postern passwd --owner-link"},
+     setup_examples, setup_options, setup_exits,
+     "postern doctor, postern check, postern passwd --owner-link"},
 };
 
 }  // namespace
 
-std::span<const CommandSpec> setup_commands() { return table; }
+std::span<const CommandSpec> setup_commands() { return setup_table; }
 
 }  // namespace postern::app

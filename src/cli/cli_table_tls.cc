@@ -4,15 +4,15 @@ namespace postern::app {
 
 namespace {
 
-constexpr FamilySpec family_table[] = {
+constexpr FamilySpec tls_family_table[] = {
     {"tls", "the certificate that clients get, and a renewed one",
      "Certificates of the running gateway: which one each listener uses, and a renewed one in its "
      "place, without a restart."},
 };
 
-constexpr OptionSpec data_dir{"--data-dir", "DIR",
-                              "of the running gateway; the configuration is not read for it then",
-                              "./postern-data"};
+constexpr OptionSpec running_data_dir{
+    "--data-dir", "DIR", "of the running gateway; the configuration is not read for it then",
+    "./postern-data"};
 
 constexpr ExampleSpec install_examples[] = {
     {"postern tls install fullchain.pem privkey.pem --data-dir /var/lib/postern",
@@ -21,7 +21,7 @@ constexpr ExampleSpec install_examples[] = {
      "for hooks of ACME clients: certificates of other hosts are passed over"},
 };
 constexpr OptionSpec install_options[] = {
-    data_dir,
+    running_data_dir,
     {"--if-named", "",
      "do nothing, with exit code 0, if the certificate is not for server.hostname", ""},
 };
@@ -29,15 +29,15 @@ constexpr ExitCode install_exits[] = {
     ExitCode::ok,          ExitCode::usage, ExitCode::bad_data,  ExitCode::no_input,
     ExitCode::unavailable, ExitCode::io,    ExitCode::try_again, ExitCode::config};
 
-constexpr ExampleSpec status_examples[] = {
+constexpr ExampleSpec tls_status_examples[] = {
     {"postern tls status --data-dir /var/lib/postern", "names, issuer and days left"},
     {"postern tls status --config postern.toml --json", "the same, as one object"},
 };
-constexpr OptionSpec status_options[] = {data_dir};
-constexpr ExitCode status_exits[] = {ExitCode::ok, ExitCode::usage,     ExitCode::unavailable,
-                                     ExitCode::io, ExitCode::try_again, ExitCode::config};
+constexpr OptionSpec tls_status_options[] = {running_data_dir};
+constexpr ExitCode tls_status_exits[] = {ExitCode::ok, ExitCode::usage,     ExitCode::unavailable,
+                                         ExitCode::io, ExitCode::try_again, ExitCode::config};
 
-constexpr CommandSpec table[] = {
+constexpr CommandSpec tls_table[] = {
     {"tls install", "Operate", "a new certificate and its key, without a restart",
      "Gives the running gateway a certificate and its key. It checks them, keeps them in its data "
      "directory, and uses them for new sessions of all listeners that have TLS and no "
@@ -48,13 +48,13 @@ constexpr CommandSpec table[] = {
     {"tls status", "Operate", "which certificate each listener uses",
      "Shows the certificate of each listener of the running gateway: where it comes from, its "
      "names, its issuer, the days that are left, and its TLSA record.",
-     "[--data-dir DIR] [--json]", 0, status_examples, status_options, status_exits,
+     "[--data-dir DIR] [--json]", 0, tls_status_examples, tls_status_options, tls_status_exits,
      "postern tls install"},
 };
 
 }  // namespace
 
-std::span<const CommandSpec> tls_commands() { return table; }
-std::span<const FamilySpec> tls_families() { return family_table; }
+std::span<const CommandSpec> tls_commands() { return tls_table; }
+std::span<const FamilySpec> tls_families() { return tls_family_table; }
 
 }  // namespace postern::app

@@ -14,6 +14,7 @@
 
 #include "base/text.h"
 #include "base/version.h"
+#include "cli/answer_test.h"
 #include "cli/commands.h"
 #include "cli/help.h"
 #include "cli/made_pages.h"
@@ -49,20 +50,9 @@ std::string refused(const std::vector<std::string>& words) {
                                                     : "accepted";
 }
 
-struct Answer {
-  int code;
-  std::string out;
-  std::string err;
-};
-
 template <class Run>
 Answer run_with(Run run, const std::vector<std::string>& words, const std::string& input = "") {
-  std::istringstream in(input);
-  std::ostringstream out;
-  std::ostringstream err;
-  Streams streams{in, out, err};
-  const int code = run(good(words), streams);
-  return {code, out.str(), err.str()};
+  return answer_of(run, good(words), input);
 }
 
 TEST(CommandLine, options_come_before_and_behind_with_or_without_equals) {

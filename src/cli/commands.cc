@@ -87,7 +87,8 @@ void say_which_config(const Arguments& arguments, Streams& streams, std::string_
 
 namespace {
 
-void print(const Diagnostics& diagnostics, const Arguments& arguments, std::ostream& out) {
+void print_diagnostics(const Diagnostics& diagnostics, const Arguments& arguments,
+                       std::ostream& out) {
   out << (arguments.has("--json") ? diagnostics.json_lines()
                                   : diagnostics.render(wants_color(arguments)));
 }
@@ -171,7 +172,7 @@ std::optional<Config> load_for(const Arguments& arguments, Streams& streams,
   std::string name;
   ConfigResult result = load_named(arguments, streams, options, name);
   if (!result.ok()) {
-    print(result.diagnostics, arguments, streams.err);
+    print_diagnostics(result.diagnostics, arguments, streams.err);
     return std::nullopt;
   }
   // `check` and `serve` show them; here they would bury the answer.
@@ -187,7 +188,8 @@ std::optional<Config> load_to_serve(const Arguments& arguments, Streams& streams
                                     const LoadOptions& options, ConfigSource& source) {
   std::string name;
   ConfigResult result = load_named(arguments, streams, options, name, &source);
-  if (!arguments.has("--quiet") || !result.ok()) print(result.diagnostics, arguments, streams.err);
+  if (!arguments.has("--quiet") || !result.ok())
+    print_diagnostics(result.diagnostics, arguments, streams.err);
   if (!result.ok()) return std::nullopt;
   return std::move(result.config);
 }
@@ -242,7 +244,7 @@ int run_check(const Arguments& arguments, Streams& streams) {
   const std::size_t warnings = found.warnings() + machine.warnings();
   // With --strict, warnings count as errors.
   const bool ok = result.ok() && (warnings == 0 || !strict);
-  if (!ok || !quiet) print(found, arguments, json ? streams.out : streams.err);
+  if (!ok || !quiet) print_diagnostics(found, arguments, json ? streams.out : streams.err);
   const auto& judged = result.config.restrictions.judged;
   const auto* lint = judged ? judged->lint.get() : nullptr;
   const bool in_shadow = result.config.restrictions.section.shadow;

@@ -41,7 +41,7 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr std::chrono::seconds lock_patience{5};
+constexpr std::chrono::seconds backup_lock_patience{5};
 constexpr std::size_t most_kept = 10'000;
 
 ExitCode exit_of(const Error& error) {
@@ -184,7 +184,7 @@ Result<std::optional<DataLock>> lock_or_gateway(const fs::path& data_dir) {
   if (lock.error().fault != Fault::conflict) return tl::unexpected(lock.error());
   if (::access(control_path(data_dir.string()).c_str(), F_OK) == 0)
     return std::optional<DataLock>();
-  lock = DataLock::take(data_dir.string(), lock_patience);  // another command, or it starts
+  lock = DataLock::take(data_dir.string(), backup_lock_patience);  // another command, or it starts
   if (lock) return std::optional<DataLock>(std::move(*lock));
   if (lock.error().fault == Fault::conflict &&
       ::access(control_path(data_dir.string()).c_str(), F_OK) == 0) {
@@ -298,15 +298,15 @@ int run_backup(const Arguments& arguments, Streams& streams) {
 namespace {
 
 /// The file that is restored, in pieces.
-class Input {
+class BackupInput {
  public:
-  explicit Input(const std::string& name)
+  explicit BackupInput(const std::string& name)
       : fd_(name == "-" ? STDIN_FILENO : ::open(name.c_str(), O_RDONLY | O_CLOEXEC)) {}
-  ~Input() {
+  ~BackupInput() {
     if (fd_ > STDIN_FILENO) ::close(fd_);
   }
-  Input(const Input&) = delete;
-  Input& operator=(const Input&) = delete;
+  BackupInput(const BackupInput&) = delete;
+  BackupInput& operator=(const BackupInput&) = delete;
   bool is_open() const { return fd_ >= 0; }
   Result<std::string_view> read() {
     while (true) {
@@ -532,7 +532,7 @@ void tell(const backup::Restored& restored, backup::QueueFate fate, const fs::pa
                              to_rfc3339(manifest.time, 0));
 }
 
-int verify_only(Input& input, const Arguments& arguments, Streams& streams) {
+int verify_only(BackupInput& input, const Arguments& arguments, Streams& streams) {
   std::error_code bad;
   const Draft draft(fs::temp_directory_path(bad) / ("postern-verify-" + new_ulid()));
   if (::mkdir(draft.path().c_str(), 0700) != 0) {
@@ -546,7 +546,7 @@ int verify_only(Input& input, const Arguments& arguments, Streams& streams) {
   return to_int(ExitCode::ok);
 }
 
-int restore_into(Input& input, const fs::path& named, backup::QueueFate fate,
+int restore_into(BackupInput& input, const fs::path& named, backup::QueueFate fate,
                  const Arguments& arguments, Streams& streams) {
   std::error_code bad;
   const fs::path target = fs::weakly_canonical(fs::absolute(named), bad);
@@ -667,7 +667,7 @@ int run_restore(const Arguments& arguments, Streams& streams) {
   const auto fate = fate_of(arguments);
   if (!fate) return wrong("--queue is hold, release or drop");
   ::umask(077);  // folders, and what SQLite makes
-  Input input(arguments.words.front());
+  BackupInput input(arguments.words.front());
   if (!input.is_open()) {
     return refuse(ExitCode::no_input,
                   fmt::format("{}: {}", arguments.words.front(), std::strerror(errno)), "",

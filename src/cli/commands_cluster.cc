@@ -39,7 +39,7 @@ namespace {
 /// More than the longest `drain_timeout` and its rest.
 constexpr std::chrono::minutes longest_drain{15};
 
-std::string_view state_of(const cluster::Member& member) {
+std::string_view state_of_member(const cluster::Member& member) {
   return member.is_stopped ? "stopped" : member.is_dead ? "dead" : "live";
 }
 
@@ -218,7 +218,7 @@ int run_cluster_status(const Arguments& arguments, Streams& streams) {
     for (const cluster::Member& one : found->nodes) {
       nodes.push_back(json::object{{"name", one.name},
                                    {"version", one.version},
-                                   {"state", state_of(one)},
+                                   {"state", state_of_member(one)},
                                    {"silence_ms", one.silence.count()},
                                    {"not_seen", !doubt_of(one).empty()},
                                    {"parts", one.parts}});
@@ -235,7 +235,7 @@ int run_cluster_status(const Arguments& arguments, Streams& streams) {
                              "heard ago", "parts");
   for (const cluster::Member& one : found->nodes) {
     streams.out << fmt::format("{:24} {:12} {:7} {:>7.1f} s {:>6}{}\n", printable(one.name, 64),
-                               printable(one.version, 64), state_of(one),
+                               printable(one.version, 64), state_of_member(one),
                                static_cast<double>(one.silence.count()) / 1000, one.parts,
                                doubt_of(one));
   }

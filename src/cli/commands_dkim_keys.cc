@@ -16,7 +16,7 @@ namespace postern::app {
 
 namespace {
 
-struct Key {
+struct ListedKey {
   std::string domain;
   std::string account_id;
   bool verified = false;  ///< of the domain
@@ -30,8 +30,8 @@ struct Key {
   std::string since() const { return time_text(std::chrono::system_clock::to_time_t(updated_at)); }
 };
 
-std::vector<Key> keys_of(const boost::json::object& answer) {
-  std::vector<Key> out;
+std::vector<ListedKey> listed_keys(const boost::json::object& answer) {
+  std::vector<ListedKey> out;
   for (const boost::json::value& one : answer.at("keys").as_array()) {
     const auto text = [&](std::string_view name) { return std::string(one.at(name).as_string()); };
     out.push_back(
@@ -47,18 +47,18 @@ std::vector<Key> keys_of(const boost::json::object& answer) {
   return out;
 }
 
-std::string_view state_of(const Key& key) {
+std::string_view state_of_key(const ListedKey& key) {
   if (!key.signing) return "published";
   return key.verified ? "signing" : "signing, once the domain is verified";
 }
 
 /// As a zone file, in which all but the records are comments.
-std::string text_of(const Key& key) {
-  return fmt::format("; {}, {}, since {}\n{}\n", key.algorithm, state_of(key), key.since(),
+std::string zone_text(const ListedKey& key) {
+  return fmt::format("; {}, {}, since {}\n{}\n", key.algorithm, state_of_key(key), key.since(),
                      dns::txt_line(key.name(), key.record));
 }
 
-boost::json::object json_of(const Key& key) {
+boost::json::object json_of(const ListedKey& key) {
   return {{"domain", key.domain},       {"account_id", key.account_id},
           {"verified", key.verified},   {"selector", key.selector},
           {"algorithm", key.algorithm}, {"state", key.signing ? "signing" : "published"},
@@ -90,8 +90,8 @@ int run_dkim_keys(const Arguments& arguments, Streams& streams) {
                   "name the gateway's data directory with --data-dir DIR or --config FILE");
   }
   boost::json::array listed;
-  for (const Key& key : keys_of(*answer)) {
-    if (!as_json) streams.out << text_of(key);
+  for (const ListedKey& key : listed_keys(*answer)) {
+    if (!as_json) streams.out << zone_text(key);
     listed.push_back(json_of(key));
   }
   const bool none = listed.empty();

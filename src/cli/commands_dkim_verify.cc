@@ -20,7 +20,7 @@ namespace {
 namespace dkim = mailauth::dkim;
 namespace json = boost::json;
 
-ExitCode code_of(const dkim::Results& results) {
+ExitCode code_of_signatures(const dkim::Results& results) {
   if (results.any_acceptable()) return ExitCode::ok;
   for (const dkim::SignatureResult& one : results.signatures) {
     if (one.status == dkim::Status::temperror) return ExitCode::try_again;
@@ -66,7 +66,7 @@ int run_dkim_verify(const Arguments& arguments, Streams& streams) {
                 << field;
   }
   note_silence((*dns)->records(), arguments, streams);
-  return to_int(code_of(results));
+  return to_int(code_of_signatures(results));
 }
 
 namespace {
@@ -81,7 +81,7 @@ struct KeyCheck {
   bool good() const { return trouble == dkim::Reason::ok && matches.value_or(true); }
 };
 
-std::vector<std::string> remarks_on(const dkim::KeyRecord& key) {
+std::vector<std::string> remarks_on_key(const dkim::KeyRecord& key) {
   std::vector<std::string> out;
   if (key.testing) out.emplace_back("t=y: receivers may treat signed mail as unsigned");
   if (key.exact_identity) out.emplace_back("t=s: i= of signatures must be in d= itself");
@@ -103,7 +103,7 @@ KeyCheck check_key(const std::string& name, const std::optional<dkim::SigningKey
   out.trouble =
       dkim::key_trouble(key, key.type == dkim::KeyType::rsa ? dkim::Algorithm::rsa_sha256
                                                             : dkim::Algorithm::ed25519_sha256);
-  out.remarks = remarks_on(key);
+  out.remarks = remarks_on_key(key);
   if (own) out.matches = dkim::same_key(key, own->public_record());
   return out;
 }

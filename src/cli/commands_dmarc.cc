@@ -20,7 +20,7 @@ namespace {
 namespace dmarc = mailauth::dmarc;
 namespace json = boost::json;
 
-std::string joined(const std::vector<std::string>& uris) {
+std::string address_list(const std::vector<std::string>& uris) {
   std::string out;
   for (const std::string& uri : uris) out += (out.empty() ? "" : ", ") + printable(uri, 300);
   return out.empty() ? "no address" : out;
@@ -67,7 +67,7 @@ void judge_policies(const dmarc::Record& record, Remarks& out) {
   }
 }
 
-Remarks remarks_on(const dmarc::Result& result) {
+Remarks remarks_on_policy(const dmarc::Result& result) {
   Remarks out;
   const dmarc::Record& record = *result.record;
   judge_policies(record, out);
@@ -155,7 +155,7 @@ DomainCheck check_domain(const std::string& domain, dmarc::Mode mode, MailDns& d
   if (out.result.record) {
     const auto texts = records_at(out.result.record_domain, dns.records());
     if (!texts.empty()) out.text = texts.front();
-    out.remarks = remarks_on(out.result);
+    out.remarks = remarks_on_policy(out.result);
     judge_report_hosts(out.result, dns, out.remarks);
   }
   const auto more = several(dns.records());
@@ -191,8 +191,8 @@ std::string domain_text(const DomainCheck& check) {
     out += fact("policy", policy_words(result));
     out += fact("alignment",
                 fmt::format("DKIM {}, SPF {}", to_text(record.adkim), to_text(record.aspf)));
-    out += fact("reports", fmt::format("aggregate to {}, failures to {}", joined(record.rua),
-                                       joined(record.ruf)));
+    out += fact("reports", fmt::format("aggregate to {}, failures to {}", address_list(record.rua),
+                                       address_list(record.ruf)));
   }
   for (const std::string& text : check.remarks.warnings) out += fact("warning", text);
   for (const std::string& text : check.remarks.notes) out += fact("note", text);

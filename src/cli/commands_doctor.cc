@@ -25,7 +25,7 @@ using doctor::Findings;
 using doctor::Level;
 
 /// Whether --check names it; without a name, all but those on demand.
-bool wanted(const Check& check, const Arguments& arguments) {
+bool is_wanted(const Check& check, const Arguments& arguments) {
   if (check.network && arguments.has("--offline")) return false;
   if (check.name == "outgoing" && arguments.has("--outgoing")) return true;
   const auto chosen = arguments.values("--check");
@@ -55,7 +55,7 @@ std::optional<UsageError> refuse_options(const Arguments& arguments) {
 }
 
 /// What the options name.
-tl::expected<doctor::Named, UsageError> read_options(const Arguments& arguments) {
+tl::expected<doctor::Named, UsageError> read_doctor_options(const Arguments& arguments) {
   doctor::Named named;
   const auto refuse = [&](std::string message) {
     return tl::unexpected(UsageError{std::move(message), help_of(arguments)});
@@ -79,7 +79,7 @@ tl::expected<doctor::Named, UsageError> read_options(const Arguments& arguments)
   return refuse(fmt::format("--next-certificate: {} {}", next.file, next.trouble));
 }
 
-int print(const Findings& findings, const Arguments& arguments, Streams& streams) {
+int print_findings(const Findings& findings, const Arguments& arguments, Streams& streams) {
   if (arguments.has("--json")) {
     streams.out << doctor::json_of(findings);
   } else {
@@ -103,8 +103,8 @@ int run_ready(const Arguments& arguments, Streams& streams) {
     directory = config->server.data_dir;
   }
   const auto gateway = doctor_sources(directory, nullptr, {}).gateway;
-  return print(doctor::check_server(doctor::ask_server(gateway, directory.string())), arguments,
-               streams);
+  return print_findings(doctor::check_server(doctor::ask_server(gateway, directory.string())),
+                        arguments, streams);
 }
 
 }  // namespace
@@ -117,7 +117,7 @@ int run_doctor(const Arguments& arguments, Streams& streams) {
   load.adjust = without_files(arguments).adjust;
   std::string file;
   ConfigResult loaded = load_named(arguments, streams, load, file);
-  auto named = read_options(arguments);
+  auto named = read_doctor_options(arguments);
   if (!named) return report_usage(named.error(), json, streams);
   say_which_config(arguments, streams, file);
   named->file = std::move(file);
@@ -125,7 +125,7 @@ int run_doctor(const Arguments& arguments, Streams& streams) {
   std::vector<std::string_view> names;
   bool network = false;
   for (const Check& check : doctor::checks()) {
-    if (!wanted(check, arguments)) continue;
+    if (!is_wanted(check, arguments)) continue;
     names.push_back(check.name);
     network = network || check.network;
   }
@@ -138,7 +138,7 @@ int run_doctor(const Arguments& arguments, Streams& streams) {
   const Config& config = loaded.config;
   doctor::Sources sources = doctor_sources(config.server.data_dir, dns.get(), config.dns.timeout);
   doctor::Examination examination(std::move(loaded), std::move(*named), std::move(sources));
-  return print(doctor::examine(examination, names), arguments, streams);
+  return print_findings(doctor::examine(examination, names), arguments, streams);
 }
 
 }  // namespace postern::app

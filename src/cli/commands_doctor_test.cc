@@ -5,7 +5,6 @@ namespace {
 
 using testing::HasSubstr;
 using testing::Not;
-using testing_mail::Answer;
 
 class Doctor : public testing_mail::MailCommands {
  protected:

@@ -35,8 +35,8 @@ namespace postern::app {
 namespace {
 
 /// The gateway commits a trace some time after the reply.
-constexpr std::chrono::milliseconds patience{1000};
-constexpr std::chrono::milliseconds pause{50};
+constexpr std::chrono::milliseconds record_patience{1000};
+constexpr std::chrono::milliseconds record_pause{50};
 
 int fail_with(ExitCode code, std::string_view message, std::string_view hint, bool json) {
   std::cerr << error_text(message, hint, json);
@@ -44,13 +44,13 @@ int fail_with(ExitCode code, std::string_view message, std::string_view hint, bo
 }
 
 Result<std::string> wait_for_record(LiveData& data, const std::string& id) {
-  const auto until = std::chrono::steady_clock::now() + patience;
+  const auto until = std::chrono::steady_clock::now() + record_patience;
   while (true) {
     const auto answer = data.ask("trace", {{"id", id}});
     if (!answer) return tl::unexpected(answer.error());
     if (const auto* record = answer->at("record").if_string()) return std::string(*record);
     if (std::chrono::steady_clock::now() >= until) return fail(Fault::not_found, "no trace " + id);
-    std::this_thread::sleep_for(pause);
+    std::this_thread::sleep_for(record_pause);
   }
 }
 
@@ -107,7 +107,7 @@ tl::unexpected<NotFound> not_found(Error error) {
 }
 
 /// "01JD…  2026-11-20T14:00:00Z  rejected 550  <a@example.org> to <b@example.net>"
-std::string line_of(const boost::json::object& row) {
+std::string trace_line(const boost::json::object& row) {
   const auto code = row.at("code").to_number<int>();
   const std::string rcpt = text_of(row, "rcpt");
   return fmt::format("{}  {}  {}{}  <{}>{}", text_of(row, "id"),
@@ -127,7 +127,7 @@ tl::expected<Sought, NotFound> by_another_id(LiveData& data, const Config& confi
   const std::string what = text_of(*found, "what");
   if (rows.size() > 1) {
     std::string lines = "explain one of them, by its own id:";
-    for (const auto& row : rows) lines += "\n    " + line_of(row.as_object());
+    for (const auto& row : rows) lines += "\n    " + trace_line(row.as_object());
     return tl::unexpected<NotFound>(NotFound{
         .error = {Fault::not_found,
                   fmt::format("{} is the id of {} with {} decisions", id, what, rows.size())},

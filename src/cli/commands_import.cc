@@ -34,7 +34,7 @@ using dialect::ImportReport;
 using dialect::restrictions::PostfixImport;
 using dialect::vsl::VsmtpImport;
 
-std::string counts_text(const ImportReport& import) {
+std::string import_counts(const ImportReport& import) {
   std::string out;
   for (const Fate fate : fates) {
     const std::size_t count = import.count(fate);
@@ -57,7 +57,7 @@ std::string parameter_text(const ImportedParameter& one) {
 
 std::string report_text(const ImportReport& import, const std::string& name) {
   std::string out = fmt::format("{}: {} parameters: {}\n", name, import.parameters.size(),
-                                import.parameters.empty() ? "none set" : counts_text(import));
+                                import.parameters.empty() ? "none set" : import_counts(import));
   // What needs manual work comes last, next to the prompt.
   for (const Fate fate : {Fate::meaningless, Fate::carried, Fate::changed, Fate::not_supported}) {
     if (import.count(fate) == 0) continue;
@@ -200,14 +200,14 @@ int report_mistakes(const VsmtpImport& import, const std::string& name, std::str
 }
 
 /// The file to import, or standard input.
-struct Input {
+struct NamedText {
   std::string name;  ///< in reports and comments
   std::string text;
 };
 
 /// Nullopt: `code` is the exit code.
-std::optional<Input> read_named(std::string_view usual, const Arguments& arguments,
-                                Streams& streams, int& code) {
+std::optional<NamedText> read_named(std::string_view usual, const Arguments& arguments,
+                                    Streams& streams, int& code) {
   const std::string file = arguments.words.empty() ? "-" : arguments.words.front();
   Result<std::string> text = read_input(file, streams.in, largest_import);
   if (!text) {
@@ -215,9 +215,9 @@ std::optional<Input> read_named(std::string_view usual, const Arguments& argumen
     code = to_int(exit_code_of(text.error().fault));
     return std::nullopt;
   }
-  return Input{file == "-" ? std::string(usual)
-                           : printable(std::filesystem::path(file).filename().string(), 80),
-               *std::move(text)};
+  return NamedText{file == "-" ? std::string(usual)
+                               : printable(std::filesystem::path(file).filename().string(), 80),
+                   *std::move(text)};
 }
 
 /// The absolute directory of --out; empty if the result is printed.

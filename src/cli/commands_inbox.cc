@@ -22,7 +22,7 @@ namespace postern::app {
 
 namespace {
 
-constexpr std::uint64_t default_limit = 20;
+constexpr std::uint64_t shown_messages = 20;
 constexpr std::chrono::milliseconds poll_interval{300};
 
 /// A message in an answer; its payload is requested separately.
@@ -116,8 +116,8 @@ void warn_of_full(const boost::json::object& answer, std::ostream& err) {
   }
 }
 
-Result<void> print(LiveData& data, const std::vector<Shown>& messages, bool json,
-                   std::ostream& out) {
+Result<void> print_messages(LiveData& data, const std::vector<Shown>& messages, bool json,
+                            std::ostream& out) {
   for (const Shown& shown : messages) {
     if (!json) {
       out << text_line(shown);
@@ -138,7 +138,7 @@ int run_inbox(const Arguments& arguments, Streams& streams) {
     return to_int(exit_code_of(error.fault));
   };
   const auto limit =
-      parse_number(arguments.value("--limit").value_or(std::to_string(default_limit)));
+      parse_number(arguments.value("--limit").value_or(std::to_string(shown_messages)));
   if (!limit || *limit == 0 || *limit > 10'000) {
     return report_usage({"--limit takes a number from 1 to 10000", "`postern inbox --help`"}, json,
                         streams);
@@ -168,7 +168,7 @@ int run_inbox(const Arguments& arguments, Streams& streams) {
     if (first && !arguments.has("--quiet")) warn_of_full(**answer, streams.err);
     const std::vector<Shown> messages = answer ? shown_of(**answer) : std::vector<Shown>();
     if (!messages.empty()) question["after"] = messages.back().number;
-    if (const auto printed = print(data, messages, json, streams.out); !printed) {
+    if (const auto printed = print_messages(data, messages, json, streams.out); !printed) {
       return failed(printed.error(), "try again");
     }
     if (!arguments.has("--follow")) {

@@ -5,23 +5,16 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <sstream>
 
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <boost/json.hpp>
 
 #include "base/temporary_folder_test.h"
+#include "cli/answer_test.h"
 #include "cli/commands_mail.h"
 
 namespace postern::app::testing_mail {
-
-/// The exit code and output of a command.
-struct Answer {
-  int code;         ///< exit code
-  std::string out;  ///< standard output
-  std::string err;  ///< standard error
-};
 
 /// A subcommand.
 using Command = int (*)(const Arguments&, Streams&);
@@ -41,12 +34,7 @@ class MailCommands : public testing::Test {
     const auto* error = std::get_if<UsageError>(&parsed);
     EXPECT_FALSE(error) << (error ? error->message : "");
     if (error) return {};
-    std::istringstream in(input);
-    std::ostringstream out;
-    std::ostringstream err;
-    Streams streams{in, out, err, terminal};
-    const int code = command(std::get<Arguments>(parsed), streams);
-    return {code, out.str(), err.str()};
+    return answer_of(command, std::get<Arguments>(parsed), input, terminal);
   }
 
   static unsigned mode_of(const std::string& name) {

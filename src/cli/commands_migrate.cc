@@ -33,7 +33,7 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr std::chrono::seconds lock_patience{2};
+constexpr std::chrono::seconds migration_lock_patience{2};
 constexpr std::chrono::seconds parts_patience = cluster::dead_after + 3 * cluster::heartbeat_every;
 constexpr const char* name_of_migration = "migrate";
 
@@ -320,7 +320,7 @@ int run_cluster_migrate(const Arguments& arguments, Streams& streams) {
   // What is moved belongs to the gateway afterwards.
   const auto owner = ActingOwner::of(data_dir);
   if (!owner) return refuse_cluster(owner.error(), arguments, streams);
-  const auto lock = DataLock::take(data_dir, lock_patience);
+  const auto lock = DataLock::take(data_dir, migration_lock_patience);
   if (!lock) {
     report(lock.error().message, "stop the gateway first", as_json, streams);
     return to_int(exit_code_of(lock.error().fault));

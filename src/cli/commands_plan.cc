@@ -29,7 +29,7 @@ namespace postern::app {
 namespace {
 
 /// What the command line asks for.
-struct Options {
+struct PlanOptions {
   std::string before;  ///< OLD
   std::string after;   ///< NEW
   plan::EditOptions edit;
@@ -46,7 +46,7 @@ struct Options {
 };
 
 /// NEW is the last word, or --config; OLD the word before it, or --against, or what runs.
-std::optional<UsageError> read_versions(const Arguments& arguments, Options& options) {
+std::optional<UsageError> read_versions(const Arguments& arguments, PlanOptions& options) {
   std::vector<std::string> words = arguments.words;
   if (const auto config = arguments.value("--config")) words.push_back(*config);
   if (const auto against = arguments.value("--against")) words.insert(words.begin(), *against);
@@ -77,8 +77,8 @@ std::string word_of(plan::Answer answer) {
 }
 
 /// What `check --against` has, too: --allow and --budget.
-tl::expected<Options, UsageError> read_answers(const Arguments& arguments) {
-  Options options;
+tl::expected<PlanOptions, UsageError> read_answers(const Arguments& arguments) {
+  PlanOptions options;
   if (const auto text = arguments.value("--allow")) {
     options.has_allowed = true;
     for (std::string_view word : split(*text, ',')) {
@@ -105,10 +105,10 @@ tl::expected<Options, UsageError> read_answers(const Arguments& arguments) {
   return options;
 }
 
-tl::expected<Options, UsageError> read_options(const Arguments& arguments) {
+tl::expected<PlanOptions, UsageError> read_plan_options(const Arguments& arguments) {
   auto read = read_answers(arguments);
   if (!read) return read;
-  Options& options = *read;
+  PlanOptions& options = *read;
   options.replies = arguments.has("--replies");
   options.edit.compare.routes = arguments.has("--routes");
   if (auto error = read_versions(arguments, options)) return tl::unexpected(*error);
@@ -147,7 +147,7 @@ tl::expected<Options, UsageError> read_options(const Arguments& arguments) {
 }
 
 /// What --allow has no words for, and has to be the same whatever it allows.
-plan::Known differs_besides(const plan::Report& report, const Options& options) {
+plan::Known differs_besides(const plan::Report& report, const PlanOptions& options) {
   const plan::Comparison& found = report.comparison;
   const plan::Known replies = options.replies ? found.replies : plan::Known::no;
   const plan::Known routes = found.routes.value_or(plan::Known::no);
@@ -158,7 +158,7 @@ plan::Known differs_besides(const plan::Report& report, const Options& options) 
 }
 
 /// Why --allow is not met; empty: it is.
-std::string not_allowed(const plan::Report& report, const Options& options) {
+std::string not_allowed(const plan::Report& report, const PlanOptions& options) {
   const plan::Answer verdicts = report.comparison.verdicts();
   if (std::ranges::find(options.allowed, verdicts) == options.allowed.end()) {
     return "the answer is " + word_of(verdicts);
@@ -174,7 +174,7 @@ std::string not_allowed(const plan::Report& report, const Options& options) {
                                                          : "routes");
 }
 
-ExitCode code_of(const plan::Report& report, const Options& options) {
+ExitCode code_of_report(const plan::Report& report, const PlanOptions& options) {
   if (options.has_allowed) {
     return not_allowed(report, options).empty() ? ExitCode::ok : ExitCode::no;
   }
@@ -187,7 +187,7 @@ ExitCode code_of(const plan::Report& report, const Options& options) {
 }
 
 /// What the recorded traffic of the data directory would have got from NEW.
-Result<replay::ReplayTally> replayed(const Options& options, const plan::Edition& after) {
+Result<replay::ReplayTally> replayed(const PlanOptions& options, const plan::Edition& after) {
   LiveData data(after.config.server.data_dir);
   const auto span = ask_span(data, options.since, std::nullopt);
   if (!span) return tl::unexpected(span.error());
@@ -201,7 +201,7 @@ boost::json::object counts_of(const replay::ReplayTally& tally) {
   return {{"decisions", all["decisions"]}, {"counts", all["counts"]}};
 }
 
-std::string counts_text(const replay::ReplayTally& tally, const std::string& since) {
+std::string replay_counts(const replay::ReplayTally& tally, const std::string& since) {
   using replay::Change;
   return fmt::format(
       "  last {} of traces (--replay {}): {} decisions the same, {} newly accepted, {} newly "
@@ -212,7 +212,7 @@ std::string counts_text(const replay::ReplayTally& tally, const std::string& sin
 }
 
 /// --verify: what the checker says of a certificate.
-int verify(const Options& options, const std::pair<plan::Edition, plan::Edition>& versions,
+int verify(const PlanOptions& options, const std::pair<plan::Edition, plan::Edition>& versions,
            const Arguments& arguments, Streams& streams) {
   const auto text = read_input(*options.verified, std::cin);
   if (!text) {
@@ -244,7 +244,7 @@ int verify(const Options& options, const std::pair<plan::Edition, plan::Edition>
                                       : ExitCode::no);
 }
 
-int plan_versions(const Options& options, const Arguments& arguments, Streams& streams) {
+int plan_versions(const PlanOptions& options, const Arguments& arguments, Streams& streams) {
   auto versions = PlanVersions(arguments, streams).load(options.before, options.after);
   if (!versions) return to_int(versions.error());
   if (options.verified) return verify(options, *versions, arguments, streams);
@@ -300,7 +300,7 @@ int plan_versions(const Options& options, const Arguments& arguments, Streams& s
     streams.out << json_text(answer) << '\n';
   } else if (!arguments.has("--quiet")) {
     streams.out << plan::report_text(found);
-    if (tally && *tally) streams.out << counts_text(**tally, printable(*options.replayed, 64));
+    if (tally && *tally) streams.out << replay_counts(**tally, printable(*options.replayed, 64));
     if (const std::string why = options.has_allowed ? not_allowed(found, options) : "";
         !why.empty()) {
       streams.out << fmt::format("  --allow is not met: {}\n", why);
@@ -327,14 +327,14 @@ int plan_versions(const Options& options, const Arguments& arguments, Streams& s
              "without --quiet the report says whether new keeps to it", false, streams);
     }
   }
-  const ExitCode code = found.broken.empty() ? code_of(found, options) : ExitCode::config;
+  const ExitCode code = found.broken.empty() ? code_of_report(found, options) : ExitCode::config;
   return to_int(code == ExitCode::ok && lacks_a_file ? ExitCode::cannot_create : code);
 }
 
 }  // namespace
 
 int run_plan(const Arguments& arguments, Streams& streams) {
-  const auto options = read_options(arguments);
+  const auto options = read_plan_options(arguments);
   if (!options) return report_usage(options.error(), arguments.has("--json"), streams);
   if (options->suggested) {
     return suggest_edits(options->after, *options->suggested, options->edit, arguments, streams);

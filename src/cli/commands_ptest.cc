@@ -37,10 +37,10 @@ using ptest::FileResult;
 using ptest::Format;
 using ptest::Results;
 
-constexpr std::size_t largest_file = std::size_t{16} << 20;
-constexpr std::string_view suffix = ".ptest";
+constexpr std::size_t largest_test_file = std::size_t{16} << 20;
+constexpr std::string_view test_suffix = ".ptest";
 
-struct Options {
+struct TestOptions {
   std::string filter;
   Format format = Format::human;
   std::optional<std::string> output;
@@ -52,12 +52,13 @@ struct Options {
   bool watch = false;
 };
 
-tl::expected<Options, UsageError> options_of(const Arguments& arguments, const Streams& streams) {
+tl::expected<TestOptions, UsageError> test_options(const Arguments& arguments,
+                                                   const Streams& streams) {
   const std::string help = help_of(arguments);
   if (arguments.words.empty()) {
     return tl::unexpected(UsageError{"which tests?", "`postern test policy.ptest`"});
   }
-  Options options;
+  TestOptions options;
   options.filter = arguments.value("--filter").value_or("");
   options.output = arguments.value("--output");
   const std::string form =
@@ -123,7 +124,7 @@ std::vector<std::string> files_of(const std::vector<std::string>& words,
     for (const auto end = fs::recursive_directory_iterator(); !error && below != end;
          below.increment(error)) {
       std::error_code unknown;
-      if (below->path().extension() == suffix && below->is_regular_file(unknown)) {
+      if (below->path().extension() == test_suffix && below->is_regular_file(unknown)) {
         found.push_back(below->path().lexically_normal().string());
       }
     }
@@ -233,7 +234,7 @@ bool add_errors(const ConfigResult& loaded, FileResult& result) {
 
 void read_file(const std::string& name, FileResult& result) {
   result.name = name;
-  Result<std::string> text = read_input(name, std::cin, largest_file);
+  Result<std::string> text = read_input(name, std::cin, largest_test_file);
   if (!text) {
     Diagnostic diagnostic{.code = "U008", .file = name, .message = text.error().message};
     result.diagnostics.add(std::move(diagnostic));
@@ -246,7 +247,7 @@ void read_file(const std::string& name, FileResult& result) {
 }
 
 /// Gives up all files that are not changed.
-void confine_to(const Results& results, const Options& options, Configurations& configurations,
+void confine_to(const Results& results, const TestOptions& options, Configurations& configurations,
                 const Arguments& arguments) {
   FileNeeds needs;
   std::set<std::string> seen;
@@ -282,7 +283,7 @@ bool add_unknown_listeners(const Config& config, const std::string& name, FileRe
   return !result.usable();
 }
 
-void run_file(const Options& options, Configurations& configurations, ptest::Coverage& coverage,
+void run_file(const TestOptions& options, Configurations& configurations, ptest::Coverage& coverage,
               FileResult& result, ReadFiles& files) {
   if (!result.usable()) return;
   for (const ptest::Test& test : result.file.tests) {
@@ -321,7 +322,7 @@ void run_file(const Options& options, Configurations& configurations, ptest::Cov
   result.unasked_answers = player.unasked_answers();
 }
 
-ptest::Coverage::Proof::Word word_of(plan::Need need) {
+ptest::Coverage::Proof::Word word_of_need(plan::Need need) {
   using Word = ptest::Coverage::Proof::Word;
   switch (need) {
     case plan::Need::idle:
@@ -362,7 +363,8 @@ void prove_rules(const Results& results, Configurations& configurations,
     coverage.begin(name);
     const auto needs = plan::needs_of(now, coverage.undecided(), without, deadline.left());
     for (const auto& [origin, need] : needs) {
-      ptest::Coverage::Proof proof{.word = word_of(need.need), .text = need.why, .witness = {}};
+      ptest::Coverage::Proof proof{
+          .word = word_of_need(need.need), .text = need.why, .witness = {}};
       if (need.witness) {
         proof.text = plan::line_of(*need.witness);
         proof.witness = plan::spoken_json(need.witness->spoken);
@@ -421,7 +423,7 @@ bool agrees(Streams& streams) {
 }
 
 /// Rewrites the files; the exit code.
-int write_changes(const Results& results, const Options& options, bool json, Streams& streams) {
+int write_changes(const Results& results, const TestOptions& options, bool json, Streams& streams) {
   bool complete = true;
   const std::vector<Change> changes = changes_of(results, streams, complete);
   for (const Change& one : changes) {
@@ -439,7 +441,7 @@ int write_changes(const Results& results, const Options& options, bool json, Str
   return to_int(complete ? ExitCode::ok : ExitCode::no);
 }
 
-ExitCode code_of(const Results& results, bool any_missing) {
+ExitCode code_of_results(const Results& results, bool any_missing) {
   const auto any = [&](auto condition) { return std::ranges::any_of(results.files, condition); };
   if (any_missing || any([](const FileResult& one) { return one.missing; })) {
     return ExitCode::no_input;
@@ -452,8 +454,9 @@ ExitCode code_of(const Results& results, bool any_missing) {
 }
 
 /// Plays all tests, once; the exit code. `read`: the files that were read are added.
-int play_all(const Options& given, const Arguments& arguments, Streams& streams, ReadFiles& read) {
-  const Options* const options = &given;
+int play_all(const TestOptions& given, const Arguments& arguments, Streams& streams,
+             ReadFiles& read) {
+  const TestOptions* const options = &given;
   const bool json = arguments.has("--json") || arguments.value("--format") == "json";
   std::vector<std::string> missing;
   const std::vector<std::string> files = files_of(arguments.words, missing);
@@ -484,7 +487,7 @@ int play_all(const Options& given, const Arguments& arguments, Streams& streams,
                          : one.diagnostics.render(wants_color(arguments)));
   }
   for (const std::string& one : missing) report(one, "", json, streams);
-  ExitCode code = code_of(results, !missing.empty());
+  ExitCode code = code_of_results(results, !missing.empty());
   if (code == ExitCode::ok && coverage.percent() < static_cast<double>(options->fail_under)) {
     code = ExitCode::no;
     report(
@@ -524,7 +527,7 @@ int play_all(const Options& given, const Arguments& arguments, Streams& streams,
 
 /// Plays again when a file changes that was read, or when there is another file of tests. Ends with
 /// the process (Ctrl-C).
-[[noreturn]] void watch(const Options& options, const Arguments& arguments, Streams& streams) {
+[[noreturn]] void watch(const TestOptions& options, const Arguments& arguments, Streams& streams) {
   constexpr std::chrono::milliseconds between{250};
   ReadFiles read;
   for (;;) {
@@ -557,7 +560,7 @@ std::string config_of_tests(const ptest::File& file,
 
 int run_test(const Arguments& arguments, Streams& streams) {
   const bool json = arguments.has("--json") || arguments.value("--format") == "json";
-  const auto options = options_of(arguments, streams);
+  const auto options = test_options(arguments, streams);
   if (!options) return report_usage(options.error(), json, streams);
   if (options->watch) watch(*options, arguments, streams);
   ReadFiles read;

@@ -23,21 +23,21 @@ namespace {
 namespace json = boost::json;
 using Access = std::unique_ptr<QueueAccess>;
 
-constexpr std::uint64_t default_limit = 50;
+constexpr std::uint64_t listed_messages = 50;
 constexpr std::uint64_t most_listed = 1'000'000;
-constexpr std::uint64_t page = 200;
+constexpr std::uint64_t listed_at_once = 200;
 
 std::string_view hint_of(const QueueError& error) {
   if (!error.hint.empty() || error.code != ExitCode::no_input) return error.hint;
   return "`postern queue list` shows ids; what is delivered or dropped is no longer in the queue";
 }
 
-int trouble(const QueueError& error, const Arguments& arguments, Streams& streams) {
+int report_queue_error(const QueueError& error, const Arguments& arguments, Streams& streams) {
   report(error.message, hint_of(error), arguments.has("--json"), streams);
   return to_int(error.code);
 }
 
-int usage(UsageError error, const Arguments& arguments, Streams& streams) {
+int report_queue_usage(UsageError error, const Arguments& arguments, Streams& streams) {
   return report_usage(error, arguments.has("--json"), streams);
 }
 
@@ -66,7 +66,7 @@ tl::expected<Access, int> open_for(const Arguments& arguments, Streams& streams)
   const std::optional<Config> config = load_for(arguments, streams, without_files(arguments));
   if (!config) return tl::unexpected(to_int(ExitCode::config));
   auto queue = open_queue(config->server.data_dir.string());
-  if (!queue) return tl::unexpected(trouble(queue.error(), arguments, streams));
+  if (!queue) return tl::unexpected(report_queue_error(queue.error(), arguments, streams));
   return std::move(*queue);
 }
 
@@ -82,7 +82,7 @@ int act_on_all(QueueAccess& queue, spool::Action action, const QueueFilter& filt
   std::string before;
   do {
     const auto answer = queue.act_on_all(action, filter, before, notify);
-    if (!answer) return trouble(answer.error(), arguments, streams);
+    if (!answer) return report_queue_error(answer.error(), arguments, streams);
     changed += answer->at("changed").to_number<std::uint64_t>();
     skipped += answer->at("skipped").to_number<std::uint64_t>();
     before = next_of(*answer);
@@ -121,35 +121,37 @@ int act_on_each(QueueAccess& queue, spool::Action action, admin::Notify notify,
 int act(const Arguments& arguments, Streams& streams, spool::Action action) {
   const bool all = arguments.has("--all");
   const auto filter = filter_of(arguments);
-  if (!filter) return usage(filter.error(), arguments, streams);
+  if (!filter) return report_queue_usage(filter.error(), arguments, streams);
   const std::string word(spool::to_string(action));
   if (all && !arguments.words.empty()) {
-    return usage({"--all and ids exclude each other", help_of(arguments)}, arguments, streams);
+    return report_queue_usage({"--all and ids exclude each other", help_of(arguments)}, arguments,
+                              streams);
   }
   if (all && filter->empty()) {
-    return usage(
+    return report_queue_usage(
         {"--all needs a filter", fmt::format("`postern queue {} --all --state {}`", word,
                                              action == spool::Action::hold ? "queued" : "held")},
         arguments, streams);
   }
   if (!all && !filter->empty()) {
-    return usage({"filters need --all", help_of(arguments)}, arguments, streams);
+    return report_queue_usage({"filters need --all", help_of(arguments)}, arguments, streams);
   }
   if (!all && arguments.words.empty()) {
-    return usage({"which message?", fmt::format("`postern queue {} ID`, or --all and a filter; "
-                                                "`postern queue list` shows ids",
-                                                word)},
-                 arguments, streams);
+    return report_queue_usage(
+        {"which message?", fmt::format("`postern queue {} ID`, or --all and a filter; "
+                                       "`postern queue list` shows ids",
+                                       word)},
+        arguments, streams);
   }
   for (const std::string& id : arguments.words) {
     if (is_ulid(id)) continue;
-    return usage({fmt::format("`{}` is not the id of a message", printable(id, 64)),
-                  "`postern queue list` shows ids"},
-                 arguments, streams);
+    return report_queue_usage({fmt::format("`{}` is not the id of a message", printable(id, 64)),
+                               "`postern queue list` shows ids"},
+                              arguments, streams);
   }
   if (action == spool::Action::drop && (all || arguments.words.size() > 1) &&
       !arguments.has("--yes")) {
-    return usage(
+    return report_queue_usage(
         {"dropping more than one message needs --yes",
          "`postern queue list` with the same filters shows which; they cannot be restored"},
         arguments, streams);
@@ -178,11 +180,11 @@ int run_queue_drop(const Arguments& arguments, Streams& streams) {
 
 int run_queue_list(const Arguments& arguments, Streams& streams) {
   const auto filter = filter_of(arguments);
-  if (!filter) return usage(filter.error(), arguments, streams);
+  if (!filter) return report_queue_usage(filter.error(), arguments, streams);
   const auto limit =
-      parse_number(arguments.value("--limit").value_or(std::to_string(default_limit)));
+      parse_number(arguments.value("--limit").value_or(std::to_string(listed_messages)));
   if (!limit || *limit == 0 || *limit > most_listed) {
-    return usage(
+    return report_queue_usage(
         {fmt::format("--limit takes a number from 1 to {}", most_listed), help_of(arguments)},
         arguments, streams);
   }
@@ -191,8 +193,8 @@ int run_queue_list(const Arguments& arguments, Streams& streams) {
   std::uint64_t shown = 0;
   std::string before;
   do {
-    const auto answer = (*queue)->list(*filter, before, std::min(page, *limit - shown));
-    if (!answer) return trouble(answer.error(), arguments, streams);
+    const auto answer = (*queue)->list(*filter, before, std::min(listed_at_once, *limit - shown));
+    if (!answer) return report_queue_error(answer.error(), arguments, streams);
     for (const json::value& message : answer->at("data").as_array()) {
       streams.out << (arguments.has("--json") ? json_text(message) + "\n"
                                               : listed_text(message.as_object(), store::now()));
@@ -213,11 +215,12 @@ int run_queue_list(const Arguments& arguments, Streams& streams) {
 
 int run_queue_show(const Arguments& arguments, Streams& streams) {
   if (arguments.words.empty()) {
-    return usage({"which message?", "`postern queue show ID`; `postern queue list` shows ids"},
-                 arguments, streams);
+    return report_queue_usage(
+        {"which message?", "`postern queue show ID`; `postern queue list` shows ids"}, arguments,
+        streams);
   }
   if (!is_ulid(arguments.words.front())) {
-    return usage(
+    return report_queue_usage(
         {fmt::format("`{}` is not the id of a message", printable(arguments.words.front(), 64)),
          "`postern queue list` shows ids"},
         arguments, streams);
@@ -228,12 +231,12 @@ int run_queue_show(const Arguments& arguments, Streams& streams) {
   if (arguments.has("--message")) {
     const auto done = (*queue)->text(
         id, [&](std::string_view piece) { return write_octets(streams.out, piece); });
-    if (!done) return trouble(done.error(), arguments, streams);
+    if (!done) return report_queue_error(done.error(), arguments, streams);
     streams.out.flush();
     return to_int(streams.out ? ExitCode::ok : ExitCode::io);
   }
   const auto message = (*queue)->show(id);
-  if (!message) return trouble(message.error(), arguments, streams);
+  if (!message) return report_queue_error(message.error(), arguments, streams);
   streams.out << (arguments.has("--json") ? json_text(*message) + "\n"
                                           : message_text(*message, store::now()));
   return to_int(ExitCode::ok);
@@ -243,7 +246,7 @@ int run_queue_verify(const Arguments& arguments, Streams& streams) {
   const auto queue = open_for(arguments, streams);
   if (!queue) return queue.error();
   const auto found = (*queue)->verify();
-  if (!found) return trouble(found.error(), arguments, streams);
+  if (!found) return report_queue_error(found.error(), arguments, streams);
   const bool wrong = found->at("wrong").to_number<std::uint64_t>() != 0;
   if (arguments.has("--json")) {
     streams.out << json_text(*found) << '\n';
@@ -257,7 +260,7 @@ int run_queue_destinations(const Arguments& arguments, Streams& streams) {
   const auto queue = open_for(arguments, streams);
   if (!queue) return queue.error();
   const auto answer = (*queue)->destinations();
-  if (!answer) return trouble(answer.error(), arguments, streams);
+  if (!answer) return report_queue_error(answer.error(), arguments, streams);
   if (arguments.has("--json")) {
     for (const json::value& row : answer->at("data").as_array()) {
       streams.out << json_text(row) << '\n';

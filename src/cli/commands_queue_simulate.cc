@@ -22,7 +22,7 @@ using relay::Simulated;
 using relay::SimulatedResult;
 using relay::Time;
 
-std::string_view word_of(SimulatedResult::What what) {
+std::string_view word_of_outcome(SimulatedResult::What what) {
   switch (what) {
     case SimulatedResult::What::temporary:
       return "temporary";
@@ -36,7 +36,7 @@ std::string_view word_of(SimulatedResult::What what) {
   return "";
 }
 
-std::string_view word_of(Simulated::End how) {
+std::string_view word_of_outcome(Simulated::End how) {
   switch (how) {
     case Simulated::End::delivered:
       return "delivered";
@@ -61,7 +61,7 @@ json::object simulated_json(const Simulated& seen, const Scenario& scenario) {
     attempts.push_back(json::object{{"t", in_seconds(each.at)},
                                     {"message", id(each.message)},
                                     {"attempt", each.number},
-                                    {"result", word_of(each.result)}});
+                                    {"result", word_of_outcome(each.result)}});
   }
   json::array notices;
   for (const auto& each : seen.notices) {
@@ -69,8 +69,9 @@ json::object simulated_json(const Simulated& seen, const Scenario& scenario) {
   }
   json::array ends;
   for (const auto& each : seen.ends) {
-    json::object end{
-        {"t", in_seconds(each.at)}, {"message", id(each.message)}, {"result", word_of(each.how)}};
+    json::object end{{"t", in_seconds(each.at)},
+                     {"message", id(each.message)},
+                     {"result", word_of_outcome(each.how)}};
     if (each.how == Simulated::End::expired) end["status"] = relay::expired_status.to_string();
     ends.push_back(std::move(end));
   }
@@ -96,7 +97,8 @@ std::string simulated_text(const Simulated& seen, const Scenario& scenario) {
     lines.emplace(at, fmt::format("{:>12}  {}{}\n", clock_text(at), who, what));
   };
   for (const auto& each : seen.attempts) {
-    add(each.at, each.message, fmt::format("attempt {}: {}", each.number, word_of(each.result)));
+    add(each.at, each.message,
+        fmt::format("attempt {}: {}", each.number, word_of_outcome(each.result)));
   }
   for (const auto& each : seen.notices) {
     add(each.at, each.message, "the sender is told that it waits");
@@ -105,7 +107,8 @@ std::string simulated_text(const Simulated& seen, const Scenario& scenario) {
   for (const auto& each : seen.attempts) last[each.message] = each.at;
   for (const auto& each : seen.ends) {
     if (each.how != Simulated::End::expired) {  // its last attempt shows it, unless that took time
-      if (each.at != last[each.message]) add(each.at, each.message, std::string(word_of(each.how)));
+      if (each.at != last[each.message])
+        add(each.at, each.message, std::string(word_of_outcome(each.how)));
       continue;
     }
     add(each.at, each.message,

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <boost/json.hpp>
 
+#include "cli/answer_test.h"
 #include "cli/run.h"
 #include "serve/control_file.h"
 #include "serve/instance.h"
@@ -21,12 +22,6 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
 using namespace postern::spool;
-
-struct Answer {
-  int code;
-  std::string out;
-  std::string err;
-};
 
 /// Runs every test twice: the command opens the queue itself, or asks a gateway.
 class QueueCommandTest : public SpoolTest, public ::testing::WithParamInterface<bool> {
@@ -76,12 +71,7 @@ class QueueCommandTest : public SpoolTest, public ::testing::WithParamInterface<
   Answer run(std::vector<std::string> words) {
     words.insert(words.begin(), "queue");
     words.insert(words.end(), {"--data-dir", data_});
-    std::istringstream in;
-    std::ostringstream out;
-    std::ostringstream err;
-    Streams streams{in, out, err};
-    const int code = run_line(std::move(words), streams);
-    return {code, out.str(), err.str()};
+    return answer_of([](const auto& line, Streams& to) { return run_line(line, to); }, words);
   }
   std::string state(const MessageId& id) {
     const Answer answer = run({"show", id, "--json"});

@@ -9,7 +9,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 namespace json = boost::json;
 
-constexpr const char* zone = R"($ORIGIN example.org.
+constexpr const char* records_zone = R"($ORIGIN example.org.
 $TTL 300
 @       IN SOA ns.example.net. admin.example.org. ( 1 2 3 4 5 ) ; nobody asks
         IN TXT ( "v=spf1 include:_spf.example.net exists:%{i}.example.net "
@@ -32,7 +32,7 @@ class Records : public MailCommands {
  protected:
   void SetUp() override {
     MailCommands::SetUp();
-    folder_.write("zone", zone);
+    folder_.write("zone", records_zone);
     folder_.write("silent.json", R"({"example.org": "SERVFAIL", "_dmarc.example.org": "TIMEOUT"})");
   }
 

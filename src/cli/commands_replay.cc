@@ -24,7 +24,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-struct Options {
+struct ReplayOptions {
   std::string draft;
   std::optional<store::Time> since;
   std::optional<std::uint64_t> limit;
@@ -45,10 +45,10 @@ tl::expected<std::optional<std::uint64_t>, UsageError> number_of(const Arguments
                                    help_of(arguments)});
 }
 
-tl::expected<Options, UsageError> read_options(const Arguments& arguments) {
+tl::expected<ReplayOptions, UsageError> read_replay_options(const Arguments& arguments) {
   constexpr std::uint64_t most_traces = 1'000'000'000;
   constexpr std::uint64_t most_samples = 1000;
-  Options options;
+  ReplayOptions options;
   options.draft = config_named(arguments).value_or("");  // that of the service is no draft
   if (options.draft.empty()) {
     return tl::unexpected(
@@ -66,7 +66,7 @@ tl::expected<Options, UsageError> read_options(const Arguments& arguments) {
   return options;
 }
 
-int trouble(const Error& error, const std::string& data_dir, bool json, Streams& streams) {
+int report_trouble(const Error& error, const std::string& data_dir, bool json, Streams& streams) {
   const bool missing = error.fault == Fault::not_found;
   report(error.message,
          missing ? fmt::format("{} has no traces: name the gateway's directory with --data-dir",
@@ -80,7 +80,7 @@ int trouble(const Error& error, const std::string& data_dir, bool json, Streams&
 
 int run_replay(const Arguments& arguments, Streams& streams) {
   const bool json = arguments.has("--json");
-  const auto options = read_options(arguments);
+  const auto options = read_replay_options(arguments);
   if (!options) return report_usage(options.error(), json, streams);
   LoadOptions load = without_files(arguments);
   load.load_policy = true;  // scripts of the draft decide, too
@@ -91,7 +91,7 @@ int run_replay(const Arguments& arguments, Streams& streams) {
   const std::string data_dir = config->server.data_dir.string();
   LiveData data(config->server.data_dir);
   const auto span = ask_span(data, options->since, options->limit);
-  if (!span) return trouble(span.error(), data_dir, json, streams);
+  if (!span) return report_trouble(span.error(), data_dir, json, streams);
 
   const replay::Draft draft{engine_for(*config), authentication_options(*config)};
   const auto began = Clock::now();
@@ -103,7 +103,7 @@ int run_replay(const Arguments& arguments, Streams& streams) {
                                    return true;
                                  });
   }();
-  if (!tally) return trouble(tally.error(), data_dir, json, streams);
+  if (!tally) return report_trouble(tally.error(), data_dir, json, streams);
   const double seconds = std::chrono::duration<double>(Clock::now() - began).count();
   if (json) {
     boost::json::object answer{{"draft", options->draft}};

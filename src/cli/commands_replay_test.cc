@@ -9,6 +9,7 @@
 
 #include "base/temporary_folder_test.h"
 #include "base/ulid.h"
+#include "cli/answer_test.h"
 #include "dialect/webhook/compile.h"
 #include "dialect/webhook/layer.h"
 #include "policy/gateway_layer.h"
@@ -28,12 +29,6 @@ constexpr const char* refusing =
     "[restrictions]\nmynetworks = \"192.0.2.0/24\"\n"
     "smtpd_relay_restrictions = \"reject_unauth_destination\"\n"
     "smtpd_sender_restrictions = \"check_sender_access inline:{spam.example=REJECT}\"\n";
-
-struct Answer {
-  int code;
-  std::string out;
-  std::string err;
-};
 
 /// A data directory with 40 accepted messages to a webhook, at least an hour old; `refusing`
 /// rejects the sender of every fourth.
@@ -78,12 +73,7 @@ class ReplayCommand : public testing::Test {
     more.insert(more.begin(), {"replay", "--config", "-", "--data-dir", folder_.path()});
     const auto parsed = parse_command_line(more);
     EXPECT_TRUE(std::holds_alternative<Arguments>(parsed));
-    std::istringstream in(draft);
-    std::ostringstream out;
-    std::ostringstream err;
-    Streams streams{in, out, err};
-    const int code = run_replay(std::get<Arguments>(parsed), streams);
-    return {code, out.str(), err.str()};
+    return answer_of(run_replay, std::get<Arguments>(parsed), draft);
   }
 
   tests::TemporaryFolder folder_;

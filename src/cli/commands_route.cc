@@ -28,7 +28,7 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::size_t longest = 300;
+constexpr std::size_t longest_route_text = 300;
 constexpr std::uint64_t most_attempts = 1000;
 
 /// One address and what was found about it.
@@ -252,22 +252,22 @@ std::string inquiry_text(const Inquiry& inquiry, const relay::RelayConfig& confi
                          const std::optional<net::DnssecState>& dnssec) {
   const relay::Routed& routed = inquiry.routed;
   const relay::RouteSettings& settings = config.settings_of(*inquiry.way.route);
-  std::string out = printable(inquiry.address, longest) + "\n";
+  std::string out = printable(inquiry.address, longest_route_text) + "\n";
   out += fact("route", settings.name.empty()
                            ? "no route matches: the domain's MX"
-                           : fmt::format("{} to {}", printable(settings.name, longest),
+                           : fmt::format("{} to {}", printable(settings.name, longest_route_text),
                                          fmt::join(relay::to_texts(*inquiry.way.route), ", ")));
   if (settings.pool != nullptr) out += fact("from", "pool " + settings.pool->name);
-  if (settings.login) out += fact("as", printable(settings.login->user, longest));
+  if (settings.login) out += fact("as", printable(settings.login->user, longest_route_text));
   if (is_folder(inquiry)) {
     out += fact("result", fmt::format("folder {}, delivered here",
-                                      printable(inquiry.way.route->path, longest)));
+                                      printable(inquiry.way.route->path, longest_route_text)));
   }
   if (routed.kind == relay::Routed::Kind::discard) out += fact("result", "discarded");
   if (has_reply(routed)) {
     out += fact("result",
                 fmt::format("{} {} {}{}", routed.reply.code, routed.reply.enhanced.to_string(),
-                            printable(routed.reply.text, longest),
+                            printable(routed.reply.text, longest_route_text),
                             routed.our_fault ? " (a fault of this gateway)" : ""));
   }
   std::size_t number = 0;
@@ -277,14 +277,15 @@ std::string inquiry_text(const Inquiry& inquiry, const relay::RelayConfig& confi
       std::vector<std::string> addresses;
       for (const IpAddress& each : host.addresses) addresses.push_back(each.to_string());
       out += fact(fmt::format("host {}", ++number),
-                  fmt::format("{}, {} {}, port {}: {}", printable(target.host, longest),
+                  fmt::format("{}, {} {}, port {}: {}", printable(target.host, longest_route_text),
                               target.fallback ? "fallback" : "preference", target.preference,
                               target.port, fmt::join(addresses, ", ")));
       out += fact("", tls_text(target, inquiry.way, settings));
     }
   }
   for (const relay::Skipped& each : routed.skipped)
-    out += fact("left out", fmt::format("{}: {}", printable(each.host, longest), reason(each.why)));
+    out += fact("left out",
+                fmt::format("{}: {}", printable(each.host, longest_route_text), reason(each.why)));
   for (const IpAddress& address : inquiry.without_source)
     out += fact("left out", fmt::format("{}: the pool has no IPv{} address", address.to_string(),
                                         address.is_v4() ? 4 : 6));
@@ -335,10 +336,11 @@ int run_route(const Arguments& arguments, Streams& streams) {
   for (const std::string& address : arguments.words) {
     const auto parsed = address_of(address, {});
     if (parsed) continue;
-    return report_usage({fmt::format("{} is not an address: {}", printable(address, longest),
-                                     parsed.error().message),
-                         "postern route ann@example.org"},
-                        json, streams);
+    return report_usage(
+        {fmt::format("{} is not an address: {}", printable(address, longest_route_text),
+                     parsed.error().message),
+         "postern route ann@example.org"},
+        json, streams);
   }
   std::string sender(arguments.value("--sender").value_or("<>"));
   if (sender.starts_with('<') && sender.ends_with('>'))

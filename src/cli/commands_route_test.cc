@@ -9,7 +9,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 namespace json = boost::json;
 
-constexpr const char* zone = R"(
+constexpr const char* route_zone = R"(
 example.org.      MX 10 mx1.example.org.
 example.org.      MX 20 mx2.example.org.
 example.org.      MX 30 lost.example.org.
@@ -23,7 +23,7 @@ class RouteCommand : public MailCommands {
  protected:
   void SetUp() override {
     MailCommands::SetUp();
-    folder_.write("zone", zone);
+    folder_.write("zone", route_zone);
     folder_.write("postern.toml",
                   "[server]\nhostname = \"mx.example.net\"\n"
                   "[[route]]\nmatch = [\"smart.example\"]\nto = [\"[198.51.100.7]:587\"]\n"

@@ -10,6 +10,7 @@
 #include <boost/json.hpp>
 
 #include "base/temporary_folder_test.h"
+#include "cli/answer_test.h"
 #include "config/schema.h"
 
 namespace postern::app {
@@ -18,12 +19,6 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-struct Answer {
-  int code;
-  std::string out;
-  std::string err;
-};
 
 class SetupCommand : public ::testing::Test {
  protected:
@@ -38,12 +33,7 @@ class SetupCommand : public ::testing::Test {
     const auto parsed = parse_command_line(words);
     const auto* error = std::get_if<UsageError>(&parsed);
     if (error != nullptr) return {64, "", error->message};
-    std::istringstream in(typed);
-    std::ostringstream out;
-    std::ostringstream err;
-    Streams streams{in, out, err, terminal};
-    const int code = run_setup(std::get<Arguments>(parsed), streams);
-    return {code, out.str(), err.str()};
+    return answer_of(run_setup, std::get<Arguments>(parsed), typed, terminal);
   }
 
   std::size_t files() const {

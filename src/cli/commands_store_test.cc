@@ -11,6 +11,7 @@
 
 #include "base/sha256.h"
 #include "base/temporary_folder_test.h"
+#include "cli/answer_test.h"
 #include "cli/commands.h"
 #include "cli/commands_mail.h"
 #include "cli/commands_store.h"
@@ -24,12 +25,6 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-struct Answer {
-  int code;
-  std::string out;
-  std::string err;
-};
-
 class DataDirectory : public testing::Test {
  protected:
   void SetUp() override { ASSERT_GE(sodium_init(), 0); }
@@ -39,12 +34,7 @@ class DataDirectory : public testing::Test {
     words.insert(words.end(), {"--data-dir", path_});
     const auto parsed = parse_command_line(words);
     EXPECT_TRUE(std::holds_alternative<Arguments>(parsed));
-    std::istringstream in(input);
-    std::ostringstream out;
-    std::ostringstream err;
-    Streams streams{in, out, err};
-    const int code = command(std::get<Arguments>(parsed), streams);
-    return {code, out.str(), err.str()};
+    return answer_of(command, std::get<Arguments>(parsed), input);
   }
 
   std::unique_ptr<store::SqliteStore> open_store() {

@@ -13,8 +13,8 @@ namespace {
 
 namespace json = boost::json;
 
-Task<void> ask_into(dns::Resolver& resolver, dns::Question question,
-                    std::chrono::milliseconds timeout, dns::Answer& into) {
+Task<void> answer_into(dns::Resolver& resolver, dns::Question question,
+                       std::chrono::milliseconds timeout, dns::Answer& into) {
   into = co_await resolver.lookup(std::move(question), timeout);
 }
 
@@ -64,7 +64,7 @@ doctor::Sources doctor_sources(const std::filesystem::path& data_dir, MailDns* d
   if (dns == nullptr) return sources;
   sources.dns = [dns, dns_timeout](const dns::Question& question) {
     dns::Answer answer{.status = dns::Status::timeout, .records = {}};
-    dns->run(ask_into(dns->resolver(), question, dns_timeout, answer));
+    dns->run(answer_into(dns->resolver(), question, dns_timeout, answer));
     return answer;
   };
   sources.dnssec = dns->dnssec();

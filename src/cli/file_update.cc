@@ -18,7 +18,7 @@ namespace postern::app {
 
 namespace {
 
-Result<void> trouble(const std::string& file) {
+Result<void> cannot_write(const std::string& file) {
   return fail(Fault::denied,
               fmt::format("cannot write {}: {}", file, std::generic_category().message(errno)));
 }
@@ -45,13 +45,13 @@ Result<void> replace_file(const std::string& name, std::string_view before,
   const std::string draft = fmt::format("{}.{}", file, new_ulid());
   const int descriptor =
       ::open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, there ? 0600 : 0666);
-  if (descriptor < 0) return trouble(file);
+  if (descriptor < 0) return cannot_write(file);
   const bool written = write_all(descriptor, after) &&
                        (!there || ::fchmod(descriptor, found.st_mode & 07777) == 0) &&
                        again_after_signal(::fsync, descriptor) == 0;
   const bool closed = ::close(descriptor) == 0;
   if (written && closed && ::rename(draft.c_str(), file.c_str()) == 0) return {};
-  const Result<void> failed = trouble(file);
+  const Result<void> failed = cannot_write(file);
   ::unlink(draft.c_str());
   return failed;
 }
@@ -60,12 +60,12 @@ Result<void> write_file(const std::string& file, std::string_view text, Readers 
   const bool is_private = readers == Readers::owner;
   const int descriptor =
       ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, is_private ? 0600 : 0666);
-  if (descriptor < 0) return trouble(file);
+  if (descriptor < 0) return cannot_write(file);
   struct stat found{};
   const bool closes = is_private && ::fstat(descriptor, &found) == 0 && S_ISREG(found.st_mode);
   const bool written = (!closes || ::fchmod(descriptor, 0600) == 0) && write_all(descriptor, text);
   const bool closed = ::close(descriptor) == 0;
-  if (!written || !closed) return trouble(file);
+  if (!written || !closed) return cannot_write(file);
   return {};
 }
 

@@ -15,7 +15,7 @@ namespace postern::app {
 
 namespace {
 
-constexpr std::size_t width = 80;
+constexpr std::size_t help_width = 80;
 
 constexpr std::string_view group_verbs[][2] = {
     {"Run", "answer SMTP clients"},
@@ -33,7 +33,7 @@ std::string wrapped(std::string_view text, std::size_t indent, std::size_t begun
   bool first = true;
   for (const std::string_view word : split(text, ' ')) {
     const std::size_t wide = display_width(word);
-    if (!first && column + 1 + wide > width) {
+    if (!first && column + 1 + wide > help_width) {
       out += '\n' + std::string(indent, ' ');
       column = indent;
     } else if (!first) {
@@ -58,7 +58,7 @@ std::string row(std::string_view left, std::string_view right, std::size_t inden
 
 /// "  $ postern …", so that a shell takes it as it stands: lines that go on end in a backslash.
 std::string command_line(std::string_view line) {
-  constexpr std::size_t room = width - 2;  // for the backslash
+  constexpr std::size_t room = help_width - 2;  // for the backslash
   std::string out = "  $";
   std::size_t column = out.size();
   for (const std::string_view word : split(line, ' ')) {

@@ -8,7 +8,7 @@ namespace postern::app {
 
 namespace {
 
-constexpr CodePage pages[] = {
+constexpr CodePage general_code_pages[] = {
     {"C001", "not TOML",
      "The file breaks the rules of TOML (https://toml.io). Reading stops at the first error, so "
      "correct it and check again. Text is in double quotes, a section in brackets on a separate "
@@ -339,7 +339,7 @@ constexpr CodePage pages[] = {
 
 std::span<const CodePage> code_pages() {
   static const std::vector<CodePage> all = [] {
-    std::vector<CodePage> list(std::begin(pages), std::end(pages));
+    std::vector<CodePage> list(std::begin(general_code_pages), std::end(general_code_pages));
     const auto lists = restriction_code_pages();
     list.insert(list.end(), lists.begin(), lists.end());
     return list;

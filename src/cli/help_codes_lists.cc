@@ -5,7 +5,7 @@ namespace postern::app {
 
 namespace {
 
-constexpr CodePage pages[] = {
+constexpr CodePage list_code_pages[] = {
     {"R001", "unknown keyword",
      "A list holds a word that is neither a keyword nor a restriction class. Postfix notices when "
      "it reaches the rule and answers 451 to every client; here it is an error, or the same 451 "
@@ -335,6 +335,6 @@ constexpr CodePage pages[] = {
 
 }  // namespace
 
-std::span<const CodePage> restriction_code_pages() { return pages; }
+std::span<const CodePage> restriction_code_pages() { return list_code_pages; }
 
 }  // namespace postern::app

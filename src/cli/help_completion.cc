@@ -73,17 +73,11 @@ Valued valued(const CommandSpec& command) {
   return out;
 }
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string out;
-  for (const std::string& word : words) out += (out.empty() ? "" : " ") + word;
-  return out;
-}
-
 std::string joined_words(const CommandSpec& command) {
   std::vector<std::string> out;
   for (const OptionSpec& option : options_of(command)) out.emplace_back(option.name);
   for (const std::string& word : argument_words(command)) out.push_back(word);
-  return joined(out);
+  return fmt::to_string(fmt::join(out, " "));
 }
 
 std::vector<const CommandSpec*> members(const FamilySpec& family) {
@@ -97,7 +91,7 @@ std::vector<const CommandSpec*> members(const FamilySpec& family) {
 std::string member_words(const FamilySpec& family) {
   std::vector<std::string> out;
   for (const CommandSpec* member : members(family)) out.emplace_back(last_word(*member));
-  return joined(out);
+  return fmt::to_string(fmt::join(out, " "));
 }
 
 /// What a case of the bash script sets for a command.
@@ -201,7 +195,7 @@ std::string zsh_arguments(const CommandSpec& command, int at) {
                                             : fmt::format(":{}:", zsh_text(option.value)));
   };
   for (const OptionSpec& option : options_of(command)) add(option);
-  const std::string words = joined(argument_words(command));
+  const std::string words = fmt::to_string(fmt::join(argument_words(command), " "));
   switch (argument_of(command)) {
     case Argument::other:
       // Without a form for arguments the name of the command would end what is completed.
@@ -300,7 +294,8 @@ std::string fish_options(const CommandSpec& command) {
                        fish_text(option.help));
   };
   for (const OptionSpec& option : options_of(command)) add(option);
-  if (const std::string words = joined(argument_words(command)); !words.empty()) {
+  if (const std::string words = fmt::to_string(fmt::join(argument_words(command), " "));
+      !words.empty()) {
     out += fmt::format("complete -c postern -n '{}' -a '{}'\n", condition, words);
   }
   const Argument argument = argument_of(command);

@@ -24,8 +24,8 @@ namespace json = boost::json;
 namespace {
 
 /// A gateway that starts or stops holds the lock and does not answer; another command does so, too.
-constexpr std::chrono::seconds patience{10};
-constexpr std::chrono::milliseconds pause{50};
+constexpr std::chrono::seconds gateway_patience{10};
+constexpr std::chrono::milliseconds gateway_pause{50};
 
 /// Fault::temporary: accounts and policies are in the database of a cluster.
 Result<void> keeps_accounts(const fs::path& directory) {
@@ -150,7 +150,7 @@ Result<json::object> LiveData::ask(std::string_view question, const json::object
   }
   const auto owner = ActingOwner::of(data_dir_.string());
   if (!owner) return tl::unexpected(owner.error());
-  const auto until = std::chrono::steady_clock::now() + patience;
+  const auto until = std::chrono::steady_clock::now() + gateway_patience;
   for (;;) {
     const auto lock = DataLock::take(data_dir_.string());
     const bool nowhere = !lock && lock.error().fault == Fault::not_found;
@@ -166,7 +166,7 @@ Result<json::object> LiveData::ask(std::string_view question, const json::object
                               "stopping, or another command uses it; try again",
                               data_dir_.string()));
     }
-    std::this_thread::sleep_for(pause);
+    std::this_thread::sleep_for(gateway_pause);
   }
 }
 

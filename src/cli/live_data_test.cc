@@ -13,6 +13,7 @@
 
 #include "base/temporary_folder_test.h"
 #include "base/ulid.h"
+#include "cli/answer_test.h"
 #include "cli/run.h"
 #include "net/local_http.h"
 #include "net/scripted_http_server.h"
@@ -25,12 +26,6 @@ namespace {
 
 namespace json = boost::json;
 using ::testing::HasSubstr;
-
-struct Answer {
-  int code;
-  std::string out;
-  std::string err;
-};
 
 Config config_of(const std::string& data, Config config = default_config().config) {
   config.server.data_dir = data;
@@ -96,12 +91,8 @@ class LiveCommand : public ::testing::TestWithParam<bool> {
   }
   Answer run(std::vector<std::string> words, const std::string& input = "") {
     words.insert(words.end(), {"--data-dir", data_});
-    std::istringstream in(input);
-    std::ostringstream out;
-    std::ostringstream err;
-    Streams streams{in, out, err};
-    const int code = run_line(std::move(words), streams);
-    return {code, out.str(), err.str()};
+    return answer_of([](const auto& line, Streams& to) { return run_line(line, to); }, words,
+                     input);
   }
 
   tests::TemporaryFolder folder_;

@@ -16,7 +16,7 @@ std::string webhook_page() {
          policy::checks::manual();
 }
 
-constexpr MadePage pages[] = {
+constexpr MadePage generated_pages[] = {
     {"postern-restrictions", 5, "words of the restriction lists of Postern",
      "The section [restrictions] of the configuration holds restriction lists as Postfix has them "
      "in main.cf. A list is a sequence of these words, from the first one that decides. The "
@@ -47,6 +47,6 @@ constexpr MadePage pages[] = {
 
 }  // namespace
 
-std::span<const MadePage> made_pages() { return pages; }
+std::span<const MadePage> made_pages() { return generated_pages; }
 
 }  // namespace postern::app

@@ -18,7 +18,7 @@ namespace postern::app {
 namespace {
 
 /// The time for all queries of a command, as a user waits.
-constexpr std::chrono::seconds patience{20};
+constexpr std::chrono::seconds query_patience{20};
 constexpr std::size_t max_questions = 200;
 
 }  // namespace
@@ -59,7 +59,7 @@ tl::expected<std::unique_ptr<MailDns>, int> MailDns::open(const Arguments& argum
   }
   out->desk_ = std::make_unique<policy::DnsDesk>(*out->resolver_, out->records_, max_questions,
                                                  config.dns.timeout);
-  out->desk_->set_deadline(std::chrono::steady_clock::now() + patience);
+  out->desk_->set_deadline(std::chrono::steady_clock::now() + query_patience);
   return out;
 }
 
@@ -76,7 +76,7 @@ void MailDns::run(Task<void> task) {
 
 namespace {
 
-Task<void> ask_into(policy::DnsDesk& desk, mailauth::Question question, mailauth::Answer& into) {
+Task<void> ask_desk(policy::DnsDesk& desk, mailauth::Question question, mailauth::Answer& into) {
   into = co_await desk.ask(std::move(question));
 }
 
@@ -84,7 +84,7 @@ Task<void> ask_into(policy::DnsDesk& desk, mailauth::Question question, mailauth
 
 mailauth::Answer MailDns::ask(mailauth::Question question) {
   mailauth::Answer answer;
-  run(ask_into(*desk_, std::move(question), answer));
+  run(ask_desk(*desk_, std::move(question), answer));
   return answer;
 }
 

@@ -16,18 +16,9 @@ namespace json = boost::json;
 namespace {
 
 /// Longer texts of other parties are cut in text reports, but not in --json.
-constexpr std::size_t longest = 1024;
+constexpr std::size_t longest_foreign_text = 1024;
 
 std::string_view plural(std::uint64_t n) { return n == 1 ? "" : "s"; }
-
-std::string joined(const std::vector<std::string>& words, std::string_view between) {
-  std::string out;
-  for (const std::string& word : words) {
-    if (!out.empty()) out += between;
-    out += word;
-  }
-  return out;
-}
 
 }  // namespace
 
@@ -61,14 +52,15 @@ std::string dns_text(const std::vector<policy::DnsRecord>& records) {
   if (records.empty()) return {};
   std::string out = "DNS answers in the order asked:\n";
   for (const policy::DnsRecord& one : records) {
-    out += fmt::format("  {:<5}{}: {}{}{}\n", dns::to_string(one.question.type),
-                       printable(one.question.name, longest), words_for(one.answer.status),
-                       one.answer.secure ? ", DNSSEC secure" : "",
-                       one.answer.canonical_name.empty()
-                           ? ""
-                           : ", an alias of " + printable(one.answer.canonical_name, longest));
+    out += fmt::format(
+        "  {:<5}{}: {}{}{}\n", dns::to_string(one.question.type),
+        printable(one.question.name, longest_foreign_text), words_for(one.answer.status),
+        one.answer.secure ? ", DNSSEC secure" : "",
+        one.answer.canonical_name.empty()
+            ? ""
+            : ", an alias of " + printable(one.answer.canonical_name, longest_foreign_text));
     for (const std::string& text : one.answer.records) {
-      out += fmt::format("         {}\n", printable(text, longest));
+      out += fmt::format("         {}\n", printable(text, longest_foreign_text));
     }
   }
   return out;
@@ -80,16 +72,17 @@ std::string spf_text(const mailauth::spf::Result& spf, const IpAddress& client) 
   if (spf.status == Status::pass) verb = "may send for";
   if (spf.status == Status::fail) verb = "may not send for";
   if (spf.status == Status::softfail) verb = "probably may not send for";
-  std::string out = fmt::format("SPF {}: {} {} {}\n", mailauth::spf::to_string(spf.status),
-                                client.to_string(), verb, printable(spf.sender, longest));
+  std::string out =
+      fmt::format("SPF {}: {} {} {}\n", mailauth::spf::to_string(spf.status), client.to_string(),
+                  verb, printable(spf.sender, longest_foreign_text));
   if (!spf.mechanism.empty()) {
     const std::string whose =
         spf.record_domain.empty() ? "" : fmt::format(" in the record of {}", spf.record_domain);
-    out += fact("decided by", printable(spf.mechanism, longest) + whose);
+    out += fact("decided by", printable(spf.mechanism, longest_foreign_text) + whose);
   } else if (!spf.record_domain.empty() && spf.reason.empty()) {
     out += fact("decided by", fmt::format("no term of the record of {}", spf.record_domain));
   }
-  if (!spf.reason.empty()) out += fact("reason", printable(spf.reason, longest));
+  if (!spf.reason.empty()) out += fact("reason", printable(spf.reason, longest_foreign_text));
   out += fact("spent", fmt::format("{} of {} terms that ask DNS, {} of {} void look-ups, {} "
                                    "question{}",
                                    spf.lookup_terms, mailauth::spf::max_lookup_terms,
@@ -143,7 +136,8 @@ std::string signature_head(const mailauth::dkim::SignatureResult& one, std::size
     return out + fmt::format(": {}", mailauth::dkim::to_text(one.reason));
   }
   if (one.acceptable) return out + ", acceptable";
-  return out + ", but not acceptable: " + joined(objections(one, from_fields), "; ");
+  return fmt::format("{}, but not acceptable: {}", out,
+                     fmt::join(objections(one, from_fields), "; "));
 }
 
 /// "from x2, to, subject": the names in h= with their counts.
@@ -157,7 +151,7 @@ std::string signed_fields(const std::vector<std::string>& names) {
         names.begin(), names.end(), [&](const std::string& other) { return iequals(name, other); });
     out.push_back(times > 1 ? fmt::format("{} x{}", lower(name), times) : lower(name));
   }
-  return joined(out, ", ");
+  return fmt::to_string(fmt::join(out, ", "));
 }
 
 std::string signature_times(const mailauth::dkim::Signature& signature) {
@@ -182,7 +176,7 @@ std::string dkim_text(const mailauth::dkim::Results& results) {
                        signature_head(one, results.from_fields));
     if (!signature.domain.empty()) {
       out += fact("domain", fmt::format("d={} s={}", signature.domain, signature.selector));
-      out += fact("identity", "i=" + printable(signature.identity, longest));
+      out += fact("identity", "i=" + printable(signature.identity, longest_foreign_text));
     }
     const std::string_view algorithm = policy::algorithm_of(one);
     if (!algorithm.empty()) {
@@ -191,7 +185,7 @@ std::string dkim_text(const mailauth::dkim::Results& results) {
       out += fact("algorithm", std::string(algorithm) + bits);
     }
     if (!signature.fields.empty()) {
-      out += fact("covers", printable(signed_fields(signature.fields), longest));
+      out += fact("covers", printable(signed_fields(signature.fields), longest_foreign_text));
       out += fact(
           "", fmt::format("{} of the body; {}",
                           signature.length ? fmt::format("the first {} octets", *signature.length)
@@ -247,7 +241,7 @@ std::string arc_text(const mailauth::arc::Verdict& verdict) {
   if (verdict.status == Status::none) return out + ": the message has no ARC chain\n";
   if (verdict.status == Status::pass) {
     out += fmt::format(": {} set{}, sealed by {}\n", verdict.instance, plural(verdict.instance),
-                       joined(verdict.sealers, ", "));
+                       fmt::join(verdict.sealers, ", "));
     if (verdict.unsigned_octets > 0) {
       out += fact("objection",
                   fmt::format("l= leaves {} octets of the body unsigned", verdict.unsigned_octets));

@@ -35,7 +35,7 @@ std::optional<std::string> wanted_by(const ptest::Test& test, std::string_view r
 /// The recipients whose verdict is asked about, with the one that is wanted. Of those that the test
 /// does not name, none if the whole message gets its verdict: it is taken if one of them is.
 /// `play`: decides the whole message.
-std::vector<std::pair<mail::Mailbox, std::string>> wanted(
+std::vector<std::pair<mail::Mailbox, std::string>> wanted_verdicts(
     const ptest::Test& test, const std::optional<std::string>& should,
     const std::function<policy::Trace()>& play) {
   const auto whole = should ? should : wanted_by(test, "");
@@ -103,7 +103,7 @@ int suggest_edits(const std::string& version, const std::string& tests,
       streams.out << fmt::format("{}: {}\n", printable(test.name, 200), what);
     };
     const auto recipients =
-        wanted(test, should, [&] { return player.play(test, now.config).decided; });
+        wanted_verdicts(test, should, [&] { return player.play(test, now.config).decided; });
     if (recipients.empty() && wanted_by(test, "")) {
       ++asked;
       say("is decided as it should be");

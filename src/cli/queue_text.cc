@@ -81,7 +81,8 @@ std::string ahead(const std::string& time, store::Time now) {
   return *at <= now ? "now" : "in " + span(between(now, *at));
 }
 
-std::string counted(const json::object& object, std::string_view name, std::string_view thing) {
+std::string counted_member(const json::object& object, std::string_view name,
+                           std::string_view thing) {
   const std::uint64_t count = number(object, name);
   return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
 }
@@ -130,7 +131,7 @@ std::string listed_text(const json::object& message, store::Time now) {
     if (const std::string aside = text(recipient, "quarantine"); !aside.empty()) reply = aside;
     out += fmt::format("  {:<11}  {}  {}  {}{}{}\n", text(recipient, "state"),
                        text(recipient, "address"), text(recipient, "destination"),
-                       counted(recipient, "attempts", "attempt"),
+                       counted_member(recipient, "attempts", "attempt"),
                        next.empty() ? "" : ", next " + next, reply.empty() ? "" : ": " + reply);
   }
   const std::uint64_t count = number(message, "recipient_count");
@@ -212,8 +213,8 @@ std::string verification_text(const json::object& found) {
     out += fmt::format("{}: {}\n", message.empty() ? "the database" : message, text(one, "what"));
   }
   const std::uint64_t wrong = number(found, "wrong");
-  return out + fmt::format("{}, {}, {}: {}\n", counted(found, "messages", "message"),
-                           counted(found, "recipients", "recipient"),
+  return out + fmt::format("{}, {}, {}: {}\n", counted_member(found, "messages", "message"),
+                           counted_member(found, "recipients", "recipient"),
                            octets(number(found, "octets")),
                            wrong == 0 ? "nothing is wrong" : fmt::format("{} wrong", wrong));
 }

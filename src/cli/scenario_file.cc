@@ -21,13 +21,13 @@ using relay::SimulatedResult;
 using relay::Time;
 using std::chrono::seconds;
 
-constexpr double longest = 10.0 * 365 * 24 * 3600;
+constexpr double longest_simulation = 10.0 * 365 * 24 * 3600;
 constexpr std::size_t most_messages = 100'000;
 
 /// Keeps the first error; everything after it is discarded.
-class Reader {
+class ScenarioReader {
  public:
-  Reader(const json::object& file, const Scenario& preset) : file_(file) {
+  ScenarioReader(const json::object& file, const Scenario& preset) : file_(file) {
     out_.policy = preset.policy;
     out_.limits = preset.limits;
   }
@@ -95,7 +95,7 @@ class Reader {
     }
     if (found->is_number()) {
       const auto number = found->to_number<double>();
-      if (number >= (negative ? -longest : 0) && number <= longest) {
+      if (number >= (negative ? -longest_simulation : 0) && number <= longest_simulation) {
         return Time(static_cast<std::int64_t>(number * 1000));
       }
     }
@@ -242,7 +242,7 @@ Result<Scenario> read_scenario(std::string_view text, const Scenario& preset) {
   const json::value parsed = json::parse(text, error);
   if (error) return fail(Fault::malformed, "not JSON: " + error.message());
   if (!parsed.is_object()) return fail(Fault::malformed, "a JSON object expected");
-  return Reader(parsed.get_object(), preset).read();
+  return ScenarioReader(parsed.get_object(), preset).read();
 }
 
 }  // namespace postern::app

@@ -26,7 +26,7 @@ using setup::Destination;
 
 constexpr std::string_view hint = "`postern setup --help`";
 
-using Reader = std::function<Result<std::string>(std::string_view)>;
+using AnswerReader = std::function<Result<std::string>(std::string_view)>;
 
 /// The machine's name, if it has a domain.
 std::string machine_name() {
@@ -114,7 +114,7 @@ class Gathering {
 
   /// The option, else the answer, else an error that names the option.
   std::string one(const std::string& option, std::string_view question, const std::string& preset,
-                  const Reader& read) {
+                  const AnswerReader& read) {
     if (error_) return "";
     if (const auto given = arguments_.value(option)) return optional(option, read);
     if (auto answer = ask(question, preset, read)) return std::move(*answer);
@@ -123,7 +123,7 @@ class Gathering {
   }
 
   /// The option if it is given.
-  std::string optional(const std::string& option, const Reader& read) {
+  std::string optional(const std::string& option, const AnswerReader& read) {
     const auto given = arguments_.value(option);
     if (!given || error_) return "";
     Result<std::string> value = read(*given);
@@ -133,7 +133,7 @@ class Gathering {
   }
 
   std::vector<std::string> several(const std::string& option, std::string_view question,
-                                   const std::string& preset, const Reader& read) {
+                                   const std::string& preset, const AnswerReader& read) {
     const auto all =
         [&](const std::vector<std::string>& words) -> Result<std::vector<std::string>> {
       std::vector<std::string> out;

@@ -7,7 +7,7 @@ namespace postern::cluster {
 namespace {
 
 /// Words of an error, and what to do. PgsqlSession adds the SQLSTATE, since servers translate.
-struct Known {
+struct KnownTrouble {
   std::string_view words;
   std::string_view to_do;
   std::string_view to_do_of_owner = {};  ///< empty: the same
@@ -15,7 +15,7 @@ struct Known {
 };
 
 // The first that fits. 28000 may be a directory that is asked for passwords, and away.
-constexpr Known known[] = {
+constexpr KnownTrouble known_troubles[] = {
     {.words = "no password supplied",
      .to_do = "put it into a file, and name that: `[cluster] password_file`",
      .to_do_of_owner = "give the owner's: --owner-password-file FILE, or libpq's PGPASSFILE",
@@ -68,16 +68,17 @@ constexpr Known known[] = {
      .to_do = "see that its host is up, and that this machine reaches it"},
 };
 
-const Known* known_of(const Error& error) {
-  const auto* const found = std::ranges::find_if(
-      known, [&](const Known& one) { return error.message.find(one.words) != std::string::npos; });
-  return found == std::end(known) ? nullptr : found;
+const KnownTrouble* known_of(const Error& error) {
+  const auto* const found = std::ranges::find_if(known_troubles, [&](const KnownTrouble& one) {
+    return error.message.find(one.words) != std::string::npos;
+  });
+  return found == std::end(known_troubles) ? nullptr : found;
 }
 
 }  // namespace
 
 std::string advice_on(const Error& error, bool is_owner) {
-  const Known* const found = known_of(error);
+  const KnownTrouble* const found = known_of(error);
   if (found == nullptr) return "";
   return std::string(is_owner && !found->to_do_of_owner.empty() ? found->to_do_of_owner
                                                                 : found->to_do);
@@ -87,7 +88,7 @@ bool lasts(const Error& error) {
   const auto says = [&](std::string_view words) {
     return error.message.find(words) != std::string::npos;
   };
-  const Known* const found = known_of(error);
+  const KnownTrouble* const found = known_of(error);
   return found != nullptr && found->lasts && !says("SQLSTATE 57P03") && !says("is a standby");
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -11,6 +12,11 @@
 #include <vector>
 
 namespace postern::cluster {
+
+/// Before the database is asked again after a failure.
+inline constexpr std::chrono::milliseconds counts_after_trouble{200};
+/// Between two deletions of counts that are over.
+inline constexpr std::chrono::minutes between_cleanings{1};
 
 /// One name for a kind of events and a key; neither has a NUL.
 inline std::string name_of(std::string_view kind, std::string_view key) {

@@ -37,7 +37,7 @@ std::string of_host(const std::string& list, std::size_t host) {
 }
 
 /// A host as people name it.
-std::string name_of(const Settings& settings) {
+std::string host_name_of(const Settings& settings) {
   std::string host;
   std::string port = "5432";
   for (const auto& [keyword, value] : settings) {
@@ -98,10 +98,10 @@ constexpr const char* of_the_server =
     "tcp_user_timeout=15s";
 
 /// After a try to which no host answered.
-constexpr std::chrono::milliseconds between_tries{100};
+constexpr std::chrono::milliseconds between_connects{100};
 
 /// What the primary says about itself. The functions work for a role without rights of its own.
-constexpr const char* about =
+constexpr const char* about_primary =
     "SELECT pg_is_in_recovery(), current_setting('synchronous_commit'), "
     "current_setting('synchronous_standby_names'), current_setting('fsync'), "
     "current_setting('full_page_writes'), "
@@ -257,7 +257,7 @@ Result<std::unique_ptr<Database>> Database::make(DatabaseOptions options) {
 
 /// Whether a commit of this host is on two disks when it returns. Fault::not_found: a standby.
 Result<Epoch> Database::examine(Session& session) const {
-  const auto said = session.run({.sql = about, .values = {}}, Clock::now() + answer_limit);
+  const auto said = session.run({.sql = about_primary, .values = {}}, Clock::now() + answer_limit);
   if (!said) return fail(Fault::unreachable, said.error().message);
   if (said->boolean(0, 0)) return fail(Fault::not_found, "is a standby");
   const auto must_be = [&](int column, std::string_view wanted, std::string_view name) {
@@ -298,7 +298,7 @@ Result<std::unique_ptr<Session>> Database::connect() {
     if (is_probe) trying_ = false;
     const bool is_away = error != nullptr && error->fault == Fault::unreachable;
     away_ = is_away ? std::optional(*error) : std::nullopt;
-    if (is_away) try_again_ = Clock::now() + between_tries;
+    if (is_away) try_again_ = Clock::now() + between_connects;
     lock.unlock();
     tried_.notify_all();
   };
@@ -324,7 +324,7 @@ Result<std::unique_ptr<Session>> Database::try_hosts() {
     Result<Epoch> found = session ? examine(**session) : tl::unexpected(session.error());
     if (!found) {
       if (found.error().fault == Fault::denied) fault = Fault::denied;
-      troubles += fmt::format("{}{}: {}", troubles.empty() ? "" : "; ", name_of(hosts_[i]),
+      troubles += fmt::format("{}{}: {}", troubles.empty() ? "" : "; ", host_name_of(hosts_[i]),
                               reason_of(found.error().message));
       continue;
     }

@@ -10,14 +10,14 @@ namespace postern::cluster {
 namespace {
 
 /// Between two tries to connect: the log of edits is read without this session, too.
-constexpr std::chrono::seconds between_tries{2};
+constexpr std::chrono::seconds between_bell_connects{2};
 
 }  // namespace
 
 /// Whether the session has just begun to listen.
 bool EditBell::listen() {
   if (Clock::now() < next_try_) return false;
-  next_try_ = Clock::now() + between_tries;
+  next_try_ = Clock::now() + between_bell_connects;
   auto session = database_.connect();
   if (!session) return false;
   const auto heard =

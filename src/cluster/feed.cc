@@ -12,12 +12,12 @@ constexpr std::uint64_t octets_a_piece = std::uint64_t{1} << 20;
 constexpr std::int64_t pieces_at_once = 8;
 /// Between two looks at the days; sooner after trouble.
 constexpr std::chrono::minutes between_days{10};
-constexpr std::chrono::seconds after_trouble{2};
+constexpr std::chrono::seconds days_after_trouble{2};
 
 // A piece has a number that rises within its feed and gateway: that of the clock, so that it rises
 // on when a failover has lost the last ones. The row of the head is locked until the commit: who
 // has read a number misses none below it. Days are dropped whole.
-constexpr const char* first = R"sql(
+constexpr const char* first_feed_tables = R"sql(
 DO $do$ BEGIN
 CREATE TABLE feed_head (
   kind text NOT NULL,
@@ -105,12 +105,13 @@ REVOKE EXECUTE ON FUNCTION feed_days(bigint, bigint) FROM PUBLIC;
 END $do$
 )sql";
 
-constexpr const char* versions[] = {first, own_path};
-constexpr Schema schema{.name = "feed", .versions = versions, .compatible_from = 1};
+constexpr const char* feed_versions[] = {first_feed_tables, own_path};
+constexpr Schema feed_tables_schema{
+    .name = "feed", .versions = feed_versions, .compatible_from = 1};
 
 }  // namespace
 
-const Schema& feed_schema() { return schema; }
+const Schema& feed_schema() { return feed_tables_schema; }
 
 bool FeedOutbox::put(std::string item) {
   const std::lock_guard lock(mutex_);
@@ -229,7 +230,7 @@ void Feed::run() {
     const bool trouble = !untold_.empty();
     lock.lock();
     if (told || heard) continue;
-    wake_.wait_for(lock, trouble ? std::chrono::milliseconds(after_trouble) : interval,
+    wake_.wait_for(lock, trouble ? std::chrono::milliseconds(days_after_trouble) : interval,
                    [this] { return stopping_; });
   }
   lock.unlock();

@@ -5,6 +5,7 @@
 
 #include <thread>
 
+#include "base/patience_test.h"
 #include "cluster/pgsql_server_test.h"
 
 namespace postern::cluster {
@@ -47,13 +48,10 @@ class Gateway {
     busy_ = times;
   }
   std::vector<std::string> heard(std::size_t count) {
-    for (const auto end = Clock::now() + 10s; Clock::now() < end;) {
-      {
-        const std::lock_guard lock(mutex_);
-        if (heard_.size() >= count) return heard_;
-      }
-      std::this_thread::sleep_for(10ms);
-    }
+    (void)tests::eventually([&] {
+      const std::lock_guard lock(mutex_);
+      return heard_.size() >= count;
+    });
     const std::lock_guard lock(mutex_);
     return heard_;
   }
@@ -81,7 +79,7 @@ class FeedTest : public ::testing::Test {
     EXPECT_TRUE(migrate(*session_, feed_schema()));
   }
   std::int64_t number(const std::string& sql) {
-    const auto rows = session_->run({.sql = sql, .values = {}}, Clock::now() + answer_limit);
+    const auto rows = session_->run({.sql = sql, .values = {}}, Clock::now() + tests::patience);
     EXPECT_TRUE(rows) << rows.error().message;
     return rows ? rows->integer(0, 0) : -1;
   }
@@ -145,7 +143,7 @@ TEST_F(FeedTest, days_are_made_ahead_and_dropped_whole) {
                         "'feed_' || to_char(day, 'YYYYMMDD'), day, day + 1); INSERT INTO feed "
                         "VALUES (day, 'words', 'mx1', 1, 'x'); END $$",
                  .values = {}},
-                Clock::now() + answer_limit);
+                Clock::now() + tests::patience);
   number("SELECT 1 FROM (SELECT feed_days(7, 1::bigint << 40)) AS x");
   EXPECT_EQ(number("SELECT count(*) FROM feed"), 1) << "it is of yesterday";
   number("SELECT 1 FROM (SELECT feed_days(7, 4096)) AS x");
@@ -154,7 +152,7 @@ TEST_F(FeedTest, days_are_made_ahead_and_dropped_whole) {
   session_->run({.sql = "CREATE TABLE feed_20200101 PARTITION OF feed FOR VALUES FROM "
                         "('2020-01-01') TO ('2020-01-02')",
                  .values = {}},
-                Clock::now() + answer_limit);
+                Clock::now() + tests::patience);
   number("SELECT 1 FROM (SELECT feed_days(7, 1::bigint << 40)) AS x");
   EXPECT_EQ(number("SELECT count(*) FROM pg_class WHERE relname = 'feed_20200101'"), 0);
 }

@@ -8,6 +8,7 @@
 #include <string>
 #include <thread>
 
+#include "base/patience_test.h"
 #include "cluster/database.h"
 
 namespace postern::tests {
@@ -37,7 +38,7 @@ class HeldCommits {
     return session.run({.sql = sql, .values = {}}, cluster::Clock::now() + limit);
   }
   void set(const std::string& what, bool wanted) {
-    constexpr Limit longest{10'000};
+    constexpr Limit longest = patience;
     EXPECT_TRUE(run(*session_, "ALTER SYSTEM " + what, longest));
     EXPECT_TRUE(run(*session_, "SELECT pg_reload_conf()", longest));
     const auto end = cluster::Clock::now() + longest;
@@ -48,7 +49,7 @@ class HeldCommits {
   }
   /// Whether a transaction that writes waits; that one is ended.
   bool do_commits_wait() {
-    constexpr Limit longest{10'000};
+    constexpr Limit longest = patience;
     const auto writer = *database_.connect();
     const auto process = run(*writer, "SELECT pg_backend_pid()", longest);
     if (!process) return false;

@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-#include "cluster/lease.h"
 #include "cluster/node.h"
 #include "cluster/promised.h"
 
@@ -83,8 +82,7 @@ Result<Presence> presence_of(Database& database, const std::string& name) {
   return Presence::stopped;
 }
 
-Result<bool> are_all_content(Database& database) {
-  constexpr std::chrono::milliseconds patience = 3 * heartbeat_every;
+Result<bool> are_all_content(Database& database, std::chrono::milliseconds patience) {
   constexpr std::chrono::milliseconds between_looks{500};
   const auto began = Clock::now();
   for (;;) {

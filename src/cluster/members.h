@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cluster/database.h"
+#include "cluster/lease.h"
 
 namespace postern::cluster {
 
@@ -45,9 +46,10 @@ enum class Presence { lives, stopped, dead };
 Result<Presence> presence_of(Database& database, const std::string& name);
 
 /// Whether no gateway can lack something: each that has not stopped in order sends its heartbeat to
-/// this database, which it does only while that has all that it promised. Waits for that, up to
-/// three heartbeats. No: one does not, or none runs.
-Result<bool> are_all_content(Database& database);
+/// this database, which it does only while that has all that it promised. Waits for that, but no
+/// longer than `patience`. No: one does not, or none runs.
+Result<bool> are_all_content(Database& database,
+                             std::chrono::milliseconds patience = 3 * heartbeat_every);
 /// What the database lacks of what it promised, as the file of Promised at `path` has it. Empty:
 /// nothing, or there is no such file. Fault::denied: it is another database; faults as for
 /// read_promised() and Database::connect().

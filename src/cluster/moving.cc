@@ -6,7 +6,7 @@
 namespace postern::cluster {
 namespace {
 
-constexpr const char* first = R"sql(
+constexpr const char* moving_table = R"sql(
 DO $do$ BEGIN
 CREATE TABLE moving (
   one boolean PRIMARY KEY DEFAULT true CHECK (one),
@@ -16,12 +16,12 @@ CREATE TABLE moving (
 INSERT INTO moving (why) VALUES ('');
 END $do$
 )sql";
-constexpr const char* versions[] = {first};
-constexpr Schema schema{.name = "moving", .versions = versions};
+constexpr const char* moving_versions[] = {moving_table};
+constexpr Schema moving_table_schema{.name = "moving", .versions = moving_versions};
 
 }  // namespace
 
-const Schema& moving_schema() { return schema; }
+const Schema& moving_schema() { return moving_table_schema; }
 
 Result<void> mark_moving(net::PgsqlSession& session, std::string_view why) {
   // A gateway that was silent for too long to be waited for ends when it comes back.

@@ -4,6 +4,7 @@
 
 #include <thread>
 
+#include "base/patience_test.h"
 #include "cluster/database.h"
 #include "cluster/members.h"
 #include "cluster/node.h"
@@ -42,12 +43,9 @@ TEST(MovingTest, who_was_silent_ends_when_it_comes_back) {
   ASSERT_TRUE(session->run({.sql = "UPDATE node SET seen = now() - interval '33 s' WHERE name = "
                                    "'mx1'",
                             .values = {}},
-                           Clock::now() + answer_limit));
+                           Clock::now() + tests::patience));
   ASSERT_TRUE(mark_moving(*session, "it moves"));
-  for (int i = 0; i < 500 && !frozen->is_replaced(); ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  EXPECT_TRUE(frozen->is_replaced());
+  EXPECT_TRUE(tests::eventually([&] { return frozen->is_replaced(); }));
   EXPECT_FALSE(other->is_replaced());
 }
 

@@ -14,13 +14,13 @@
 namespace postern::cluster {
 namespace {
 
-constexpr std::chrono::seconds between_tries{1};
+constexpr std::chrono::seconds between_locks{1};
 
 // `node` has a row for each start of a process (a boot), so that a claim names a life and not a
 // machine. `shard` has a row for each part of the spool. `beat` of a name, and `puts` of a part,
 // only rise: whoever remembers a higher one is told less than the database once promised. `losses`
 // counts how often people accepted that.
-constexpr const char* first = R"sql(
+constexpr const char* first_node_tables = R"sql(
 DO $do$ BEGIN
 CREATE TABLE cluster (
   one boolean PRIMARY KEY DEFAULT true CHECK (one),
@@ -63,30 +63,31 @@ constexpr const char* schemas_of_nodes = "ALTER TABLE node ADD schemas text NOT 
 constexpr const char* id_of_cluster =
     "ALTER TABLE cluster ADD id uuid NOT NULL DEFAULT gen_random_uuid()";
 
-constexpr const char* versions[] = {first, schemas_of_nodes, id_of_cluster};
-constexpr Schema schema{.name = "node", .versions = versions, .compatible_from = 1};
+constexpr const char* node_versions[] = {first_node_tables, schemas_of_nodes, id_of_cluster};
+constexpr Schema node_tables_schema{
+    .name = "node", .versions = node_versions, .compatible_from = 1};
 
 constexpr std::string_view lock_not_had = "55P03";
 
 /// What the database says of some tables.
-struct Known {
+struct KnownVersion {
   std::int64_t version = 0;          ///< 0: they are not there
   std::int64_t compatible_from = 0;  ///< the oldest version of programs that may use them
   std::string postern;               ///< the version of the program that made them so
 };
 
-using Answer = tl::expected<Known, net::PgsqlFailure>;
+using Answer = tl::expected<KnownVersion, net::PgsqlFailure>;
 
 /// Tables of before have no column `compatible_from`, and are for their own version alone.
-Answer known(net::PgsqlSession& session, const Schema& wanted, Clock::time_point deadline) {
+Answer known_version(net::PgsqlSession& session, const Schema& wanted, Clock::time_point deadline) {
   const auto rows = session.run(
       {.sql = "SELECT version, coalesce((to_jsonb(s) ->> 'compatible_from')::int, version), "
               "coalesce(to_jsonb(s) ->> 'postern', '') FROM schema_version AS s WHERE name = $1",
        .values = {net::pgsql::text(wanted.name)}},
       deadline);
   if (!rows) return tl::unexpected(rows.error());
-  if (rows->size() == 0) return Known();
-  return Known{rows->integer(0, 0), rows->integer(0, 1), rows->text(0, 2)};
+  if (rows->size() == 0) return KnownVersion();
+  return KnownVersion{rows->integer(0, 0), rows->integer(0, 1), rows->text(0, 2)};
 }
 
 std::int64_t newest_of(const Schema& wanted) {
@@ -98,7 +99,7 @@ std::int64_t declared_by(const Schema& wanted) {
   return declared == 0 ? newest_of(wanted) : std::min(declared, newest_of(wanted));
 }
 
-tl::unexpected<Error> newer(const Schema& wanted, const Known& there) {
+tl::unexpected<Error> newer(const Schema& wanted, const KnownVersion& there) {
   return fail(Fault::conflict,
               fmt::format("the tables `{}` have version {}, which programs from version {} on can "
                           "use, and this one knows version {}: install {}",
@@ -109,7 +110,7 @@ tl::unexpected<Error> newer(const Schema& wanted, const Known& there) {
 
 }  // namespace
 
-const Schema& node_schema() { return schema; }
+const Schema& node_schema() { return node_tables_schema; }
 
 std::string words_of(std::span<const Schema* const> schemas) {
   std::string words;
@@ -123,7 +124,8 @@ namespace {
 
 /// One gateway that lives and could not go on; empty: none.
 tl::expected<std::string, net::PgsqlFailure> left_behind(net::PgsqlSession& session,
-                                                         const Schema& wanted, const Known& there,
+                                                         const Schema& wanted,
+                                                         const KnownVersion& there,
                                                          Clock::time_point deadline) {
   const auto rows = session.run(
       {.sql = std::string("SELECT name FROM node WHERE ") + live_node() +
@@ -149,7 +151,7 @@ tl::expected<Result<void>, net::PgsqlFailure> try_migrate(net::PgsqlSession& ses
     const auto said = session.run({.sql = opening, .values = {}}, deadline);
     if (!said) return tl::unexpected(said.error());
   }
-  const Answer there = known(session, wanted, deadline);
+  const Answer there = known_version(session, wanted, deadline);
   if (!there) return tl::unexpected(there.error());
   const std::int64_t newest = newest_of(wanted);
   if (there->version > newest) {
@@ -206,11 +208,11 @@ Result<void> migrate(net::PgsqlSession& session, const Schema& wanted) {
     if (failure.state != lock_not_had) {
       return fail(Fault::unreachable, "PostgreSQL: " + failure.message);
     }
-    if (Clock::now() + between_tries >= deadline) {
+    if (Clock::now() + between_locks >= deadline) {
       return fail(Fault::temporary,
                   fmt::format("the tables `{}` are in use: {}", wanted.name, failure.message));
     }
-    std::this_thread::sleep_for(between_tries);
+    std::this_thread::sleep_for(between_locks);
   }
 }
 
@@ -242,11 +244,11 @@ Result<void> grant(net::PgsqlSession& session, const std::string& role) {
 }
 
 Result<void> expect(net::PgsqlSession& session, const Schema& wanted, Newer newer_tables) {
-  const Answer there = known(session, wanted, Clock::now() + answer_limit);
+  const Answer there = known_version(session, wanted, Clock::now() + answer_limit);
   if (!there && there.error().state != "42P01") {
     return fail(Fault::unreachable, "PostgreSQL: " + there.error().message);
   }
-  const Known is = there.value_or(Known());
+  const KnownVersion is = there.value_or(KnownVersion());
   const std::int64_t newest = newest_of(wanted);
   if (is.version == newest) return {};
   if (is.version > newest) {

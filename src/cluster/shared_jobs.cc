@@ -9,7 +9,7 @@ namespace {
 
 namespace pg = net::pgsql;
 
-constexpr const char* first = R"sql(
+constexpr const char* first_job_tables = R"sql(
 DO $do$ BEGIN
 CREATE TABLE job_run (
   n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -24,8 +24,8 @@ CREATE TABLE job_run (
 CREATE UNIQUE INDEX job_run_one ON job_run (kind) WHERE is_running;
 END $do$
 )sql";
-constexpr const char* versions[] = {first};
-constexpr Schema schema{.name = "jobs", .versions = versions};
+constexpr const char* job_versions[] = {first_job_tables};
+constexpr Schema job_tables_schema{.name = "jobs", .versions = job_versions};
 
 /// Whether the gateway of a row of job_run lives.
 std::string lives() {
@@ -35,7 +35,7 @@ std::string lives() {
 
 }  // namespace
 
-const Schema& jobs_schema() { return schema; }
+const Schema& jobs_schema() { return job_tables_schema; }
 
 Result<net::PgsqlRows> SharedJobs::ask(net::PgsqlStatement statement) {
   const std::lock_guard lock(mutex_);

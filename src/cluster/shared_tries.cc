@@ -14,9 +14,6 @@ namespace pg = net::pgsql;
 /// Keys in one statement, and in memory.
 constexpr std::size_t keys_at_once = 500;
 constexpr std::size_t most_keys = 100'000;
-/// Before the database is asked again after a failure.
-constexpr std::chrono::milliseconds after_trouble{200};
-constexpr std::chrono::minutes between_cleanings{1};
 
 std::uint64_t seconds_until(Clock::time_point end) {
   const auto left = std::chrono::duration_cast<std::chrono::seconds>(end - Clock::now());
@@ -289,8 +286,8 @@ void SharedTries::run() {
     }
     lock.lock();
     if (away_) {
-      look_at_ = Clock::now() + after_trouble;
-      wake_.wait_for(lock, after_trouble, [this] { return stopping_; });
+      look_at_ = Clock::now() + counts_after_trouble;
+      wake_.wait_for(lock, counts_after_trouble, [this] { return stopping_; });
       look_at_ = Clock::now();
     }
   }

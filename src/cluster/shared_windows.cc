@@ -10,16 +10,13 @@ namespace {
 
 /// Keys in one statement.
 constexpr std::size_t draws_at_once = 500;
-/// Before the database is asked again after a failure.
-constexpr std::chrono::milliseconds after_trouble{200};
-constexpr std::chrono::minutes between_cleanings{1};
 constexpr std::chrono::milliseconds between_looks{250};
 constexpr std::chrono::milliseconds longest_unwatched{1000};
 
 // `ends` is the window's end, the same on all gateways; `n` of `stock` events are drawn, `last` of
 // them by the latest draw. What a crash loses may be admitted twice, so no commit here waits for
 // the disk.
-constexpr const char* first = R"sql(
+constexpr const char* first_limit_tables = R"sql(
 DO $do$ BEGIN
 CREATE TABLE window_count (
   kind text NOT NULL,
@@ -37,7 +34,7 @@ END $do$
 
 // Tries are counted from the first one of a window on. `was_full`: all that were allowed had been
 // used since the window began, so others may know it.
-constexpr const char* tries = R"sql(
+constexpr const char* tries_table = R"sql(
 DO $do$ BEGIN
 CREATE TABLE try_count (
   kind text NOT NULL,
@@ -65,12 +62,13 @@ CREATE INDEX window_count_full ON window_count (kind, ends) WHERE is_full;
 END $do$
 )sql";
 
-constexpr const char* versions[] = {first, tries, full_windows};
-constexpr Schema schema{.name = "limits", .versions = versions, .compatible_from = 2};
+constexpr const char* limit_versions[] = {first_limit_tables, tries_table, full_windows};
+constexpr Schema limit_tables_schema{
+    .name = "limits", .versions = limit_versions, .compatible_from = 2};
 
 }  // namespace
 
-const Schema& limits_schema() { return schema; }
+const Schema& limits_schema() { return limit_tables_schema; }
 
 SharedWindows::SharedWindows(Database& database, SharedWindowsOptions options)
     : session_(database), options_(std::move(options)), late_("limits-late", options_.patience) {
@@ -217,7 +215,7 @@ void SharedWindows::draw() {
     }
     lock.lock();
     if (!answers) away_ = true;
-    if (away_) wake_.wait_for(lock, after_trouble, [this] { return stopping_; });
+    if (away_) wake_.wait_for(lock, counts_after_trouble, [this] { return stopping_; });
   }
 }
 

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 #include <boost/json.hpp>
 
+#include "base/patience_test.h"
 #include "cluster/pgsql_server_test.h"
 #include "cluster/shared_windows.h"
 
@@ -30,7 +31,7 @@ class WindowSharesTest : public ::testing::Test {
         session_(*database_->connect()) {
     EXPECT_TRUE(migrate(*session_, limits_schema()));
     EXPECT_TRUE(session_->run({.sql = "SET synchronous_commit = off", .values = {}},
-                              Clock::now() + answer_limit));
+                              Clock::now() + tests::patience));
   }
 
   void gateways(std::size_t count) {
@@ -45,7 +46,7 @@ class WindowSharesTest : public ::testing::Test {
       const auto [number, draw] = pending_.begin()->second;
       pending_.erase(pending_.begin());
       const auto rows =
-          session_->run(draw_statement(std::span(&draw, 1)), Clock::now() + answer_limit);
+          session_->run(draw_statement(std::span(&draw, 1)), Clock::now() + tests::patience);
       EXPECT_TRUE(rows) << rows.error().message;
       const std::int64_t granted = rows && rows->size() > 0 ? rows->integer(0, 2) : 0;
       shares_[number].drawn(draw, granted);

@@ -33,7 +33,7 @@ namespace {
 
 using gateway::AuthSource;
 using Source = AuthSource::Kind;
-using Row = dialect::restrictions::Table::Row;
+using TableRow = dialect::restrictions::Table::Row;
 
 /// A key of [[auth.source]] that only some kinds use.
 struct SourceKey {
@@ -241,7 +241,8 @@ class Checker {
         // A table of listeners is short.
         if (!asks || rule.table->is_pattern() || rule.table->rows() > 1000) continue;
         for (const std::string& value : rule.table->values().value_or(std::vector<std::string>())) {
-          for (const auto& row : rule.table->rows_with(value, 100).value_or(std::vector<Row>())) {
+          for (const auto& row :
+               rule.table->rows_with(value, 100).value_or(std::vector<TableRow>())) {
             const bool known = std::ranges::any_of(
                 config_.listeners, [&](const auto& one) { return iequals(one.name, row.key); });
             if (known) continue;

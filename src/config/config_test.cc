@@ -27,14 +27,16 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-LoadOptions options() {
+LoadOptions many_files() {
   LoadOptions out;
   out.open_files = 1'000'000;
   out.machine_name = "localhost";
   return out;
 }
 
-ConfigResult parse(std::string_view text) { return parse_config(text, "postern.toml", options()); }
+ConfigResult parse(std::string_view text) {
+  return parse_config(text, "postern.toml", many_files());
+}
 
 std::vector<std::string> codes(const ConfigResult& result) {
   std::vector<std::string> out;
@@ -113,7 +115,7 @@ TEST(Config, every_default_that_is_printed_is_the_default_of_the_struct) {
   for (const Key& key : config_keys()) {
     Config defaults;
     Row row;
-    LoadOptions bare = options();
+    LoadOptions bare = many_files();
     bare.read_files = false;
     ConfigResult result = parse_config(file_with(key, key.preset), "x", bare);
     ASSERT_TRUE(result.ok()) << result.diagnostics.render();
@@ -125,7 +127,7 @@ TEST(Config, every_default_that_is_printed_is_the_default_of_the_struct) {
 
 TEST(Config, every_key_reaches_a_member_of_its_own) {
   for (const Key& key : config_keys()) {
-    LoadOptions bare = options();
+    LoadOptions bare = many_files();
     bare.read_files = false;
     ConfigResult result = parse_config(file_with(key, another_value(key)), "x", bare);
     for (const Key& each : config_keys()) {
@@ -195,7 +197,7 @@ TEST(Config, the_sources_of_the_manual_are_good) {
   const std::regex block("```toml\n(\\[\\[?auth[^`]*)```");
   std::set<std::string_view> kinds;
   for (std::sregex_iterator one(text.begin(), text.end(), block), end; one != end; ++one) {
-    LoadOptions bare = options();
+    LoadOptions bare = many_files();
     bare.read_files = false;
     const ConfigResult result = parse_config((*one)[1].str(), "docs/auth.md", bare);
     EXPECT_TRUE(result.ok()) << result.diagnostics.render();
@@ -224,7 +226,7 @@ TEST(Config, sources_keep_their_order_and_say_what_they_lack) {
 }
 
 TEST(Config, an_empty_file_is_one_listener_on_loopback) {
-  const ConfigResult result = default_config(options());
+  const ConfigResult result = default_config(many_files());
   ASSERT_TRUE(result.ok()) << result.diagnostics.render();
   ASSERT_EQ(result.config.listeners.size(), 1u);
   EXPECT_EQ(result.config.listeners[0].address.to_string(), "127.0.0.1:2525");
@@ -234,7 +236,7 @@ TEST(Config, an_empty_file_is_one_listener_on_loopback) {
 }
 
 TEST(Config, the_machine_gives_the_host_name_when_the_file_does_not) {
-  LoadOptions named = options();
+  LoadOptions named = many_files();
   named.machine_name = "gw.example.com";
   EXPECT_EQ(default_config(named).config.server.hostname, "gw.example.com");
   EXPECT_EQ(
@@ -531,7 +533,7 @@ TEST(Config, an_api_outside_of_loopback_needs_a_tls_proxy) {
 }
 
 TEST(Config, sessions_must_fit_into_the_open_files) {
-  LoadOptions few = options();
+  LoadOptions few = many_files();
   few.open_files = 4301;
   EXPECT_TRUE(parse_config("", "", few).ok());
   few.open_files = 4300;
@@ -546,13 +548,13 @@ TEST(Config, sessions_must_fit_into_the_open_files) {
 }
 
 TEST(Config, ten_thousand_sessions_fit_into_twenty_thousand_open_files) {
-  LoadOptions usual = options();
+  LoadOptions usual = many_files();
   usual.open_files = 20'000;
   EXPECT_TRUE(parse_config("[limits]\nsessions = 10000", "", usual).ok());
 }
 
 TEST(Config, api_connections_count_among_the_open_files) {
-  LoadOptions few = options();
+  LoadOptions few = many_files();
   few.open_files = 4301;
   EXPECT_EQ(codes(parse_config("[api]\nconnections = 1025", "", few)),
             std::vector<std::string>{"C034"});
@@ -630,7 +632,7 @@ TEST(Config, a_secret_that_others_can_read_is_a_warning) {
       file + "\"\n";
   const auto found = [&](std::filesystem::perms mode) {
     std::filesystem::permissions(file, mode);
-    const ConfigResult result = parse_config(route, "postern.toml", options());
+    const ConfigResult result = parse_config(route, "postern.toml", many_files());
     std::vector<std::string> lines;
     for (const Diagnostic& one : result.diagnostics.list()) {
       if (one.code == "C041") lines.push_back(on_one_line(one));
@@ -736,7 +738,7 @@ TEST(Config, a_policy_that_relays_for_anybody_is_found_with_a_dialogue) {
 }
 
 TEST(Config, command_line_values_are_checked_with_the_file) {
-  LoadOptions adjusted = options();
+  LoadOptions adjusted = many_files();
   adjusted.adjust = [](Config& config) { config.api.address = *Endpoint::parse("192.0.2.1:80"); };
   EXPECT_EQ(codes(parse_config("", "", adjusted)), std::vector<std::string>{"C033"});
 }
@@ -748,9 +750,9 @@ TEST(Config, files_that_cannot_be_read_are_named) {
   EXPECT_THAT(directory.diagnostics.render(), HasSubstr("--> /tmp\n"));
   const tests::TemporaryFolder folder;
   const std::string path = folder.write("a.toml", "[server]\nhostname = \"mx.example.com\"\n");
-  EXPECT_EQ(load_config(path, options()).config.server.hostname, "mx.example.com");
+  EXPECT_EQ(load_config(path, many_files()).config.server.hostname, "mx.example.com");
   folder.write("a.toml", std::string((1u << 20) + 1, '#'));
-  EXPECT_EQ(codes(load_config(path, options())), std::vector<std::string>{"C002"});
+  EXPECT_EQ(codes(load_config(path, many_files())), std::vector<std::string>{"C002"});
 }
 
 TEST(Config, secrets_in_a_misspelt_key_are_not_repeated) {
@@ -764,7 +766,7 @@ TEST(Config, every_error_code_has_a_page_whose_examples_are_true) {
     if (!page.wrong.empty()) {
       EXPECT_THAT(codes(parse(page.wrong)), testing::Contains(std::string(page.code))) << page.code;
     }
-    LoadOptions few = options();
+    LoadOptions few = many_files();
     few.open_files = 10'000;
     const ConfigResult right = parse_config(page.right, "x", few);
     for (const Diagnostic& one : right.diagnostics.list()) {

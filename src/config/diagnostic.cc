@@ -41,7 +41,7 @@ bool takes_two_columns(char32_t c) {
 
 /// `text` as printed: passwords hidden, tabs as four spaces, invisible characters as U+FFFD, which
 /// takes one column.
-std::string shown(std::string_view with_passwords) {
+std::string shown_source(std::string_view with_passwords) {
   const std::string hidden = without_passwords(with_passwords);
   std::string_view text = hidden;
   std::string out;
@@ -129,7 +129,7 @@ std::string_view line_of(std::string_view text, std::uint32_t number) {
 std::string render(const Diagnostic& diagnostic, bool color) {
   const Paint paint = paint_for(diagnostic.severity, color);
   std::string out = fmt::format("{}{}[{}]{}: {}\n", paint.kind, to_string(diagnostic.severity),
-                                diagnostic.code, paint.plain, shown(diagnostic.message));
+                                diagnostic.code, paint.plain, shown_source(diagnostic.message));
   const std::string number = diagnostic.line > 0 ? std::to_string(diagnostic.line) : "";
   const std::string margin(std::max<std::size_t>(number.size(), 1), ' ');
   if (diagnostic.line > 0) {
@@ -149,23 +149,25 @@ std::string render(const Diagnostic& diagnostic, bool color) {
     const std::string part =
         before + std::string(marked) + std::string(after) + (after.size() < rest.size() ? "…" : "");
     out += fmt::format("{}{}-->{} {}:{}:{}\n", margin, paint.place, paint.plain,
-                       shown(diagnostic.file), diagnostic.line, diagnostic.column);
+                       shown_source(diagnostic.file), diagnostic.line, diagnostic.column);
     out += fmt::format("{}{} |{}\n", margin, paint.place, paint.plain);
-    out += fmt::format("{}{} |{} {}\n", paint.place, number, paint.plain, shown(part));
+    out += fmt::format("{}{} |{} {}\n", paint.place, number, paint.plain, shown_source(part));
     out += fmt::format("{}{} |{} {}{}{}{}{}{}\n", margin, paint.place, paint.plain,
                        std::string(display_width(before), ' '), paint.kind,
                        std::string(std::max<std::size_t>(display_width(marked), 1), '^'),
-                       diagnostic.label.empty() ? "" : " ", shown(diagnostic.label), paint.plain);
+                       diagnostic.label.empty() ? "" : " ", shown_source(diagnostic.label),
+                       paint.plain);
   } else {
     if (!diagnostic.file.empty()) {
-      out +=
-          fmt::format("{}{}-->{} {}\n", margin, paint.place, paint.plain, shown(diagnostic.file));
+      out += fmt::format("{}{}-->{} {}\n", margin, paint.place, paint.plain,
+                         shown_source(diagnostic.file));
     }
-    if (!diagnostic.label.empty()) out += fmt::format("{} = {}\n", margin, shown(diagnostic.label));
+    if (!diagnostic.label.empty())
+      out += fmt::format("{} = {}\n", margin, shown_source(diagnostic.label));
   }
   if (!diagnostic.hint.empty()) {
     out += fmt::format("{}{} ={} what to do: {}\n", margin, paint.place, paint.plain,
-                       shown(with_pages(diagnostic.hint)));
+                       shown_source(with_pages(diagnostic.hint)));
   }
   return out;
 }
@@ -175,21 +177,21 @@ std::string on_one_line(const Diagnostic& diagnostic) {
                                                                     diagnostic.line, diagnostic.column)
                             : diagnostic.file.empty() ? std::string()
                                                       : diagnostic.file + ": ";
-  return shown(place + diagnostic.message);
+  return shown_source(place + diagnostic.message);
 }
 
 std::string to_json(const Diagnostic& diagnostic) {
-  std::string message = shown(diagnostic.message);
-  if (!diagnostic.label.empty()) message += ": " + shown(diagnostic.label);
+  std::string message = shown_source(diagnostic.message);
+  if (!diagnostic.label.empty()) message += ": " + shown_source(diagnostic.label);
   return boost::json::serialize(boost::json::object{
       {"code", diagnostic.code},
       {"severity", to_string(diagnostic.severity)},
-      {"file", shown(diagnostic.file)},
+      {"file", shown_source(diagnostic.file)},
       {"line", diagnostic.line},
       {"col", diagnostic.column},
       {"endCol", diagnostic.end_column},
       {"message", message},
-      {"hint", shown(with_pages(diagnostic.hint))},
+      {"hint", shown_source(with_pages(diagnostic.hint))},
   });
 }
 

@@ -7,7 +7,7 @@
 namespace postern::app {
 namespace {
 
-ConfigResult load(const std::string& text) {
+ConfigResult load_text(const std::string& text) {
   LoadOptions options;
   options.read_files = false;
   options.machine_name = "mx.example.com";
@@ -24,7 +24,7 @@ std::string only(const ConfigResult& result) {
 }
 
 TEST(GuardrailsTest, ReadsSentencesAndSets) {
-  const ConfigResult result = load(R"([guardrails]
+  const ConfigResult result = load_text(R"([guardrails]
 zones = { rule = "never discard", enforce = "warn", public = true }
 inside_only = "never accept where client not in @inside"
 networks.inside = "10.0.0.0/8, 192.0.2.0/24"
@@ -43,8 +43,8 @@ networks.inside = "10.0.0.0/8, 192.0.2.0/24"
 }
 
 TEST(GuardrailsTest, IsAbsentWithoutSentences) {
-  EXPECT_EQ(load("").config.guardrails, nullptr);
-  EXPECT_EQ(load("[guardrails]\n").config.guardrails, nullptr);
+  EXPECT_EQ(load_text("").config.guardrails, nullptr);
+  EXPECT_EQ(load_text("[guardrails]\n").config.guardrails, nullptr);
 }
 
 TEST(GuardrailsTest, SaysWhereAMistakeStands) {
@@ -68,7 +68,7 @@ TEST(GuardrailsTest, SaysWhereAMistakeStands) {
       {"[guardrail]\n", "C011 1:2 unknown section `guardrail`"},
   };
   for (const auto& one : cases) {
-    const std::string said = only(load(one.text));
+    const std::string said = only(load_text(one.text));
     EXPECT_TRUE(said.starts_with(one.said)) << one.text << said;
   }
 }

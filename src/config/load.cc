@@ -58,9 +58,10 @@ Result<std::optional<std::string>> credential_file(std::string_view name,
   return fail(Fault::not_found, fmt::format("no --credentials has `{}`", printable(name, 64)));
 }
 
-class Reader {
+class ConfigReader {
  public:
-  Reader(Positions& positions, Diagnostics& diagnostics, Config& config, const LoadOptions& options)
+  ConfigReader(Positions& positions, Diagnostics& diagnostics, Config& config,
+               const LoadOptions& options)
       : positions_(positions), diagnostics_(diagnostics), config_(config), options_(options) {}
 
   /// Whether a file of the configuration is a credential that cannot be had here.
@@ -526,7 +527,7 @@ std::string syntax_hint(std::string_view why, std::string_view line) {
              : fmt::format("put the value in quotes; {}", rest);
 }
 
-Diagnostic unreadable(const std::filesystem::path& file, std::string_view why) {
+Diagnostic unreadable_config(const std::filesystem::path& file, std::string_view why) {
   Diagnostic diagnostic;
   diagnostic.code = "C002";
   diagnostic.file = file.string();
@@ -546,7 +547,7 @@ ConfigResult parse_config(std::string_view text, std::string_view name,
   Positions positions(std::string(name), text);
   const auto parsed = parse_toml(text, name);
   if (parsed) {
-    Reader reader(positions, result.diagnostics, result.config, options);
+    ConfigReader reader(positions, result.diagnostics, result.config, options);
     reader.read_root(*parsed);
     if (reader.lacks_credentials() && options.read_files) {
       effective.read_files = false;
@@ -579,19 +580,19 @@ ConfigResult load_config(const std::filesystem::path& file, const LoadOptions& o
   ConfigResult result;
   std::error_code error;
   if (std::filesystem::is_directory(file, error)) {
-    result.diagnostics.add(unreadable(file, "it is a directory"));
+    result.diagnostics.add(unreadable_config(file, "it is a directory"));
     return result;
   }
   std::ifstream stream(file, std::ios::binary);
   if (!stream) {
-    result.diagnostics.add(unreadable(file, std::generic_category().message(errno)));
+    result.diagnostics.add(unreadable_config(file, std::generic_category().message(errno)));
     return result;
   }
   std::string text(max_file_size + 1, '\0');
   stream.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<std::size_t>(stream.gcount()));
   if (text.size() > max_file_size) {
-    result.diagnostics.add(unreadable(file, "it is larger than 1 MiB"));
+    result.diagnostics.add(unreadable_config(file, "it is larger than 1 MiB"));
     return result;
   }
   return parse_config(text, file.string(), options);

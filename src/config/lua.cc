@@ -27,8 +27,6 @@ namespace kumo = dialect::kumo;
 
 namespace {
 
-/// Threads that decide besides those of sessions: of the API, of queued mail, of commands.
-constexpr std::size_t other_threads = 3;
 /// Octets, as for all files that scripts read.
 constexpr std::uint64_t largest_policy = 16u << 20;
 
@@ -119,7 +117,7 @@ Task<dns::Answer> ask_runtime(std::shared_ptr<ScriptRuntime> runtime, dns::Quest
   co_return answer;
 }
 
-kumo::LuaPolicyOptions options_of(const Config& config, std::string text) {
+kumo::LuaPolicyOptions lua_options(const Config& config, std::string text) {
   const LuaConfig& lua = config.lua;
   kumo::LuaPolicyOptions options{
       .path = lua.policy,
@@ -237,7 +235,7 @@ void load_lua(Config& config, const LoadOptions& options, const Positions& posit
   const std::filesystem::path folder = std::filesystem::path(lua.policy).parent_path();
   std::vector<ScriptRuntime::Line> lines;
   lua.runtime->listen(&lines);
-  auto loaded = kumo::LuaPolicy::load(options_of(config, *text), lua.runtime->world());
+  auto loaded = kumo::LuaPolicy::load(lua_options(config, *text), lua.runtime->world());
   lua.runtime->listen(nullptr);
   if (!loaded) {
     for (const std::string_view one : mistakes_of(loaded.error().message)) {

@@ -80,10 +80,10 @@ relay::RoutingConfig routing_of(const Config& config) {
   return out;
 }
 
-class Reader {
+class RelayReader {
  public:
-  Reader(const Config& config, RelayFiles files,
-         const std::function<void(RelayComplaint)>& complain)
+  RelayReader(const Config& config, RelayFiles files,
+              const std::function<void(RelayComplaint)>& complain)
       : config_(config), files_(files), complain_(complain) {}
 
   relay::RelayConfig read() {
@@ -137,7 +137,7 @@ class Reader {
   std::map<std::string, std::shared_ptr<const net::TlsClientContext>> roots_;
 };
 
-void Reader::read_pools() {
+void RelayReader::read_pools() {
   for (std::size_t i = 0; i < config_.egress.size(); ++i) {
     const EgressConfig& given = config_.egress[i];
     const auto refuse = [&](std::string_view key, std::string message, std::string hint) {
@@ -167,7 +167,7 @@ void Reader::read_pools() {
   }
 }
 
-void Reader::read_route(const RouteConfig& given) {
+void RelayReader::read_route(const RouteConfig& given) {
   auto route = relay::parse_route(given.to);
   if (!route) {
     return complain("to", "`to`: " + route.error().message,
@@ -198,7 +198,7 @@ void Reader::read_route(const RouteConfig& given) {
   add(given, *route);
 }
 
-void Reader::add(const RouteConfig& given, const relay::Route& route) {
+void RelayReader::add(const RouteConfig& given, const relay::Route& route) {
   for (const std::string& key : given.match) {
     if (given.sender.empty()) {
       add(given, key, out_.routes.add(key, route), route);
@@ -210,8 +210,8 @@ void Reader::add(const RouteConfig& given, const relay::Route& route) {
   }
 }
 
-bool Reader::add(const RouteConfig& given, const std::string& key, const Result<void>& added,
-                 const relay::Route& route) {
+bool RelayReader::add(const RouteConfig& given, const std::string& key, const Result<void>& added,
+                      const relay::Route& route) {
   if (added) {
     relay::add_limits(out_, key, route);
     return true;
@@ -225,7 +225,7 @@ bool Reader::add(const RouteConfig& given, const std::string& key, const Result<
 
 /// A recipient is refused in RCPT for all senders or for none, so a route for some senders cannot
 /// refuse, nor be an exception to one that does. A folder is chosen when the mail is accepted.
-void Reader::check_senders() {
+void RelayReader::check_senders() {
   for (at_ = 0; at_ < config_.routes.size(); ++at_) {
     const RouteConfig& given = config_.routes[at_];
     if (given.sender.empty() || given.match.empty()) continue;
@@ -259,7 +259,7 @@ void Reader::check_senders() {
 }
 
 /// Tables have next hops in place of those of a route.
-void Reader::check_tables(const relay::Route& route) {
+void RelayReader::check_tables(const relay::Route& route) {
   if (route.tables.empty()) return;
   if (route.kind == relay::Route::Kind::maildir || route.kind == relay::Route::Kind::discard) {
     complain("tables",
@@ -269,7 +269,7 @@ void Reader::check_tables(const relay::Route& route) {
 }
 
 /// What a fallback host cannot have.
-void Reader::check_fallback(const RouteConfig& given, const relay::Route& route) {
+void RelayReader::check_fallback(const RouteConfig& given, const relay::Route& route) {
   if (route.fallback.empty()) return;
   if (route.kind != relay::Route::Kind::hosts && route.kind != relay::Route::Kind::mx) {
     complain("fallback", "`fallback` of a route that leads to no host",
@@ -291,7 +291,7 @@ void Reader::check_fallback(const RouteConfig& given, const relay::Route& route)
 
 /// RFC 5321 §4.5.1: mail to <postmaster> and to postmaster at our host name is accepted. Without a
 /// route, the MX look-up would lead back to this host.
-void Reader::add_postmaster(const std::string& hostname) {
+void RelayReader::add_postmaster(const std::string& hostname) {
   const relay::Route& written = out_.routes.find("postmaster", hostname, relay::any_sender);
   if (!written.is_default()) return;
   (void)out_.routes.add("postmaster@" + hostname,
@@ -299,8 +299,8 @@ void Reader::add_postmaster(const std::string& hostname) {
 }
 
 /// A route to this host itself would be a mail loop.
-void Reader::check_self(std::string_view key,
-                        const std::vector<std::vector<relay::RouteHost>>& hosts) {
+void RelayReader::check_self(std::string_view key,
+                             const std::vector<std::vector<relay::RouteHost>>& hosts) {
   for (const auto& group : hosts) {
     for (const relay::RouteHost& host : group) {
       const bool ours = host.address ? relay::is_self(out_.routing, *host.address, host.port)
@@ -313,7 +313,7 @@ void Reader::check_self(std::string_view key,
 }
 
 /// `verify` needs something to verify, and `tlsa` needs TLS.
-void Reader::check_verify(const RouteConfig& given, const relay::Route& route) {
+void RelayReader::check_verify(const RouteConfig& given, const relay::Route& route) {
   const bool by_address =
       std::any_of(route.hosts.begin(), route.hosts.end(), [](const auto& group) {
         return std::any_of(group.begin(), group.end(),
@@ -336,7 +336,7 @@ void Reader::check_verify(const RouteConfig& given, const relay::Route& route) {
   }
 }
 
-relay::RouteSettings Reader::settings_of(const RouteConfig& given) {
+relay::RouteSettings RelayReader::settings_of(const RouteConfig& given) {
   relay::RouteSettings out;
   constexpr std::size_t shown = 3;
   out.name = fmt::format("{}", fmt::join(given.match | std::views::take(shown), ", "));
@@ -370,7 +370,7 @@ relay::RouteSettings Reader::settings_of(const RouteConfig& given) {
   return out;
 }
 
-void Reader::read_login(const RouteConfig& given, relay::RouteSettings& into) {
+void RelayReader::read_login(const RouteConfig& given, relay::RouteSettings& into) {
   if (given.auth_user.empty() != given.auth_password.empty()) {
     const bool user = given.auth_password.empty();
     return complain(
@@ -394,7 +394,7 @@ void Reader::read_login(const RouteConfig& given, relay::RouteSettings& into) {
   into.login = relay::RouteLogin{given.auth_user, std::move(*password)};
 }
 
-std::shared_ptr<const net::TlsClientContext> Reader::roots(const std::string& file) {
+std::shared_ptr<const net::TlsClientContext> RelayReader::roots(const std::string& file) {
   if (files_ == RelayFiles::none || (files_ == RelayFiles::named && file.empty())) return nullptr;
   const auto known = roots_.find(file);
   if (known != roots_.end()) return known->second;
@@ -425,7 +425,7 @@ std::map<std::string, std::string, std::less<>> listener_hostnames(const Config&
 
 relay::RelayConfig read_relay(const Config& config, RelayFiles files,
                               const std::function<void(RelayComplaint)>& complain) {
-  return Reader(config, files, complain).read();
+  return RelayReader(config, files, complain).read();
 }
 
 Result<relay::RelayConfig> relay_options(const Config& config) {

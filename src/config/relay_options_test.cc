@@ -12,19 +12,21 @@
 namespace postern::app {
 namespace {
 
-LoadOptions options() {
+LoadOptions relay_machine() {
   LoadOptions out;
   out.machine_name = "mx.example.net";
   out.open_files = 100'000;
   return out;
 }
 
-ConfigResult parse(std::string_view text) { return parse_config(text, "postern.toml", options()); }
+ConfigResult parse_relay(std::string_view text) {
+  return parse_config(text, "postern.toml", relay_machine());
+}
 
 /// `CODE line:column` of each error.
 std::vector<std::string> complaints(std::string_view text) {
   std::vector<std::string> out;
-  const ConfigResult result = parse(text);
+  const ConfigResult result = parse_relay(text);
   for (const Diagnostic& each : result.diagnostics.list())
     out.push_back(each.code + " " + std::to_string(each.line) + ":" + std::to_string(each.column));
   return out;
@@ -32,7 +34,7 @@ std::vector<std::string> complaints(std::string_view text) {
 using Complaints = std::vector<std::string>;
 
 TEST(RelayOptions, limits_belong_to_the_destination) {
-  const ConfigResult result = parse(
+  const ConfigResult result = parse_relay(
       "[[egress]]\npool = \"main\"\nv4 = \"192.0.2.1\"\n"
       "[[route]]\nmatch = [\"example.org\", \".example.org\"]\n"
       "to = [\"a.example.com\", \"b.example.com:2525\"]\nmax_connections = 3\n"
@@ -65,7 +67,7 @@ TEST(RelayOptions, limits_belong_to_the_destination) {
 TEST(RelayOptions, a_route_is_read_with_its_settings) {
   const tests::TemporaryFolder folder;
   const std::string password = folder.write("password", "s3cret\n");
-  const ConfigResult result = parse(
+  const ConfigResult result = parse_relay(
       "[relay]\nfamilies = \"v4\"\nrelay_to_private = \"never\"\n"
       "[[egress]]\npool = \"main\"\nv4 = \"192.0.2.1\"\nehlo = \"out.example.net\"\n"
       "[[route]]\nmatch = [\"example.org\", \".example.org\"]\nto = [\"smart.example.com:587\"]\n"
@@ -98,7 +100,7 @@ TEST(RelayOptions, a_route_is_read_with_its_settings) {
 // RFC 5321 §4.5.1.
 TEST(RelayOptions, mail_to_our_postmaster_has_a_place) {
   const auto place = [](std::string_view text) {
-    const ConfigResult result = parse(text);
+    const ConfigResult result = parse_relay(text);
     EXPECT_TRUE(result.ok()) << result.diagnostics.render();
     const auto relay = relay_options(result.config);
     return relay ? relay::to_texts(relay->routes.find("Postmaster", "mx.example.net", {})).front()
@@ -121,7 +123,7 @@ TEST(RelayOptions, names_for_some_peers_are_our_names_too) {
   const auto started = std::make_shared<dialect::kumo::Listener>();
   started->name = "in";
   started->variants.push_back({.peer = std::nullopt, .via = std::nullopt, .as = variant});
-  ConfigResult result = parse("[server]\ndata_dir = \"/var/lib/postern\"\n");
+  ConfigResult result = parse_relay("[server]\ndata_dir = \"/var/lib/postern\"\n");
   result.config.listeners.front().started = started;
   EXPECT_THAT(listener_hostnames(result.config),
               testing::ElementsAre(testing::Pair("in/2", "other.example.net")));
@@ -132,7 +134,7 @@ TEST(RelayOptions, names_for_some_peers_are_our_names_too) {
 }
 
 TEST(RelayOptions, what_we_listen_on_is_us) {
-  const ConfigResult result = parse(
+  const ConfigResult result = parse_relay(
       "[[listener]]\naddress = \"0.0.0.0:2525\"\n[relay]\nproxy_addresses = [\"192.0.2.7\"]\n");
   ASSERT_TRUE(result.ok()) << result.diagnostics.render();
   const auto relay = relay_options(result.config);
@@ -202,7 +204,7 @@ TEST(RelayOptions, a_route_by_sender_refuses_nobody_and_is_no_exception_to_a_ref
 }
 
 TEST(RelayOptions, limits_of_a_route_by_sender_hold_for_every_domain) {
-  const ConfigResult result = parse(
+  const ConfigResult result = parse_relay(
       "[[egress]]\npool = \"bulk\"\nv4 = \"192.0.2.7\"\n"
       "[[route]]\nmatch = [\"*\"]\nsender = [\"news.example.org\"]\negress = \"bulk\"\n"
       "max_connections = 3\n");
@@ -228,7 +230,7 @@ TEST(RelayOptions, a_password_needs_a_verified_server_and_a_file) {
   EXPECT_EQ(complaints(user + "tls = \"verify\"\nauth_password = \"/nonexistent\"\n"),
             Complaints{"T001 5:17"});
   folder.write("password", "s3cret\nand more\n");
-  const ConfigResult bad = parse(user + file + "tls = \"verify\"\n");
+  const ConfigResult bad = parse_relay(user + file + "tls = \"verify\"\n");
   EXPECT_FALSE(bad.ok());
   EXPECT_EQ(bad.diagnostics.render().find("s3cret"), std::string::npos);
 }

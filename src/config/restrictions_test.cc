@@ -18,13 +18,13 @@ namespace {
 
 using testing::HasSubstr;
 
-ConfigResult load(const std::string& restrictions) {
+ConfigResult load_restrictions(const std::string& restrictions) {
   return parse_config("[server]\nhostname = \"mx.example.net\"\n[restrictions]\n" + restrictions,
                       "postern.toml");
 }
 
 /// The codes of all diagnostics with their places: "R110 4:11".
-std::vector<std::string> codes(const ConfigResult& result, Severity severity) {
+std::vector<std::string> placed_codes(const ConfigResult& result, Severity severity) {
   std::vector<std::string> all;
   for (const Diagnostic& one : result.diagnostics.list()) {
     if (one.severity != severity || one.code == "R138") continue;  // that is about routes
@@ -38,16 +38,16 @@ using Codes = std::vector<std::string>;
 TEST(ConfigLint, AnOpenRelayIsAnErrorAtTheRuleUnlessItIsKnown) {
   const std::string open =
       "relay = \"permit_mynetworks, check_sender_access static:OK, reject_unauth_destination\"\n";
-  const ConfigResult refused = load(open);
-  EXPECT_EQ(codes(refused, Severity::error), Codes{"R110 4:29"});
+  const ConfigResult refused = load_restrictions(open);
+  EXPECT_EQ(placed_codes(refused, Severity::error), Codes{"R110 4:29"});
   EXPECT_THAT(refused.diagnostics.list()[0].hint,
               testing::AllOf(HasSubstr("put reject_unauth_destination before"),
                              HasSubstr("`postern help R110`"),
                              testing::Not(HasSubstr("i_know_this_is_an_open_relay"))));
   for (const char* said : {"i_know_this_is_an_open_relay = true\n", "mode = \"shadow\"\n"}) {
-    const ConfigResult known = load(said + open);
+    const ConfigResult known = load_restrictions(said + open);
     EXPECT_TRUE(known.ok()) << said << known.diagnostics.render();
-    EXPECT_THAT(codes(known, Severity::warning), testing::Contains("R110 5:29")) << said;
+    EXPECT_THAT(placed_codes(known, Severity::warning), testing::Contains("R110 5:29")) << said;
   }
 }
 
@@ -87,8 +87,8 @@ TEST(ConfigLint, CertificatesInListsAreThoseThatAListenerAsksFor) {
 /// What is said about domains without a route: "PARAMETER: MESSAGE HINT" each.
 std::vector<std::string> routeless(const std::string& restrictions, const std::string& rest = "") {
   std::vector<std::string> all;
-  const ConfigResult result =
-      load("relay = \"permit_mynetworks, reject_unauth_destination\"\n" + restrictions + rest);
+  const ConfigResult result = load_restrictions(
+      "relay = \"permit_mynetworks, reject_unauth_destination\"\n" + restrictions + rest);
   for (const Diagnostic& one : result.diagnostics.list()) {
     if (one.code == "R138") all.push_back(one.message + "\n" + one.hint);
   }
@@ -156,7 +156,7 @@ TEST(ConfigLint, NoHintOpensTheGateway) {
         std::string("sender = \"permit, reject_unknown_sender_domain\"\n"),
         std::string("client = \"reject_rbl_client bl.example.net, reject_rbl_client "
                     "bl.example.net\"\n")}) {
-    const ConfigResult result = load(relay + lists);
+    const ConfigResult result = load_restrictions(relay + lists);
     EXPECT_FALSE(result.diagnostics.empty()) << lists;
     for (const Diagnostic& one : result.diagnostics.list()) {
       EXPECT_THAT(one.hint,
@@ -170,21 +170,25 @@ TEST(ConfigLint, NoHintOpensTheGateway) {
 TEST(ConfigLint, TheElementThatIsMeantIsMarked) {
   const std::string networks =
       "mynetworks = \"\"\"\n  192.0.2.0/24,\n  [2001:db8::]/32\n  !192.0.2.7\n\"\"\"\n";
-  EXPECT_EQ(codes(load(networks), Severity::warning), Codes{"R121 7:3"});
-  EXPECT_EQ(codes(load("mynetworks = \"192.0.2.0/24, !192.0.2.7\"\n"), Severity::warning),
+  EXPECT_EQ(placed_codes(load_restrictions(networks), Severity::warning), Codes{"R121 7:3"});
+  EXPECT_EQ(placed_codes(load_restrictions("mynetworks = \"192.0.2.0/24, !192.0.2.7\"\n"),
+                         Severity::warning),
             Codes{"R121 4:29"});
-  EXPECT_EQ(codes(load("relay_domains = \"example.org, a..b\"\n"), Severity::warning),
-            Codes{"R123 4:31"});
-  EXPECT_THAT(codes(load("relay = \"\"\"\n  permit\n\"\"\"\n"), Severity::error),
-              testing::Contains("R110 5:3"));
+  EXPECT_EQ(
+      placed_codes(load_restrictions("relay_domains = \"example.org, a..b\"\n"), Severity::warning),
+      Codes{"R123 4:31"});
+  EXPECT_THAT(
+      placed_codes(load_restrictions("relay = \"\"\"\n  permit\n\"\"\"\n"), Severity::error),
+      testing::Contains("R110 5:3"));
 }
 
 TEST(ConfigLint, ListsMayHaveToBeComplete) {
   const std::string lists =
       "relay = \"permit_auth_destination, reject\"\nsender = \"reject_non_fqdn_sender\"\n";
-  EXPECT_EQ(codes(load(lists), Severity::error), Codes{});
-  EXPECT_EQ(codes(load("require_complete_lists = true\n" + lists), Severity::error),
-            Codes{"R101 6:11"});
+  EXPECT_EQ(placed_codes(load_restrictions(lists), Severity::error), Codes{});
+  EXPECT_EQ(
+      placed_codes(load_restrictions("require_complete_lists = true\n" + lists), Severity::error),
+      Codes{"R101 6:11"});
 }
 
 struct Answer {
@@ -321,7 +325,9 @@ TEST(ConfigLint, ListsThatDoNotLoadGetNoAdvice) {
 }
 
 TEST(ConfigLint, AMisspeltKeywordIsNotToldAsAMissingOne) {
-  const auto first = [](const std::string& lists) { return load(lists).diagnostics.first_error(); };
+  const auto first = [](const std::string& lists) {
+    return load_restrictions(lists).diagnostics.first_error();
+  };
   for (const std::string lists :
        {"relay = \"permit_mynetworks, reject_unauth_destinaton\"\n",
         "relay = \"\"\nrecipient = \"permit_mynetworks, reject_unauth_destinaton\"\n",
@@ -352,17 +358,20 @@ TEST(ConfigLint, StrictTakesWarningsForErrors) {
 TEST(ConfigLint, NamesThatAreNotDefinedAreSaid) {
   const std::string relay =
       "relay = \"reject_unauth_destination\"\nrelay_domains = \"a.example\"\n";
-  EXPECT_EQ(codes(load(relay + "sender = \"$comon_rules, permit\"\n"), Severity::error),
+  EXPECT_EQ(placed_codes(load_restrictions(relay + "sender = \"$comon_rules, permit\"\n"),
+                         Severity::error),
             Codes{"R012 6:11"});
-  EXPECT_EQ(codes(load(relay + "mydestination = \"$relay_domians\"\n"), Severity::warning),
+  EXPECT_EQ(placed_codes(load_restrictions(relay + "mydestination = \"$relay_domians\"\n"),
+                         Severity::warning),
             Codes{"R012 6:18"});
-  EXPECT_THAT(load(relay + "mydestination = \"$relay_domians\"\n").diagnostics.render(),
-              HasSubstr("did you mean $relay_domains?"));
+  EXPECT_THAT(
+      load_restrictions(relay + "mydestination = \"$relay_domians\"\n").diagnostics.render(),
+      HasSubstr("did you mean $relay_domains?"));
   for (const char* fine :
        {"common = \"reject_non_fqdn_sender\"\nsender = \"${common}, permit\"\n",
         "sender = \"${common?reject_non_fqdn_sender, }permit\"\n", "sender = \"$$x, permit\"\n",
         "mydestination = \"$myhostname, $mydomain\"\n"}) {
-    const auto found = load(relay + fine);
+    const auto found = load_restrictions(relay + fine);
     EXPECT_THAT(found.diagnostics.render(), testing::Not(HasSubstr("R012"))) << fine;
   }
 }

@@ -20,7 +20,7 @@ using Route = relay::Route;
 
 constexpr std::size_t most_rows = 10'000;      ///< of a table that are looked at
 constexpr std::size_t most_looks = 2'000'000;  ///< at rows of a table
-constexpr std::size_t shown = 8;               ///< domains in a message
+constexpr std::size_t shown_domains = 8;       ///< domains in a message
 
 /// The keys of the table that are names of domains; nullopt: they cannot be listed.
 std::optional<std::vector<std::string>> domains_in(const lists::Table& table) {
@@ -76,12 +76,12 @@ bool leads_elsewhere(const Route& route) {
 
 std::string listed(const std::vector<std::string>& names, bool quoted) {
   std::string out;
-  for (std::size_t i = 0; i < names.size() && i < shown; ++i) {
+  for (std::size_t i = 0; i < names.size() && i < shown_domains; ++i) {
     out += i == 0 ? "" : ", ";
     out += quoted ? fmt::format("\"{}\"", names[i]) : printable(names[i], 100);
   }
-  if (names.size() > shown) {
-    out += quoted ? ", ..." : fmt::format(" and {} more", names.size() - shown);
+  if (names.size() > shown_domains) {
+    out += quoted ? ", ..." : fmt::format(" and {} more", names.size() - shown_domains);
   }
   return out;
 }

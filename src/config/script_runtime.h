@@ -19,6 +19,9 @@
 
 namespace postern::app {
 
+/// Threads that decide besides those of sessions: of the API, of queued mail, of commands.
+inline constexpr std::size_t other_threads = 3;
+
 /// Thread-safe unless noted.
 class ScriptRuntime {
  public:

@@ -5,6 +5,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 
+#include "base/patience_test.h"
 #include "net/scripted_http_server.h"
 #include "script/vault.h"
 
@@ -30,7 +31,8 @@ Task<void> ask(script::World* world, script::HttpQuestion question, std::chrono:
 
 Task<void> ask_vault(script::World* world, script::VaultQuestion question,
                      Result<std::optional<Secret>>* out) {
-  *out = co_await script::read_vault(*world, std::move(question), script::Clock::now() + 300ms);
+  *out = co_await script::read_vault(*world, std::move(question),
+                                     script::Clock::now() + tests::patience);
 }
 
 Task<void> block(script::World* world, std::thread::id* where, std::string* trouble) {
@@ -55,7 +57,7 @@ class ScriptWorldTest : public testing::Test {
     loop_.run();
   }
   Result<script::HttpAnswer> http(script::HttpQuestion question,
-                                  std::chrono::milliseconds limit = 5s) {
+                                  std::chrono::milliseconds limit = tests::patience) {
     Result<script::HttpAnswer> out;
     run(ask(&world_, std::move(question), limit, &out));
     return out;
@@ -88,7 +90,7 @@ TEST_F(ScriptWorldTest, what_does_not_come_whole_and_in_time_is_an_error_without
     ++asked;
     if (request.target == "/moved?token=s3cret")
       return Response{.status = 302, .headers = {{"Location", "/other"}}};
-    if (request.target == "/slow?token=s3cret") return Response{.delay = 2s};
+    if (request.target == "/slow?token=s3cret") return Response{.delay = tests::patience};
     if (request.target == "/reset?token=s3cret") return Response{.reset = true};
     return Response{.body = std::string(2000, 'x')};
   });

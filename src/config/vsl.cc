@@ -25,14 +25,11 @@ namespace json = boost::json;
 
 namespace {
 
-/// Threads that decide besides those of sessions: of the API, of queued mail, of commands.
-constexpr std::size_t other_threads = 3;
-
-using Key = std::shared_ptr<const mailauth::dkim::SigningKey>;
+using SharedSigningKey = std::shared_ptr<const mailauth::dkim::SigningKey>;
 
 /// A signing key from a PEM file; null after an error, which is reported.
-Key read_key(const std::string& file, const std::string& path, const Positions& positions,
-             Diagnostics& diagnostics) {
+SharedSigningKey read_key(const std::string& file, const std::string& path,
+                          const Positions& positions, Diagnostics& diagnostics) {
   if (file.empty()) return nullptr;
   const auto refuse = [&](const std::string& why) {
     Diagnostic diagnostic = positions.at(
@@ -140,7 +137,7 @@ Diagnostic diagnostic_of(const vsl::Mistake& mistake, const std::filesystem::pat
   return diagnostic;
 }
 
-vsl::VslPolicyOptions options_of(const Config& config, vsl::Site site) {
+vsl::VslPolicyOptions vsl_options(const Config& config, vsl::Site site) {
   const VslConfig& given = config.vsl;
   vsl::VslPolicyOptions options;
   options.path = given.policy;
@@ -233,7 +230,7 @@ void load_vsl(Config& config, const LoadOptions& options, const Positions& posit
     return;
   }
   const std::filesystem::path folder = std::filesystem::path(given.policy).parent_path();
-  auto loaded = vsl::VslPolicy::load(options_of(config, std::move(site)), given.runtime->world());
+  auto loaded = vsl::VslPolicy::load(vsl_options(config, std::move(site)), given.runtime->world());
   if (!loaded) {
     for (const vsl::LoadMistake& mistake : loaded.error()) {
       Diagnostic diagnostic = diagnostic_of(mistake, folder);

@@ -12,6 +12,8 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "base/patience_test.h"
+
 namespace postern::deliver {
 namespace {
 
@@ -24,6 +26,7 @@ struct Seen {
   std::atomic<int> entered{0};
   std::atomic<int> refused{0};
   std::vector<int> order;
+  bool until_refusal = false;  ///< they stay until somebody was refused
 };
 
 Task<void> visit(DeliveryGate* gate, std::string webhook, std::chrono::milliseconds patience,
@@ -39,8 +42,10 @@ Task<void> visit(DeliveryGate* gate, std::string webhook, std::chrono::milliseco
   for (int most = seen->most; most < now && !seen->most.compare_exchange_weak(most, now);) {
   }
   const asio::any_io_executor executor = co_await asio::this_coro::executor;
-  asio::steady_timer timer(executor, stay);
-  co_await timer.async_wait(asio::use_awaitable);
+  do {
+    asio::steady_timer timer(executor, stay);
+    co_await timer.async_wait(asio::use_awaitable);
+  } while (seen->until_refusal && seen->refused == 0);
   --seen->inside;
 }
 
@@ -49,7 +54,7 @@ TEST(DeliveryGate, lets_so_many_in_and_the_rest_in_order) {
   Seen seen;
   asio::io_context loop;
   for (int i = 0; i < 8; ++i)
-    asio::co_spawn(loop, visit(&gate, "wh_1", 5s, 5ms, &seen, i), asio::detached);
+    asio::co_spawn(loop, visit(&gate, "wh_1", tests::patience, 5ms, &seen, i), asio::detached);
   loop.run();
   EXPECT_EQ(seen.most, 2);
   EXPECT_EQ(seen.order, (std::vector<int>{0, 1, 2, 3, 4, 5, 6, 7}));
@@ -75,7 +80,7 @@ TEST(DeliveryGate, holds_up_nobody_else) {
   Seen slow;
   Seen other;
   asio::io_context loop;
-  asio::co_spawn(loop, visit(&gate, "wh_1", 5s, 50ms, &slow, 0), asio::detached);
+  asio::co_spawn(loop, visit(&gate, "wh_1", tests::patience, 50ms, &slow, 0), asio::detached);
   asio::co_spawn(loop, visit(&gate, "wh_2", 0ms, 1ms, &other, 0), asio::detached);
   loop.run();
   EXPECT_EQ(other.entered, 1);
@@ -84,10 +89,11 @@ TEST(DeliveryGate, holds_up_nobody_else) {
 TEST(DeliveryGate, waits_no_longer_than_told_and_keeps_count) {
   DeliveryGate gate(1);
   Seen seen;
+  seen.until_refusal = true;
   asio::io_context loop;
-  asio::co_spawn(loop, visit(&gate, "wh_1", 5s, 60ms, &seen, 0), asio::detached);
+  asio::co_spawn(loop, visit(&gate, "wh_1", tests::patience, 1ms, &seen, 0), asio::detached);
   asio::co_spawn(loop, visit(&gate, "wh_1", 10ms, 1ms, &seen, 1), asio::detached);
-  asio::co_spawn(loop, visit(&gate, "wh_1", 5s, 1ms, &seen, 2), asio::detached);
+  asio::co_spawn(loop, visit(&gate, "wh_1", tests::patience, 1ms, &seen, 2), asio::detached);
   loop.run();
   EXPECT_EQ(seen.refused, 1);
   EXPECT_EQ(seen.order, (std::vector<int>{0, 2}));
@@ -105,7 +111,7 @@ TEST(DeliveryGate, counts_over_all_loops) {
     threads.emplace_back([&] {
       asio::io_context loop;
       for (int i = 0; i < 100; ++i)
-        asio::co_spawn(loop, visit(&gate, "wh_1", 20s, 0ms, &seen, -1), asio::detached);
+        asio::co_spawn(loop, visit(&gate, "wh_1", tests::patience, 0ms, &seen, -1), asio::detached);
       loop.run();
     });
   for (std::thread& thread : threads) thread.join();

@@ -20,9 +20,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const mail::Mailbox bob{"bob", "example.net"};
-const mail::Mailbox ann{"ann", "example.com"};
-const std::string message =
+const mail::Mailbox maildir_owner{"bob", "example.net"};
+const mail::Mailbox maildir_sender{"ann", "example.com"};
+const std::string maildir_message =
     "Received: by mx.example.org\r\nFrom: ann@example.com\r\n\r\nHello.\r\n";
 
 spool::BodyReader reader(std::string octets) {
@@ -32,9 +32,10 @@ spool::BodyReader reader(std::string octets) {
 
 class MaildirTest : public testing::Test {
  protected:
-  Result<std::string> deliver(std::string octets = message, std::string host = "mx.example.org") {
+  Result<std::string> deliver(std::string octets = maildir_message,
+                              std::string host = "mx.example.org") {
     spool::BodyReader body = reader(std::move(octets));
-    return Maildir(path_, std::move(host)).deliver(ann, bob, body);
+    return Maildir(path_, std::move(host)).deliver(maildir_sender, maildir_owner, body);
   }
   std::size_t files(const std::string& folder) const {
     std::error_code none;
@@ -65,8 +66,8 @@ TEST_F(MaildirTest, is_made_and_takes_a_message_with_its_envelope_on_top) {
 }
 
 TEST_F(MaildirTest, writes_a_null_reverse_path) {
-  spool::BodyReader body = reader(message);
-  const auto name = Maildir(path_, "mx.example.org").deliver(std::nullopt, bob, body);
+  spool::BodyReader body = reader(maildir_message);
+  const auto name = Maildir(path_, "mx.example.org").deliver(std::nullopt, maildir_owner, body);
   ASSERT_TRUE(name);
   EXPECT_TRUE(read(*name).starts_with("Return-Path: <>\nDelivered-To: bob@example.net\n"));
 }
@@ -91,7 +92,7 @@ TEST_F(MaildirTest, takes_a_large_and_an_empty_message) {
 }
 
 TEST_F(MaildirTest, a_host_name_never_leads_elsewhere) {
-  const Result<std::string> name = deliver(message, "../../a:b/c");
+  const Result<std::string> name = deliver(maildir_message, "../../a:b/c");
   ASSERT_TRUE(name) << name.error().message;
   EXPECT_EQ(name->find('/'), std::string::npos);
   EXPECT_EQ(name->find(':'), std::string::npos);
@@ -113,7 +114,7 @@ TEST_F(MaildirTest, threads_never_take_the_same_name) {
 TEST_F(MaildirTest, a_damaged_message_is_never_there) {
   std::string octets(3 * spool::BodyReader::piece, 'x');
   spool::BodyReader body(octets, std::string(32, '\0'));
-  const auto done = Maildir(path_, "mx.example.org").deliver(ann, bob, body);
+  const auto done = Maildir(path_, "mx.example.org").deliver(maildir_sender, maildir_owner, body);
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().fault, Fault::damaged);
   EXPECT_EQ(files("new") + files("tmp"), 0u);

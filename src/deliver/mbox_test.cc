@@ -14,6 +14,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "base/patience_test.h"
 #include "base/sha256.h"
 #include "base/temporary_folder_test.h"
 
@@ -23,18 +24,18 @@ namespace {
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
-const mail::Mailbox bob{"bob", "example.net"};
-const mail::Mailbox ann{"ann", "example.com"};
-const std::string message = "From: ann@example.com\r\n\r\nHello.\r\n";
+const mail::Mailbox mbox_owner{"bob", "example.net"};
+const mail::Mailbox mbox_sender{"ann", "example.com"};
+const std::string mbox_message = "From: ann@example.com\r\n\r\nHello.\r\n";
 
 class MboxTest : public testing::Test {
  protected:
-  Result<std::string> deliver(std::string octets = message,
-                              const std::optional<mail::Mailbox>& sender = ann,
-                              std::chrono::milliseconds lock_within = 60s) {
+  Result<std::string> deliver(std::string octets = mbox_message,
+                              const std::optional<mail::Mailbox>& sender = mbox_sender,
+                              std::chrono::milliseconds lock_within = tests::patience) {
     std::string digest = sha256(octets);
     spool::BodyReader body(std::move(octets), std::move(digest));
-    return Mbox(path_, lock_within).deliver(sender, bob, body);
+    return Mbox(path_, lock_within).deliver(sender, mbox_owner, body);
   }
   std::string text() const { return tests::read_file(path_); }
   /// The messages as a reader of mboxrd sees them, without `From ` lines; empty if the file is not
@@ -74,7 +75,7 @@ TEST_F(MboxTest, takes_messages_with_their_envelopes_on_top) {
   ASSERT_TRUE(first) << first.error().message;
   EXPECT_EQ(*first, path_ + " at octet 0");
   const auto size = fs::file_size(path_);
-  const auto second = deliver(message, std::nullopt);
+  const auto second = deliver(mbox_message, std::nullopt);
   ASSERT_TRUE(second);
   EXPECT_EQ(*second, path_ + " at octet " + std::to_string(size));
   EXPECT_EQ(messages(), (std::vector<std::string>{trace_ + "From: ann@example.com\n\nHello.\n",
@@ -123,7 +124,7 @@ TEST_F(MboxTest, from_lines_are_found_across_the_borders_of_pieces) {
 }
 
 TEST_F(MboxTest, a_sender_stays_one_word) {
-  ASSERT_TRUE(deliver(message, mail::Mailbox{"\"a b\t\"", "example.com"}));
+  ASSERT_TRUE(deliver(mbox_message, mail::Mailbox{"\"a b\t\"", "example.com"}));
   EXPECT_TRUE(text().starts_with("From \"a-b-\"@example.com ")) << text();
 }
 
@@ -163,20 +164,20 @@ TEST_F(MboxTest, a_lock_of_others_is_waited_for_and_then_temporary) {
     struct flock whole{};
     whole.l_type = F_WRLCK;
     ASSERT_EQ(fcntl(fd, F_OFD_SETLK, &whole), 0);
-    const auto done = deliver(message, ann, 50ms);
+    const auto done = deliver(mbox_message, mbox_sender, 50ms);
     ASSERT_FALSE(done);
     EXPECT_EQ(done.error().fault, Fault::temporary);
     EXPECT_EQ(done.error().message, path_ + " is locked by another");
     close(fd);
   }
   folder_.write("bob.lock", "");
-  const auto done = deliver(message, ann, 50ms);
+  const auto done = deliver(mbox_message, mbox_sender, 50ms);
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().message, path_ + ".lock is held by another");
   EXPECT_EQ(text(), before);
   EXPECT_TRUE(fs::exists(path_ + ".lock")) << "it is not ours";
   fs::last_write_time(path_ + ".lock", fs::file_time_type::clock::now() - 20min);
-  EXPECT_TRUE(deliver(message, ann, 50ms)) << "whoever held it is gone";
+  EXPECT_TRUE(deliver()) << "whoever held it is gone";
 }
 
 // A program that rewrites the mailbox locks the file, writes another and renames it.
@@ -188,7 +189,7 @@ TEST_F(MboxTest, a_file_that_was_replaced_while_its_lock_was_waited_for_is_opene
   whole.l_type = F_WRLCK;
   ASSERT_EQ(fcntl(fd, F_OFD_SETLK, &whole), 0);
   Result<std::string> done;
-  std::thread delivery([&] { done = deliver(message, ann, 20s); });
+  std::thread delivery([&] { done = deliver(); });
   std::this_thread::sleep_for(100ms);  // it waits for the lock, most likely
   folder_.write("next", other + other);
   fs::rename(folder_.file("next"), path_);
@@ -203,7 +204,7 @@ TEST_F(MboxTest, a_damaged_message_leaves_the_file_as_it_was) {
   ASSERT_TRUE(deliver());
   const std::string before = text();
   spool::BodyReader body(std::string(3 * spool::BodyReader::piece, 'x'), std::string(32, '\0'));
-  const auto done = Mbox(path_).deliver(ann, bob, body);
+  const auto done = Mbox(path_).deliver(mbox_sender, mbox_owner, body);
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().fault, Fault::damaged);
   EXPECT_EQ(text(), before);
@@ -251,7 +252,7 @@ TEST_F(MboxTest, what_is_set_wrong_is_temporary_and_named) {
                      {"/dev/null", "/dev/null"}};
   for (const auto& c : cases) {
     path_ = c.path;
-    const auto done = deliver(message, ann, 50ms);
+    const auto done = deliver();
     ASSERT_FALSE(done) << c.path;
     EXPECT_EQ(done.error().fault, Fault::temporary);
     EXPECT_NE(done.error().message.find(c.named), std::string::npos) << done.error().message;

@@ -27,7 +27,7 @@ std::string without_comments(std::string_view field) {
 
 /// Adapts the field to GMime, which would read "10.00.00", "10:00:00+0200" and "10 : 00 : 00" (RFC
 /// 5322 §4.3) as midnight.
-std::string repaired(std::string_view field) {
+std::string repaired_date(std::string_view field) {
   std::string text;
   bool after_colon = false;
   for (char c : without_comments(field.substr(0, longest))) {
@@ -83,7 +83,7 @@ bool shows(GDateTime* instant, const TimeOfDay& time) {
 }  // namespace
 
 std::optional<std::string> date_to_rfc3339(std::string_view field) {
-  std::string text = repaired(field);
+  std::string text = repaired_date(field);
   const auto time = time_of_day(text);
   if (!time) return std::nullopt;
   GDateTime* local = g_mime_utils_header_decode_date(text.c_str());

@@ -232,8 +232,8 @@ TEST(MimeAddress, takes_linear_time_whatever_the_field) {
          {"b,", "b=;", "b;", "g:b,", "<b,", "(b,", "\"b,", "[b,", "\\,", "b,<c@d>,", "b b,", "b@c,",
           "=?utf-8?q?b?=,", ":", ";"}) {
       std::string field(prefix);
-      while (field.size() < 64 * 1024) field += pattern;
-      EXPECT_LT(tests::cpu_seconds([&] { (void)addresses(field); }), 3) << prefix << pattern;
+      while (field.size() < 32 * 1024) field += pattern;
+      EXPECT_LT(tests::cpu_seconds([&] { (void)addresses(field); }), 1) << prefix << pattern;
     }
   }
 }

@@ -26,7 +26,7 @@ std::string shape(std::string_view message, const MimeLimits& limits = {}) {
 }
 
 /// A multipart message with boundary "b" around `body`.
-std::string mixed(std::string_view body, std::string_view type = "multipart/mixed") {
+std::string multipart(std::string_view body, std::string_view type = "multipart/mixed") {
   return "Content-Type: " + std::string(type) + "; boundary=b\r\n\r\n" + std::string(body);
 }
 
@@ -41,35 +41,37 @@ TEST(Mime, finds_the_parts) {
       {"Content-Type: text/html\r\n\r\n<p>", "[text/html||<p>]"},
       {"Content-Type: nonsense\r\n\r\nx", "[text/plain||x]"},
       {"Content-Type:\r\n\r\nx", "[text/plain||x]"},
-      {mixed("pre\r\n--b\r\n\r\none\r\n--b\r\n\r\ntwo\r\n--b--\r\nepi\r\n"),
+      {multipart("pre\r\n--b\r\n\r\none\r\n--b\r\n\r\ntwo\r\n--b--\r\nepi\r\n"),
        "[text/plain||one][text/plain||two]"},
-      {mixed("--b\r\nContent-Type: a/b; name=n\r\n\r\nx\r\n\r\n--b--"), "[a/b|n|x/]"},
-      {mixed("--b  \t\r\n\r\nx\r\n--b--  \r\n"), "[text/plain||x]"},
-      {mixed("--b\r\n--b\r\n\r\nx\r\n--b--\r\n"), "[text/plain||x]"},
-      {mixed("--b\r\n\r\nnever closed\r\n"), "[text/plain||never closed]"},
-      {mixed("--b\r\nContent-Type: a/b\r\n--b\r\n\r\nx\r\n--b--\r\n"), "[a/b||][text/plain||x]"},
-      {mixed("--b\r\n\r\n--bb\r\n--b-\r\n -- b\r\n--b--\r\n"), "[text/plain||--bb/--b-/ -- b]"},
-      {mixed("--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: in\r\nContent-Type: "
-             "multipart/mixed; boundary=c\r\n\r\n--c\r\n\r\nx\r\n--c--\r\n--b--\r\n"),
+      {multipart("--b\r\nContent-Type: a/b; name=n\r\n\r\nx\r\n\r\n--b--"), "[a/b|n|x/]"},
+      {multipart("--b  \t\r\n\r\nx\r\n--b--  \r\n"), "[text/plain||x]"},
+      {multipart("--b\r\n--b\r\n\r\nx\r\n--b--\r\n"), "[text/plain||x]"},
+      {multipart("--b\r\n\r\nnever closed\r\n"), "[text/plain||never closed]"},
+      {multipart("--b\r\nContent-Type: a/b\r\n--b\r\n\r\nx\r\n--b--\r\n"),
+       "[a/b||][text/plain||x]"},
+      {multipart("--b\r\n\r\n--bb\r\n--b-\r\n -- b\r\n--b--\r\n"), "[text/plain||--bb/--b-/ -- b]"},
+      {multipart("--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: in\r\nContent-Type: "
+                 "multipart/mixed; boundary=c\r\n\r\n--c\r\n\r\nx\r\n--c--\r\n--b--\r\n"),
        "[message/rfc822||Subject: in/Content-Type: multipart/mixed; boundary=c//--c//x/--c--]"},
-      {mixed("--b\r\n\r\nx\r\n--b\r\nContent-Type: text/plain\r\n\r\ny\r\n--b--\r\n",
-             "multipart/digest"),
+      {multipart("--b\r\n\r\nx\r\n--b\r\nContent-Type: text/plain\r\n\r\ny\r\n--b--\r\n",
+                 "multipart/digest"),
        "[message/rfc822||x][text/plain||y]"},
       // An inner multipart is closed by the delimiter of an outer one.
-      {mixed("--b\r\nContent-Type: multipart/alternative; boundary=c\r\n\r\n--c\r\n\r\nin\r\n"
-             "--b\r\n\r\nout\r\n--c\r\n--b--\r\n"),
+      {multipart("--b\r\nContent-Type: multipart/alternative; boundary=c\r\n\r\n--c\r\n\r\nin\r\n"
+                 "--b\r\n\r\nout\r\n--c\r\n--b--\r\n"),
        "[text/plain||in][text/plain||out/--c]"},
   };
   for (const auto& c : cases) EXPECT_EQ(shape(c.message), c.shape) << c.message;
 }
 
 TEST(Mime, reads_a_multipart_that_never_begins_as_text) {
-  EXPECT_EQ(shape(mixed("no delimiter\r\n")), "[text/plain||no delimiter/] ambiguous");
+  EXPECT_EQ(shape(multipart("no delimiter\r\n")), "[text/plain||no delimiter/] ambiguous");
   EXPECT_EQ(shape("Content-Type: multipart/mixed\r\n\r\n--x\r\n"), "[text/plain||--x/] ambiguous");
   EXPECT_EQ(shape("Content-Type: multipart/mixed; boundary=\"\"\r\n\r\nx"),
             "[text/plain||x] ambiguous");
-  EXPECT_EQ(shape(mixed("--b\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\nin\r\n--b--\r\n")),
-            "[text/plain||in] ambiguous");
+  EXPECT_EQ(
+      shape(multipart("--b\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\nin\r\n--b--\r\n")),
+      "[text/plain||in] ambiguous");
 }
 
 TEST(Mime, skips_header_lines_that_are_no_fields) {
@@ -91,9 +93,9 @@ TEST(Mime, skips_header_lines_that_are_no_fields) {
 TEST(Mime, begins_the_body_at_the_first_line_that_is_no_field) {
   // Only if no empty line tells where the body begins.
   EXPECT_EQ(shape("Subject: a\r\nHello\r\nthere\r\n"), "[text/plain||Hello/there/]");
-  EXPECT_EQ(shape(mixed("--b\r\nContent-Type: text/html\r\nHello\r\n\r\nthere\r\n--b--\r\n")),
+  EXPECT_EQ(shape(multipart("--b\r\nContent-Type: text/html\r\nHello\r\n\r\nthere\r\n--b--\r\n")),
             "[text/html||Hello//there]");
-  EXPECT_EQ(shape(mixed("--b\r\nstray\r\nContent-Type: text/html\r\n\r\nHello\r\n--b--\r\n")),
+  EXPECT_EQ(shape(multipart("--b\r\nstray\r\nContent-Type: text/html\r\n\r\nHello\r\n--b--\r\n")),
             "[text/html||Hello]");
 }
 
@@ -223,7 +225,7 @@ TEST(Mime, stops_at_its_limits) {
             " stopped: more than 2 header fields");
   EXPECT_EQ(shape("A: 1234\r\nB: 5678\r\n\r\nx", {.header_size = 12}),
             " stopped: a header of more than 12 octets");
-  EXPECT_EQ(shape(mixed("--b\r\nA: 1\r\nB: 2\r\nC: 3\r\n\r\nx\r\n--b--"), {.header_fields = 2}),
+  EXPECT_EQ(shape(multipart("--b\r\nA: 1\r\nB: 2\r\nC: 3\r\n\r\nx\r\n--b--"), {.header_fields = 2}),
             " stopped: more than 2 header fields");
 }
 

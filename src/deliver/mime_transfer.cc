@@ -38,7 +38,7 @@ void drop_padding(std::string& lines) {
   lines.resize(to);
 }
 
-enum Kind : unsigned char { sextet, blank, pad, foreign };
+enum Base64Octet : unsigned char { sextet, blank, pad, foreign };
 
 constexpr std::array<unsigned char, 256> kinds = [] {
   std::array<unsigned char, 256> out{};

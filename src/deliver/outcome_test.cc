@@ -7,7 +7,7 @@ namespace {
 
 using store::Override;
 
-constexpr const char* id = "msg_01HX0000000000000000000000";
+constexpr const char* message_id = "msg_01HX0000000000000000000000";
 
 net::HttpResult answered(int status, net::HttpHeaders headers = {}) {
   return {.status = status, .headers = std::move(headers)};
@@ -22,14 +22,15 @@ TEST(DeliveryOutcome, each_status_has_the_reply_of_the_contract) {
       {499, "550 5.7.1"}, {500, "450 4.3.0"}, {503, "450 4.3.0"}, {599, "450 4.3.0"},
       {600, "450 4.3.0"}, {999, "450 4.3.0"}};
   for (const auto& [status, reply] : table) {
-    const DeliveryOutcome outcome = outcome_of(answered(status), id);
+    const DeliveryOutcome outcome = outcome_of(answered(status), message_id);
     EXPECT_TRUE(outcome.reply.to_string().starts_with(reply))
         << status << ' ' << outcome.reply.to_string();
     EXPECT_EQ(outcome.http_status, status);
     EXPECT_EQ(outcome.error.has_value(), status >= 300) << status;
     EXPECT_EQ(outcome.override, Override::none);
   }
-  EXPECT_EQ(outcome_of(answered(200), id).reply.text, std::string("accepted ") + id);
+  EXPECT_EQ(outcome_of(answered(200), message_id).reply.text,
+            std::string("accepted ") + message_id);
 }
 
 TEST(DeliveryOutcome, without_an_answer_the_client_tries_again) {
@@ -37,7 +38,7 @@ TEST(DeliveryOutcome, without_an_answer_the_client_tries_again) {
        {net::HttpTrouble::blocked, net::HttpTrouble::unresolved, net::HttpTrouble::unreachable,
         net::HttpTrouble::tls, net::HttpTrouble::timeout, net::HttpTrouble::broken}) {
     const DeliveryOutcome outcome =
-        outcome_of({.trouble = trouble, .detail = "blocked address 10.0.0.1"}, id);
+        outcome_of({.trouble = trouble, .detail = "blocked address 10.0.0.1"}, message_id);
     EXPECT_EQ(outcome.reply.to_string(), "450 4.4.1 the webhook cannot be reached now");
     EXPECT_FALSE(outcome.http_status);
     ASSERT_TRUE(outcome.error);
@@ -136,13 +137,16 @@ TEST(DeliveryOutcome, one_valid_override_wins_over_the_status) {
        Override::none},
   };
   for (const OverrideCase& expected : cases) {
-    const DeliveryOutcome outcome = outcome_of(answered(expected.status, expected.headers), id);
+    const DeliveryOutcome outcome =
+        outcome_of(answered(expected.status, expected.headers), message_id);
     EXPECT_EQ(outcome.reply.to_string(), expected.reply);
     EXPECT_EQ(outcome.override, expected.override) << expected.reply;
   }
-  EXPECT_TRUE(outcome_of(answered(200, {{"X-Postern-SMTP-Code", "421"}}), id).reply.closes());
-  EXPECT_EQ(outcome_of(answered(500, {{"X-Conduit-SMTP-Code", "250"}}), id).error, std::nullopt);
-  EXPECT_EQ(outcome_of(answered(500, {{"X-Conduit-SMTP-Code", "451"}}), id).error,
+  EXPECT_TRUE(
+      outcome_of(answered(200, {{"X-Postern-SMTP-Code", "421"}}), message_id).reply.closes());
+  EXPECT_EQ(outcome_of(answered(500, {{"X-Conduit-SMTP-Code", "250"}}), message_id).error,
+            std::nullopt);
+  EXPECT_EQ(outcome_of(answered(500, {{"X-Conduit-SMTP-Code", "451"}}), message_id).error,
             "HTTP status 500");
 }
 
@@ -150,7 +154,7 @@ TEST(DeliveryOutcome, the_text_of_an_endpoint_cannot_leave_its_line) {
   const auto line = [](std::string text) {
     return outcome_of(answered(200, {{"X-Conduit-SMTP-Code", "550"},
                                      {"X-Conduit-SMTP-Message", std::move(text)}}),
-                      id)
+                      message_id)
         .reply;
   };
   EXPECT_EQ(line("a\r\n250 ok\tb\x7f").to_wire(), "550 5.7.1 a250 okb\r\n");

@@ -1,10 +1,10 @@
 // Runs tests/suites/messages: real mail of many origins, compared by the rules of its README.
 
 #include <gtest/gtest.h>
-#include <openssl/sha.h>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "base/sha256.h"
 #include "base/temporary_folder_test.h"
 #include "base/text.h"
 #include "deliver/payload.h"
@@ -14,15 +14,13 @@ namespace {
 
 namespace json = boost::json;
 
-const std::string folder = POSTERN_SOURCE_DIR "/tests/suites/messages/";
+const std::string messages_folder = POSTERN_SOURCE_DIR "/tests/suites/messages/";
 
-std::string file(const std::string& name) { return tests::read_file(folder + name); }
-
-std::string sha256(std::string_view octets) {
-  unsigned char digest[SHA256_DIGEST_LENGTH];
-  ::SHA256(reinterpret_cast<const unsigned char*>(octets.data()), octets.size(), digest);
-  return hex_encode({reinterpret_cast<const char*>(digest), sizeof digest});
+std::string suite_message(const std::string& name) {
+  return tests::read_file(messages_folder + name);
 }
+
+std::string sha256_hex(std::string_view octets) { return hex_encode(sha256(octets)); }
 
 std::string replaced(std::string text, std::string_view from, std::string_view to) {
   for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size()) {
@@ -150,7 +148,7 @@ class Comparison {
     check("html.present", want.at("present").as_bool() ? "yes" : "no",
           squeezed(text).empty() ? "no" : "yes");
     if (want.as_object().contains("sha256")) {
-      check("html.sha256", string_at(want, "sha256"), sha256(text));
+      check("html.sha256", string_at(want, "sha256"), sha256_hex(text));
     }
   }
 
@@ -167,13 +165,13 @@ class Comparison {
       }
       const std::optional<std::string> octets = base64_decode(string_at(got[i], "content"));
       ASSERT_TRUE(octets);
-      check("content", sha256(*octets), string_at(got[i], "sha256"));
+      check("content", sha256_hex(*octets), string_at(got[i], "sha256"));
       check("size", std::to_string(octets->size()), json::serialize(got[i].at("size")));
       if (one.contains("sha256_trim")) {
         std::string trimmed = replaced(*octets, "\r\n", "\n");
         constexpr std::string_view blank("\t\n\v\f\r \xA0");
         while (!trimmed.empty() && blank.find(trimmed.back()) != blank.npos) trimmed.pop_back();
-        check("sha256_trim", string_at(want[i], "sha256_trim"), sha256(trimmed));
+        check("sha256_trim", string_at(want[i], "sha256_trim"), sha256_hex(trimmed));
       }
     }
   }
@@ -184,12 +182,12 @@ class Comparison {
 };
 
 TEST(PayloadMessages, agree_with_the_expectations_of_the_suite) {
-  const std::string expected = file("expected.json");
+  const std::string expected = suite_message("expected.json");
   ASSERT_FALSE(expected.empty());
   const json::value suite = json::parse(expected);
   std::size_t played = 0;
   for (const json::key_value_pair& entry : suite.as_object()) {
-    const std::string message = file(entry.key());
+    const std::string message = suite_message(entry.key());
     ASSERT_FALSE(message.empty()) << entry.key();
     const MessageIdentity identity{"msg_01HX0000000000000000000000",
                                    "wh_01HX0000000000000000000000",

@@ -14,9 +14,10 @@ namespace {
 namespace json = boost::json;
 using namespace std::chrono_literals;
 
-constexpr std::chrono::system_clock::time_point arrival{1705312802s};  // 2024-01-15T10:00:02Z
+constexpr std::chrono::system_clock::time_point payload_arrival{
+    1705312802s};  // 2024-01-15T10:00:02Z
 
-policy::Evidence evidence() {
+policy::Evidence three_recipients() {
   policy::Evidence evidence;
   evidence.session.client_ip = IpAddress::parse("203.0.113.10").value();
   evidence.session.helo = "mx.partner.example.com";
@@ -37,18 +38,19 @@ policy::Evidence evidence() {
 }
 
 MessageIdentity identity() {
-  return {"msg_01HX0000000000000000000000", "wh_01HX0000000000000000000000", arrival, false};
+  return {"msg_01HX0000000000000000000000", "wh_01HX0000000000000000000000", payload_arrival,
+          false};
 }
 
 json::value payload_of(std::string_view message, const PayloadOptions& options = {},
-                       const policy::Evidence& facts = evidence(),
+                       const policy::Evidence& facts = three_recipients(),
                        const MessageIdentity& id = identity()) {
   Result<Payload> payload = build_payload(message, facts, id, options);
   EXPECT_TRUE(payload) << (payload ? "" : payload.error().message);
   return json::parse(payload->body.view().value());
 }
 
-std::string file(const std::string& path) {
+std::string conduit_message(const std::string& path) {
   return tests::read_file(POSTERN_SOURCE_DIR "/tests/suites/conduit/messages/" + path);
 }
 
@@ -83,7 +85,7 @@ class MemoryStore final : public AttachmentStore {
       store_.files.emplace_back(file, octets);
       return Link{
           "https://gw.example/api/v1/attachments/att_" + std::to_string(store_.files.size()),
-          arrival + 168h};
+          payload_arrival + 168h};
     }
     Result<void> finish() override {
       ++store_.finished;
@@ -100,7 +102,7 @@ class MemoryStore final : public AttachmentStore {
 };
 
 TEST(Payload, has_the_members_of_the_contract) {
-  const json::value payload = payload_of(file("plain-unsigned.eml"));
+  const json::value payload = payload_of(conduit_message("plain-unsigned.eml"));
   const json::value want = json::parse(R"({
     "message_id": "<abc123@mail.partner.example.com>", "from": "alerts@partner.example.com",
     "to": ["inbox@hooks.example.net", "inbox+vip@hooks.example.net"],
@@ -133,7 +135,7 @@ TEST(Payload, has_the_members_of_the_contract) {
       EXPECT_EQ(*got, member.value()) << member.key() << " is " << *got;
     }
   }
-  EXPECT_EQ(payload.at("size"), file("plain-unsigned.eml").size());
+  EXPECT_EQ(payload.at("size"), conduit_message("plain-unsigned.eml").size());
   EXPECT_EQ(payload.at("header_list").at(0).at("name"), "From");
   EXPECT_FALSE(payload.as_object().contains("html"));
   EXPECT_FALSE(payload.as_object().contains("raw"));
@@ -141,7 +143,7 @@ TEST(Payload, has_the_members_of_the_contract) {
 }
 
 TEST(Payload, reports_multiparts_and_repeated_headers) {
-  const json::value payload = payload_of(file("multipart-attachment.eml"));
+  const json::value payload = payload_of(conduit_message("multipart-attachment.eml"));
   EXPECT_EQ(payload.at("text"), "See the report.");
   EXPECT_EQ(payload.at("html"), "<p>See the <b>report</b>.</p>");
   const json::object& headers = payload.at("headers").as_object();
@@ -164,31 +166,35 @@ TEST(Payload, reports_multiparts_and_repeated_headers) {
 }
 
 TEST(Payload, decodes_charsets_file_names_and_leading_dots) {
-  const json::value latin = payload_of(file("latin1-qp-encoded-words.eml"));
+  const json::value latin = payload_of(conduit_message("latin1-qp-encoded-words.eml"));
   EXPECT_EQ(latin.at("subject"), "Ångström report");
   EXPECT_EQ(latin.at("text"), "Temperatur: 21°C, très bien!\n");
-  EXPECT_EQ(payload_of(file("rfc2231-filename.eml")).at("attachments").at(0).at("filename"),
-            "résumé final.pdf");
-  EXPECT_EQ(payload_of(file("path-traversal-filename.eml")).at("attachments").at(0).at("filename"),
+  EXPECT_EQ(
+      payload_of(conduit_message("rfc2231-filename.eml")).at("attachments").at(0).at("filename"),
+      "résumé final.pdf");
+  EXPECT_EQ(payload_of(conduit_message("path-traversal-filename.eml"))
+                .at("attachments")
+                .at(0)
+                .at("filename"),
             "passwd");
 }
 
 TEST(Payload, omits_what_is_absent) {
-  const json::value payload = payload_of(file("html-only-no-date-no-mid.eml"));
+  const json::value payload = payload_of(conduit_message("html-only-no-date-no-mid.eml"));
   for (const char* name : {"message_id", "subject", "date", "text"}) {
     EXPECT_FALSE(payload.as_object().contains(name)) << name;
   }
   EXPECT_EQ(payload.at("html"), "<p>hi</p>\n");
-  EXPECT_FALSE(payload_of(file("bad-date.eml")).as_object().contains("date"));
+  EXPECT_FALSE(payload_of(conduit_message("bad-date.eml")).as_object().contains("date"));
 
   PayloadOptions options;
   options.message_id_domain = "gw.example";
-  EXPECT_EQ(payload_of(file("html-only-no-date-no-mid.eml"), options).at("message_id"),
+  EXPECT_EQ(payload_of(conduit_message("html-only-no-date-no-mid.eml"), options).at("message_id"),
             "<msg_01HX0000000000000000000000@gw.example>");
 }
 
 TEST(Payload, has_an_empty_sender_for_the_null_reverse_path) {
-  policy::Evidence facts = evidence();
+  policy::Evidence facts = three_recipients();
   facts.reverse_path.reset();
   facts.session.tls = policy::Tls{"TLSv1.3", "TLS_AES_256_GCM_SHA384"};
   facts.session.auth = policy::Authentication{"sender1", "PLAIN", {}};
@@ -205,7 +211,7 @@ TEST(Payload, has_an_empty_sender_for_the_null_reverse_path) {
 TEST(Payload, has_no_client_and_policy_when_simulated) {
   MessageIdentity id = identity();
   id.simulated = true;
-  const json::value payload = payload_of("\r\n", {}, evidence(), id);
+  const json::value payload = payload_of("\r\n", {}, three_recipients(), id);
   EXPECT_EQ(payload.at("simulated"), true);
   EXPECT_TRUE(payload.at("client").is_null());
   EXPECT_TRUE(payload.at("policy").is_null());
@@ -238,7 +244,7 @@ TEST(Payload, damaged_base64_is_ambiguous) {  // RFC 2045 §6.8
 }
 
 TEST(Payload, warns_of_steering_fields_that_the_author_did_not_sign) {
-  policy::Evidence facts = evidence();
+  policy::Evidence facts = three_recipients();
   facts.author = mailauth::dmarc::Author{.domains = {"example.com"}, .valid = true, .addresses = 1};
   facts.dkim.emplace();
   mailauth::dkim::SignatureResult one{.status = mailauth::dkim::Status::pass};
@@ -302,13 +308,13 @@ TEST(Payload, hands_out_links_for_what_is_large) {
   EXPECT_EQ(store.files[0].second, big);
 
   store.fails = true;
-  const Result<Payload> failed = build_payload(message, evidence(), identity(), options);
+  const Result<Payload> failed = build_payload(message, three_recipients(), identity(), options);
   ASSERT_FALSE(failed);
   EXPECT_EQ(failed.error().fault, Fault::temporary);
 }
 
 TEST(Payload, follows_the_attachment_and_raw_settings) {
-  const std::string message = file("multipart-attachment.eml");
+  const std::string message = conduit_message("multipart-attachment.eml");
   MemoryStore store;
   PayloadOptions options;
   options.store = &store;
@@ -354,7 +360,7 @@ TEST(Payload, delivers_what_it_stops_parsing_by_link) {
 }
 
 TEST(Payload, has_our_results_beside_raw) {
-  policy::Evidence facts = evidence();
+  policy::Evidence facts = three_recipients();
   facts.spf =
       mailauth::spf::Result{.status = mailauth::spf::Status::fail, .domain = "partner.example.com"};
   const std::string message = "Subject: x\r\n\r\ny\r\n";
@@ -400,7 +406,7 @@ TEST(Payload, is_utf8_and_json_whatever_the_message_is) {
 }
 
 TEST(Payload, feeds_templates_under_camel_case_names) {
-  const json::value data = template_data(payload_of(file("multipart-attachment.eml")));
+  const json::value data = template_data(payload_of(conduit_message("multipart-attachment.eml")));
   const Result<Template> parsed = Template::parse(
       "{{.MessageID}} {{.From}} {{.Date}} {{.HTML}} {{.Auth.SPF.Result}} {{.WebhookID}}"
       " {{index .Headers \"X-Custom-Tag\" 1}} {{range .Attachments}}{{.Filename}}:{{.SHA256 | "

@@ -17,13 +17,13 @@ namespace {
 
 namespace dkim = mailauth::dkim;
 
-constexpr std::int64_t arrival = 1795161600;  // Fri, 20 Nov 2026 08:00:00 +0000
+constexpr std::int64_t stamp_arrival = 1795161600;  // Fri, 20 Nov 2026 08:00:00 +0000
 const std::string hostname = "mx.example.org";
-const std::string message =
+const std::string stamped_message =
     "Received: by relay.example\r\nFrom: Ann <ann@example.com>\r\nTo: bob@example.net\r\n"
     "Subject: figures\r\n\r\nHello.\r\n";
 
-policy::Evidence evidence(std::vector<std::string> recipients = {"bob"}) {
+policy::Evidence local_evidence(std::vector<std::string> recipients = {"bob"}) {
   policy::Evidence made = policy::testing::from_client("198.51.100.7");
   made.session.helo = "client.example";
   made.session.esmtp = true;
@@ -34,7 +34,7 @@ policy::Evidence evidence(std::vector<std::string> recipients = {"bob"}) {
 }
 
 policy::Evidence authenticated(std::map<std::string, std::uint64_t> granted = {}) {
-  policy::Evidence made = evidence();
+  policy::Evidence made = local_evidence();
   made.session.auth = {.username = "ann", .mechanism = "PLAIN", .granted = std::move(granted)};
   return made;
 }
@@ -45,12 +45,12 @@ class Stamp : public testing::Test {
     options_ = {.hostname = hostname,
                 .authserv_id = hostname,
                 .id = "01JD0000000000000000000000",
-                .time = std::chrono::system_clock::from_time_t(arrival),
+                .time = std::chrono::system_clock::from_time_t(stamp_arrival),
                 .directory = folder_.path(),
                 .policies = &policies_};
   }
 
-  std::string stamp(const policy::Evidence& facts, std::string_view octets = message) {
+  std::string stamp(const policy::Evidence& facts, std::string_view octets = stamped_message) {
     Result<spool::Body> body = stamped(facts, octets, options_);
     EXPECT_TRUE(body) << (body ? "" : body.error().message);
     return body ? std::string(body->view().value()) : std::string();
@@ -61,7 +61,7 @@ class Stamp : public testing::Test {
     return body ? Error() : body.error();
   }
   /// The fields added before the client's message.
-  std::string added(const policy::Evidence& facts, std::string_view octets = message) {
+  std::string added(const policy::Evidence& facts, std::string_view octets = stamped_message) {
     const std::string whole = stamp(facts, octets);
     EXPECT_TRUE(whole.ends_with(octets)) << whole;
     return whole.substr(0, whole.size() - octets.size());
@@ -78,7 +78,7 @@ class Stamp : public testing::Test {
     records_["r1._domainkey." + domain] = rsa.public_record();
     records_["e1._domainkey." + domain] = ed25519.public_record();
   }
-  dkim::Results verify(std::string_view octets, std::int64_t now = arrival) {
+  dkim::Results verify(std::string_view octets, std::int64_t now = stamp_arrival) {
     auto check = dkim::verify_message(octets, now);
     while (const mailauth::Question* question = check.next()) {
       const auto found = records_.find(question->name);
@@ -112,13 +112,13 @@ class Stamp : public testing::Test {
 const std::string nothing_known = "Authentication-Results: mx.example.org; none\r\n";
 
 TEST_F(Stamp, puts_received_and_results_on_top_of_what_was_sent) {
-  EXPECT_EQ(stamp(evidence()),
+  EXPECT_EQ(stamp(local_evidence()),
             "Received: from client.example ([198.51.100.7])\r\n"
             "\tby mx.example.org with ESMTP\r\n"
             "\tid 01JD0000000000000000000000\r\n"
             "\tfor <bob@example.net>;\r\n"
             "\tFri, 20 Nov 2026 08:00:00 +0000\r\n" +
-                nothing_known + message);
+                nothing_known + stamped_message);
 }
 
 TEST_F(Stamp, says_how_the_message_came) {
@@ -138,13 +138,13 @@ TEST_F(Stamp, says_how_the_message_came) {
 }
 
 TEST_F(Stamp, tells_no_recipient_of_another) {
-  EXPECT_EQ(added(evidence({"bob", "eve"})).find("for <"), std::string::npos);
-  EXPECT_EQ(added(evidence({})).find("for <"), std::string::npos);
-  EXPECT_NE(added(evidence({"bob", "Bob"})).find("for <bob@example.net>"), std::string::npos);
+  EXPECT_EQ(added(local_evidence({"bob", "eve"})).find("for <"), std::string::npos);
+  EXPECT_EQ(added(local_evidence({})).find("for <"), std::string::npos);
+  EXPECT_NE(added(local_evidence({"bob", "Bob"})).find("for <bob@example.net>"), std::string::npos);
 }
 
 TEST_F(Stamp, of_a_null_reverse_path_tells_what_helo_was_worth) {
-  policy::Evidence facts = evidence();
+  policy::Evidence facts = local_evidence();
   facts.reverse_path.reset();
   facts.spf =
       mailauth::spf::Result{.status = mailauth::spf::Status::pass, .domain = "client.example"};
@@ -156,7 +156,7 @@ TEST_F(Stamp, of_a_null_reverse_path_tells_what_helo_was_worth) {
 TEST_F(Stamp, leaves_no_way_out_of_the_comment_for_a_helo_name) {
   for (const std::string helo : {"a\r\nX-Evil: 1", "a) by mx.example.org (", "[evil", "x\\", "",
                                  "\xff\xfe", "client.example; Fri"}) {
-    policy::Evidence facts = evidence();
+    policy::Evidence facts = local_evidence();
     facts.session.helo = helo;
     const std::string fields = added(facts);
     const mailauth::HeaderView header = mailauth::HeaderView::parse(fields);
@@ -170,13 +170,13 @@ TEST_F(Stamp, takes_messages_of_every_shape) {
   for (const std::string octets : {"", "\r\n", "\r\nbody\r\n", "Subject: only\r\n", "Subject: torn",
                                    "From mbox\r\nSubject: x\r\n\r\n", "no header at all\r\n",
                                    "A: b\r\n\r\n", "A: b\r\n\r\nC: d\r\n\r\nE\r\n"}) {
-    EXPECT_TRUE(added(evidence(), octets).ends_with(nothing_known)) << octets;
+    EXPECT_TRUE(added(local_evidence(), octets).ends_with(nothing_known)) << octets;
   }
 }
 
 TEST_F(Stamp, refuses_a_message_that_would_go_on_in_our_fields) {
   for (const char* octets : {" ; dkim=pass header.d=bank.example\r\n\r\n", "\tx\r\n"}) {
-    EXPECT_EQ(refused(evidence(), octets).fault, Fault::malformed);
+    EXPECT_EQ(refused(local_evidence(), octets).fault, Fault::malformed);
   }
 }
 
@@ -189,7 +189,7 @@ class StampForeign : public Stamp, public testing::WithParamInterface<Foreign> {
 
 TEST_P(StampForeign, results_in_our_name_go_and_all_else_stays) {
   const std::string tail = "\r\nAuthentication-Results: mx.example.org; spf=pass\r\n";
-  const std::string whole = stamp(evidence(), GetParam().received + tail);
+  const std::string whole = stamp(local_evidence(), GetParam().received + tail);
   const std::size_t at = whole.find(nothing_known);
   ASSERT_NE(at, std::string::npos);
   EXPECT_EQ(whole.substr(at + nothing_known.size()), GetParam().kept + tail);
@@ -218,8 +218,8 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& info) { return info.param.name; });
 
 TEST_F(Stamp, a_large_message_passes_through_a_file) {
-  const std::string large = message + std::string(3 << 20, 'x') + "\r\n";
-  Result<spool::Body> body = stamped(evidence(), large, options_);
+  const std::string large = stamped_message + std::string(3 << 20, 'x') + "\r\n";
+  Result<spool::Body> body = stamped(local_evidence(), large, options_);
   ASSERT_TRUE(body) << body.error().message;
   EXPECT_FALSE(body->in_memory());
   EXPECT_TRUE(body->view().value().ends_with(large));
@@ -231,7 +231,7 @@ TEST_F(Stamp, without_room_the_client_tries_again) {
   getrlimit(RLIMIT_FSIZE, &before);
   const rlimit small{.rlim_cur = 100000, .rlim_max = before.rlim_max};
   setrlimit(RLIMIT_FSIZE, &small);
-  const Error error = refused(evidence(), message + std::string(1 << 20, 'x'));
+  const Error error = refused(local_evidence(), stamped_message + std::string(1 << 20, 'x'));
   setrlimit(RLIMIT_FSIZE, &before);
   EXPECT_EQ(error.fault, Fault::disk_full) << error.message;
 }
@@ -255,8 +255,9 @@ TEST_F(Stamp, signs_with_each_key_below_the_results) {
 TEST_F(Stamp, a_signature_ends_after_fifteen_days) {
   sign_for("example.com");
   const std::string whole = stamp(authenticated());
-  EXPECT_TRUE(verify(whole, arrival + 14 * 86400).any_acceptable());
-  EXPECT_EQ(verify(whole, arrival + 16 * 86400).signatures.at(0).reason, dkim::Reason::expired);
+  EXPECT_TRUE(verify(whole, stamp_arrival + 14 * 86400).any_acceptable());
+  EXPECT_EQ(verify(whole, stamp_arrival + 16 * 86400).signatures.at(0).reason,
+            dkim::Reason::expired);
 }
 
 TEST_F(Stamp, signs_the_absence_of_what_a_reader_sees) {
@@ -282,16 +283,16 @@ TEST_F(Stamp, signs_messages_with_little_in_them) {
 
 TEST_F(Stamp, signs_large_messages) {
   sign_for("example.com");
-  std::string large = message;
+  std::string large = stamped_message;
   for (int i = 0; i < 40000; ++i) large += "a line  with blanks \t and 8\xc3\xa9 bits\r\n";
   EXPECT_EQ(signers(stamp(authenticated(), large), "example.com"), "r1 e1");
 }
 
 TEST_F(Stamp, signs_for_nobody_who_only_says_so) {
   sign_for("example.com");
-  EXPECT_EQ(added(evidence()).find("DKIM-Signature"), std::string::npos);
+  EXPECT_EQ(added(local_evidence()).find("DKIM-Signature"), std::string::npos);
   options_.trusted_client = true;
-  EXPECT_EQ(signers(stamp(evidence()), "example.com"), "r1 e1");
+  EXPECT_EQ(signers(stamp(local_evidence()), "example.com"), "r1 e1");
 }
 
 TEST_F(Stamp, signs_with_no_other_domain_than_the_authors) {
@@ -335,12 +336,12 @@ TEST_F(Stamp, never_lets_mail_go_unsigned_that_is_to_be_signed) {
       "example.com", "acc_1",
       std::vector<policy::DkimSigner::Pem>{{"torn", Secret("-----BEGIN hush")}}));
   for (int again = 0; again < 2; ++again) {
-    const Error unread = refused(authenticated(), message);
+    const Error unread = refused(authenticated(), stamped_message);
     EXPECT_EQ(unread.fault, Fault::temporary);
     EXPECT_NE(unread.message.find("torn._domainkey.example.com"), std::string::npos);
     EXPECT_EQ(unread.message.find("hush"), std::string::npos);
   }
-  stamp(evidence());  // mail that is not to be signed passes
+  stamp(local_evidence());  // mail that is not to be signed passes
 }
 
 }  // namespace

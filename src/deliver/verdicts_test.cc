@@ -17,7 +17,7 @@ namespace spf = mailauth::spf;
 using policy::Evidence;
 
 /// From alerts@example.com, authenticated in every way.
-Evidence evidence() {
+Evidence authenticated_evidence() {
   Evidence evidence = policy::testing::from_client("203.0.113.10");
   evidence.message.emplace();
   evidence.spf = spf::Result{.status = spf::Status::pass,
@@ -52,7 +52,7 @@ dkim::SignatureResult signature(std::string domain, dkim::Reason reason = dkim::
 }
 
 Evidence signed_by(dkim::SignatureResult one) {
-  Evidence with = evidence();
+  Evidence with = authenticated_evidence();
   with.dkim->signatures = {std::move(one)};
   return with;
 }
@@ -87,7 +87,7 @@ TEST(UnsignedFields, are_those_that_no_aligned_signature_covers) {
       return name == "From" || name == "Reply-To" ? 1 : name == "Subject" ? 2 : 0;
     });
   };
-  Evidence with = evidence();
+  Evidence with = authenticated_evidence();
   EXPECT_EQ(of(with), Names{});
   dkim::SignatureResult own = signature("example.com");  // from, to, subject
   with.dkim->signatures = {own};
@@ -118,7 +118,7 @@ TEST(AuthResults, say_what_was_not_evaluated) {
 }
 
 TEST(AuthResults, name_the_author_without_a_dmarc_verdict) {
-  Evidence with = evidence();
+  Evidence with = authenticated_evidence();
   with.dmarc.reset();
   EXPECT_EQ(auth_results(with).at("dmarc").at("domain"), "example.com");
   with.author->addresses = 2;
@@ -126,7 +126,7 @@ TEST(AuthResults, name_the_author_without_a_dmarc_verdict) {
 }
 
 TEST(AuthResults, of_a_null_reverse_path_are_those_of_helo) {
-  Evidence with = evidence();
+  Evidence with = authenticated_evidence();
   with.reverse_path.reset();
   EXPECT_EQ(auth_results(with).at("spf").at("identity"), "helo");
 }
@@ -211,7 +211,7 @@ TEST(AuthResults, allow_the_domains_that_the_policy_lists) {
 }
 
 TEST(AuthResults, tell_of_at_most_a_hundred_signatures) {
-  Evidence with = evidence();
+  Evidence with = authenticated_evidence();
   for (int i = 0; i < 300; ++i) {
     with.dkim->signatures.push_back(signature("junk.example", dkim::Reason::body_hash_mismatch));
   }
@@ -247,7 +247,7 @@ TEST(LogVerdicts, of_nothing_known) {
 }
 
 TEST(LogVerdicts, are_ten_signatures_at_most_and_those_that_verify) {
-  Evidence with = evidence();
+  Evidence with = authenticated_evidence();
   for (int i = 0; i < 20; ++i) {
     with.dkim->signatures.push_back(signature("junk.example", dkim::Reason::value_mismatch));
   }

@@ -10,7 +10,7 @@ namespace postern::dialect {
 
 namespace {
 
-constexpr std::size_t columns = 100;
+constexpr std::size_t manual_columns = 100;
 
 /// Where a list element ends: at a comma outside brackets.
 std::size_t end_of_element(std::string_view text, char last) {
@@ -42,7 +42,7 @@ std::string in_lines(std::string_view text, std::string_view prefix, std::size_t
   std::size_t at = first + prefix.size();
   while (!text.empty()) {
     const std::string_view word = text.substr(0, text.find(' '));
-    if (at > prefix.size() && at + 1 + word.size() > columns) {
+    if (at > prefix.size() && at + 1 + word.size() > manual_columns) {
       out += "\n" + std::string(prefix);
       at = prefix.size();
     } else if (at > prefix.size()) {

@@ -102,8 +102,8 @@ namespace {
 
 /// `is_native`: the pattern was compiled for the processor and without PCRE2_UTF, so that the
 /// checks of pcre2_match() are not needed.
-int run(Workspace& mine, const void* code, std::string_view subject, std::size_t from,
-        bool is_native) {
+int run_match(Workspace& mine, const void* code, std::string_view subject, std::size_t from,
+              bool is_native) {
   const char* text = subject.empty() ? "" : subject.data();
   const auto once = [&](std::uint32_t options) {
     const auto& match = is_native && options == 0 ? pcre2_jit_match : pcre2_match;
@@ -125,7 +125,7 @@ Regex::Outcome Regex::match(std::string_view subject) const {
   if (mine.context == nullptr || mine.data == nullptr) return Outcome::failed;
   const auto share = static_cast<std::uint32_t>(steps_per_lookup / (subject.size() + 1));
   pcre2_set_match_limit(mine.context, std::clamp(share, least_steps, most_steps));
-  const int result = run(mine, code_.get(), subject, 0, is_native_);
+  const int result = run_match(mine, code_.get(), subject, 0, is_native_);
   if (result >= 0) return Outcome::yes;
   return result == PCRE2_ERROR_NOMATCH ? Outcome::no : Outcome::failed;
 }
@@ -142,7 +142,7 @@ Regex::Outcome Regex::search(std::string_view subject, std::size_t from,
   for (auto began = Clock::now(); outcome == Outcome::no;) {
     const std::size_t last = std::min(from + window, subject.size());
     pcre2_set_offset_limit(mine.context, last);
-    const int result = run(mine, code_.get(), subject, from, false);
+    const int result = run_match(mine, code_.get(), subject, from, false);
     if (result >= 0) outcome = Outcome::yes;
     if (result < 0 && result != PCRE2_ERROR_NOMATCH) outcome = Outcome::failed;
     from = last + 1;

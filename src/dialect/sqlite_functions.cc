@@ -95,7 +95,7 @@ std::size_t last_character(std::string_view text) {
 enum Side { left = 1, right = 2, both = 3 };
 
 template <Side side>
-void trim(sqlite3_context* context, int, sqlite3_value** arguments) {
+void trim_sides(sqlite3_context* context, int, sqlite3_value** arguments) {
   auto text = text_of(arguments[0]);
   auto what = text_of(arguments[1]);
   if (!text || !what) return;
@@ -129,9 +129,9 @@ void add_sqlite_functions(sqlite3* handle) {
     Run run;
   } functions[] = {{"instr", 2, instr},
                    {"replace", 3, replace},
-                   {"trim", 2, trim<both>},
-                   {"ltrim", 2, trim<left>},
-                   {"rtrim", 2, trim<right>}};
+                   {"trim", 2, trim_sides<both>},
+                   {"ltrim", 2, trim_sides<left>},
+                   {"rtrim", 2, trim_sides<right>}};
   for (const auto& one : functions) {
     const int code = sqlite3_create_function_v2(
         handle, one.name, one.arguments, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS,

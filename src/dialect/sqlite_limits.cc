@@ -62,7 +62,7 @@ int authorize(void* user, int action, const char* first, const char* second, con
   return SQLITE_OK;
 }
 
-void run(sqlite3* handle, const std::string& sql) {
+void run_sql(sqlite3* handle, const std::string& sql) {
   if (sqlite3_exec(handle, sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) {
     throw std::runtime_error("sqlite: " + printable(sqlite3_errmsg(handle), 200));
   }
@@ -71,8 +71,8 @@ void run(sqlite3* handle, const std::string& sql) {
 }  // namespace
 
 void confine(sqlite3* handle, bool in_memory, SqliteGuard& guard) {
-  run(handle, fmt::format("PRAGMA temp.max_page_count = {}", most_sqlite_pages));
-  if (in_memory) run(handle, fmt::format("PRAGMA main.max_page_count = {}", most_sqlite_pages));
+  run_sql(handle, fmt::format("PRAGMA temp.max_page_count = {}", most_sqlite_pages));
+  if (in_memory) run_sql(handle, fmt::format("PRAGMA main.max_page_count = {}", most_sqlite_pages));
   add_sqlite_functions(handle);
   sqlite3_set_authorizer(handle, authorize, &guard);
 }

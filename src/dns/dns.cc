@@ -8,15 +8,15 @@
 namespace postern::dns {
 namespace {
 
-constexpr std::array<std::pair<Type, std::string_view>, 9> types{{{Type::a, "A"},
-                                                                  {Type::ns, "NS"},
-                                                                  {Type::cname, "CNAME"},
-                                                                  {Type::ptr, "PTR"},
-                                                                  {Type::mx, "MX"},
-                                                                  {Type::txt, "TXT"},
-                                                                  {Type::aaaa, "AAAA"},
-                                                                  {Type::tlsa, "TLSA"},
-                                                                  {Type::caa, "CAA"}}};
+constexpr std::array<std::pair<Type, std::string_view>, 9> type_names{{{Type::a, "A"},
+                                                                       {Type::ns, "NS"},
+                                                                       {Type::cname, "CNAME"},
+                                                                       {Type::ptr, "PTR"},
+                                                                       {Type::mx, "MX"},
+                                                                       {Type::txt, "TXT"},
+                                                                       {Type::aaaa, "AAAA"},
+                                                                       {Type::tlsa, "TLSA"},
+                                                                       {Type::caa, "CAA"}}};
 constexpr std::array<std::pair<Status, std::string_view>, 6> statuses{
     {{Status::found, "found"},
      {Status::no_data, "no_data"},
@@ -28,7 +28,7 @@ constexpr std::array<std::pair<Status, std::string_view>, 6> statuses{
 }  // namespace
 
 std::string_view to_string(Type type) {
-  for (const auto& [value, name] : types)
+  for (const auto& [value, name] : type_names)
     if (value == type) return name;
   return "?";
 }
@@ -40,7 +40,7 @@ std::string_view to_string(Status status) {
 }
 
 std::optional<Type> parse_type(std::string_view text) {
-  for (const auto& [value, name] : types)
+  for (const auto& [value, name] : type_names)
     if (iequals(name, text)) return value;
   return std::nullopt;
 }

@@ -1,32 +1,15 @@
 #include "dns/recorded_resolver.h"
 
 #include <gtest/gtest.h>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/io_context.hpp>
 
 #include "base/temporary_folder_test.h"
+#include "dns/lookup_test.h"
 
 namespace postern::dns {
 namespace {
 
 using namespace std::chrono_literals;
 using Records = std::vector<std::string>;
-
-Task<void> ask(Resolver* resolver, Question question, std::chrono::milliseconds limit,
-               Answer* answer) {
-  *answer = co_await resolver->lookup(std::move(question), limit);
-}
-
-Answer lookup(RecordedResolver& resolver, std::string name, Type type,
-              std::chrono::milliseconds limit = 5s) {
-  boost::asio::io_context loop;
-  Answer answer;
-  boost::asio::co_spawn(loop, ask(&resolver, {std::move(name), type}, limit, &answer),
-                        boost::asio::detached);
-  loop.run();
-  return answer;
-}
 
 constexpr const char* zone = R"({"zone": {
   "Example.com.": {"A": ["192.0.2.1"], "MX": [[10, "MX.example.com."]], "TXT": [["v=spf1 ", "-all"], {"hex": "00ff"}], "AAAA": "SERVFAIL"},

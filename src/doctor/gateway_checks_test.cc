@@ -4,18 +4,13 @@
 #include <gtest/gtest.h>
 
 #include "base/temporary_folder_test.h"
+#include "doctor/levels_test.h"
 #include "net/tls.h"
 
 namespace postern::doctor {
 namespace {
 
 using testing::HasSubstr;
-
-std::string levels(const Findings& findings) {
-  std::string out;
-  for (const Finding& one : findings) out += std::string(to_string(one.level)) + " ";
-  return out;
-}
 
 TEST(GatewayChecksTest, Configuration) {
   app::Diagnostics diagnostics;

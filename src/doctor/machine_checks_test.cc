@@ -7,17 +7,12 @@
 #include <cerrno>
 
 #include "base/temporary_folder_test.h"
+#include "doctor/levels_test.h"
 
 namespace postern::doctor {
 namespace {
 
 using testing::HasSubstr;
-
-std::string levels(const Findings& findings) {
-  std::string out;
-  for (const Finding& one : findings) out += std::string(to_string(one.level)) + " ";
-  return out;
-}
 
 DirectoryFacts directory() {
   return {.self = {.path = "/data", .owner = 7, .mode = 0700},

@@ -59,7 +59,7 @@ std::string normal_key(std::string_view key) {
   return lower(address->unquoted_local_part()) + "@" + lower(address->domain);
 }
 
-std::string text_of(const relay::Route& route) {
+std::string text_of_route(const relay::Route& route) {
   std::string text = fmt::format("{}", fmt::join(relay::to_texts(route), ", "));
   if (!route.fallback.empty()) {
     const relay::Route fallback{.kind = relay::Route::Kind::hosts, .hosts = route.fallback};
@@ -182,7 +182,7 @@ struct NextHops::State {
   /// The text of a route. `mx` means the recipient's domain: one that was completed is named.
   static std::string text_for(const Asked& asked, const relay::Route& route) {
     const bool by_domain = route.kind == relay::Route::Kind::mx && route.mx_domain.empty();
-    std::string text = text_of(route);
+    std::string text = text_of_route(route);
     return by_domain && asked.is_completed ? fmt::format("{} of {}", text, asked.to.domain) : text;
   }
 
@@ -235,7 +235,7 @@ std::string NextHops::of_all_like(const mail::Mailbox& recipient,
       asked.table_in(state_->unlisted) == nullptr || state_->answers_probe(asked.to);
   if (is_certain) return state_->found(asked);
   return fmt::format("as {} say of {}{}, else {}", fmt::join(asked.route.tables, ", "),
-                     asked.to.text(), state_->extensions, text_of(asked.route));
+                     asked.to.text(), state_->extensions, text_of_route(asked.route));
 }
 
 std::string NextHops::unlisted_table(const mail::Mailbox& recipient,

@@ -22,16 +22,10 @@
 namespace postern::gateway {
 
 using policy::AuthAnswer;
-using Kind = AuthSource::Kind;
+using SourceKind = AuthSource::Kind;
 using Said = AuthAnswer::Kind;
 
 namespace {
-
-std::string random_octets(std::size_t size) {
-  std::string out(size, '\0');
-  randombytes_buf(out.data(), out.size());
-  return out;
-}
 
 // In the order of the enumerators.
 constexpr std::array<std::string_view, 10> kinds{"none",       "static",       "htpasswd", "sqlite",
@@ -115,41 +109,47 @@ void judge_ldap(const AuthSource& source, Judge& judge) {
 
 }  // namespace
 
-std::string_view to_string(Kind kind) { return kinds[static_cast<std::size_t>(kind)]; }
+std::string random_octets(std::size_t size) {
+  std::string out(size, '\0');
+  randombytes_buf(out.data(), out.size());
+  return out;
+}
+
+std::string_view to_string(SourceKind kind) { return kinds[static_cast<std::size_t>(kind)]; }
 
 std::vector<AuthSourceComplaint> complaints_of(const AuthSource& source, AuthFiles files) {
   Judge judge(source);
   switch (source.kind) {
-    case Kind::none:
+    case SourceKind::none:
       return {};
-    case Kind::fixed:
+    case SourceKind::fixed:
       judge.need("users", !source.users.empty() || !source.file.empty());
       break;
-    case Kind::htpasswd:
-    case Kind::dovecot:
+    case SourceKind::htpasswd:
+    case SourceKind::dovecot:
       judge.need("file", !source.file.empty());
       break;
-    case Kind::sqlite:
+    case SourceKind::sqlite:
       judge.need("file", !source.file.empty());
       judge.need("query", !source.query.empty());
       break;
-    case Kind::postgresql:
+    case SourceKind::postgresql:
       judge.need("servers", !source.servers.empty());
       judge.need("query", !source.query.empty());
       break;
-    case Kind::mysql:
+    case SourceKind::mysql:
       judge_mysql(source, judge);
       break;
-    case Kind::ldap:
+    case SourceKind::ldap:
       judge_ldap(source, judge);
       break;
-    case Kind::vault:
+    case SourceKind::vault:
       judge.check_url("address", source.address);
       judge.need("token", !source.token.empty());
       judge.need("path", !source.path.empty());
       judge.check_template("path", source.path);
       break;
-    case Kind::introspection:
+    case SourceKind::introspection:
       judge.check_url("address", source.address);
       judge.need("client_secret", source.client_id.empty() == source.client_secret.empty());
       break;
@@ -161,14 +161,14 @@ std::vector<AuthSourceComplaint> complaints_of(const AuthSource& source, AuthFil
                                printable(name, 64)));
   }
   if (files == AuthFiles::read) judge.check_secrets();
-  const bool has_users = source.kind == Kind::fixed || source.kind == Kind::htpasswd;
+  const bool has_users = source.kind == SourceKind::fixed || source.kind == SourceKind::htpasswd;
   if (has_users && judge.found.empty()) {
     if (const Result<void> users = check_users(source, files); !users)
       judge.complain(source.users.empty() ? "file" : "users", users.error().message);
   }
-  const bool can_scram = source.kind == Kind::fixed || source.kind == Kind::vault ||
-                         source.kind == Kind::sqlite || source.kind == Kind::postgresql ||
-                         source.kind == Kind::mysql;
+  const bool can_scram = source.kind == SourceKind::fixed || source.kind == SourceKind::vault ||
+                         source.kind == SourceKind::sqlite ||
+                         source.kind == SourceKind::postgresql || source.kind == SourceKind::mysql;
   if (source.scram && !can_scram)
     judge.complain("scram", fmt::format("kind \"{}\" has no SCRAM verifiers", judge.word()));
   if (source.scram && has_name(source.query, "password"))
@@ -205,22 +205,22 @@ std::vector<std::string> SourceVerifier::accounts_of(const std::string& authn_id
 
 OpenedSource open_auth_source(const AuthSource& source, AuthWorkers workers) {
   switch (source.kind) {
-    case Kind::none:
+    case SourceKind::none:
       break;
-    case Kind::fixed:
-    case Kind::htpasswd:
+    case SourceKind::fixed:
+    case SourceKind::htpasswd:
       return open_users(source, workers);
-    case Kind::sqlite:
-    case Kind::postgresql:
-    case Kind::mysql:
+    case SourceKind::sqlite:
+    case SourceKind::postgresql:
+    case SourceKind::mysql:
       return open_sql(source, workers);
-    case Kind::ldap:
+    case SourceKind::ldap:
       return open_ldap(source, workers);
-    case Kind::vault:
+    case SourceKind::vault:
       return open_vault(source, workers);
-    case Kind::dovecot:
+    case SourceKind::dovecot:
       return open_dovecot(source, workers);
-    case Kind::introspection:
+    case SourceKind::introspection:
       return open_introspection(source, workers);
   }
   return fail(Fault::bug, "no such kind");

@@ -86,6 +86,9 @@ enum class AuthFiles : std::uint8_t { none, read };
 /// Empty: the section is valid. With AuthFiles::read it blocks on files.
 std::vector<AuthSourceComplaint> complaints_of(const AuthSource& source, AuthFiles files);
 
+/// From the generator of the operating system.
+std::string random_octets(std::size_t size);
+
 /// What verifiers run on. All members outlive the verifiers.
 struct AuthWorkers {
   net::WorkPool& hashing;  ///< threads that compare password hashes

@@ -102,48 +102,48 @@ std::string request_line(const policy::AuthAttempt& attempt, const policy::Evide
                      evidence.session.tls ? "\tsecured=tls" : "", initial_response(attempt));
 }
 
-tl::unexpected<Error> trouble(const std::string& file, std::string_view what) {
+tl::unexpected<Error> dovecot_trouble(const std::string& file, std::string_view what) {
   return fail(Fault::temporary, fmt::format("{}: {}", file, what));
 }
 
-Result<AuthAnswer> answer_of(const DovecotReply& reply, const std::string& file) {
+Result<AuthAnswer> answer_of_reply(const DovecotReply& reply, const std::string& file) {
   if (reply.command == "OK") {
     if (reply.has("nologin")) return AuthAnswer{.kind = Said::refused, .detail = "may not log in"};
     const auto user = reply.value("user");
-    if (!user || !smtp::fit_identity(*user)) return trouble(file, "an OK without a user");
+    if (!user || !smtp::fit_identity(*user)) return dovecot_trouble(file, "an OK without a user");
     AuthAnswer answer{.kind = Said::accepted};
     answer.identity.username = *user;
     return answer;
   }
-  if (reply.command != "FAIL") return trouble(file, "an answer that was not asked for");
+  if (reply.command != "FAIL") return dovecot_trouble(file, "an answer that was not asked for");
   if (reply.has("temp") || reply.value("code") == "temp_fail")
-    return trouble(file, "a temporary failure");
+    return dovecot_trouble(file, "a temporary failure");
   return AuthAnswer{.detail = reply.value("code").value_or("wrong name or password")};
 }
 
 Result<AuthAnswer> ask_dovecot(const std::string& file, const std::string& request,
                                Clock::time_point deadline) {
   Dialogue dialogue(deadline);
-  if (!dialogue.connect(file)) return trouble(file, std::strerror(errno));
+  if (!dialogue.connect(file)) return dovecot_trouble(file, std::strerror(errno));
   if (!dialogue.write(fmt::format("VERSION\t1\t1\nCPID\t{}\n", ::getpid())))
-    return trouble(file, "it does not take what is said");
+    return dovecot_trouble(file, "it does not take what is said");
   for (bool ready = false; !ready;) {
     const auto line = dialogue.line();
-    if (!line) return trouble(file, "no greeting in time");
+    if (!line) return dovecot_trouble(file, "no greeting in time");
     if (line->starts_with("VERSION\t") && !line->starts_with("VERSION\t1\t"))
-      return trouble(file, "another version of the protocol");
+      return dovecot_trouble(file, "another version of the protocol");
     ready = *line == "DONE";
   }
-  if (!dialogue.write(request)) return trouble(file, "it does not take what is said");
+  if (!dialogue.write(request)) return dovecot_trouble(file, "it does not take what is said");
   for (int challenges = 0;;) {
     const auto line = dialogue.line();
-    if (!line) return trouble(file, "no answer in time");
+    if (!line) return dovecot_trouble(file, "no answer in time");
     const DovecotReply reply = parse_dovecot_reply(*line);
     if (reply.id != "1") continue;
-    if (reply.command != "CONT") return answer_of(reply, file);
+    if (reply.command != "CONT") return answer_of_reply(reply, file);
     // The error of a token (RFC 7628 §3.2.2). FAIL follows the client's ^A (§3.2.3).
     if (++challenges > 1 || !dialogue.write("CONT\t1\tAQ==\n"))
-      return trouble(file, "it asks for more");
+      return dovecot_trouble(file, "it asks for more");
   }
 }
 

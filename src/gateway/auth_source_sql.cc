@@ -20,7 +20,7 @@ using Said = AuthAnswer::Kind;
 /// The first field of the only row; nullopt: no row, or NULL.
 using Field = Result<std::optional<std::string>>;
 
-tl::unexpected<Error> trouble(const std::string& file, std::string_view what) {
+tl::unexpected<Error> database_trouble(const std::string& file, std::string_view what) {
   return fail(Fault::temporary, file + ": " + printable(what, 200));
 }
 
@@ -38,7 +38,7 @@ int wait_for_lock(void* end, int tries) {
 /// most.
 Field select_sqlite(const AuthSource& source, const AuthAttempt& attempt, Clock::time_point until) {
   const Result<SqliteFile> database = open_sqlite_file(source.file, SQLITE_OPEN_READONLY);
-  if (!database) return trouble(source.file, database.error().message);
+  if (!database) return database_trouble(source.file, database.error().message);
   sqlite3* const raw = database->get();
   sqlite3_busy_handler(raw, wait_for_lock, &until);
   sqlite3_progress_handler(
@@ -48,26 +48,27 @@ Field select_sqlite(const AuthSource& source, const AuthAttempt& attempt, Clock:
   sqlite3_stmt* made = nullptr;
   const char* rest = nullptr;
   if (sqlite3_prepare_v2(raw, source.query.c_str(), -1, &made, &rest) != SQLITE_OK)
-    return trouble(source.file, sqlite3_errmsg(raw));
+    return database_trouble(source.file, sqlite3_errmsg(raw));
   const Owned<sqlite3_stmt, sqlite3_finalize> statement(made);
   if (made == nullptr || !trim(rest).empty() || sqlite3_column_count(made) != 1)
-    return trouble(source.file, "the query must be one statement with one column");
+    return database_trouble(source.file, "the query must be one statement with one column");
   for (int i = 1; i <= sqlite3_bind_parameter_count(made); ++i) {
     const char* name = sqlite3_bind_parameter_name(made, i);
     const auto value = named_value(name != nullptr && *name == ':' ? name + 1 : "", attempt);
-    if (!value) return trouble(source.file, "the query has a parameter that nothing stands for");
+    if (!value)
+      return database_trouble(source.file, "the query has a parameter that nothing stands for");
     sqlite3_bind_text(made, i, value->data(), static_cast<int>(value->size()), SQLITE_TRANSIENT);
   }
   std::optional<std::string> field;
   int rows = 0;
   int stepped = SQLITE_ROW;
   while ((stepped = sqlite3_step(made)) == SQLITE_ROW) {
-    if (++rows > 1) return trouble(source.file, "the query gives several rows");
+    if (++rows > 1) return database_trouble(source.file, "the query gives several rows");
     if (sqlite3_column_type(made, 0) == SQLITE_NULL) continue;
     const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(made, 0));
     field = std::string(text, static_cast<std::size_t>(sqlite3_column_bytes(made, 0)));
   }
-  if (stepped != SQLITE_DONE) return trouble(source.file, sqlite3_errmsg(raw));
+  if (stepped != SQLITE_DONE) return database_trouble(source.file, sqlite3_errmsg(raw));
   return field;
 }
 

@@ -3,12 +3,11 @@
 #include <algorithm>
 #include <exception>
 
-#include <sodium.h>
-
 #include "base/hmac.h"
 #include "base/sha256.h"
 #include "base/subscriber.h"
 #include "base/text.h"
+#include "gateway/auth_source.h"
 #include "net/counted.h"
 #include "policy/questions/client_in.h"
 #include "smtp/saslprep.h"
@@ -16,7 +15,7 @@
 namespace postern::gateway {
 
 using policy::AuthAnswer;
-using Kind = Authenticator::Result::Kind;
+using ResultKind = Authenticator::Result::Kind;
 using Said = AuthAnswer::Kind;
 
 namespace {
@@ -27,12 +26,6 @@ constexpr std::string_view known_mechanisms[] = {"PLAIN", "LOGIN", "SCRAM-SHA-25
 
 /// Stands in KnownClients for a SCRAM proof, whichever verifier had the keys.
 constexpr std::string_view by_proof = "scram";
-
-std::string random_octets(std::size_t size) {
-  std::string out(size, '\0');
-  randombytes_buf(out.data(), out.size());
-  return out;
-}
 
 std::string_view served_as(std::string_view mechanism) {
   return mechanism == "SCRAM-SHA-256-PLUS" ? "SCRAM-SHA-256" : mechanism;
@@ -229,7 +222,8 @@ Task<Authenticator::Result> Authenticator::verify(smtp::Auth event, policy::Inqu
   const IpAddress client = inquiry.evidence.session.client_ip;
   const auto verifiers = verifiers_.load();
   const Accounts accounts = accounts_of(attempt.authn_id, *verifiers);
-  if (is_locked(client, accounts, attempt.only, steps)) co_return Result{.kind = Kind::throttled};
+  if (is_locked(client, accounts, attempt.only, steps))
+    co_return Result{.kind = ResultKind::throttled};
 
   AuthAnswer answer;
   policy::AskedBefore opened{.verifier = std::string(by_proof), .opened = {}};
@@ -244,10 +238,10 @@ Task<Authenticator::Result> Authenticator::verify(smtp::Auth event, policy::Inqu
     answer = std::move(asked.answer);
     opened.verifier = asked.by;
   }
-  Result result{.kind = Kind::refused};
+  Result result{.kind = ResultKind::refused};
   if (is_refusal(answer.reply)) result.reply = std::move(answer.reply);
   if (answer.kind == Said::unavailable) {
-    result.kind = Kind::unavailable;
+    result.kind = ResultKind::unavailable;
     result.verifier = opened.verifier;
     result.trouble = std::move(answer.detail);
     co_return result;
@@ -255,13 +249,13 @@ Task<Authenticator::Result> Authenticator::verify(smtp::Auth event, policy::Inqu
   // Another attempt may have locked the account while the verifiers ran: the result is not told.
   std::optional<policy::AskedBefore> meanwhile;
   if (is_locked(client, accounts, meanwhile, steps) || (meanwhile && !attempt.only))
-    co_return Result{.kind = Kind::throttled};
+    co_return Result{.kind = ResultKind::throttled};
   result.identity = std::move(answer.identity);
   if (result.identity.authz_id.empty()) result.identity.authz_id = result.identity.username;
   if (answer.kind == Said::accepted && may_be(attempt, result.identity)) {
     for (const auto& [policy, stamp] : result.identity.granted) opened.opened.insert(policy);
     note_success(client, accounts, std::move(opened));
-    result.kind = Kind::accepted;
+    result.kind = ResultKind::accepted;
     co_return result;
   }
   if (answer.known) {
@@ -276,7 +270,7 @@ Task<Authenticator::Result> Authenticator::verify(smtp::Auth event, policy::Inqu
                             {.kind = Said::refused, .detail = "may not act for another identity"}));
   }
   // Another gateway may have closed what this one held for open.
-  if (!co_await note_failure(client, accounts)) result = Result{.kind = Kind::throttled};
+  if (!co_await note_failure(client, accounts)) result = Result{.kind = ResultKind::throttled};
   co_return result;
 }
 
@@ -286,19 +280,19 @@ std::string Authenticator::salt_of(const std::string& account) const {
   return hmac_sha256(salt_key_, account).substr(0, size);
 }
 
-Task<tl::expected<policy::ScramKeys, Kind>> Authenticator::scram_keys(
+Task<tl::expected<policy::ScramKeys, ResultKind>> Authenticator::scram_keys(
     std::string name, IpAddress client, std::vector<policy::Step>& steps) {
   const auto verifiers = verifiers_.load();
   const Accounts accounts = accounts_of(name, *verifiers);
   std::optional<policy::AskedBefore> only;
   if (is_locked(client, accounts, only, steps) || (only && only->verifier != by_proof))
-    co_return tl::unexpected(Kind::throttled);
+    co_return tl::unexpected(ResultKind::throttled);
   // RFC 5802 §5.1: the name is prepared as a query string; a failure ends the exchange.
   const std::optional<std::string> known_as = prepared(name);
   if (!known_as) {
     steps.push_back(step_of("scram", {}, {.kind = Said::refused, .detail = "no name"}));
     const bool allowed = co_await note_failure(client, accounts);
-    co_return tl::unexpected(allowed ? Kind::refused : Kind::throttled);
+    co_return tl::unexpected(allowed ? ResultKind::refused : ResultKind::throttled);
   }
   std::optional<policy::ScramKeys> made_up;
   for (const auto& verifier : *verifiers) {
@@ -322,11 +316,11 @@ Task<tl::expected<policy::ScramKeys, Kind>> Authenticator::scram_keys(
     if (found && *found) answer.detail = has_keys;
     steps.push_back(step_of(verifier->name(), {}, answer));
     if (!found) {
-      co_return tl::unexpected(Kind::unavailable);
+      co_return tl::unexpected(ResultKind::unavailable);
     }
     if (*found) co_return std::move(**found);
   }
-  if (!made_up) co_return tl::unexpected(Kind::refused);
+  if (!made_up) co_return tl::unexpected(ResultKind::refused);
   co_return std::move(*made_up);
 }
 

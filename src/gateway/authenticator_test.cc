@@ -12,7 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using policy::AuthAnswer;
-using Kind = Authenticator::Result::Kind;
+using ResultKind = Authenticator::Result::Kind;
 using Said = AuthAnswer::Kind;
 
 /// Returns a fixed answer and counts calls.
@@ -98,20 +98,20 @@ class AuthenticatorTest : public testing::Test {
 TEST_F(AuthenticatorTest, the_first_that_knows_decides) {
   struct Case {
     std::vector<AuthAnswer> answers;
-    Kind wanted;
+    ResultKind wanted;
     std::string_view said;
   };
   const AuthAnswer unknown, refused{.kind = Said::refused}, trouble{.kind = Said::unavailable},
       thrown{.detail = "throw"};
   const Case cases[] = {
-      {{}, Kind::refused, ""},
-      {{unknown, unknown}, Kind::refused, "a pass_on, b pass_on"},
-      {{unknown, accepts("u")}, Kind::accepted, "a pass_on, b permit"},
-      {{accepts("u"), refused}, Kind::accepted, "a permit"},
-      {{refused, accepts("u")}, Kind::refused, "a reject"},
-      {{trouble, accepts("u")}, Kind::unavailable, "a defer"},
-      {{unknown, trouble}, Kind::unavailable, "a pass_on, b defer"},
-      {{thrown, accepts("u")}, Kind::unavailable, "a defer"},
+      {{}, ResultKind::refused, ""},
+      {{unknown, unknown}, ResultKind::refused, "a pass_on, b pass_on"},
+      {{unknown, accepts("u")}, ResultKind::accepted, "a pass_on, b permit"},
+      {{accepts("u"), refused}, ResultKind::accepted, "a permit"},
+      {{refused, accepts("u")}, ResultKind::refused, "a reject"},
+      {{trouble, accepts("u")}, ResultKind::unavailable, "a defer"},
+      {{unknown, trouble}, ResultKind::unavailable, "a pass_on, b defer"},
+      {{thrown, accepts("u")}, ResultKind::unavailable, "a defer"},
   };
   for (const Case& c : cases) {
     verifiers_.clear();
@@ -146,7 +146,7 @@ TEST_F(AuthenticatorTest, offers_and_asks_what_is_served) {
   use();
   EXPECT_EQ(authenticator_->mechanisms(), "PLAIN OAUTHBEARER");
   EXPECT_FALSE(authenticator_->serves("LOGIN"));
-  EXPECT_EQ(attempt("u", "token", "", "192.0.2.1", "OAUTHBEARER").kind, Kind::accepted);
+  EXPECT_EQ(attempt("u", "token", "", "192.0.2.1", "OAUTHBEARER").kind, ResultKind::accepted);
   EXPECT_EQ(plain->asked, 0);
   EXPECT_EQ(tokens->asked, 1);
   add("c", {}, "SCRAM-SHA-256");
@@ -157,19 +157,19 @@ TEST_F(AuthenticatorTest, offers_and_asks_what_is_served) {
 TEST_F(AuthenticatorTest, another_identity_is_for_the_verifier_to_grant) {
   add("a", accepts("mallory"));
   EXPECT_EQ(attempt("mallory", "p", "").identity.authz_id, "mallory");
-  EXPECT_EQ(attempt("mallory", "p", "mallory").kind, Kind::accepted);
-  EXPECT_EQ(attempt("mallory", "p", "scott").kind, Kind::refused);
+  EXPECT_EQ(attempt("mallory", "p", "mallory").kind, ResultKind::accepted);
+  EXPECT_EQ(attempt("mallory", "p", "scott").kind, ResultKind::refused);
   EXPECT_EQ(said(), "a permit, authz_id reject");
-  EXPECT_EQ(attempt("mallory", "p", "Mallory").kind, Kind::refused);
+  EXPECT_EQ(attempt("mallory", "p", "Mallory").kind, ResultKind::refused);
 
   verifiers_.clear();
   add("a", accepts("relay", "scott"));
   use();
   const auto granted = attempt("relay", "p", "scott");
-  EXPECT_EQ(granted.kind, Kind::accepted);
+  EXPECT_EQ(granted.kind, ResultKind::accepted);
   EXPECT_EQ(granted.identity.username, "relay");
   EXPECT_EQ(granted.identity.authz_id, "scott");
-  EXPECT_EQ(attempt("relay", "p", "root").kind, Kind::refused);
+  EXPECT_EQ(attempt("relay", "p", "root").kind, ResultKind::refused);
 
   verifiers_.clear();
   add("a", accepts("scott@example.com"), "OAUTHBEARER");
@@ -177,14 +177,14 @@ TEST_F(AuthenticatorTest, another_identity_is_for_the_verifier_to_grant) {
   const auto bearer = [&](const char* user) {
     return attempt(user, "token", user, "192.0.2.1", "OAUTHBEARER").kind;
   };
-  EXPECT_EQ(bearer(""), Kind::accepted);
-  EXPECT_EQ(bearer("scott@example.com"), Kind::accepted);
-  EXPECT_EQ(bearer("root@example.com"), Kind::refused);
+  EXPECT_EQ(bearer(""), ResultKind::accepted);
+  EXPECT_EQ(bearer("scott@example.com"), ResultKind::accepted);
+  EXPECT_EQ(bearer("root@example.com"), ResultKind::refused);
 }
 
 TEST_F(AuthenticatorTest, an_empty_password_is_nobodys) {
   const auto verifier = add("a", accepts("u"));
-  EXPECT_EQ(attempt("u", "").kind, Kind::refused);
+  EXPECT_EQ(attempt("u", "").kind, ResultKind::refused);
   EXPECT_EQ(verifier->asked, 0);
 }
 
@@ -201,18 +201,21 @@ TEST_F(AuthenticatorTest, refuses_in_the_verifiers_words) {
 
 TEST_F(AuthenticatorTest, the_last_failure_allowed_locks_for_a_while) {
   const auto verifier = add("a", {});
-  use({.failures_per_address = 3,
-       .failures_per_subnet = 0,
-       .failures_per_account = 0,
-       .window = 10s,
-       .lockout = 200ms});
-  for (const char* user : {"a", "b", "c"}) EXPECT_EQ(attempt(user).kind, Kind::refused);
-  EXPECT_EQ(attempt("d").kind, Kind::throttled);
+  AuthLimits limits{.failures_per_address = 3,
+                    .failures_per_subnet = 0,
+                    .failures_per_account = 0,
+                    .window = 1h,
+                    .lockout = 1h};
+  use(limits);
+  for (const char* user : {"a", "b", "c"}) EXPECT_EQ(attempt(user).kind, ResultKind::refused);
+  EXPECT_EQ(attempt("d").kind, ResultKind::throttled);
   EXPECT_EQ(said(), "guess_limit defer");
   EXPECT_EQ(verifier->asked, 3);
-  EXPECT_EQ(attempt("d", "x", "", "192.0.2.2").kind, Kind::refused);
-  std::this_thread::sleep_for(250ms);
-  EXPECT_EQ(attempt("e").kind, Kind::refused);
+  EXPECT_EQ(attempt("d", "x", "", "192.0.2.2").kind, ResultKind::refused);
+  limits.lockout = 1ms;
+  authenticator_->set_limits(limits);
+  std::this_thread::sleep_for(2ms);
+  EXPECT_EQ(attempt("e").kind, ResultKind::refused);
 }
 
 /// Counts of a cluster without its database; they hold for ever.
@@ -247,15 +250,15 @@ TEST_F(AuthenticatorTest, gateways_of_a_cluster_count_failures_together) {
   };
   for (const char* user : {"a", "b", "c"}) {
     gateway();
-    EXPECT_EQ(attempt(user).kind, Kind::refused);
+    EXPECT_EQ(attempt(user).kind, ResultKind::refused);
   }
   gateway();
-  EXPECT_EQ(attempt("d").kind, Kind::throttled);
+  EXPECT_EQ(attempt("d").kind, ResultKind::throttled);
   EXPECT_EQ(says->asked, 3);
-  EXPECT_EQ(attempt("a", "x", "", "192.0.2.2").kind, Kind::refused);
-  EXPECT_EQ(attempt("a", "x", "", "192.0.2.3").kind, Kind::throttled) << "by its name";
+  EXPECT_EQ(attempt("a", "x", "", "192.0.2.2").kind, ResultKind::refused);
+  EXPECT_EQ(attempt("a", "x", "", "192.0.2.3").kind, ResultKind::throttled) << "by its name";
   counts.deaf = true;
-  EXPECT_EQ(attempt("e").kind, Kind::throttled) << "what came of it is not told";
+  EXPECT_EQ(attempt("e").kind, ResultKind::throttled) << "what came of it is not told";
   EXPECT_EQ(says->asked, 5);
 }
 
@@ -264,29 +267,29 @@ TEST_F(AuthenticatorTest, counts_subnets_and_names_and_no_trouble) {
   use({.failures_per_address = 0, .failures_per_subnet = 2, .failures_per_account = 0});
   attempt("a", "x", "", "192.0.2.1");
   attempt("b", "x", "", "192.0.2.200");
-  EXPECT_EQ(attempt("c", "x", "", "192.0.2.77").kind, Kind::throttled);
-  EXPECT_EQ(attempt("c", "x", "", "198.51.100.1").kind, Kind::refused);
+  EXPECT_EQ(attempt("c", "x", "", "192.0.2.77").kind, ResultKind::throttled);
+  EXPECT_EQ(attempt("c", "x", "", "198.51.100.1").kind, ResultKind::refused);
   attempt("a", "x", "", "2001:db8:1:1::1");
   attempt("a", "x", "", "2001:db8:1:2::1");
-  EXPECT_EQ(attempt("a", "x", "", "2001:db8:1:3::1").kind, Kind::throttled);
-  EXPECT_EQ(attempt("a", "x", "", "2001:db8:2:1::1").kind, Kind::refused);
+  EXPECT_EQ(attempt("a", "x", "", "2001:db8:1:3::1").kind, ResultKind::throttled);
+  EXPECT_EQ(attempt("a", "x", "", "2001:db8:2:1::1").kind, ResultKind::refused);
 
   use({.failures_per_address = 0, .failures_per_subnet = 0, .failures_per_account = 2});
   attempt("Scott", "x", "", "192.0.2.1");
   attempt("scott", "x", "", "198.51.100.1");
-  EXPECT_EQ(attempt("SCOTT", "x", "", "203.0.113.1").kind, Kind::throttled);
-  EXPECT_EQ(attempt("ann", "x", "", "203.0.113.1").kind, Kind::refused);
+  EXPECT_EQ(attempt("SCOTT", "x", "", "203.0.113.1").kind, ResultKind::throttled);
+  EXPECT_EQ(attempt("ann", "x", "", "203.0.113.1").kind, ResultKind::refused);
 
   use({.failures_per_address = 1,
        .failures_per_subnet = 1,
        .failures_per_account = 0,
        .exempt = CidrSet({*Cidr::parse("192.0.2.0/24")})});
-  for (int i = 0; i < 5; ++i) EXPECT_EQ(attempt("u").kind, Kind::refused);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(attempt("u").kind, ResultKind::refused);
 
   verifiers_.clear();
   add("a", {.kind = Said::unavailable});
   use({.failures_per_address = 1, .failures_per_subnet = 1, .failures_per_account = 1});
-  for (int i = 0; i < 5; ++i) EXPECT_EQ(attempt("u").kind, Kind::unavailable);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(attempt("u").kind, ResultKind::unavailable);
 }
 
 // RFC 4616 §2.
@@ -294,34 +297,35 @@ TEST_F(AuthenticatorTest, spellings_of_a_name_are_one_account) {
   add("a", {});
   use({.failures_per_address = 0, .failures_per_subnet = 0, .failures_per_account = 3});
   for (const char* user : {"sc\u00adott", "\uff33cott", "SCOTT"})
-    EXPECT_EQ(attempt(user).kind, Kind::refused);
-  EXPECT_EQ(attempt("scott").kind, Kind::throttled);
-  for (int i = 0; i < 3; ++i) EXPECT_EQ(attempt("no\ue000name").kind, Kind::refused);
-  EXPECT_EQ(attempt("no\ue000name").kind, Kind::throttled);
+    EXPECT_EQ(attempt(user).kind, ResultKind::refused);
+  EXPECT_EQ(attempt("scott").kind, ResultKind::throttled);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(attempt("no\ue000name").kind, ResultKind::refused);
+  EXPECT_EQ(attempt("no\ue000name").kind, ResultKind::throttled);
 }
 
 TEST_F(AuthenticatorTest, what_a_verifier_does_not_ask_with_makes_no_other_account) {
   add("a", {})->by_local_part = true;
   use({.failures_per_address = 0, .failures_per_subnet = 0, .failures_per_account = 5});
   for (const char* user : {"scott@x0", "scott@x1", " Scott @x2", "scott", "scott\u00a0@x3"})
-    EXPECT_EQ(attempt(user).kind, Kind::refused);
-  EXPECT_EQ(attempt("scott@x4").kind, Kind::throttled);
-  EXPECT_EQ(attempt("ann@x4").kind, Kind::refused);
+    EXPECT_EQ(attempt(user).kind, ResultKind::refused);
+  EXPECT_EQ(attempt("scott@x4").kind, ResultKind::throttled);
+  EXPECT_EQ(attempt("ann@x4").kind, ResultKind::refused);
 
   // With a second verifier that looks up the whole name, each verifier's account counts separately.
   add("b", {});
   use({.failures_per_address = 0, .failures_per_subnet = 0, .failures_per_account = 2});
-  for (const char* user : {"scott@x0", "scott@x1"}) EXPECT_EQ(attempt(user).kind, Kind::refused);
-  EXPECT_EQ(attempt("scott@x2").kind, Kind::throttled);
+  for (const char* user : {"scott@x0", "scott@x1"})
+    EXPECT_EQ(attempt(user).kind, ResultKind::refused);
+  EXPECT_EQ(attempt("scott@x2").kind, ResultKind::throttled);
 
   verifiers_.clear();
   add("b", {});
   use({.failures_per_address = 0, .failures_per_subnet = 0, .failures_per_account = 2});
   for (const char* user : {"scott@x0", "scott@x1", "scott@x2"})
-    EXPECT_EQ(attempt(user).kind, Kind::refused);
+    EXPECT_EQ(attempt(user).kind, ResultKind::refused);
   for (const char* user : {"John  Smith", "john smith "})
-    EXPECT_EQ(attempt(user).kind, Kind::refused);
-  EXPECT_EQ(attempt("john smith").kind, Kind::throttled);
+    EXPECT_EQ(attempt(user).kind, ResultKind::refused);
+  EXPECT_EQ(attempt("john smith").kind, ResultKind::throttled);
 }
 
 /// A verifier of two tenants with users of the same names; the password is the tenant's id.
@@ -345,25 +349,25 @@ class TwoTenants final : public policy::Verifier {
 TEST_F(AuthenticatorTest, who_signed_in_is_not_locked_out_by_the_guesses_of_others) {
   verifiers_.push_back(std::make_shared<TwoTenants>());
   use({.failures_per_address = 0, .failures_per_subnet = 0, .failures_per_account = 3});
-  EXPECT_EQ(attempt("printer", "pol_b", "", "192.0.2.7").kind, Kind::accepted);
+  EXPECT_EQ(attempt("printer", "pol_b", "", "192.0.2.7").kind, ResultKind::accepted);
   for (int i = 0; i < 3; ++i)
-    EXPECT_EQ(attempt("printer", "old", "", "198.51.100.1").kind, Kind::refused);
-  EXPECT_EQ(attempt("printer", "pol_a", "", "198.51.100.1").kind, Kind::throttled);
-  EXPECT_EQ(attempt("printer", "pol_b", "", "192.0.2.7").kind, Kind::accepted);
+    EXPECT_EQ(attempt("printer", "old", "", "198.51.100.1").kind, ResultKind::refused);
+  EXPECT_EQ(attempt("printer", "pol_a", "", "198.51.100.1").kind, ResultKind::throttled);
+  EXPECT_EQ(attempt("printer", "pol_b", "", "192.0.2.7").kind, ResultKind::accepted);
   // The client may only try what it opened before.
-  EXPECT_EQ(attempt("printer", "pol_a", "", "192.0.2.7").kind, Kind::refused);
-  EXPECT_EQ(attempt("printer", "pol_b", "", "192.0.2.8").kind, Kind::throttled);
+  EXPECT_EQ(attempt("printer", "pol_a", "", "192.0.2.7").kind, ResultKind::refused);
+  EXPECT_EQ(attempt("printer", "pol_b", "", "192.0.2.8").kind, ResultKind::throttled);
 }
 
 TEST_F(AuthenticatorTest, a_name_locked_for_one_verifier_is_not_asked_of_another) {
   const auto first = add("a", {.kind = Said::unknown});
   add("b", accepts("scott"));
   use({.failures_per_address = 0, .failures_per_subnet = 0, .failures_per_account = 2});
-  EXPECT_EQ(attempt("scott").kind, Kind::accepted);
+  EXPECT_EQ(attempt("scott").kind, ResultKind::accepted);
   EXPECT_EQ(first->asked, 1);
   for (int i = 0; i < 2; ++i)
-    EXPECT_EQ(attempt("scott", "p", "other", "198.51.100.1").kind, Kind::refused);
-  EXPECT_EQ(attempt("scott").kind, Kind::accepted);
+    EXPECT_EQ(attempt("scott", "p", "other", "198.51.100.1").kind, ResultKind::refused);
+  EXPECT_EQ(attempt("scott").kind, ResultKind::accepted);
   EXPECT_EQ(first->asked, 3) << "it was not the one that let the client in";
 }
 
@@ -372,37 +376,38 @@ TEST_F(AuthenticatorTest, guesses_that_came_together_are_told_nothing) {
   use({.failures_per_address = 0, .failures_per_subnet = 0, .failures_per_account = 2});
   slow->while_asked = [&] {
     slow->while_asked = {};
-    for (int i = 0; i < 2; ++i) EXPECT_EQ(attempt("scott", "p", "another").kind, Kind::refused);
+    for (int i = 0; i < 2; ++i)
+      EXPECT_EQ(attempt("scott", "p", "another").kind, ResultKind::refused);
   };
-  EXPECT_EQ(attempt("scott").kind, Kind::throttled) << "locked meanwhile";
+  EXPECT_EQ(attempt("scott").kind, ResultKind::throttled) << "locked meanwhile";
 }
 
 TEST_F(AuthenticatorTest, new_limits_judge_what_was_counted) {
   add("a", {});
   AuthLimits limits{.failures_per_address = 5, .failures_per_subnet = 0, .failures_per_account = 0};
   use(limits);
-  for (int i = 0; i < 3; ++i) EXPECT_EQ(attempt("u").kind, Kind::refused);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(attempt("u").kind, ResultKind::refused);
   limits.failures_per_address = 3;
   authenticator_->set_limits(limits);
-  EXPECT_EQ(attempt("u").kind, Kind::throttled);
+  EXPECT_EQ(attempt("u").kind, ResultKind::throttled);
   limits.failures_per_address = 5;
   authenticator_->set_limits(limits);
-  for (int i = 0; i < 2; ++i) EXPECT_EQ(attempt("u").kind, Kind::refused);
-  EXPECT_EQ(attempt("u").kind, Kind::throttled);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(attempt("u").kind, ResultKind::refused);
+  EXPECT_EQ(attempt("u").kind, ResultKind::throttled);
   limits.exempt = CidrSet({*Cidr::parse("192.0.2.0/24")});
   authenticator_->set_limits(limits);
-  EXPECT_EQ(attempt("u").kind, Kind::refused);
+  EXPECT_EQ(attempt("u").kind, ResultKind::refused);
   limits.exempt = {};
   limits.lockout = 1ms;
   authenticator_->set_limits(limits);
   std::this_thread::sleep_for(2ms);
-  EXPECT_EQ(attempt("u").kind, Kind::refused) << "the lock is over";
+  EXPECT_EQ(attempt("u").kind, ResultKind::refused) << "the lock is over";
 }
 
 TEST_F(AuthenticatorTest, the_defaults_lock_nobody_within_ten_failures) {
   add("a", {});
-  for (int i = 0; i < 10; ++i) EXPECT_EQ(attempt("scott").kind, Kind::refused) << i;
-  EXPECT_EQ(attempt("scott").kind, Kind::throttled);
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(attempt("scott").kind, ResultKind::refused) << i;
+  EXPECT_EQ(attempt("scott").kind, ResultKind::throttled);
 }
 
 TEST_F(AuthenticatorTest, scram_keys_of_strangers_look_like_others) {
@@ -435,7 +440,7 @@ TEST_F(AuthenticatorTest, scram_keys_of_strangers_look_like_others) {
     EXPECT_EQ(after_a_restart(name).size(), 16u);
   }
   EXPECT_EQ(policy::testing::run(authenticator_->scram_keys("a\ue000", client, steps)).error(),
-            Kind::refused);
+            ResultKind::refused);
 }
 
 TEST_F(AuthenticatorTest, a_wrong_proof_is_a_failure_like_any_other) {
@@ -450,15 +455,15 @@ TEST_F(AuthenticatorTest, a_wrong_proof_is_a_failure_like_any_other) {
     return policy::testing::run(authenticator_->verify(std::move(event), inquiry, steps));
   };
   EXPECT_EQ(proven(smtp::Proof::right, "").identity.username, "scott");
-  EXPECT_EQ(proven(smtp::Proof::right, "scott").kind, Kind::accepted);
-  EXPECT_EQ(proven(smtp::Proof::wrong, "").kind, Kind::refused);
-  EXPECT_EQ(proven(smtp::Proof::right, "").kind, Kind::throttled);
+  EXPECT_EQ(proven(smtp::Proof::right, "scott").kind, ResultKind::accepted);
+  EXPECT_EQ(proven(smtp::Proof::wrong, "").kind, ResultKind::refused);
+  EXPECT_EQ(proven(smtp::Proof::right, "").kind, ResultKind::throttled);
   EXPECT_EQ(
       policy::testing::run(authenticator_->scram_keys("scott", evidence.session.client_ip, steps))
           .error(),
-      Kind::throttled);
+      ResultKind::throttled);
   use();
-  EXPECT_EQ(proven(smtp::Proof::right, "root").kind, Kind::refused);
+  EXPECT_EQ(proven(smtp::Proof::right, "root").kind, ResultKind::refused);
 }
 
 }  // namespace

@@ -48,7 +48,7 @@ void set_options(tcp::acceptor& acceptor, boost::system::error_code& error) {
 }
 
 /// Says what cannot be had to a connection that gets no session.
-void refuse(int connection) {
+void refuse_connection(int connection) {
   constexpr std::string_view sorry = "421 4.3.2 too many open files, try again later\r\n";
   ::send(connection, sorry.data(), sorry.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
@@ -192,7 +192,7 @@ void Server::out_of_descriptors(tcp::acceptor& acceptor) {
   if (spare_descriptor_ >= 0) ::close(spare_descriptor_);
   const int connection = ::accept4(acceptor.native_handle(), nullptr, nullptr, SOCK_CLOEXEC);
   if (connection >= 0) {
-    refuse(connection);
+    refuse_connection(connection);
     ::close(connection);
   }
   spare_descriptor_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -214,7 +214,7 @@ Task<void> Server::accept_until_closed(Worker& worker, std::size_t listener,
       const auto rules = settings(listener, socket);
       if (!admission_.has_room(sessions_.load())) {  // descriptors are not reserved for more
         telemetry::metrics().listener(rules->name).turned_away(telemetry::Turned::limit);
-        refuse(socket.native_handle());
+        refuse_connection(socket.native_handle());
         continue;
       }
       const std::size_t others = listeners_[listener].sessions->fetch_add(1);

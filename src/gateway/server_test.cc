@@ -18,11 +18,13 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "base/patience_test.h"
 #include "base/temporary_folder_test.h"
 #include "base/text.h"
 #include "dialect/webhook/compile.h"
 #include "dialect/webhook/layer.h"
 #include "dns/recorded_resolver.h"
+#include "gateway/kept_traces_test.h"
 #include "gateway/test_client.h"
 #include "mailauth/dkim/sign.h"
 #include "policy/bcrypt.h"
@@ -34,7 +36,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::string_view message =
+constexpr std::string_view hello_message =
     "From: a@example.org\r\nSubject: hello\r\nMessage-ID: <1@example.org>\r\n\r\nbody\r\n";
 
 const mailauth::dkim::SigningKey& signing_key() {
@@ -44,7 +46,7 @@ const mailauth::dkim::SigningKey& signing_key() {
 
 /// `message` with a signature of example.org that passes, another one for every `salt`.
 std::string signed_message(std::string_view salt) {
-  const std::string text = "X-Salt: " + std::string(salt) + "\r\n" + std::string(message);
+  const std::string text = "X-Salt: " + std::string(salt) + "\r\n" + std::string(hello_message);
   const auto field = mailauth::dkim::sign_message(
       {{&signing_key(), "s1"}},
       {.domain = "example.org", .selector = "s1", .signed_at = 1700000000}, text);
@@ -86,21 +88,6 @@ class KeepingSink final : public MessageSink {
   std::vector<std::string> reverse_paths;
   std::vector<std::string> recipients;
   smtp::Reply answer{.code = 250, .enhanced = {2, 0, 0}, .text = "taken"};
-};
-
-class KeepingRecorder final : public TransactionRecorder {
- public:
-  void ended(policy::Trace trace) override {
-    const std::lock_guard lock(mutex);
-    traces.push_back(std::move(trace));
-  }
-  std::mutex mutex;
-  std::vector<policy::Trace> traces;
-};
-
-class FullBuckets final : public RateProbe {
- public:
-  double tokens(const policy::Webhook&) override { return 1; }
 };
 
 /// Rewrites every reply; keeps the commands.
@@ -220,11 +207,11 @@ TEST_F(ServerTest, takes_a_message_and_leaves_a_trace) {
   start();
   auto client = greeted();
   EXPECT_EQ(
-      client->transact("open@hooks.example.net", message),
+      client->transact("open@hooks.example.net", hello_message),
       "250 2.1.0 sender ok|250 2.1.5 recipient ok|354 end with <CRLF>.<CRLF>|250 2.0.0 taken");
   EXPECT_EQ(client->ask("QUIT").substr(0, 3), "221");
   ASSERT_EQ(sink.messages.size(), 1u);
-  EXPECT_EQ(sink.messages[0], message);
+  EXPECT_EQ(sink.messages[0], hello_message);
   ASSERT_EQ(recorder.traces.size(), 1u);
   EXPECT_EQ(recorder.traces[0].outcome, "accepted");
   EXPECT_EQ(recorder.traces[0].evidence.recipients.size(), 1u);
@@ -239,7 +226,7 @@ TEST_F(ServerTest, addresses_without_a_domain_are_handed_on_with_one) {
   EXPECT_EQ(client->ask("MAIL FROM:<root>").substr(0, 3), "250");
   EXPECT_EQ(client->ask("RCPT TO:<open>").substr(0, 3), "250");
   EXPECT_EQ(client->ask("DATA").substr(0, 3), "354");
-  EXPECT_EQ(client->ask(std::string(message) + ".").substr(0, 3), "250");
+  EXPECT_EQ(client->ask(std::string(hello_message) + ".").substr(0, 3), "250");
   client->ask("QUIT");
   EXPECT_EQ(sink.reverse_paths, std::vector<std::string>{"root@hooks.example.net"});
   EXPECT_EQ(sink.recipients, std::vector<std::string>{"open@hooks.example.net"});
@@ -277,9 +264,9 @@ TEST_F(ServerTest, a_signature_counts_for_messages_that_are_accepted) {
   client->ask("QUIT");
   client = greeted();
   EXPECT_EQ(answer("a"), often) << "in any session";
-  EXPECT_EQ(client->transact("open@hooks.example.net", message).substr(0, 9), "250 2.1.0");
+  EXPECT_EQ(client->transact("open@hooks.example.net", hello_message).substr(0, 9), "250 2.1.0");
   client->ask("QUIT");
-  server->drain(std::chrono::seconds(2));
+  server->drain(tests::patience);
   EXPECT_EQ(replay_step_of(recorder.traces.at(2)), "");
   EXPECT_EQ(replay_step_of(recorder.traces.at(3)),
             "pass_on: a passing DKIM signature in 2 messages of 24 hours");
@@ -314,7 +301,7 @@ TEST_F(ServerTest, a_repeated_signature_is_noted_where_there_is_no_limit) {
   client->transact("open@hooks.example.net", one);
   client->transact("open@hooks.example.net", one);
   client->ask("QUIT");
-  server->drain(std::chrono::seconds(2));
+  server->drain(tests::patience);
   ASSERT_EQ(recorder.traces.size(), 2u);
   EXPECT_EQ(recorder.traces[1].outcome, "accepted");
   EXPECT_EQ(replay_step_of(recorder.traces[1]),
@@ -328,7 +315,7 @@ TEST_F(ServerTest, a_rewriter_has_the_last_word) {
   start();
   auto client = greeted();
   EXPECT_EQ(client->ask("AUTH PLAIN AGEAYg=="), "535 5.7.8 LOUD authentication failed");
-  EXPECT_EQ(client->transact("open@hooks.example.net", message),
+  EXPECT_EQ(client->transact("open@hooks.example.net", hello_message),
             "250 2.1.0 LOUD sender ok|250 2.1.5 LOUD recipient ok|354 LOUD end with <CRLF>.<CRLF>|"
             "250 2.0.0 LOUD taken");
   EXPECT_EQ(client->ask("c2VjcmV0"), "500 5.5.1 LOUD command not recognized");
@@ -380,7 +367,7 @@ TEST_F(ServerTest, a_recipient_counts_once_a_transaction_and_again_in_the_next) 
   for (int i = 0; i < 2; ++i) {
     name_it();
     EXPECT_EQ(client->ask("DATA").substr(0, 3), "354");
-    EXPECT_EQ(client->ask(std::string(message) + ".").substr(0, 3), "250");
+    EXPECT_EQ(client->ask(std::string(hello_message) + ".").substr(0, 3), "250");
   }
   client->ask("QUIT");
   // A transaction that RSET ends without a refusal leaves none.
@@ -398,7 +385,7 @@ TEST_F(ServerTest, a_recipient_counts_once_a_transaction_and_again_in_the_next) 
 TEST_F(ServerTest, a_large_message_survives_pipelining_behind_it) {
   start();
   auto client = greeted();
-  std::string large(message);
+  std::string large(hello_message);
   for (int i = 0; i < 40'000; ++i) large += "line " + std::to_string(i) + "\r\n";
   client->send("MAIL FROM:<a@example.org>\r\nRCPT TO:<open@hooks.example.net>\r\nDATA\r\n");
   client->reply();
@@ -416,11 +403,11 @@ TEST_F(ServerTest, a_large_message_survives_pipelining_behind_it) {
 TEST_F(ServerTest, refuses_by_policy_and_records_why) {
   start();
   auto client = greeted();
-  EXPECT_NE(client->transact("closed@hooks.example.net", message).find("|550 5.7.1"),
+  EXPECT_NE(client->transact("closed@hooks.example.net", hello_message).find("|550 5.7.1"),
             std::string::npos);
-  EXPECT_NE(client->transact("nobody@hooks.example.net", message).find("|550 5.1.1"),
+  EXPECT_NE(client->transact("nobody@hooks.example.net", hello_message).find("|550 5.1.1"),
             std::string::npos);
-  EXPECT_NE(client->transact("someone@elsewhere.example.com", message).find("|550 5.7.1"),
+  EXPECT_NE(client->transact("someone@elsewhere.example.com", hello_message).find("|550 5.7.1"),
             std::string::npos);
   client->ask("QUIT");
   EXPECT_TRUE(sink.messages.empty());
@@ -431,12 +418,12 @@ TEST_F(ServerTest, refuses_by_policy_and_records_why) {
 TEST_F(ServerTest, an_edit_acts_on_the_next_command_of_an_open_session) {
   start();
   auto client = greeted();
-  EXPECT_NE(client->transact("open@hooks.example.net", message).find("|250 2.0.0"),
+  EXPECT_NE(client->transact("open@hooks.example.net", hello_message).find("|250 2.0.0"),
             std::string::npos);
   dialect::webhook::PolicyFields office{.name = "office"};
   office.allowed_source_ips = {*Cidr::parse("192.0.2.0/24")};
   add_webhook("open", office);
-  EXPECT_NE(client->transact("open@hooks.example.net", message).find("|550 5.7.1"),
+  EXPECT_NE(client->transact("open@hooks.example.net", hello_message).find("|550 5.7.1"),
             std::string::npos);
 }
 
@@ -449,7 +436,7 @@ TEST_F(ServerTest, an_edit_after_rcpt_counts_at_the_end_of_data) {
   };
   const auto data = [&] {
     EXPECT_EQ(client->ask("DATA").substr(0, 3), "354");
-    return client->ask(std::string(message) + ".").substr(0, 9);
+    return client->ask(std::string(hello_message) + ".").substr(0, 9);
   };
   rcpt();
   EXPECT_EQ(data(), "250 2.0.0") << "nothing was edited";
@@ -494,7 +481,7 @@ TEST_F(ServerTest, a_credential_that_is_revoked_signs_nobody_in) {
   users.require_smtp_auth = true;
   add_webhook("users", users);
   EXPECT_EQ(client->ask("DATA").substr(0, 3), "354");
-  EXPECT_EQ(client->ask(std::string(message) + ".").substr(0, 9), "550 5.7.1");
+  EXPECT_EQ(client->ask(std::string(hello_message) + ".").substr(0, 9), "550 5.7.1");
   client->ask("QUIT");
   ASSERT_EQ(recorder.traces.size(), 1u);
   const policy::SessionFacts& session = recorder.traces[0].evidence.session;
@@ -531,7 +518,7 @@ TEST_F(ServerTest, a_tenants_grant_does_not_outlive_the_operators) {
   directory.apply({.remove_policies = {"pol_acc_operator"}});
   EXPECT_EQ(client->ask("RCPT TO:<open@hooks.example.net>").substr(0, 3), "250");
   client->ask("DATA");
-  client->ask(std::string(message) + ".");
+  client->ask(std::string(hello_message) + ".");
   client->ask("QUIT");
   ASSERT_EQ(recorder.traces.size(), 1u);
   EXPECT_FALSE(recorder.traces[0].evidence.session.auth) << "the operator's credential is gone";
@@ -547,7 +534,7 @@ TEST_F(ServerTest, starttls_forgets_and_drops_what_was_sent_behind_it) {
   const std::string offer = client->ask("EHLO client.example.org");
   EXPECT_EQ(offer.find("STARTTLS"), std::string::npos);
   EXPECT_NE(offer.find("AUTH PLAIN LOGIN"), std::string::npos);
-  EXPECT_NE(client->transact("open@hooks.example.net", message).find("|250 2.0.0"),
+  EXPECT_NE(client->transact("open@hooks.example.net", hello_message).find("|250 2.0.0"),
             std::string::npos);
 }
 
@@ -565,8 +552,8 @@ TEST_F(ServerTest, what_mail_and_rcpt_ask_for_reaches_the_evidence) {
     EXPECT_EQ(client->ask(command).substr(0, 3), "250") << command;
   }
   EXPECT_EQ(client->ask("DATA").substr(0, 3), "354");
-  EXPECT_EQ(client->ask(std::string(message) + ".").substr(0, 3), "250");
-  EXPECT_EQ(client->transact("open@hooks.example.net", message).substr(0, 3), "250");
+  EXPECT_EQ(client->ask(std::string(hello_message) + ".").substr(0, 3), "250");
+  EXPECT_EQ(client->transact("open@hooks.example.net", hello_message).substr(0, 3), "250");
   client->ask("QUIT");
   ASSERT_EQ(recorder.traces.size(), 2u);
   const policy::Evidence& asked = recorder.traces[0].evidence;
@@ -585,7 +572,7 @@ TEST_F(ServerTest, what_mail_and_rcpt_ask_for_reaches_the_evidence) {
 TEST_F(ServerTest, auth_opens_the_policy_that_has_the_user_and_no_other) {
   start();
   auto client = greeted();
-  EXPECT_NE(client->transact("users@hooks.example.net", message).find("|530 5.7.0"),
+  EXPECT_NE(client->transact("users@hooks.example.net", hello_message).find("|530 5.7.0"),
             std::string::npos);
   client->ask("RSET");
   client->ask("STARTTLS");
@@ -596,7 +583,7 @@ TEST_F(ServerTest, auth_opens_the_policy_that_has_the_user_and_no_other) {
   };
   EXPECT_EQ(client->ask(plain("wrong")).substr(0, 9), "535 5.7.8");
   EXPECT_EQ(client->ask(plain("s3cr3t")).substr(0, 9), "235 2.7.0");
-  EXPECT_NE(client->transact("users@hooks.example.net", message).find("|250 2.0.0"),
+  EXPECT_NE(client->transact("users@hooks.example.net", hello_message).find("|250 2.0.0"),
             std::string::npos);
   ASSERT_EQ(recorder.traces.size(), 2u);
   const policy::Trace& trace = recorder.traces[1];
@@ -615,17 +602,21 @@ TEST_F(ServerTest, auth_opens_the_policy_that_has_the_user_and_no_other) {
 }
 
 TEST_F(ServerTest, a_slow_command_line_times_out_as_a_whole) {
-  settings.timeouts.command = milliseconds(600);
+  settings.timeouts.command = milliseconds(300);
   start();
-  auto client = greeted();
-  const auto begin = std::chrono::steady_clock::now();
-  for (int i = 0; i < 4; ++i) {
-    client->send("N");
-    std::this_thread::sleep_for(milliseconds(200));
-  }
-  EXPECT_EQ(client->reply().substr(0, 9), "421 4.4.2");
-  EXPECT_EQ(client->reply(), "closed");
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, milliseconds(2500));
+  TestClient client(port);
+  EXPECT_EQ(client.reply().substr(0, 3), "220");
+  std::atomic<bool> told{false};
+  std::thread writer([&] {
+    while (!told) {
+      client.send("N");
+      std::this_thread::sleep_for(milliseconds(50));
+    }
+  });
+  EXPECT_EQ(client.reply().substr(0, 9), "421 4.4.2");
+  EXPECT_EQ(client.reply(), "closed");
+  told = true;
+  writer.join();
 }
 
 TEST_F(ServerTest, the_proxy_header_names_the_client) {
@@ -636,7 +627,7 @@ TEST_F(ServerTest, the_proxy_header_names_the_client) {
   client.send("PROXY TCP4 192.0.2.44 192.0.2.1 4000 25\r\n");
   EXPECT_EQ(client.reply().substr(0, 3), "220");
   client.ask("EHLO client.example.org");
-  EXPECT_NE(client.transact("closed@hooks.example.net", message).find("|250 2.0.0"),
+  EXPECT_NE(client.transact("closed@hooks.example.net", hello_message).find("|250 2.0.0"),
             std::string::npos);
   EXPECT_EQ(sink.senders.at(0), "192.0.2.44");
   EXPECT_EQ(sink.proxy_from.substr(0, 10), "127.0.0.1:");
@@ -662,10 +653,10 @@ TEST_F(ServerTest, a_proxy_that_does_not_know_its_client_speaks_for_nobody_we_kn
     EXPECT_EQ(client.reply().substr(0, 3), "220");
     client.ask("EHLO client.example.org");
     // An unknown address is in no network, so in no allowlist.
-    EXPECT_NE(client.transact("closed@hooks.example.net", message).find("|550 5.7.1"),
+    EXPECT_NE(client.transact("closed@hooks.example.net", hello_message).find("|550 5.7.1"),
               std::string::npos);
     client.ask("RSET");
-    EXPECT_NE(client.transact(recipient, message).find("|250 2.0.0"), std::string::npos);
+    EXPECT_NE(client.transact(recipient, hello_message).find("|250 2.0.0"), std::string::npos);
     return sink.senders.back();
   };
   EXPECT_EQ(send("PROXY UNKNOWN\r\n"), "unknown");
@@ -677,13 +668,16 @@ TEST_F(ServerTest, a_proxy_that_does_not_know_its_client_speaks_for_nobody_we_kn
 TEST_F(ServerTest, half_a_proxy_header_waits_for_the_rest) {
   settings.proxy_required = true;
   settings.proxy_from = CidrSet({*Cidr::parse("127.0.0.0/8")});
-  settings.timeouts.proxy_header = milliseconds(1500);
+  settings.timeouts.proxy_header = tests::patience;
   start();
   TestClient client(port);
   client.send("PROXY TCP4 192.0.2.44");
   std::this_thread::sleep_for(milliseconds(100));
   client.send(" 192.0.2.1 4000 25\r\n");
   EXPECT_EQ(client.reply().substr(0, 3), "220");
+  server.reset();
+  settings.timeouts.proxy_header = milliseconds(100);
+  start();
   TestClient silent(port);
   silent.send("PROXY TCP4 192.0.2.44");
   EXPECT_EQ(silent.reply(), "closed");
@@ -698,7 +692,7 @@ TEST_F(ServerTest, behind_xclient_the_proxys_address_is_nobodys) {
       EXPECT_EQ(client->ask(command).substr(0, 3), "220") << command;
       client->ask("EHLO client.example.org");
     }
-    EXPECT_NE(client->transact("open@hooks.example.net", message).find("|250 2.0.0"),
+    EXPECT_NE(client->transact("open@hooks.example.net", hello_message).find("|250 2.0.0"),
               std::string::npos);
     return sink.senders.back();
   };
@@ -787,7 +781,7 @@ TEST_F(ServerTest, a_hold_counts_whatever_the_trace_keeps) {
       client->ask("RCPT TO:<open+" + std::to_string(i) + "@hooks.example.net>");
     if (held) client->ask("RCPT TO:<open+held@hooks.example.net>");
     client->ask("DATA");
-    client->send(message);
+    client->send(hello_message);
     EXPECT_EQ(client->ask(".").substr(0, 3), "250");
   };
   send(70, true);
@@ -953,9 +947,9 @@ TEST_F(ServerTest, draining_finishes_the_message_in_hand_and_closes_the_rest) {
   busy->ask("MAIL FROM:<a@example.org>");
   busy->ask("RCPT TO:<open@hooks.example.net>");
   EXPECT_EQ(busy->ask("DATA").substr(0, 3), "354");
-  std::thread drainer([this] { EXPECT_EQ(server->drain(std::chrono::seconds(5)), 0u); });
+  std::thread drainer([this] { EXPECT_EQ(server->drain(tests::patience), 0u); });
   EXPECT_EQ(idle->reply().substr(0, 9), "421 4.3.2");
-  busy->send(message);
+  busy->send(hello_message);
   EXPECT_EQ(busy->ask(".").substr(0, 3), "250");
   EXPECT_EQ(busy->reply().substr(0, 9), "421 4.3.2");
   drainer.join();
@@ -977,12 +971,12 @@ TEST_F(ServerTest, what_happens_is_counted) {
   const std::int64_t open_before = open.value();
   auto client = greeted();
   EXPECT_EQ(open.value(), open_before + 1);
-  client->transact("open@hooks.example.net", message);
+  client->transact("open@hooks.example.net", hello_message);
   client->ask("MAIL FROM:<a@example.org>");
   EXPECT_EQ(client->ask("RCPT TO:<nobody@elsewhere.example>").substr(0, 9), "550 5.7.1");
   EXPECT_EQ(client->ask("QUIT").substr(0, 3), "221");
   EXPECT_EQ(client->reply(), "closed");
-  server->drain(std::chrono::seconds(2));
+  server->drain(tests::patience);
   EXPECT_EQ(accepted.value(), before[0] + 1);
   EXPECT_EQ(refused.value(), before[1] + 1);
   EXPECT_EQ(commands.value(), before[2] + 1);
@@ -991,7 +985,6 @@ TEST_F(ServerTest, what_happens_is_counted) {
 }
 
 TEST_F(ServerTest, violations_of_the_protocol_are_counted) {
-  settings.pregreet_wait = milliseconds(200);
   start();
   const auto counted = [](std::string_view kind) {
     return telemetry::metrics().smtp_protocol_errors.counter({kind}).value();
@@ -1007,8 +1000,12 @@ TEST_F(ServerTest, violations_of_the_protocol_are_counted) {
   client->send("NOOP\n");
   EXPECT_EQ(client->reply().substr(0, 3), "500");
   EXPECT_EQ(client->reply(), "closed");
-  TestClient hasty(port);
-  EXPECT_EQ(hasty.ask("EHLO client.example.org").substr(0, 3), "554");
+  server.reset();
+  settings.pregreet_wait = milliseconds(200);
+  start();
+  // A busy machine may let the line come after the greeting.
+  EXPECT_TRUE(tests::eventually(
+      [&] { return TestClient(port).ask("EHLO client.example.org").starts_with("554"); }));
   for (const std::string_view kind : kinds) EXPECT_EQ(counted(kind), before[kind] + 1) << kind;
 }
 
@@ -1020,12 +1017,7 @@ TEST_F(ServerTest, a_listener_has_room_for_so_many_at_a_time) {
   EXPECT_EQ(second.reply().substr(0, 9), "421 4.7.0");
   EXPECT_EQ(first->ask("QUIT").substr(0, 3), "221");
   // The session ends after its last reply.
-  std::string greeting;
-  for (int i = 0; i < 200 && !greeting.starts_with("220"); ++i) {
-    if (i > 0) std::this_thread::sleep_for(milliseconds(20));
-    greeting = TestClient(port).reply();
-  }
-  EXPECT_EQ(greeting.substr(0, 3), "220");
+  EXPECT_TRUE(tests::eventually([&] { return TestClient(port).reply().starts_with("220"); }));
 }
 
 TEST_F(ServerTest, a_client_gets_the_settings_of_its_network) {
@@ -1067,16 +1059,12 @@ class PlacesTest : public ServerTest {
   }
   /// Retries: a client has the last reply a moment before the server waits for the next command.
   std::unique_ptr<TestClient> newcomer() const {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-    for (;;) {
-      auto client = from("203.0.113.9");
-      const std::string greeting = client->reply();
-      if (greeting.starts_with("220") || std::chrono::steady_clock::now() > end) {
-        EXPECT_EQ(greeting.substr(0, 3), "220");
-        return client;
-      }
-      std::this_thread::sleep_for(milliseconds(20));
-    }
+    std::unique_ptr<TestClient> client;
+    EXPECT_TRUE(tests::eventually([&] {
+      client = from("203.0.113.9");
+      return client->reply().starts_with("220");
+    }));
+    return client;
   }
 
   std::unique_ptr<Admission> places;  ///< outlives the server, which TearDown() destroys
@@ -1096,10 +1084,10 @@ TEST_F(PlacesTest, a_newcomer_takes_the_place_of_who_waits_and_has_most) {
   const auto third = newcomer();
   EXPECT_EQ(first->reply().substr(0, 9), "421 4.3.2");
   EXPECT_EQ(first->reply(), "closed");
-  second->send(message);
+  second->send(hello_message);
   EXPECT_EQ(second->ask(".").substr(0, 3), "250");
   EXPECT_EQ(third->ask("EHLO c.example.org").substr(0, 3), "250");
-  server->drain(std::chrono::seconds(2));
+  server->drain(tests::patience);
   EXPECT_EQ(replaced.value(), before[0] + 1);
   EXPECT_EQ(turned.value(), before[1] + 1);
 }
@@ -1152,7 +1140,7 @@ TEST_F(ServerTest, a_client_that_does_not_read_fills_no_more_than_a_small_buffer
   for (int i = 0; i < 1000; ++i) many += "EHLO client.example.org\r\n";
   int server_side = -1;
   int most = 0;
-  // Until neither side has taken anything for a second: commands and replies stand still.
+  // Until neither side has taken anything for a second, and replies wait: all stands still.
   for (int still = 0; still < 50;) {
     boost::system::error_code full;
     const std::size_t sent = client.write_some(asio::buffer(many), full);
@@ -1162,11 +1150,10 @@ TEST_F(ServerTest, a_client_that_does_not_read_fills_no_more_than_a_small_buffer
     if (server_side >= 0) {
       ASSERT_EQ(::ioctl(server_side, SIOCOUTQ, &waiting), 0);
     }
-    still = sent == 0 && waiting <= most ? still + 1 : 0;
+    still = sent == 0 && waiting <= most && most > 1024 ? still + 1 : 0;
     most = std::max(most, waiting);
     std::this_thread::sleep_for(milliseconds(20));
   }
-  EXPECT_GT(most, 1024) << "replies wait for the client";
   EXPECT_LE(most, 32 * 1024);
 }
 
@@ -1260,9 +1247,7 @@ TEST_F(ServerTest, more_connections_than_descriptors_are_reserved_for_are_turned
   EXPECT_EQ(beyond.reply(), "closed");
   EXPECT_EQ(server->sessions(), waiting.size());
   waiting.pop_back();
-  for (int i = 0; i < 3000 && server->sessions() > waiting.size(); ++i) {
-    std::this_thread::sleep_for(milliseconds(10));
-  }
+  EXPECT_TRUE(tests::eventually([&] { return server->sessions() == waiting.size(); }));
   TestClient next(port);
   next.send("PROXY TCP4 192.0.2.1 192.0.2.2 1000 25\r\n");
   EXPECT_EQ(next.reply().substr(0, 3), "220") << "there is room again";
@@ -1299,7 +1284,7 @@ TEST_F(ServerTest, sockets_of_others_are_accepted_from_and_stay_open) {
     if (early) EXPECT_EQ(early->reply().substr(0, 3), "220") << "it waited in the backlog";
     for (int i = 0; i < 20; ++i) EXPECT_TRUE(greeted());
     early.reset();
-    server->drain(milliseconds(5000));
+    server->drain(tests::patience);
     early = std::make_unique<TestClient>(port);  // connects, and is not refused
   }
   server.reset();

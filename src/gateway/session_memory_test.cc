@@ -6,10 +6,12 @@
 
 #include <gtest/gtest.h>
 
+#include "base/patience_test.h"
 #include "base/temporary_folder_test.h"
 #include "dialect/webhook/compile.h"
 #include "dialect/webhook/layer.h"
 #include "dns/recorded_resolver.h"
+#include "gateway/kept_traces_test.h"
 #include "gateway/server.h"
 #include "gateway/test_client.h"
 #include "policy/gateway_layer.h"
@@ -17,7 +19,7 @@
 namespace postern::gateway {
 namespace {
 
-constexpr std::string_view message = "From: a@example.org\r\nSubject: hello\r\n\r\nbody\r\n";
+constexpr std::string_view short_message = "From: a@example.org\r\nSubject: hello\r\n\r\nbody\r\n";
 constexpr std::uint64_t kib = 1024;
 
 class TakingSink final : public MessageSink {
@@ -33,21 +35,6 @@ class TakingSink final : public MessageSink {
   }
   std::atomic<std::size_t> taken{0};
   std::atomic<std::size_t> most_room{0};  ///< for recipients, in one copy
-};
-
-class KeepingRecorder final : public TransactionRecorder {
- public:
-  void ended(policy::Trace trace) override {
-    const std::lock_guard lock(mutex);
-    traces.push_back(std::move(trace));
-  }
-  std::mutex mutex;
-  std::vector<policy::Trace> traces;
-};
-
-class FullBuckets final : public RateProbe {
- public:
-  double tokens(const policy::Webhook&) override { return 1; }
 };
 
 /// Gives each recipient a copy of its own with another header.
@@ -139,15 +126,13 @@ class SessionMemory : public testing::Test {
   }
   /// The code at the end of a small message.
   static std::string outcome(TestClient& client) {
-    const std::string replies = client.transact("open@hooks.example.net", message);
+    const std::string replies = client.transact("open@hooks.example.net", short_message);
     return replies.substr(replies.rfind('|') + 1, 3);
   }
-  /// Waits until the condition holds for the used memory, and returns it; the machine may be busy.
+  /// Waits until the condition holds for the used memory, and returns it.
   template <class F>
   std::uint64_t wait_until(F holds) {
-    for (int i = 0; i < 3000 && !holds(memory->used()); ++i) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
+    EXPECT_TRUE(tests::eventually([&] { return holds(memory->used()); }));
     return memory->used();
   }
   std::uint64_t wait_for_less(std::uint64_t octets) {
@@ -216,7 +201,7 @@ TEST_F(SessionMemory, when_it_is_used_up_the_message_goes_and_the_sessions_stay)
   EXPECT_LT(wait_for_less(128 * kib), 128 * kib) << "what was kept of it is freed at once";
   large->send("\r\nbody\r\n");
   EXPECT_EQ(large->ask(".").substr(0, 9), "452 4.3.1");
-  other->send(message);
+  other->send(short_message);
   EXPECT_EQ(other->ask(".").substr(0, 3), "250");
   EXPECT_EQ(outcome(*large), "250");
 }
@@ -249,12 +234,9 @@ TEST_F(SessionMemory, without_a_place_for_its_file_a_message_is_deferred_and_the
       in_files.back()->send(large.substr(at, 900) + "\r\n");
     }
   }
-  for (int i = 0; i < 3000 && resources->work().has_room(client); ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  ASSERT_FALSE(resources->work().has_room(client));
+  ASSERT_TRUE(tests::eventually([&] { return !resources->work().has_room(client); }));
   EXPECT_EQ(other->ask("MAIL FROM:<a@example.org>").substr(0, 9), "452 4.3.1");
-  begun->send(message);
+  begun->send(short_message);
   EXPECT_EQ(begun->ask(".").substr(0, 9), "452 4.3.1") << "it was small, and is at its end";
   too_large->send("Subject: large\r\n\r\n");
   for (std::size_t at = 0; at < large.size(); at += 900) {
@@ -291,16 +273,11 @@ TEST_F(SessionMemory, a_message_that_is_given_up_gives_its_place_back) {
   gone->send("Subject: large\r\n\r\n");
   for (int i = 0; i < 400; ++i) gone->send(std::string(900, 'x') + "\r\n");
   const IpAddress client = IpAddress::v4(0x7f000001);
-  for (int i = 0; i < 3000 && resources->work().has_room(client); ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  ASSERT_FALSE(resources->work().has_room(client));
+  ASSERT_TRUE(tests::eventually([&] { return !resources->work().has_room(client); }));
   EXPECT_EQ(resources->shortage(), Resources::Shortage::descriptors);
   gone.reset();
   auto other = greeted();
-  for (int i = 0; i < 3000 && !resources->work().has_room(client); ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
+  EXPECT_TRUE(tests::eventually([&] { return resources->work().has_room(client); }));
   EXPECT_EQ(outcome(*other), "250");
 }
 
@@ -315,7 +292,7 @@ TEST_F(SessionMemory, copies_are_charged_and_cost_no_more_than_they_are) {
           "250");
     }
     EXPECT_EQ(client.ask("DATA").substr(0, 3), "354");
-    return client.ask(std::string(message) + ".").substr(0, 9);
+    return client.ask(std::string(short_message) + ".").substr(0, 9);
   };
   auto client = greeted();
   EXPECT_EQ(send(*client, 100).substr(0, 3), "250");
@@ -380,9 +357,7 @@ TEST_F(SessionMemory, a_trace_takes_its_charge_with_it) {
   auto client = greeted();
   EXPECT_EQ(outcome(*client), "250");
   client->ask("QUIT");
-  for (int i = 0; i < 3000 && server->sessions() > 0; ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
+  EXPECT_TRUE(tests::eventually([&] { return server->sessions() == 0; }));
   EXPECT_GT(memory->used(), 0u) << "its trace waits to be written";
   const std::lock_guard lock(recorder.mutex);
   ASSERT_EQ(recorder.traces.size(), 1u);

@@ -24,7 +24,7 @@ class TestClient {
   /// Sends the octets as they are.
   void send(std::string_view bytes);
   /// One reply with its continuation lines, without the last CRLF; "closed" at the end of the
-  /// stream, "silence" after five seconds.
+  /// stream, "silence" after tests::patience.
   std::string reply();
   /// send() with CRLF, then reply().
   std::string ask(std::string_view line);

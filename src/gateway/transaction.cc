@@ -44,8 +44,8 @@ smtp::Reply no_room(Stage stage) {
 bool is_yes(const smtp::Reply& reply) { return reply.code < 400; }
 
 /// The gateway itself refuses, for no layer's reason.
-void refuse(policy::Decision& decision, std::string_view check, std::string_view origin,
-            smtp::Reply reply) {
+void refuse_for_no_layer(policy::Decision& decision, std::string_view check,
+                         std::string_view origin, smtp::Reply reply) {
   decision.reply = reply;
   decision.steps.push_back({.stage = decision.stage,
                             .layer = "gateway",
@@ -264,7 +264,7 @@ policy::Decision Transaction::without_place(Stage stage, const policy::Evidence&
     decision.recipient = evidence.candidate->address.text();
     decision.candidate = evidence.candidate;
   }
-  refuse(decision, "descriptors", "", no_room(stage));
+  refuse_for_no_layer(decision, "descriptors", "", no_room(stage));
   return decision;
 }
 
@@ -311,12 +311,12 @@ void Transaction::refuse_ourselves(Stage stage, policy::Decision& decision) {
       whole.address = completed(std::move(whole.address));
     }
     if (auto refusal = services_.sink.refusal(bare ? whole : *evidence_.candidate)) {
-      return refuse(decision, "next_hop", "", std::move(*refusal));
+      return refuse_for_no_layer(decision, "next_hop", "", std::move(*refusal));
     }
     wanted += memory_of_recipient(*evidence_.candidate);
   }
   held_ += wanted;
-  if (!charge()) refuse(decision, "memory", "limits.memory", no_room(stage));
+  if (!charge()) refuse_for_no_layer(decision, "memory", "limits.memory", no_room(stage));
   held_ -= wanted;
 }
 

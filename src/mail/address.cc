@@ -47,8 +47,6 @@ constexpr bool is(char c, std::uint8_t wanted) {
   return (classes[static_cast<unsigned char>(c)] & wanted) != 0;
 }
 
-tl::unexpected<Error> malformed(const char* what) { return fail(Fault::malformed, what); }
-
 /// Lower-cases an ASCII domain and checks labels and lengths. `text` has no trailing dot.
 Result<std::string> ascii_domain(std::string_view text) {
   if (text.empty()) return malformed("domain is empty");

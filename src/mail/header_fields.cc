@@ -37,7 +37,7 @@ std::size_t end_of_quoted(std::string_view text, std::size_t at) {
 
 namespace {
 
-void trim(std::string_view text, std::size_t& begin, std::size_t& end) {
+void trim_range(std::string_view text, std::size_t& begin, std::size_t& end) {
   while (begin < end && is_space(text[begin])) ++begin;
   while (end > begin && is_space(text[end - 1])) --end;
 }
@@ -54,7 +54,7 @@ std::vector<Element> elements_of(std::string_view text) {
       one.address = one.begin;
       one.address_end = end;
     }
-    trim(text, one.address, one.address_end);
+    trim_range(text, one.address, one.address_end);
     elements.push_back(one);
     one = {.begin = end + 1};
     in_angle = has_angle = false;

@@ -10,8 +10,6 @@ namespace {
 
 constexpr std::string_view substitute = "localhost";  // for a domain that is not written
 
-tl::unexpected<Error> malformed(const char* what) { return fail(Fault::malformed, what); }
-
 /// Octets with a meaning outside quotes (RFC 5322 §3.2.3 specials), without the dot and the @.
 bool is_special(char c) {
   return !is_printable_ascii(c) ||

@@ -1,9 +1,11 @@
 // Plays the suite files (tests/suites/mailauth) in unit tests; their DNS zones give the answers.
 #pragma once
 
+#include <algorithm>
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include <gtest/gtest.h>
 #include <boost/json.hpp>
@@ -32,6 +34,19 @@ inline std::size_t for_each_suite_case(
     }
   }
   return count;
+}
+
+/// The text of a member.
+inline std::string text_of(const boost::json::object& test, std::string_view member) {
+  return std::string(test.at(member).as_string());
+}
+/// Whether the word is one of those that the suite accepts.
+inline bool accepts(const boost::json::array& words, std::string_view word) {
+  return std::ranges::any_of(words, [&](const auto& one) { return one.as_string() == word; });
+}
+/// A zone in JSON.
+inline SuiteZone zone_of(std::string_view text) {
+  return SuiteZone(boost::json::parse(text).as_object());
 }
 
 }  // namespace mailauth::testing

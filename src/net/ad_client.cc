@@ -23,7 +23,7 @@ constexpr int dnskey = 48;
 constexpr int in_class = 1;
 constexpr int udp_octets = 1232;  // fits any path without fragmentation
 constexpr int first_wait_ms = 2000;
-constexpr int tries = 2;
+constexpr int ad_tries = 2;
 constexpr std::chrono::milliseconds no_memory_wait{10};
 
 dns::Answer answer_from(int status, std::string_view packet, const dns::Question& question) {
@@ -45,7 +45,7 @@ Result<std::shared_ptr<AdClient>> AdClient::open(const std::vector<std::string>&
   options.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | ARES_FLAG_EDNS;
   if (transport == Transport::streams) options.flags |= ARES_FLAG_USEVC;
   options.timeout = first_wait_ms;
-  options.tries = tries;
+  options.tries = ad_tries;
   options.ednspsz = udp_octets;
   options.sock_state_cb_data = client.get();
   options.sock_state_cb = &AdClient::on_socket;

@@ -20,7 +20,7 @@ struct Free {
   void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
 };
 using Key = std::unique_ptr<EVP_PKEY, Free>;
-using Certificate = std::unique_ptr<X509, Free>;
+using OwnCertificate = std::unique_ptr<X509, Free>;
 using Context = std::unique_ptr<SSL_CTX, Free>;
 using Ssl = std::unique_ptr<SSL, Free>;
 
@@ -29,8 +29,8 @@ Key ed25519() { return Key(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")); }
 
 enum class Padding { pkcs1, pss };
 
-Certificate certificate(EVP_PKEY* key, const EVP_MD* digest, Padding padding = Padding::pkcs1) {
-  Certificate made(X509_new());
+OwnCertificate certificate(EVP_PKEY* key, const EVP_MD* digest, Padding padding = Padding::pkcs1) {
+  OwnCertificate made(X509_new());
   X509_set_version(made.get(), 2);
   ASN1_INTEGER_set(X509_get_serialNumber(made.get()), 1);
   X509_gmtime_adj(X509_getm_notBefore(made.get()), 0);
@@ -67,19 +67,19 @@ TEST(ServerEndPoint, hashes_by_the_function_of_the_signature) {
       {EVP_sha384(), Padding::pss, EVP_sha384()},   {EVP_sha256(), Padding::pss, EVP_sha256()},
   };
   for (const auto& one : cases) {
-    const Certificate made = certificate(key.get(), one.signed_by, one.padding);
+    const OwnCertificate made = certificate(key.get(), one.signed_by, one.padding);
     EXPECT_EQ(server_end_point(made.get()), hash(made.get(), one.wanted))
         << EVP_MD_get0_name(one.signed_by);
   }
   const Key edwards = ed25519();
-  const Certificate undefined = certificate(edwards.get(), nullptr);
+  const OwnCertificate undefined = certificate(edwards.get(), nullptr);
   EXPECT_EQ(server_end_point(undefined.get()), "") << "there is no single hash function";
 }
 
 /// A client and a server connected in memory.
-class Pair {
+class TlsPair {
  public:
-  explicit Pair(std::uint64_t client_options = 0, int most = TLS1_3_VERSION)
+  explicit TlsPair(std::uint64_t client_options = 0, int most = TLS1_3_VERSION)
       : key_(rsa()),
         certificate_(certificate(key_.get(), EVP_sha256())),
         serving_(SSL_CTX_new(TLS_server_method())),
@@ -133,12 +133,12 @@ class Pair {
 
  private:
   Key key_;
-  Certificate certificate_;
+  OwnCertificate certificate_;
   Context serving_, asking_;
 };
 
 TEST(ChannelBinding, is_what_the_client_has) {
-  Pair pair;
+  TlsPair pair;
   pair.shake_hands();
   const ChannelBinding binding = channel_binding(pair.server.get());
   EXPECT_EQ(binding.exporter, pair.exported());
@@ -147,7 +147,7 @@ TEST(ChannelBinding, is_what_the_client_has) {
 }
 
 TEST(ChannelBinding, tls_1_2_has_it_with_the_extended_master_secret) {
-  Pair pair(0, TLS1_2_VERSION);
+  TlsPair pair(0, TLS1_2_VERSION);
   std::string before;
   for (const int reused : {0, 1}) {
     pair.shake_hands();
@@ -163,7 +163,7 @@ TEST(ChannelBinding, tls_1_2_has_it_with_the_extended_master_secret) {
 }
 
 TEST(ChannelBinding, nothing_is_bound_without_it) {
-  Pair pair(SSL_OP_NO_EXTENDED_MASTER_SECRET, TLS1_2_VERSION);
+  TlsPair pair(SSL_OP_NO_EXTENDED_MASTER_SECRET, TLS1_2_VERSION);
   pair.shake_hands();
   const ChannelBinding binding = channel_binding(pair.server.get());
   EXPECT_EQ(binding.exporter + binding.server_end_point + binding.unique, "");

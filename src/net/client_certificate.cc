@@ -31,7 +31,7 @@ Digest digest_named(const std::string& name) {
 /// The handshake goes on whatever the certificate is: `of()` says what it is worth.
 int take_any(int, X509_STORE_CTX*) { return 1; }
 
-std::string text_of(const std::array<unsigned char, EVP_MAX_MD_SIZE>& octets, unsigned size) {
+std::string colon_hex(const std::array<unsigned char, EVP_MAX_MD_SIZE>& octets, unsigned size) {
   std::string out;
   for (unsigned i = 0; i < size; ++i) {
     out += fmt::format("{}{:02X}", i == 0 ? "" : ":", octets[i]);
@@ -43,7 +43,7 @@ std::string fingerprint_of(X509* certificate, const EVP_MD* digest) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> octets;
   unsigned size = 0;
   if (X509_digest(certificate, digest, octets.data(), &size) != 1) return {};
-  return text_of(octets, size);
+  return colon_hex(octets, size);
 }
 
 std::string key_fingerprint_of(X509* certificate, const EVP_MD* digest) {
@@ -55,7 +55,7 @@ std::string key_fingerprint_of(X509* certificate, const EVP_MD* digest) {
   const int done =
       EVP_Digest(der, static_cast<std::size_t>(length), octets.data(), &size, digest, nullptr);
   OPENSSL_free(der);
-  return done == 1 ? text_of(octets, size) : std::string();
+  return done == 1 ? colon_hex(octets, size) : std::string();
 }
 
 std::string common_name_of(X509_NAME* subject) {

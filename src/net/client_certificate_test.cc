@@ -13,21 +13,22 @@
 namespace postern::net {
 namespace {
 
-using Certificate = Owned<X509, X509_free>;
+using ReadCertificate = Owned<X509, X509_free>;
 
 class ClientCertificate : public testing::Test {
  protected:
   /// A self-signed certificate for `name`, in the files NAME.pem and NAME.key.
-  Certificate made(const std::string& name) {
+  ReadCertificate made(const std::string& name) {
     EXPECT_TRUE(ensure_self_signed(folder_.file(name + ".pem"), folder_.file(name + ".key"), name));
     std::FILE* file = std::fopen(folder_.file(name + ".pem").c_str(), "r");
-    Certificate read(file != nullptr ? PEM_read_X509(file, nullptr, nullptr, nullptr) : nullptr);
+    ReadCertificate read(file != nullptr ? PEM_read_X509(file, nullptr, nullptr, nullptr)
+                                         : nullptr);
     if (file != nullptr) std::fclose(file);
     EXPECT_TRUE(read);
     return read;
   }
   static PeerCertificate judged(const ClientCertificateCheck::Settings& settings,
-                                const Certificate& certificate) {
+                                const ReadCertificate& certificate) {
     const auto check = ClientCertificateCheck::load(settings);
     EXPECT_TRUE(check);
     return check ? (*check)->of(certificate.get(), nullptr) : PeerCertificate{};
@@ -46,7 +47,7 @@ class ClientCertificate : public testing::Test {
 };
 
 TEST_F(ClientCertificate, is_known_by_its_name_and_two_fingerprints) {
-  const Certificate certificate = made("client.example.com");
+  const ReadCertificate certificate = made("client.example.com");
   const PeerCertificate peer = judged({}, certificate);
   EXPECT_EQ(peer.common_name, "client.example.com");
   unsigned char octets[EVP_MAX_MD_SIZE];
@@ -65,8 +66,8 @@ TEST_F(ClientCertificate, is_known_by_its_name_and_two_fingerprints) {
 }
 
 TEST_F(ClientCertificate, is_trusted_by_the_authorities_of_the_file_alone) {
-  const Certificate one = made("one.example.com");
-  const Certificate other = made("other.example.com");
+  const ReadCertificate one = made("one.example.com");
+  const ReadCertificate other = made("other.example.com");
   const ClientCertificateCheck::Settings settings{.authorities_file =
                                                       folder_.file("one.example.com.pem")};
   EXPECT_TRUE(judged(settings, one).trusted);
@@ -74,7 +75,7 @@ TEST_F(ClientCertificate, is_trusted_by_the_authorities_of_the_file_alone) {
 }
 
 TEST_F(ClientCertificate, has_fingerprints_of_the_digest_that_is_set) {
-  const Certificate certificate = made("client.example.com");
+  const ReadCertificate certificate = made("client.example.com");
   EXPECT_EQ(judged({.digest = "md5"}, certificate).fingerprint.size(), 16 * 3 - 1u);
   EXPECT_EQ(judged({.digest = "sha512"}, certificate).fingerprint.size(), 64 * 3 - 1u);
 }

@@ -7,6 +7,8 @@
 
 #include <array>
 
+#include "base/patience_test.h"
+
 namespace postern::net {
 namespace {
 
@@ -14,14 +16,14 @@ using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
 /// Two sockets that are connected with each other.
-struct Pair {
-  Pair() { EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0); }
-  ~Pair() {
+struct SocketPair {
+  SocketPair() { EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0); }
+  ~SocketPair() {
     if (ends[0] >= 0) ::close(ends[0]);
     ::close(ends[1]);
   }
-  Pair(const Pair&) = delete;
-  Pair& operator=(const Pair&) = delete;
+  SocketPair(const SocketPair&) = delete;
+  SocketPair& operator=(const SocketPair&) = delete;
   /// Whether the other end sees the end of the connection within this time.
   bool ends_within(std::chrono::milliseconds time) const {
     pollfd other{.fd = ends[1], .events = POLLIN, .revents = 0};
@@ -33,17 +35,17 @@ struct Pair {
 };
 
 TEST(DeadlineWatch, shuts_down_at_the_deadline_and_after_it) {
-  const Pair first, second;
+  const SocketPair first, second;
   DeadlineWatch watch("test-deadline", Clock::now() + 50ms);
   watch.watch(first.ends[0]);
-  EXPECT_TRUE(first.ends_within(10s));
+  EXPECT_TRUE(first.ends_within(tests::patience));
   EXPECT_FALSE(second.ends_within(0ms));
   watch.watch(second.ends[0]);
-  EXPECT_TRUE(second.ends_within(10s));
+  EXPECT_TRUE(second.ends_within(tests::patience));
 }
 
 TEST(DeadlineWatch, leaves_a_socket_alone_before_the_deadline) {
-  const Pair pair;
+  const SocketPair pair;
   {
     DeadlineWatch watch("test-deadline", Clock::now() + 1h);
     watch.watch(pair.ends[0]);
@@ -55,25 +57,25 @@ TEST(DeadlineWatch, leaves_a_socket_alone_before_the_deadline) {
 
 // A library closes its socket before it returns, and the number is given to the next socket.
 TEST(DeadlineWatch, the_next_socket_with_the_number_is_left_alone) {
-  Pair closed;
+  SocketPair closed;
   DeadlineWatch watch("test-deadline", Clock::now() + 100ms);
   watch.watch(closed.ends[0]);
   const int number = std::exchange(closed.ends[0], -1);
   ::close(number);
-  const Pair next;
+  const SocketPair next;
   ASSERT_EQ(next.ends[0], number);
-  EXPECT_TRUE(closed.ends_within(10s));
+  EXPECT_TRUE(closed.ends_within(tests::patience));
   EXPECT_FALSE(next.ends_within(50ms));
 }
 
 TEST(DeadlineWatch, a_closed_socket_ends_with_the_watch) {
-  Pair closed;
+  SocketPair closed;
   {
     DeadlineWatch watch("test-deadline", Clock::now() + 1h);
     watch.watch(closed.ends[0]);
     ::close(std::exchange(closed.ends[0], -1));
   }
-  EXPECT_TRUE(closed.ends_within(10s));
+  EXPECT_TRUE(closed.ends_within(tests::patience));
 }
 
 }  // namespace

@@ -34,7 +34,7 @@ std::optional<std::string> name_of(std::string_view wire) {
 }
 
 /// Joins the strings of a TXT record without separator (RFC 7208 §3.3).
-std::optional<std::string> text_of(std::string_view data) {
+std::optional<std::string> joined_strings(std::string_view data) {
   std::string text;
   while (!data.empty()) {
     const std::size_t length = static_cast<unsigned char>(data.front());
@@ -73,7 +73,7 @@ std::optional<std::string> record_of(dns::Type type, std::string_view data) {
       return fmt::format("{} {}", octet(data, 0) << 8 | octet(data, 1), *host);
     }
     case dns::Type::txt:
-      return text_of(data);
+      return joined_strings(data);
     case dns::Type::tlsa:  // RFC 6698 §2.2
       if (data.size() < 4) return std::nullopt;
       return fmt::format("{} {} {} {}", octet(data, 0), octet(data, 1), octet(data, 2),
@@ -96,9 +96,9 @@ std::string without_dot(const char* name) {
 }
 
 /// Reads a message from its start; reading past its end makes it bad.
-class Message {
+class DnsMessage {
  public:
-  explicit Message(std::string_view packet) : packet_(packet) {}
+  explicit DnsMessage(std::string_view packet) : packet_(packet) {}
 
   unsigned number16() {
     const unsigned high = number8();
@@ -187,7 +187,7 @@ struct Record {
   std::string data;
 };
 
-Record read_record(Message& message) {
+Record read_record(DnsMessage& message) {
   Record record;
   record.name = name_of(message.name()).value_or("");
   record.type = message.number16();
@@ -199,7 +199,7 @@ Record read_record(Message& message) {
 }
 
 /// The number of records in the answer and authority sections; reads the counts and the questions.
-std::pair<unsigned, unsigned> begin_records(Message& message) {
+std::pair<unsigned, unsigned> begin_records(DnsMessage& message) {
   const unsigned questions = message.number16();
   const unsigned answers = message.number16();
   const unsigned authorities = message.number16();
@@ -258,7 +258,7 @@ dns::Answer answer_of(std::string_view packet, const dns::Question& question) {
   constexpr unsigned nx_domain = 3;
   constexpr std::size_t most_aliases = 16;
   dns::Answer answer;
-  Message message(packet);
+  DnsMessage message(packet);
   message.number16();  // the identifier
   const unsigned flags = message.number16();
   const auto [answers, authorities] = begin_records(message);
@@ -267,8 +267,8 @@ dns::Answer answer_of(std::string_view packet, const dns::Question& question) {
   std::optional<std::uint32_t> negative;  // RFC 2308 §5: the lesser of the SOA's TTL and MINIMUM
   for (unsigned i = 0; i < authorities && !message.bad(); ++i) {
     const Record record = read_record(message);
-    if (record.type != Message::soa || record.data.size() < 4) continue;
-    Message minimum(std::string_view(record.data).substr(record.data.size() - 4));
+    if (record.type != DnsMessage::soa || record.data.size() < 4) continue;
+    DnsMessage minimum(std::string_view(record.data).substr(record.data.size() - 4));
     negative = std::min(record.ttl, minimum.number32());
   }
   const unsigned rcode = flags & 0xf;
@@ -280,7 +280,7 @@ dns::Answer answer_of(std::string_view packet, const dns::Question& question) {
   std::string name = asked;
   for (std::size_t alias = 0; alias < most_aliases; ++alias) {
     const auto next = std::find_if(records.begin(), records.end(), [&](const Record& record) {
-      return record.name == name && record.type == Message::type_of(dns::Type::cname);
+      return record.name == name && record.type == DnsMessage::type_of(dns::Type::cname);
     });
     if (next == records.end() || question.type == dns::Type::cname) break;
     name = name_of(next->data).value_or("");
@@ -288,7 +288,7 @@ dns::Answer answer_of(std::string_view packet, const dns::Question& question) {
   }
   if (name != asked) answer.canonical_name = name;
   for (const Record& record : records) {
-    if (record.name != name || record.type != Message::type_of(question.type)) continue;
+    if (record.name != name || record.type != DnsMessage::type_of(question.type)) continue;
     std::optional<std::string> text = record_of(question.type, record.data);
     if (!text) continue;
     answer.records.push_back(std::move(*text));
@@ -305,7 +305,7 @@ dns::Answer answer_of(std::string_view packet, const dns::Question& question) {
 }
 
 bool has_record(std::string_view packet, unsigned type) {
-  Message message(packet);
+  DnsMessage message(packet);
   message.skip(4);  // the identifier and the flags
   const auto [answers, authorities] = begin_records(message);
   for (unsigned i = 0; i < answers + authorities && !message.bad(); ++i) {

@@ -8,13 +8,14 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "base/patience_test.h"
 #include "base/thread.h"
 
 namespace postern::net {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr std::chrono::seconds generous{60};
+constexpr auto generous = tests::patience;
 
 Task<Result<void>> store(std::shared_ptr<bool> stored) {
   *stored = true;

@@ -75,8 +75,9 @@ Task<Result<Endpoint>> endpoint_of(const std::string& service, std::chrono::mill
 }
 
 /// Shared with the timer's handler, which may outlive the coroutine.
-struct Connection {
-  explicit Connection(const asio::any_io_executor& executor) : socket(executor), timer(executor) {}
+struct ExchangeConnection {
+  explicit ExchangeConnection(const asio::any_io_executor& executor)
+      : socket(executor), timer(executor) {}
   Socket socket;
   asio::steady_timer timer;
   bool late = false;
@@ -90,7 +91,7 @@ Task<Result<std::string>> exchange(std::string service, std::string request, Ans
   const Result<Endpoint> endpoint = co_await endpoint_of(service, limit);
   if (!endpoint) co_return tl::unexpected(endpoint.error());
   const auto executor = co_await asio::this_coro::executor;
-  const auto connection = std::make_shared<Connection>(executor);
+  const auto connection = std::make_shared<ExchangeConnection>(executor);
   connection->timer.expires_at(end);
   connection->timer.async_wait([connection](const boost::system::error_code& error) {
     if (error) return;

@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
-#include "base/ip.h"
+#include "base/subscriber_test.h"
 
 namespace postern::net {
 namespace {
+
+using tests::subscriber_of;
 
 using Queue = FairQueue<std::string>;
 
@@ -70,12 +72,6 @@ TEST(FairQueue, a_full_queue_refuses_whoever_has_most) {
   EXPECT_EQ(queue.waiting_of_client("1"), 3u);
 }
 
-/// A /64 of a /48.
-std::string client(int network, int number) {
-  return subscriber_key(*IpAddress::parse("2001:db8:" + std::to_string(network) + ":" +
-                                          std::to_string(number) + "::1"));
-}
-
 /// How many jobs are taken until `job` is.
 int turns_until(Queue& queue, const std::string& job) {
   for (int turns = 1;; ++turns) {
@@ -88,9 +84,9 @@ int turns_until(Queue& queue, const std::string& job) {
 
 TEST(FairQueue, a_network_of_many_clients_is_one_in_a_turn) {
   Queue queue(64);
-  for (int i = 0; i < 512; ++i) queue.push("", client(1, i), "flood");
+  for (int i = 0; i < 512; ++i) queue.push("", subscriber_of(1, i), "flood");
   EXPECT_EQ(queue.size(), 64u) << "it may use all of it";
-  const auto refused = queue.push("", client(2, 1), "other");
+  const auto refused = queue.push("", subscriber_of(2, 1), "other");
   ASSERT_TRUE(refused);
   EXPECT_EQ(refused->job, "flood");
   EXPECT_LE(turns_until(queue, "other"), 3);
@@ -98,41 +94,43 @@ TEST(FairQueue, a_network_of_many_clients_is_one_in_a_turn) {
 
 TEST(FairQueue, nor_do_many_accounts_help_a_network) {
   Queue queue(64);
-  for (int i = 0; i < 512; ++i) queue.push("account" + std::to_string(i), client(1, i), "flood");
-  ASSERT_TRUE(queue.push("other", client(2, 1), "other"));
+  for (int i = 0; i < 512; ++i)
+    queue.push("account" + std::to_string(i), subscriber_of(1, i), "flood");
+  ASSERT_TRUE(queue.push("other", subscriber_of(2, 1), "other"));
   EXPECT_LE(turns_until(queue, "other"), 3);
 }
 
 TEST(FairQueue, nor_many_networks_an_account) {
   Queue queue(64);
-  for (int i = 0; i < 512; ++i) queue.push("", client(i, 1), "flood");
-  ASSERT_TRUE(queue.push("other", client(600, 1), "other"));
+  for (int i = 0; i < 512; ++i) queue.push("", subscriber_of(i, 1), "flood");
+  ASSERT_TRUE(queue.push("other", subscriber_of(600, 1), "other"));
   EXPECT_LE(turns_until(queue, "other"), 3);
 }
 
 TEST(FairQueue, an_account_under_attack_from_one_network_serves_its_own_clients) {
   Queue queue(64);
-  for (int i = 0; i < 512; ++i) queue.push("victim", client(1, i), "flood");
-  ASSERT_TRUE(queue.push("victim", client(2, 1), "owner"));
+  for (int i = 0; i < 512; ++i) queue.push("victim", subscriber_of(1, i), "flood");
+  ASSERT_TRUE(queue.push("victim", subscriber_of(2, 1), "owner"));
   EXPECT_LE(turns_until(queue, "owner"), 3);
 }
 
 TEST(FairQueue, who_has_most_takes_nobodys_room) {
   Queue queue(64);
-  for (int i = 0; i < 4; ++i) queue.push("office", client(2, i), "office");
-  for (int i = 0; i < 512; ++i) queue.push("account" + std::to_string(i), client(1, i), "flood");
+  for (int i = 0; i < 4; ++i) queue.push("office", subscriber_of(2, i), "office");
+  for (int i = 0; i < 512; ++i)
+    queue.push("account" + std::to_string(i), subscriber_of(1, i), "flood");
   EXPECT_EQ(queue.waiting_of_account("office"), 4u);
-  EXPECT_EQ(queue.waiting_of_network(client(2, 9)), 4u);
-  EXPECT_EQ(queue.waiting_of_network(client(1, 9)), 60u);
+  EXPECT_EQ(queue.waiting_of_network(subscriber_of(2, 9)), 4u);
+  EXPECT_EQ(queue.waiting_of_network(subscriber_of(1, 9)), 60u);
 }
 
 TEST(FairQueue, what_has_been_used_counts_however_many_owners_come_between) {
   Queue queue(10'000);
-  for (int i = 0; i < 100; ++i) queue.push("a", client(1, 1), "a");
+  for (int i = 0; i < 100; ++i) queue.push("a", subscriber_of(1, 1), "a");
   for (int i = 0; i < 50; ++i) queue.charge(*queue.pop(), 1);
-  for (int i = 0; i < 5000; ++i) queue.push(std::to_string(i), client(2, i), "crowd");
+  for (int i = 0; i < 5000; ++i) queue.push(std::to_string(i), subscriber_of(2, i), "crowd");
   for (int i = 0; i < 4000; ++i) queue.charge(*queue.pop(), 0.001);
-  queue.push("b", client(3, 1), "b");
+  queue.push("b", subscriber_of(3, 1), "b");
   EXPECT_LE(turns_until(queue, "b"), 3);
 }
 

@@ -3,17 +3,10 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "net/http_head.h"
 
 namespace postern::net {
 namespace {
-
-/// A token (RFC 9110 §5.6.2).
-bool is_token(std::string_view text) {
-  constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
-  return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
-    return is_alnum(c) || marks.find(c) != std::string_view::npos;
-  });
-}
 
 /// RFC 7239 §6.2 and §6.3: the port may be obfuscated.
 bool is_node_port(std::string_view text) {

@@ -16,19 +16,21 @@ CidrSet networks(std::initializer_list<const char*> texts) {
 }
 
 /// Behind a proxy on loopback and one in 10.0.0.0/8.
-std::string client(const Headers& headers, const char* peer = "127.0.0.1") {
+std::string forwarded_client(const Headers& headers, const char* peer = "127.0.0.1") {
   const CidrSet trusted = networks({"127.0.0.0/8", "::1/128", "10.0.0.0/8"});
   return client_of(headers, *IpAddress::parse(peer), trusted).to_string();
 }
-std::string by_list(const std::string& value) { return client({{"x-forwarded-for", value}}); }
-std::string by_rfc(const std::string& value) { return client({{"forwarded", value}}); }
+std::string by_list(const std::string& value) {
+  return forwarded_client({{"x-forwarded-for", value}});
+}
+std::string by_rfc(const std::string& value) { return forwarded_client({{"forwarded", value}}); }
 
 TEST(Forwarded, is_believed_from_trusted_proxies_only) {
-  EXPECT_EQ(client({{"x-forwarded-for", "203.0.113.9"}}, "192.0.2.1"), "192.0.2.1");
-  EXPECT_EQ(client({{"forwarded", "for=203.0.113.9"}}, "192.0.2.1"), "192.0.2.1");
-  EXPECT_EQ(client({{"x-forwarded-for", "203.0.113.9"}}, "10.9.9.9"), "203.0.113.9");
-  EXPECT_EQ(client({{"x-forwarded-for", "203.0.113.9"}}, "::1"), "203.0.113.9");
-  EXPECT_EQ(client({}), "127.0.0.1");
+  EXPECT_EQ(forwarded_client({{"x-forwarded-for", "203.0.113.9"}}, "192.0.2.1"), "192.0.2.1");
+  EXPECT_EQ(forwarded_client({{"forwarded", "for=203.0.113.9"}}, "192.0.2.1"), "192.0.2.1");
+  EXPECT_EQ(forwarded_client({{"x-forwarded-for", "203.0.113.9"}}, "10.9.9.9"), "203.0.113.9");
+  EXPECT_EQ(forwarded_client({{"x-forwarded-for", "203.0.113.9"}}, "::1"), "203.0.113.9");
+  EXPECT_EQ(forwarded_client({}), "127.0.0.1");
   EXPECT_EQ(client_of({{"x-forwarded-for", "203.0.113.9"}}, *IpAddress::parse("127.0.0.1"), {})
                 .to_string(),
             "127.0.0.1");
@@ -39,8 +41,9 @@ TEST(Forwarded, the_rightmost_hop_that_is_no_proxy_is_the_client) {
   EXPECT_EQ(by_list("198.51.100.1, 203.0.113.9, 10.0.0.7"), "203.0.113.9");
   EXPECT_EQ(by_rfc("for=198.51.100.1, for=203.0.113.9;proto=https, for=10.0.0.7"), "203.0.113.9");
   // Several fields are one list (RFC 9110 §5.3).
-  EXPECT_EQ(client({{"x-forwarded-for", "198.51.100.1"}, {"x-forwarded-for", "203.0.113.9"}}),
-            "203.0.113.9");
+  EXPECT_EQ(
+      forwarded_client({{"x-forwarded-for", "198.51.100.1"}, {"x-forwarded-for", "203.0.113.9"}}),
+      "203.0.113.9");
   EXPECT_EQ(by_list("10.0.0.8, 10.0.0.7"), "10.0.0.8") << "all are trusted: the first one";
 }
 
@@ -77,16 +80,20 @@ TEST(Forwarded, what_cannot_be_read_names_nobody) {
 }
 
 TEST(Forwarded, a_field_of_the_clients_own_does_not_name_it) {
-  EXPECT_EQ(client({{"forwarded", "for=198.51.100.1"}, {"x-forwarded-for", "203.0.113.9"}}),
-            "unknown");
-  EXPECT_EQ(client({{"forwarded", "for=\"198.51.100.1"}, {"x-forwarded-for", "203.0.113.9"}}),
-            "unknown");
-  EXPECT_EQ(client({{"forwarded", "for=\"198.51.100.1, for=203.0.113.9"}}), "unknown");
-  EXPECT_EQ(client({{"forwarded", "for=203.0.113.9"}, {"x-forwarded-for", "203.0.113.9:5"}}),
-            "203.0.113.9");
+  EXPECT_EQ(
+      forwarded_client({{"forwarded", "for=198.51.100.1"}, {"x-forwarded-for", "203.0.113.9"}}),
+      "unknown");
+  EXPECT_EQ(
+      forwarded_client({{"forwarded", "for=\"198.51.100.1"}, {"x-forwarded-for", "203.0.113.9"}}),
+      "unknown");
+  EXPECT_EQ(forwarded_client({{"forwarded", "for=\"198.51.100.1, for=203.0.113.9"}}), "unknown");
+  EXPECT_EQ(
+      forwarded_client({{"forwarded", "for=203.0.113.9"}, {"x-forwarded-for", "203.0.113.9:5"}}),
+      "203.0.113.9");
   // The proxy's own field is parsed separately, even if the client left a quote open.
-  EXPECT_EQ(client({{"forwarded", "for=\"198.51.100.1"}, {"forwarded", "for=203.0.113.9"}}),
-            "203.0.113.9");
+  EXPECT_EQ(
+      forwarded_client({{"forwarded", "for=\"198.51.100.1"}, {"forwarded", "for=203.0.113.9"}}),
+      "203.0.113.9");
 }
 
 TEST(Forwarded, nobody_is_in_no_network_and_in_a_bucket_of_nobodys) {

@@ -33,7 +33,7 @@ void append(List& list, const std::string& line) {
   list.reset(longer);
 }
 
-std::optional<IpAddress> address_of(const sockaddr& address) {
+std::optional<IpAddress> ip_of_socket(const sockaddr& address) {
   if (address.sa_family == AF_INET) {
     sockaddr_in v4;
     std::memcpy(&v4, &address, sizeof v4);
@@ -261,7 +261,7 @@ void HttpClient::Transfer::prepare_guard() {
       CURLOPT_OPENSOCKETFUNCTION,
       +[](void* data, curlsocktype, curl_sockaddr* address) -> curl_socket_t {
         auto& self = *static_cast<Transfer*>(data);
-        if (!self.allowed(address_of(address->addr), true)) return CURL_SOCKET_BAD;
+        if (!self.allowed(ip_of_socket(address->addr), true)) return CURL_SOCKET_BAD;
         const curl_socket_t opened = self.loop->open(*address);
         self.exhausted =
             opened == CURL_SOCKET_BAD && ran_out({errno, boost::system::system_category()});

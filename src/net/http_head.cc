@@ -8,15 +8,7 @@
 namespace postern::net {
 namespace {
 
-HttpFault bad(std::string sentence) { return {400, "bad_request", std::move(sentence)}; }
-
-/// A token (RFC 9110 §5.6.2).
-bool is_token(std::string_view text) {
-  constexpr std::string_view extra = "!#$%&'*+-.^_`|~";
-  return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
-    return is_alnum(c) || extra.find(c) != std::string_view::npos;
-  });
-}
+HttpFault bad_request(std::string sentence) { return {400, "bad_request", std::move(sentence)}; }
 
 /// RFC 9110 §5.5: field values contain no control characters except tabs.
 bool is_field_content(std::string_view text) {
@@ -52,14 +44,14 @@ std::optional<std::string> percent_decode(std::string_view text, bool plus_is_sp
 }
 
 std::optional<HttpFault> parse_path(std::string_view path, HttpRequest& out) {
-  if (path.empty() || path.front() != '/') return bad("the request target is not a path");
+  if (path.empty() || path.front() != '/') return bad_request("the request target is not a path");
   for (const std::string_view raw : split(path.substr(1), '/')) {
     std::optional<std::string> segment = percent_decode(raw, false);
-    if (!segment) return bad("the path has a broken escape or a control character");
+    if (!segment) return bad_request("the path has a broken escape or a control character");
     // Segments that a file system or a second decoder could take for a separator or a parent are
     // rejected, not resolved.
     if (*segment == "." || *segment == ".." || segment->find_first_of("/\\") != std::string::npos) {
-      return bad("the path has a dot segment or a separator inside a segment");
+      return bad_request("the path has a dot segment or a separator inside a segment");
     }
     out.segments.push_back(std::move(*segment));
   }
@@ -74,7 +66,7 @@ std::optional<HttpFault> parse_query(std::string_view query, HttpRequest& out) {
     std::optional<std::string> name = percent_decode(pair.substr(0, equals), true);
     std::optional<std::string> value = std::string();
     if (equals != std::string_view::npos) value = percent_decode(pair.substr(equals + 1), true);
-    if (!name || !value) return bad("the query has a broken escape or a control character");
+    if (!name || !value) return bad_request("the query has a broken escape or a control character");
     out.query.emplace_back(std::move(*name), std::move(*value));
   }
   return std::nullopt;
@@ -86,16 +78,16 @@ std::optional<HttpFault> parse_request_line(std::string_view line, HttpHead& out
   // RFC 9112 §3: exactly one SP each; more would be ambiguous.
   if (first == std::string_view::npos || first == last ||
       line.substr(first + 1, last - first - 1).find_first_of(" \t") != std::string_view::npos) {
-    return bad("the request line is malformed");
+    return bad_request("the request line is malformed");
   }
   const std::string_view method = line.substr(0, first);
   const std::string_view version = line.substr(last + 1);
-  if (!is_token(method)) return bad("the method is malformed");
+  if (!is_token(method)) return bad_request("the method is malformed");
   if (version != "HTTP/1.1" && version != "HTTP/1.0") {
     if (version.starts_with("HTTP/") && version.size() == 8) {
       return HttpFault{505, "http_version_not_supported", "only HTTP 1.0 and 1.1 are supported"};
     }
-    return bad("the request line is malformed");
+    return bad_request("the request line is malformed");
   }
   out.http_1_0 = version == "HTTP/1.0";
   out.head_only = method == "HEAD";
@@ -112,14 +104,14 @@ std::optional<HttpFault> parse_fields(std::string_view block, HttpHead& out) {
     block.remove_prefix(end + 2);
     if (line.empty()) break;
     // RFC 9112 §5.2: a server may reject obs-fold; unfolding enables request smuggling.
-    if (line.front() == ' ' || line.front() == '\t') return bad("a header field is folded");
+    if (line.front() == ' ' || line.front() == '\t') return bad_request("a header field is folded");
     const std::size_t colon = line.find(':');
     // RFC 9112 §5.1: white space between name and colon is rejected; is_token() does not accept it.
     if (colon == std::string_view::npos || !is_token(line.substr(0, colon))) {
-      return bad("a header field is malformed");
+      return bad_request("a header field is malformed");
     }
     const std::string_view value = trim(line.substr(colon + 1));
-    if (!is_field_content(value)) return bad("a header field has a control character");
+    if (!is_field_content(value)) return bad_request("a header field has a control character");
     if (out.request.headers.size() == max_header_fields) {
       return HttpFault{431, "headers_too_large", "too many header fields"};
     }
@@ -145,7 +137,7 @@ std::optional<HttpFault> check_repeats(const HttpRequest& request) {
   for (const std::string_view name : single) {
     const auto n = std::count_if(request.headers.begin(), request.headers.end(),
                                  [&](const auto& field) { return field.first == name; });
-    if (n > 1) return bad("the header field " + std::string(name) + " is given twice");
+    if (n > 1) return bad_request("the header field " + std::string(name) + " is given twice");
   }
   return std::nullopt;
 }
@@ -156,14 +148,14 @@ std::optional<HttpFault> parse_framing(HttpHead& out) {
   if (coding) {
     // RFC 9112 §6.1 and §6.3: both fields together, or a coding other than chunked, is an attack or
     // an error.
-    if (length) return bad("Content-Length and Transfer-Encoding are both present");
+    if (length) return bad_request("Content-Length and Transfer-Encoding are both present");
     if (out.http_1_0 || !iequals(*coding, "chunked"))
-      return bad("the transfer coding is not supported");
+      return bad_request("the transfer coding is not supported");
     out.chunked = true;
   }
   if (length) {
     if (length->empty() || !std::all_of(length->begin(), length->end(), is_digit)) {
-      return bad("the Content-Length is not a number");
+      return bad_request("the Content-Length is not a number");
     }
     const std::optional<std::uint64_t> number = parse_number(*length);
     if (!number) return HttpFault{413, "body_too_large", "the body is too large"};
@@ -175,9 +167,9 @@ std::optional<HttpFault> parse_framing(HttpHead& out) {
 std::optional<HttpFault> parse_connection(HttpHead& out) {
   const auto host = out.request.header("host");
   // RFC 9112 §3.2: 400 without Host, with several, or with an invalid one.
-  if (!host && !out.http_1_0) return bad("the Host header field is missing");
+  if (!host && !out.http_1_0) return bad_request("the Host header field is missing");
   if (host && host->find_first_of(" \t,/@\\?#") != std::string_view::npos) {
-    return bad("the Host header field is malformed");
+    return bad_request("the Host header field is malformed");
   }
   out.keep_alive = !out.http_1_0;
   if (const auto connection = out.request.header("connection")) {
@@ -196,6 +188,13 @@ std::optional<HttpFault> parse_connection(HttpHead& out) {
 
 }  // namespace
 
+bool is_token(std::string_view text) {
+  constexpr std::string_view extra = "!#$%&'*+-.^_`|~";
+  return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
+    return is_alnum(c) || extra.find(c) != std::string_view::npos;
+  });
+}
+
 HeadProgress scan_head(std::string_view received) {
   std::size_t line_start = 0;
   for (std::size_t i = 0; i < received.size(); ++i) {
@@ -208,14 +207,14 @@ HeadProgress scan_head(std::string_view received) {
     }
     // RFC 9112 §2.2 allows a bare LF as a line end; it is rejected here, as is a bare CR.
     if (c == '\n' && (i == 0 || received[i - 1] != '\r'))
-      return {bad("a line does not end in CRLF"), 0};
-    if (c == '\0') return {bad("the request head has a NUL"), 0};
+      return {bad_request("a line does not end in CRLF"), 0};
+    if (c == '\0') return {bad_request("the request head has a NUL"), 0};
     if (c == '\r' && i + 1 < received.size() && received[i + 1] != '\n') {
-      return {bad("a line does not end in CRLF"), 0};
+      return {bad_request("a line does not end in CRLF"), 0};
     }
     if (c != '\n') continue;
     if (i + 1 - line_start == 2) {
-      if (line_start == 0) return {bad("the request line is empty"), 0};
+      if (line_start == 0) return {bad_request("the request line is empty"), 0};
       return {std::nullopt, i + 1};
     }
     line_start = i + 1;
@@ -230,7 +229,8 @@ std::optional<HttpFault> parse_target(std::string_view target, HttpRequest& out)
     const std::size_t path = target.find_first_of("/?", authority);
     target = path == std::string_view::npos ? std::string_view("/") : target.substr(path);
   }
-  if (target.find('#') != std::string_view::npos) return bad("the request target has a fragment");
+  if (target.find('#') != std::string_view::npos)
+    return bad_request("the request target has a fragment");
   const std::size_t mark = target.find('?');
   if (auto fault = parse_path(target.substr(0, mark), out)) return fault;
   if (mark == std::string_view::npos) return std::nullopt;
@@ -239,7 +239,7 @@ std::optional<HttpFault> parse_target(std::string_view target, HttpRequest& out)
 
 std::optional<HttpFault> parse_head(std::string_view head, HttpHead& out) {
   const std::size_t end = head.find("\r\n");
-  if (end == std::string_view::npos) return bad("the request line is malformed");
+  if (end == std::string_view::npos) return bad_request("the request line is malformed");
   if (auto fault = parse_request_line(head.substr(0, end), out)) return fault;
   if (auto fault = parse_fields(head.substr(end + 2), out)) return fault;
   if (auto fault = check_repeats(out.request)) return fault;

@@ -18,6 +18,9 @@ inline constexpr std::size_t max_request_head = 16384;
 /// Fields in one head.
 inline constexpr std::size_t max_header_fields = 100;
 
+/// Whether it is a token (RFC 9110 §5.6.2).
+bool is_token(std::string_view text);
+
 /// Why a request is rejected before its handler. The connection is closed afterwards.
 struct HttpFault {
   /// 400, 414, 431 and the like.

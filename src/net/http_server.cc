@@ -43,8 +43,8 @@ IpAddress to_ip(const asio::ip::address& address) {
   return IpAddress::v6(address.to_v6().to_bytes());
 }
 
-struct Connection : HttpShares::Seat, std::enable_shared_from_this<Connection> {
-  explicit Connection(tcp::socket socket) : stream(std::move(socket)) {}
+struct HttpConnection : HttpShares::Seat, std::enable_shared_from_this<HttpConnection> {
+  explicit HttpConnection(tcp::socket socket) : stream(std::move(socket)) {}
   beast::tcp_stream stream;
   beast::flat_buffer buffer;
   IpAddress peer;
@@ -141,34 +141,34 @@ struct HttpServer::Shared : std::enable_shared_from_this<HttpServer::Shared> {
   mutable std::mutex mutex;  ///< guards the next four
   bool stopping = false;
   std::set<std::shared_ptr<tcp::acceptor>> acceptors;
-  std::set<std::shared_ptr<Connection>> connections;
+  std::set<std::shared_ptr<HttpConnection>> connections;
   HttpShares shares;
 
   bool is_stopping() const {
     const std::lock_guard lock(mutex);
     return stopping;
   }
-  bool enter(const std::shared_ptr<Connection>& connection) {
+  bool enter(const std::shared_ptr<HttpConnection>& connection) {
     const std::lock_guard lock(mutex);
     HttpShares::Seat* out = nullptr;
     if (stopping || !shares.enter(*connection, subscriber_key(connection->peer), out)) return false;
     connections.insert(connection);
     if (out != nullptr) {
-      const auto loser = static_cast<Connection*>(out)->shared_from_this();
+      const auto loser = static_cast<HttpConnection*>(out)->shared_from_this();
       asio::post(loser->stream.get_executor(), [loser] { loser->stream.close(); });
     }
     return true;
   }
-  void leave(const std::shared_ptr<Connection>& connection) {
+  void leave(const std::shared_ptr<HttpConnection>& connection) {
     const std::lock_guard lock(mutex);
     shares.leave(*connection);
     connections.erase(connection);
   }
-  std::string counted_client(const Connection& connection, const HttpHead& head) const {
+  std::string counted_client(const HttpConnection& connection, const HttpHead& head) const {
     return subscriber_key(client_of(head.request.headers, connection.peer, limits.trusted_proxies));
   }
   /// Claims a place for a request; false: `in` says why not.
-  bool begin(Connection& connection, Incoming& in) {
+  bool begin(HttpConnection& connection, Incoming& in) {
     const std::string client = counted_client(connection, in.head);
     const std::lock_guard lock(mutex);
     return judge(
@@ -177,42 +177,42 @@ struct HttpServer::Shared : std::enable_shared_from_this<HttpServer::Shared> {
                                   .path = in.head.request.path}),
         in);
   }
-  void pause(Connection& connection) {
+  void pause(HttpConnection& connection) {
     const std::lock_guard lock(mutex);
     shares.pause(connection);
   }
-  void end(Connection& connection) {
+  void end(HttpConnection& connection) {
     const std::lock_guard lock(mutex);
     shares.end(connection);
   }
   /// Claims octets for a body; false: `in` says why not.
-  bool take_body(Connection& connection, Incoming& in, std::uint64_t octets) {
+  bool take_body(HttpConnection& connection, Incoming& in, std::uint64_t octets) {
     const std::string client = counted_client(connection, in.head);
     const std::lock_guard lock(mutex);
     return judge(shares.take_body(connection, client, octets), in);
   }
-  HttpShares::Verdict take_answer(Connection& connection, std::uint64_t octets) {
+  HttpShares::Verdict take_answer(HttpConnection& connection, std::uint64_t octets) {
     const std::lock_guard lock(mutex);
     return shares.take_answer(connection, octets);
   }
 
-  Task<void> read_head(Connection& connection, Incoming& in);
+  Task<void> read_head(HttpConnection& connection, Incoming& in);
   /// Asks whether a body of `octets` may be read.
-  Task<void> admit_large(Connection& connection, Incoming& in, std::uint64_t octets);
-  Task<void> read_body(Connection& connection, Incoming& in);
+  Task<void> admit_large(HttpConnection& connection, Incoming& in, std::uint64_t octets);
+  Task<void> read_body(HttpConnection& connection, Incoming& in);
   Task<HttpResponse> answer(HttpRequest request);
-  Task<bool> write(Connection& connection, HttpResponse response, const HttpHead& head,
+  Task<bool> write(HttpConnection& connection, HttpResponse response, const HttpHead& head,
                    bool keep_alive);
-  Task<bool> write_body(Connection& connection, const HttpResponse::Stream& body, bool chunked);
-  Task<void> drain(Connection& connection);
-  Task<void> gone(Connection& connection);
+  Task<bool> write_body(HttpConnection& connection, const HttpResponse::Stream& body, bool chunked);
+  Task<void> drain(HttpConnection& connection);
+  Task<void> gone(HttpConnection& connection);
   /// True: another request may follow.
-  Task<bool> serve_one(Connection& connection, Incoming& in);
-  Task<void> refuse(Connection& connection, HttpResponse refusal, const HttpHead& head);
-  Task<void> converse(Connection& connection);
+  Task<bool> serve_one(HttpConnection& connection, Incoming& in);
+  Task<void> refuse(HttpConnection& connection, HttpResponse refusal, const HttpHead& head);
+  Task<void> converse(HttpConnection& connection);
 };
 
-Task<void> HttpServer::Shared::read_head(Connection& connection, Incoming& in) {
+Task<void> HttpServer::Shared::read_head(HttpConnection& connection, Incoming& in) {
   connection.idle = connection.buffer.size() == 0;
   connection.begun = std::chrono::steady_clock::now();
   connection.stream.expires_after(connection.idle ? limits.idle_deadline : limits.head_deadline);
@@ -240,7 +240,7 @@ Task<void> HttpServer::Shared::read_head(Connection& connection, Incoming& in) {
   }
 }
 
-Task<void> HttpServer::Shared::admit_large(Connection& connection, Incoming& in,
+Task<void> HttpServer::Shared::admit_large(HttpConnection& connection, Incoming& in,
                                            std::uint64_t octets) {
   in.is_large = true;
   // The gate works for the client, and needs a place; the body, which may come slowly, needs none.
@@ -254,7 +254,7 @@ Task<void> HttpServer::Shared::admit_large(Connection& connection, Incoming& in,
   if (!in.refusal) (void)take_body(connection, in, octets);
 }
 
-Task<void> HttpServer::Shared::read_body(Connection& connection, Incoming& in) {
+Task<void> HttpServer::Shared::read_body(HttpConnection& connection, Incoming& in) {
   using Clock = std::chrono::steady_clock;
   if (in.head.content_length > limits.small_body)
     co_await admit_large(connection, in, in.head.content_length);
@@ -311,7 +311,7 @@ Task<HttpResponse> HttpServer::Shared::answer(HttpRequest request) {
   }
 }
 
-Task<bool> HttpServer::Shared::write(Connection& connection, HttpResponse response,
+Task<bool> HttpServer::Shared::write(HttpConnection& connection, HttpResponse response,
                                      const HttpHead& head, bool keep_alive) {
   http::response<http::string_body> message(static_cast<http::status>(response.status), 11);
   message.set(http::field::date, http_date(std::chrono::system_clock::now()));
@@ -360,8 +360,8 @@ Task<bool> HttpServer::Shared::write(Connection& connection, HttpResponse respon
   co_return !error;
 }
 
-Task<bool> HttpServer::Shared::write_body(Connection& connection, const HttpResponse::Stream& body,
-                                          bool chunked) {
+Task<bool> HttpServer::Shared::write_body(HttpConnection& connection,
+                                          const HttpResponse::Stream& body, bool chunked) {
   BodyWriter writer(connection.stream, connection.buffer, limits.write_deadline);
   if (body.size) {
     const bool whole = co_await writer.write_sized(body);
@@ -379,7 +379,7 @@ Task<bool> HttpServer::Shared::write_body(Connection& connection, const HttpResp
   co_return whole;
 }
 
-Task<void> HttpServer::Shared::drain(Connection& connection) {
+Task<void> HttpServer::Shared::drain(HttpConnection& connection) {
   error_code error;
   connection.stream.socket().shutdown(tcp::socket::shutdown_send, error);
   connection.stream.expires_after(drain_deadline);
@@ -390,11 +390,11 @@ Task<void> HttpServer::Shared::drain(Connection& connection) {
   }
 }
 
-Task<void> HttpServer::Shared::gone(Connection& connection) {
+Task<void> HttpServer::Shared::gone(HttpConnection& connection) {
   struct Endless {
-    explicit Endless(Connection& c) : connection(c) { connection.endless = true; }
+    explicit Endless(HttpConnection& c) : connection(c) { connection.endless = true; }
     ~Endless() { connection.endless = false; }
-    Connection& connection;
+    HttpConnection& connection;
   };
   const Endless endless(connection);
   // An earlier stop() has not closed the connection.
@@ -405,13 +405,13 @@ Task<void> HttpServer::Shared::gone(Connection& connection) {
 }
 
 /// After a rejected head the start of the next request is unknown: close (RFC 9112 §9.6).
-Task<void> HttpServer::Shared::refuse(Connection& connection, HttpResponse refusal,
+Task<void> HttpServer::Shared::refuse(HttpConnection& connection, HttpResponse refusal,
                                       const HttpHead& head) {
   co_await write(connection, std::move(refusal), head, false);
   co_await drain(connection);
 }
 
-Task<bool> HttpServer::Shared::serve_one(Connection& connection, Incoming& in) {
+Task<bool> HttpServer::Shared::serve_one(HttpConnection& connection, Incoming& in) {
   in.head.request.peer = connection.peer;
   co_await read_body(connection, in);
   if (in.failed() || !begin(connection, in)) co_return false;
@@ -431,7 +431,7 @@ Task<bool> HttpServer::Shared::serve_one(Connection& connection, Incoming& in) {
   co_return keep&& in.answered;
 }
 
-Task<void> HttpServer::Shared::converse(Connection& connection) {
+Task<void> HttpServer::Shared::converse(HttpConnection& connection) {
   for (;;) {
     Incoming in;
     co_await read_head(connection, in);
@@ -455,7 +455,7 @@ Task<void> HttpServer::Shared::converse(Connection& connection) {
 namespace {
 
 template <class Shared>
-Task<void> serve(std::shared_ptr<Shared> shared, std::shared_ptr<Connection> connection) {
+Task<void> serve(std::shared_ptr<Shared> shared, std::shared_ptr<HttpConnection> connection) {
   try {
     co_await shared->converse(*connection);
   } catch (...) {
@@ -483,7 +483,7 @@ Task<void> accept(std::shared_ptr<Shared> shared, std::shared_ptr<tcp::acceptor>
     watch_for_silence(socket);
     const tcp::endpoint peer = socket.remote_endpoint(error);
     if (error) continue;
-    auto connection = std::make_shared<Connection>(std::move(socket));
+    auto connection = std::make_shared<HttpConnection>(std::move(socket));
     connection->peer = to_ip(peer.address());
     if (!shared->enter(connection)) continue;
     asio::co_spawn(executor, serve(shared, connection), asio::detached);

@@ -7,6 +7,7 @@
 #include <boost/asio.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
+#include "base/patience_test.h"
 #include "net/http_head.h"
 
 namespace postern::net {
@@ -18,7 +19,7 @@ using asio::ip::tcp;
 Task<Result<std::string>> piece(std::shared_ptr<int> left) { co_return (*left)-- > 0 ? "abc" : ""; }
 
 /// The number of endless answers that are pending.
-std::atomic<int> waiting{0};
+std::atomic<int> endless_answers{0};
 
 /// One piece, then nothing forever.
 Task<Result<std::string>> endless(std::shared_ptr<bool> begun) {
@@ -27,10 +28,10 @@ Task<Result<std::string>> endless(std::shared_ptr<bool> begun) {
     co_return "first";
   }
   asio::steady_timer never(co_await asio::this_coro::executor, std::chrono::hours(1));
-  ++waiting;
+  ++endless_answers;
   boost::system::error_code error;
   co_await never.async_wait(asio::redirect_error(asio::use_awaitable, error));
-  --waiting;
+  --endless_answers;
   co_return fail(Fault::temporary, "nobody listens any more");
 }
 
@@ -54,9 +55,9 @@ Task<HttpResponse> echo(HttpRequest request) {
   for (const auto& [name, value] : request.query) response.body += " " + name + "=" + value;
   response.body += " [" + request.body + "]";
   if (request.path == "/wait") {
-    ++waiting;
+    ++endless_answers;
     co_await request.gone();
-    --waiting;
+    --endless_answers;
   }
   if (request.path == "/poll") {
     using namespace asio::experimental::awaitable_operators;
@@ -218,15 +219,6 @@ TEST_F(HttpServerTest, a_body_that_throws_has_no_last_chunk) {
   EXPECT_TRUE(closed_);
 }
 
-/// Waits for a condition that another thread makes true.
-template <class Condition>
-bool soon(Condition condition) {
-  for (int i = 0; i < 500 && !condition(); ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return condition();
-}
-
 TEST_F(HttpServerTest, an_endless_body_waits_beyond_the_write_deadline) {
   HttpLimits limits;
   limits.write_deadline = std::chrono::milliseconds(50);
@@ -237,13 +229,13 @@ TEST_F(HttpServerTest, an_endless_body_waits_beyond_the_write_deadline) {
   asio::write(client, asio::buffer(std::string("GET /endless HTTP/1.1\r\nHost: h\r\n\r\n")));
   std::string out;
   asio::read_until(client, asio::dynamic_buffer(out), "5\r\nfirst\r\n");
-  ASSERT_TRUE(soon([] { return waiting == 1; }));
+  ASSERT_TRUE(tests::eventually([] { return endless_answers == 1; }));
   std::this_thread::sleep_for(std::chrono::milliseconds(200));
-  EXPECT_EQ(waiting, 1);
+  EXPECT_EQ(endless_answers, 1);
   EXPECT_EQ(server_->connections(), 1u);
   client.close();
-  EXPECT_TRUE(soon([] { return waiting == 0; })) << "the client is gone";
-  EXPECT_TRUE(soon([this] { return server_->connections() == 0; }));
+  EXPECT_TRUE(tests::eventually([] { return endless_answers == 0; })) << "the client is gone";
+  EXPECT_TRUE(tests::eventually([this] { return server_->connections() == 0; }));
 }
 
 TEST_F(HttpServerTest, nobody_may_send_without_end_beside_an_endless_body) {
@@ -252,11 +244,11 @@ TEST_F(HttpServerTest, nobody_may_send_without_end_beside_an_endless_body) {
   tcp::socket client(io);
   client.connect({asio::ip::address_v4::loopback(), port_});
   asio::write(client, asio::buffer(std::string("GET /endless HTTP/1.1\r\nHost: h\r\n\r\n")));
-  ASSERT_TRUE(soon([] { return waiting == 1; }));
+  ASSERT_TRUE(tests::eventually([] { return endless_answers == 1; }));
   boost::system::error_code error;
   asio::write(client, asio::buffer(std::string(std::size_t{1} << 20, 'x')), error);
-  EXPECT_TRUE(soon([this] { return server_->connections() == 0; }));
-  EXPECT_EQ(waiting, 0);
+  EXPECT_TRUE(tests::eventually([this] { return server_->connections() == 0; }));
+  EXPECT_EQ(endless_answers, 0);
 }
 
 TEST_F(HttpServerTest, who_sends_ahead_behind_a_long_poll_is_still_there) {
@@ -277,11 +269,11 @@ TEST_F(HttpServerTest, who_has_sent_ahead_and_leaves_is_gone) {
   client.connect({asio::ip::address_v4::loopback(), port_});
   asio::write(client,
               asio::buffer("GET /wait HTTP/1.1\r\nHost: h\r\n\r\n" + std::string(70'000, 'x')));
-  ASSERT_TRUE(soon([] { return waiting == 1; }));
+  ASSERT_TRUE(tests::eventually([] { return endless_answers == 1; }));
   std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  EXPECT_EQ(waiting, 1);
+  EXPECT_EQ(endless_answers, 1);
   client.close();
-  EXPECT_TRUE(soon([] { return waiting == 0; }));
+  EXPECT_TRUE(tests::eventually([] { return endless_answers == 0; }));
 }
 
 TEST_F(HttpServerTest, a_stop_ends_the_wait_for_who_has_sent_ahead) {
@@ -291,10 +283,10 @@ TEST_F(HttpServerTest, a_stop_ends_the_wait_for_who_has_sent_ahead) {
   client.connect({asio::ip::address_v4::loopback(), port_});
   asio::write(client,
               asio::buffer("GET /wait HTTP/1.1\r\nHost: h\r\n\r\n" + std::string(70'000, 'x')));
-  ASSERT_TRUE(soon([] { return waiting == 1; }));
+  ASSERT_TRUE(tests::eventually([] { return endless_answers == 1; }));
   std::this_thread::sleep_for(std::chrono::milliseconds(100));
   server_->stop();
-  EXPECT_TRUE(soon([] { return waiting == 0; }));
+  EXPECT_TRUE(tests::eventually([] { return endless_answers == 0; }));
 }
 
 TEST_F(HttpServerTest, stop_ends_endless_bodies) {
@@ -303,11 +295,11 @@ TEST_F(HttpServerTest, stop_ends_endless_bodies) {
   tcp::socket client(io);
   client.connect({asio::ip::address_v4::loopback(), port_});
   asio::write(client, asio::buffer(std::string("GET /endless HTTP/1.1\r\nHost: h\r\n\r\n")));
-  ASSERT_TRUE(soon([] { return waiting == 1; }));
+  ASSERT_TRUE(tests::eventually([] { return endless_answers == 1; }));
   server_->stop();
   thread_.join();
   EXPECT_EQ(server_->connections(), 0u);
-  EXPECT_EQ(waiting, 0);
+  EXPECT_EQ(endless_answers, 0);
 }
 
 TEST_F(HttpServerTest, answers_with_the_security_headers) {
@@ -504,14 +496,12 @@ TEST_F(HttpServerTest, a_body_that_trickles_has_one_time_for_all_of_it) {
       client,
       asio::buffer(std::string("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n")));
   boost::system::error_code error;
-  int sent = 0;
-  while (!error && sent < 2000) {
+  for (int sent = 0; !error && sent < 90'000; ++sent) {
     asio::write(client, asio::buffer("x", 1), error);
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    ++sent;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
-  EXPECT_TRUE(error) << "still read after 20 s";
-  EXPECT_TRUE(soon([this] { return server_->requests() == 0; }));
+  EXPECT_TRUE(error) << "still read";
+  EXPECT_TRUE(tests::eventually([this] { return server_->requests() == 0; }));
 }
 
 /// A local address of another network to connect from.
@@ -573,13 +563,15 @@ TEST_F(HttpServerShares, waiting_requests_and_slow_bodies_lock_no_other_address_
     begin(*held.back(), i % 2 == 0 ? "GET /wait HTTP/1.1\r\nHost: h\r\n\r\n"
                                    : "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nx");
   }
-  ASSERT_TRUE(soon([this] { return server_->requests() == 3; })) << "as many as it leaves free";
+  ASSERT_TRUE(tests::eventually([this] { return server_->requests() == 3; }))
+      << "as many as it leaves free";
   EXPECT_EQ(ask(*connect(3)), 429);
   EXPECT_EQ(ask(*connect(3), "/healthz"), 200) << "health is told even there";
   EXPECT_EQ(ask(*connect(4)), 200);
   held.clear();
-  EXPECT_TRUE(soon([this] { return server_->requests() == 0; })) << "the clients have left";
-  EXPECT_EQ(waiting, 0);
+  EXPECT_TRUE(tests::eventually([this] { return server_->requests() == 0; }))
+      << "the clients have left";
+  EXPECT_EQ(endless_answers, 0);
   EXPECT_EQ(ask(*connect(3)), 200);
 }
 
@@ -590,11 +582,11 @@ TEST_F(HttpServerShares, health_is_told_when_every_place_is_taken) {
     held.push_back(connect(static_cast<unsigned char>(3 + i % 8)));
     begin(*held.back(), "GET /wait HTTP/1.1\r\nHost: h\r\n\r\n");
   }
-  ASSERT_TRUE(soon([this] { return server_->requests() == 8; }));
+  ASSERT_TRUE(tests::eventually([this] { return server_->requests() == 8; }));
   EXPECT_EQ(ask(*connect(20)), 503);
   EXPECT_EQ(ask(*connect(20), "/healthz"), 200);
   held.clear();
-  EXPECT_TRUE(soon([this] { return server_->requests() == 0; }));
+  EXPECT_TRUE(tests::eventually([this] { return server_->requests() == 0; }));
 }
 
 TEST_F(HttpServerShares, a_body_that_trickles_takes_no_place) {
@@ -605,7 +597,7 @@ TEST_F(HttpServerShares, a_body_that_trickles_takes_no_place) {
     begin(*held.back(), "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nx");
   }
   EXPECT_EQ(ask(*connect(30)), 200);
-  EXPECT_TRUE(soon([this] { return server_->requests() == 0; }));
+  EXPECT_TRUE(tests::eventually([this] { return server_->requests() == 0; }));
   begin(*held.front(), "12345678");
   EXPECT_EQ(ask(*held.front()), 200) << "this is the answer to the body";
 }
@@ -621,7 +613,7 @@ TEST_F(HttpServerShares, a_network_of_many_clients_leaves_places_to_others) {
     begin(*held.back(), "GET /wait HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 2001:db8:1:" +
                             std::to_string(i) + "::1\r\n\r\n");
   }
-  ASSERT_TRUE(soon([this] { return server_->requests() == 32; }));
+  ASSERT_TRUE(tests::eventually([this] { return server_->requests() == 32; }));
   std::this_thread::sleep_for(std::chrono::milliseconds(200));
   EXPECT_EQ(server_->requests(), 32u);
   for (unsigned char network = 40; network < 45; ++network)
@@ -646,7 +638,7 @@ TEST_F(HttpServerShares, large_bodies_that_come_slowly_keep_no_small_one_out) {
     begin(*held.back(), "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\nx");
   }
   const std::string head = "POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: ";
-  EXPECT_TRUE(soon([&] {
+  EXPECT_TRUE(tests::eventually([&] {
     return exchange(head + "11\r\n\r\n0123456789a").starts_with("HTTP/1.1 503");
   })) << "four large bodies are all that there is room for";
   EXPECT_TRUE(exchange(head + "10\r\n\r\n0123456789").starts_with("HTTP/1.1 200"));
@@ -685,10 +677,9 @@ TEST_F(HttpServerTest, the_gate_is_asked_before_a_large_body_is_read) {
 TEST_F(HttpServerTest, a_body_that_makes_no_progress_is_closed) {
   HttpLimits limits;
   limits.body_deadline = std::chrono::milliseconds(50);
+  limits.request_deadline = std::chrono::hours(1);
   start(limits);
-  const auto begun = std::chrono::steady_clock::now();
   EXPECT_EQ(exchange("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n{"), "");
-  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(5));
 }
 
 /// The octets of a complete answer, read slowly.
@@ -714,10 +705,19 @@ std::size_t read_slowly(std::uint16_t port, const std::string& path,
 TEST_F(HttpServerTest, who_reads_slowly_is_closed_when_nothing_goes_out) {
   HttpLimits limits;
   limits.write_deadline = std::chrono::milliseconds(400);
-  start(limits);
-  const auto begun = std::chrono::steady_clock::now();
-  EXPECT_GT(read_slowly(port_, "/large", std::chrono::milliseconds(3)), std::size_t{16} << 20);
-  EXPECT_GT(std::chrono::steady_clock::now() - begun, limits.write_deadline);
+  std::size_t got = 0;
+  for (;;) {
+    start(limits);
+    const auto begun = std::chrono::steady_clock::now();
+    got = read_slowly(port_, "/large", limits.write_deadline / 128);
+    EXPECT_GT(std::chrono::steady_clock::now() - begun, limits.write_deadline);
+    // A machine that keeps the reader from reading for the whole deadline gets a longer one.
+    if (got > std::size_t{16} << 20 || limits.write_deadline > tests::patience) break;
+    TearDown();
+    loop_.restart();
+    limits.write_deadline *= 4;
+  }
+  EXPECT_GT(got, std::size_t{16} << 20);
 }
 
 TEST_F(HttpServerTest, answers_in_memory_have_a_bound) {
@@ -750,7 +750,7 @@ TEST_F(HttpServerShares, a_proxy_names_the_client_that_is_counted) {
     held.push_back(connect(3));
     begin(*held.back(), "GET /wait HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 192.0.2.1:4711\r\n\r\n");
   }
-  ASSERT_TRUE(soon([this] { return server_->requests() == 3; }));
+  ASSERT_TRUE(tests::eventually([this] { return server_->requests() == 3; }));
   EXPECT_EQ(ask(*connect(3)), 200) << "the proxy itself has a share of its own";
   held.clear();
 }
@@ -759,9 +759,9 @@ TEST_F(HttpServerShares, stop_ends_what_waits) {
   start(few());
   const auto client = connect(2);
   begin(*client, "GET /wait HTTP/1.1\r\nHost: h\r\n\r\n");
-  ASSERT_TRUE(soon([] { return waiting == 1; }));
+  ASSERT_TRUE(tests::eventually([] { return endless_answers == 1; }));
   server_->stop();
-  EXPECT_TRUE(soon([] { return waiting == 0; }));
+  EXPECT_TRUE(tests::eventually([] { return endless_answers == 0; }));
 }
 
 TEST_F(HttpServerTest, stop_ends_idle_connections) {

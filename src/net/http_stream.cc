@@ -19,7 +19,7 @@ using boost::system::error_code;
 /// Octets of pipelined requests that are read during an endless answer.
 constexpr std::size_t most_ahead = 4 * max_request_head;
 /// How often a client that pipelines is checked for a close.
-constexpr std::chrono::milliseconds look_again{200};
+constexpr std::chrono::milliseconds look_for_close{200};
 
 Error broken() { return {Fault::bug, "the body ended in an exception"}; }
 
@@ -74,7 +74,7 @@ Task<void> watch_for_close(boost::beast::tcp_stream& stream) {
   while (!error && stream.socket().is_open()) {
     pollfd one{.fd = stream.socket().native_handle(), .events = POLLRDHUP, .revents = 0};
     if (::poll(&one, 1, 0) != 0) co_return;
-    timer.expires_after(look_again);
+    timer.expires_after(look_for_close);
     co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, error));
   }
 }

@@ -18,11 +18,11 @@ using Values = std::vector<std::string>;
 struct Unbind {
   void operator()(LDAP* handle) const { ldap_unbind_ext(handle, nullptr, nullptr); }
 };
-using Handle = std::unique_ptr<LDAP, Unbind>;
-using Message = Owned<LDAPMessage, ldap_msgfree>;
+using LdapHandle = std::unique_ptr<LDAP, Unbind>;
+using LdapAnswer = Owned<LDAPMessage, ldap_msgfree>;
 
-struct Connection {
-  Handle handle;
+struct LdapConnection {
+  LdapHandle handle;
   std::string uri;
 };
 
@@ -35,7 +35,7 @@ timeval left_until(Clock::time_point deadline) {
 }
 
 /// The error text of the library or the server for a code; `handle` may be null.
-tl::unexpected<Error> trouble(const std::string& uri, LDAP* handle, int code) {
+tl::unexpected<Error> ldap_trouble(const std::string& uri, LDAP* handle, int code) {
   std::string why = ldap_err2string(code);
   char* more = nullptr;
   if (handle != nullptr) ldap_get_option(handle, LDAP_OPT_DIAGNOSTIC_MESSAGE, &more);
@@ -44,8 +44,8 @@ tl::unexpected<Error> trouble(const std::string& uri, LDAP* handle, int code) {
   return fail(Fault::temporary, printable(uri, 200) + ": " + printable(why, 300));
 }
 
-int set_options(LDAP* handle, const LdapServers& servers, const std::string& uri,
-                Clock::time_point deadline) {
+int set_ldap_options(LDAP* handle, const LdapServers& servers, const std::string& uri,
+                     Clock::time_point deadline) {
   const int version = LDAP_VERSION3;
   const timeval limit = left_until(deadline);
   int code = LDAP_OPT_SUCCESS;
@@ -66,7 +66,7 @@ int set_options(LDAP* handle, const LdapServers& servers, const std::string& uri
 }
 
 /// Waits for the answer to `id`. Returns LDAP_TIMEOUT or the answer's code.
-int wait_for(LDAP* handle, int id, Clock::time_point deadline, Message& answer) {
+int wait_for(LDAP* handle, int id, Clock::time_point deadline, LdapAnswer& answer) {
   timeval limit = left_until(deadline);
   LDAPMessage* raw = nullptr;
   const int type = ldap_result(handle, id, LDAP_MSG_ALL, &limit, &raw);
@@ -119,17 +119,18 @@ int bind(LDAP* handle, const std::string& dn, const Secret& secret, Clock::time_
   const int sent =
       ldap_sasl_bind(handle, dn.c_str(), LDAP_SASL_SIMPLE, &password, nullptr, nullptr, &id);
   if (sent != LDAP_SUCCESS) return sent;
-  Message answer;
+  LdapAnswer answer;
   return wait_for(handle, id, deadline, answer);
 }
 
-Result<std::unique_ptr<Connection>> connect(const LdapServers& servers, const std::string& uri,
-                                            Clock::time_point deadline) {
+Result<std::unique_ptr<LdapConnection>> connect_ldap(const LdapServers& servers,
+                                                     const std::string& uri,
+                                                     Clock::time_point deadline) {
   LDAP* raw = nullptr;
   int code = ldap_initialize(&raw, uri.c_str());
-  Handle handle(raw);
-  if (code != LDAP_SUCCESS) return trouble(uri, nullptr, code);
-  if (set_options(raw, servers, uri, deadline) != LDAP_OPT_SUCCESS) {
+  LdapHandle handle(raw);
+  if (code != LDAP_SUCCESS) return ldap_trouble(uri, nullptr, code);
+  if (set_ldap_options(raw, servers, uri, deadline) != LDAP_OPT_SUCCESS) {
     return fail(Fault::temporary, printable(uri, 200) + ": cannot set options; is " +
                                       printable(servers.ca_file, 200) + " readable?");
   }
@@ -139,8 +140,8 @@ Result<std::unique_ptr<Connection>> connect(const LdapServers& servers, const st
   if (code == LDAP_SUCCESS && servers.start_tls) code = ldap_start_tls_s(raw, nullptr, nullptr);
   if (code == LDAP_SUCCESS && servers.bind)
     code = bind(raw, servers.bind_dn, servers.bind_password, deadline);
-  if (code != LDAP_SUCCESS) return trouble(uri, raw, code);
-  return std::make_unique<Connection>(Connection{std::move(handle), uri});
+  if (code != LDAP_SUCCESS) return ldap_trouble(uri, raw, code);
+  return std::make_unique<LdapConnection>(LdapConnection{std::move(handle), uri});
 }
 
 Values values_in(LDAP* handle, LDAPMessage* answer, const LdapSearch& search) {
@@ -163,7 +164,7 @@ Values values_in(LDAP* handle, LDAPMessage* answer, const LdapSearch& search) {
   return found;
 }
 
-Used<Values> run(Connection& connection, const LdapSearch& search, Clock::time_point deadline) {
+Used<Values> run(LdapConnection& connection, const LdapSearch& search, Clock::time_point deadline) {
   LDAP* const handle = connection.handle.get();
   std::vector<char*> attributes;
   for (const std::string& one : search.attributes) {
@@ -175,7 +176,7 @@ Used<Values> run(Connection& connection, const LdapSearch& search, Clock::time_p
                                                              : LDAP_SCOPE_SUBTREE;
   timeval limit = left_until(deadline);
   int id = 0;
-  Message answer;
+  LdapAnswer answer;
   int code =
       ldap_search_ext(handle, search.base.c_str(), scope, search.filter.c_str(), attributes.data(),
                       0, nullptr, nullptr, &limit, search.size_limit, &id);
@@ -184,14 +185,14 @@ Used<Values> run(Connection& connection, const LdapSearch& search, Clock::time_p
   if (code == LDAP_SUCCESS) return {values_in(handle, answer.get(), search)};
   // Negative codes are failures of the client: the connection cannot be used any more.
   const bool broken = code < 0 || code == LDAP_UNAVAILABLE || code == LDAP_BUSY;
-  return {trouble(connection.uri, handle, code), broken};
+  return {ldap_trouble(connection.uri, handle, code), broken};
 }
 
 }  // namespace
 
 struct LdapClient::State {
   LdapServers servers;
-  ConnectionShelf<Connection> shelf;
+  ConnectionShelf<LdapConnection> shelf;
 };
 
 Result<bool> LdapClient::authenticate(const std::string& dn, const Secret& password,
@@ -200,10 +201,10 @@ Result<bool> LdapClient::authenticate(const std::string& dn, const Secret& passw
   LdapServers nobody = state_->servers;
   nobody.bind = false;
   const auto connect_one = [&](const std::string& uri, Clock::time_point until) {
-    return connect(nobody, uri, until);
+    return connect_ldap(nobody, uri, until);
   };
-  Result<std::unique_ptr<Connection>> made =
-      first_that_connects<Connection>(nobody.uris, deadline, connect_one);
+  Result<std::unique_ptr<LdapConnection>> made =
+      first_that_connects<LdapConnection>(nobody.uris, deadline, connect_one);
   if (!made) return tl::unexpected<Error>(made.error());
   LDAP* const handle = (*made)->handle.get();
   const int code = bind(handle, dn, password, deadline);
@@ -216,7 +217,7 @@ Result<bool> LdapClient::authenticate(const std::string& dn, const Secret& passw
     case LDAP_INVALID_DN_SYNTAX:
       return false;
     default:
-      return trouble((*made)->uri, handle, code);
+      return ldap_trouble((*made)->uri, handle, code);
   }
 }
 
@@ -229,11 +230,11 @@ LdapClient::~LdapClient() = default;
 Result<Values> LdapClient::search(const LdapSearch& search, Clock::time_point deadline) {
   const LdapServers& servers = state_->servers;
   const auto connect_one = [&](const std::string& uri, Clock::time_point until) {
-    return connect(servers, uri, until);
+    return connect_ldap(servers, uri, until);
   };
   return state_->shelf.with(
-      [&] { return first_that_connects<Connection>(servers.uris, deadline, connect_one); },
-      [&](Connection& connection) { return run(connection, search, deadline); });
+      [&] { return first_that_connects<LdapConnection>(servers.uris, deadline, connect_one); },
+      [&](LdapConnection& connection) { return run(connection, search, deadline); });
 }
 
 }  // namespace postern::net

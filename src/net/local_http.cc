@@ -9,7 +9,7 @@
 namespace postern::net {
 namespace {
 
-constexpr std::size_t most_octets = std::size_t{64} << 20;
+constexpr std::size_t most_local_octets = std::size_t{64} << 20;
 
 struct Reader {
   CURL* easy = nullptr;
@@ -22,7 +22,7 @@ struct Reader {
     long status = 0;
     curl_easy_getinfo(self->easy, CURLINFO_RESPONSE_CODE, &status);
     if (status == 200 && *self->sink) return (*self->sink)(piece) ? piece.size() : 0;
-    if (self->body.size() + piece.size() > most_octets) return 0;
+    if (self->body.size() + piece.size() > most_local_octets) return 0;
     self->body += piece;
     return piece.size();
   }

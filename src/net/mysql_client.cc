@@ -9,6 +9,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/owned.h"
 #include "base/text.h"
 #include "net/connection_shelf.h"
 #include "net/deadline_watch.h"
@@ -21,19 +22,16 @@ namespace {
 using Clock = MysqlClient::Clock;
 using Table = MysqlClient::Table;
 
-struct Close {
-  void operator()(MYSQL* connection) const { mysql_close(connection); }
-};
-using Handle = std::unique_ptr<MYSQL, Close>;
+using MysqlHandle = Owned<MYSQL, mysql_close>;
 
-struct Connection {
-  Handle handle;
+struct MysqlConnection {
+  MysqlHandle handle;
   std::string host;  ///< as configured
   bool tls = false;  ///< the library waits by itself, without a limit
 };
 
 /// Octets of all fields of an answer, and of one packet.
-constexpr unsigned long most_octets = 16 << 20;
+constexpr unsigned long most_answer_octets = 16 << 20;
 
 /// Ways to log in that prove that the password is known: the server does not learn it.
 constexpr const char* ways_that_prove = "mysql_native_password,client_ed25519";
@@ -41,10 +39,6 @@ constexpr const char* ways_that_prove = "mysql_native_password,client_ed25519";
 /// in a socket, in TLS, and where TLS was asked for and the server has none.
 constexpr const char* ways_that_may_show =
     "mysql_native_password,client_ed25519,caching_sha2_password,sha256_password";
-
-tl::unexpected<Error> trouble(const std::string& host, std::string_view what) {
-  return fail(Fault::temporary, host + ": " + printable(trim(what), 300));
-}
 
 /// Runs the library's operations, which return when they would have to wait.
 class Operation {
@@ -95,7 +89,7 @@ class Operation {
 const char* unless_empty(const std::string& text) { return text.empty() ? nullptr : text.c_str(); }
 
 /// False: the library does not take them. `identified`: who answers is the server that was meant.
-bool set_options(MYSQL* handle, const MysqlServers& servers, bool tls, bool identified) {
+bool set_mysql_options(MYSQL* handle, const MysqlServers& servers, bool tls, bool identified) {
   const my_bool yes = 1;
   const my_bool verify = servers.tls.verify_name ? 1 : 0;
   const unsigned int no = 0;
@@ -107,7 +101,7 @@ bool set_options(MYSQL* handle, const MysqlServers& servers, bool tls, bool iden
   set(MYSQL_SET_CHARSET_NAME, "utf8mb4");
   // A server could ask for any file of this machine.
   set(MYSQL_OPT_LOCAL_INFILE, &no);
-  set(MYSQL_OPT_MAX_ALLOWED_PACKET, &most_octets);
+  set(MYSQL_OPT_MAX_ALLOWED_PACKET, &most_answer_octets);
   // A server may ask for any way to log in.
   set(MARIADB_OPT_RESTRICTED_AUTH, identified ? ways_that_may_show : ways_that_prove);
   // After the server's own init_connect, which may have changed how keys must be quoted; the
@@ -146,19 +140,20 @@ std::string refusal_of(MYSQL* handle, bool identified) {
          "TLS, use a Unix socket, or let the user log in by mysql_native_password or ed25519";
 }
 
-Result<std::unique_ptr<Connection>> connect(const MysqlServers& servers, const std::string& host,
-                                            Clock::time_point deadline) {
+Result<std::unique_ptr<MysqlConnection>> connect_mysql(const MysqlServers& servers,
+                                                       const std::string& host,
+                                                       Clock::time_point deadline) {
   static std::once_flag once;
   std::call_once(once, [] { mysql_library_init(0, nullptr, nullptr); });
-  Handle handle(mysql_init(nullptr));
-  if (!handle) return trouble(host, "out of memory");
+  MysqlHandle handle(mysql_init(nullptr));
+  if (!handle) return sql_trouble(host, "out of memory");
   const SqlHost parts(host);
   const std::string name(parts.host);
   const bool is_socket = parts.is_path || name == LOCAL_HOST;
   const bool tls = servers.tls.required && !is_socket;
   const bool identified = is_socket || (tls && servers.tls.verify_name);
-  if (!set_options(handle.get(), servers, tls, identified))
-    return trouble(host, "the library takes no options");
+  if (!set_mysql_options(handle.get(), servers, tls, identified))
+    return sql_trouble(host, "the library takes no options");
   const auto port = static_cast<unsigned>(parse_number(parts.port).value_or(0));
   Operation operation(handle.get(), deadline);
   if (tls) operation.guard();
@@ -173,19 +168,19 @@ Result<std::unique_ptr<Connection>> connect(const MysqlServers& servers, const s
         return mysql_real_connect_cont(made, handle.get(), events);
       });
   if (connected == nullptr) {
-    return trouble(
+    return sql_trouble(
         host, operation.is_late() ? "no connection in time" : refusal_of(handle.get(), identified));
   }
   if (tls && mysql_get_ssl_cipher(handle.get()) == nullptr) {
-    return trouble(host, "the server has no TLS");
+    return sql_trouble(host, "the server has no TLS");
   }
-  return std::make_unique<Connection>(Connection{std::move(handle), host, tls});
+  return std::make_unique<MysqlConnection>(MysqlConnection{std::move(handle), host, tls});
 }
 
 /// One statement and all its results.
-class Fetch {
+class MysqlFetch {
  public:
-  Fetch(Connection& connection, const MysqlServers& servers, Clock::time_point deadline)
+  MysqlFetch(MysqlConnection& connection, const MysqlServers& servers, Clock::time_point deadline)
       : host_(connection.host),
         handle_(connection.handle.get()),
         servers_(servers),
@@ -212,7 +207,7 @@ class Fetch {
     } while (failed == 0);
     if (failed > 0) return broken();
     if (!has_rows_ && servers_.require_result_set) {
-      return {trouble(host_, "the statement gives no rows")};
+      return {sql_trouble(host_, "the statement gives no rows")};
     }
     return {std::move(found_)};
   }
@@ -249,7 +244,7 @@ class Fetch {
       // A row has a place for each column, also where it is NULL.
       octets_ += columns * sizeof(std::optional<std::string>);
       for (unsigned int column = 0; column < columns; ++column) octets_ += lengths[column];
-      if (octets_ > most_octets) {
+      if (octets_ > most_answer_octets) {
         error_ = "more than 16 MiB of rows";
         ::shutdown(mysql_get_socket(handle_), SHUT_RDWR);
         return false;
@@ -270,14 +265,14 @@ class Fetch {
     const bool ends = code == 1053 || code == 1927 || code == 4031;
     const bool lasts = !operation_.is_late() && of_server && !ends;
     if (!lasts) return broken();
-    return {trouble(host_, mysql_error(handle_))};
+    return {sql_trouble(host_, mysql_error(handle_))};
   }
 
   Used<Table> broken() {
     const std::string why = !error_.empty()        ? error_
                             : operation_.is_late() ? "no answer in time"
                                                    : std::string(mysql_error(handle_));
-    return {trouble(host_, why), true, error_.empty() && !operation_.is_late()};
+    return {sql_trouble(host_, why), true, error_.empty() && !operation_.is_late()};
   }
 
   const std::string& host_;
@@ -294,7 +289,7 @@ class Fetch {
 
 struct MysqlClient::State {
   MysqlServers servers;
-  ConnectionShelf<Connection> shelf;
+  ConnectionShelf<MysqlConnection> shelf;
 };
 
 MysqlClient::MysqlClient(MysqlServers servers) : state_(std::make_unique<State>()) {
@@ -319,16 +314,18 @@ Result<std::vector<std::string>> MysqlClient::select(const Statement& statement,
 Result<Table> MysqlClient::query(const Statement& statement, Clock::time_point deadline) {
   const MysqlServers& servers = state_->servers;
   const auto connect_one = [&](const std::string& host, Clock::time_point until) {
-    return connect(servers, host, until);
+    return connect_mysql(servers, host, until);
   };
   if (!servers.keep_connections) {
-    auto connection = first_that_connects<Connection>(servers.hosts, deadline, connect_one);
+    auto connection = first_that_connects<MysqlConnection>(servers.hosts, deadline, connect_one);
     if (!connection) return tl::unexpected(connection.error());
-    return Fetch(**connection, servers, deadline).run(statement).result;
+    return MysqlFetch(**connection, servers, deadline).run(statement).result;
   }
   return state_->shelf.with(
-      [&] { return first_that_connects<Connection>(servers.hosts, deadline, connect_one); },
-      [&](Connection& connection) { return Fetch(connection, servers, deadline).run(statement); });
+      [&] { return first_that_connects<MysqlConnection>(servers.hosts, deadline, connect_one); },
+      [&](MysqlConnection& connection) {
+        return MysqlFetch(connection, servers, deadline).run(statement);
+      });
 }
 
 }  // namespace postern::net

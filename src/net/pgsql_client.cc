@@ -3,7 +3,7 @@
 #include <libpq-fe.h>
 #include <poll.h>  // POLLIN
 
-#include "base/text.h"
+#include "base/owned.h"
 #include "net/connection_shelf.h"
 #include "net/socket_wait.h"
 
@@ -15,34 +15,25 @@ using Clock = PgsqlClient::Clock;
 using Rows = std::vector<std::string>;
 constexpr int most_rows = PgsqlClient::most_rows;
 
-struct Finish {
-  void operator()(PGconn* connection) const { PQfinish(connection); }
-};
-struct Clear {
-  void operator()(PGresult* result) const { PQclear(result); }
-};
-using Handle = std::unique_ptr<PGconn, Finish>;
-using Answer = std::unique_ptr<PGresult, Clear>;
+using PgsqlHandle = Owned<PGconn, PQfinish>;
+using Answer = Owned<PGresult, PQclear>;
 
-struct Connection {
-  Handle handle;
+struct PgsqlConnection {
+  PgsqlHandle handle;
   std::string host;  ///< as configured
 };
 
-tl::unexpected<Error> trouble(const std::string& host, std::string_view what) {
-  return fail(Fault::temporary, host + ": " + printable(trim(what), 300));
-}
-
 /// An entry of PgsqlServers::hosts as libpq keywords.
-std::vector<std::pair<const char*, std::string>> address_of(std::string_view host) {
+std::vector<std::pair<const char*, std::string>> keywords_of_host(std::string_view host) {
   if (host.find("://") != std::string_view::npos) return {{"dbname", std::string(host)}};
   const SqlHost parts(host);
   return {{"host", std::string(parts.host)}, {"port", std::string(parts.port)}};
 }
 
-Result<std::unique_ptr<Connection>> connect(const PgsqlServers& servers, const std::string& host,
-                                            Clock::time_point deadline) {
-  auto settings = address_of(host);
+Result<std::unique_ptr<PgsqlConnection>> connect_pgsql(const PgsqlServers& servers,
+                                                       const std::string& host,
+                                                       Clock::time_point deadline) {
+  auto settings = keywords_of_host(host);
   settings.emplace_back("dbname", servers.dbname);
   settings.emplace_back("user", servers.user);
   settings.emplace_back("password", servers.password.reveal());
@@ -58,27 +49,27 @@ Result<std::unique_ptr<Connection>> connect(const PgsqlServers& servers, const s
   names.push_back(nullptr);
   values.push_back(nullptr);
   // The first dbname may be a URI, which is expanded; later keywords take precedence.
-  Handle handle(PQconnectStartParams(names.data(), values.data(), 1));
-  if (!handle) return trouble(host, "out of memory");
+  PgsqlHandle handle(PQconnectStartParams(names.data(), values.data(), 1));
+  if (!handle) return sql_trouble(host, "out of memory");
   PostgresPollingStatusType next = PGRES_POLLING_WRITING;
   while (PQstatus(handle.get()) != CONNECTION_BAD) {
     if (next == PGRES_POLLING_OK) {
       PQsetnonblocking(handle.get(), 1);
-      return std::make_unique<Connection>(Connection{std::move(handle), host});
+      return std::make_unique<PgsqlConnection>(PgsqlConnection{std::move(handle), host});
     }
     if (next == PGRES_POLLING_FAILED) break;
     const short events = next == PGRES_POLLING_READING ? POLLIN : POLLOUT;
     if (!wait_for_socket(PQsocket(handle.get()), events, deadline))
-      return trouble(host, "no connection in time");
+      return sql_trouble(host, "no connection in time");
     next = PQconnectPoll(handle.get());
   }
-  return trouble(host, PQerrorMessage(handle.get()));
+  return sql_trouble(host, PQerrorMessage(handle.get()));
 }
 
 /// The results of one statement, row by row.
-class Fetch {
+class PgsqlFetch {
  public:
-  Fetch(Connection& connection, Clock::time_point deadline)
+  PgsqlFetch(PgsqlConnection& connection, Clock::time_point deadline)
       : host_(connection.host), handle_(connection.handle.get()), deadline_(deadline) {}
 
   Used<Rows> run(const PgsqlClient::Statement& statement) {
@@ -90,7 +81,7 @@ class Fetch {
       quoted = quoted && error == 0;
       return made;
     });
-    if (!quoted) return {trouble(host_, "a key that cannot be quoted")};
+    if (!quoted) return {sql_trouble(host_, "a key that cannot be quoted")};
     // PQsendQueryParams() allows only one statement, even without parameters.
     if (PQsendQueryParams(handle_, sql.c_str(), 0, nullptr, nullptr, nullptr, nullptr, 0) != 1 ||
         PQsetSingleRowMode(handle_) != 1 || !flush()) {
@@ -150,7 +141,7 @@ class Fetch {
   }
 
   Used<Rows> done() {
-    if (!error_.empty()) return {trouble(host_, error_)};
+    if (!error_.empty()) return {sql_trouble(host_, error_)};
     return {std::move(found_)};
   }
 
@@ -158,7 +149,7 @@ class Fetch {
     const std::string why = late_             ? "no answer in time"
                             : !error_.empty() ? error_
                                               : std::string(PQerrorMessage(handle_));
-    return {trouble(host_, why), true, !late_ && rows_ <= most_rows};
+    return {sql_trouble(host_, why), true, !late_ && rows_ <= most_rows};
   }
 
   const std::string& host_;
@@ -174,7 +165,7 @@ class Fetch {
 
 struct PgsqlClient::State {
   PgsqlServers servers;
-  ConnectionShelf<Connection> shelf;
+  ConnectionShelf<PgsqlConnection> shelf;
 };
 
 PgsqlClient::PgsqlClient(PgsqlServers servers) : state_(std::make_unique<State>()) {
@@ -186,11 +177,11 @@ PgsqlClient::~PgsqlClient() = default;
 Result<Rows> PgsqlClient::select(const Statement& statement, Clock::time_point deadline) {
   const PgsqlServers& servers = state_->servers;
   const auto connect_one = [&](const std::string& host, Clock::time_point until) {
-    return connect(servers, host, until);
+    return connect_pgsql(servers, host, until);
   };
   return state_->shelf.with(
-      [&] { return first_that_connects<Connection>(servers.hosts, deadline, connect_one); },
-      [&](Connection& connection) { return Fetch(connection, deadline).run(statement); });
+      [&] { return first_that_connects<PgsqlConnection>(servers.hosts, deadline, connect_one); },
+      [&](PgsqlConnection& connection) { return PgsqlFetch(connection, deadline).run(statement); });
 }
 
 }  // namespace postern::net

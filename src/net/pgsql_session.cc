@@ -7,6 +7,7 @@
 #include <libpq-fe.h>
 #include <poll.h>  // POLLIN
 
+#include "base/owned.h"
 #include "base/text.h"
 #include "net/socket_wait.h"
 
@@ -18,10 +19,7 @@ constexpr std::string_view no_right = "42501";
 /// After the first of several hosts: one that is cut off does not answer at all.
 constexpr std::chrono::milliseconds wait_for_others{1000};
 
-struct Clear {
-  void operator()(PGresult* result) const { PQclear(result); }
-};
-using Answer = std::unique_ptr<PGresult, Clear>;
+using Answer = Owned<PGresult, PQclear>;
 
 std::string field(const PGresult* result, int code) {
   const char* said = PQresultErrorField(result, code);

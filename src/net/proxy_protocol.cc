@@ -17,7 +17,7 @@ std::uint16_t read_u16(std::string_view bytes, std::size_t at) {
                                     static_cast<unsigned char>(bytes[at + 1]));
 }
 
-tl::unexpected<Error> bad(std::string_view why) {
+tl::unexpected<Error> bad_header(std::string_view why) {
   return fail(Fault::malformed, "PROXY header: " + std::string(why));
 }
 
@@ -25,7 +25,7 @@ tl::unexpected<Error> bad(std::string_view why) {
 Parsed parse_v1(std::string_view bytes) {
   const std::size_t end = bytes.substr(0, max_v1).find("\r\n");
   if (end == std::string_view::npos) {
-    if (bytes.size() >= max_v1) return bad("no end of line within 107 octets");
+    if (bytes.size() >= max_v1) return bad_header("no end of line within 107 octets");
     return std::nullopt;
   }
   ProxyHeader header{.kind = ProxyHeader::Kind::proxied, .length = end + 2};
@@ -34,17 +34,18 @@ Parsed parse_v1(std::string_view bytes) {
     header.kind = ProxyHeader::Kind::unknown;
     return header;
   }
-  if (words.size() != 6 || (words[1] != "TCP4" && words[1] != "TCP6")) return bad("bad fields");
+  if (words.size() != 6 || (words[1] != "TCP4" && words[1] != "TCP6"))
+    return bad_header("bad fields");
   const auto source = IpAddress::parse(words[2]);
   const auto destination = IpAddress::parse(words[3]);
   const auto source_port = parse_port(words[4]);
   const auto destination_port = parse_port(words[5]);
   if (!source || !destination || !source_port || !destination_port) {
-    return bad("bad address or port");
+    return bad_header("bad address or port");
   }
   // An IPv4-mapped address under TCP6 is treated as IPv4.
   const bool six = words[2].find(':') != std::string_view::npos;
-  if (six != (words[1] == "TCP6")) return bad("address family does not match");
+  if (six != (words[1] == "TCP6")) return bad_header("address family does not match");
   header.source = *source;
   header.source_port = *source_port;
   header.destination = *destination;
@@ -57,15 +58,15 @@ Parsed parse_v2(std::string_view bytes) {
   const auto version_command = static_cast<unsigned char>(bytes[12]);
   const auto family = static_cast<unsigned char>(bytes[13]);
   const std::size_t length = 16u + read_u16(bytes, 14);
-  if (version_command >> 4 != 2) return bad("unknown version");
-  if (length > max_proxy_header) return bad("longer than 536 octets");
+  if (version_command >> 4 != 2) return bad_header("unknown version");
+  if (length > max_proxy_header) return bad_header("longer than 536 octets");
   if (bytes.size() < length) return std::nullopt;
   ProxyHeader header{.length = length};
   if ((version_command & 15) == 0) {
     header.kind = ProxyHeader::Kind::local;
     return header;
   }
-  if ((version_command & 15) != 1) return bad("unknown command");
+  if ((version_command & 15) != 1) return bad_header("unknown command");
   if (family == 0x11 && length >= 16 + 12) {  // TCP over IPv4
     header.kind = ProxyHeader::Kind::proxied;
     header.source =
@@ -84,7 +85,7 @@ Parsed parse_v2(std::string_view bytes) {
     header.source_port = read_u16(bytes, 48);
     header.destination_port = read_u16(bytes, 50);
   } else if (family == 0x11 || family == 0x21) {
-    return bad("address block too short");
+    return bad_header("address block too short");
   }
   return header;
 }
@@ -101,7 +102,7 @@ Result<std::optional<ProxyHeader>> parse_proxy_header(std::string_view bytes) {
     if (bytes.size() < v2_signature.size()) return std::nullopt;
     return parse_v2(bytes);
   }
-  if (!starts_like(v1_start)) return bad("the connection does not start with one");
+  if (!starts_like(v1_start)) return bad_header("the connection does not start with one");
   return parse_v1(bytes);
 }
 

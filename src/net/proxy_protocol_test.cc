@@ -5,7 +5,7 @@
 namespace postern::net {
 namespace {
 
-using Kind = ProxyHeader::Kind;
+using ProxyKind = ProxyHeader::Kind;
 
 std::string v2(unsigned char command, unsigned char family, std::string_view addresses) {
   std::string header("\r\n\r\n\0\r\nQUIT\n", 12);
@@ -47,11 +47,11 @@ TEST(ProxyProtocol, reads_version_2) {
   const auto header =
       parse_proxy_header(v2(1, 0x11, std::string_view("\xc0\0\2\7\xc0\0\2\1\1\2\0\31", 12)));
   ASSERT_TRUE(header && *header);
-  EXPECT_EQ((*header)->kind, Kind::proxied);
+  EXPECT_EQ((*header)->kind, ProxyKind::proxied);
   EXPECT_EQ((*header)->source.to_string(), "192.0.2.7");
   EXPECT_EQ((*header)->source_port, 258);
-  EXPECT_EQ((*parse_proxy_header(v2(0, 0, "")))->kind, Kind::local);
-  EXPECT_EQ((*parse_proxy_header(v2(1, 0, "")))->kind, Kind::unknown);
+  EXPECT_EQ((*parse_proxy_header(v2(0, 0, "")))->kind, ProxyKind::local);
+  EXPECT_EQ((*parse_proxy_header(v2(1, 0, "")))->kind, ProxyKind::unknown);
 }
 
 TEST(ProxyProtocol, refuses_what_is_none) {

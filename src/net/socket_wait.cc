@@ -10,7 +10,7 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 /// A busy machine may be so late.
-constexpr milliseconds late{1000};
+constexpr milliseconds usual_delay{1000};
 
 thread_local std::chrono::nanoseconds still{0};
 
@@ -25,7 +25,7 @@ int poll_until(std::span<pollfd> sockets, Clock::time_point deadline) {
         ::poll(sockets.data(), static_cast<nfds_t>(sockets.size()), static_cast<int>(left.count()));
     const bool interrupted = ready < 0 && errno == EINTR;
     const auto beyond = Clock::now() - before - left;
-    if (beyond > late) still += beyond;
+    if (beyond > usual_delay) still += beyond;
     // What came while the process stood still is looked for once more.
     if (ready == 0 && left > milliseconds(0)) continue;
     if (!interrupted) return ready;

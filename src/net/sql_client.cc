@@ -18,4 +18,8 @@ SqlHost::SqlHost(std::string_view text) : host(text), port() {
   }
 }
 
+tl::unexpected<Error> sql_trouble(const std::string& host, std::string_view what) {
+  return fail(Fault::temporary, host + ": " + printable(trim(what), 300));
+}
+
 }  // namespace postern::net

@@ -46,4 +46,7 @@ struct SqlHost {
   bool is_path = false;   ///< `host` is the path after "unix:"
 };
 
+/// Fault::temporary: what a client or its library says of a host.
+tl::unexpected<Error> sql_trouble(const std::string& host, std::string_view what);
+
 }  // namespace postern::net

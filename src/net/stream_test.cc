@@ -10,6 +10,8 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/write.hpp>
 
+#include "base/patience_test.h"
+
 namespace postern::net {
 namespace {
 
@@ -37,9 +39,7 @@ class StreamTest : public testing::Test {
     asio::co_spawn(loop_, task(this, seen), asio::detached);
   }
   bool finished() {
-    const auto limit = std::chrono::steady_clock::now() + 20s;
-    while (!done_ && std::chrono::steady_clock::now() < limit) loop_.run_one_for(100ms);
-    return done_;
+    return tests::eventually([this] { return loop_.poll(), done_; });
   }
 
   asio::io_context loop_;
@@ -55,10 +55,8 @@ TEST_F(StreamTest, a_look_waits_for_more_than_was_seen) {
   ASSERT_TRUE(finished());
   EXPECT_EQ(shown_, "PROXY");
   look(5);
-  loop_.run_for(200ms);  // work of the start
-  EXPECT_FALSE(done_);
-  // No polling: the loop sleeps in the kernel.
-  EXPECT_EQ(loop_.run_for(300ms), 0u);
+  // No polling: once the work of the start is done, the loop sleeps in the kernel.
+  EXPECT_TRUE(tests::eventually([this] { return loop_.run_for(300ms) == 0; }));
   EXPECT_FALSE(done_);
   send(" UNKNOWN");
   ASSERT_TRUE(finished());

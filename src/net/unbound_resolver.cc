@@ -30,7 +30,7 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 /// How often a probe's result is polled, and when the probe is given up.
-constexpr milliseconds look_again{20};
+constexpr milliseconds look_at_probe{20};
 constexpr milliseconds probe_limit{30'000};
 /// How long the replaced backend is kept for lookups that it started: longer than any may take.
 constexpr milliseconds retire_after{120'000};
@@ -109,7 +109,7 @@ struct Found {
 };
 
 /// Empty if the file cannot be read; trust_anchor_trouble() gives the reason.
-std::string text_of(const std::string& file) {
+std::string text_of_file(const std::string& file) {
   std::ostringstream text;
   text << std::ifstream(file).rdbuf();
   return text.str();
@@ -249,7 +249,7 @@ DnssecState UnboundResolver::State::first_state() const {
 Result<void> UnboundResolver::State::open() {
   state_ = first_state();
   // Errors of opening are reported before anyone waits.
-  if (options_.dnssec == Dnssec::validate) anchor_ = text_of(options_.trust_anchor_file);
+  if (options_.dnssec == Dnssec::validate) anchor_ = text_of_file(options_.trust_anchor_file);
   Result<std::shared_ptr<Lookups>> first = first_backend();
   if (!first) return tl::unexpected(first.error());
   current_.store(std::move(*first));
@@ -273,7 +273,7 @@ Result<void> UnboundResolver::State::open() {
 void UnboundResolver::State::begin_round() {
   round_.emplace();
   if (options_.dnssec == Dnssec::trust_ad) return begin_trusting();
-  round_->anchor = text_of(options_.trust_anchor_file);  // read before libunbound reads it
+  round_->anchor = text_of_file(options_.trust_anchor_file);  // read before libunbound reads it
   auto validating = context(Anchor::file);
   if (validating && (*validating)->begin_probe()) {
     round_->validating = std::move(*validating);
@@ -396,7 +396,7 @@ steady_clock::time_point UnboundResolver::State::next_turn() {
   if (round_) {
     if (std::optional<Found> found = look()) take(std::move(*found));
   }
-  if (round_) return now + look_again;
+  if (round_) return now + look_at_probe;
   return retired_ ? std::min(due_, retired_until_) : due_;
 }
 

@@ -24,10 +24,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr auto full = "the work queue is full";
-constexpr auto late = "no thread in time";
-constexpr auto used_up = "the share of time is used up while others wait";
-constexpr auto stopped = "the work pool has stopped";
+constexpr auto queue_is_full = "the work queue is full";
+constexpr auto no_thread_in_time = "no thread in time";
+constexpr auto share_used_up = "the share of time is used up while others wait";
+constexpr auto pool_has_stopped = "the work pool has stopped";
 
 /// A network may use as much time as so many clients.
 constexpr int clients_of_network = 2;
@@ -118,21 +118,21 @@ struct WorkPool::State {
   /// Queues the job, or returns the job for which there is no room, with the reason.
   std::pair<std::optional<Job>, const char*> offer(const Turn& turn, Job job) {
     const std::lock_guard lock(mutex);
-    if (stopping) return {std::move(job), stopped};
-    if (is_used_up(turn)) return {std::move(job), used_up};
+    if (stopping) return {std::move(job), pool_has_stopped};
+    if (is_used_up(turn)) return {std::move(job), share_used_up};
     queue.set_limit(limit + idle);
     if (turn.patience.count() > 0) job.give_up = Clock::now() + turn.patience;
     auto refused = queue.push(turn.account, turn.client, std::move(job));
     wake.notify_one();
     if (!refused) return {std::nullopt, nullptr};
-    return {std::move(refused->job), full};
+    return {std::move(refused->job), queue_is_full};
   }
 
   /// Refuses jobs that waited too long. Requires the lock.
   void give_up() {
     const auto now = Clock::now();
     queue.sweep([now](const Job& job) { return job.give_up <= now; },
-                [](Job job) { job.done(late); });
+                [](Job job) { job.done(no_thread_in_time); });
   }
 
   void serve() {
@@ -178,7 +178,7 @@ void WorkPool::refuse() {
     const std::lock_guard lock(state_->mutex);
     state_->stopping = true;
     state_->queue.sweep([](const State::Job&) { return true; },
-                        [](State::Job job) { job.done(stopped); });
+                        [](State::Job job) { job.done(pool_has_stopped); });
   }
   state_->wake.notify_all();
 }

@@ -1,9 +1,17 @@
-// Numbers that a person gives to tests: how much, and with which seed.
+// What random tests share: how much, with which seed, and draws from lists.
 #pragma once
 
 #include <cstdlib>
+#include <iterator>
+#include <random>
+#include <string>
 
 namespace postern::plan {
+
+template <class List>
+std::string one_of(std::mt19937& random, const List& list) {
+  return std::string(list[random() % std::size(list)]);
+}
 
 /// The number in this environment variable, else `otherwise`.
 inline unsigned amount(const char* name, unsigned otherwise) {

@@ -15,7 +15,6 @@ namespace restrictions = dialect::restrictions;
 namespace checks = policy::checks;
 using policy::Evidence;
 using policy::Route;
-using policy::Rule;
 using policy::Stage;
 
 namespace {
@@ -113,7 +112,7 @@ class Builder {
     const policy::Recipient whole{.address = recipient, .route = route};
     if (refuses_all(whole)) return both(true);
     Behind all = both(false);
-    for (const Rule* rule : refusing_rules(route.policy.get())) {
+    for (const policy::Rule* rule : refusing_rules(route.policy.get())) {
       if (!is_known(*rule->check)) {
         all.may = diagrams_.leaf(1);
         continue;
@@ -134,7 +133,7 @@ class Builder {
   }
 
   /// 1 where a rule that is_known() refuses.
-  Ref of_rule(const Rule& rule, const policy::Recipient& recipient) {
+  Ref of_rule(const policy::Rule& rule, const policy::Recipient& recipient) {
     const auto refuses = [&](const Evidence& evidence) -> Leaf {
       return rule.check->judge(evidence, rule.argument).refuses() ? 1 : 0;
     };
@@ -182,11 +181,11 @@ class Builder {
 
 }  // namespace
 
-std::vector<const Rule*> refusing_rules(const policy::WebhookPolicy* policy) {
-  std::vector<const Rule*> rules;
+std::vector<const policy::Rule*> refusing_rules(const policy::WebhookPolicy* policy) {
+  std::vector<const policy::Rule*> rules;
   if (policy == nullptr || policy->shadow) return rules;
   for (const Stage stage : {Stage::rcpt, Stage::message}) {
-    for (const Rule& rule : policy->plan.at(stage)) rules.push_back(&rule);
+    for (const policy::Rule& rule : policy->plan.at(stage)) rules.push_back(&rule);
   }
   return rules;
 }
@@ -234,8 +233,8 @@ Deciding deciding_in(const app::Config& config) {
 void add_words(const policy::Webhook& webhook, const policy::WebhookPolicy* policy,
                restrictions::PolicyWords& words, FactWords& facts) {
   words.recipient_keys.insert(webhook.address);
-  for (const Rule* one : refusing_rules(policy)) {
-    const Rule& rule = *one;
+  for (const policy::Rule* one : refusing_rules(policy)) {
+    const policy::Rule& rule = *one;
     if (rule.check == &checks::client_in_networks) {
       for (const Cidr& network : std::get<CidrSet>(rule.argument).networks()) {
         words.clients.push_back(range_of(network));

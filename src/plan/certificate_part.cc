@@ -29,9 +29,9 @@ using restrictions::ListPolicy;
 
 namespace {
 
-class Part {
+class PlayedPart {
  public:
-  Part(Subject& subject, std::size_t number)
+  PlayedPart(Subject& subject, std::size_t number)
       : subject_(subject),
         number_(number),
         drawing_(subject.text, subject.pair.served, subject.options.seed, number) {}
@@ -640,7 +640,7 @@ class Part {
 }  // namespace
 
 Checked play_part(Subject& subject, std::size_t number) {
-  Part part(subject, number);
+  PlayedPart part(subject, number);
   std::string fault;
   try {
     part.play_all();

@@ -56,7 +56,7 @@ Evidence evidence_at(const Said& said, Stage stage, bool after_starttls) {
   return evidence;
 }
 
-dns::Answer answer_of(const json::object& said) {
+dns::Answer dns_answer_of(const json::object& said) {
   if (is(said, "failed")) return {.status = dns::Status::server_failure, .records = {}};
   dns::Answer answer{.status = dns::Status::nx_domain, .records = {}};
   for (const json::value& record : said.at("records").as_array()) {
@@ -205,7 +205,7 @@ dns::Answer Replay::answer_to(const dns::Question& asked, const Said& said) cons
         const std::string of = question.of == "%client" ? client_part : question.of;
         same = is_in && (as_stood_for ? stands_for(about, said) : about) == of;
       }
-      if (same) return answer_of(question.answers[said.answers[at]]);
+      if (same) return dns_answer_of(question.answers[said.answers[at]]);
     }
   }
   if (of_client && said.name_kind == "unconfirmed") {

@@ -73,7 +73,7 @@ Lines lines_of(const std::string& text) {
 }
 
 /// With the number of lines that it has now: what is wrong with it is not that one is missing.
-std::string text_of(Lines lines) {
+std::string certificate_text(Lines lines) {
   lines.at(0)["lines"] = lines.size() - 1;
   std::string text;
   for (const json::object& line : lines) text += json::serialize(line) + "\n";
@@ -114,9 +114,9 @@ TEST(CertificateTest, LeavesNothingOpenThatIsAsked) {
   list["question"] = "pcre 11010000 ^dummy x";
   list["free"] = true;
   for (const std::string_view member : {"zone", "of", "type", "name"}) list.erase(member);
-  EXPECT_NE(proved.check(text_of(lines)).fault, "");
+  EXPECT_NE(proved.check(certificate_text(lines)).fault, "");
   list["question"] = "rule reject_nothing at rcpt";
-  EXPECT_NE(proved.check(text_of(lines)).fault, "");
+  EXPECT_NE(proved.check(certificate_text(lines)).fault, "");
 }
 
 // A rule that can be followed is no question, and what a pattern finds is known of each dialogue:
@@ -158,7 +158,7 @@ TEST(CertificateTest, OpenQuestionsExcuseNoWrongDiagram) {
       children.push_back(json::array{1, at});
     }
     lines.push_back({{"variable", variable}, {"children", children}});
-    return check_edit(before, bad, text_of(lines), {}).fault;
+    return check_edit(before, bad, certificate_text(lines), {}).fault;
   };
   const json::array two{json::object{{"words", "no"}}, json::object{{"words", "yes"}}};
   EXPECT_THAT(forged({{"question", "rule reject_rbl_client bl.test=127.0.0.2 at mail"},
@@ -184,7 +184,7 @@ TEST(CertificateTest, PartsOfTheDialogueShareNoText) {
   for (json::value& one : classes_of_axis(lines, "rcpt")) {
     if (one.as_object().contains("other")) one.as_object()["domain"] = sender;
   }
-  EXPECT_NE(proved.check(text_of(lines)).fault.find("have one text"), std::string::npos);
+  EXPECT_NE(proved.check(certificate_text(lines)).fault.find("have one text"), std::string::npos);
 }
 
 TEST(CertificateTest, HoldsOfWhatWasProved) {
@@ -209,12 +209,12 @@ TEST(CertificateTest, IsCheckedAlikeEachTime) {
     if (line.contains("new") && line["new"] == "deliver") line["new"] = "hold";
   }
   const Checked right = proved.check(proved.certificate);
-  const Checked wrong = proved.check(text_of(lines));
+  const Checked wrong = proved.check(certificate_text(lines));
   EXPECT_NE(wrong.fault, "");
   const Checked again = proved.check(proved.certificate);
   EXPECT_EQ(again.paths, right.paths);
   EXPECT_EQ(again.dialogues, right.dialogues);
-  for (int i = 0; i < 3; ++i) EXPECT_EQ(proved.check(text_of(lines)).fault, wrong.fault);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(proved.check(certificate_text(lines)).fault, wrong.fault);
 }
 
 // Each path is in one part, however many there are.
@@ -540,7 +540,8 @@ TEST(CertificateTest, DialoguesThatPatternsFindArePlayed) {
         line["old"] = "deliver";
       }
     }
-    EXPECT_NE(check_edit(before, after, text_of(lines), {.most_paths = 5000}).fault, "") << pattern;
+    EXPECT_NE(check_edit(before, after, certificate_text(lines), {.most_paths = 5000}).fault, "")
+        << pattern;
   }
 }
 
@@ -680,9 +681,9 @@ TEST(CertificateTest, PlantedFaultsAreFound) {
   ASSERT_EQ(proved.check(proved.certificate).fault, "");
   for (const auto& [name, plant] : faults) {
     Lines lines = lines_of(proved.certificate);
-    const std::string before = text_of(lines);
+    const std::string before = certificate_text(lines);
     plant(lines);
-    const std::string after = text_of(lines);
+    const std::string after = certificate_text(lines);
     EXPECT_NE(after, before) << name << ": nothing is planted";
     EXPECT_NE(proved.check(after).fault, "") << name;
   }
@@ -756,7 +757,8 @@ TEST(CertificateTest, RoutesThatNoClassHasAreFound) {
     for (auto& [group, never] : lines[0]["never"].as_object()) {
       never = json::array{"refuses_more", "accepts_more"};
     }
-    const std::string fault = check_edit(before, after, text_of(lines), {.most_paths = 5000}).fault;
+    const std::string fault =
+        check_edit(before, after, certificate_text(lines), {.most_paths = 5000}).fault;
     EXPECT_TRUE(fault.starts_with("its claim is wrong") || fault.starts_with("its diagram says"))
         << one.what << ": " << fault;
   }
@@ -838,7 +840,7 @@ TEST(CertificateTest, WordsThatNoClassHasAreFound) {
     EXPECT_EQ(check_edit(before, bad, *of_bad.certificate, few).fault, "") << one.what;
     Lines lines = lines_of(*of_twin.certificate);
     lines[0]["new"] = of_bad.after_digest;
-    const std::string fault = check_edit(before, bad, text_of(lines), few).fault;
+    const std::string fault = check_edit(before, bad, certificate_text(lines), few).fault;
     if (one.hidden) {
       EXPECT_EQ(fault, "its classes are not those that these versions have") << one.what;
       continue;
@@ -911,7 +913,8 @@ TEST(CertificateTest, AddressesThatHaveAGroupAreNoExceptions) {
   for (const char* group : {"ours", "relay", "foreign"}) {
     never[group] = json::array{"refuses_more", "accepts_more"};
   }
-  const std::string fault = check_edit(before, after, text_of(lines), {.most_paths = 5000}).fault;
+  const std::string fault =
+      check_edit(before, after, certificate_text(lines), {.most_paths = 5000}).fault;
   EXPECT_TRUE(fault.starts_with("its claim is wrong")) << fault;
 }
 
@@ -939,7 +942,7 @@ TEST(CertificateTest, OnlyNamesThatEndInANumberAreLeftOut) {
     is_planted = true;
   }
   EXPECT_TRUE(is_planted);
-  EXPECT_NE(check_edit(before, after, text_of(lines), {}).fault, "");
+  EXPECT_NE(check_edit(before, after, certificate_text(lines), {}).fault, "");
 }
 
 // What is decided before any list is in no diagram: a certificate says nothing of it.
@@ -964,7 +967,8 @@ TEST(CertificateTest, NothingIsClaimedOfWhatIsDecidedBeforeTheLists) {
     EXPECT_EQ(report.comparison.answer(), Answer::not_proved) << setting;
     Lines lines = lines_of(*certificate);
     lines[0]["new"] = report.after_digest;
-    EXPECT_THAT(check_edit(before, other, text_of(lines), {}).fault, testing::HasSubstr(words));
+    EXPECT_THAT(check_edit(before, other, certificate_text(lines), {}).fault,
+                testing::HasSubstr(words));
   }
 }
 

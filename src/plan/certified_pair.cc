@@ -40,7 +40,7 @@ void add_samples(std::string_view text, std::set<std::string>& words) {
 }
 
 /// Of both: each is of some class, and is judged as this class is.
-std::set<std::string> words_of(const std::array<const CertifiedVersion*, 2>& versions) {
+std::set<std::string> words_of_versions(const std::array<const CertifiedVersion*, 2>& versions) {
   std::set<std::string> words;
   const std::function<void(const json::value&)> collect = [&](const json::value& value) {
     if (value.is_object()) {
@@ -111,7 +111,7 @@ CertifiedPair::CertifiedPair(const CertifiedVersion& before, const CertifiedVers
     if (versions[side]->lists == nullptr) throw Wrong("a version has no restriction lists");
     lists[side] = versions[side]->lists->compiled.policy.get();
   }
-  words = words_of(versions);
+  words = words_of_versions(versions);
   names = words;
   for (const std::string& word : words) {
     const std::size_t at = word.rfind('@');

@@ -12,8 +12,8 @@ namespace postern::plan {
 namespace {
 
 /// A name below `key` that is no key and below no longer one.
-std::string below(const std::string& key, const std::set<std::string>& taken,
-                  const std::string& start) {
+std::string name_below(const std::string& key, const std::set<std::string>& taken,
+                       const std::string& start) {
   return untaken([&](int number) { return numbered(start, number) + "." + key; },
                  [&](const std::string& one) { return taken.contains(one); });
 }
@@ -111,7 +111,7 @@ std::vector<std::string> names_around(const std::set<std::string>& keys, const T
   std::vector<std::string> names;
   for (const std::string& key : keys) {
     names.push_back(key);
-    names.push_back(below(key, taken.domains, spelling.label));
+    names.push_back(name_below(key, taken.domains, spelling.label));
   }
   return names;
 }

@@ -16,24 +16,24 @@ namespace postern::plan {
 
 namespace {
 
-using Octets = std::array<std::uint8_t, 16>;
+using AddressOctets = std::array<std::uint8_t, 16>;
 
-Octets octets_of(const IpAddress& address) {
-  Octets octets{};
+AddressOctets address_octets(const IpAddress& address) {
+  AddressOctets octets{};
   const std::string_view text = address.octets();
   std::transform(text.begin(), text.end(), octets.begin() + (address.is_v4() ? 12 : 0),
                  [](char c) { return static_cast<std::uint8_t>(c); });
   return octets;
 }
 
-IpAddress address_of(const Octets& octets, bool is_v4) {
+IpAddress address_of_octets(const AddressOctets& octets, bool is_v4) {
   if (!is_v4) return IpAddress::v6(octets);
   return IpAddress::v4((std::uint32_t{octets[12]} << 24) | (std::uint32_t{octets[13]} << 16) |
                        (std::uint32_t{octets[14]} << 8) | octets[15]);
 }
 
 /// Adds a number; false: there is no such number.
-bool add(Octets& octets, unsigned number, bool is_v4) {
+bool add(AddressOctets& octets, unsigned number, bool is_v4) {
   for (int i = 15; i >= (is_v4 ? 12 : 0) && number > 0; --i) {
     const auto place = static_cast<std::size_t>(i);
     number += octets[place];
@@ -44,7 +44,7 @@ bool add(Octets& octets, unsigned number, bool is_v4) {
 }
 
 /// The number before; `octets` is not 0.
-void decrement(Octets& octets) {
+void decrement(AddressOctets& octets) {
   for (int i = 15; i >= 0; --i) {
     if (octets[static_cast<std::size_t>(i)]-- != 0) return;
   }
@@ -56,12 +56,12 @@ class Covered {
   Covered(const std::vector<AddressRange>& ranges, bool is_v4) {
     for (const AddressRange& range : ranges) {
       if (range.first.is_known() && range.first.is_v4() == is_v4) {
-        ranges_.emplace_back(octets_of(range.first), octets_of(range.last));
+        ranges_.emplace_back(address_octets(range.first), address_octets(range.last));
       }
     }
     std::ranges::sort(ranges_);
   }
-  bool reaches(const Octets& at) {
+  bool reaches(const AddressOctets& at) {
     for (; next_ < ranges_.size() && ranges_[next_].first <= at; ++next_) {
       if (!end_ || *end_ < ranges_[next_].second) end_ = ranges_[next_].second;
     }
@@ -69,63 +69,65 @@ class Covered {
   }
 
  private:
-  std::vector<std::pair<Octets, Octets>> ranges_;  ///< sorted
-  std::size_t next_ = 0;                           ///< the first that begins behind
-  std::optional<Octets> end_;                      ///< of those before
+  std::vector<std::pair<AddressOctets, AddressOctets>> ranges_;  ///< sorted
+  std::size_t next_ = 0;                                         ///< the first that begins behind
+  std::optional<AddressOctets> end_;                             ///< of those before
 };
 
 /// The classes of one family: between all ends of ranges.
 void add_clients(const std::vector<AddressRange>& ranges, bool is_v4, const IpAddress& preferred,
                  std::vector<ClientClass>& clients) {
-  Octets lowest{};
-  Octets highest{};
+  AddressOctets lowest{};
+  AddressOctets highest{};
   highest.fill(0xff);
   if (is_v4) std::fill(highest.begin(), highest.begin() + 12, 0);
-  std::set<Octets> starts{lowest};
+  std::set<AddressOctets> starts{lowest};
   for (const AddressRange& range : ranges) {
     if (range.first.is_v4() != is_v4 || !range.first.is_known()) continue;
-    starts.insert(octets_of(range.first));
-    Octets behind = octets_of(range.last);
+    starts.insert(address_octets(range.first));
+    AddressOctets behind = address_octets(range.last);
     if (add(behind, 1, is_v4)) starts.insert(behind);
   }
   // The classes come in the order of their addresses, so that each list is walked once.
   Covered named(ranges, is_v4);
-  const Octets usual = octets_of(IpAddress::v4(0x01000000));
+  const AddressOctets usual = address_octets(IpAddress::v4(0x01000000));
   for (auto start = starts.begin(); start != starts.end(); ++start) {
     const bool listed = named.reaches(*start);
     const auto next = std::next(start);
-    Octets last = next == starts.end() ? highest : *next;
+    AddressOctets last = next == starts.end() ? highest : *next;
     if (next != starts.end()) decrement(last);
     ClientClass made;
-    made.first = address_of(*start, is_v4);
-    made.last = address_of(last, is_v4);
-    const Octets wanted = octets_of(preferred);
-    Octets one = *start;
+    made.first = address_of_octets(*start, is_v4);
+    made.last = address_of_octets(last, is_v4);
+    const AddressOctets wanted = address_octets(preferred);
+    AddressOctets one = *start;
     if (*start <= wanted && wanted <= last) {
       one = wanted;
     } else {
       // An inner address, if there is one; of 0.0.0.0/8 only where all are (RFC 1122 §3.2.1.3).
       const bool begins_there = is_v4 && *start < usual && usual < last;
       for (const unsigned step : {7u, 1u}) {
-        Octets inner = begins_there ? usual : *start;
+        AddressOctets inner = begins_there ? usual : *start;
         if (!add(inner, step, is_v4) || inner >= last) continue;
         one = inner;
         break;
       }
     }
-    made.one = address_of(one, is_v4);
+    made.one = address_of_octets(one, is_v4);
     if (one < last) {
       add(one, 1, is_v4);
     } else if (*start < one) {
       decrement(one);
     }
-    made.other = address_of(one, is_v4);
+    made.other = address_of_octets(one, is_v4);
     made.stranger = !listed && !made.one.is_loopback();
     clients.push_back(made);
   }
 }
 
-IpAddress ip(std::string_view text) { return IpAddress::parse(text).value_or(IpAddress()); }
+IpAddress known_address(std::string_view text) {
+  return IpAddress::parse(text).value_or(IpAddress());
+}
 
 }  // namespace
 
@@ -144,14 +146,14 @@ std::vector<ClientClass> clients_of(const std::vector<AddressRange>& ranges) {
   std::vector<ClientClass> clients;
   // All addresses: networks use 240.0.0.0/4, and a proxy in front may say any.
   std::vector<AddressRange> all = ranges;
-  all.push_back({ip("127.0.0.0"), ip("127.255.255.255")});
-  all.push_back({ip("::1"), ip("::1")});
-  add_clients(all, true, ip("203.0.113.77"), clients);
-  add_clients(all, false, ip("2001:db8:ffff::77"), clients);
+  all.push_back({known_address("127.0.0.0"), known_address("127.255.255.255")});
+  all.push_back({known_address("::1"), known_address("::1")});
+  add_clients(all, true, known_address("203.0.113.77"), clients);
+  add_clients(all, false, known_address("2001:db8:ffff::77"), clients);
   // The first is a stranger, one with an address of the documentation if that is none of ours.
   std::ranges::stable_sort(clients, [](const ClientClass& a, const ClientClass& b) {
     const auto rank = [](const ClientClass& one) {
-      return !one.stranger ? 2 : one.one == ip("203.0.113.77") ? 0 : 1;
+      return !one.stranger ? 2 : one.one == known_address("203.0.113.77") ? 0 : 1;
     };
     return rank(a) < rank(b);
   });
@@ -221,8 +223,8 @@ std::vector<NameClass> names_of(const dialect::restrictions::PolicyWords& words,
   return classes;
 }
 
-std::vector<HeloClass> helos_of(const dialect::restrictions::PolicyWords& words,
-                                const Taken& taken) {
+std::vector<HeloClass> helo_classes(const dialect::restrictions::PolicyWords& words,
+                                    const Taken& taken) {
   std::vector<HeloClass> classes;
   const std::set<std::string> helo_keys = bare_domains(words.helo_keys);
   classes.push_back(
@@ -506,7 +508,7 @@ Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::s
   if (words.asks_early) classes.early = app::early_words.size();
 
   classes.names = names_of(words, taken);
-  classes.helos = helos_of(words, taken);
+  classes.helos = helo_classes(words, taken);
 
   std::set<std::string> mailbox_locals = words.locals;
   mailbox_locals.insert({"postmaster", "mailer-daemon"});

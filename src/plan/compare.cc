@@ -144,7 +144,7 @@ DifferenceKind kind_of(const Outcome& before, const Outcome& after) {
 
 namespace {
 
-Answer answer_of(Known refuses_more, Known accepts_more) {
+Answer answer_both_ways(Known refuses_more, Known accepts_more) {
   if (refuses_more == Known::unknown || accepts_more == Known::unknown) return Answer::not_proved;
   if (refuses_more == Known::yes) {
     return accepts_more == Known::yes ? Answer::both : Answer::refuses_more;
@@ -676,7 +676,7 @@ class Comparer {
 
 }  // namespace
 
-Answer GroupAnswer::answer() const { return answer_of(refuses_more, accepts_more); }
+Answer GroupAnswer::answer() const { return answer_both_ways(refuses_more, accepts_more); }
 
 Answer Comparison::answer() const {
   const auto any = [&](Known GroupAnswer::* question) {
@@ -689,7 +689,7 @@ Answer Comparison::answer() const {
     for (const WebhookAnswer& webhook : webhooks) add(webhook.answer);
     return known;
   };
-  return answer_of(any(&GroupAnswer::refuses_more), any(&GroupAnswer::accepts_more));
+  return answer_both_ways(any(&GroupAnswer::refuses_more), any(&GroupAnswer::accepts_more));
 }
 
 Answer Comparison::verdicts() const {

@@ -12,23 +12,23 @@
 namespace postern::plan {
 namespace {
 
-constexpr auto surroundings = R"(
+constexpr auto common_lines = R"(
 mydestination = "local.example"
 local_recipient_maps = ""
 mynetworks = "10.1.0.0/16"
 smtpd_sasl_auth_enable = "yes"
 )";
 
-Comparison compared(const std::string& before, const std::string& after) {
+Comparison compared_lists(const std::string& before, const std::string& after) {
   EditOptions options;
   options.compare.time = std::chrono::minutes(1);
-  return judge_edit(edition_of("old.toml", surroundings + before),
-                    edition_of("new.toml", surroundings + after), options)
+  return judge_edit(edition_of("old.toml", common_lines + before),
+                    edition_of("new.toml", common_lines + after), options)
       .comparison;
 }
 
 /// What was found, for messages.
-std::string words_of(const Comparison& found) {
+std::string comparison_words(const Comparison& found) {
   std::string words(to_string(found.answer()));
   for (const NotProved& one : found.not_proved) {
     words += "\n" + one.group + " " + std::string(to_string(one.direction)) + " " + one.reason +
@@ -44,7 +44,7 @@ std::string words_of(const Comparison& found) {
 // A client that does not wait for replies is played, too.
 TEST(PlanCompareTest, CommandsMayComeAheadOfReplies) {
   const Comparison found =
-      compared("", "smtpd_recipient_restrictions = \"reject_unauth_pipelining\"");
+      compared_lists("", "smtpd_recipient_restrictions = \"reject_unauth_pipelining\"");
   EXPECT_EQ(found.answer(), Answer::refuses_more);
   EXPECT_TRUE(found.not_proved.empty());
   ASSERT_FALSE(found.witnesses.empty());
@@ -58,14 +58,14 @@ TEST(PlanCompareTest, RoutesThroughNamesBelowOursAreClasses) {
       "relay_domains = \"relay.example\"\nsmtpd_relay_restrictions = \"permit_mynetworks, "
       "reject_unauth_destination\"\nsmtpd_recipient_restrictions = \"permit_auth_destination";
   const Comparison found =
-      compared(lists + ", check_recipient_access inline:{ {sub.relay.example = REJECT} }\"\n",
-               lists + "\"\n");
+      compared_lists(lists + ", check_recipient_access inline:{ {sub.relay.example = REJECT} }\"\n",
+                     lists + "\"\n");
   EXPECT_EQ(found.winding.answer(), Answer::accepts_more);
   ASSERT_EQ(found.witnesses.size(), 1u);
   EXPECT_EQ(name_of(found.witnesses.front().group), "winding");
   EXPECT_TRUE(found.witnesses.front().after.taken);
   // So is what is done with their mail.
-  const Comparison held = compared(
+  const Comparison held = compared_lists(
       lists + ", check_recipient_access inline:{ {sub.relay.example = HOLD} }\"\n", lists + "\"\n");
   EXPECT_EQ(held.winding.answer(), Answer::same);
   EXPECT_EQ(held.handling, Known::yes);
@@ -97,8 +97,8 @@ TEST(PlanCompareTest, AClientWithoutANameWasGreetedInClear) {
       "smtpd_helo_required = \"no\"\nsmtpd_delay_reject = \"no\"\n"
       "smtpd_helo_restrictions = \"reject\"\n";
   const Comparison found =
-      compared(lists + "smtpd_client_restrictions = \"reject_plaintext_session\"\n",
-               lists + "smtpd_sender_restrictions = \"reject_plaintext_session\"\n");
+      compared_lists(lists + "smtpd_client_restrictions = \"reject_plaintext_session\"\n",
+                     lists + "smtpd_sender_restrictions = \"reject_plaintext_session\"\n");
   EXPECT_EQ(found.answer(), Answer::accepts_more);
   EXPECT_TRUE(found.not_proved.empty());
   ASSERT_FALSE(found.witnesses.empty());
@@ -123,11 +123,11 @@ TEST(PlanCompareTest, AListAtEhloThatAsksForTlsOrALoginIsNotCompared) {
         std::pair(early + "\"check_helo_access inline:{in.test=REJECT}\"\n",
                   early + "\"check_helo_access inline:{in.test=reject_plaintext_session}\"\n"),
         std::pair(by_login + none, by_login + relays)}) {
-    const Comparison found = compared(before, after);
+    const Comparison found = compared_lists(before, after);
     EXPECT_NE(found.answer(), Answer::same) << after;
     ASSERT_FALSE(found.not_proved.empty()) << after;
     EXPECT_EQ(found.not_proved.front().reason, "several_greetings") << after;
-    EXPECT_EQ(compared(before, before).answer(), Answer::same) << before;
+    EXPECT_EQ(compared_lists(before, before).answer(), Answer::same) << before;
   }
   // What it asks of the name and the client is judged each time.
   for (const char* rule :
@@ -135,7 +135,7 @@ TEST(PlanCompareTest, AListAtEhloThatAsksForTlsOrALoginIsNotCompared) {
         "permit_mynetworks, reject_invalid_helo_hostname", "check_policy_service inet:127.0.0.1:9",
         "reject_unauth_pipelining", "check_helo_access pcre:{{/^in/ HOLD}}"}) {
     const std::string list = early + "\"" + rule;
-    const Comparison found = compared(list + "\"\n", list + ", reject\"\n");
+    const Comparison found = compared_lists(list + "\"\n", list + ", reject\"\n");
     EXPECT_EQ(found.answer(), Answer::refuses_more) << rule;
     EXPECT_TRUE(found.not_proved.empty()) << rule;
   }
@@ -152,7 +152,7 @@ TEST(PlanCompareTest, QuestionsOfTwoPartsOfTheDialogueAreTwo) {
   for (const auto& [before, after] :
        {std::pair("reject_rhsbl_sender bl.test", "reject_rhsbl_recipient bl.test"),
         std::pair("reject_unknown_sender_domain", "reject_unknown_recipient_domain")}) {
-    const Comparison found = compared(by_class(before), by_class(after));
+    const Comparison found = compared_lists(by_class(before), by_class(after));
     EXPECT_EQ(found.answer(), Answer::both) << before;
   }
 }
@@ -161,7 +161,7 @@ TEST(PlanCompareTest, QuestionsOfTwoPartsOfTheDialogueAreTwo) {
 TEST(PlanCompareTest, SessionsAreThoseThatListenersServe) {
   const auto version = [](const std::string& name, const std::string& tls,
                           const std::string& rules) {
-    Edition made = edition_of(name, surroundings + rules);
+    Edition made = edition_of(name, common_lines + rules);
     for (app::ListenerConfig& one : made.config.listeners) {
       if (tls == "none") one.tls = gateway::ListenerTls::none;
       if (tls == "required") one.tls = gateway::ListenerTls::required;
@@ -204,15 +204,15 @@ TEST(PlanCompareTest, APatternThatIsPartOfAnotherIsDecided) {
            "/ REJECT} }'\n";
   };
   const Comparison found =
-      compared(senders("@promo[0-9]+\\.example$$"), senders("@promo[0-9]\\.example$$"));
-  EXPECT_EQ(found.answer(), Answer::accepts_more) << words_of(found);
-  EXPECT_TRUE(found.not_proved.empty()) << words_of(found);
+      compared_lists(senders("@promo[0-9]+\\.example$$"), senders("@promo[0-9]\\.example$$"));
+  EXPECT_EQ(found.answer(), Answer::accepts_more) << comparison_words(found);
+  EXPECT_TRUE(found.not_proved.empty()) << comparison_words(found);
   const Comparison as_it_was =
-      compared(senders("@promo[0-9]+\\.example$$"), senders("@promo[0-9][0-9]*\\.example$$"));
-  EXPECT_EQ(as_it_was.answer(), Answer::same) << words_of(as_it_was);
+      compared_lists(senders("@promo[0-9]+\\.example$$"), senders("@promo[0-9][0-9]*\\.example$$"));
+  EXPECT_EQ(as_it_was.answer(), Answer::same) << comparison_words(as_it_was);
   // What is found in completed addresses is told apart.
-  const Comparison completed = compared(senders("^x.*@mx\\."), senders("^xx.*@mx\\."));
-  EXPECT_NE(completed.answer(), Answer::same) << words_of(completed);
+  const Comparison completed = compared_lists(senders("^x.*@mx\\."), senders("^xx.*@mx\\."));
+  EXPECT_NE(completed.answer(), Answer::same) << comparison_words(completed);
 }
 
 // A difference that is no single condition is said in parts, each of which lies in it.
@@ -223,7 +223,7 @@ TEST(PlanCompareTest, SeveralConditionsAreSaid) {
            "reject_unauth_destination'\n";
   };
   const GroupAnswer one =
-      compared(relay(""), relay("check_sender_access inline:{ {partner.test = OK} }, "))
+      compared_lists(relay(""), relay("check_sender_access inline:{ {partner.test = OK} }, "))
           .groups[static_cast<std::size_t>(Group::foreign)];
   ASSERT_EQ(one.accepts_more, Known::yes);
   ASSERT_FALSE(one.accepted.some.empty());
@@ -239,10 +239,10 @@ TEST(PlanCompareTest, SeveralConditionsAreSaid) {
     return part.name == "answer of inet:127.0.0.1:10023 to RCPT";
   }));
   const GroupAnswer two =
-      compared("smtpd_relay_restrictions = 'permit_mynetworks, reject_unauth_destination'\n",
-               "smtpd_relay_restrictions = 'permit_mynetworks, check_sender_access inline:{ "
-               "{partner.test = OK} }, check_client_access inline:{ {192.0.2 = OK} }, "
-               "reject_unauth_destination'\n")
+      compared_lists("smtpd_relay_restrictions = 'permit_mynetworks, reject_unauth_destination'\n",
+                     "smtpd_relay_restrictions = 'permit_mynetworks, check_sender_access inline:{ "
+                     "{partner.test = OK} }, check_client_access inline:{ {192.0.2 = OK} }, "
+                     "reject_unauth_destination'\n")
           .groups[static_cast<std::size_t>(Group::foreign)];
   ASSERT_EQ(two.accepts_more, Known::yes);
   ASSERT_EQ(two.accepted.some.size(), 2u);
@@ -255,9 +255,9 @@ TEST(PlanCompareTest, SeveralConditionsAreSaid) {
 TEST(PlanCompareTest, TheOpaquePatternIsNamed) {
   const std::string plain =
       "smtpd_sender_restrictions = 'check_sender_access pcre:{ {/^bulk/ DUNNO}";
-  const Comparison found =
-      compared(plain + " }'\n", plain + ", {/^(?=(.)(.)x)\\2\\1[0-9]{3}(?<=7\\1q)zz/ REJECT} }'\n");
-  ASSERT_EQ(found.answer(), Answer::not_proved) << words_of(found);
+  const Comparison found = compared_lists(
+      plain + " }'\n", plain + ", {/^(?=(.)(.)x)\\2\\1[0-9]{3}(?<=7\\1q)zz/ REJECT} }'\n");
+  ASSERT_EQ(found.answer(), Answer::not_proved) << comparison_words(found);
   ASSERT_FALSE(found.not_proved.empty());
   EXPECT_EQ(found.not_proved.front().reason, "opaque_pattern");
   EXPECT_EQ(found.not_proved.front().text,
@@ -272,7 +272,7 @@ TEST(PlanCompareTest, LoginsInClear) {
   constexpr std::string_view in_tls = "[[listener]]\naddress = \"127.0.0.1:25\"\n";
   const auto version = [](const std::string& name, const std::string& logins,
                           std::string_view listeners) {
-    return edition_of(name, surroundings +
+    return edition_of(name, common_lines +
                                 ("smtpd_relay_restrictions = \"permit_mynetworks, " + logins +
                                  "reject_unauth_destination\"\n") +
                                 std::string(listeners));
@@ -288,8 +288,8 @@ TEST(PlanCompareTest, LoginsInClear) {
         judge_edit(version("old.toml", "permit_sasl_authenticated, ", listeners),
                    version("new.toml", "", listeners), options)
             .comparison;
-    EXPECT_EQ(words_of(found).substr(0, 13), "refuses_more\n") << words_of(found);
-    EXPECT_TRUE(found.not_proved.empty()) << words_of(found);
+    EXPECT_EQ(comparison_words(found).substr(0, 13), "refuses_more\n") << comparison_words(found);
+    EXPECT_TRUE(found.not_proved.empty()) << comparison_words(found);
     ASSERT_FALSE(found.witnesses.empty());
     const Spoken& spoken = found.witnesses.front().spoken;
     EXPECT_EQ(spoken.tls, !listeners.starts_with(in_clear)) << listeners;
@@ -308,13 +308,13 @@ TEST(PlanCompareTest, TablesBehindARuleThatIsAQuestionAreCompared) {
            "} }\"\nsmtpd_recipient_restrictions = \"check_sender_mx_access inline:{ "
            "{mx.bad.example = k} }\"\n";
   };
-  EXPECT_NE(compared(by_class("REJECT"), by_class("DUNNO")).answer(), Answer::same);
+  EXPECT_NE(compared_lists(by_class("REJECT"), by_class("DUNNO")).answer(), Answer::same);
   const auto backup = [](const std::string& network) {
     return "permit_mx_backup_networks = \"cidr:{ {" + network +
            " OK} }\"\nsmtpd_relay_restrictions = \"permit_mx_backup, reject_unauth_destination\"\n";
   };
-  EXPECT_NE(compared(backup("192.0.2.0/24"), backup("0.0.0.0/0")).answer(), Answer::same);
-  EXPECT_EQ(compared(backup("192.0.2.0/24"), backup("192.0.2.0/24")).answer(), Answer::same);
+  EXPECT_NE(compared_lists(backup("192.0.2.0/24"), backup("0.0.0.0/0")).answer(), Answer::same);
+  EXPECT_EQ(compared_lists(backup("192.0.2.0/24"), backup("192.0.2.0/24")).answer(), Answer::same);
 }
 
 // A policy server may answer with what permits by a parameter.
@@ -343,12 +343,12 @@ TEST(PlanCompareTest, AnswersThatHangOnParametersAreTried) {
   };
   const Comparison found = judged("smtpd_sender_restrictions = ''\n");
   const GroupAnswer& foreign = found.groups[static_cast<std::size_t>(Group::foreign)];
-  EXPECT_EQ(foreign.accepts_more, Known::yes) << words_of(found);
+  EXPECT_EQ(foreign.accepts_more, Known::yes) << comparison_words(found);
   // A sender at the new address is one of ours in new, and may be unlisted.
-  EXPECT_EQ(foreign.refuses_more, Known::yes) << words_of(found);
+  EXPECT_EQ(foreign.refuses_more, Known::yes) << comparison_words(found);
   // A domain may have mail hosts at both addresses, of which the new one is the first. Then
   // permit_mx_backup, which the server may answer, permits in old alone.
-  ASSERT_EQ(found.not_proved.size(), 1u) << words_of(found);
+  ASSERT_EQ(found.not_proved.size(), 1u) << comparison_words(found);
   EXPECT_EQ(found.not_proved.front().group, "foreign");
   EXPECT_THAT(found.not_proved.front().text, testing::HasSubstr("permit_mx_backup"));
   // A client at the new address is this host itself.
@@ -356,7 +356,8 @@ TEST(PlanCompareTest, AnswersThatHangOnParametersAreTried) {
       judged("smtpd_sender_restrictions = 'check_sender_access inline:{ {<> = OK} }, reject'\n");
   ASSERT_FALSE(of_clients.witnesses.empty());
   EXPECT_EQ(of_clients.witnesses.front().kind, DifferenceKind::accepts_more);
-  EXPECT_EQ(of_clients.witnesses.front().spoken.client, "203.0.113.99") << words_of(of_clients);
+  EXPECT_EQ(of_clients.witnesses.front().spoken.client, "203.0.113.99")
+      << comparison_words(of_clients);
 }
 
 // Mail for webhooks is judged by the lists as mail for this host, whatever domains they have.
@@ -401,27 +402,28 @@ TEST(PlanCompareTest, OwnersOfSendersAreClasses) {
   };
   const std::string owners = "{a@local.example = ann} {@team.example = ann, bob}";
   const std::string rule = "reject_sender_login_mismatch";
-  EXPECT_EQ(compared(lists("", owners), lists(rule, owners)).answer(), Answer::refuses_more);
-  EXPECT_EQ(
-      compared(lists(rule, owners), lists("reject_known_sender_login_mismatch", owners)).answer(),
-      Answer::accepts_more);
-  EXPECT_EQ(compared(lists(rule, owners),
-                     lists(rule, "{@team.example = BOB ann} {a@local.example = ann}"))
+  EXPECT_EQ(compared_lists(lists("", owners), lists(rule, owners)).answer(), Answer::refuses_more);
+  EXPECT_EQ(compared_lists(lists(rule, owners), lists("reject_known_sender_login_mismatch", owners))
+                .answer(),
+            Answer::accepts_more);
+  EXPECT_EQ(compared_lists(lists(rule, owners),
+                           lists(rule, "{@team.example = BOB ann} {a@local.example = ann}"))
                 .answer(),
             Answer::same);
-  const Comparison moved = compared(
+  const Comparison moved = compared_lists(
       lists(rule, owners), lists(rule, "{a@local.example = bob} {@team.example = ann, bob}"));
   EXPECT_EQ(moved.answer(), Answer::both);
   ASSERT_FALSE(moved.witnesses.empty());
   EXPECT_EQ(moved.witnesses.front().spoken.sender, "a@local.example");
   // What a policy server may ask for by its answer.
   const std::string server = "check_policy_service inet:127.0.0.1:9";
-  EXPECT_EQ(
-      compared(lists(server, "{a@local.example = ann}"), lists(server, "{a@local.example = bob}"))
-          .answer(),
-      Answer::both);
+  EXPECT_EQ(compared_lists(lists(server, "{a@local.example = ann}"),
+                           lists(server, "{a@local.example = bob}"))
+                .answer(),
+            Answer::both);
   // A key without a domain is a mailbox of this server.
-  EXPECT_EQ(compared(lists(rule, "{c = ann}"), lists(rule, "{d = ann}")).answer(), Answer::both);
+  EXPECT_EQ(compared_lists(lists(rule, "{c = ann}"), lists(rule, "{d = ann}")).answer(),
+            Answer::both);
 }
 
 // A rule that can only refuse takes nothing in, whatever its answers depend on.
@@ -436,7 +438,7 @@ TEST(PlanCompareTest, RulesThatRefuseTakeNothingIn) {
                rules + "\"\n";
       };
       const Comparison found =
-          compared(lists("reject_non_fqdn_sender"), lists(rule + ", reject_non_fqdn_sender"));
+          compared_lists(lists("reject_non_fqdn_sender"), lists(rule + ", reject_non_fqdn_sender"));
       for (const GroupAnswer& group : found.groups) {
         EXPECT_EQ(group.accepts_more, Known::no) << rule << " " << owners;
       }
@@ -453,22 +455,26 @@ TEST(PlanCompareTest, OwnersInPatternsAreQuestions) {
   };
   const std::string rule = "reject_sender_login_mismatch";
   const std::string by_group = "regexp:{ {/^boss@/ ann} {/^(.*)@local\\.example$$/ $$1} }";
-  EXPECT_EQ(compared(lists("", by_group), lists(rule, by_group)).answer(), Answer::refuses_more);
-  EXPECT_EQ(compared(lists(rule, by_group), lists("reject_authenticated_sender_login_mismatch, "
+  EXPECT_EQ(compared_lists(lists("", by_group), lists(rule, by_group)).answer(),
+            Answer::refuses_more);
+  EXPECT_EQ(
+      compared_lists(lists(rule, by_group), lists("reject_authenticated_sender_login_mismatch, "
                                                   "reject_unauthenticated_sender_login_mismatch",
                                                   by_group))
-                .answer(),
-            Answer::same);
-  EXPECT_EQ(compared(lists(rule, by_group), lists("permit_sasl_authenticated, " + rule, by_group))
-                .answer(),
-            Answer::accepts_more);
+          .answer(),
+      Answer::same);
+  EXPECT_EQ(
+      compared_lists(lists(rule, by_group), lists("permit_sasl_authenticated, " + rule, by_group))
+          .answer(),
+      Answer::accepts_more);
   // Whoever the group names may send as the address: a dialogue shows it.
-  const Comparison less = compared(lists(rule, by_group), lists(rule, "regexp:{ {/^boss@/ ann} }"));
+  const Comparison less =
+      compared_lists(lists(rule, by_group), lists(rule, "regexp:{ {/^boss@/ ann} }"));
   EXPECT_NE(less.groups[0].refuses_more, Known::no);
   const Comparison bosses =
-      compared(lists(rule, by_group), lists(rule,
-                                            "regexp:{ {/^boss@/ bob} "
-                                            "{/^(.*)@local\\.example$$/ $$1} }"));
+      compared_lists(lists(rule, by_group), lists(rule,
+                                                  "regexp:{ {/^boss@/ bob} "
+                                                  "{/^(.*)@local\\.example$$/ $$1} }"));
   EXPECT_EQ(bosses.answer(), Answer::both);
 }
 
@@ -480,16 +486,16 @@ TEST(PlanCompareTest, OwnersThatProgramsKnowAreAnswers) {
            rules + "\"\n";
   };
   const std::string rule = "reject_sender_login_mismatch";
-  EXPECT_EQ(compared(lists(""), lists(rule)).answer(), Answer::refuses_more);
-  EXPECT_EQ(compared(lists("reject_known_sender_login_mismatch"), lists(rule)).answer(),
+  EXPECT_EQ(compared_lists(lists(""), lists(rule)).answer(), Answer::refuses_more);
+  EXPECT_EQ(compared_lists(lists("reject_known_sender_login_mismatch"), lists(rule)).answer(),
             Answer::refuses_more);
-  EXPECT_EQ(compared(lists(rule), lists("permit_sasl_authenticated, " + rule)).answer(),
+  EXPECT_EQ(compared_lists(lists(rule), lists("permit_sasl_authenticated, " + rule)).answer(),
             Answer::accepts_more);
   // Only an owner gets to the last rule.
   const std::string null = "check_sender_access inline:{ {<> = REJECT} }";
   const Comparison found =
-      compared(lists(rule + ", " + null),
-               lists(rule + ", " + null + ", check_sasl_access inline:{ {ann = REJECT} }"));
+      compared_lists(lists(rule + ", " + null),
+                     lists(rule + ", " + null + ", check_sasl_access inline:{ {ann = REJECT} }"));
   EXPECT_EQ(found.answer(), Answer::refuses_more);
   ASSERT_FALSE(found.witnesses.empty());
   EXPECT_EQ(found.witnesses.front().spoken.login, "ann");
@@ -500,9 +506,9 @@ TEST(PlanCompareTest, OwnersThatProgramsKnowAreAnswers) {
 // A rule that is one question may permit, if it is there to permit.
 TEST(PlanCompareTest, RulesThatPermitMayLetIn) {
   const Comparison found =
-      compared("smtpd_recipient_restrictions = \"reject\"",
-               "smtpd_recipient_restrictions = \"permit_tls_clientcerts, reject\"\n"
-               "relay_clientcerts = \"inline:{ {AA:BB = x} }\"\n");
+      compared_lists("smtpd_recipient_restrictions = \"reject\"",
+                     "smtpd_recipient_restrictions = \"permit_tls_clientcerts, reject\"\n"
+                     "relay_clientcerts = \"inline:{ {AA:BB = x} }\"\n");
   EXPECT_EQ(found.groups[0].refuses_more, Known::no);
   EXPECT_EQ(found.groups[0].accepts_more, Known::unknown);
 }
@@ -513,18 +519,18 @@ TEST(PlanCompareTest, VerifiedAddressesAreQuestions) {
     return "relay_domains = \"relay.example\"\nsmtpd_recipient_restrictions = \"" + rules + "\"\n";
   };
   const Comparison found =
-      compared(lists("reject_unauth_destination"),
-               lists("reject_unauth_destination, reject_unverified_recipient"));
+      compared_lists(lists("reject_unauth_destination"),
+                     lists("reject_unauth_destination, reject_unverified_recipient"));
   EXPECT_EQ(found.answer(), Answer::refuses_more);
   ASSERT_FALSE(found.witnesses.empty());
   EXPECT_FALSE(found.witnesses.front().spoken.answers.empty());
-  EXPECT_EQ(compared(lists("reject_unauth_destination, reject_unverified_recipient"),
-                     lists("reject_unauth_destination, reject_unverified_recipient, "
-                           "reject_unverified_recipient"))
+  EXPECT_EQ(compared_lists(lists("reject_unauth_destination, reject_unverified_recipient"),
+                           lists("reject_unauth_destination, reject_unverified_recipient, "
+                                 "reject_unverified_recipient"))
                 .answer(),
             Answer::same);
-  EXPECT_EQ(compared(lists("reject_unverified_sender, reject_unauth_destination"),
-                     lists("reject_unauth_destination, reject_unverified_sender"))
+  EXPECT_EQ(compared_lists(lists("reject_unverified_sender, reject_unauth_destination"),
+                           lists("reject_unauth_destination, reject_unverified_sender"))
                 .answer(),
             Answer::same);
 }
@@ -547,10 +553,10 @@ TEST(PlanCompareTest, TablesOfTablesAreNotTheSameAsNone) {
     for (const std::string keyword :
          {"check_sender_access", "check_client_access", "check_helo_access"}) {
       if (!one.is_known && keyword != "check_sender_access") continue;
-      const Comparison found = compared("", table(keyword, one.parts));
+      const Comparison found = compared_lists("", table(keyword, one.parts));
       EXPECT_EQ(found.answer(), one.is_known ? Answer::refuses_more : Answer::not_proved)
           << keyword << one.parts;
-      EXPECT_EQ(compared(table(keyword, one.parts), table(keyword, one.parts)).answer(),
+      EXPECT_EQ(compared_lists(table(keyword, one.parts), table(keyword, one.parts)).answer(),
                 Answer::same)
           << keyword << one.parts;
     }
@@ -558,7 +564,7 @@ TEST(PlanCompareTest, TablesOfTablesAreNotTheSameAsNone) {
   // Parameters, too.
   const std::string piped =
       "'pipemap:{inline:{ {r.example = k}, {u@local.example = k} }, static:x}'\n";
-  EXPECT_NE(compared("", "relay_domains = " + piped).answer(), Answer::same);
+  EXPECT_NE(compared_lists("", "relay_domains = " + piped).answer(), Answer::same);
   const auto mailboxes = [](const std::string& maps) {
     Edition made =
         edition_of("x.toml", "mydestination = \"local.example\"\nlocal_recipient_maps = " + maps);
@@ -582,7 +588,7 @@ TEST(PlanCompareTest, FilesOfRulesThatAreQuestionsAreComparedWhole) {
     std::ofstream(file, std::ios::trunc) << rows;
     Edition made{.name = name, .file = name};
     made.text = "[server]\nhostname = \"mx.example.com\"\n[restrictions]\n" +
-                std::string(surroundings) +
+                std::string(common_lines) +
                 "smtpd_recipient_restrictions = \"check_sender_mx_access pcre:" + file + "\"\n";
     app::ConfigResult loaded = app::parse_config(made.text, name);
     EXPECT_TRUE(loaded.ok()) << loaded.diagnostics.render();
@@ -648,9 +654,10 @@ TEST(PlanCompareTest, CapitalsAreSeenWhereTheyAreWritten) {
   const auto logins = [](const std::string& table) {
     return "smtpd_sender_restrictions = 'check_sasl_access " + table + "'\n";
   };
-  EXPECT_NE(compared(logins("inline:{ {bob = REJECT} }"), logins("regexp:{ {/^bob$$/i REJECT} }"))
-                .answer(),
-            Answer::same);
+  EXPECT_NE(
+      compared_lists(logins("inline:{ {bob = REJECT} }"), logins("regexp:{ {/^bob$$/i REJECT} }"))
+          .answer(),
+      Answer::same);
 }
 
 // Tables are asked about a local part that needs quotes with them, and then without.
@@ -658,7 +665,7 @@ TEST(PlanCompareTest, LocalPartsInQuotesAreAskedTwice) {
   const auto senders = [](const std::string& rules) {
     return "smtpd_sender_restrictions = '" + rules + "'\n";
   };
-  const Comparison found = compared(
+  const Comparison found = compared_lists(
       senders("check_sender_access regexp:{ {/^a/ OK} {/^\"/ REJECT} }"),
       senders("check_sender_access regexp:{ {/^a/ OK} }, check_sender_access regexp:{ {/^\"/ "
               "REJECT} }"));
@@ -666,12 +673,12 @@ TEST(PlanCompareTest, LocalPartsInQuotesAreAskedTwice) {
   ASSERT_FALSE(found.witnesses.empty());
   EXPECT_TRUE(found.witnesses.front().spoken.sender.starts_with('"'));
   // Patterns that cannot see the quotes, and no quotes are there to see.
-  EXPECT_EQ(
-      compared(senders("check_sender_access regexp:{ {/@.*\\.top$$/ OK} {/noreply/ REJECT} }"),
-               senders("check_sender_access regexp:{ {/@.*\\.top$$/ OK} }, "
-                       "check_sender_access regexp:{ {/noreply/ REJECT} }"))
-          .answer(),
-      Answer::same);
+  EXPECT_EQ(compared_lists(
+                senders("check_sender_access regexp:{ {/@.*\\.top$$/ OK} {/noreply/ REJECT} }"),
+                senders("check_sender_access regexp:{ {/@.*\\.top$$/ OK} }, "
+                        "check_sender_access regexp:{ {/noreply/ REJECT} }"))
+                .answer(),
+            Answer::same);
 }
 
 // A group may be an enhanced code.
@@ -680,9 +687,9 @@ TEST(PlanCompareTest, RepliesWithGroupsMayBeOthers) {
     return "smtpd_sender_restrictions = 'check_sender_access regexp:{ {/^([0-9.]+)@/ " + action +
            "} }'\n";
   };
-  EXPECT_NE(compared(senders("REJECT $$1 x"), senders("REJECT x")).replies, Known::no);
-  EXPECT_EQ(compared(senders("REJECT $$1 x"), senders("REJECT $$1 x")).replies, Known::no);
-  EXPECT_EQ(compared(senders("REJECT no $$1"), senders("REJECT x")).replies, Known::no);
+  EXPECT_NE(compared_lists(senders("REJECT $$1 x"), senders("REJECT x")).replies, Known::no);
+  EXPECT_EQ(compared_lists(senders("REJECT $$1 x"), senders("REJECT $$1 x")).replies, Known::no);
+  EXPECT_EQ(compared_lists(senders("REJECT no $$1"), senders("REJECT x")).replies, Known::no);
 }
 
 // That each pattern is searched to its end is said where that is not certain.
@@ -691,10 +698,10 @@ TEST(PlanCompareTest, PatternsThatMayGiveUpAreNamed) {
     return "smtpd_sender_restrictions = 'check_sender_access pcre:{ {/" + pattern + "/ DUNNO} }'\n";
   };
   for (const std::string pattern : {"^(a+)+@", "^(a|ab)*@", "^.*a.*b.*c@", "(x{2,}y?)+@"}) {
-    EXPECT_EQ(compared("", senders(pattern)).give_up.size(), 1u) << pattern;
+    EXPECT_EQ(compared_lists("", senders(pattern)).give_up.size(), 1u) << pattern;
   }
   for (const std::string pattern : {"^.*\\.dsl\\..*@", "^[+*]{2}(ab|c)[()+*]d+@", "^a\\+\\+\\+@"}) {
-    EXPECT_TRUE(compared("", senders(pattern)).give_up.empty()) << pattern;
+    EXPECT_TRUE(compared_lists("", senders(pattern)).give_up.empty()) << pattern;
   }
 }
 
@@ -705,25 +712,27 @@ TEST(PlanCompareTest, PolicyServersAreAskedTwiceAndToldOfParameters) {
   };
   const std::string server = "check_policy_service inet:127.0.0.1:9, ";
   const std::string at_once = "smtpd_delay_reject = \"no\"\n";
-  EXPECT_NE(compared(lists(at_once, server + "reject"),
-                     lists(at_once, server + "reject_plaintext_session"))
+  EXPECT_NE(compared_lists(lists(at_once, server + "reject"),
+                           lists(at_once, server + "reject_plaintext_session"))
                 .answer(),
             Answer::same);
-  EXPECT_EQ(compared(lists(at_once, server + "reject"), lists(at_once, server + "reject")).answer(),
-            Answer::same);
-  EXPECT_EQ(compared(lists("", server + "reject"),
-                     lists("smtpd_peername_lookup = \"no\"\n", server + "reject"))
+  EXPECT_EQ(
+      compared_lists(lists(at_once, server + "reject"), lists(at_once, server + "reject")).answer(),
+      Answer::same);
+  EXPECT_EQ(compared_lists(lists("", server + "reject"),
+                           lists("smtpd_peername_lookup = \"no\"\n", server + "reject"))
                 .answer(),
             Answer::not_proved);
-  EXPECT_EQ(compared(lists("compatibility_level = \"2\"\n", server + "reject"),
-                     lists("compatibility_level = \"3\"\n", server + "reject"))
+  EXPECT_EQ(compared_lists(lists("compatibility_level = \"2\"\n", server + "reject"),
+                           lists("compatibility_level = \"3\"\n", server + "reject"))
                 .answer(),
             Answer::not_proved);
-  EXPECT_EQ(compared("", "smtpd_peername_lookup = \"no\"\n").answer(), Answer::same);
+  EXPECT_EQ(compared_lists("", "smtpd_peername_lookup = \"no\"\n").answer(), Answer::same);
   // It may answer with a rule that a parameter has changed.
   const std::string asked =
       "smtpd_client_restrictions = \"check_policy_service inet:127.0.0.1:9\"\n";
-  EXPECT_NE(compared(asked, asked + "maps_rbl_domains = \"bl.example\"\n").answer(), Answer::same);
+  EXPECT_NE(compared_lists(asked, asked + "maps_rbl_domains = \"bl.example\"\n").answer(),
+            Answer::same);
 }
 
 // Behind the lists the gateway refuses mail to an address in brackets, whatever lists say.
@@ -733,12 +742,12 @@ TEST(PlanCompareTest, MailToLiteralsGoesNowhere) {
   const auto lists = [](const std::string& relay) {
     return "smtpd_relay_restrictions = \"" + relay + "\"\n";
   };
-  const Comparison found = compared(lists(rules), lists(row + rules));
+  const Comparison found = compared_lists(lists(rules), lists(row + rules));
   // With a route through this host it is passed on.
   for (const Witness& one : found.witnesses) {
     EXPECT_NE(one.spoken.recipient.find('%'), std::string::npos) << one.spoken.recipient;
   }
-  EXPECT_EQ(found.answer(), Answer::accepts_more) << words_of(found);
+  EXPECT_EQ(found.answer(), Answer::accepts_more) << comparison_words(found);
 }
 
 // Addresses that the session refuses by itself are none that lists tell apart.
@@ -751,10 +760,10 @@ TEST(PlanCompareTest, WhatTheSessionRefusesIsNoDialogue) {
   const std::string friends = "{friend.example = OK}";
   const std::string row = " {192.0.2.250 = REJECT}";
   const std::string itself = "parent_domain_matches_subdomains = \"\"\n";
-  EXPECT_EQ(compared(itself + lists(friends), itself + lists(friends + row)).answer(),
+  EXPECT_EQ(compared_lists(itself + lists(friends), itself + lists(friends + row)).answer(),
             Answer::same);
   // Names below it are taken.
-  EXPECT_EQ(compared(lists(friends), lists(friends + row)).answer(), Answer::refuses_more);
+  EXPECT_EQ(compared_lists(lists(friends), lists(friends + row)).answer(), Answer::refuses_more);
 }
 
 /// Without surroundings.
@@ -819,9 +828,9 @@ TEST(PlanCompareTest, DomainsOfTablesOfOtherPrograms) {
   const Comparison found =
       compared_alone("append_dot_mydomain = 'no'\n", "append_dot_mydomain = 'yes'\n", lists);
   const GroupAnswer& ours = found.groups[static_cast<std::size_t>(Group::ours)];
-  EXPECT_EQ(ours.refuses_more, Known::yes) << words_of(found);
-  EXPECT_EQ(ours.accepts_more, Known::yes) << words_of(found);
-  EXPECT_TRUE(found.not_proved.empty()) << words_of(found);
+  EXPECT_EQ(ours.refuses_more, Known::yes) << comparison_words(found);
+  EXPECT_EQ(ours.accepts_more, Known::yes) << comparison_words(found);
+  EXPECT_TRUE(found.not_proved.empty()) << comparison_words(found);
 }
 
 // What holds or discards is named, and not what lets the mail through.
@@ -836,7 +845,7 @@ TEST(PlanCompareTest, OtherHandlingIsExplainedByTheRowThatSaysIt) {
     const Comparison other = judge_edit(edition_of("old.toml", lists(action)),
                                         edition_of("new.toml", lists("DUNNO")), {})
                                  .comparison;
-    ASSERT_FALSE(other.witnesses.empty()) << words_of(other);
+    ASSERT_FALSE(other.witnesses.empty()) << comparison_words(other);
     EXPECT_EQ(other.witnesses.front().before.rule, "check_recipient_access") << action;
     EXPECT_EQ(other.witnesses.front().before.at, "smtpd_recipient_restrictions:1") << action;
     EXPECT_EQ(other.witnesses.front().after.rule, "permit") << action;
@@ -850,7 +859,7 @@ TEST(PlanCompareTest, SendersMayHaveRoutes) {
       "smtpd_sender_restrictions = 'check_sender_access inline:{ {partner.test = REJECT} }'\n";
   for (const std::string name : {"allow_percent_hack", "swap_bangpath"}) {
     const Comparison found = compared_alone(name + " = 'yes'\n", name + " = 'no'\n", both);
-    EXPECT_EQ(found.answer(), Answer::accepts_more) << name << words_of(found);
+    EXPECT_EQ(found.answer(), Answer::accepts_more) << name << comparison_words(found);
     EXPECT_EQ(compared_alone(name + " = 'no'\n", name + " = 'no'\n", both).answer(), Answer::same);
   }
 }
@@ -929,7 +938,7 @@ TEST(PlanCompareTest, RareFormsAreClasses) {
   };
   for (const auto& one : cases) {
     const Comparison found = compared_alone(one.before, one.after, one.both);
-    EXPECT_EQ(found.answer(), one.answer) << one.what << words_of(found);
+    EXPECT_EQ(found.answer(), one.answer) << one.what << comparison_words(found);
   }
 }
 
@@ -943,7 +952,7 @@ TEST(PlanCompareTest, ClientsMayHaveAnyAddress) {
                                     "[ff00::]/8", "[::]/128", "[fe80::]/10"}) {
     const Comparison found =
         compared_alone(version(""), version(", " + network), "mydestination = 'ours.test'\n");
-    EXPECT_EQ(found.answer(), Answer::accepts_more) << network << words_of(found);
+    EXPECT_EQ(found.answer(), Answer::accepts_more) << network << comparison_words(found);
   }
 }
 
@@ -1004,7 +1013,7 @@ TEST(PlanCompareTest, RoutesThroughThisHostAreClasses) {
   };
   for (const auto& one : cases) {
     const Comparison found = compared_alone(one.before, one.after, one.both);
-    EXPECT_EQ(found.answer(), one.answer) << one.what << words_of(found);
+    EXPECT_EQ(found.answer(), one.answer) << one.what << comparison_words(found);
     EXPECT_FALSE(found.witnesses.empty()) << one.what;
   }
   // To a literal of this host that only the lists know.
@@ -1023,7 +1032,7 @@ TEST(PlanCompareTest, RoutesThroughThisHostAreClasses) {
       compared_alone(senders("check_sender_access pcre:{ {/^[a-z]+7@partner\\.test$$/ OK} }"),
                      list("sender", "reject_non_fqdn_sender"), relays + origin);
   EXPECT_EQ(shown.groups[static_cast<std::size_t>(Group::foreign)].refuses_more, Known::yes)
-      << words_of(shown);
+      << comparison_words(shown);
   // What such addresses do not tell apart is the same: a table in two, patterns in two tables, a
   // check that another one makes needless.
   const std::pair<std::string, std::string> alike[] = {
@@ -1038,7 +1047,7 @@ TEST(PlanCompareTest, RoutesThroughThisHostAreClasses) {
   for (const auto& [before, after] : alike) {
     const Comparison found =
         compared_alone(senders(before), senders(after), relays + origin + completes);
-    EXPECT_EQ(found.answer(), Answer::same) << after << words_of(found);
+    EXPECT_EQ(found.answer(), Answer::same) << after << comparison_words(found);
   }
 }
 
@@ -1062,7 +1071,7 @@ TEST(PlanCompareTest, NamesThatEndLikeNetworksAreAssumedNotToBe) {
   };
   for (const auto& one : cases) {
     const Comparison found = compared_alone(clients(one.before), clients(one.after), ours);
-    EXPECT_EQ(found.answer(), Answer::same) << one.after << words_of(found);
+    EXPECT_EQ(found.answer(), Answer::same) << one.after << comparison_words(found);
     EXPECT_EQ(found.names_like_networks, one.is_assumed) << one.after;
   }
   // Names that are not verified may be anything.
@@ -1100,7 +1109,7 @@ TEST(PlanCompareTest, PatternsMaySayWhichGroupADomainIsOf) {
     for (const std::optional<Group> only : {std::optional<Group>(), std::optional(group)}) {
       const Comparison found = compared_alone("", rule, both, only);
       const GroupAnswer& answer = found.groups[static_cast<std::size_t>(group)];
-      EXPECT_EQ(answer.refuses_more, Known::yes) << name << words_of(found);
+      EXPECT_EQ(answer.refuses_more, Known::yes) << name << comparison_words(found);
       EXPECT_EQ(answer.accepts_more, Known::no) << name;
       EXPECT_EQ(found.groups[static_cast<std::size_t>(Group::foreign)].refuses_more, Known::no);
     }
@@ -1145,7 +1154,7 @@ TEST(PlanCompareTest, OwnLiteralsAreLocal) {
   const std::string some = "local_recipient_maps = 'inline:{ {nn=x} }'\n";
   const std::string all = "local_recipient_maps = 'static:all'\n";
   EXPECT_EQ(compared_alone(some, all, both).answer(), Answer::accepts_more)
-      << words_of(compared_alone(some, all, both));
+      << comparison_words(compared_alone(some, all, both));
   // Of the sender, too.
   const std::string foreign =
       "smtpd_reject_unlisted_sender = 'yes'\nsmtpd_reject_unlisted_recipient = 'no'\n";
@@ -1184,7 +1193,7 @@ TEST(PlanCompareTest, ClientsMayReachThemselves) {
   const Comparison found = compared_alone(lists("permit_inet_interfaces, "), lists(""), both);
   EXPECT_EQ(found.groups[static_cast<std::size_t>(Group::foreign)].refuses_more, Known::unknown);
   EXPECT_EQ(found.groups[static_cast<std::size_t>(Group::ours)].answer(), Answer::same)
-      << words_of(found);
+      << comparison_words(found);
   EXPECT_EQ(compared_alone(lists("permit_inet_interfaces, "),
                            lists("permit_inet_interfaces, permit_inet_interfaces, "), both)
                 .answer(),
@@ -1212,7 +1221,7 @@ TEST(PlanCompareTest, NamesBelowAKeyHaveForms) {
 TEST(PlanCompareTest, StrictEnvelopesAreNotCalledTheSame) {
   const std::string lists = "smtpd_relay_restrictions = 'permit_mynetworks, reject'\n";
   const Comparison found = compared_alone("", "strict_rfc821_envelopes = 'yes'\n", lists);
-  EXPECT_EQ(found.answer(), Answer::not_proved) << words_of(found);
+  EXPECT_EQ(found.answer(), Answer::not_proved) << comparison_words(found);
   ASSERT_FALSE(found.not_proved.empty());
   EXPECT_EQ(found.not_proved.back().reason, "other_layers");
   const std::string strict = lists + "strict_rfc821_envelopes = 'yes'\n";

@@ -538,7 +538,7 @@ Evidence evidence_of(const Classes& classes, const Chosen& chosen, Stage stage,
 namespace {
 
 /// How far a dialogue has come in the lists.
-struct State {
+struct ListState {
   bool refused = false;
   Stage stage = Stage::connect;  ///< of the refusal
   ReplyCodes refusal = {};
@@ -547,7 +547,7 @@ struct State {
   std::optional<ReplyCodes> if_reject = {};
   bool hold = false;
   bool discard = false;
-  auto operator<=>(const State&) const = default;
+  auto operator<=>(const ListState&) const = default;
 
   /// Whether no further rule of the list runs.
   bool stops() const { return refused || list_over || discard; }
@@ -631,7 +631,7 @@ class Compiler {
     state = later_list(state, ListKind::data, Stage::data);
     state = later_list(state, ListKind::end_of_data, Stage::message);
     return diagrams_.map(state, [&](Leaf leaf) {
-      const State& at = states_[leaf];
+      const ListState& at = states_[leaf];
       Outcome outcome;
       outcome.taken = !at.refused;
       if (at.refused) {
@@ -682,7 +682,7 @@ class Compiler {
     return [this, is](Leaf leaf) { return is(states_[leaf]) ? std::optional(leaf) : std::nullopt; };
   }
   auto stopped() const {
-    return settled([](const State& at) { return at.stops(); });
+    return settled([](const ListState& at) { return at.stops(); });
   }
   /// Such a state becomes `result`.
   auto stopped(Leaf result) const {
@@ -697,7 +697,7 @@ class Compiler {
   template <class Change>
   Ref change(Ref state, const Change& how) {
     return diagrams_.map(state, [&](Leaf leaf) {
-      State at = states_[leaf];
+      ListState at = states_[leaf];
       if (!at.refused) how(at);
       return states_.of(at);
     });
@@ -723,8 +723,8 @@ class Compiler {
     return diagrams_.apply(
         state, list,
         [&](Leaf before, Leaf after) {
-          State at = states_[before];
-          const State& judged = states_[after];
+          ListState at = states_[before];
+          const ListState& judged = states_[after];
           if (judged.refused) {
             at.refused = true;
             at.stage = stage;
@@ -741,7 +741,7 @@ class Compiler {
           if (judged.hold) at.hold = true;
           return states_.of(at);
         },
-        settled([](const State& at) { return at.refused; }));
+        settled([](const ListState& at) { return at.refused; }));
   }
 
   Ref fresh() { return diagrams_.leaf(states_.of({})); }
@@ -769,7 +769,7 @@ class Compiler {
     const Ref clear = list_after(Before::starttls, ListKind::helo, ehlo);
     const Ref secured = list_after(Before::mail, ListKind::helo, ehlo);
     const Ref before_tls = only_refusal(state, clear, Stage::helo);
-    const Ref not_held = change(clear, [](State& at) { at.hold = false; });
+    const Ref not_held = change(clear, [](ListState& at) { at.hold = false; });
     const Ref again = only_refusal(state, not_held, Stage::helo);
     state = if_helo(if_tls(only_refusal(again, secured, Stage::helo), before_tls), state);
     return state;
@@ -778,7 +778,7 @@ class Compiler {
   /// smtpd_helo_required: MAIL is refused before any list runs (RFC 5321 §4.1.4).
   Ref without_helo(Ref state) {
     if (policy_.helo_required) {
-      const Ref refused = change(state, [](State& at) {
+      const Ref refused = change(state, [](ListState& at) {
         at.refused = true;
         at.stage = Stage::mail;
         at.refusal = {503, {5, 5, 1}};
@@ -806,11 +806,11 @@ class Compiler {
     return diagrams_.apply(
         state, then,
         [&](Leaf before, Leaf after) {
-          State now = states_[before];
+          ListState now = states_[before];
           now.if_permit = states_[after].if_permit;
           return states_.of(now);
         },
-        settled([](const State& now) { return now.refused || now.discard || now.if_permit; }));
+        settled([](const ListState& now) { return now.refused || now.discard || now.if_permit; }));
   }
 
   /// Where the recipient is one that is taken before any list is asked `before`, else `after`.
@@ -858,7 +858,7 @@ class Compiler {
       const Ref effect = unlisted(restrictions::Subject::recipient, Stage::rcpt);
       state = apply_check(state, effect, Stage::rcpt);
     }
-    return change(state, [](State& at) {
+    return change(state, [](ListState& at) {
       at.list_over = false;
       at.if_permit.reset();
       at.if_reject.reset();
@@ -867,7 +867,7 @@ class Compiler {
 
   /// A reason to defer from a list that no later one has refused.
   Ref settle(Ref state, Stage stage) {
-    return change(state, [&](State& at) {
+    return change(state, [&](ListState& at) {
       at.list_over = false;
       if (at.if_permit) {
         at.refused = true;
@@ -881,7 +881,7 @@ class Compiler {
 
   /// A list after others of the same command.
   Ref next_list(Ref state, ListKind kind, Stage stage, bool fresh_if_reject) {
-    state = change(state, [&](State& at) {
+    state = change(state, [&](ListState& at) {
       at.list_over = false;
       if (fresh_if_reject && !at.discard) at.if_reject.reset();
     });
@@ -890,7 +890,7 @@ class Compiler {
 
   Ref mark_stage(Ref state, Stage stage) {
     return diagrams_.map(state, [&](Leaf leaf) {
-      State at = states_[leaf];
+      ListState at = states_[leaf];
       if (at.refused && at.stage == Stage::delivery) at.stage = stage;
       return states_.of(at);
     });
@@ -949,7 +949,7 @@ class Compiler {
     return diagrams_.apply(
         state, effect,
         [&](Leaf before, Leaf what) {
-          State at = states_[before];
+          ListState at = states_[before];
           const Step& step = effects_.steps[what];
           if (step.if_permit && !at.if_permit) at.if_permit = step.if_permit;
           if (step.refuses) {
@@ -976,14 +976,14 @@ class Compiler {
     return diagrams_.apply(
         state, effect,
         [&](Leaf before, Leaf what) {
-          const State at = states_[before];
+          const ListState at = states_[before];
           const Step& step = effects_.steps[what];
           if (!step.refuses) return before;
-          State refused{.refused = true, .stage = stage, .refusal = step.refusal};
+          ListState refused{.refused = true, .stage = stage, .refusal = step.refusal};
           if (step.yields && at.if_reject) refused.refusal = *at.if_reject;
           return states_.of(refused);
         },
-        settled([](const State& at) { return at.refused || at.discard; }));
+        settled([](const ListState& at) { return at.refused || at.discard; }));
   }
 
   /// The rows that an effect may find which are lists of rules.
@@ -1041,7 +1041,7 @@ class Compiler {
   Ref inner_permits(Ref before, Ref after, restrictions::InnerPermit meaning) {
     if (meaning == restrictions::InnerPermit::permits) return after;
     return diagrams_.apply(before, after, [&](Leaf old, Leaf now) {
-      State at = states_[now];
+      ListState at = states_[now];
       const bool permitted = at.list_over && !(at.if_permit && at.if_reject);
       if (states_[old].stops() || !permitted || at.discard) return now;
       at.list_over = false;
@@ -1313,7 +1313,7 @@ class Compiler {
   Diagrams& diagrams_;
   const Classes& classes_;
   Before before_ = Before::mail;
-  Numbers<State> states_;
+  Numbers<ListState> states_;
   std::map<std::tuple<const Rule*, ListKind, Stage, bool, bool, Before>, Ref> by_rule_;
 };
 

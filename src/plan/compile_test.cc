@@ -39,9 +39,9 @@ std::shared_ptr<const ListPolicy> compiled(const Settings& settings, const Setti
 }
 
 /// What one evaluation gives, with the answers that the assignment has.
-class Player {
+class AnsweringPlayer {
  public:
-  Player(Vocabulary& vocabulary, const std::vector<std::size_t>& values)
+  AnsweringPlayer(Vocabulary& vocabulary, const std::vector<std::size_t>& values)
       : vocabulary_(vocabulary), values_(values) {}
 
   restrictions::Evaluated ask(const ListPolicy& policy, Evidence& evidence, Stage stage) {
@@ -83,7 +83,7 @@ Outcome played(const ListPolicy& policy, Vocabulary& vocabulary,
   Chosen chosen;
   for (std::size_t axis = 0; axis < axis_count; ++axis) chosen.value[axis] = values[axis];
   const Classes& classes = vocabulary.classes();
-  Player player(vocabulary, values);
+  AnsweringPlayer player(vocabulary, values);
   Outcome outcome;
   const std::shared_ptr<const ListPolicy> borrowed(std::shared_ptr<void>(), &policy);
   const restrictions::RestrictionsLayer layer(borrowed, "");
@@ -135,7 +135,7 @@ Outcome looked_up(Vocabulary& vocabulary, Ref ref, const std::vector<std::size_t
   return vocabulary.outcome(looked_up_leaf(vocabulary.diagrams(), ref, values));
 }
 
-std::string text_of(const Outcome& outcome) {
+std::string outcome_text(const Outcome& outcome) {
   if (outcome.taken) return fmt::format("taken, {}", outcome.handling());
   return fmt::format("{} {} {}.{}.{}", policy::to_string(outcome.stage), outcome.refusal.code,
                      outcome.refusal.enhanced.klass, outcome.refusal.enhanced.subject,
@@ -187,12 +187,13 @@ int agreeing(const Settings& settings, Random& random, int dialogues, const std:
       values.push_back(odd ? random.below(diagrams.values(variable)) : 0);
     }
     if (looked_up_leaf(diagrams, vocabulary.possible(), values) == 0) continue;
-    const std::string expected = text_of(played(*policy, vocabulary, values));
-    const std::string found = text_of(looked_up(vocabulary, compiled_lists, values));
+    const std::string expected = outcome_text(played(*policy, vocabulary, values));
+    const std::string found = outcome_text(looked_up(vocabulary, compiled_lists, values));
     ++compared;
-    const std::string varied = text_of(played(*policy, vocabulary, values, [&](Evidence& evidence) {
-      vary(evidence, vocabulary.classes(), values, random);
-    }));
+    const std::string varied =
+        outcome_text(played(*policy, vocabulary, values, [&](Evidence& evidence) {
+          vary(evidence, vocabulary.classes(), values, random);
+        }));
     if (found == expected && found == varied) continue;
     std::string said;
     for (std::size_t axis = 0; axis < axis_count; ++axis) said += fmt::format("{} ", values[axis]);
@@ -220,9 +221,9 @@ TEST(PlanCompileTest, DiagramsSayWhatTheEvaluationSays) {
 }
 
 /// What lists that are written by hand have besides.
-const Settings surroundings{{"compatibility_level", "3.6"},
-                            {"mydestination", "local.example"},
-                            {"smtpd_reject_unlisted_recipient", "no"}};
+const Settings written_besides{{"compatibility_level", "3.6"},
+                               {"mydestination", "local.example"},
+                               {"smtpd_reject_unlisted_recipient", "no"}};
 
 // What is drawn too seldom.
 TEST(PlanCompileTest, DiagramsSayWhatTheEvaluationSaysOfRareLists) {
@@ -253,7 +254,7 @@ TEST(PlanCompileTest, DiagramsSayWhatTheEvaluationSaysOfRareLists) {
          "check_helo_access inline:{ {a.example = permit} }, reject_plaintext_session"}}}};
   for (const auto& [what, special] : rare) {
     Settings settings = special;
-    settings.insert(surroundings.begin(), surroundings.end());
+    settings.insert(written_besides.begin(), written_besides.end());
     Random random(1);
     EXPECT_GT(agreeing(settings, random, 3000, what), 1000);
   }
@@ -264,7 +265,7 @@ bool same_lists(Settings one, Settings other) {
   std::vector<std::shared_ptr<const ListPolicy>> policies;
   restrictions::PolicyWords words;
   for (Settings* settings : {&one, &other}) {
-    settings->insert(surroundings.begin(), surroundings.end());
+    settings->insert(written_besides.begin(), written_besides.end());
     policies.push_back(compiled(*settings));
     words.add(*policies.back());
   }
@@ -282,7 +283,7 @@ struct Compiled {
   Ref lists = 0;
 
   explicit Compiled(Settings settings, const Settings& files = {}) {
-    settings.insert(surroundings.begin(), surroundings.end());
+    settings.insert(written_besides.begin(), written_besides.end());
     policy = compiled(settings, files);
     restrictions::PolicyWords words;
     words.add(*policy);

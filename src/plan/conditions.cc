@@ -30,7 +30,7 @@ std::optional<Part> part_of(const policy::Check* check) {
 }
 
 /// A label in front of `parent` that makes a name which is in none of the lists.
-std::string below(const std::string& parent, const std::set<std::string>& listed) {
+std::string unlisted_below(const std::string& parent, const std::set<std::string>& listed) {
   for (int i = 0;; ++i) {
     std::string name = (i == 0 ? "h." : fmt::format("h{}.", i)) + parent;
     if (!listed.contains(name)) return name;
@@ -39,7 +39,7 @@ std::string below(const std::string& parent, const std::set<std::string>& listed
 
 /// The classes of names of some lists: each that stands there, one below each that covers those
 /// below it, and one that no list has.
-std::vector<DomainValue> domains_of(const std::vector<const policy::DomainSet*>& lists) {
+std::vector<DomainValue> domain_values(const std::vector<const policy::DomainSet*>& lists) {
   std::set<std::string> exact;
   std::set<std::string> covering;
   for (const policy::DomainSet* list : lists) {
@@ -59,7 +59,7 @@ std::vector<DomainValue> domains_of(const std::vector<const policy::DomainSet*>&
   std::vector<DomainValue> classes{{other, "any other"}};
   for (const std::string& name : exact) classes.push_back({name, name});
   for (const std::string& name : covering) {
-    classes.push_back({below(name, exact), "below " + name});
+    classes.push_back({unlisted_below(name, exact), "below " + name});
   }
   return classes;
 }
@@ -223,9 +223,9 @@ Values values_of(const Holder& before, const Holder& after) {
   Values values;
   values.clients = clients_of(ranges);
   values.logins = logins_of(before, after);
-  values.senders = domains_of(senders);
+  values.senders = domain_values(senders);
   for (const std::string_view word : app::evidence_results("spf")) values.spf.emplace_back(word);
-  values.signers = domains_of(signers);
+  values.signers = domain_values(signers);
   values.signers.insert(values.signers.begin(), DomainValue{"", "none"});
   return values;
 }

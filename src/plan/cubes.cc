@@ -99,7 +99,7 @@ Ref diagram_of(Diagrams& diagrams, const Cube& cube) {
 }
 
 /// `left`, but 0 in the cube.
-Ref without(Diagrams& diagrams, Ref left, Ref cube) {
+Ref without_cube(Diagrams& diagrams, Ref left, Ref cube) {
   return diagrams.apply(left, cube, [](Leaf is, Leaf out) -> Leaf { return out == 1 ? 0 : is; });
 }
 
@@ -117,7 +117,7 @@ Cover cover(Diagrams& diagrams, Ref wanted, Ref possible, std::size_t most,
     if (!path) break;
     const std::optional<Cube> cube = finder.around(*path);
     if (!cube) break;
-    left = without(diagrams, left, diagram_of(diagrams, *cube));
+    left = without_cube(diagrams, left, diagram_of(diagrams, *cube));
     found.cubes.push_back(*cube);
   }
   found.all = left == diagrams.leaf(0);
@@ -164,7 +164,7 @@ bool narrow(Diagrams& diagrams, Ref& left, const Cube& usual, Cube& cube) {
   const Ref inside = diagram_of(diagrams, cube);
   const Ref here = diagrams.both(left, inside);
   if (here == diagrams.leaf(0)) return false;
-  left = without(diagrams, left, inside);
+  left = without_cube(diagrams, left, inside);
   std::set<Variable> variables;
   for (const auto& [variable, values] : usual) variables.insert(variable);
   for (const auto& [variable, values] : cube) variables.insert(variable);

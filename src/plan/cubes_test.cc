@@ -8,24 +8,24 @@
 namespace postern::plan {
 namespace {
 
-constexpr std::size_t variables = 4;
-constexpr std::size_t values = 3;
-constexpr std::size_t all = 81;  // values^variables
+constexpr std::size_t cube_variables = 4;
+constexpr std::size_t cube_values = 3;
+constexpr std::size_t all_points = 81;  // values^variables
 
 using Table = std::vector<bool>;
 
 std::size_t value_of(std::size_t at, Variable variable) {
-  for (Variable i = 0; i < variable; ++i) at /= values;
-  return at % values;
+  for (Variable i = 0; i < variable; ++i) at /= cube_values;
+  return at % cube_values;
 }
 
 Ref diagram_of(Diagrams& diagrams, const Table& table) {
   Ref made = diagrams.leaf(0);
-  for (std::size_t at = 0; at < all; ++at) {
+  for (std::size_t at = 0; at < all_points; ++at) {
     if (!table[at]) continue;
     Ref one = diagrams.leaf(1);
-    for (Variable variable = variables; variable-- > 0;) {
-      std::vector<Ref> children(values, diagrams.leaf(0));
+    for (Variable variable = cube_variables; variable-- > 0;) {
+      std::vector<Ref> children(cube_values, diagrams.leaf(0));
       children[value_of(at, variable)] = one;
       one = diagrams.choose(variable, children);
     }
@@ -34,14 +34,14 @@ Ref diagram_of(Diagrams& diagrams, const Table& table) {
   return made;
 }
 
-bool has(const Cube& cube, std::size_t at) {
+bool cube_has(const Cube& cube, std::size_t at) {
   return std::ranges::all_of(cube,
                              [&](const auto& one) { return one.second[value_of(at, one.first)]; });
 }
 
 std::optional<Assignment> some_path(const Diagrams& diagrams, Ref at) {
   if (diagrams.is_leaf(at) && diagrams.leaf_of(at) == 0) return std::nullopt;
-  Assignment path(variables, any_value);
+  Assignment path(cube_variables, any_value);
   while (!diagrams.is_leaf(at)) {
     const auto& children = diagrams.children_of(at);
     std::size_t value = 0;
@@ -58,11 +58,11 @@ TEST(Cubes, LieWhereTheDiagramIsOne) {
   for (int round = 0; round < 300; ++round) {
     Diagrams diagrams;
     ASSERT_EQ(diagrams.leaf(0), Ref{0});
-    for (std::size_t i = 0; i < variables; ++i) diagrams.add(values);
+    for (std::size_t i = 0; i < cube_variables; ++i) diagrams.add(cube_values);
     // Some rounds are a few cubes, the others anything.
-    Table wanted(all);
-    Table possible(all, true);
-    for (std::size_t at = 0; at < all; ++at) {
+    Table wanted(all_points);
+    Table possible(all_points, true);
+    for (std::size_t at = 0; at < all_points; ++at) {
       wanted[at] = round % 2 == 0
                        ? random() % 3 == 0
                        : value_of(at, 1) == 0 || (value_of(at, 0) != 1 && value_of(at, 3) == 2);
@@ -74,31 +74,31 @@ TEST(Cubes, LieWhereTheDiagramIsOne) {
     const Cover found = cover(diagrams, diagram, diagram_of(diagrams, possible), most,
                               [&](Ref left) { return some_path(diagrams, left); });
     ASSERT_LE(found.cubes.size(), most);
-    Table covered(all);
+    Table covered(all_points);
     for (const Cube& cube : found.cubes) {
       bool any = false;
-      for (std::size_t at = 0; at < all; ++at) {
-        if (!has(cube, at)) continue;
+      for (std::size_t at = 0; at < all_points; ++at) {
+        if (!cube_has(cube, at)) continue;
         EXPECT_TRUE(wanted[at] || !possible[at]);
         any = any || wanted[at];
         covered[at] = true;
       }
       EXPECT_TRUE(any);
       for (const auto& [variable, some] : cube) {
-        for (std::size_t value = 0; value < values; ++value) {
+        for (std::size_t value = 0; value < cube_values; ++value) {
           if (some[value]) continue;
           Cube larger = cube;
           larger[variable][value] = true;
           bool fits = true;
-          for (std::size_t at = 0; at < all; ++at) {
-            fits = fits && (!has(larger, at) || wanted[at] || !possible[at]);
+          for (std::size_t at = 0; at < all_points; ++at) {
+            fits = fits && (!cube_has(larger, at) || wanted[at] || !possible[at]);
           }
           EXPECT_FALSE(fits) << "round " << round;
         }
       }
     }
     bool rest = false;
-    for (std::size_t at = 0; at < all; ++at) rest = rest || (wanted[at] && !covered[at]);
+    for (std::size_t at = 0; at < all_points; ++at) rest = rest || (wanted[at] && !covered[at]);
     EXPECT_EQ(found.all, !rest) << "round " << round;
     whole += found.all && found.cubes.size() > 1 ? 1 : 0;
   }
@@ -113,22 +113,22 @@ TEST(Cubes, NarrowOnesHaveTheValuesThatOccur) {
   for (int round = 0; round < 300; ++round) {
     Diagrams diagrams;
     ASSERT_EQ(diagrams.leaf(0), Ref{0});
-    for (std::size_t i = 0; i + 1 < variables; ++i) diagrams.add(values);
-    diagrams.add(values, 0);  // the last one is the second in the order
-    Table wanted(all);
-    for (std::size_t at = 0; at < all; ++at) {
+    for (std::size_t i = 0; i + 1 < cube_variables; ++i) diagrams.add(cube_values);
+    diagrams.add(cube_values, 0);  // the last one is the second in the order
+    Table wanted(all_points);
+    for (std::size_t at = 0; at < all_points; ++at) {
       wanted[at] = random() % 4 == 0 && (round % 2 == 0 || value_of(at, 3) == 1);
     }
     Cube cube;
     for (const Variable variable : {0u, 2u}) {
       cube[variable] = {random() % 2 == 0, random() % 3 != 0, true};
     }
-    std::vector<Table> has_value(variables, Table(values));
+    std::vector<Table> has_value(cube_variables, Table(cube_values));
     bool any = false;
-    for (std::size_t at = 0; at < all; ++at) {
-      if (!wanted[at] || !has(cube, at)) continue;
+    for (std::size_t at = 0; at < all_points; ++at) {
+      if (!wanted[at] || !cube_has(cube, at)) continue;
       any = true;
-      for (Variable one = 0; one < variables; ++one) has_value[one][value_of(at, one)] = true;
+      for (Variable one = 0; one < cube_variables; ++one) has_value[one][value_of(at, one)] = true;
     }
     if (!any) {
       Ref nothing = diagram_of(diagrams, wanted);
@@ -138,12 +138,12 @@ TEST(Cubes, NarrowOnesHaveTheValuesThatOccur) {
     Cube narrowed = cube;
     Ref left = diagram_of(diagrams, wanted);
     // Of the last one, this is what there always is.
-    const Cube usual{{1, Table(values, true)}, {3, {false, round % 4 != 3, round % 4 == 3}}};
+    const Cube usual{{1, Table(cube_values, true)}, {3, {false, round % 4 != 3, round % 4 == 3}}};
     ASSERT_TRUE(narrow(diagrams, left, usual, narrowed));
     Table rest = wanted;
-    for (std::size_t at = 0; at < all; ++at) rest[at] = rest[at] && !has(cube, at);
+    for (std::size_t at = 0; at < all_points; ++at) rest[at] = rest[at] && !cube_has(cube, at);
     EXPECT_EQ(left, diagram_of(diagrams, rest));
-    for (Variable one = 0; one < variables; ++one) {
+    for (Variable one = 0; one < cube_variables; ++one) {
       const bool one_value = std::ranges::count(has_value[one], true) == 1;
       const bool is_told = one_value && usual.contains(one) && has_value[one] != usual.at(one);
       ASSERT_EQ(narrowed.contains(one), cube.contains(one) || is_told) << "round " << round;
@@ -158,7 +158,7 @@ TEST(Cubes, NarrowOnesHaveTheValuesThatOccur) {
 
 TEST(Cubes, NothingIsCoveredByNone) {
   Diagrams diagrams;
-  diagrams.add(values);
+  diagrams.add(cube_values);
   const auto never = [](Ref) -> std::optional<Assignment> { return std::nullopt; };
   const Cover nothing = cover(diagrams, diagrams.leaf(0), diagrams.leaf(1), 3, never);
   EXPECT_TRUE(nothing.all);

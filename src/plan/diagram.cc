@@ -10,7 +10,7 @@ namespace postern::plan {
 namespace {
 
 constexpr std::size_t poll_every = 1000;  // nodes
-constexpr Ref none = static_cast<Ref>(-1);
+constexpr Ref no_node = static_cast<Ref>(-1);
 
 }  // namespace
 
@@ -30,10 +30,10 @@ Variable Diagrams::add(std::size_t values, Variable above) {
 
 Ref Diagrams::leaf(Leaf value) {
   constexpr Leaf small = 4096;
-  if (value < leaves_.size() && leaves_[value] != none) return leaves_[value];
+  if (value < leaves_.size() && leaves_[value] != no_node) return leaves_[value];
   const Ref made = intern({.variable = value, .children = {}});
   if (value >= small) return made;
-  if (value >= leaves_.size()) leaves_.resize(value + 1, none);
+  if (value >= leaves_.size()) leaves_.resize(value + 1, no_node);
   return leaves_[value] = made;
 }
 

@@ -34,7 +34,7 @@ constexpr std::string_view not_asked[] = {"restrictions", "guardrails", "log",  
                                           "delivery_log", "inbox",      "queue", "cluster",
                                           "timeouts",     "egress"};
 
-toml::table without(toml::table section, std::span<const std::string_view> keys) {
+toml::table without_keys(toml::table section, std::span<const std::string_view> keys) {
   for (const std::string_view key : keys) section.erase(key);
   return section;
 }
@@ -45,7 +45,7 @@ toml::table without_rules(const toml::table& vsl) {
                                            "domain",  "relay_networks",
                                            "maildir", "i_know_this_is_an_open_relay",
                                            "mbox",    "must_be_authenticated"};
-  toml::table rest = without(vsl, compared);
+  toml::table rest = without_keys(vsl, compared);
   if (toml::array* domains = rest.get_as<toml::array>("virtual")) {
     // Of one with a key or a certificate it matters whose these are.
     for (std::size_t at = domains->size(); at-- > 0;) {
@@ -98,7 +98,7 @@ std::vector<Elsewhere> elsewhere(const std::string& before, const std::string& a
       if (section == "vsl") {
         out << without_rules(is_table ? *node->as_table() : toml::table{});
       } else if (section == "limits") {
-        out << without(is_table ? *node->as_table() : toml::table{}, rates);
+        out << without_keys(is_table ? *node->as_table() : toml::table{}, rates);
       } else if (node != nullptr) {
         out << toml::node_view<const toml::node>(node);
       }
@@ -166,7 +166,7 @@ std::vector<Elsewhere> may_decide(std::vector<Elsewhere> found, const Edition& b
 }
 
 /// What decides in the lists of a version: their parameters and tables.
-std::string lists_of(const app::Config& config) {
+std::string text_of_lists(const app::Config& config) {
   const auto* loaded = config.restrictions.loaded();
   if (loaded == nullptr) return "none";
   boost::json::value definition = boost::json::parse(loaded->definition);
@@ -284,7 +284,7 @@ void leave_all_open(const std::string& layer, Comparison& found) {
 
 /// Takes all values of a key out of a definition: objects or arrays of texts, in which each quote
 /// has a backslash.
-void take_out(std::string_view key, char close, std::string& definition) {
+void take_out_values(std::string_view key, char close, std::string& definition) {
   for (std::size_t at = definition.find(key); at != std::string::npos;
        at = definition.find(key, at)) {
     std::size_t end = at + key.size();
@@ -304,8 +304,8 @@ void take_out(std::string_view key, char close, std::string& definition) {
 /// A definition without the places of rules and the folders that tables may not be read from:
 /// wherever a file lies, and whatever its comments say, it decides the same.
 std::string without_places(std::string definition) {
-  take_out(",\"places\":{", '}', definition);
-  take_out(",\"closed\":[", ']', definition);
+  take_out_values(",\"places\":{", '}', definition);
+  take_out_values(",\"closed\":[", ']', definition);
   return definition;
 }
 
@@ -388,7 +388,7 @@ Report judge_edit(const Edition& before, const Edition& after, const EditOptions
   CompareOptions compared = options.compare;
   const std::vector<Elsewhere> sections = elsewhere(before.text, after.text);
   compared.elsewhere = not_compared(sections, before, after);
-  const bool lists_differ = lists_of(before.config) != lists_of(after.config);
+  const bool lists_differ = text_of_lists(before.config) != text_of_lists(after.config);
   compared.lists_are_equal = !compared.idle_rules && !lists_differ;
   const bool rules_are_equal = same_rules(before.config, after.config);
   compared.rules_differ = !rules_are_equal;

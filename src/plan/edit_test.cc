@@ -8,7 +8,7 @@
 namespace postern::plan {
 namespace {
 
-const std::string server =
+const std::string server_text =
     "[server]\nhostname = \"mx.example.com\"\n[restrictions]\nmydestination = \"example.com, "
     "example.org\"\nlocal_recipient_maps = \"\"\n";
 
@@ -25,7 +25,8 @@ std::string answer(const std::string& before, const std::string& after) {
 // Commands may begin to come ahead of replies at any command.
 TEST(EditTest, ItMattersSinceWhenCommandsComeAhead) {
   const auto with = [](const std::string& list, const std::string& more = "") {
-    std::string text = server + "smtpd_relay_restrictions = \"reject_unauth_destination\"\n" + more;
+    std::string text =
+        server_text + "smtpd_relay_restrictions = \"reject_unauth_destination\"\n" + more;
     for (const std::string kind :
          {"client", "helo", "sender", "recipient", "data", "end_of_data"}) {
       text += "smtpd_" + kind + "_restrictions = \"" +
@@ -44,7 +45,7 @@ TEST(EditTest, ItMattersSinceWhenCommandsComeAhead) {
 // Behind warn_if_reject the next rule of the row or of the server's answer runs.
 TEST(EditTest, RowsBehindAWarningGoOn) {
   const auto with = [](const std::string& rule) {
-    return server + "smtpd_relay_restrictions = \"" + rule + ", reject\"\n";
+    return server_text + "smtpd_relay_restrictions = \"" + rule + ", reject\"\n";
   };
   for (const std::string rule :
        {"check_listener_access inline:{ {submission = reject_unauth_destination, permit} }",
@@ -58,7 +59,7 @@ TEST(EditTest, RowsBehindAWarningGoOn) {
 // A server's answer that is an error of the configuration refuses there, too.
 TEST(EditTest, WarningsDoNotHideErrors) {
   const auto with = [](const std::string& end_of_data) {
-    return server +
+    return server_text +
            "smtpd_relay_restrictions = \"permit_mynetworks, reject_unauth_destination\"\n" +
            "smtpd_end_of_data_restrictions = \"" + end_of_data + "\"\n";
   };
@@ -69,7 +70,7 @@ TEST(EditTest, WarningsDoNotHideErrors) {
 // Of a domain of [vsl] with a key it matters which one it is; the others are in the diagrams.
 TEST(EditTest, KeysOfVirtualDomainsAreTheirs) {
   const auto with = [](const std::string& one, const std::string& other, const std::string& key) {
-    return server +
+    return server_text +
            "smtpd_relay_restrictions = \"reject_unauth_destination\"\n[vsl]\ndomain = "
            "\"main.example\"\n[[vsl.virtual]]\ndomain = \"" +
            one + "\"\n" + key + "[[vsl.virtual]]\ndomain = \"" + other + "\"\n";
@@ -88,7 +89,7 @@ TEST(EditTest, OneTableOnTwoServersIsNotCalledTheSame) {
   const auto asking = [&](const std::string& settings) {
     const std::string file =
         folder.write("pg", "dbname = mail\nquery = SELECT v FROM t WHERE k = '%s'\n" + settings);
-    return edition_of_text("x.toml", server +
+    return edition_of_text("x.toml", server_text +
                                          "smtpd_relay_restrictions = \"reject_unauth_destination"
                                          "\"\nsmtpd_sender_restrictions = "
                                          "\"check_sender_access pgsql:" +
@@ -112,7 +113,7 @@ TEST(EditTest, AnswersThatAParameterMakesAPermitAreNotCalledTheSame) {
   for (const char* asks : {"check_policy_service inet:127.0.0.1:10023",
                            "check_sender_access "
                            "tcp:127.0.0.1:9"}) {
-    const std::string lists = server + "relay_domains = \"relay.example\"\n" +
+    const std::string lists = server_text + "relay_domains = \"relay.example\"\n" +
                               "smtpd_sender_restrictions = \"permit\"\n" +
                               "smtpd_relay_restrictions = \"reject_unauth_destination\"\n" +
                               "smtpd_recipient_restrictions = \"" + asks + "\"\n";
@@ -133,7 +134,7 @@ TEST(EditTest, ClassesThatOtherProgramsMayNameAreCompared) {
   for (const char* asks :
        {"check_policy_service inet:127.0.0.1:10023", "check_sender_access tcp:127.0.0.1:9"}) {
     const auto lists = [&](const std::string& in_class) {
-      return server + "smtpd_restriction_classes = \"k\"\nk = \"" + in_class + "\"\n" +
+      return server_text + "smtpd_restriction_classes = \"k\"\nk = \"" + in_class + "\"\n" +
              "mynetworks = \"10.0.0.0/8\"\n" +
              "smtpd_relay_restrictions = \"reject_unauth_destination\"\n" +
              "smtpd_recipient_restrictions = \"" + asks + "\"\n";
@@ -149,7 +150,7 @@ TEST(EditTest, ClassesThatOtherProgramsMayNameAreCompared) {
 // A class hangs on what its rules ask, and a list may end in front of what tells them apart.
 TEST(EditTest, ClassesHangOnAllParameters) {
   const std::string lists =
-      server +
+      server_text +
       "smtpd_relay_restrictions = \"reject_unauth_destination\"\nsmtpd_recipient_restrictions = "
       "\"check_policy_service inet:127.0.0.1:10023, reject\"\n";
   const auto with = [&](const std::string& in_class, const std::string& more = "") {
@@ -169,7 +170,7 @@ TEST(EditTest, ClassesHangOnAllParameters) {
 // Domains below one of relay_domains are of it, or not.
 TEST(EditTest, DomainsBelowOthersMayBeOfThem) {
   const std::string lists =
-      server +
+      server_text +
       "relay_domains = \"relay.example\"\nrelay_recipient_maps = \"inline:{ {a@relay.example = x} "
       "}\"\nsmtpd_delay_reject = \"no\"\nsmtpd_reject_unlisted_recipient = \"no\"\n"
       "smtpd_sender_restrictions = \"check_policy_service inet:127.0.0.1:10023\"\n"
@@ -180,7 +181,8 @@ TEST(EditTest, DomainsBelowOthersMayBeOfThem) {
 
 // How an address is read may decide any rule about it.
 TEST(EditTest, RulesAboutAddressesThatOthersAnswerAreNotCalledTheSame) {
-  const std::string lists = server + "smtpd_relay_restrictions = \"reject_unauth_destination\"\n" +
+  const std::string lists = server_text +
+                            "smtpd_relay_restrictions = \"reject_unauth_destination\"\n" +
                             "smtpd_recipient_restrictions = \"check_policy_service "
                             "inet:127.0.0.1:10023\"\nappend_dot_mydomain = \"no\"\n";
   for (const char* reads :
@@ -193,14 +195,15 @@ TEST(EditTest, RulesAboutAddressesThatOthersAnswerAreNotCalledTheSame) {
 // A login that new's lists would let pass is not offered there.
 TEST(EditTest, WhatASessionDoesNotServeIsNotTaken) {
   const std::string lists =
-      server + "smtpd_sender_login_maps = \"inline:{ {a@example.com=alice} }\"\n" +
+      server_text + "smtpd_sender_login_maps = \"inline:{ {a@example.com=alice} }\"\n" +
       "smtpd_sender_restrictions = \"reject_authenticated_sender_login_mismatch\"\n" +
       "smtpd_relay_restrictions = \"permit_sasl_authenticated, reject_unauth_destination\"\n";
   const std::string off = lists + "smtpd_sasl_auth_enable = \"no\"\n";
   EXPECT_EQ(answer(lists, off), "refuses_more");
   EXPECT_EQ(answer(off, lists), "accepts_more");
   // Lists that ask nothing of a login decide the same; a webhook may ask.
-  const std::string open = server + "smtpd_relay_restrictions = \"reject_unauth_destination\"\n";
+  const std::string open =
+      server_text + "smtpd_relay_restrictions = \"reject_unauth_destination\"\n";
   EXPECT_EQ(answer(open, open + "smtpd_sasl_auth_enable = \"no\"\n"), "same");
   Edition before = edition_of_text("old.toml", open);
   Edition after = edition_of_text("new.toml", open + "smtpd_sasl_auth_enable = \"no\"\n");
@@ -213,7 +216,8 @@ TEST(EditTest, WhatASessionDoesNotServeIsNotTaken) {
 }
 
 TEST(EditTest, AnswersOfOthersStandBehindAColon) {
-  const std::string lists = server + "smtpd_relay_restrictions = \"reject_unauth_destination\"\n";
+  const std::string lists =
+      server_text + "smtpd_relay_restrictions = \"reject_unauth_destination\"\n";
   EditOptions options;
   options.compare.time = std::chrono::minutes(10);  // of a sanitized program
   const Report found = judge_edit(
@@ -231,7 +235,7 @@ TEST(EditTest, AnswersOfOthersStandBehindAColon) {
 // What decides beside the lists.
 TEST(EditTest, WhatDecidesElsewhereIsNotCalledTheSame) {
   const std::string lists =
-      server +
+      server_text +
       "smtpd_relay_restrictions = \"permit_sasl_authenticated, reject_unauth_destination\"\n";
   const auto operators = [&](const std::string& account) {
     return lists + "[api]\noperators = [\"" + account + "\"]\n";

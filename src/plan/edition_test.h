@@ -1,10 +1,11 @@
-// A version of a configuration that has only restriction lists, for tests.
+// Versions of configurations, for tests.
 #pragma once
 
 #include <string>
 
 #include <gtest/gtest.h>
 
+#include "base/secret.h"
 #include "config/config.h"
 #include "plan/edit.h"
 
@@ -27,5 +28,8 @@ inline Edition edition_of_text(const std::string& name, const std::string& text)
 inline Edition edition_of(const std::string& name, const std::string& lists) {
   return edition_of_text(name, "[restrictions]\n" + lists);
 }
+
+/// In the form of bcrypt; of no password.
+inline Secret hash_of(char letter) { return Secret("$2b$12$" + std::string(53, letter)); }
 
 }  // namespace postern::plan

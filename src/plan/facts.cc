@@ -17,7 +17,7 @@ using policy::Stage;
 
 namespace {
 
-constexpr std::string_view own = ".";  ///< the domain that was asked before
+constexpr std::string_view same_domain_question = ".";  ///< the domain that was asked before
 // Several authors: of DMARC's they are none (RFC 7489 §6.6.1), whoever they are. In one From field,
 // or in several, with which no signature counts.
 constexpr std::string_view one_field = "1";
@@ -30,14 +30,14 @@ constexpr std::size_t wrong_signature = 1;
 constexpr std::size_t undecided_signature = 2;
 constexpr std::size_t first_signers = 3;
 
-constexpr std::array<mailauth::spf::Status, 7> spf_results{
+constexpr std::array<mailauth::spf::Status, 7> asked_spf_results{
     mailauth::spf::Status::none,     mailauth::spf::Status::pass,
     mailauth::spf::Status::fail,     mailauth::spf::Status::softfail,
     mailauth::spf::Status::neutral,  mailauth::spf::Status::temperror,
     mailauth::spf::Status::permerror};
 
 /// A domain that no word is, nor is above.
-std::string unrelated(std::string_view label, const std::set<std::string>& words) {
+std::string unrelated_domain(std::string_view label, const std::set<std::string>& words) {
   for (int number = 0;; ++number) {
     const std::string name =
         number == 0 ? fmt::format("{}.test", label) : fmt::format("{}.t{}.test", label, number);
@@ -48,7 +48,7 @@ std::string unrelated(std::string_view label, const std::set<std::string>& words
 }
 
 /// A name below the word, and below no word that is longer.
-std::string below(const std::string& word, const std::set<std::string>& words) {
+std::string name_directly_below(const std::string& word, const std::set<std::string>& words) {
   std::string label = "h";
   for (int number = 1; words.contains(label + "." + word); ++number) {
     label = "h" + std::to_string(number);
@@ -110,10 +110,10 @@ Facts::Facts(Vocabulary& vocabulary, const FactWords& words, mailauth::dmarc::Mo
       names.insert(entry.starts_with('.') ? entry.substr(1) : entry);
     }
   }
-  authors_ = {std::string(own), unrelated("author", names)};
+  authors_ = {std::string(same_domain_question), unrelated_domain("author", names)};
   for (const std::string& name : words.authors) {
     others_.push_back(name);
-    others_.push_back(below(name, names));
+    others_.push_back(name_directly_below(name, names));
   }
   authors_.insert(authors_.end(), others_.begin(), others_.end());
   authors_.insert(authors_.end(), {"", std::string(one_field), std::string(several_fields)});
@@ -126,13 +126,13 @@ Facts::Facts(Vocabulary& vocabulary, const FactWords& words, mailauth::dmarc::Mo
     const bool is_author = words.asks_dmarc && std::ranges::find(authors_, name) != authors_.end();
     kinds.emplace(std::pair(std::move(in), is_author ? name : ""), name);
   };
-  add_signer(unrelated("signer", names));
+  add_signer(unrelated_domain("signer", names));
   for (const std::string& name : names) {
     add_signer(name);
-    add_signer(below(name, names));
+    add_signer(name_directly_below(name, names));
   }
   for (const auto& [kind, name] : kinds) signers_.push_back(name);
-  if (words.asks_dmarc) signers_.emplace_back(own);
+  if (words.asks_dmarc) signers_.emplace_back(same_domain_question);
   constexpr std::size_t most_signers = 7;
   if (signers_.size() > most_signers) {
     throw NotCompiled("table_too_large", "more than seven kinds of DKIM signers");
@@ -159,14 +159,15 @@ const OpenQuestion& Facts::question(const std::string& key) {
   if (const auto known = questions_.find(key); known != questions_.end()) return *known->second;
   std::vector<std::string> words;
   if (key == "spf") {
-    for (const auto status : spf_results) words.emplace_back(mailauth::spf::to_string(status));
+    for (const auto status : asked_spf_results)
+      words.emplace_back(mailauth::spf::to_string(status));
   } else if (key == "header_from") {
     for (const std::string& name : authors_) {
-      words.push_back(name == own              ? "the sender's domain"
-                      : name.empty()           ? "no author"
-                      : name == one_field      ? "several authors"
-                      : name == several_fields ? "in several fields"
-                                               : name);
+      words.push_back(name == same_domain_question ? "the sender's domain"
+                      : name.empty()               ? "no author"
+                      : name == one_field          ? "several authors"
+                      : name == several_fields     ? "in several fields"
+                                                   : name);
     }
   } else if (key.starts_with(other_author)) {
     words = {"no", "yes"};
@@ -176,7 +177,7 @@ const OpenQuestion& Facts::question(const std::string& key) {
       std::string text = "signed by";
       for (std::size_t at = 0; at < signers_.size(); ++at) {
         if ((set >> at & 1) == 0) continue;
-        text += signers_[at] == own ? " the author's domain" : " " + signers_[at];
+        text += signers_[at] == same_domain_question ? " the author's domain" : " " + signers_[at];
       }
       words.push_back(std::move(text));
     }
@@ -204,7 +205,7 @@ Author Facts::author(std::size_t value, const Evidence& evidence) const {
     if (!author.valid) author.fault = mailauth::dmarc::AuthorFault::several_fields;
     return author;
   }
-  if (domain == own) domain = spf_domain_of(evidence).value_or(authors_[1]);
+  if (domain == same_domain_question) domain = spf_domain_of(evidence).value_or(authors_[1]);
   if (domain.empty()) {
     author.fault = mailauth::dmarc::AuthorFault::no_field;
     return author;
@@ -232,7 +233,8 @@ mailauth::dkim::Results Facts::dkim(std::size_t value, const Author& author) con
   const std::size_t set = value - first_signers + 1;
   for (std::size_t at = 0; at < signers_.size(); ++at) {
     if ((set >> at & 1) == 0) continue;
-    auto one = signature_of(signers_[at] == own ? domain : signers_[at], Status::pass);
+    auto one =
+        signature_of(signers_[at] == same_domain_question ? domain : signers_[at], Status::pass);
     // RFC 6376 §8.15: without exactly one From field no signature counts.
     one.acceptable = author.valid;
     results.signatures.push_back(std::move(one));
@@ -285,7 +287,7 @@ app::FrozenEvidence Facts::frozen(const Assignment& values, const app::Dialogue&
   Evidence evidence;
   evidence.reverse_path = dialogue.sender;
   evidence.session.helo = dialogue.helo.value_or("");
-  frozen.spf = spf_result(spf_results[value_in(values, "spf")], evidence);
+  frozen.spf = spf_result(asked_spf_results[value_in(values, "spf")], evidence);
   const std::size_t who = value_in(values, "header_from");
   frozen.author = author(who, evidence);
   for (const std::string& domain : others_) {
@@ -335,7 +337,7 @@ std::vector<std::string> Facts::words_of(const Assignment& values) const {
 Ref Facts::over(const FactNeeds& needs, const Judge& judge) {
   FactNeeds all = needs;
   if (all.dmarc) all.spf = all.dkim = all.author = true;
-  const bool own_signer = std::ranges::find(signers_, own) != signers_.end();
+  const bool own_signer = std::ranges::find(signers_, same_domain_question) != signers_.end();
   if (all.dkim && own_signer) all.author = true;
   return over_sender(all, judge);
 }
@@ -444,7 +446,7 @@ Ref Facts::over_spf(const FactNeeds& needs, const Picked& picked, Evidence& evid
   // DMARC tells three results apart.
   std::map<Says, mailauth::dmarc::Result> known;
   std::vector<Ref> children;
-  for (const auto status : spf_results) {
+  for (const auto status : asked_spf_results) {
     evidence.spf = spf_result(status, evidence);
     if (needs.dmarc) {
       const Says says = policy::questions::spf(evidence).says;

@@ -35,8 +35,9 @@ using About = Term::About;
 namespace {
 
 /// Adds the words of a condition, so that the classes tell apart what it tells apart.
-void add_words(const Condition& condition, restrictions::PolicyWords& words, FactWords& facts) {
-  for (const Condition& part : condition.parts) add_words(part, words, facts);
+void add_condition_words(const Condition& condition, restrictions::PolicyWords& words,
+                         FactWords& facts) {
+  for (const Condition& part : condition.parts) add_condition_words(part, words, facts);
   if (condition.kind != Condition::Kind::term) return;
   const Term& term = condition.term;
   const auto domains_to = [&](std::set<std::string>& keys) {
@@ -107,7 +108,7 @@ void each_term(const Condition& condition, const Visit& visit) {
   if (condition.kind == Condition::Kind::term) visit(condition.term);
 }
 
-bool has(const std::vector<DomainPattern>& domains, std::string_view name) {
+bool has_domain(const std::vector<DomainPattern>& domains, std::string_view name) {
   const std::string domain = lower(name);
   return std::ranges::any_of(domains, [&](const DomainPattern& one) { return one.has(domain); });
 }
@@ -136,7 +137,7 @@ Happens happens(Verb verb, const Outcome& lists, Refusal behind, bool scripts) {
   return {taken_surely && lists.hold, taken_perhaps && (lists.hold || scripts)};
 }
 
-bool is(const Outcome& outcome, Verb verb) {
+bool has_verb(const Outcome& outcome, Verb verb) {
   return happens(verb, outcome, Refusal::no, false).surely;
 }
 
@@ -217,7 +218,7 @@ class Checker {
         diagrams_.both(condition(weighed.sentence.condition), vocabulary_->possible());
     return std::ranges::all_of(outcomes, [&](const Outcome& outcome) {
       const auto breaks = [&](const Guardrail& one) {
-        return is(outcome, one.sentence.verb) == one.sentence.never;
+        return has_verb(outcome, one.sentence.verb) == one.sentence.never;
       };
       if (!breaks(weighed)) return true;
       Ref broken = diagrams_.leaf(0);
@@ -246,7 +247,7 @@ class Checker {
     }
     FactWords facts;
     for (const Guardrail& one : guardrails_.sentences) {
-      add_words(one.sentence.condition, words_, facts);
+      add_condition_words(one.sentence.condition, words_, facts);
     }
     plan::add_words(*version_.config, facts);
     if (const auto& rules = version_.config->vsl.loaded) {
@@ -405,7 +406,7 @@ class Checker {
                },
            .holds =
                [&](const std::vector<Side>& sides) {
-                 return is(outcome_of(sides[0]), sentence.verb) == sentence.never;
+                 return has_verb(outcome_of(sides[0]), sentence.verb) == sentence.never;
                },
            .also = [&](const Evidence& one) { return listings_in(sentence.condition, one); }});
       if (found) {
@@ -619,7 +620,7 @@ class Checker {
   }
   static bool is_of(const Term& term, const mail::Mailbox& address) {
     return term.address ? iequals(address.text(), term.address->text())
-                        : has(term.domains, address.domain);
+                        : has_domain(term.domains, address.domain);
   }
   bool meets_sender(const Term& term, const mail::Mailbox& said) const {
     return is_of(term, read_as(said));
@@ -628,7 +629,7 @@ class Checker {
     return is_of(term, read_as(said, route_of(said)));
   }
   static bool meets_helo(const Term& term, const std::string& helo) {
-    return term.word == "none" ? helo.empty() : !helo.empty() && has(term.domains, helo);
+    return term.word == "none" ? helo.empty() : !helo.empty() && has_domain(term.domains, helo);
   }
   /// Whether mail for it is for webhooks or for a domain of [vsl], whatever lists say.
   bool has_own_route(const mail::Mailbox& recipient) const {
@@ -655,7 +656,7 @@ class Checker {
                                           : diagrams_.leaf(0));
       case About::client_name:
         return among(Axis::name, classes.names, [&](const NameClass& name) {
-          return name.kind == NameClass::Kind::verified && has(term.domains, name.name);
+          return name.kind == NameClass::Kind::verified && has_domain(term.domains, name.name);
         });
       case About::helo:
         return among(Axis::helo, classes.helos,
@@ -697,7 +698,7 @@ class Checker {
         return facts_->over({.dkim = true}, [&](const Evidence& evidence) {
           const auto domains = policy::questions::vouching_domains(evidence);
           return says(std::ranges::any_of(
-              domains, [&](const std::string& one) { return has(term.domains, one); }));
+              domains, [&](const std::string& one) { return has_domain(term.domains, one); }));
         });
       case About::dmarc:
         return facts_->over({.dmarc = true}, [&](const Evidence& evidence) {
@@ -709,7 +710,8 @@ class Checker {
                       mailauth::dmarc::to_string(evidence.dmarc->policy) == term.word);
         });
       case About::header_from:
-        return facts_->author_in([&](const std::string& one) { return has(term.domains, one); });
+        return facts_->author_in(
+            [&](const std::string& one) { return has_domain(term.domains, one); });
       case About::size:
         break;
     }
@@ -818,7 +820,7 @@ std::optional<std::vector<bool>> named_by(const app::Guardrails& guardrails,
         is_alone = is_alone || (iequals(term.address->domain, domain) &&
                                 istarts_with(term.address->local_part, local));
       } else {
-        said.push_back(has(term.domains, domain));
+        said.push_back(has_domain(term.domains, domain));
       }
     });
   }
@@ -1006,7 +1008,7 @@ std::optional<std::string> recipient_for_all(const GuardResult& result) {
   return std::nullopt;
 }
 
-std::string answered(const Side& got) {
+std::string answered_words(const Side& got) {
   if (!got.taken) return std::to_string(got.reply.code);
   if (got.handling == "deliver") return "250";
   return "250, and the message is " + std::string(got.handling == "hold" ? "held" : "thrown away");
@@ -1019,7 +1021,7 @@ std::string mail_for_all(const GuardResult& result) {
                             : webhook.empty()
                                 ? "an address that no webhook has then"
                                 : "an address at " + webhook.substr(webhook.rfind('@') + 1);
-  return fmt::format("mail for {} is answered {}", where, answered(result.got));
+  return fmt::format("mail for {} is answered {}", where, answered_words(result.got));
 }
 
 /// `for_all`: without what the operator's tables may have.
@@ -1046,7 +1048,7 @@ std::string dialogue(const GuardResult& result, bool for_all) {
           ? ""
           : fmt::format(", with commands ahead of replies from {} on,", to_string(spoken.early)),
       printable(spoken.sender, 200), printable(spoken.recipient, 200),
-      message.empty() ? "" : ", sends", printable(message, 400), answered(result.got),
+      message.empty() ? "" : ", sends", printable(message, 400), answered_words(result.got),
       for_all ? "" : world_of(spoken));
 }
 

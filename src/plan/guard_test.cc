@@ -56,23 +56,24 @@ std::string word(const GuardResult& result) {
   return std::string(to_string(result.word)) + (result.text.empty() ? "" : ": " + result.text);
 }
 
-constexpr auto lists = "[restrictions]\nrelay_domains = \"relay.test\"\n";
+constexpr auto guarded_lists = "[restrictions]\nrelay_domains = \"relay.test\"\n";
 
 std::string with_dmarc(const std::string& rule) {
-  return std::string(lists) + "[authentication]\ndmarc = \"" + rule + "\"\n";
+  return std::string(guarded_lists) + "[authentication]\ndmarc = \"" + rule + "\"\n";
 }
 
 // The dialogue alone does not show what breaks the sentence.
 TEST(GuardTest, TheDialogueSaysWhatDnsHasAndWhoTheClientIs) {
   const std::string listing =
-      std::string(lists) +
+      std::string(guarded_lists) +
       "smtpd_recipient_restrictions = \"permit_dnswl_client wl.test, reject\"\n";
   const GuardResult listed =
       Guarded("never accept where rcpt = abuse@relay.test", listing).result();
   ASSERT_EQ(listed.word, Word::violated) << word(listed);
   EXPECT_NE(dialogue_of(listed).find("; if DNS has "), std::string::npos) << dialogue_of(listed);
   EXPECT_NE(dialogue_of(listed).find("wl.test"), std::string::npos) << dialogue_of(listed);
-  const GuardResult named = Guarded("never accept where client_name in evil.test", lists).result();
+  const GuardResult named =
+      Guarded("never accept where client_name in evil.test", guarded_lists).result();
   ASSERT_EQ(named.word, Word::violated) << word(named);
   EXPECT_NE(dialogue_of(named).find("evil.test) with HELO"), std::string::npos)
       << dialogue_of(named);
@@ -81,7 +82,7 @@ TEST(GuardTest, TheDialogueSaysWhatDnsHasAndWhoTheClientIs) {
 // With smtpd_delay_reject = no a list at the greeting or EHLO may hold what comes later. What it
 // says of the EHLO in front of STARTTLS is forgotten.
 TEST(GuardTest, SessionsMayBeHeld) {
-  const std::string early = std::string(lists) +
+  const std::string early = std::string(guarded_lists) +
                             "mydestination = \"ours.test\"\nlocal_recipient_maps = \"\"\n"
                             "smtpd_relay_restrictions = \"reject_unauth_destination\"\n"
                             "smtpd_delay_reject = \"no\"\n";
@@ -109,19 +110,19 @@ TEST(GuardTest, SessionsMayBeHeld) {
 // What only the sentence asks of DNS, and that the session is encrypted.
 TEST(GuardTest, TheDialogueSaysAllThatTheSentenceIsAbout) {
   const GuardResult listed =
-      Guarded("never accept where client listed in \"bl.test=127.0.0.3\"", lists).result();
+      Guarded("never accept where client listed in \"bl.test=127.0.0.3\"", guarded_lists).result();
   ASSERT_EQ(listed.word, Word::violated) << word(listed);
   EXPECT_NE(dialogue_of(listed).find(".bl.test {\"A\":[\"127.0.0.3\"]}"), std::string::npos)
       << dialogue_of(listed);
   const GuardResult sender =
-      Guarded("never accept where from listed in \"dbl.test\"", lists).result();
+      Guarded("never accept where from listed in \"dbl.test\"", guarded_lists).result();
   ASSERT_EQ(sender.word, Word::violated) << word(sender);
   EXPECT_NE(dialogue_of(sender).find(".dbl.test {\"A\""), std::string::npos) << dialogue_of(sender);
   const GuardResult unlisted =
-      Guarded("never accept where not client listed in \"bl.test\"", lists).result();
+      Guarded("never accept where not client listed in \"bl.test\"", guarded_lists).result();
   ASSERT_EQ(unlisted.word, Word::violated) << word(unlisted);
   EXPECT_EQ(dialogue_of(unlisted).find("DNS has"), std::string::npos) << dialogue_of(unlisted);
-  const GuardResult tls = Guarded("never accept where tls = yes", lists).result();
+  const GuardResult tls = Guarded("never accept where tls = yes", guarded_lists).result();
   ASSERT_EQ(tls.word, Word::violated) << word(tls);
   EXPECT_NE(dialogue_of(tls).find(" over TLS says"), std::string::npos) << dialogue_of(tls);
 }
@@ -169,11 +170,13 @@ TEST(GuardTest, DmarcIsWhatTheGatewayMakesOfIt) {
 
 TEST(GuardTest, AWitnessSaysWhatTheMessageMustBe) {
   const GuardResult result =
-      Guarded("never accept where spf = softfail and header_from in x.test", lists).result();
+      Guarded("never accept where spf = softfail and header_from in x.test", guarded_lists)
+          .result();
   ASSERT_EQ(word(result), "violated");
   EXPECT_NE(dialogue_of(result).find("spf softfail"), std::string::npos) << dialogue_of(result);
   const GuardResult two =
-      Guarded("never accept where header_from in x.test and header_from in y.test", lists).result();
+      Guarded("never accept where header_from in x.test and header_from in y.test", guarded_lists)
+          .result();
   ASSERT_EQ(word(two), "violated");
   EXPECT_THAT(dialogue_of(two), testing::HasSubstr("several authors"));
   EXPECT_THAT(dialogue_of(two), testing::HasSubstr("an author at x.test"));
@@ -182,7 +185,8 @@ TEST(GuardTest, AWitnessSaysWhatTheMessageMustBe) {
 
 TEST(GuardTest, SizesAreComparedWithTheLimit) {
   const std::string limit =
-      std::string(lists) + "smtpd_sender_restrictions = \"\"\n[limits]\nmessage_size = \"1 MiB\"\n";
+      std::string(guarded_lists) +
+      "smtpd_sender_restrictions = \"\"\n[limits]\nmessage_size = \"1 MiB\"\n";
   EXPECT_EQ(word(Guarded("never accept where size > 1048576", limit).result()), "holds");
   EXPECT_EQ(word(Guarded("never accept where size > 1048575", limit).result()), "violated");
   // Also where the sentence says nothing near it.
@@ -244,14 +248,15 @@ TEST(GuardTest, PoliciesOfWebhooksAreProved) {
 // Whatever domains the lists have, mail for a webhook is for this host.
 TEST(GuardTest, ListsLetMailToWebhooksThrough) {
   const dialect::webhook::PolicyFields any;
-  EXPECT_EQ(word(Guarded("never accept where from in spam.test and rcpt in hooks.test", lists)
-                     .with(any)
-                     .result()),
-            "violated");
+  EXPECT_EQ(
+      word(Guarded("never accept where from in spam.test and rcpt in hooks.test", guarded_lists)
+               .with(any)
+               .result()),
+      "violated");
   EXPECT_EQ(
       word(Guarded(
                "never refuse where rcpt = in@hooks.test and from = null and helo = mx.client.test",
-               lists)
+               guarded_lists)
                .with(any)
                .result()),
       "holds");
@@ -263,11 +268,12 @@ TEST(GuardTest, ShadowAndInactive) {
   shadow.shadow = true;
   const std::string sentence = "never accept where client not in 203.0.113.0/24";
   EXPECT_EQ(word(Guarded(sentence).with(shadow).result()), "violated");
-  EXPECT_EQ(word(Guarded("never accept where client in 10.0.0.0/8",
-                         std::string(lists) + "client = \"check_client_access cidr:{ {10.0.0.0/8 "
-                                              "REJECT} }\"\nmode = \"shadow\"\n")
-                     .result()),
-            "holds")
+  EXPECT_EQ(
+      word(Guarded("never accept where client in 10.0.0.0/8",
+                   std::string(guarded_lists) + "client = \"check_client_access cidr:{ {10.0.0.0/8 "
+                                                "REJECT} }\"\nmode = \"shadow\"\n")
+               .result()),
+      "holds")
       << "lists in shadow give no route, so nothing is taken";
 }
 
@@ -289,7 +295,8 @@ TEST(GuardTest, LoginsInClear) {
 }
 
 TEST(GuardTest, ASentenceThatIsNotProvedSaysWhy) {
-  const GuardResult late = Guarded("never discard", lists).result(std::chrono::milliseconds(0));
+  const GuardResult late =
+      Guarded("never discard", guarded_lists).result(std::chrono::milliseconds(0));
   EXPECT_EQ(late.word, Word::not_proved);
   EXPECT_EQ(late.reason, "budget_time");
 }
@@ -307,7 +314,7 @@ TEST(GuardTest, SentencesThatAreGoneAreWeakened) {
     return names;
   };
   const auto of = [](const std::string& sentence) {
-    return Guarded(sentence, lists).loaded.config;
+    return Guarded(sentence, guarded_lists).loaded.config;
   };
   const std::string sentence = "never accept where client in 10.0.0.0/8, mynetworks and size > 10";
   const app::Config old = of(sentence);
@@ -332,7 +339,8 @@ TEST(GuardTest, SentencesThatAreGoneAreWeakened) {
   }
   // Whom `mynetworks` names, and which domains are foreign, an edit may change.
   const auto of_ours = [](const std::string& sentence) {
-    return Guarded(sentence, std::string(lists) + "mynetworks = \"10.0.0.0/8\"\n").loaded.config;
+    return Guarded(sentence, std::string(guarded_lists) + "mynetworks = \"10.0.0.0/8\"\n")
+        .loaded.config;
   };
   for (const auto& [strong, weak] :
        {std::pair("never accept where client in 10.0.0.0/8",
@@ -350,7 +358,7 @@ TEST(GuardTest, SentencesThatAreGoneAreWeakened) {
   const std::string rules =
       "smtpd_delay_reject = \"no\"\nsmtpd_helo_restrictions = \"reject_plaintext_session\"\n";
   const auto with_rules = [&](const std::string& one) {
-    return Guarded(one, std::string(lists) + rules).loaded.config;
+    return Guarded(one, std::string(guarded_lists) + rules).loaded.config;
   };
   EXPECT_EQ(weaker(before, with_rules("always refuse")), "");
   EXPECT_EQ(weaker(before, with_rules("never hold")), "a not proved ");
@@ -365,13 +373,14 @@ TEST(GuardTest, SentencesThatAreGoneAreWeakened) {
 }
 
 TEST(GuardTest, OddSentencesAreNamed) {
-  EXPECT_EQ(Guarded("never accept where tls = no and tls = yes", lists).result().doubt,
+  EXPECT_EQ(Guarded("never accept where tls = no and tls = yes", guarded_lists).result().doubt,
             "no dialogue meets its condition");
-  EXPECT_EQ(Guarded("never accept where client listed in \"bl.test\" and rcpt is foreign", lists)
-                .result()
-                .doubt,
-            "no rule of the lists asks bl.test");
-  EXPECT_EQ(Guarded("never discard", lists).result().doubt, "");
+  EXPECT_EQ(
+      Guarded("never accept where client listed in \"bl.test\" and rcpt is foreign", guarded_lists)
+          .result()
+          .doubt,
+      "no rule of the lists asks bl.test");
+  EXPECT_EQ(Guarded("never discard", guarded_lists).result().doubt, "");
 }
 
 // A pattern may say which group a domain is of, and some addresses always exist.
@@ -457,7 +466,7 @@ TEST(GuardTest, DomainsOfRulesAreOurs) {
 TEST(GuardTest, DiagnosticsHaveThePlaceOfTheSentence) {
   const Guarded guarded(
       "never refuse where rcpt is relay and client in 192.0.2.0/24 and not helo = none",
-      std::string(lists) + "client = \"reject_rbl_client bl.test\"\nsender = \"\"\n");
+      std::string(guarded_lists) + "client = \"reject_rbl_client bl.test\"\nsender = \"\"\n");
   const std::vector<GuardResult> results{guarded.result()};
   const auto found = diagnostics_of(results, *guarded.loaded.config.guardrails);
   ASSERT_EQ(found.size(), 1u);
@@ -589,7 +598,7 @@ TEST(GuardTest, AListAtEhloThatAsksForTlsProvesNothing) {
 
 // Sentences that want mail to be taken are about clients that wait for replies.
 TEST(GuardTest, ClientsThatDoNotWaitMayBeRefused) {
-  const std::string open = std::string(lists) + "smtpd_sender_restrictions = \"\"\n";
+  const std::string open = std::string(guarded_lists) + "smtpd_sender_restrictions = \"\"\n";
   const std::string early = open + "smtpd_data_restrictions = \"reject_unauth_pipelining\"\n";
   const std::string mail =
       " where client in 192.0.2.0/24 and rcpt = a@relay.test and not helo = "
@@ -689,7 +698,7 @@ TEST(GuardTest, DialoguesForAllBesideListsHaveTheWebhookAlone) {
 TEST(GuardTest, NetworksOfPatternsAreNotProved) {
   const Guarded guarded(
       "never refuse where client in mynetworks and rcpt is relay",
-      std::string(lists) +
+      std::string(guarded_lists) +
           "mynetworks = '10.0.0.0/8, pcre:{ {/^198[.]51[.]100[.]/ OK} }'\n"
           "smtpd_reject_unlisted_recipient = 'no'\n"
           "smtpd_helo_restrictions = 'check_client_access cidr:{ {10.0.0.0/8 OK} }, "

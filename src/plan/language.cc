@@ -12,7 +12,7 @@ namespace postern::plan {
 
 namespace {
 
-using Octets = std::bitset<256>;
+using OctetSet = std::bitset<256>;
 constexpr unsigned no_limit = std::numeric_limits<unsigned>::max();
 
 /// Thrown for what is not regular, not understood, or too large.
@@ -21,19 +21,19 @@ struct NotRegular : std::runtime_error {
 };
 
 /// A pattern, parsed.
-struct Node {
+struct LanguageNode {
   enum class Kind : std::uint8_t { octets, sequence, choice, repeat, begin, end };
   Kind kind = Kind::sequence;
-  Octets octets = {};
-  std::vector<Node> parts = {};  ///< of `repeat`: one
-  unsigned least = 0;            ///< of `repeat`
-  unsigned most = 0;             ///< no_limit: any number
+  OctetSet octets = {};
+  std::vector<LanguageNode> parts = {};  ///< of `repeat`: one
+  unsigned least = 0;                    ///< of `repeat`
+  unsigned most = 0;                     ///< no_limit: any number
 };
 
 constexpr unsigned char_code(char c) { return static_cast<unsigned char>(c); }
 
-Octets octets_if(bool (*holds)(unsigned char)) {
-  Octets octets;
+OctetSet octets_if(bool (*holds)(unsigned char)) {
+  OctetSet octets;
   for (unsigned c = 0; c < octets.size(); ++c) {
     if (holds(static_cast<unsigned char>(c))) octets.set(c);
   }
@@ -45,7 +45,7 @@ bool is_word(unsigned char c) { return is_alnum(static_cast<char>(c)) || c == '_
 bool is_space(unsigned char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 /// The POSIX classes as PCRE2 reads them without a locale.
-std::optional<Octets> class_named(std::string_view name) {
+std::optional<OctetSet> class_named(std::string_view name) {
   using Holds = bool (*)(unsigned char);
   static const std::pair<std::string_view, Holds> classes[] = {
       {"alpha", [](unsigned char c) { return is_alpha(static_cast<char>(c)); }},
@@ -73,8 +73,8 @@ class Parser {
  public:
   Parser(std::string_view text, bool caseless) : rest_(text), caseless_(caseless) {}
 
-  Node whole() {
-    Node node = choice();
+  LanguageNode whole() {
+    LanguageNode node = choice();
     if (!rest_.empty()) throw NotRegular("a bracket too many");
     return node;
   }
@@ -93,11 +93,11 @@ class Parser {
   }
 
   /// Up to the bracket that closes the group.
-  Node choice() {
+  LanguageNode choice() {
     constexpr int most_depth = 100;
     if (++depth_ > most_depth) throw NotRegular("brackets are nested too deep");
     const bool caseless = caseless_;  // (?i) holds up to the end of its group
-    Node node{.kind = Node::Kind::choice};
+    LanguageNode node{.kind = LanguageNode::Kind::choice};
     do {
       node.parts.push_back(sequence());
     } while (take("|"));
@@ -106,15 +106,16 @@ class Parser {
     return node;
   }
 
-  Node sequence() {
-    Node node{.kind = Node::Kind::sequence};
+  LanguageNode sequence() {
+    LanguageNode node{.kind = LanguageNode::Kind::sequence};
     while (!rest_.empty() && rest_.front() != '|' && rest_.front() != ')') {
-      if (std::optional<Node> part = atom()) node.parts.push_back(quantified(std::move(*part)));
+      if (std::optional<LanguageNode> part = atom())
+        node.parts.push_back(quantified(std::move(*part)));
     }
     return node;
   }
 
-  Node quantified(Node part) {
+  LanguageNode quantified(LanguageNode part) {
     for (bool is_first = true; !rest_.empty(); is_first = false) {
       unsigned least = 0;
       unsigned most = no_limit;
@@ -129,11 +130,12 @@ class Parser {
         return part;
       }
       if (c != '{') rest_.remove_prefix(1);
-      const bool is_assertion = part.kind == Node::Kind::begin || part.kind == Node::Kind::end;
+      const bool is_assertion =
+          part.kind == LanguageNode::Kind::begin || part.kind == LanguageNode::Kind::end;
       if (is_assertion || !is_first) throw NotRegular("a quantifier without something to repeat");
       (void)take("?");  // as few as possible: the same texts
       if (rest_.starts_with('+')) throw NotRegular("a possessive quantifier");
-      Node repeat{.kind = Node::Kind::repeat};
+      LanguageNode repeat{.kind = LanguageNode::Kind::repeat};
       repeat.parts.push_back(std::move(part));
       repeat.least = least;
       repeat.most = most;
@@ -169,15 +171,15 @@ class Parser {
   }
 
   /// Nullopt: a setting, which is no part of the text.
-  std::optional<Node> atom() {
+  std::optional<LanguageNode> atom() {
     const char c = next();
     switch (c) {
       case '^':
-        return Node{.kind = Node::Kind::begin};
+        return LanguageNode{.kind = LanguageNode::Kind::begin};
       case '$':
-        return Node{.kind = Node::Kind::end};
+        return LanguageNode{.kind = LanguageNode::Kind::end};
       case '.':
-        return of(Octets().set());
+        return of(OctetSet().set());
       case '[':
         return of(set());
       case '(':
@@ -189,14 +191,14 @@ class Parser {
       case '?':
         throw NotRegular("a quantifier without something to repeat");
       default:
-        return of(Octets().set(char_code(c)));
+        return of(OctetSet().set(char_code(c)));
     }
   }
 
-  Node of(Octets octets) const {
-    return {.kind = Node::Kind::octets, .octets = either_case(octets)};
+  LanguageNode of(OctetSet octets) const {
+    return {.kind = LanguageNode::Kind::octets, .octets = either_case(octets)};
   }
-  Octets either_case(Octets octets) const {
+  OctetSet either_case(OctetSet octets) const {
     if (!caseless_) return octets;
     for (unsigned c = 'a'; c <= 'z'; ++c) {
       const unsigned capital = c - 'a' + 'A';
@@ -206,7 +208,7 @@ class Parser {
     return octets;
   }
 
-  std::optional<Node> group() {
+  std::optional<LanguageNode> group() {
     if (rest_.starts_with('*')) throw NotRegular("a verb");
     if (take("?")) {
       if (rest_.starts_with("P<") || rest_.starts_with('\'') ||
@@ -233,34 +235,34 @@ class Parser {
         }
         (void)take(":");
         const bool before = std::exchange(caseless_, caseless);
-        Node node = choice();
+        LanguageNode node = choice();
         caseless_ = before;
         if (!take(")")) throw NotRegular("a bracket is missing");
         return node;
       }
     }
-    Node node = choice();
+    LanguageNode node = choice();
     if (!take(")")) throw NotRegular("a bracket is missing");
     return node;
   }
 
-  Node escaped() {
+  LanguageNode escaped() {
     const char c = rest_.empty() ? '\0' : rest_.front();
     if (c == 'A') {
       rest_.remove_prefix(1);
-      return {.kind = Node::Kind::begin};
+      return {.kind = LanguageNode::Kind::begin};
     }
     if (c == 'z' || c == 'Z') {
       rest_.remove_prefix(1);
-      return {.kind = Node::Kind::end};
+      return {.kind = LanguageNode::Kind::end};
     }
     return of(escaped_octets());
   }
 
   /// What stands behind a backslash, in a set or not.
-  Octets escaped_octets() {
+  OctetSet escaped_octets() {
     const char c = next();
-    Octets octets;
+    OctetSet octets;
     switch (c) {
       case 'd':
       case 'D':
@@ -319,9 +321,9 @@ class Parser {
     return value;
   }
 
-  Octets set() {
+  OctetSet set() {
     const bool negated = take("^");
-    Octets octets;
+    OctetSet octets;
     for (bool is_first = true;; is_first = false) {
       if (!is_first && take("]")) break;
       if (rest_.starts_with("[:") || rest_.starts_with("[.") || rest_.starts_with("[=")) {
@@ -329,14 +331,14 @@ class Parser {
         if (rest_.starts_with('-') && !rest_.starts_with("-]")) throw NotRegular("a range of sets");
         continue;
       }
-      const Octets first = member();
+      const OctetSet first = member();
       if (!rest_.starts_with('-') || rest_.starts_with("-]")) {
         octets |= first;
         continue;
       }
       rest_.remove_prefix(1);
       if (rest_.starts_with("[:")) throw NotRegular("a range of sets");
-      const Octets last = member();
+      const OctetSet last = member();
       if (first.count() != 1 || last.count() != 1) throw NotRegular("a range of sets");
       bool in = false;
       for (unsigned c = 0; c < octets.size(); ++c) {
@@ -350,20 +352,20 @@ class Parser {
     return negated ? ~octets : octets;
   }
 
-  Octets member() {
-    if (!take("\\")) return Octets().set(char_code(next()));
-    if (take("b")) return Octets().set('\b');
+  OctetSet member() {
+    if (!take("\\")) return OctetSet().set(char_code(next()));
+    if (take("b")) return OctetSet().set('\b');
     return escaped_octets();
   }
 
-  Octets named() {
+  OctetSet named() {
     const std::size_t end = rest_.find(":]");
     if (!take("[:") || end == std::string_view::npos) throw NotRegular("a set of another kind");
     std::string_view name = rest_.substr(0, end - 2);
     rest_.remove_prefix(end);
     const bool negated = name.starts_with('^');
     if (negated) name.remove_prefix(1);
-    const std::optional<Octets> octets = class_named(name);
+    const std::optional<OctetSet> octets = class_named(name);
     if (!octets) throw NotRegular("a set of another kind");
     // In either case, [[:upper:]] and [[:lower:]] are letters.
     return negated ? ~either_case(*octets) : *octets;
@@ -382,31 +384,31 @@ class Maker {
   explicit Maker(Language& language) : states_(language.states_) {}
 
   /// The state in front of the node; behind it comes `next`.
-  Language::State before(const Node& node, Language::State next) {
+  Language::State before(const LanguageNode& node, Language::State next) {
     using Kind = Language::Edge::Kind;
     switch (node.kind) {
-      case Node::Kind::octets:
+      case LanguageNode::Kind::octets:
         return add({.kind = Kind::octet, .on = node.octets, .next = next});
-      case Node::Kind::begin:
+      case LanguageNode::Kind::begin:
         return add({.kind = Kind::begin, .next = next});
-      case Node::Kind::end:
+      case LanguageNode::Kind::end:
         return add({.kind = Kind::end, .next = next});
-      case Node::Kind::sequence:
+      case LanguageNode::Kind::sequence:
         for (auto part = node.parts.rbegin(); part != node.parts.rend(); ++part) {
           next = before(*part, next);
         }
         return next;
-      case Node::Kind::choice: {
+      case LanguageNode::Kind::choice: {
         Language::State all = before(node.parts.back(), next);
         for (std::size_t at = node.parts.size() - 1; at-- > 0;) {
           all = either(before(node.parts[at], next), all);
         }
         return all;
       }
-      case Node::Kind::repeat:
+      case LanguageNode::Kind::repeat:
         break;
     }
-    const Node& part = node.parts.front();
+    const LanguageNode& part = node.parts.front();
     Language::State at = next;
     if (node.most == no_limit) {
       at = either(next, next);
@@ -437,7 +439,7 @@ class Maker {
 std::optional<Language> Language::of(std::string_view perl, const dialect::RegexOptions& options) {
   if (options.extended || options.unicode) return std::nullopt;
   try {
-    const Node node = Parser(perl, options.caseless).whole();
+    const LanguageNode node = Parser(perl, options.caseless).whole();
     Language made;
     Maker maker(made);
     made.start_ = maker.before(node, maker.add({.kind = Edge::Kind::found}));

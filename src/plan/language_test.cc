@@ -72,7 +72,7 @@ TEST(Language, TellsWhetherThereIsAText) {
 }
 
 /// A pattern of what patterns have, and perhaps of what they have not.
-std::string drawn(std::mt19937& random, int depth) {
+std::string drawn_pattern(std::mt19937& random, int depth) {
   const auto below = [&](unsigned most) {
     return std::uniform_int_distribution<unsigned>(0, most - 1)(random);
   };
@@ -98,16 +98,18 @@ std::string drawn(std::mt19937& random, int depth) {
         made += below(2) == 0 ? "\\W" : "[\\w-]";
         break;
       case 10:
-        made += "(" + drawn(random, depth - 1) + ")";
+        made += "(" + drawn_pattern(random, depth - 1) + ")";
         break;
       case 11:
-        made += "(?:" + drawn(random, depth - 1) + "|" + drawn(random, depth - 1) + ")";
+        made +=
+            "(?:" + drawn_pattern(random, depth - 1) + "|" + drawn_pattern(random, depth - 1) + ")";
         break;
       case 12:
-        made += "(?i:" + drawn(random, depth - 1) + ")";
+        made += "(?i:" + drawn_pattern(random, depth - 1) + ")";
         break;
       case 13:
-        made += "(" + drawn(random, depth - 1) + "|" + drawn(random, depth - 1) + ")";
+        made +=
+            "(" + drawn_pattern(random, depth - 1) + "|" + drawn_pattern(random, depth - 1) + ")";
         break;
       default:
         made += std::string_view("abA@.1")[below(6)];
@@ -126,7 +128,7 @@ TEST(Language, SaysWhatPcreSays) {
   std::vector<Language> before;
   std::vector<Regex> expressions;
   for (int i = 0; i < 3000; ++i) {
-    const std::string pattern = drawn(random, 3);
+    const std::string pattern = drawn_pattern(random, 3);
     const RegexOptions options{.caseless = random() % 2 == 0, .anchored = random() % 8 == 0};
     SCOPED_TRACE(fmt::format("seed {}: {} caseless {}", seed, pattern, options.caseless));
     auto regex = Regex::compile(pattern, options);

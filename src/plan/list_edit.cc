@@ -16,7 +16,7 @@ using restrictions::Rule;
 
 namespace {
 
-std::string written(const Rule& rule) {
+std::string written_rule(const Rule& rule) {
   std::string text = rule.warn_only ? "warn_if_reject " : "";
   for (const char c : rule.words) text += c == '$' ? std::string("$$") : std::string(1, c);
   return text;
@@ -47,7 +47,7 @@ std::optional<Spot> spot_of(const ListPolicy& policy, const std::string& origin)
 
 std::vector<std::string> written(const List& rules) {
   std::vector<std::string> all;
-  for (const Rule& rule : rules) all.push_back(written(rule));
+  for (const Rule& rule : rules) all.push_back(written_rule(rule));
   return all;
 }
 

@@ -14,7 +14,7 @@ namespace restrictions = dialect::restrictions;
 namespace {
 
 /// The lists of a version; null: it has none.
-std::shared_ptr<const restrictions::ListPolicy> lists_of(const app::Config& config) {
+std::shared_ptr<const restrictions::ListPolicy> compiled_lists(const app::Config& config) {
   const restrictions::Loaded* loaded = config.restrictions.loaded();
   return loaded != nullptr ? loaded->compiled.policy : nullptr;
 }
@@ -41,7 +41,7 @@ void ListPair::read() {
     same_ = SameRules(*before, *after);
   }
   for (std::size_t side = 0; side < 2; ++side) {
-    lists_[side] = lists_of(*sides_[side]->config);
+    lists_[side] = compiled_lists(*sides_[side]->config);
     if (!lists_[side]) continue;
     if (sides_[side]->config->restrictions.section.shadow) {
       throw NotCompiled("other_layers", "the lists of a version are in shadow");

@@ -18,7 +18,8 @@ using testing::StartsWith;
 
 const std::string relaying = "smtpd_relay_restrictions = \"reject_unauth_destination\"\n";
 
-Comparison compared(const std::string& both, const std::string& before, const std::string& after) {
+Comparison compared_rules(const std::string& both, const std::string& before,
+                          const std::string& after) {
   EditOptions options;
   options.compare.time = std::chrono::minutes(1);
   const bool relays = both.find("smtpd_relay_restrictions") != std::string::npos;
@@ -88,7 +89,7 @@ TEST(PlanNamesTest, WhatStandsForOthersIsNoKey) {
        false},
   };
   for (const auto& one : cases) {
-    const Comparison found = compared(one.both, one.before, one.after);
+    const Comparison found = compared_rules(one.both, one.before, one.after);
     EXPECT_NE(found.answer(), Answer::same) << one.what;
     EXPECT_EQ(found.witnesses.empty(), !one.shown) << one.what;
   }
@@ -96,7 +97,7 @@ TEST(PlanNamesTest, WhatStandsForOthersIsNoKey) {
 
 // Of an address without domain and with a route, it is the route that says which domain is asked.
 TEST(PlanNamesTest, ARouteWithoutDomainIsNotCompleted) {
-  const Comparison found = compared(
+  const Comparison found = compared_rules(
       "myorigin = '$mydomain'\nappend_dot_mydomain = 'no'\nmydestination = 'ours.example'\n"
       "inet_interfaces = '192.0.2.25'\naddress_verify_sender = 'probe@ours.example'\n" +
           list("smtpd_sender_restrictions",
@@ -117,7 +118,7 @@ TEST(PlanNamesTest, KeysAsTheyAreWrittenAreTextsOfTheirOwn) {
       "check_sasl_access pcre:{ {/^/ REJECT} }, check_sender_access inline:{ {dotless = REJECT} }, "
       "check_sender_access pcre:{ {!/^[^[:upper:]]+@origin\\.example$$/i REJECT} }, "
       "reject_unauthenticated_sender_login_mismatch";
-  const Comparison found = compared(
+  const Comparison found = compared_rules(
       "myorigin = 'origin.example'\nmydestination = 'ours.example'\n"
       "smtpd_sender_login_maps = 'pcre:{ {/^[^A-Z]+@origin\\.example$$/i bob} }'\n",
       list("smtpd_sender_restrictions", rules + ", reject_non_fqdn_sender"),
@@ -137,7 +138,7 @@ TEST(PlanNamesTest, TheSenderOfProbesIsComparedAsHeIs) {
        {std::pair("myhostname = 'one.example'\n", "myhostname = 'two.example'\n"),
         std::pair("mydomain = 'one.example'\nmyorigin = '$mydomain'\n",
                   "mydomain = 'two.example'\nmyorigin = '$mydomain'\n")}) {
-    const Comparison found = compared(both, before, after);
+    const Comparison found = compared_rules(both, before, after);
     EXPECT_NE(found.answer(), Answer::same) << before;
   }
 }
@@ -156,34 +157,35 @@ std::vector<std::string> refused(const Comparison& found, const std::string& par
 
 TEST(PlanNamesTest, NamesWithARowOfTheirOwnAreNotAmongThoseBelow) {
   const std::string both = "mydestination = 'ours.example'\n";
-  EXPECT_THAT(refused(compared(both, "",
-                               list("smtpd_sender_restrictions",
-                                    "check_sender_access inline:{ {mail.partner.test=OK} "
-                                    "{partner.test=REJECT} }")),
+  EXPECT_THAT(refused(compared_rules(both, "",
+                                     list("smtpd_sender_restrictions",
+                                          "check_sender_access inline:{ {mail.partner.test=OK} "
+                                          "{partner.test=REJECT} }")),
                       "sender"),
               ElementsAre("partner.test",
                           "below partner.test (but not below mail.partner.test or "
                           "mail.partner.test)"));
-  EXPECT_THAT(refused(compared(both, "",
-                               list("smtpd_sender_restrictions",
-                                    "check_sender_access inline:{ {localhost=OK} }, "
-                                    "reject_non_fqdn_sender")),
+  EXPECT_THAT(refused(compared_rules(both, "",
+                                     list("smtpd_sender_restrictions",
+                                          "check_sender_access inline:{ {localhost=OK} }, "
+                                          "reject_non_fqdn_sender")),
                       "sender"),
               Contains("a domain of one label (but not localhost)"));
-  EXPECT_THAT(refused(compared(both, "",
-                               list("smtpd_client_restrictions",
-                                    "check_client_access inline:{ {mail.partner.test=OK} "
-                                    "{partner.test=REJECT} }")),
+  EXPECT_THAT(refused(compared_rules(both, "",
+                                     list("smtpd_client_restrictions",
+                                          "check_client_access inline:{ {mail.partner.test=OK} "
+                                          "{partner.test=REJECT} }")),
                       "client_name"),
               ElementsAre("partner.test",
                           "below partner.test (but not below mail.partner.test or "
                           "mail.partner.test)"));
-  EXPECT_THAT(refused(compared(both + "recipient_delimiter = '+'\n", "",
-                               list("smtpd_recipient_restrictions",
-                                    "check_recipient_access inline:{ {bob@ours.example=REJECT} "
-                                    "{bob+ok@ours.example=OK} }")),
-                      "rcpt"),
-              ElementsAre("bob@ours.example", "bob+*@ours.example (but not bob+ok@ours.example)"));
+  EXPECT_THAT(
+      refused(compared_rules(both + "recipient_delimiter = '+'\n", "",
+                             list("smtpd_recipient_restrictions",
+                                  "check_recipient_access inline:{ {bob@ours.example=REJECT} "
+                                  "{bob+ok@ours.example=OK} }")),
+              "rcpt"),
+      ElementsAre("bob@ours.example", "bob+*@ours.example (but not bob+ok@ours.example)"));
 }
 
 // A local part that has a row at any domain has a row of its own below a name, too.
@@ -192,9 +194,9 @@ TEST(PlanNamesTest, LocalPartsAreNotThoseOfOthersBelowAName) {
       "mydestination = 'ours.example'\nrelay_domains = 'partner.example'\n"
       "relay_recipient_maps = ''\n";
   const Comparison found =
-      compared(both, "",
-               list("smtpd_recipient_restrictions",
-                    "check_recipient_access inline:{ {carl@=REJECT} {ann@=OK} }"));
+      compared_rules(both, "",
+                     list("smtpd_recipient_restrictions",
+                          "check_recipient_access inline:{ {carl@=REJECT} {ann@=OK} }"));
   const GroupAnswer& relay = found.groups[static_cast<std::size_t>(Group::relay)];
   ASSERT_EQ(relay.refuses_more, Known::yes);
   bool any = false;
@@ -210,7 +212,7 @@ TEST(PlanNamesTest, LocalPartsAreNotThoseOfOthersBelowAName) {
 
 // A route to an address that has a row is judged as the address; others are said to be others.
 TEST(PlanNamesTest, RoutesToNamesAreNotAmongTheOthers) {
-  const Comparison found = compared(
+  const Comparison found = compared_rules(
       "myorigin = 'ours.example'\nmydestination = 'ours.example'\nmynetworks = '10.0.0.0/8'\n"
       "smtpd_relay_restrictions = 'permit_mynetworks, reject_unauth_destination'\n",
       "",
@@ -232,10 +234,10 @@ TEST(PlanNamesTest, QuestionsOfOneServerHaveTheirOwnNames) {
   const std::string rules =
       "check_policy_service { inet:127.0.0.1:10023, policy_context=a }, check_policy_service { "
       "inet:127.0.0.1:10023, policy_context=b }";
-  const Comparison found =
-      compared("mydestination = 'ours.example'\n", list("smtpd_recipient_restrictions", rules),
-               list("smtpd_recipient_restrictions",
-                    rules + ", check_sender_access inline:{ {a.test=REJECT} }"));
+  const Comparison found = compared_rules(
+      "mydestination = 'ours.example'\n", list("smtpd_recipient_restrictions", rules),
+      list("smtpd_recipient_restrictions",
+           rules + ", check_sender_access inline:{ {a.test=REJECT} }"));
   const GroupAnswer& ours = found.groups[static_cast<std::size_t>(Group::ours)];
   ASSERT_EQ(ours.refuses_more, Known::yes);
   for (const Difference& one : ours.refused.some) {

@@ -18,7 +18,7 @@ std::map<std::string, RuleNeed> needs_in(
   return needs_of(now, origins, edited, time);
 }
 
-constexpr std::string_view lists =
+constexpr std::string_view needed_lists =
     "mydestination = \"ours.example\"\nmynetworks = \"198.51.100.0/24\"\n"
     "smtpd_client_restrictions = \"check_client_access cidr:{ {192.0.2.0/24 REJECT} }, "
     "check_client_access cidr:{ {192.0.2.7 REJECT} }, warn_if_reject reject_rbl_client "
@@ -28,12 +28,12 @@ constexpr std::string_view lists =
     "reject_unauth_destination\"\n";
 
 TEST(NeedsTest, TellsIdleSpareAndNeededRulesApart) {
-  const auto needs =
-      needs_in(std::string(lists), {"smtpd_client_restrictions:1", "smtpd_client_restrictions:2",
-                                    "smtpd_client_restrictions:3", "smtpd_client_restrictions:4",
-                                    "smtpd_relay_restrictions:2", "smtpd_recipient_restrictions:1",
-                                    "smtpd_recipient_restrictions:2",
-                                    "smtpd_recipient_restrictions:3", "smtpd_data_restrictions:1"});
+  const auto needs = needs_in(
+      std::string(needed_lists),
+      {"smtpd_client_restrictions:1", "smtpd_client_restrictions:2", "smtpd_client_restrictions:3",
+       "smtpd_client_restrictions:4", "smtpd_relay_restrictions:2",
+       "smtpd_recipient_restrictions:1", "smtpd_recipient_restrictions:2",
+       "smtpd_recipient_restrictions:3", "smtpd_data_restrictions:1"});
   const auto need = [&](const std::string& origin) { return needs.at(origin).need; };
   EXPECT_EQ(need("smtpd_client_restrictions:1"), Need::needed);
   EXPECT_EQ(need("smtpd_client_restrictions:2"), Need::idle) << "the first row has the client";
@@ -54,8 +54,8 @@ TEST(NeedsTest, TellsIdleSpareAndNeededRulesApart) {
 }
 
 TEST(NeedsTest, WithoutTimeNothingIsProved) {
-  const auto needs =
-      needs_in(std::string(lists), {"smtpd_client_restrictions:1"}, std::chrono::milliseconds(0));
+  const auto needs = needs_in(std::string(needed_lists), {"smtpd_client_restrictions:1"},
+                              std::chrono::milliseconds(0));
   EXPECT_EQ(needs.at("smtpd_client_restrictions:1").need, Need::unknown);
   EXPECT_EQ(needs.at("smtpd_client_restrictions:1").why, "there was no time for it");
 }

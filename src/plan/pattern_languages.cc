@@ -12,14 +12,14 @@ namespace postern::plan {
 namespace {
 
 constexpr dialect::RegexOptions in_lower_case{.caseless = true};
-constexpr std::string_view label = "[a-z0-9]+(-[a-z0-9]+)*";
+constexpr std::string_view host_label = "[a-z0-9]+(-[a-z0-9]+)*";
 
 /// Texts of the usual forms; null: any may be said.
 const Language* usual_form(const DialogueText& text) {
   using Part = DialogueText::Part;
-  static const auto name = Language::of(fmt::format("^{0}(\\.{0})+$", label), in_lower_case);
-  static const auto address =
-      Language::of(fmt::format("^[a-z0-9]+([._+-][a-z0-9]+)*@{0}(\\.{0})+$", label), in_lower_case);
+  static const auto name = Language::of(fmt::format("^{0}(\\.{0})+$", host_label), in_lower_case);
+  static const auto address = Language::of(
+      fmt::format("^[a-z0-9]+([._+-][a-z0-9]+)*@{0}(\\.{0})+$", host_label), in_lower_case);
   if (text.axis == Axis::helo || text.axis == Axis::name) return &*name;
   const bool is_address = text.axis == Axis::sender || text.axis == Axis::recipient;
   return is_address && text.part == Part::whole ? &*address : nullptr;

@@ -119,8 +119,8 @@ class AssignedWorld final : public dns::Resolver {
   std::map<std::pair<std::string, dns::Type>, dns::Answer> asked_;
 };
 
-std::vector<std::string> needs_of(const Vocabulary& vocabulary, const AssignedWorld& world,
-                                  const app::Dialogue& dialogue, bool programs) {
+std::vector<std::string> dialogue_needs(const Vocabulary& vocabulary, const AssignedWorld& world,
+                                        const app::Dialogue& dialogue, bool programs) {
   bool client_dns = false;
   bool sender_dns = false;
   bool third_party = programs;
@@ -668,7 +668,7 @@ std::optional<Player::Played> Player::play(const app::Dialogue& dialogue, const 
   spoken.recipient = dialogue.recipients.front().text();
   spoken.dns = world.zone();
   spoken.answers.assign(answers.begin(), answers.end());
-  spoken.needs = needs_of(vocabulary_, world, dialogue, !answers.empty());
+  spoken.needs = dialogue_needs(vocabulary_, world, dialogue, !answers.empty());
   return played;
 }
 

@@ -29,20 +29,20 @@ class Random {
   std::mt19937 engine_;
 };
 
-inline constexpr std::string_view actions[] = {"OK",
-                                               "DUNNO",
-                                               "REJECT",
-                                               "DEFER",
-                                               "DEFER_IF_PERMIT",
-                                               "DISCARD",
-                                               "HOLD",
-                                               "550 5.7.1 no",
-                                               "DEFER_IF_REJECT",
-                                               "reject_unauth_destination",
-                                               "permit_mynetworks, reject",
-                                               "k1",
-                                               "warn_if_reject reject",
-                                               "450 4.2.0 later"};
+inline constexpr std::string_view table_actions[] = {"OK",
+                                                     "DUNNO",
+                                                     "REJECT",
+                                                     "DEFER",
+                                                     "DEFER_IF_PERMIT",
+                                                     "DISCARD",
+                                                     "HOLD",
+                                                     "550 5.7.1 no",
+                                                     "DEFER_IF_REJECT",
+                                                     "reject_unauth_destination",
+                                                     "permit_mynetworks, reject",
+                                                     "k1",
+                                                     "warn_if_reject reject",
+                                                     "450 4.2.0 later"};
 inline constexpr std::string_view client_keys[] = {
     "192.0.2", "192.0.2.7", "10.1.2", "partner.test", "mx.partner.test", "unknown", "2001:db8:5"};
 inline constexpr std::string_view name_keys[] = {"partner.test", "mx.partner.test", "test",
@@ -50,44 +50,44 @@ inline constexpr std::string_view name_keys[] = {"partner.test", "mx.partner.tes
 inline constexpr std::string_view mail_keys[] = {"partner.test", "spam.test",   "u@spam.test", "u@",
                                                  "local.test",   "relay.test",  "<>",          "b@",
                                                  ".relay.test",  "u@local.test"};
-inline constexpr std::string_view networks[] = {"192.0.2.0/24", "192.0.2.0/25",  "10.0.0.0/8",
-                                                "0.0.0.0/0",    "2001:db8::/32", "203.0.113.77"};
-inline constexpr std::string_view plain[] = {"permit_mynetworks",
-                                             "permit_sasl_authenticated",
-                                             "reject_unauth_destination",
-                                             "defer_unauth_destination",
-                                             "permit_auth_destination",
-                                             "reject",
-                                             "permit",
-                                             "defer",
-                                             "defer_if_permit",
-                                             "defer_if_reject",
-                                             "reject_plaintext_session",
-                                             "reject_unknown_client_hostname",
-                                             "reject_unknown_reverse_client_hostname",
-                                             "reject_rbl_client bl.test",
-                                             "reject_rbl_client bl.test=127.0.0.2",
-                                             "permit_dnswl_client wl.test",
-                                             "reject_rhsbl_client d.test",
-                                             "reject_rhsbl_sender d.test",
-                                             "reject_rhsbl_helo d.test",
-                                             "reject_rhsbl_recipient d.test",
-                                             "reject_invalid_helo_hostname",
-                                             "reject_non_fqdn_helo_hostname",
-                                             "reject_unknown_helo_hostname",
-                                             "reject_non_fqdn_sender",
-                                             "reject_unknown_sender_domain",
-                                             "reject_unlisted_sender",
-                                             "reject_non_fqdn_recipient",
-                                             "reject_unknown_recipient_domain",
-                                             "reject_unlisted_recipient",
-                                             "k1",
-                                             "k2",
-                                             "reject_multi_recipient_bounce",
-                                             "check_policy_service inet:127.0.0.1:9",
-                                             "reject_unauth_pipelining",
-                                             "permit_naked_ip_address",
-                                             "sleep 1"};
+inline constexpr std::string_view table_networks[] = {
+    "192.0.2.0/24", "192.0.2.0/25", "10.0.0.0/8", "0.0.0.0/0", "2001:db8::/32", "203.0.113.77"};
+inline constexpr std::string_view plain_rules[] = {"permit_mynetworks",
+                                                   "permit_sasl_authenticated",
+                                                   "reject_unauth_destination",
+                                                   "defer_unauth_destination",
+                                                   "permit_auth_destination",
+                                                   "reject",
+                                                   "permit",
+                                                   "defer",
+                                                   "defer_if_permit",
+                                                   "defer_if_reject",
+                                                   "reject_plaintext_session",
+                                                   "reject_unknown_client_hostname",
+                                                   "reject_unknown_reverse_client_hostname",
+                                                   "reject_rbl_client bl.test",
+                                                   "reject_rbl_client bl.test=127.0.0.2",
+                                                   "permit_dnswl_client wl.test",
+                                                   "reject_rhsbl_client d.test",
+                                                   "reject_rhsbl_sender d.test",
+                                                   "reject_rhsbl_helo d.test",
+                                                   "reject_rhsbl_recipient d.test",
+                                                   "reject_invalid_helo_hostname",
+                                                   "reject_non_fqdn_helo_hostname",
+                                                   "reject_unknown_helo_hostname",
+                                                   "reject_non_fqdn_sender",
+                                                   "reject_unknown_sender_domain",
+                                                   "reject_unlisted_sender",
+                                                   "reject_non_fqdn_recipient",
+                                                   "reject_unknown_recipient_domain",
+                                                   "reject_unlisted_recipient",
+                                                   "k1",
+                                                   "k2",
+                                                   "reject_multi_recipient_bounce",
+                                                   "check_policy_service inet:127.0.0.1:9",
+                                                   "reject_unauth_pipelining",
+                                                   "permit_naked_ip_address",
+                                                   "sleep 1"};
 
 class Draw {
  public:
@@ -134,7 +134,7 @@ class Draw {
   std::string table(std::string_view keyword, std::span<const std::string_view> keys) {
     std::string text = fmt::format("{} inline:{{", keyword);
     for (std::size_t i = random_.below(3) + 1; i > 0; --i) {
-      text += fmt::format(" {{{} = {}}}", random_.of(keys), random_.of(actions));
+      text += fmt::format(" {{{} = {}}}", random_.of(keys), random_.of(table_actions));
     }
     return text + " }";
   }
@@ -151,15 +151,15 @@ class Draw {
       case 4: {
         std::string text = "check_client_access cidr:{";
         for (std::size_t i = random_.below(3) + 1; i > 0; --i) {
-          text += fmt::format(" {{{} {}}}", random_.of(networks), random_.of(actions));
+          text += fmt::format(" {{{} {}}}", random_.of(table_networks), random_.of(table_actions));
         }
         return text + " }";
       }
       default:
         break;
     }
-    std::string_view word = random_.of(plain);
-    while (!classes && (word == "k1" || word == "k2")) word = random_.of(plain);
+    std::string_view word = random_.of(plain_rules);
+    while (!classes && (word == "k1" || word == "k2")) word = random_.of(plain_rules);
     return std::string(word);
   }
   std::string list(std::size_t most, bool classes) {

@@ -300,7 +300,7 @@ void add_side(std::string& text, std::string_view which, const Side& side) {
   text += decided_by(side, "         ");
 }
 
-std::string conditions(const Witness& witness) {
+std::string condition_words(const Witness& witness) {
   std::string text = fmt::format("client {}", witness.spoken.client);
   if (witness.spoken.client_name) text += fmt::format(" ({})", *witness.spoken.client_name);
   text += witness.spoken.helo ? ", HELO " + printable(*witness.spoken.helo, 255) : ", no HELO";
@@ -327,7 +327,7 @@ void add_witness(std::string& text, const Witness& witness) {
   text += fmt::format("  for example ({}, {})\n",
                       witness.group ? to_string(*witness.group) : "an address with a route",
                       words_of(witness.kind));
-  text += fmt::format("    {}\n", conditions(witness));
+  text += fmt::format("    {}\n", condition_words(witness));
   for (const auto& [name, records] : witness.spoken.dns) {
     text += fmt::format("    DNS {} {}\n", std::string_view(name), json::serialize(records));
   }
@@ -444,7 +444,7 @@ std::string parts_text(const Comparison& found, Known GroupAnswer::* known,
 }  // namespace
 
 std::string line_of(const Witness& witness) {
-  std::string text = conditions(witness);
+  std::string text = condition_words(witness);
   for (const auto& [name, records] : witness.spoken.dns) {
     text += fmt::format(", DNS {} {}", std::string_view(name), json::serialize(records));
   }

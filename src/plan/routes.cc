@@ -44,7 +44,7 @@ std::optional<std::string> next_hop_of(const Side& side, const app::NextHops& ho
   return hops.of(to.address, evidence.reverse_path);
 }
 
-void add_words(const app::NextHops& hops, restrictions::PolicyWords& words) {
+void add_hop_words(const app::NextHops& hops, restrictions::PolicyWords& words) {
   app::NextHops::Keys keys = hops.keys();
   words.recipient_keys.merge(keys.recipients);
   words.sender_keys.merge(keys.senders);
@@ -101,7 +101,7 @@ class RouteComparer {
     } catch (const NotCompiled& error) {
       not_read = error;
     }
-    for (const app::NextHops& one : hops_) add_words(one, pair_.words());
+    for (const app::NextHops& one : hops_) add_hop_words(one, pair_.words());
     vocabulary_ = pair_.vocabulary(diagrams_);
     player_ = std::make_unique<Player>(
         *vocabulary_, std::vector<const Version*>{sides_[0], sides_[1]}, deadline_);
@@ -397,7 +397,7 @@ bool routes_may_decide(const app::Config& before, const app::Config& after) {
   if (verifies(before) || verifies(after)) return true;
   const std::array<app::NextHops, 2> hops{app::NextHops(before), app::NextHops(after)};
   restrictions::PolicyWords words;
-  for (const app::NextHops& one : hops) add_words(one, words);
+  for (const app::NextHops& one : hops) add_hop_words(one, words);
   try {
     const Classes classes = classes_of(words, "");
     return std::ranges::any_of(classes.recipients, [&](const AddressClass& to) {

@@ -9,7 +9,7 @@
 namespace postern::plan {
 namespace {
 
-constexpr auto lists = R"([restrictions]
+constexpr auto relay_lists = R"([restrictions]
 mydestination = "local.example"
 local_recipient_maps = ""
 relay_domains = "relay.example"
@@ -32,19 +32,20 @@ std::string route(const std::string& match, const std::string& to, const std::st
 }
 
 Edition with_routes(const std::string& name, const std::string& routes,
-                    const std::string& policy = lists) {
+                    const std::string& policy = relay_lists) {
   return edition_of_text(name, policy + routes);
 }
 
-Comparison compared(const Edition& before, const Edition& after, bool routes = true) {
+Comparison compared_routes(const Edition& before, const Edition& after, bool routes = true) {
   EditOptions options;
   options.compare.time = std::chrono::minutes(1);
   options.compare.routes = routes;
   return judge_edit(before, after, options).comparison;
 }
-Comparison compared(const std::string& before, const std::string& after,
-                    const std::string& policy = lists) {
-  return compared(with_routes("old.toml", before, policy), with_routes("new.toml", after, policy));
+Comparison compared_routes(const std::string& before, const std::string& after,
+                           const std::string& policy = relay_lists) {
+  return compared_routes(with_routes("old.toml", before, policy),
+                         with_routes("new.toml", after, policy));
 }
 
 const Witness* witness_of(const Comparison& found) {
@@ -64,7 +65,7 @@ std::string reasons_of(const Comparison& found) {
   return text;
 }
 
-const std::string here = route("\"local.example\"", "\"a.example.net\"");
+const std::string local_route = route("\"local.example\"", "\"a.example.net\"");
 
 TEST(PlanRoutesTest, EditsOfRoutes) {
   const struct {
@@ -73,47 +74,49 @@ TEST(PlanRoutesTest, EditsOfRoutes) {
     std::string recipient = {};  ///< of the witness
     std::string old_hop = {}, new_hop = {};
   } cases[] = {
-      {"nothing", here, here, Known::no},
+      {"nothing", local_route, local_route, Known::no},
       {"other words", route("\"local.example\", \".local.example\"", "\"a.example.net:25\""),
-       route("\".LOCAL.example\"", "\"[a.example.net]\"") + here, Known::no},
-      {"another host", here, route("\"local.example\"", "\"b.example.net\""), Known::yes,
+       route("\".LOCAL.example\"", "\"[a.example.net]\"") + local_route, Known::no},
+      {"another host", local_route, route("\"local.example\"", "\"b.example.net\""), Known::yes,
        "y@local.example", "[a.example.net]", "[b.example.net]"},
-      {"another port", here, route("\"local.example\"", "\"a.example.net:2525\""), Known::yes,
-       "y@local.example", "[a.example.net]", "[a.example.net]:2525"},
-      {"TLS is not where it goes", here,
+      {"another port", local_route, route("\"local.example\"", "\"a.example.net:2525\""),
+       Known::yes, "y@local.example", "[a.example.net]", "[a.example.net]:2525"},
+      {"TLS is not where it goes", local_route,
        route("\"local.example\"", "\"a.example.net\"", "tls = \"encrypt\""), Known::no},
-      {"a route for one address", here, here + route("\"ann@local.example\"", "\"discard\""),
-       Known::yes, "ann@local.example", "[a.example.net]", "discard"},
-      {"names below", here, here + route("\".relay.example\"", "\"b.example.net\""), Known::yes,
-       "y@d.relay.example", "mx", "[b.example.net]"},
-      {"all others", here, here + route("\"*\"", "\"b.example.net\""), Known::yes},
-      {"the postmaster has a folder if no route is for all", here + route("\"*\"", "\"mx\""), here,
-       Known::yes},
-      {"a fallback", here,
+      {"a route for one address", local_route,
+       local_route + route("\"ann@local.example\"", "\"discard\""), Known::yes, "ann@local.example",
+       "[a.example.net]", "discard"},
+      {"names below", local_route, local_route + route("\".relay.example\"", "\"b.example.net\""),
+       Known::yes, "y@d.relay.example", "mx", "[b.example.net]"},
+      {"all others", local_route, local_route + route("\"*\"", "\"b.example.net\""), Known::yes},
+      {"the postmaster has a folder if no route is for all", local_route + route("\"*\"", "\"mx\""),
+       local_route, Known::yes},
+      {"a fallback", local_route,
        route("\"local.example\"", "\"a.example.net\"", "fallback = [\"c.example.net\"]"),
        Known::yes, "y@local.example", "[a.example.net]",
        "[a.example.net]; fallback [c.example.net]"},
-      {"a sender", here,
-       here + route("\"local.example\"", "\"b.example.net\"", "sender = [\"ann@example.org\"]"),
+      {"a sender", local_route,
+       local_route +
+           route("\"local.example\"", "\"b.example.net\"", "sender = [\"ann@example.org\"]"),
        Known::yes, "y@local.example", "[a.example.net]", "[b.example.net]"},
-      {"the null sender", here,
-       here + route("\"local.example\"", "\"b.example.net\"", "sender = [\"<>\"]"), Known::yes,
-       "y@local.example", "[a.example.net]", "[b.example.net]"},
-      {"the order", here + route("\"relay.example\"", "\"b.example.net\""),
-       route("\"relay.example\"", "\"b.example.net\"") + here, Known::no},
-      {"mail that waits", here, route("\"local.example\"", "\"error:450 4.3.2 later\""), Known::yes,
-       "y@local.example", "[a.example.net]", "error:450 4.3.2 later"},
-      {"rows of a table", here,
+      {"the null sender", local_route,
+       local_route + route("\"local.example\"", "\"b.example.net\"", "sender = [\"<>\"]"),
+       Known::yes, "y@local.example", "[a.example.net]", "[b.example.net]"},
+      {"the order", local_route + route("\"relay.example\"", "\"b.example.net\""),
+       route("\"relay.example\"", "\"b.example.net\"") + local_route, Known::no},
+      {"mail that waits", local_route, route("\"local.example\"", "\"error:450 4.3.2 later\""),
+       Known::yes, "y@local.example", "[a.example.net]", "error:450 4.3.2 later"},
+      {"rows of a table", local_route,
        route("\"local.example\"", "\"a.example.net\"",
              "tables = [\"inline:{bob@local.example=smtp:[b.example.net]}\"]"),
        Known::yes, "bob@local.example", "[a.example.net]", "[b.example.net]"},
-      {"a table without a row that says more", here,
+      {"a table without a row that says more", local_route,
        route("\"local.example\"", "\"a.example.net\"",
              "tables = [\"inline:{bob@local.example=smtp:[a.example.net]}\"]"),
        Known::no},
   };
   for (const auto& one : cases) {
-    const Comparison found = compared(one.before, one.after);
+    const Comparison found = compared_routes(one.before, one.after);
     EXPECT_EQ(found.answer(), Answer::same) << one.what << "\n" << reasons_of(found);
     ASSERT_TRUE(found.routes) << one.what;
     EXPECT_EQ(*found.routes, one.routes) << one.what << "\n" << reasons_of(found);
@@ -124,57 +127,58 @@ TEST(PlanRoutesTest, EditsOfRoutes) {
     EXPECT_TRUE(witness->before.taken && witness->after.taken) << one.what;
     EXPECT_EQ(witness->before.next_hop, one.old_hop) << one.what;
     EXPECT_EQ(witness->after.next_hop, one.new_hop) << one.what;
-    const Comparison back = compared(one.after, one.before);
+    const Comparison back = compared_routes(one.after, one.before);
     EXPECT_EQ(back.routes, found.routes) << one.what << ", the other way round";
   }
 }
 
 TEST(PlanRoutesTest, TheSenderOfARouteIsThatOfTheDialogue) {
-  const std::string by_sender =
-      here + route("\"local.example\"", "\"b.example.net\"", "sender = [\"ann@example.org\"]");
-  const Comparison found = compared(here, by_sender);
+  const std::string by_sender = local_route + route("\"local.example\"", "\"b.example.net\"",
+                                                    "sender = [\"ann@example.org\"]");
+  const Comparison found = compared_routes(local_route, by_sender);
   ASSERT_NE(witness_of(found), nullptr);
   EXPECT_EQ(witness_of(found)->spoken.sender, "ann@example.org");
 }
 
 // Routes of mail that no version takes are no difference.
 TEST(PlanRoutesTest, OnlyTakenMailCounts) {
-  const std::string more = here + route("\"elsewhere.example\"", "\"b.example.net\"");
-  const Comparison refused = compared(here, more, closed);
+  const std::string more = local_route + route("\"elsewhere.example\"", "\"b.example.net\"");
+  const Comparison refused = compared_routes(local_route, more, closed);
   EXPECT_EQ(refused.routes, Known::no) << reasons_of(refused);
-  const Comparison taken = compared(here, more);  // from mynetworks
+  const Comparison taken = compared_routes(local_route, more);  // from mynetworks
   EXPECT_EQ(taken.routes, Known::yes) << reasons_of(taken);
 }
 
 // What a version refuses because of a route is a verdict, not a route, and is not proved; nor is
 // where mail goes that both take then.
 TEST(PlanRoutesTest, ARouteThatRefusesDecides) {
-  const Edition before = with_routes("old.toml", here);
+  const Edition before = with_routes("old.toml", local_route);
   const Edition after =
       with_routes("new.toml", route("\"local.example\"", "\"error:550 5.7.1 not here\""));
   EXPECT_TRUE(routes_may_decide(before.config, after.config));
-  const Comparison found = compared(before, after);
+  const Comparison found = compared_routes(before, after);
   EXPECT_EQ(found.answer(), Answer::not_proved);
   EXPECT_EQ(found.routes, Known::unknown) << reasons_of(found);
   const Edition other = with_routes("new.toml", route("\"local.example\"", "\"b.example.net\""));
   EXPECT_FALSE(routes_may_decide(before.config, other.config));
   const std::string verifying =
-      std::string(lists) + "smtpd_sender_restrictions = \"reject_unverified_sender\"\n";
-  EXPECT_TRUE(routes_may_decide(with_routes("old.toml", here, verifying).config, other.config));
+      std::string(relay_lists) + "smtpd_sender_restrictions = \"reject_unverified_sender\"\n";
+  EXPECT_TRUE(
+      routes_may_decide(with_routes("old.toml", local_route, verifying).config, other.config));
 }
 
 // Not asked: nothing is said of routes, and one that cannot refuse leaves the verdicts alone.
 TEST(PlanRoutesTest, RoutesAreNotAskedUnlessTheyAre) {
-  const Edition before = with_routes("old.toml", here);
+  const Edition before = with_routes("old.toml", local_route);
   const Edition after = with_routes("new.toml", route("\"local.example\"", "\"b.example.net\""));
-  const Comparison found = compared(before, after, false);
+  const Comparison found = compared_routes(before, after, false);
   EXPECT_EQ(found.routes, std::nullopt);
   EXPECT_EQ(found.answer(), Answer::same) << reasons_of(found);
   Report report;
   report.comparison = found;
   EXPECT_TRUE(report_json(report).at("routes").is_null());
   EXPECT_EQ(report_text(report).find("routes: "), std::string::npos);
-  report.comparison = compared(before, after);
+  report.comparison = compared_routes(before, after);
   const boost::json::object json = report_json(report);
   EXPECT_EQ(json.at("routes"), "differs");
   EXPECT_EQ(json.at("witnesses").at(0).at("kind"), "routes");
@@ -191,13 +195,13 @@ TEST(PlanRoutesTest, TablesOfOtherProgramsAreNotAsked) {
     return route("\"local.example\"", to, "tables = [\"tcp:127.0.0.1:9\"]");
   };
   const std::string a = "\"a.example.net\"";
-  EXPECT_EQ(compared(with_table(a), with_table(a)).routes, Known::no);
-  const Comparison found = compared(with_table(a), with_table("\"b.example.net\""));
+  EXPECT_EQ(compared_routes(with_table(a), with_table(a)).routes, Known::no);
+  const Comparison found = compared_routes(with_table(a), with_table("\"b.example.net\""));
   EXPECT_EQ(found.routes, Known::unknown);
   ASSERT_FALSE(found.not_proved.empty());
   EXPECT_EQ(found.not_proved.back().reason, "external_table");
   EXPECT_NE(found.not_proved.back().text.find("tcp:127.0.0.1:9"), std::string::npos);
-  EXPECT_EQ(compared(here, with_table(a)).routes, Known::unknown);
+  EXPECT_EQ(compared_routes(local_route, with_table(a)).routes, Known::unknown);
 }
 
 // Rows that are patterns make no classes, but where they do not match can be played.
@@ -206,16 +210,17 @@ TEST(PlanRoutesTest, TablesOfPatternsArePlayed) {
     return route("\"local.example\"", to, "tables = [\"regexp:{{/^bob@/ smtp:[c.example.net]}}\"]");
   };
   const std::string a = "\"a.example.net\"";
-  EXPECT_EQ(compared(with_table(a), with_table(a)).routes, Known::no);
-  const Comparison found = compared(with_table(a), with_table("\"b.example.net\""));
+  EXPECT_EQ(compared_routes(with_table(a), with_table(a)).routes, Known::no);
+  const Comparison found = compared_routes(with_table(a), with_table("\"b.example.net\""));
   EXPECT_EQ(found.routes, Known::yes) << reasons_of(found);
-  EXPECT_EQ(compared(here, with_table(a)).routes, Known::unknown);
+  EXPECT_EQ(compared_routes(local_route, with_table(a)).routes, Known::unknown);
 }
 
 // <postmaster> is taken whatever the lists say of the same address with its domain.
 TEST(PlanRoutesTest, PostmasterWithoutADomainIsTaken) {
-  const Comparison found =
-      compared(here, here + route("\"postmaster@mx.example.com\"", "\"b.example.net\""), closed);
+  const Comparison found = compared_routes(
+      local_route, local_route + route("\"postmaster@mx.example.com\"", "\"b.example.net\""),
+      closed);
   EXPECT_EQ(found.routes, Known::yes) << reasons_of(found);
   ASSERT_NE(witness_of(found), nullptr);
   EXPECT_EQ(witness_of(found)->spoken.recipient, "postmaster");
@@ -228,16 +233,19 @@ TEST(PlanRoutesTest, AnswersToProbesGoNowhere) {
   std::string local = closed;
   local.replace(local.find("local.example"), 13, "local.example, mx.example.com");
   const auto with_route = [](const std::string& address) {
-    return here + route("\"" + address + "\"", "\"b.example.net\"");
+    return local_route + route("\"" + address + "\"", "\"b.example.net\"");
   };
   local += "address_verify_sender_ttl = \"0s\"\n";
-  const Comparison found = compared(here, with_route("double-bounce@mx.example.com"), local);
+  const Comparison found =
+      compared_routes(local_route, with_route("double-bounce@mx.example.com"), local);
   EXPECT_EQ(found.routes, Known::no) << reasons_of(found);
-  EXPECT_EQ(compared(here, with_route("bob@mx.example.com"), local).routes, Known::yes);
-  const Edition before = with_routes("old.toml", here, local);
+  EXPECT_EQ(compared_routes(local_route, with_route("bob@mx.example.com"), local).routes,
+            Known::yes);
+  const Edition before = with_routes("old.toml", local_route, local);
   const Edition after =
-      with_routes("new.toml", here, local + "address_verify_sender = \"probe\"\n");
-  EXPECT_EQ(compared(before, after).routes, Known::yes) << reasons_of(compared(before, after));
+      with_routes("new.toml", local_route, local + "address_verify_sender = \"probe\"\n");
+  EXPECT_EQ(compared_routes(before, after).routes, Known::yes)
+      << reasons_of(compared_routes(before, after));
 }
 
 // A table that cannot be read here may have any rows.
@@ -246,7 +254,7 @@ TEST(PlanRoutesTest, TablesThatCannotBeReadAreNotKnown) {
     return route("\"local.example\"", to, "tables = [\"texthash:/nonexistent/transport\"]");
   };
   const Comparison found =
-      compared(with_table("\"a.example.net\""), with_table("\"b.example.net\""));
+      compared_routes(with_table("\"a.example.net\""), with_table("\"b.example.net\""));
   EXPECT_EQ(found.routes, Known::unknown);
   ASSERT_FALSE(found.not_proved.empty());
   EXPECT_EQ(found.not_proved.back().reason, "external_table");
@@ -256,20 +264,20 @@ TEST(PlanRoutesTest, TablesThatCannotBeReadAreNotKnown) {
 TEST(PlanRoutesTest, WithoutListsDifferencesAreTried) {
   const std::string server = "[server]\nhostname = \"mx.example.com\"\n";
   const std::string postmaster = route("\"postmaster@mx.example.com\"", "\"a.example.net\"");
-  const Comparison found = compared("", postmaster, server);
+  const Comparison found = compared_routes("", postmaster, server);
   EXPECT_EQ(found.routes, Known::yes) << reasons_of(found);
   ASSERT_NE(witness_of(found), nullptr);
   EXPECT_TRUE(witness_of(found)->before.next_hop.starts_with("maildir:"));
   EXPECT_EQ(witness_of(found)->after.next_hop, "[a.example.net]");
-  EXPECT_EQ(compared("", here, server).routes, Known::unknown);
-  EXPECT_EQ(compared(here, here, server).routes, Known::no);
+  EXPECT_EQ(compared_routes("", local_route, server).routes, Known::unknown);
+  EXPECT_EQ(compared_routes(local_route, local_route, server).routes, Known::no);
 }
 
 TEST(PlanRoutesTest, OneGroupIsAskedAbout) {
   EditOptions options;
   options.compare.time = std::chrono::minutes(1);
   options.compare.routes = true;
-  const Edition before = with_routes("old.toml", here, closed);
+  const Edition before = with_routes("old.toml", local_route, closed);
   const Edition after =
       with_routes("new.toml", route("\"local.example\"", "\"b.example.net\""), closed);
   for (const auto& [group, known] :
@@ -281,22 +289,22 @@ TEST(PlanRoutesTest, OneGroupIsAskedAbout) {
 }
 
 TEST(PlanRoutesTest, WhatElseDiffersLeavesRoutesOpen) {
-  const Edition before = with_routes("old.toml", here);
-  const Edition after = with_routes("new.toml", here + "[limits]\nmessage_size = 1000000\n");
-  EXPECT_EQ(compared(before, after).routes, Known::unknown);
+  const Edition before = with_routes("old.toml", local_route);
+  const Edition after = with_routes("new.toml", local_route + "[limits]\nmessage_size = 1000000\n");
+  EXPECT_EQ(compared_routes(before, after).routes, Known::unknown);
 }
 
 // A difference of lists and one of routes at once.
 TEST(PlanRoutesTest, ListsAndRoutesMayBothDiffer) {
-  const Edition before = with_routes("old.toml", here);
-  std::string wider = lists;
+  const Edition before = with_routes("old.toml", local_route);
+  std::string wider = relay_lists;
   wider.replace(wider.find("10.1.0.0/16"), 11, "10.0.0.0/8");
   const Edition after =
       with_routes("new.toml", route("\"local.example\"", "\"b.example.net\""), wider);
-  const Comparison found = compared(before, after);
+  const Comparison found = compared_routes(before, after);
   EXPECT_EQ(found.answer(), Answer::accepts_more) << reasons_of(found);
   EXPECT_EQ(found.routes, Known::yes) << reasons_of(found);
-  const Comparison same = compared(before, with_routes("new.toml", here, wider));
+  const Comparison same = compared_routes(before, with_routes("new.toml", local_route, wider));
   EXPECT_EQ(same.answer(), Answer::accepts_more);
   EXPECT_EQ(same.routes, Known::no) << reasons_of(same);
 }
@@ -322,24 +330,24 @@ TEST(PlanRoutesTest, AnotherWebhookIsAnotherRoute) {
   };
   const Edition one = with_webhooks("old.toml", {"orders@hooks.example"});
   const Edition two = with_webhooks("new.toml", {"orders@hooks.example", "orders+x@hooks.example"});
-  const Comparison found = compared(one, two);
+  const Comparison found = compared_routes(one, two);
   EXPECT_EQ(found.answer(), Answer::same) << reasons_of(found);
   EXPECT_EQ(found.routes, Known::yes) << reasons_of(found);
   ASSERT_NE(witness_of(found), nullptr);
   EXPECT_EQ(witness_of(found)->before.next_hop, "orders@hooks.example");
   EXPECT_EQ(witness_of(found)->after.next_hop, "orders+x@hooks.example");
-  EXPECT_EQ(compared(two, one).routes, Known::yes);
-  EXPECT_EQ(compared(two, two).routes, Known::no);
+  EXPECT_EQ(compared_routes(two, one).routes, Known::yes);
+  EXPECT_EQ(compared_routes(two, two).routes, Known::no);
 }
 
 // `mx` is the recipient's domain, and what completes that differs.
 TEST(PlanRoutesTest, CompletedDomainsAreNamed) {
-  const std::string open = std::string(lists) + "append_dot_mydomain = \"yes\"\n";
+  const std::string open = std::string(relay_lists) + "append_dot_mydomain = \"yes\"\n";
   const auto with_domain = [&](const std::string& name, const std::string& domain) {
-    return with_routes(name, here, open + "mydomain = \"" + domain + "\"\n");
+    return with_routes(name, local_route, open + "mydomain = \"" + domain + "\"\n");
   };
   const Comparison found =
-      compared(with_domain("old.toml", "a.test"), with_domain("new.toml", "b.test"));
+      compared_routes(with_domain("old.toml", "a.test"), with_domain("new.toml", "b.test"));
   EXPECT_EQ(found.routes, Known::yes) << reasons_of(found);
   ASSERT_NE(witness_of(found), nullptr);
   EXPECT_TRUE(witness_of(found)->before.next_hop.ends_with(".a.test")) << reasons_of(found);
@@ -350,12 +358,12 @@ TEST(PlanRoutesTest, CompletedDomainsAreNamed) {
 TEST(PlanRoutesTest, TablesThatAreAskedOtherwiseAreNotTheSame) {
   const std::string by_table =
       route("\"local.example\"", "\"a.example.net\"", "tables = [\"tcp:127.0.0.1:9\"]");
-  const std::string plus = std::string(lists) + "recipient_delimiter = \"+\"\n";
+  const std::string plus = std::string(relay_lists) + "recipient_delimiter = \"+\"\n";
   const Edition before = with_routes("old.toml", by_table);
-  const Comparison found = compared(before, with_routes("new.toml", by_table, plus));
+  const Comparison found = compared_routes(before, with_routes("new.toml", by_table, plus));
   EXPECT_EQ(found.routes, Known::unknown) << reasons_of(found);
   EXPECT_EQ(found.not_proved.back().reason, "external_table");
-  EXPECT_EQ(compared(before, with_routes("new.toml", by_table)).routes, Known::no);
+  EXPECT_EQ(compared_routes(before, with_routes("new.toml", by_table)).routes, Known::no);
 }
 
 }  // namespace

@@ -17,8 +17,8 @@ namespace restrictions = dialect::restrictions;
 
 /// Compares the diagrams of both with those that each has alone, and says whether their rules are
 /// alike; nullopt: the lists cannot be compiled.
-std::optional<bool> compared(const restrictions::Loaded& before,
-                             const restrictions::Loaded& after) {
+std::optional<bool> compared_diagrams(const restrictions::Loaded& before,
+                                      const restrictions::Loaded& after) {
   const SameRules same(before, after);
   restrictions::PolicyWords words;
   words.answers = answers_by_settings(before.definition, after.definition);
@@ -60,7 +60,7 @@ TEST(SameRulesTest, DiagramsOfBothAreThoseOfEach) {
     if (!before.at(list).empty() && seed % 3 == 0) after[list] += ", " + before.at(list);
     const bool is_another = seed % 5 == 0;
     if (is_another) after["relay_domains"] = "relay.test, other.test";
-    const auto are_alike = compared(loaded(before), loaded(after));
+    const auto are_alike = compared_diagrams(loaded(before), loaded(after));
     EXPECT_EQ(are_alike.value_or(!is_another), !is_another)
         << "seed " << seed << "\n"
         << shown(before) << list << " = " << after[list];
@@ -151,7 +151,7 @@ TEST(SameRulesTest, WhatOneVersionAloneHasMayMatter) {
     for (const auto& [name, value] : one.more) before[name] = value;
     Settings after = before;
     for (const auto& [name, value] : one.edit) after[name] = value;
-    EXPECT_EQ(compared(loaded(before, one.before), loaded(after, one.after)), one.alike)
+    EXPECT_EQ(compared_diagrams(loaded(before, one.before), loaded(after, one.after)), one.alike)
         << one.what;
   }
 }

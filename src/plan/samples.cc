@@ -8,9 +8,9 @@ namespace postern::plan {
 
 namespace {
 
-constexpr std::size_t most = 16;
-constexpr std::size_t longest = 1024;  // octets; no text of a dialogue is longer
-constexpr std::size_t deepest = 250;   // groups in each other; PCRE2's own limit
+constexpr std::size_t most_samples = 16;
+constexpr std::size_t longest_sample = 1024;  // octets; no text of a dialogue is longer
+constexpr std::size_t deepest_groups = 250;   // groups in each other; PCRE2's own limit
 
 /// A recursive descent over the pattern; each part gives a few texts.
 class Sampler {
@@ -23,7 +23,7 @@ class Sampler {
       rest_.remove_prefix(1);
       for (std::string& one : sequence()) all.push_back(std::move(one));
     }
-    if (all.size() > most) all.resize(most);
+    if (all.size() > most_samples) all.resize(most_samples);
     return all;
   }
 
@@ -35,7 +35,8 @@ class Sampler {
       std::vector<std::string> longer;
       for (const std::string& before : all) {
         for (const std::string& after : part) {
-          if (longer.size() < most) longer.push_back((before + after).substr(0, longest));
+          if (longer.size() < most_samples)
+            longer.push_back((before + after).substr(0, longest_sample));
         }
       }
       all = std::move(longer);
@@ -60,7 +61,7 @@ class Sampler {
         rest_.remove_prefix(end + 1);
         for (std::string& one : part) {
           std::string text;
-          for (std::uint64_t i = 0; i < times && text.size() + one.size() <= longest; ++i) {
+          for (std::uint64_t i = 0; i < times && text.size() + one.size() <= longest_sample; ++i) {
             if (one.empty()) break;
             text += one;
           }
@@ -84,7 +85,7 @@ class Sampler {
         return {"x"};
       case '(': {
         const Group kind = begin_group();
-        if (depth_ == deepest) {
+        if (depth_ == deepest_groups) {
           rest_ = {};
           return {""};
         }

@@ -109,7 +109,7 @@ const std::vector<Dependent>& dependents() {
 }
 
 /// What a parameter says: that of AUTH has a default that its text does not show.
-std::string value_of(const restrictions::Parameters& parameters, std::string_view name) {
+std::string value_of_parameter(const restrictions::Parameters& parameters, std::string_view name) {
   if (name == "smtpd_sasl_auth_enable" && !parameters.is_set(name)) return "yes";
   return parameters.text(name);
 }
@@ -120,7 +120,7 @@ bool has_code(const restrictions::Keyword& keyword) {
 }
 
 /// Names of restriction classes.
-std::set<std::string> classes_of(const restrictions::Parameters& parameters) {
+std::set<std::string> class_names(const restrictions::Parameters& parameters) {
   std::set<std::string> names;
   const auto words = parameters.words("smtpd_restriction_classes");
   if (!words) return names;
@@ -137,8 +137,8 @@ class Settings {
 
   /// A table has its contents in a file, as a list of domains may have.
   bool may_differ(std::string_view name) const {
-    const std::string value = value_of(old_, name);
-    return value != value_of(new_, name) || (files_differ_ && names_file(value));
+    const std::string value = value_of_parameter(old_, name);
+    return value != value_of_parameter(new_, name) || (files_differ_ && names_file(value));
   }
   /// Whether one of them may.
   bool may_differ(const std::vector<std::string_view>& names) const {
@@ -155,8 +155,8 @@ class Settings {
   }
   /// Restriction classes of both.
   std::set<std::string> classes() const {
-    std::set<std::string> all = classes_of(old_);
-    all.merge(classes_of(new_));
+    std::set<std::string> all = class_names(old_);
+    all.merge(class_names(new_));
     return all;
   }
 

@@ -58,7 +58,7 @@ TEST(SettingsAnswersTest, ValuesMayBeMadeOfOthersAndStandInFiles) {
 }
 
 /// A server with domains of each kind, mailboxes and owners.
-Settings server() {
+Settings mail_server() {
   return {
       {"compatibility_level", "3.6"},
       {"myhostname", "mx.postern.test"},
@@ -135,10 +135,10 @@ const std::map<std::string, std::vector<std::string>>& other_values() {
 }
 
 /// Those of a parameter; those of flags, codes, times and numbers follow from the default.
-std::vector<std::string> values_of(const std::string& name) {
+std::vector<std::string> other_values_of(const std::string& name) {
   const auto listed = other_values().find(name);
   if (listed != other_values().end()) return listed->second;
-  const std::string was = restrictions::Parameters(server()).text(name);
+  const std::string was = restrictions::Parameters(mail_server()).text(name);
   if (was == "yes" || was == "no") return {was == "yes" ? "no" : "yes"};
   if (was == "defer_if_permit") return {"defer"};
   if (name.ends_with("_code")) return {was.starts_with('4') ? "550" : "450"};
@@ -153,7 +153,7 @@ std::vector<const restrictions::Keyword*> keywords_that_are_listed() {
   std::vector<const restrictions::Keyword*> found;
   for (const restrictions::Keyword& keyword : restrictions::keywords()) {
     if (keyword.takes != restrictions::Keyword::Takes::nothing) continue;
-    Settings settings = server();
+    Settings settings = mail_server();
     settings["smtpd_recipient_restrictions"] = std::string(keyword.name);
     const restrictions::Loaded lists = loaded(settings);
     restrictions::PolicyWords words;
@@ -204,8 +204,8 @@ class Edit {
     return edition_of("postern.toml", text);
   }
 
-  Settings before_ = server();
-  Settings after_ = server();
+  Settings before_ = mail_server();
+  Settings after_ = mail_server();
   std::set<std::string> tried_;
   bool proves_nothing_ = false;
 };
@@ -217,7 +217,7 @@ std::vector<Settings> edits() {
   for (const std::string_view parameter : restrictions::restriction_parameters()) {
     const std::string name(parameter);
     if (is_list(name) || name == "smtpd_restriction_classes") continue;
-    const std::vector<std::string> values = values_of(name);
+    const std::vector<std::string> values = other_values_of(name);
     EXPECT_FALSE(values.empty()) << "no other value is known for " << name;
     const bool is_of_words = name.ends_with("_code") || name.ends_with("_reason") ||
                              (name.starts_with("address_verify_") && name != "address_verify_map" &&
@@ -277,7 +277,7 @@ TEST(SettingsAnswersTest, CodesOfAnswersAreCompared) {
     if (keyword.name == "reject_multi_recipient_bounce") continue;
     const std::string rules = "check_policy_service inet:127.0.0.1:9";
     EXPECT_FALSE(Edit({}).differs(rules));
-    for (const std::string& value : values_of(parameter)) {
+    for (const std::string& value : other_values_of(parameter)) {
       EXPECT_TRUE(Edit({{parameter, value}}).differs(rules)) << keyword.name << " " << value;
       ++compared;
     }
@@ -286,7 +286,7 @@ TEST(SettingsAnswersTest, CodesOfAnswersAreCompared) {
 }
 
 /// What rules ask about a dialogue, as one text.
-std::string asked(const restrictions::PolicyWords& words) {
+std::string words_asked(const restrictions::PolicyWords& words) {
   return fmt::format(
       "login {} tls {} name {} listed {} sender {} recipient {} early {} owners {} "
       "keys [{}] logins [{}] zones {}",
@@ -304,13 +304,13 @@ TEST(SettingsAnswersTest, AnAnswerAsksWhatItsRuleAsksInAList) {
     for (const restrictions::Keyword* keyword : keywords_that_are_listed()) {
       const std::string name(keyword->name);
       const auto words = [&](const std::string& rules, std::vector<std::string> answers) {
-        Settings settings = server();
+        Settings settings = mail_server();
         settings["smtpd_recipient_restrictions"] = rules;
         const restrictions::Loaded lists = loaded(settings);
         restrictions::PolicyWords found;
         found.answers = std::move(answers);
         found.add(*lists.compiled.policy);
-        return asked(found);
+        return words_asked(found);
       };
       EXPECT_EQ(words(program, {name, name + ", permit"}),
                 words(fmt::format("{}, {}", program, name), {}))

@@ -40,7 +40,7 @@
 namespace postern::plan {
 namespace {
 
-constexpr std::string_view surroundings = R"(
+constexpr std::string_view scope_lines = R"(
 mydestination = "local.example"
 local_recipient_maps = ""
 relay_domains = "relay.example"
@@ -53,7 +53,7 @@ smtpd_restriction_classes = "k"
 k = "permit_mynetworks, reject_unknown_sender_domain"
 )";
 
-constexpr std::array<std::string_view, 24> rules{
+constexpr std::array<std::string_view, 24> scope_rules{
     "permit",
     "reject",
     "defer",
@@ -80,18 +80,18 @@ constexpr std::array<std::string_view, 24> rules{
     "check_policy_service inet:127.0.0.1:9"};
 
 /// The last ones of mynetworks and of 192.0.2.0/25, and the first ones behind it and 192.0.2.0/24.
-constexpr std::array<std::string_view, 4> clients{"10.1.255.255", "192.0.2.127", "192.0.2.128",
-                                                  "192.0.3.0"};
+constexpr std::array<std::string_view, 4> edge_clients{"10.1.255.255", "192.0.2.127", "192.0.2.128",
+                                                       "192.0.3.0"};
 constexpr std::array<std::string_view, 3> senders{"", "u@spam.example", "a@partner.example"};
 /// By Group.
 constexpr std::array<std::string_view, 3> recipients{"b@local.example", "b@relay.example",
                                                      "b@foreign.example"};
-constexpr std::array<std::string_view, 2> helos{"mx.partner.example", "bad.example"};
+constexpr std::array<std::string_view, 2> scope_helos{"mx.partner.example", "bad.example"};
 
 /// What is asked for during a dialogue. The value 0 is that of an empty world.
-enum Fact : std::size_t { listed, sender_domain, recipient_domain, server };
+enum Fact : std::size_t { listed, sender_domain, recipient_domain, policy_server };
 using Values = std::array<std::size_t, 4>;  ///< by Fact
-constexpr Values values_of{4, 3, 3, 5};     ///< how many there are
+constexpr Values fact_counts{4, 3, 3, 5};   ///< how many there are
 constexpr std::array<std::string_view, 4> listings{"", "127.0.0.2", "127.0.0.3", "no answer"};
 constexpr std::array<std::string_view, 5> server_answers{"DUNNO", "OK", "REJECT", "DEFER_IF_PERMIT",
                                                          "DISCARD"};
@@ -109,7 +109,7 @@ class Facts {
   }
   /// Goes on to the next play; false: there is none.
   bool next() {
-    while (!asked_.empty() && asked_.back().value + 1 == values_of[asked_.back().fact]) {
+    while (!asked_.empty() && asked_.back().value + 1 == fact_counts[asked_.back().fact]) {
       asked_.pop_back();
     }
     if (asked_.empty()) return false;
@@ -135,10 +135,10 @@ class Facts {
 /// All values that the facts may have together.
 std::vector<Values> all_worlds() {
   std::vector<Values> worlds;
-  for (Values world{}; world[server] < values_of[server];) {
+  for (Values world{}; world[policy_server] < fact_counts[policy_server];) {
     worlds.push_back(world);
     std::size_t fact = 0;
-    while (++world[fact] == values_of[fact] && fact != server) world[fact++] = 0;
+    while (++world[fact] == fact_counts[fact] && fact != policy_server) world[fact++] = 0;
   }
   return worlds;
 }
@@ -182,9 +182,9 @@ std::vector<app::Dialogue> dialogues() {
   };
   std::vector<app::Dialogue> all;
   for (const std::string_view recipient : recipients) {
-    for (const std::string_view client : clients) {
+    for (const std::string_view client : edge_clients) {
       for (const std::string_view sender : senders) {
-        for (const std::string_view helo : helos) {
+        for (const std::string_view helo : scope_helos) {
           for (const bool login : {false, true}) {
             app::Dialogue& said = all.emplace_back();
             said.client = *IpAddress::parse(client);
@@ -204,9 +204,10 @@ std::vector<app::Dialogue> dialogues() {
 /// Rules by their numbers.
 using List = std::vector<std::size_t>;
 
-std::string text_of(const List& list) {
+std::string list_text(const List& list) {
   std::string text;
-  for (const std::size_t rule : list) text += (text.empty() ? "" : ", ") + std::string(rules[rule]);
+  for (const std::size_t rule : list)
+    text += (text.empty() ? "" : ", ") + std::string(scope_rules[rule]);
   return text;
 }
 
@@ -226,7 +227,7 @@ void each_pair(const std::function<void(const List&, const List&)>& call) {
       call(list, edited);
     }
     for (std::size_t at = 0; at < list.size() && list.size() < 3; ++at) {
-      for (std::size_t rule = list[at] + 1; rule < rules.size(); ++rule) {
+      for (std::size_t rule = list[at] + 1; rule < scope_rules.size(); ++rule) {
         if (std::ranges::find(list, rule) != list.end()) continue;
         List edited = list;
         edited[at] = rule;
@@ -241,7 +242,7 @@ void each_pair(const std::function<void(const List&, const List&)>& call) {
       while (std::ranges::next_permutation(list).found);
       return;
     }
-    for (std::size_t rule = set.empty() ? 0 : set.back() + 1; rule < rules.size(); ++rule) {
+    for (std::size_t rule = set.empty() ? 0 : set.back() + 1; rule < scope_rules.size(); ++rule) {
       set.push_back(rule);
       sets_of(set, size);
       set.pop_back();
@@ -276,8 +277,8 @@ class Judge {
     }
     auto made = std::make_shared<Judged>();
     made->edition =
-        edition_of("lists.toml", std::string(surroundings) + "smtpd_recipient_restrictions = '" +
-                                     text_of(list) + "'\n");
+        edition_of("lists.toml", std::string(scope_lines) + "smtpd_recipient_restrictions = '" +
+                                     list_text(list) + "'\n");
     const policy::Engine engine = engine_of(made->edition.config);
     for (const app::Dialogue& said : dialogues_) {
       made->fates.push_back(in_all_worlds(made->edition, engine, said));
@@ -323,7 +324,7 @@ class Judge {
     const app::AskOthers others = [&](policy::Consultation question,
                                       policy::Evidence& evidence) -> Task<void> {
       app::RecordedAnswers answers;
-      answers.services[question.service] = std::string(server_answers[facts.ask(server)]);
+      answers.services[question.service] = std::string(server_answers[facts.ask(policy_server)]);
       co_await app::others_from(answers)(std::move(question), evidence);
     };
     do {
@@ -369,7 +370,7 @@ class Judge {
 };
 
 /// What plan says, and what was played, in one form.
-std::string words_of(const std::array<Kinds, 3>& kinds) {
+std::string kinds_words(const std::array<Kinds, 3>& kinds) {
   std::string words;
   for (std::size_t group = 0; group < kinds.size(); ++group) {
     words += std::string(to_string(static_cast<Group>(group))) + ":";
@@ -406,11 +407,11 @@ void expect_what_was_played(Judge& judge, const List& old_list, const List& new_
     // Servers know more codes than those of this world.
     played[group] |= said[group] & bit(DifferenceKind::replies);
   }
-  const std::string plan = words_of(said);
-  const std::string shown = words_of(played);
+  const std::string plan = kinds_words(said);
+  const std::string shown = kinds_words(played);
   if (plan == shown && found.not_proved.empty()) return;
-  std::string text = fmt::format("old: {}\nnew: {}\nplan:   {}\nplayed: {}\n", text_of(old_list),
-                                 text_of(new_list), plan, shown);
+  std::string text = fmt::format("old: {}\nnew: {}\nplan:   {}\nplayed: {}\n", list_text(old_list),
+                                 list_text(new_list), plan, shown);
   for (const NotProved& one : found.not_proved) text += "not proved: " + one.text + "\n";
   for (const Witness& one : found.witnesses) text += "plan shows " + line_of(one) + "\n";
   for (const DifferenceKind kind : difference_kinds) {
@@ -447,7 +448,8 @@ TEST(PlanSmallScope, PlanSaysWhatPlayingAllDialoguesShows) {
       }
     }
   }
-  EXPECT_EQ(together.size(), rules.size() * (rules.size() - 1) / 2) << "each two rules meet";
+  EXPECT_EQ(together.size(), scope_rules.size() * (scope_rules.size() - 1) / 2)
+      << "each two rules meet";
   for (const Answer answer :
        {Answer::same, Answer::refuses_more, Answer::accepts_more, Answer::both}) {
     EXPECT_GT(answers[answer], compared / 50) << to_string(answer);

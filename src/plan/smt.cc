@@ -21,12 +21,12 @@ using restrictions::List;
 using restrictions::ListKind;
 using restrictions::ListPolicy;
 using restrictions::Rule;
-using namespace smt;
 
+namespace smt {
 namespace {
 
 /// How far a dialogue has come in the lists; each member is a term.
-struct State {
+struct SmtState {
   std::string refused = "false";
   std::string over = "false";  ///< the list
   std::string if_permit = "false";
@@ -77,7 +77,7 @@ class Stated {
 
   /// Whether the dialogue is taken in the end.
   std::string taken() {
-    State state;
+    SmtState state;
     sheet_.helo();
     sheet_.address("sender");
     if (policy_.helo_required) state.refused = "(not helo_given)";
@@ -323,13 +323,14 @@ class Stated {
 
   // Lists.
 
-  State run(State state, ListKind kind, const std::string& given, bool fresh) {
+  SmtState run(SmtState state, ListKind kind, const std::string& given, bool fresh) {
     state.over = "false";
     if (fresh) state.if_reject = "false";
     return run(state, policy_.list(kind), given, false, 0);
   }
 
-  State run(State state, const List& list, const std::string& given, bool warn_only, int depth) {
+  SmtState run(SmtState state, const List& list, const std::string& given, bool warn_only,
+               int depth) {
     constexpr int most_nested = 8;
     if (depth > most_nested) throw LeftOut("lists are nested too deep");
     for (const Rule& rule : list) {
@@ -344,7 +345,7 @@ class Stated {
     return state;
   }
 
-  State after(State state, Effect effect, const std::string& given, bool warns, int depth) {
+  SmtState after(SmtState state, Effect effect, const std::string& given, bool warns, int depth) {
     if (warns) effect.refuses = effect.if_permit = "false";
     const std::string goes_on =
         sheet_.define(all({given, no(state.refused), no(state.over), no(state.discarded)}));
@@ -369,7 +370,7 @@ class Stated {
   }
 
   /// A reason to defer counts if no list has refused.
-  State settled(State state) {
+  SmtState settled(SmtState state) {
     state.refused = sheet_.define(any({state.refused, state.if_permit}));
     state.if_permit = "false";
     return state;
@@ -383,7 +384,7 @@ class Stated {
 };
 
 /// Throws LeftOut if there are none; all else that cannot be stated is kept.
-const restrictions::Loaded& lists_of(const Edition& edition, Sheet& sheet) {
+const restrictions::Loaded& stated_lists(const Edition& edition, Sheet& sheet) {
   const restrictions::Loaded* loaded = edition.config.restrictions.loaded();
   if (loaded == nullptr || !loaded->compiled.policy) {
     throw LeftOut(edition.name + " has no restriction lists");
@@ -402,7 +403,7 @@ const restrictions::Loaded& lists_of(const Edition& edition, Sheet& sheet) {
 }
 
 /// What decides which address rules look at.
-std::string reading_of(const ListPolicy& policy) {
+std::string address_settings(const ListPolicy& policy) {
   std::string own;
   for (const IpAddress& address : policy.own_addresses) own += address.to_string() + " ";
   return fmt::format("{}\n{}\n{}\n{}{}{}", policy.mydestination.content(), policy.myorigin, own,
@@ -442,8 +443,10 @@ void forbid_probes(Sheet& sheet, const ListPolicy& policy) {
 }
 
 }  // namespace
+}  // namespace smt
 
 SmtQuestions smt_questions(const Edition& before, const Edition& after, std::optional<Group> only) {
+  using namespace smt;
   SmtQuestions made;
   const std::array<const Edition*, 2> editions{&before, &after};
   const auto leave_out = [&](Group group, const std::string& why) {
@@ -452,11 +455,11 @@ SmtQuestions smt_questions(const Edition& before, const Edition& after, std::opt
   constexpr std::array groups{Group::ours, Group::relay, Group::foreign};
   Sheet sheet(either(served_sessions(before.config), served_sessions(after.config)));
   try {
-    const restrictions::Loaded& old_loaded = lists_of(before, sheet);
-    const restrictions::Loaded& new_loaded = lists_of(after, sheet);
+    const restrictions::Loaded& old_loaded = stated_lists(before, sheet);
+    const restrictions::Loaded& new_loaded = stated_lists(after, sheet);
     const ListPolicy& old_lists = *old_loaded.compiled.policy;
     const ListPolicy& new_lists = *new_loaded.compiled.policy;
-    if (reading_of(old_lists) != reading_of(new_lists)) {
+    if (address_settings(old_lists) != address_settings(new_lists)) {
       sheet.leave_out("old and new differ in the domains through which they take routes off");
     }
     sheet.address("rcpt");

@@ -10,8 +10,8 @@ namespace postern::plan::smt {
 
 namespace {
 
-std::string joined(std::string_view word, std::string_view neutral, std::string_view other,
-                   const Terms& terms) {
+std::string joined_terms(std::string_view word, std::string_view neutral, std::string_view other,
+                         const Terms& terms) {
   std::string text;
   std::size_t count = 0;
   for (const std::string& term : terms) {
@@ -49,8 +49,8 @@ std::string mask(const Cidr& network) {
 
 }  // namespace
 
-std::string all(const Terms& terms) { return joined("and", "true", "false", terms); }
-std::string any(const Terms& terms) { return joined("or", "false", "true", terms); }
+std::string all(const Terms& terms) { return joined_terms("and", "true", "false", terms); }
+std::string any(const Terms& terms) { return joined_terms("or", "false", "true", terms); }
 std::string no(const std::string& term) {
   if (term == "true" || term == "false") return term == "true" ? "false" : "true";
   return "(not " + term + ")";

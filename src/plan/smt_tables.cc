@@ -40,7 +40,7 @@ std::vector<Key> keys_of(const Table& table) {
 }
 
 /// The first octets of an IPv4 address; nullopt: it is a name.
-std::optional<Cidr> octets_of(const std::string& key) {
+std::optional<Cidr> first_octets(const std::string& key) {
   if (key.find(':') != std::string::npos) throw LeftOut(fmt::format("`{}` is part of IPv6", key));
   if (key.find_first_not_of("0123456789.") != std::string::npos) return std::nullopt;
   const auto dots = static_cast<int>(std::ranges::count(key, '.'));
@@ -224,7 +224,7 @@ Ordered Tables::client_rows(const Table& table) {
   std::vector<Key> names;
   std::vector<std::pair<Cidr, std::string>> networks;
   for (const Key& row : keys_of(table)) {
-    if (const auto network = octets_of(row.key)) {
+    if (const auto network = first_octets(row.key)) {
       networks.emplace_back(*network, row.value);
     } else {
       names.push_back(row);

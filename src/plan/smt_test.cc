@@ -11,38 +11,38 @@ constexpr std::string_view barrier =
     "mydestination = \"ours.example\"\nrelay_domains = \"relay.example\"\n"
     "smtpd_relay_restrictions = \"permit_mynetworks, reject_unauth_destination\"\n";
 
-SmtQuestions asked(const std::string& before, const std::string& after,
-                   std::optional<Group> only = std::nullopt) {
+SmtQuestions smt_asked(const std::string& before, const std::string& after,
+                       std::optional<Group> only = std::nullopt) {
   return smt_questions(edition_of("old.toml", std::string(barrier) + before),
                        edition_of("new.toml", std::string(barrier) + after), only);
 }
 
 /// Why all groups are left out; "": they are not.
 std::string left_out(const std::string& after) {
-  const SmtQuestions made = asked("", after);
+  const SmtQuestions made = smt_asked("", after);
   EXPECT_TRUE(made.left_out.empty() || made.asked.empty());
   return made.left_out.empty() ? "" : made.left_out.front().why;
 }
 
-bool has(const SmtQuestions& made, std::string_view text) {
+bool question_has(const SmtQuestions& made, std::string_view text) {
   return made.asked.front().text.find(text) != std::string::npos;
 }
 
 TEST(SmtTest, AsksTwiceForEachGroup) {
-  const SmtQuestions made = asked("", "");
+  const SmtQuestions made = smt_asked("", "");
   ASSERT_EQ(made.asked.size(), 6u);
   EXPECT_TRUE(made.left_out.empty());
   EXPECT_EQ(made.asked[4].group, Group::foreign);
   EXPECT_EQ(made.asked[5].direction, DifferenceKind::accepts_more);
   EXPECT_TRUE(made.asked[5].text.ends_with("(check-sat)\n"));
-  EXPECT_EQ(asked("", "", Group::relay).asked.size(), 2u);
+  EXPECT_EQ(smt_asked("", "", Group::relay).asked.size(), 2u);
 }
 
 TEST(SmtTest, RowsOfNetworksStayInTheirOrder) {
   const SmtQuestions made =
-      asked("",
-            "smtpd_client_restrictions = \"check_client_access cidr:{ {192.0.2.7 OK}, "
-            "{192.0.2.0/24 REJECT}, {!2001:db8::/32 DUNNO} }\"\n");
+      smt_asked("",
+                "smtpd_client_restrictions = \"check_client_access cidr:{ {192.0.2.7 OK}, "
+                "{192.0.2.0/24 REJECT}, {!2001:db8::/32 DUNNO} }\"\n");
   ASSERT_FALSE(made.asked.empty());
   const std::string& text = made.asked.front().text;
   const std::size_t host = text.find("#xc0000207");
@@ -50,16 +50,17 @@ TEST(SmtTest, RowsOfNetworksStayInTheirOrder) {
   ASSERT_NE(host, std::string::npos);
   ASSERT_NE(network, std::string::npos);
   EXPECT_LT(host, network) << "though the network is wider";
-  EXPECT_TRUE(has(made, "(bvand client4 #b11111111111111111111111100000000)"));
-  EXPECT_TRUE(has(made, "(and client_v6 (not (and client_v6 (= (bvand client6 #b1")) << text;
+  EXPECT_TRUE(question_has(made, "(bvand client4 #b11111111111111111111111100000000)"));
+  EXPECT_TRUE(question_has(made, "(and client_v6 (not (and client_v6 (= (bvand client6 #b1"))
+      << text;
 }
 
 TEST(SmtTest, KeysAreLookedUpInTheOrderOfProduction) {
   const SmtQuestions made =
-      asked("",
-            "recipient_delimiter = \"+\"\nsmtpd_sender_restrictions = \"check_sender_access "
-            "inline:{ {bob@=REJECT}, {example=DUNNO}, {mx.partner.example=REJECT}, "
-            "{bob@partner.example=OK}, {<>=OK} }\"\n");
+      smt_asked("",
+                "recipient_delimiter = \"+\"\nsmtpd_sender_restrictions = \"check_sender_access "
+                "inline:{ {bob@=REJECT}, {example=DUNNO}, {mx.partner.example=REJECT}, "
+                "{bob@partner.example=OK}, {<>=OK} }\"\n");
   ASSERT_FALSE(made.asked.empty());
   const std::string& text = made.asked.front().text;
   const std::size_t whole = text.find("(= sender_domain \"partner.example\")");
@@ -69,7 +70,7 @@ TEST(SmtTest, KeysAreLookedUpInTheOrderOfProduction) {
   EXPECT_LT(whole, longer);
   EXPECT_LT(longer, shorter);
   EXPECT_LT(shorter, text.rfind("(= sender_local \"bob\")"));
-  EXPECT_TRUE(has(made, "(= sender_local (str.++ sender_base_2b sender_extension_2b))"));
+  EXPECT_TRUE(question_has(made, "(= sender_local (str.++ sender_base_2b sender_extension_2b))"));
 }
 
 TEST(SmtTest, SaysWhatItCannotState) {

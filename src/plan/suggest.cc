@@ -73,7 +73,7 @@ std::vector<Row> last_row_for(const app::Dialogue& said, std::string_view action
 }
 
 /// An edit that is made again where the next rule decides against the dialogue.
-struct Kind {
+struct WishKind {
   std::string words;
   std::size_t most_rounds = 1;
   /// Changes the parameters; false: it cannot be made here.
@@ -91,7 +91,7 @@ class Suggester {
     result.got = side_of(tools_.play(now_));
     result.is_wrong = !is_right(result.got);
     if (!result.is_wrong || policy_of(now_) == nullptr) return result;
-    for (const Kind& kind :
+    for (const WishKind& kind :
          complaint_.should_be_taken ? that_take(result.got) : that_refuse(result.got)) {
       auto tried = attempt(kind, result.got);
       if (!tried) continue;
@@ -111,7 +111,7 @@ class Suggester {
     return complaint_.should_be_taken ? side.taken && side.handling == "deliver" : !side.taken;
   }
 
-  std::optional<Suggestion> attempt(const Kind& kind, Side side) {
+  std::optional<Suggestion> attempt(const WishKind& kind, Side side) {
     ListEdit edit{.words = kind.words, .parameters = {}};
     std::optional<Edition> edited;
     for (std::size_t round = 0; round < kind.most_rounds && !is_right(side); ++round) {
@@ -178,9 +178,9 @@ class Suggester {
     return spot ? (*rules_of(policy, spot->parameter))[spot->at].words : side.rule;
   }
 
-  std::vector<Kind> that_take(const Side& got) const {
+  std::vector<WishKind> that_take(const Side& got) const {
     constexpr std::size_t most_rounds = 4;
-    std::vector<Kind> kinds;
+    std::vector<WishKind> kinds;
     const auto add = [&](const std::string& who, const std::string& rule) {
       kinds.push_back({.words = "permit " + who + " in front of what refuses",
                        .most_rounds = most_rounds,
@@ -208,7 +208,7 @@ class Suggester {
   }
 
   /// The client becomes one of ours.
-  Kind networks() const {
+  WishKind networks() const {
     const std::string client = complaint_.dialogue.client.to_string();
     return {.words = "add the client " + client + " to mynetworks",
             .most_rounds = 1,
@@ -223,8 +223,8 @@ class Suggester {
             }};
   }
 
-  std::vector<Kind> that_refuse(const Side& got) const {
-    std::vector<Kind> kinds;
+  std::vector<WishKind> that_refuse(const Side& got) const {
+    std::vector<WishKind> kinds;
     const auto add = [&](const Row& row) {
       kinds.push_back({.words = "refuse " + row.words,
                        .most_rounds = 1,

@@ -52,13 +52,13 @@ Suggestions suggested(const std::string& text, const Complaint& what) {
   return suggest(now, what, tools, options);
 }
 
-std::vector<std::string> words_of(const std::vector<Suggestion>& all) {
+std::vector<std::string> edit_words(const std::vector<Suggestion>& all) {
   std::vector<std::string> words;
   for (const Suggestion& one : all) words.push_back(one.edit.words);
   return words;
 }
 
-constexpr std::string_view lists = R"([restrictions]
+constexpr std::string_view suggest_lists = R"([restrictions]
 mydestination = "local.example"
 local_recipient_maps = ""
 mynetworks = "10.1.0.0/16"
@@ -73,7 +73,8 @@ using testing::Not;
 
 // Two lists refuse it: an edit has a row in front of each.
 TEST(PlanSuggestTest, WhatShouldBeTaken) {
-  const Suggestions found = suggested(std::string(lists), complaint(true, "b@local.example"));
+  const Suggestions found =
+      suggested(std::string(suggest_lists), complaint(true, "b@local.example"));
   EXPECT_TRUE(found.is_wrong);
   ASSERT_FALSE(found.found.empty());
   const Suggestion& first = found.found.front();
@@ -86,12 +87,12 @@ TEST(PlanSuggestTest, WhatShouldBeTaken) {
     EXPECT_EQ(one.report.comparison.answer(), Answer::accepts_more) << one.edit.words;
   }
   // Taking one of the two rules out is not enough.
-  EXPECT_THAT(words_of(found.found), Not(Contains(HasSubstr("take out"))));
+  EXPECT_THAT(edit_words(found.found), Not(Contains(HasSubstr("take out"))));
 }
 
 // What lets strangers through to the world, or breaks a sentence, is proved and not suggested.
 TEST(PlanSuggestTest, WhatBreaksAGuardrailIsNotSuggested) {
-  const std::string text = std::string(lists) +
+  const std::string text = std::string(suggest_lists) +
                            "[guardrails]\na = 'never accept where from in friend.example and rcpt "
                            "in partner.example and auth = none'\n";
   const Suggestions found = suggested(text, complaint(true, "b@partner.example"));
@@ -109,8 +110,8 @@ local_recipient_maps = ""
 smtpd_client_restrictions = "warn_if_reject reject_rbl_client bl.example"
 )";
   const Suggestions found = suggested(text, complaint(false, "b@local.example"));
-  EXPECT_THAT(words_of(found.found), Contains("refuse the sender a@friend.example"));
-  EXPECT_THAT(words_of(found.found),
+  EXPECT_THAT(edit_words(found.found), Contains("refuse the sender a@friend.example"));
+  EXPECT_THAT(edit_words(found.found),
               Contains("let reject_rbl_client bl.example refuse, which only warns"));
   for (const Suggestion& one : found.found) {
     EXPECT_EQ(one.report.comparison.answer(), Answer::refuses_more) << one.edit.words;
@@ -126,7 +127,7 @@ TEST(PlanSuggestTest, TheRecipientComesLast) {
     const Suggestions found = suggested(
         taken ? open + "smtpd_client_restrictions = \"reject_rbl_client bl.example\"\n" : open,
         complaint(taken, "b@local.example"));
-    const std::vector<std::string> words = words_of(found.found);
+    const std::vector<std::string> words = edit_words(found.found);
     ASSERT_GT(words.size(), 2u) << taken;
     EXPECT_EQ(words.front(), taken ? "permit the client 192.0.2.7 in front of what refuses"
                                    : "refuse the client 192.0.2.7");
@@ -155,7 +156,8 @@ relay = "reject_rbl_client bl.example, check_policy_service { inet:127.0.0.1:9, 
 }
 
 TEST(PlanSuggestTest, WhatIsRightNeedsNoEdit) {
-  const Suggestions found = suggested(std::string(lists), complaint(false, "b@local.example"));
+  const Suggestions found =
+      suggested(std::string(suggest_lists), complaint(false, "b@local.example"));
   EXPECT_FALSE(found.is_wrong);
   EXPECT_TRUE(found.found.empty());
 }

@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "dialect/webhook/compile.h"
 #include "dialect/webhook/controls.h"
+#include "plan/edition_test.h"
 #include "plan/webhooks.h"
 #include "policy/webhook.h"
 
@@ -13,8 +14,6 @@ namespace postern::plan {
 namespace {
 
 using dialect::webhook::PolicyFields;
-
-Secret hash_of(char letter) { return Secret("$2b$12$" + std::string(53, letter)); }
 
 /// A directory with the webhooks in@ and cdcd@ and the policies of both.
 std::shared_ptr<const policy::Directory> directory_of(const PolicyFields& own,

@@ -25,7 +25,7 @@ namespace {
 using Rank = VslOutcome::Rank;
 
 /// Rules that only differ in which of them gives a route matter where lists may give one.
-DifferenceKind kind_of(const VslOutcome& before, const VslOutcome& after, bool lists) {
+DifferenceKind kind_of_outcomes(const VslOutcome& before, const VslOutcome& after, bool lists) {
   const auto rank = [&](const VslOutcome& one) {
     return lists || one.rank != Rank::no_route ? one.rank : Rank::refused;
   };
@@ -273,7 +273,8 @@ class VslComparer {
   Ref differences(const std::array<Ref, 2>& sides) {
     const bool lists = with_lists();
     const Ref differ = diagrams_->apply(sides[0], sides[1], [&](Leaf before, Leaf after) {
-      return static_cast<Leaf>(kind_of(world_->outcome(before), world_->outcome(after), lists));
+      return static_cast<Leaf>(
+          kind_of_outcomes(world_->outcome(before), world_->outcome(after), lists));
     });
     return diagrams_->apply(differ, possible(),
                             [](Leaf kind, Leaf is) -> Leaf { return is == 0 ? 0 : kind; });
@@ -646,7 +647,7 @@ class VslComparer {
     }
     ++found_.played;
     const DifferenceKind shows =
-        kind_of(vsl_outcome_of(traces[0]), vsl_outcome_of(traces[1]), false);
+        kind_of_outcomes(vsl_outcome_of(traces[0]), vsl_outcome_of(traces[1]), false);
     if (shows != kind) return false;
     Witness witness;
     witness.group = group;

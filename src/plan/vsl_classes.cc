@@ -17,12 +17,12 @@ namespace {
 constexpr std::size_t most_texts = 3000;  // of one part
 
 // Parts whose texts have other spellings: HELO and two local parts.
-constexpr std::size_t parts = 3;
+constexpr std::size_t spelt_parts = 3;
 
 using Texts = std::set<std::string>;
 
 /// How a part spells what nothing names.
-struct Spelling {
+struct PartSpelling {
   std::string_view made;   ///< with {} for a number
   std::string_view other;  ///< likewise, as long as it
   std::string_view shown;  ///< to people
@@ -30,7 +30,7 @@ struct Spelling {
 
 /// A part whose texts have other spellings. Each has its own that stand for these: that two parts
 /// are spelt alike is a question.
-struct Part {
+struct SpeltPart {
   const Texts& words;     ///< of the part
   const Texts& all;       ///< of all parts
   std::size_t number;     ///< no other part has it
@@ -59,7 +59,7 @@ TextClass exactly(const std::string& text) {
 }
 
 /// The text in all cases that no word has.
-void add_cases(const Part& part, const std::string& text, const std::string& word,
+void add_cases(const SpeltPart& part, const std::string& text, const std::string& word,
                std::vector<TextClass>& all) {
   constexpr std::size_t enough = 12;  // more spellings than words
   const std::string plain = lower(text);
@@ -86,7 +86,8 @@ void add_cases(const Part& part, const std::string& text, const std::string& wor
   }
   // In mixed case, so that it is seen when it is converted.
   std::vector<std::string> spellings;
-  for (std::size_t capitals = 1; capitals + 1 < count && spellings.size() < parts; ++capitals) {
+  for (std::size_t capitals = 1; capitals + 1 < count && spellings.size() < spelt_parts;
+       ++capitals) {
     std::string made = spelt(capitals);
     if (!part.all.contains(made)) spellings.push_back(std::move(made));
   }
@@ -105,15 +106,15 @@ void add_cases(const Part& part, const std::string& text, const std::string& wor
 
 /// Of a word that is a local part only in quotes. Others have none: that is how the session reads
 /// them (RFC 5321 §4.1.2).
-void add_quoted(const Part& part, const std::string& word, Texts& folded,
-                std::vector<TextClass>& all) {
+void add_quoted_spellings(const SpeltPart& part, const std::string& word, Texts& folded,
+                          std::vector<TextClass>& all) {
   const std::string quoted = mail::quoted_local_part(lower(word));
   const auto mailbox = mail::parse_mailbox(quoted + "@a.test", mail::Utf8::allowed);
   if (!mailbox || mailbox->local_part != quoted || !folded.insert(quoted).second) return;
   add_cases(part, quoted, word, all);
 }
 
-TextClass all_others(const Spelling& spelling, const Texts& words, const Texts& all) {
+TextClass all_others(const PartSpelling& spelling, const Texts& words, const Texts& all) {
   TextClass one;
   one.text = made_text(spelling.made, all);
   one.other = made_text(spelling.other, all);
@@ -124,7 +125,7 @@ TextClass all_others(const Spelling& spelling, const Texts& words, const Texts& 
   return one;
 }
 
-const TextClass& none() {
+const TextClass& no_text() {
   static const TextClass one{.text = {}, .null = true, .words = "none"};
   return one;
 }
@@ -135,7 +136,7 @@ void check_count(const std::vector<TextClass>& all, std::string_view part) {
   }
 }
 
-Texts words_of(const vsl::WatchedWords& words, std::string_view subject) {
+Texts watched_texts(const vsl::WatchedWords& words, std::string_view subject) {
   Texts all;
   const auto found = words.texts.find(subject);
   if (found == words.texts.end()) return all;
@@ -143,19 +144,20 @@ Texts words_of(const vsl::WatchedWords& words, std::string_view subject) {
   return all;
 }
 
-std::vector<TextClass> domains_of(const Part& part, const Spelling& spelling, bool null) {
+std::vector<TextClass> domain_texts(const SpeltPart& part, const PartSpelling& spelling,
+                                    bool null) {
   std::vector<TextClass> all{all_others(spelling, part.words, part.all)};
   for (const std::string& word : part.words) {
     const auto mailbox = mail::parse_mailbox("a@" + word, mail::Utf8::allowed);
     // Domains are compared as they are sent on: no other spelling reaches a rule.
     if (mailbox && mailbox->domain == word) all.push_back(exactly(word));
   }
-  if (null) all.push_back(none());
+  if (null) all.push_back(no_text());
   check_count(all, part.name);
   return all;
 }
 
-std::vector<TextClass> locals_of(const Part& part, const Spelling& spelling) {
+std::vector<TextClass> local_texts(const SpeltPart& part, const PartSpelling& spelling) {
   std::vector<TextClass> all{all_others(spelling, part.words, part.all)};
   Texts folded;
   for (const std::string& word : part.words) {
@@ -166,14 +168,14 @@ std::vector<TextClass> locals_of(const Part& part, const Spelling& spelling) {
     if (is_local) {
       add_cases(part, word, word, all);
     } else {
-      add_quoted(part, word, folded, all);
+      add_quoted_spellings(part, word, folded, all);
     }
   }
   check_count(all, part.name);
   return all;
 }
 
-std::vector<TextClass> helos_of(const Part& part, const Spelling& spelling, bool null) {
+std::vector<TextClass> helo_texts(const SpeltPart& part, const PartSpelling& spelling, bool null) {
   std::vector<TextClass> all{all_others(spelling, part.words, part.all)};
   Texts folded;
   for (const std::string& word : part.words) {
@@ -188,7 +190,7 @@ std::vector<TextClass> helos_of(const Part& part, const Spelling& spelling, bool
       add_cases(part, dotted, word, all);
     }
   }
-  if (null) all.push_back(none());
+  if (null) all.push_back(no_text());
   check_count(all, part.name);
   return all;
 }
@@ -237,24 +239,25 @@ VslClasses classes_of(const vsl::WatchedWords& words, const ServedSessions& serv
   }
   all.clients = clients_of(ranges);
   Texts named;
-  for (const auto& [subject, sets] : words.texts) named.merge(words_of(words, subject));
-  const Texts helos = words_of(words, vsl::subject_helo);
-  const Texts sender_domains = words_of(words, vsl::subject_sender_domain);
-  const Texts sender_locals = words_of(words, vsl::subject_sender_local);
-  const Texts rcpt_domains = words_of(words, vsl::subject_rcpt_domain);
-  const Texts rcpt_locals = words_of(words, vsl::subject_rcpt_local);
-  all.helos = helos_of({helos, named, 0, "names in HELO"},
-                       {"Mx{}.Qzclient.test", "Gw{}.Qzorigin.test", "mx.client.test"}, with_lists);
-  all.sender_domains = domains_of({sender_domains, named, 0, "domains"},
-                                  {"qzsender{}.test", "qzauthor{}.test", "sender.test"}, true);
+  for (const auto& [subject, sets] : words.texts) named.merge(watched_texts(words, subject));
+  const Texts helos = watched_texts(words, vsl::subject_helo);
+  const Texts sender_domains = watched_texts(words, vsl::subject_sender_domain);
+  const Texts sender_locals = watched_texts(words, vsl::subject_sender_local);
+  const Texts rcpt_domains = watched_texts(words, vsl::subject_rcpt_domain);
+  const Texts rcpt_locals = watched_texts(words, vsl::subject_rcpt_local);
+  all.helos =
+      helo_texts({helos, named, 0, "names in HELO"},
+                 {"Mx{}.Qzclient.test", "Gw{}.Qzorigin.test", "mx.client.test"}, with_lists);
+  all.sender_domains = domain_texts({sender_domains, named, 0, "domains"},
+                                    {"qzsender{}.test", "qzauthor{}.test", "sender.test"}, true);
   add_bare(all.sender_domains);
   all.sender_locals =
-      locals_of({sender_locals, named, 1, "local parts"}, {"Qz{}.Sender", "Qz{}.Author", "a"});
-  all.rcpt_domains = domains_of({rcpt_domains, named, 0, "domains"},
-                                {"qzforeign{}.test", "qzoutside{}.test", "foreign.test"}, false);
+      local_texts({sender_locals, named, 1, "local parts"}, {"Qz{}.Sender", "Qz{}.Author", "a"});
+  all.rcpt_domains = domain_texts({rcpt_domains, named, 0, "domains"},
+                                  {"qzforeign{}.test", "qzoutside{}.test", "foreign.test"}, false);
   add_bare(all.rcpt_domains);
   all.rcpt_locals =
-      locals_of({rcpt_locals, named, 2, "local parts"}, {"Qz{}.Rcpt", "Qz{}.Dest", "b"});
+      local_texts({rcpt_locals, named, 2, "local parts"}, {"Qz{}.Rcpt", "Qz{}.Dest", "b"});
   return all;
 }
 

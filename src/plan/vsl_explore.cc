@@ -149,18 +149,18 @@ std::string signer(Member member) {
 }
 std::string cause(Member member) { return member == Member::one ? "qz-spf-cause" : "qz-spf-facts"; }
 
-constexpr mailauth::spf::Status spf_results[] = {
+constexpr mailauth::spf::Status vsl_spf_results[] = {
     mailauth::spf::Status::none,     mailauth::spf::Status::pass, mailauth::spf::Status::neutral,
     mailauth::spf::Status::softfail, mailauth::spf::Status::fail, mailauth::spf::Status::temperror,
     mailauth::spf::Status::permerror};
-static_assert(std::size(spf_results) == vsl::spf_values);
+static_assert(std::size(vsl_spf_results) == vsl::spf_values);
 
-constexpr mailauth::dkim::Status dkim_results[] = {
+constexpr mailauth::dkim::Status vsl_dkim_results[] = {
     mailauth::dkim::Status::none,     mailauth::dkim::Status::pass,
     mailauth::dkim::Status::fail,     mailauth::dkim::Status::policy,
     mailauth::dkim::Status::neutral,  mailauth::dkim::Status::temperror,
     mailauth::dkim::Status::permerror};
-static_assert(std::size(dkim_results) == vsl::dkim_values);
+static_assert(std::size(vsl_dkim_results) == vsl::dkim_values);
 
 /// By value: no record, vouched for, no author, no answer, and what is not vouched for with p=none,
 /// quarantine and reject.
@@ -187,7 +187,7 @@ mailauth::dkim::Results dkim_result(std::size_t value, Member member) {
   one.signature.selector = "s";
   one.signature.identity = "@" + signer(member);
   one.signature.identity_domain = signer(member);
-  one.status = dkim_results[value];
+  one.status = vsl_dkim_results[value];
   one.acceptable = one.status == mailauth::dkim::Status::pass;
   // A pass that does not count.
   if (one.status == mailauth::dkim::Status::policy) one.status = mailauth::dkim::Status::pass;
@@ -300,7 +300,7 @@ app::Dialogue VslWorld::dialogue(const VslValues& values, Member member) const {
 app::FrozenEvidence VslWorld::frozen(const VslValues& values, Member member) const {
   app::FrozenEvidence frozen;
   mailauth::spf::Result spf;
-  spf.status = spf_results[value_of(values, vsl::evidence_spf)];
+  spf.status = vsl_spf_results[value_of(values, vsl::evidence_spf)];
   spf.mechanism = cause(member);
   spf.reason = cause(member);
   spf.domain = signer(member);

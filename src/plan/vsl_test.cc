@@ -24,7 +24,6 @@ namespace postern::plan {
 namespace {
 
 namespace vsl = dialect::vsl;
-using Random = std::mt19937;
 using Files = std::map<std::string, std::string>;
 
 app::Config config_of(const Files& files, const std::set<std::string>& also_local = {},
@@ -47,21 +46,22 @@ app::Config config_of(const Files& files, const std::set<std::string>& also_loca
   return config;
 }
 
-Version version_of(const app::Config& config) {
+Version vsl_version(const app::Config& config) {
   return {.name = "version", .config = &config, .directory = std::make_shared<policy::Directory>()};
 }
 
-Comparison compared(const app::Config& before, const app::Config& after) {
+Comparison compared_vsl(const app::Config& before, const app::Config& after) {
   Comparison found;
-  compare_vsl(version_of(before), version_of(after), {}, Deadline(std::chrono::seconds(60)), found);
+  compare_vsl(vsl_version(before), vsl_version(after), {}, Deadline(std::chrono::seconds(60)),
+              found);
   return found;
 }
 
-Comparison compared(const std::string& before, const std::string& after) {
-  return compared(config_of({{"main.vsl", before}}), config_of({{"main.vsl", after}}));
+Comparison compared_vsl(const std::string& before, const std::string& after) {
+  return compared_vsl(config_of({{"main.vsl", before}}), config_of({{"main.vsl", after}}));
 }
 
-std::string words_of(const Comparison& found) {
+std::string group_words(const Comparison& found) {
   std::string words;
   for (const Group group : {Group::ours, Group::foreign}) {
     words += fmt::format("{} {}; ", to_string(group),
@@ -73,20 +73,18 @@ std::string words_of(const Comparison& found) {
 
 // ------------------------------------------------------------------------------- drawing
 
-constexpr std::string_view locals[] = {"bob", "Bob", "jane", "\"bob\"", "x", "abcdefghi", "BOB"};
-constexpr std::string_view domains[] = {"spam.test",  "fail.test",   "a.spam.test", "ours.test",
-                                        "other.test", "second.test", "partner.test"};
-constexpr std::string_view helos[] = {"friend.test", "FRIEND.test", "friend.test.", "mx.spam.test",
-                                      "h",           "[192.0.2.1]", "partner.test"};
-constexpr std::string_view networks[] = {"10.0.0.0/8", "10.0.0.0/9", "10.128.0.0/9", "192.0.2.0/24",
-                                         "192.0.2.7/32"};
-constexpr std::string_view clients[] = {"10.0.0.1",  "10.127.255.255", "10.128.0.0", "192.0.2.7",
-                                        "192.0.2.8", "203.0.113.9",    "127.0.0.1",  "2001:db8::1"};
-
-template <class List>
-std::string one_of(Random& random, const List& list) {
-  return std::string(list[random() % std::size(list)]);
-}
+constexpr std::string_view vsl_locals[] = {"bob", "Bob",       "jane", "\"bob\"",
+                                           "x",   "abcdefghi", "BOB"};
+constexpr std::string_view vsl_domains[] = {"spam.test",  "fail.test",   "a.spam.test", "ours.test",
+                                            "other.test", "second.test", "partner.test"};
+constexpr std::string_view vsl_helos[] = {"friend.test",  "FRIEND.test", "friend.test.",
+                                          "mx.spam.test", "h",           "[192.0.2.1]",
+                                          "partner.test"};
+constexpr std::string_view vsl_networks[] = {"10.0.0.0/8", "10.0.0.0/9", "10.128.0.0/9",
+                                             "192.0.2.0/24", "192.0.2.7/32"};
+constexpr std::string_view vsl_clients[] = {"10.0.0.1",  "10.127.255.255", "10.128.0.0",
+                                            "192.0.2.7", "192.0.2.8",      "203.0.113.9",
+                                            "127.0.0.1", "2001:db8::1"};
 
 std::string in_quotes(std::string_view text) {
   std::string out = "\"";
@@ -97,7 +95,7 @@ std::string in_quotes(std::string_view text) {
   return out + "\"";
 }
 
-std::string status(Random& random) {
+std::string status(std::mt19937& random) {
   constexpr std::string_view all[] = {"next()",
                                       "next()",
                                       "next()",
@@ -111,18 +109,18 @@ std::string status(Random& random) {
   return one_of(random, all);
 }
 
-std::string condition(Random& random, unsigned stage, int depth = 0);
+std::string condition(std::mt19937& random, unsigned stage, int depth = 0);
 
 /// Conditions about what is known at a stage: 0 connect, 1 helo, 2 mail, 3 rcpt, 4 message.
-std::string atom(Random& random, unsigned stage) {
-  const std::string domain = in_quotes(one_of(random, domains));
-  const std::string local = in_quotes(one_of(random, locals));
-  const std::string helo = in_quotes(one_of(random, helos));
+std::string atom(std::mt19937& random, unsigned stage) {
+  const std::string domain = in_quotes(one_of(random, vsl_domains));
+  const std::string local = in_quotes(one_of(random, vsl_locals));
+  const std::string helo = in_quotes(one_of(random, vsl_helos));
   std::vector<std::string> all{
       "client_ip() in net",
       "client_ip() in hosts",
       "client_ip() in [hosts, net]",
-      fmt::format("client_ip() == {}", in_quotes(one_of(random, clients))),
+      fmt::format("client_ip() == {}", in_quotes(one_of(random, vsl_clients))),
       fmt::format("client_ip().starts_with({})", in_quotes("10.")),
       "is_secured()",
       "is_authenticated()",
@@ -146,7 +144,7 @@ std::string atom(Random& random, unsigned stage) {
           std::string("mail_from() in people"),
           std::string("mail_from().local_part in people"),
           fmt::format("mail_from().local_part is {}", local),
-          fmt::format("mail_from() is {}", in_quotes("bob@" + one_of(random, domains))),
+          fmt::format("mail_from() is {}", in_quotes("bob@" + one_of(random, vsl_domains))),
           std::string("in_domain(mail_from())"),
           fmt::format("mail_from().local_part.len() > {}", random() % 10),
           fmt::format("mail_from().domain.ends_with({})", in_quotes("spam.test")),
@@ -192,7 +190,7 @@ std::string atom(Random& random, unsigned stage) {
   return all[random() % all.size()];
 }
 
-std::string condition(Random& random, unsigned stage, int depth) {
+std::string condition(std::mt19937& random, unsigned stage, int depth) {
   switch (random() % (depth > 1 ? 4 : 8)) {
     case 4:
       return fmt::format("!({})", condition(random, stage, depth + 1));
@@ -207,7 +205,7 @@ std::string condition(Random& random, unsigned stage, int depth) {
   }
 }
 
-std::string body(Random& random, unsigned stage) {
+std::string body(std::mt19937& random, unsigned stage) {
   switch (random() % 12) {
     case 0:
       return status(random);
@@ -215,14 +213,14 @@ std::string body(Random& random, unsigned stage) {
       if (stage < 2) break;
       return fmt::format(
           "{{ for d in [{}, {}] {{ if mail_from().domain == d {{ return {}; }} }} {} }}",
-          in_quotes(one_of(random, domains)), in_quotes(one_of(random, domains)), status(random),
-          status(random));
+          in_quotes(one_of(random, vsl_domains)), in_quotes(one_of(random, vsl_domains)),
+          status(random), status(random));
     case 2:
       if (stage < 2) break;
       return fmt::format("switch mail_from().domain {{ {} => {}, {} | {} => {}, _ => {} }}",
-                         in_quotes(one_of(random, domains)), status(random),
-                         in_quotes(one_of(random, domains)), in_quotes(one_of(random, domains)),
-                         status(random), status(random));
+                         in_quotes(one_of(random, vsl_domains)), status(random),
+                         in_quotes(one_of(random, vsl_domains)),
+                         in_quotes(one_of(random, vsl_domains)), status(random), status(random));
     case 3:
       if (stage < 2 || stage > 3) break;
       return random() % 2 == 0 ? "check_spf(\"none\", \"soft\")" : "check_spf(\"both\")";
@@ -233,12 +231,12 @@ std::string body(Random& random, unsigned stage) {
     case 5:
       if (stage < 2) break;
       return fmt::format("{{ rewrite_mail_from_envelop({}); {} }}",
-                         in_quotes("jane@" + one_of(random, domains)), status(random));
+                         in_quotes("jane@" + one_of(random, vsl_domains)), status(random));
     case 6:
       if (stage < 3) break;
       return fmt::format("{{ {}({}); {} }}",
                          random() % 2 == 0 ? "remove_rcpt_envelop" : "add_rcpt_envelop",
-                         in_quotes("jane@" + one_of(random, domains)), status(random));
+                         in_quotes("jane@" + one_of(random, vsl_domains)), status(random));
     case 7:
       return fmt::format("{{ try {{ if {} {{ throw \"x\"; }} {} }} catch (e) {{ {} }} }}",
                          condition(random, stage), status(random), status(random));
@@ -277,7 +275,7 @@ struct Rules {
   }
 };
 
-std::string group(Random& random, const std::string& name, const std::string& type,
+std::string group(std::mt19937& random, const std::string& name, const std::string& type,
                   const auto& of) {
   std::string text = fmt::format("object {} group = [", name);
   for (unsigned i = 0, count = 1 + random() % 3; i < count; ++i) {
@@ -287,20 +285,20 @@ std::string group(Random& random, const std::string& name, const std::string& ty
   return text + "];";
 }
 
-std::string head(Random& random, std::size_t which) {
+std::string head(std::mt19937& random, std::size_t which) {
   switch (which) {
     case 0:
-      return fmt::format("object net rg4 = {};", in_quotes(one_of(random, networks)));
+      return fmt::format("object net rg4 = {};", in_quotes(one_of(random, vsl_networks)));
     case 1:
-      return group(random, "hosts", "rg4", networks);
+      return group(random, "hosts", "rg4", vsl_networks);
     case 2:
-      return group(random, "names", "fqdn", domains);
+      return group(random, "names", "fqdn", vsl_domains);
     case 3:
       return fmt::format(
           "object people group = [object p0 address = {}, object p1 fqdn = {}, object p2 "
           "identifier = {}];",
-          in_quotes("jane@" + one_of(random, domains)), in_quotes(one_of(random, domains)),
-          in_quotes(one_of(random, locals)));
+          in_quotes("jane@" + one_of(random, vsl_domains)), in_quotes(one_of(random, vsl_domains)),
+          in_quotes(one_of(random, vsl_locals)));
     case 4:
       return fmt::format("object pattern regex = {};",
                          in_quotes(random() % 2 == 0 ? "^sp.*t$" : "(mx|spam)[.]"));
@@ -309,21 +307,21 @@ std::string head(Random& random, std::size_t which) {
       return fmt::format(
           "object mixed group = [object m0 {} = {}, object m1 regex = \"^(spam|FR)\"];",
           any ? "identifier" : "fqdn",
-          in_quotes(any ? one_of(random, helos) : one_of(random, domains)));
+          in_quotes(any ? one_of(random, vsl_helos) : one_of(random, vsl_domains)));
     }
     case 6:
       return fmt::format("fn bad(d) {{ d == {} || d in names }}",
-                         in_quotes(one_of(random, domains)));
+                         in_quotes(one_of(random, vsl_domains)));
     default:
       return fmt::format(
           "fn listed(d) {{ let all = [{}]; for one in all {{ if one == d {{ return true; }} }} "
           "false }}",
-          in_quotes(one_of(random, domains)));
+          in_quotes(one_of(random, vsl_domains)));
   }
 }
 constexpr std::size_t heads = 8;
 
-Rules drawn(Random& random) {
+Rules drawn_rules(std::mt19937& random) {
   Rules rules;
   for (std::size_t which = 0; which < heads; ++which) rules.head.push_back(head(random, which));
   for (std::size_t stage = 0; stage < rules.stages.size(); ++stage) {
@@ -336,7 +334,7 @@ Rules drawn(Random& random) {
 }
 
 /// The rules with one edit, or with none.
-Rules edited(Random& random, Rules rules) {
+Rules edited(std::mt19937& random, Rules rules) {
   const std::size_t stage = random() % rules.stages.size();
   std::vector<std::string>& all = rules.stages[stage];
   switch (random() % 6) {
@@ -369,23 +367,24 @@ struct Said {
   std::string zone;
 };
 
-Said drawn_dialogue(Random& random) {
+Said drawn_speech(std::mt19937& random) {
   Said said;
   app::Dialogue& dialogue = said.dialogue;
-  dialogue.client = *IpAddress::parse(one_of(random, clients));
+  dialogue.client = *IpAddress::parse(one_of(random, vsl_clients));
   // Without HELO the session itself refuses MAIL.
-  dialogue.helo = one_of(random, helos);
+  dialogue.helo = one_of(random, vsl_helos);
   dialogue.tls = random() % 3 == 0;
   if (random() % 4 == 0) {
     dialogue.tls = true;
     dialogue.login = "alice";
   }
   if (random() % 8 != 0) {
-    dialogue.sender = mail::parse_mailbox(one_of(random, locals) + "@" + one_of(random, domains),
-                                          mail::Utf8::allowed)
-                          .value();
+    dialogue.sender =
+        mail::parse_mailbox(one_of(random, vsl_locals) + "@" + one_of(random, vsl_domains),
+                            mail::Utf8::allowed)
+            .value();
   }
-  const auto rcpt = one_of(random, locals) + "@" + one_of(random, domains);
+  const auto rcpt = one_of(random, vsl_locals) + "@" + one_of(random, vsl_domains);
   dialogue.recipients = {*mail::parse_mailbox(rcpt, mail::Utf8::allowed)};
   if (random() % 10 == 0 && dialogue.sender) dialogue.recipients = {*dialogue.sender};
   dialogue.message = std::string(plain_message);
@@ -393,7 +392,7 @@ Said drawn_dialogue(Random& random) {
   constexpr std::string_view records[] = {"v=spf1 +all", "v=spf1 -all", "v=spf1 ~all",
                                           "v=spf1 bogus:"};
   std::string names;
-  for (const std::string_view domain : domains) {
+  for (const std::string_view domain : vsl_domains) {
     if (random() % 3 == 0) continue;
     names += fmt::format(R"({}"{}": {{"TXT": ["{}"]}})", names.empty() ? "" : ", ", domain,
                          one_of(random, records));
@@ -402,7 +401,7 @@ Said drawn_dialogue(Random& random) {
   return said;
 }
 
-VslOutcome played(const app::Config& config, const policy::Engine& engine, const Said& said) {
+VslOutcome played_vsl(const app::Config& config, const policy::Engine& engine, const Said& said) {
   auto resolver = dns::RecordedResolver::parse(said.zone);
   EXPECT_TRUE(resolver) << said.zone;
   const policy::Directory directory;
@@ -411,7 +410,7 @@ VslOutcome played(const app::Config& config, const policy::Engine& engine, const
       said.dialogue));
 }
 
-std::string words_of(const Said& said) {
+std::string said_words(const Said& said) {
   const app::Dialogue& one = said.dialogue;
   return fmt::format("client {} helo {} tls {} login {} from <{}> to <{}> dns {}",
                      one.client.to_string(), one.helo.value_or("-"), one.tls,
@@ -427,13 +426,13 @@ TEST(Vsl, IsOneQuestionWhereBothDoTheSameUnknown) {
   const std::string lookup =
       "rule \"dnsbl\" || { try { lookup(`${helo()}.bl.test`); deny() } catch { next() } }";
   const std::string before = "#{ helo: [ " + lookup + " ] }";
-  EXPECT_EQ(ours(compared(before, "#{ helo: [ rule \"x\" || next(), " + lookup + " ] }")),
+  EXPECT_EQ(ours(compared_vsl(before, "#{ helo: [ rule \"x\" || next(), " + lookup + " ] }")),
             Answer::same);
-  EXPECT_EQ(ours(compared(before, "#{ helo: [ " + lookup + ", rule \"x\" || deny() ] }")),
+  EXPECT_EQ(ours(compared_vsl(before, "#{ helo: [ " + lookup + ", rule \"x\" || deny() ] }")),
             Answer::refuses_more);
   std::string other = before;
   other.replace(other.find("bl.test"), 7, "wl.test");
-  const Comparison found = compared(before, other);
+  const Comparison found = compared_vsl(before, other);
   EXPECT_EQ(ours(found), Answer::not_proved);
   ASSERT_FALSE(found.not_proved.empty());
   EXPECT_EQ(found.not_proved.front().reason, "service");
@@ -448,11 +447,12 @@ TEST(Vsl, ARuleAtEhloThatAsksForTlsOrALoginIsNotCompared) {
            " { deny() } else { next() } ] }";
   };
   for (const char* asks : {" && !is_secured()", " && !is_authenticated()"}) {
-    const Comparison found = compared(rules(""), rules(asks));
+    const Comparison found = compared_vsl(rules(""), rules(asks));
     ASSERT_FALSE(found.not_proved.empty()) << asks;
     EXPECT_EQ(found.not_proved.front().reason, "several_greetings") << asks;
   }
-  EXPECT_EQ(ours(compared(rules(""), rules(" || helo() == \"too.test\""))), Answer::refuses_more);
+  EXPECT_EQ(ours(compared_vsl(rules(""), rules(" || helo() == \"too.test\""))),
+            Answer::refuses_more);
 }
 
 // Who passes behind STARTTLS with another name meets the same rules, whatever the first name was.
@@ -466,12 +466,13 @@ TEST(Vsl, ClientsThatSayAnotherNameBehindStarttlsAreCompared) {
   for (const char* asks : {"is_secured()", "is_authenticated()"}) {
     const std::string ehlo =
         fmt::format("if helo() == \"in.test\" && !{} {{ deny() }} else {{ next() }}", asks);
-    EXPECT_EQ(words_of(compared(rules(ehlo, pass), rules(ehlo, pass + ", rule \"n\" || next()"))),
-              "ours same; foreign same; ");
-    EXPECT_EQ(ours(compared(rules(ehlo, pass), rules(ehlo, by_sender))), Answer::refuses_more);
+    EXPECT_EQ(
+        group_words(compared_vsl(rules(ehlo, pass), rules(ehlo, pass + ", rule \"n\" || next()"))),
+        "ours same; foreign same; ");
+    EXPECT_EQ(ours(compared_vsl(rules(ehlo, pass), rules(ehlo, by_sender))), Answer::refuses_more);
     // With one name nobody comes so far.
-    const Comparison found = compared(rules(ehlo, pass), rules(ehlo, by_name));
-    EXPECT_EQ(ours(found), Answer::not_proved) << words_of(found);
+    const Comparison found = compared_vsl(rules(ehlo, pass), rules(ehlo, by_name));
+    EXPECT_EQ(ours(found), Answer::not_proved) << group_words(found);
     ASSERT_FALSE(found.not_proved.empty());
     EXPECT_EQ(found.not_proved.front().reason, "several_greetings");
     EXPECT_EQ(found.groups[static_cast<std::size_t>(Group::ours)].accepts_more, Known::no);
@@ -480,7 +481,7 @@ TEST(Vsl, ClientsThatSayAnotherNameBehindStarttlsAreCompared) {
   const std::string twice =
       "if helo() == \"in.test\" || (is_secured() && helo() == "
       "\"out.test\") { deny() } else { next() }";
-  EXPECT_EQ(words_of(compared(rules(twice, pass), rules(twice, by_name))),
+  EXPECT_EQ(group_words(compared_vsl(rules(twice, pass), rules(twice, by_name))),
             "ours same; foreign same; ");
 }
 
@@ -492,8 +493,8 @@ TEST(Vsl, RulesAtTheGreetingThatPassOverThoseAtEhloAreNotLeftOut) {
   const std::string friends =
       "#{ connect: [ rule \"c\" || if client_ip() == \"192.0.2.1\" { faccept() } else { next() } "
       "], ";
-  const Comparison found = compared(friends + ehlo, "#{ " + ehlo);
-  EXPECT_EQ(ours(found), Answer::not_proved) << words_of(found);
+  const Comparison found = compared_vsl(friends + ehlo, "#{ " + ehlo);
+  EXPECT_EQ(ours(found), Answer::not_proved) << group_words(found);
   EXPECT_EQ(found.not_proved.front().reason, "several_greetings");
   // What a service keeps is left behind, too.
   const std::string service =
@@ -505,8 +506,8 @@ TEST(Vsl, RulesAtTheGreetingThatPassOverThoseAtEhloAreNotLeftOut) {
            "else { next() } ], mail: [ rule \"m\" || " +
            mail + " ] }";
   };
-  const Comparison kept = compared(keeps("next()"), keeps("next(), rule \"n\" || next()"));
-  EXPECT_EQ(ours(kept), Answer::not_proved) << words_of(kept);
+  const Comparison kept = compared_vsl(keeps("next()"), keeps("next(), rule \"n\" || next()"));
+  EXPECT_EQ(ours(kept), Answer::not_proved) << group_words(kept);
 }
 
 // A rule at EHLO that lets a client pass for good may do so for one name alone.
@@ -519,14 +520,14 @@ TEST(Vsl, WhatARuleAtEhloLeavesBehindIsNotLeftOut) {
         asks, mail);
   };
   const auto compared_with = [&](const char* asks) {
-    return compared(rules(asks, "deny()"), rules(asks,
-                                                 "if helo() == \"in.test\" { next() } else "
-                                                 "{ deny() }"));
+    return compared_vsl(rules(asks, "deny()"), rules(asks,
+                                                     "if helo() == \"in.test\" { next() } else "
+                                                     "{ deny() }"));
   };
   EXPECT_EQ(ours(compared_with("is_secured()")), Answer::accepts_more);
   const Comparison found = compared_with("is_authenticated()");
   const GroupAnswer& answer = found.groups[static_cast<std::size_t>(Group::ours)];
-  EXPECT_EQ(answer.accepts_more, Known::yes) << words_of(found);
+  EXPECT_EQ(answer.accepts_more, Known::yes) << group_words(found);
   EXPECT_EQ(answer.refuses_more, Known::unknown);
 }
 
@@ -536,8 +537,8 @@ TEST(Vsl, IsTheSameWhereverItIsStored) {
     const std::string old_rules = "#{ connect: [ rule \"odd\" || " + rule + " ] }";
     const std::string new_rules = "// a comment\n#{ connect: [ rule \"odd\" || " + rule +
                                   " ], mail: [ rule \"x\" || next() ] }";
-    return ours(compared(config_of({{"main.vsl", old_rules}}, {}, "/srv/old"),
-                         config_of({{"main.vsl", new_rules}}, {}, "/srv/new")));
+    return ours(compared_vsl(config_of({{"main.vsl", old_rules}}, {}, "/srv/old"),
+                             config_of({{"main.vsl", new_rules}}, {}, "/srv/new")));
   };
   EXPECT_EQ(answer("if client_port() % 2 == 1 { deny() } else { next() }"), Answer::same);
   EXPECT_EQ(
@@ -565,8 +566,8 @@ TEST(Vsl, IsNotTheSameWithOtherFunctionsOrFiles) {
            "[client_port() % 2 + 1].filter(\"is_\" + \"odd\").len() > 0 { deny() } "
            "else { next() } ] }";
   };
-  EXPECT_EQ(ours(compared(rules(">"), rules(">") + "\n")), Answer::same);
-  EXPECT_NE(ours(compared(rules(">"), rules("<"))), Answer::same);
+  EXPECT_EQ(ours(compared_vsl(rules(">"), rules(">") + "\n")), Answer::same);
+  EXPECT_NE(ours(compared_vsl(rules(">"), rules("<"))), Answer::same);
   const auto stored = [](const std::string& folder, const std::string& comment) {
     return config_of(
         {{"main.vsl", comment + "service people db:csv = #{ connector: \"people.csv\", "
@@ -576,8 +577,8 @@ TEST(Vsl, IsNotTheSameWithOtherFunctionsOrFiles) {
                                 "else { next() } ] }"}},
         {}, folder);
   };
-  EXPECT_EQ(ours(compared(stored("/srv/old", ""), stored("/srv/old", "// x\n"))), Answer::same);
-  EXPECT_EQ(ours(compared(stored("/srv/old", ""), stored("/srv/new", "// x\n"))),
+  EXPECT_EQ(ours(compared_vsl(stored("/srv/old", ""), stored("/srv/old", "// x\n"))), Answer::same);
+  EXPECT_EQ(ours(compared_vsl(stored("/srv/old", ""), stored("/srv/new", "// x\n"))),
             Answer::not_proved);
 }
 
@@ -638,7 +639,7 @@ TEST(Vsl, TheGreetingIsInClearForAClientWithoutAName) {
       version("new.toml", "next()",
               "if is_secured() && helo() == \"\" && " + bad + " { deny() } else { next() }");
   const Comparison found = judge_edit(before, after, options).comparison;
-  EXPECT_EQ(ours(found), Answer::refuses_more) << words_of(found);
+  EXPECT_EQ(ours(found), Answer::refuses_more) << group_words(found);
 }
 
 // What lists let through goes on behind RCPT, also where the rules give no route.
@@ -692,7 +693,7 @@ TEST(Vsl, FollowsWhatADirectiveDoesToTheEnvelope) {
   const std::string rewrites =
       "#{ mail: [ action \"w\" || rewrite_mail_from_envelop(\"a@b.test\"), rule \"x\" || if "
       "mail_from().domain == \"spam.test\" { deny() } else { next() } ] }";
-  EXPECT_EQ(ours(compared(rewrites, "#{ mail: [ rule \"x\" || next() ] }")), Answer::same);
+  EXPECT_EQ(ours(compared_vsl(rewrites, "#{ mail: [ rule \"x\" || next() ] }")), Answer::same);
 }
 
 TEST(Vsl, FindsTheLengthThatDiffers) {
@@ -703,8 +704,8 @@ TEST(Vsl, FindsTheLengthThatDiffers) {
         "}} ] }}",
         length);
   };
-  const Comparison found = compared(longer_than(8), longer_than(9));
-  EXPECT_EQ(ours(found), Answer::accepts_more) << words_of(found);
+  const Comparison found = compared_vsl(longer_than(8), longer_than(9));
+  EXPECT_EQ(ours(found), Answer::accepts_more) << group_words(found);
   ASSERT_FALSE(found.witnesses.empty());
   EXPECT_EQ(found.witnesses.front().spoken.sender.find('@'), 9u);
 }
@@ -880,8 +881,8 @@ std::vector<Different> different() {
 class Differing : public testing::TestWithParam<Different> {};
 
 TEST_P(Differing, IsNotCalledTheSame) {
-  const Comparison found = compared(GetParam().before, GetParam().after);
-  EXPECT_NE(ours(found), Answer::same) << words_of(found);
+  const Comparison found = compared_vsl(GetParam().before, GetParam().after);
+  EXPECT_NE(ours(found), Answer::same) << group_words(found);
 }
 
 INSTANTIATE_TEST_SUITE_P(Vsl, Differing, testing::ValuesIn(different()),
@@ -891,26 +892,27 @@ TEST(Vsl, RulesThatRefuseAllSaySo) {
   // A variable that there is not is an error in each session.
   const std::string wrong = rule("connect", "if client_ip() in nett { deny() } else { next() }");
   const std::string more = wrong.substr(0, wrong.rfind('}')) + ", mail: [ rule \"y\" || deny() ] }";
-  const Comparison found = compared(wrong, more);
-  EXPECT_EQ(ours(found), Answer::same) << words_of(found);
+  const Comparison found = compared_vsl(wrong, more);
+  EXPECT_EQ(ours(found), Answer::same) << group_words(found);
   EXPECT_TRUE(found.refuses_all);
-  EXPECT_FALSE(compared(rule("rcpt", "next()"), wrong).refuses_all);
+  EXPECT_FALSE(compared_vsl(rule("rcpt", "next()"), wrong).refuses_all);
 }
 
 TEST(Vsl, LocalPartsThatNeedQuotesAreNamed) {
   for (const std::string_view name : {"a b", "\\\"a b\\\"", "a b,", "it's"}) {
     const std::string script =
         denies("mail", fmt::format("mail_from().local_part.to_lower() == \"{}\"", name));
-    const Comparison found = compared(script, script + " // the same");
-    EXPECT_EQ(ours(found), Answer::same) << name << words_of(found);
-    const Comparison other = compared(script, rule("mail", "next()"));
-    EXPECT_NE(ours(other), Answer::not_proved) << name << words_of(other);
+    const Comparison found = compared_vsl(script, script + " // the same");
+    EXPECT_EQ(ours(found), Answer::same) << name << group_words(found);
+    const Comparison other = compared_vsl(script, rule("mail", "next()"));
+    EXPECT_NE(ours(other), Answer::not_proved) << name << group_words(other);
   }
 }
 
 TEST(Vsl, TheClientMayWriteTheCodesOfAReply) {
   const auto replies = [](std::string_view text) {
-    return compared(rule("rcpt", fmt::format("deny({})", text)), rule("rcpt", "deny(\"550 x\")"))
+    return compared_vsl(rule("rcpt", fmt::format("deny({})", text)),
+                        rule("rcpt", "deny(\"550 x\")"))
         .replies;
   };
   for (const std::string_view text :
@@ -927,23 +929,23 @@ TEST(Vsl, TheClientMayWriteTheCodesOfAReply) {
 // What is easy to answer is answered.
 TEST(Vsl, LooksInsideOfWhatAnArrayHolds) {
   const std::string before = in_array("group = [\"a.test\"]", "mail_from().domain", "[g]");
-  const Comparison other =
-      compared(before, in_array("group = [\"a.test\", \"b.test\"]", "mail_from().domain", "[g]"));
-  EXPECT_EQ(ours(other), Answer::refuses_more) << words_of(other);
+  const Comparison other = compared_vsl(
+      before, in_array("group = [\"a.test\", \"b.test\"]", "mail_from().domain", "[g]"));
+  EXPECT_EQ(ours(other), Answer::refuses_more) << group_words(other);
   const Comparison same =
-      compared(before, in_array("group = [\"a.test\"]", "mail_from().domain", "g"));
-  EXPECT_EQ(ours(same), Answer::same) << words_of(same);
-  const Comparison netblocks =
-      compared(in_array("rg4 = \"10.0.0.0/8\"", "client_ip()", "[g]"),
-               in_array("group = [object a rg4 = \"10.0.0.0/9\", object b rg4 = \"10.128.0.0/9\"]",
-                        "client_ip()", "[g]"));
-  EXPECT_EQ(ours(netblocks), Answer::same) << words_of(netblocks);
+      compared_vsl(before, in_array("group = [\"a.test\"]", "mail_from().domain", "g"));
+  EXPECT_EQ(ours(same), Answer::same) << group_words(same);
+  const Comparison netblocks = compared_vsl(
+      in_array("rg4 = \"10.0.0.0/8\"", "client_ip()", "[g]"),
+      in_array("group = [object a rg4 = \"10.0.0.0/9\", object b rg4 = \"10.128.0.0/9\"]",
+               "client_ip()", "[g]"));
+  EXPECT_EQ(ours(netblocks), Answer::same) << group_words(netblocks);
 }
 
 TEST(Vsl, AsksWhatAllDialectsOffer) {
   const Comparison found =
-      compared(denies("rcpt", "!helo_literal_is_client()"), rule("rcpt", "next()"));
-  EXPECT_EQ(found.groups[0].accepts_more, Known::yes) << words_of(found);
+      compared_vsl(denies("rcpt", "!helo_literal_is_client()"), rule("rcpt", "next()"));
+  EXPECT_EQ(found.groups[0].accepts_more, Known::yes) << group_words(found);
   ASSERT_FALSE(found.witnesses.empty());
   EXPECT_TRUE(found.witnesses.front().spoken.helo.value_or("").starts_with('['));
 }
@@ -1110,16 +1112,16 @@ TEST(Vsl, SaysOfEachDialogueWhatTheEvaluationSays) {
   std::size_t differ = 0;
   std::map<std::string, std::size_t> reasons;
   for (unsigned pair = 0; pair < pairs; ++pair) {
-    Random random(seed + pair);
+    std::mt19937 random(seed + pair);
     SCOPED_TRACE(fmt::format("POSTERN_PLAN_SEED={} POSTERN_PLAN_PAIRS=1", seed + pair));
-    const Rules first = drawn(random);
+    const Rules first = drawn_rules(random);
     const Rules second = edited(random, first);
     SCOPED_TRACE(first.text() + "\n---\n" + second.text());
     const app::Config before = config_of({{"main.vsl", first.text()}});
     const app::Config after = config_of(
         {{"main.vsl", second.text()}},
         random() % 8 == 0 ? std::set<std::string>{"second.test"} : std::set<std::string>{});
-    const Comparison found = compared(before, after);
+    const Comparison found = compared_vsl(before, after);
     bool open = false;
     for (const Group group : {Group::ours, Group::foreign}) {
       open = open || found.groups[static_cast<std::size_t>(group)].answer() == Answer::not_proved;
@@ -1132,9 +1134,9 @@ TEST(Vsl, SaysOfEachDialogueWhatTheEvaluationSays) {
     const policy::Engine one = engine_of(before);
     const policy::Engine other = engine_of(after);
     for (int i = 0; i < dialogues; ++i) {
-      const Said said = drawn_dialogue(random);
-      const VslOutcome old_one = played(before, one, said);
-      const VslOutcome new_one = played(after, other, said);
+      const Said said = drawn_speech(random);
+      const VslOutcome old_one = played_vsl(before, one, said);
+      const VslOutcome new_one = played_vsl(after, other, said);
       const bool both =
           old_one.rank == VslOutcome::Rank::taken && new_one.rank == VslOutcome::Rank::taken;
       const bool neither =
@@ -1152,9 +1154,9 @@ TEST(Vsl, SaysOfEachDialogueWhatTheEvaluationSays) {
                            : !was && is ? answer.accepts_more
                            : was        ? found.handling
                                         : found.replies;
-      ASSERT_NE(known, Known::no) << words_of(said) << "\n"
-                                  << words_of(found) << was << " " << is << " " << old_one.handling
-                                  << " " << new_one.handling;
+      ASSERT_NE(known, Known::no) << said_words(said) << "\n"
+                                  << group_words(found) << was << " " << is << " "
+                                  << old_one.handling << " " << new_one.handling;
     }
   }
   std::string all;
@@ -1176,10 +1178,11 @@ TEST(Vsl, EachRuleIsLookedAtByItself) {
     }
     return text + "],\n}\n";
   };
-  const Comparison same = compared(rules(0, 1), rules(19, -1));
-  EXPECT_EQ(words_of(same), "ours same; foreign same; ");
+  const Comparison same = compared_vsl(rules(0, 1), rules(19, -1));
+  EXPECT_EQ(group_words(same), "ours same; foreign same; ");
   EXPECT_EQ(same.evidence.size(), 40u);
-  EXPECT_EQ(words_of(compared(rules(0, 1), rules(0, 2))), "ours accepts_more; foreign same; ");
+  EXPECT_EQ(group_words(compared_vsl(rules(0, 1), rules(0, 2))),
+            "ours accepts_more; foreign same; ");
 }
 
 // Rules at EHLO run again after STARTTLS, and about another name if the client gives one.
@@ -1189,7 +1192,7 @@ TEST(Vsl, RulesAtEhloThatAskForTlsAreCompared) {
   const std::string second = "rule \"b\" || if is_secured() { deny() } else { next() },\n";
   const std::string third = "rule \"c\" || next(),\n";
   const auto words = [&](const std::string& front) {
-    return words_of(compared(first + third + "],\n}\n", front + third + "],\n}\n"));
+    return group_words(compared_vsl(first + third + "],\n}\n", front + third + "],\n}\n"));
   };
   EXPECT_EQ(words(first + second), "ours refuses_more; foreign same; ");
   EXPECT_EQ(words(first + "rule \"d\" || accept(),\n" + second), "ours same; foreign same; ");
@@ -1204,16 +1207,17 @@ TEST(Vsl, HeaderFieldsOfEarlierRulesAreSeen) {
   };
   for (const std::string stage : {"helo", "mail", "rcpt"}) {
     const std::string adds = "{ append_header(\"X-A\", \"1\"); next() }";
-    EXPECT_EQ(words_of(compared(rules(stage, "next()", "X-A"), rules(stage, adds, "X-A"))),
+    EXPECT_EQ(group_words(compared_vsl(rules(stage, "next()", "X-A"), rules(stage, adds, "X-A"))),
               "ours refuses_more; foreign same; ")
         << stage;
-    EXPECT_EQ(words_of(compared(rules(stage, adds, "X-B"), rules(stage, "next()", "X-B"))),
+    EXPECT_EQ(group_words(compared_vsl(rules(stage, adds, "X-B"), rules(stage, "next()", "X-B"))),
               "ours same; foreign same; ")
         << stage;
   }
-  EXPECT_NE(words_of(compared(rules("rcpt", "{ check_spf(\"none\"); next() }", "Received-SPF"),
-                              rules("rcpt", "{ check_spf(\"both\"); next() }", "Received-SPF"))),
-            "ours same; foreign same; ");
+  EXPECT_NE(
+      group_words(compared_vsl(rules("rcpt", "{ check_spf(\"none\"); next() }", "Received-SPF"),
+                               rules("rcpt", "{ check_spf(\"both\"); next() }", "Received-SPF"))),
+      "ours same; foreign same; ");
   // What changes a field of the message changes none here, where it has none.
   for (const char* changes :
        {"rename_header(\"X-A\", \"X-B\")", "remove_header(\"X-A\")", "set_header(\"X-B\", \"1\")",
@@ -1222,10 +1226,11 @@ TEST(Vsl, HeaderFieldsOfEarlierRulesAreSeen) {
         "rewrite_mail_from_message(\"c@ours.test\")", "add_rcpt_message(\"c@ours.test\")"}) {
     for (const char* field : {"X-B", "To", "From"}) {
       const std::string first = fmt::format("{{ {}; next() }}", changes);
-      EXPECT_NE(words_of(compared(rules("preq", first, field), rules("preq", "next()", field))),
-                "ours same; foreign same; ")
+      EXPECT_NE(
+          group_words(compared_vsl(rules("preq", first, field), rules("preq", "next()", field))),
+          "ours same; foreign same; ")
           << changes << " " << field;
-      EXPECT_EQ(words_of(compared(rules("preq", first, field), rules("preq", first, field))),
+      EXPECT_EQ(group_words(compared_vsl(rules("preq", first, field), rules("preq", first, field))),
                 "ours same; foreign same; ")
           << changes << " " << field;
     }
@@ -1247,13 +1252,14 @@ TEST(Vsl, ListsOfTwoVersionsAreCompared) {
                             {name, rows + row}});
         };
         const std::string same = "ours same; foreign same; ";
-        EXPECT_NE(words_of(compared(version("spam.test\n"), version("a.test\n"))), same)
+        EXPECT_NE(group_words(compared_vsl(version("spam.test\n"), version("a.test\n"))), same)
             << name << " " << asks << " " << rows.size();
         const app::Config one = version("spam.test\n");
         const app::Config again = version("spam.test\n");
         EXPECT_TRUE(same_vsl(one, again));
         EXPECT_FALSE(same_vsl(one, version("a.test\n")));
-        if (rows.empty()) EXPECT_EQ(words_of(compared(one, again)), same) << name << " " << asks;
+        if (rows.empty())
+          EXPECT_EQ(group_words(compared_vsl(one, again)), same) << name << " " << asks;
       }
     }
   }
@@ -1279,9 +1285,11 @@ TEST(Vsl, RulesThatMaySkipAChangeAreSeen) {
     };
     const std::string skips =
         "rule \"z\" || if client_ip() is \"192.0.2.1\" { accept() } else { next() },";
-    EXPECT_NE(words_of(compared(rules(skips, ""), rules("", ""))), "ours same; foreign same; ")
+    EXPECT_NE(group_words(compared_vsl(rules(skips, ""), rules("", ""))),
+              "ours same; foreign same; ")
         << one.changes;
-    EXPECT_EQ(words_of(compared(rules(skips, ""), rules(skips, ""))), "ours same; foreign same; ")
+    EXPECT_EQ(group_words(compared_vsl(rules(skips, ""), rules(skips, ""))),
+              "ours same; foreign same; ")
         << one.changes;
   }
 }
@@ -1292,7 +1300,7 @@ TEST(Vsl, WhatCannotBeFollowedMayDoMore) {
   const std::string grants =
       "#{ rcpt: [ rule \"a\" || { check_rcpt_relay(\"203.0.113.0/24\"); if "
       "lookup(\"mx.z.test\").len() > 0 { accept() } else { next() } }, rule \"b\" || deny() ]";
-  EXPECT_NE(words_of(compared(
+  EXPECT_NE(group_words(compared_vsl(
                 grants + ", preq: [ rule \"d\" || if in_domain(rcpt().domain) { next() } else "
                          "{ deny() } ] }\n",
                 grants + " }\n")),
@@ -1304,16 +1312,16 @@ TEST(Vsl, WhatCannotBeFollowedMayDoMore) {
       "{ if lookup(\"mx.z.test\").len() > 0 { rewrite_rcpt(rcpt(), \"b@ours.test\"); accept() } "
       "else "
       "{ deny() } } ]";
-  EXPECT_NE(
-      words_of(compared(replaces + " }\n", replaces + ", preq: [ rule \"n\" || deny() ] }\n")),
-      "ours same; foreign same; ");
+  EXPECT_NE(group_words(
+                compared_vsl(replaces + " }\n", replaces + ", preq: [ rule \"n\" || deny() ] }\n")),
+            "ours same; foreign same; ");
   const std::string opaque =
       "rule \"o\" || if !is_secured() && lookup(\"mx.z.test\").len() > 0 { deny() } else { next() "
       "} ] }\n";
-  EXPECT_NE(words_of(compared("#{ helo: [ " + opaque,
-                              "#{ helo: [ rule \"f\" || if is_secured() || client_ip() is "
-                              "\"192.0.2.1\" { next() } else { accept() }, " +
-                                  opaque)),
+  EXPECT_NE(group_words(compared_vsl("#{ helo: [ " + opaque,
+                                     "#{ helo: [ rule \"f\" || if is_secured() || client_ip() is "
+                                     "\"192.0.2.1\" { next() } else { accept() }, " +
+                                         opaque)),
             "ours same; foreign same; ");
 }
 
@@ -1325,9 +1333,11 @@ TEST(Vsl, WhatARuleLeavesBehindIsKept) {
   const std::string asks =
       "rule \"b\" || if rcpt_list().len() == 1 { next() } else { deny() },\n],\n}\n";
   const std::string nothing = "],\n}\n";
-  EXPECT_NE(words_of(compared(removes + asks, removes + nothing)), "ours same; foreign same; ");
-  EXPECT_EQ(words_of(compared(grants + nothing, grants + "rule \"c\" || next(),\n" + nothing)),
+  EXPECT_NE(group_words(compared_vsl(removes + asks, removes + nothing)),
             "ours same; foreign same; ");
+  EXPECT_EQ(
+      group_words(compared_vsl(grants + nothing, grants + "rule \"c\" || next(),\n" + nothing)),
+      "ours same; foreign same; ");
 }
 
 }  // namespace

@@ -122,7 +122,7 @@ std::string surroundings(const vsl::VslPolicy& policy, bool with_toml) {
 }
 
 /// The name of a file, by which others import it: nobody imports the first one.
-std::string name_of(const vsl::VslPolicy& policy, const vsl::File& file) {
+std::string name_of_file(const vsl::VslPolicy& policy, const vsl::File& file) {
   return &file == &policy.sources().files.front() ? std::string() : file.name;
 }
 
@@ -161,7 +161,7 @@ VslDirective text_of(const vsl::VslPolicy& policy, std::size_t index) {
         if (!result.names.contains(function.name) || !written.insert(&function).second) continue;
         more = true;
         text += fmt::format("fn {}/{} {}", function.name, function.parameters.size(),
-                            name_of(policy, file));
+                            name_of_file(policy, file));
         for (const vsl::Name& one : function.parameters) text += " " + one.text;
         write(*function.body, text);
         add_names(*function.body, result.names);
@@ -172,7 +172,7 @@ VslDirective text_of(const vsl::VslPolicy& policy, std::size_t index) {
         if (is_stages(*one) || !declares(*one, result.names)) continue;
         if (!written.insert(one.get()).second) continue;
         more = true;
-        text += name_of(policy, file);
+        text += name_of_file(policy, file);
         write(*one, text);
         add_names(*one, result.names);
         result.computes_names = result.computes_names || computes_names(*one);
@@ -202,7 +202,7 @@ bool may_ask_its_place(const vsl::VslPolicy& policy) {
 std::string frame_of(const vsl::VslPolicy& policy) {
   std::string text;
   for (const vsl::File& file : policy.sources().files) {
-    text += name_of(policy, file);
+    text += name_of_file(policy, file);
     for (const vsl::Function& function : file.functions) {
       text += fmt::format("fn {}/{}", function.name, function.parameters.size());
       for (const vsl::Name& one : function.parameters) text += " " + one.text;

@@ -26,7 +26,7 @@ auto settle(std::vector<DnsRecord>& records, Ask ask) {
   }
 }
 
-const IpAddress client = *IpAddress::parse("198.51.100.7");
+const IpAddress asking_client = *IpAddress::parse("198.51.100.7");
 
 // 0.2 added the attributes; decisions recorded before still replay.
 TEST(RepliesOfServices, requests_of_older_records_are_found) {
@@ -113,7 +113,7 @@ TEST(ClientName, is_verified_by_its_address) {
   for (const auto& one : cases) {
     auto records = one.records;
     const ClientName name =
-        settle(records, [](Answers& answers) { return client_name(client, answers); });
+        settle(records, [](Answers& answers) { return client_name(asking_client, answers); });
     EXPECT_EQ(name.status, one.status);
     EXPECT_EQ(name.name, one.name);
     EXPECT_EQ(name.reverse_name, one.reverse);
@@ -121,7 +121,7 @@ TEST(ClientName, is_verified_by_its_address) {
 }
 
 TEST(ClientName, reverse_names) {
-  EXPECT_EQ(reverse_name(client), "7.100.51.198.in-addr.arpa");
+  EXPECT_EQ(reverse_name(asking_client), "7.100.51.198.in-addr.arpa");
   EXPECT_EQ(reverse_name(*IpAddress::parse("2001:db8::1")),
             "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa");
 }
@@ -150,7 +150,7 @@ TEST(MailDomainQuestion, looks_for_mx_then_addresses) {
 TEST(DnsListQuestion, filters_and_reasons) {
   const auto judge = [](std::string_view list, std::vector<DnsRecord> records) {
     return settle(records, [list](Answers& answers) {
-      return DnsList::parse(list)->look_up(client, answers);
+      return DnsList::parse(list)->look_up(asking_client, answers);
     });
   };
   const std::string name = "7.100.51.198.bl.example.net";

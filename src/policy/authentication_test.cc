@@ -31,24 +31,24 @@ class CountingResolver final : public dns::Resolver {
   std::unique_ptr<dns::RecordedResolver> zone_;
 };
 
-const mailauth::dkim::SigningKey& key() {
+const mailauth::dkim::SigningKey& alerts_key() {
   static const auto made = *mailauth::dkim::SigningKey::generate_ed25519();
   return made;
 }
 
-std::string zone() {
+std::string alerts_zone() {
   return R"({"example.com": {"TXT": ["v=spf1 include:_spf.example.com -all"]},
              "_spf.example.com": {"TXT": ["v=spf1 ip4:203.0.113.0/24 -all"]},
              "_dmarc.example.com": {"TXT": ["v=DMARC1; p=reject"]},
              "silent.example.net": "SERVFAIL",
              "s1._domainkey.example.com": {"TXT": [")" +
-         key().public_record() + R"("]}})";
+         alerts_key().public_record() + R"("]}})";
 }
 
-std::string signed_message(std::string from = "From: <alerts@example.com>\r\n") {
+std::string signed_report(std::string from = "From: <alerts@example.com>\r\n") {
   const std::string message = from + "Subject: report\r\n\r\nall is well\r\n";
   const auto field = mailauth::dkim::sign_message(
-      {{&key(), "s1"}}, {.domain = "example.com", .selector = "s1", .signed_at = 1700000000},
+      {{&alerts_key(), "s1"}}, {.domain = "example.com", .selector = "s1", .signed_at = 1700000000},
       message);
   return *field + message;
 }
@@ -75,7 +75,7 @@ class AuthenticationTest : public ::testing::Test {
 
   AuthenticationOptions options{.receiver = "mx.example.org"};
   AuthenticationCaches caches;
-  CountingResolver resolver{zone()};
+  CountingResolver resolver{alerts_zone()};
   Evidence evidence = from_client("203.0.113.10");
   std::unique_ptr<MessageAuthentication> authentication;
 };
@@ -83,7 +83,7 @@ class AuthenticationTest : public ::testing::Test {
 constexpr Need everything = Need::spf | Need::dkim | Need::dmarc | Need::arc;
 
 TEST_F(AuthenticationTest, finds_out_who_vouches_for_a_message) {
-  begin(signed_message());
+  begin(signed_report());
   gather(everything);
   EXPECT_EQ(evidence.spf->status, mailauth::spf::Status::pass);
   EXPECT_EQ(evidence.spf->mechanism, "include:_spf.example.com");
@@ -97,7 +97,7 @@ TEST_F(AuthenticationTest, finds_out_who_vouches_for_a_message) {
 }
 
 TEST_F(AuthenticationTest, asks_each_question_once_and_keeps_the_answers) {
-  begin(signed_message());
+  begin(signed_report());
   gather(Need::spf);
   gather(everything);
   gather(everything);
@@ -112,7 +112,7 @@ TEST_F(AuthenticationTest, asks_each_question_once_and_keeps_the_answers) {
 }
 
 TEST_F(AuthenticationTest, gathers_only_what_is_asked_for) {
-  begin(signed_message());
+  begin(signed_report());
   gather(Need::dkim);
   EXPECT_FALSE(evidence.spf);
   EXPECT_FALSE(evidence.dmarc);
@@ -139,7 +139,7 @@ TEST_F(AuthenticationTest, no_author_is_certain_in_a_header_that_is_read_in_two_
 }
 
 TEST_F(AuthenticationTest, one_rule_of_doubt_for_dkim_dmarc_and_arc) {
-  begin("From someone Mon Jan 15\r\n" + signed_message());
+  begin("From someone Mon Jan 15\r\n" + signed_report());
   gather(Need::spf | Need::dkim | Need::dmarc | Need::arc);
   ASSERT_EQ(evidence.dkim->signatures.size(), 1u);
   EXPECT_EQ(evidence.dkim->signatures[0].status, mailauth::dkim::Status::pass);
@@ -184,7 +184,7 @@ TEST_F(AuthenticationTest, without_a_message_there_are_no_signatures) {
 
 TEST_F(AuthenticationTest, questions_beyond_the_budget_fail) {
   options.queries = 2;
-  begin(signed_message());
+  begin(signed_report());
   gather(everything);
   EXPECT_EQ(resolver.asked.size(), 2u);
   EXPECT_EQ(evidence.spf->status, mailauth::spf::Status::pass);
@@ -194,7 +194,7 @@ TEST_F(AuthenticationTest, questions_beyond_the_budget_fail) {
 
 TEST_F(AuthenticationTest, the_budget_is_the_messages_and_not_the_gathers) {
   options.queries = 2;
-  begin(signed_message());
+  begin(signed_report());
   gather(Need::spf);
   gather(Need::dkim);
   EXPECT_EQ(resolver.asked.size(), 2u);
@@ -203,7 +203,7 @@ TEST_F(AuthenticationTest, the_budget_is_the_messages_and_not_the_gathers) {
 
 TEST_F(AuthenticationTest, when_time_is_up_nothing_more_is_asked) {
   options.report_within = 0ms;
-  begin(signed_message());
+  begin(signed_report());
   testing::run(reported(everything));
   EXPECT_TRUE(resolver.asked.empty());
   EXPECT_EQ(evidence.spf->status, mailauth::spf::Status::temperror);
@@ -213,12 +213,12 @@ TEST_F(AuthenticationTest, when_time_is_up_nothing_more_is_asked) {
 
 TEST_F(AuthenticationTest, a_question_has_its_own_limit_within_the_whole) {
   options.question_within = 700ms;
-  begin(signed_message());
+  begin(signed_report());
   gather(Need::dkim);
   options.question_within = 5s;
   options.report_within = 900ms;
   evidence.reset_transaction();
-  begin(signed_message());
+  begin(signed_report());
   testing::run(reported(Need::dkim));
   ASSERT_EQ(resolver.limits.size(), 2u);
   EXPECT_EQ(resolver.limits[0], 700ms);
@@ -227,7 +227,7 @@ TEST_F(AuthenticationTest, a_question_has_its_own_limit_within_the_whole) {
 
 TEST_F(AuthenticationTest, silence_of_dns_is_temporary) {
   evidence.reverse_path = mail::Mailbox{"x", "silent.example.net"};
-  begin(signed_message());
+  begin(signed_report());
   gather(Need::spf);
   EXPECT_EQ(evidence.spf->status, mailauth::spf::Status::temperror);
 }
@@ -235,7 +235,7 @@ TEST_F(AuthenticationTest, silence_of_dns_is_temporary) {
 TEST_F(AuthenticationTest, a_null_reverse_path_is_judged_by_helo) {
   evidence.reverse_path.reset();
   evidence.session.helo = "example.com";
-  begin(signed_message());
+  begin(signed_report());
   gather(Need::spf);
   EXPECT_EQ(evidence.spf->status, mailauth::spf::Status::pass);
   EXPECT_EQ(evidence.spf->domain, "example.com");
@@ -247,7 +247,7 @@ TEST_F(AuthenticationTest, listed_domains_go_first_through_a_flood_of_signatures
     junk += "DKIM-Signature: v=1; a=ed25519-sha256; d=junk" + std::to_string(i) +
             ".example.org; s=x; h=from; bh=AAAA; b=AAAA\r\n";
   }
-  const std::string message = junk + signed_message("From: <a@example.net>\r\n");
+  const std::string message = junk + signed_report("From: <a@example.net>\r\n");
   const DomainSet listed({"example.com"});
   authentication = std::make_unique<MessageAuthentication>(options, caches, resolver);
   authentication->begin(&listed);

@@ -13,21 +13,17 @@ namespace dkim = mailauth::dkim;
 namespace dmarc = mailauth::dmarc;
 namespace arc = mailauth::arc;
 
-namespace {
-
-constexpr std::size_t shown = 128;  ///< octets of a foreign name
-
-}  // namespace
+namespace {}  // namespace
 
 std::string describe(const spf::Result& result) {
   std::string text =
       fmt::format("SPF {} for {}", spf::to_string(result.status),
-                  result.domain.empty() ? "no domain" : printable(result.domain, shown));
-  if (!result.mechanism.empty()) text += " by " + printable(result.mechanism, shown);
+                  result.domain.empty() ? "no domain" : printable(result.domain, longest_shown));
+  if (!result.mechanism.empty()) text += " by " + printable(result.mechanism, longest_shown);
   if (!result.record_domain.empty() && result.record_domain != result.domain) {
-    text += " of " + printable(result.record_domain, shown);
+    text += " of " + printable(result.record_domain, longest_shown);
   }
-  if (!result.reason.empty()) text += ": " + printable(result.reason, shown);
+  if (!result.reason.empty()) text += ": " + printable(result.reason, longest_shown);
   return text;
 }
 
@@ -57,18 +53,19 @@ std::string describe(const dkim::Results& results) {
   if (results.signatures.size() > most) {
     text += fmt::format("; and {} more", results.signatures.size() - most);
   }
-  return printable(text, 6 * shown);
+  return printable(text, 6 * longest_shown);
 }
 
 std::string describe(const dmarc::Result& result) {
-  std::string text = fmt::format(
-      "DMARC {} for {}", dmarc::to_string(result.status),
-      result.from_domain.empty() ? "no author domain" : printable(result.from_domain, shown));
+  std::string text =
+      fmt::format("DMARC {} for {}", dmarc::to_string(result.status),
+                  result.from_domain.empty() ? "no author domain"
+                                             : printable(result.from_domain, longest_shown));
   if (result.record) {
     text += fmt::format(", policy {} of {}", dmarc::to_string(result.policy),
-                        printable(result.record_domain, shown));
+                        printable(result.record_domain, longest_shown));
   }
-  if (!result.reason.empty()) text += ": " + printable(result.reason, shown);
+  if (!result.reason.empty()) text += ": " + printable(result.reason, longest_shown);
   return text;
 }
 
@@ -77,7 +74,7 @@ std::string describe(const arc::Verdict& verdict) {
   if (verdict.status == arc::Status::none) return text;
   text += fmt::format(", {} {}", verdict.instance, verdict.instance == 1 ? "set" : "sets");
   if (!verdict.sealers.empty()) {
-    text += ", last sealed by " + printable(verdict.sealers.back(), shown);
+    text += ", last sealed by " + printable(verdict.sealers.back(), longest_shown);
   }
   if (verdict.trouble.reason != arc::Reason::ok) {
     text += ": " + std::string(arc::to_text(verdict.trouble.reason));

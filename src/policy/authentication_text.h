@@ -8,6 +8,9 @@
 
 namespace postern::policy {
 
+/// Octets of a foreign name in a reply or a trace.
+inline constexpr std::size_t longest_shown = 128;
+
 /// One line. Names that come from outside are limited in length and reduced to printable ASCII.
 std::string describe(const mailauth::spf::Result& result);
 /// The same for a signature.

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "mailauth/names.h"
+#include "policy/authentication_text.h"
 #include "policy/catalogue.h"
 #include "policy/replies.h"
 
@@ -13,13 +14,11 @@ namespace postern::policy::checks {
 
 namespace {
 
-constexpr std::size_t shown = 128;  ///< octets of a foreign name in a reply or a trace
-
 Verdict judge_spf_domain_listed(const Evidence& evidence, const Argument& argument) {
   const auto& listed = std::get<DomainSet>(argument);
   const std::string_view asked = questions::spf_domain(evidence);
   const auto domain = mailauth::normalize_domain(asked);
-  const std::string seen = printable(asked, shown);
+  const std::string seen = printable(asked, longest_shown);
   if (domain && listed.contains(*domain)) return pass_on(seen + " is listed");
   return refuse(
       550, {5, 7, 1},

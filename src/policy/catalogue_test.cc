@@ -40,7 +40,7 @@ void expect(const Check& check, const std::vector<Case>& cases) {
   }
 }
 
-CidrSet networks(std::initializer_list<const char*> texts) {
+CidrSet network_set(std::initializer_list<const char*> texts) {
   std::vector<Cidr> list;
   for (const char* text : texts) list.push_back(*Cidr::parse(text));
   return CidrSet(std::move(list));
@@ -103,8 +103,8 @@ TEST(Catalogue, policy_loaded) {
 
 TEST(Catalogue, client_in_networks) {
   const Recipient to = recipient_of(a_webhook("a"));
-  const CidrSet seed = networks({"203.0.113.0/24", "198.51.100.42/32"});
-  const CidrSet v6 = networks({"2001:db8:1::/48"});
+  const CidrSet seed = network_set({"203.0.113.0/24", "198.51.100.42/32"});
+  const CidrSet v6 = network_set({"2001:db8:1::/48"});
   const std::string outside = "550 5.7.1 source address {} is not in the policy's allowlist";
   const auto refused = [&](std::string ip) {
     return std::string(outside).replace(outside.find("{}"), 2, ip);
@@ -117,9 +117,9 @@ TEST(Catalogue, client_in_networks) {
           {"the /32", about(to, "198.51.100.42"), seed, ""},
           {"its neighbour", about(to, "198.51.100.43"), seed, refused("198.51.100.43")},
           {"mapped form is IPv4", about(to, "::ffff:203.0.113.7"), seed, ""},
-          {"IPv6 never matches 0.0.0.0/0", about(to, "2001:db8::1"), networks({"0.0.0.0/0"}),
+          {"IPv6 never matches 0.0.0.0/0", about(to, "2001:db8::1"), network_set({"0.0.0.0/0"}),
            refused("2001:db8::1")},
-          {"IPv4 never matches ::/0", about(to, "203.0.113.1"), networks({"::/0"}),
+          {"IPv4 never matches ::/0", about(to, "203.0.113.1"), network_set({"::/0"}),
            refused("203.0.113.1")},
           {"IPv6 inside", about(to, "2001:db8:1:ffff::1"), v6, ""},
           {"IPv6 outside", about(to, "2001:db8:2::1"), v6, refused("2001:db8:2::1")}});
@@ -282,8 +282,8 @@ TEST(Catalogue, spf_domain_listed) {
           {"no name at all", from({}, ""), listed, refused("(none)")}});
 }
 
-mailauth::dkim::SignatureResult signature(std::string domain, mailauth::dkim::Status status,
-                                          bool acceptable) {
+mailauth::dkim::SignatureResult signature_with(std::string domain, mailauth::dkim::Status status,
+                                               bool acceptable) {
   mailauth::dkim::SignatureResult result;
   result.signature.domain = std::move(domain);
   result.signature.selector = "s1";
@@ -308,12 +308,12 @@ TEST(Catalogue, dkim_signed) {
   using mailauth::dkim::Status;
   const Argument any = DomainSet();
   const Argument listed = DomainSet({"example.com"});
-  const auto good = signature("example.com", Status::pass, true);
-  const auto foreign = signature("example.org", Status::pass, true);
-  const auto weak = signature("example.com", Status::pass, false);
-  const auto broken = signature("example.com", Status::fail, false);
-  const auto unknown = signature("example.com", Status::temperror, false);
-  const auto foreign_unknown = signature("example.org", Status::temperror, false);
+  const auto good = signature_with("example.com", Status::pass, true);
+  const auto foreign = signature_with("example.org", Status::pass, true);
+  const auto weak = signature_with("example.com", Status::pass, false);
+  const auto broken = signature_with("example.com", Status::fail, false);
+  const auto unknown = signature_with("example.com", Status::temperror, false);
+  const auto foreign_unknown = signature_with("example.org", Status::temperror, false);
   auto doubtful = unknown;
   doubtful.header_ambiguous = true;
   const std::string none = "550 5.7.20 no valid DKIM signature found";

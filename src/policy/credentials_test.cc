@@ -17,8 +17,8 @@ using testing::VerifyPassword;
 constexpr const char* correct_horse =
     "$2y$10$4rPBHVZnyfgZMWWuE5k6reFYVT2Ue2yBbxJo7OskTQwrTbEcr65GW";
 
-std::shared_ptr<WebhookPolicy> policy(std::string id, std::string user, Secret hash,
-                                      std::uint64_t order) {
+std::shared_ptr<WebhookPolicy> policy_with(std::string id, std::string user, Secret hash,
+                                           std::uint64_t order) {
   auto made = std::make_shared<WebhookPolicy>();
   made->id = std::move(id);
   const std::uint64_t stamp = credential_stamp(hash);
@@ -45,9 +45,9 @@ struct Counting {
 
 TEST(Credentials, grant_the_policies_whose_hash_matches) {
   Directory directory;
-  directory.apply({.put_policies = {policy("pol_1", "shared", hash_of('a'), 1),
-                                    policy("pol_2", "shared", hash_of('b'), 2),
-                                    policy("pol_3", "shared", hash_of('b'), 3)}});
+  directory.apply({.put_policies = {policy_with("pol_1", "shared", hash_of('a'), 1),
+                                    policy_with("pol_2", "shared", hash_of('b'), 2),
+                                    policy_with("pol_3", "shared", hash_of('b'), 3)}});
   Counting counting;
   const PasswordCheck check = plan_password_check(directory, "shared", Secret("b"));
   const auto granted = check_password(check, counting.verify());
@@ -60,7 +60,7 @@ TEST(Credentials, grant_the_policies_whose_hash_matches) {
 
 TEST(Credentials, an_unknown_user_costs_one_hash_of_the_usual_cost) {
   Directory directory;
-  directory.apply({.put_policies = {policy("pol_1", "known", unmatched_hash(10), 1)}});
+  directory.apply({.put_policies = {policy_with("pol_1", "known", unmatched_hash(10), 1)}});
   for (const char* user : {"known", "unknown"}) {
     Counting counting;
     const PasswordCheck check = plan_password_check(directory, user, Secret("x"));
@@ -89,9 +89,10 @@ TEST(Credentials, unknown_names_cost_what_known_ones_do_in_the_same_mix) {
     const std::string id = std::to_string(i);
     const auto order = static_cast<std::uint64_t>(i + 1);
     change.put_policies.push_back(
-        policy("pol_" + id, name, unmatched_hash(i < 40 ? 10 : 14), order));
+        policy_with("pol_" + id, name, unmatched_hash(i < 40 ? 10 : 14), order));
     if (i >= 40)
-      change.put_policies.push_back(policy("pol_x" + id, name, unmatched_hash(12), order + 100));
+      change.put_policies.push_back(
+          policy_with("pol_x" + id, name, unmatched_hash(12), order + 100));
   }
   directory.apply(std::move(change));
   std::map<std::string, int> seen;
@@ -114,9 +115,9 @@ TEST(Credentials, unknown_names_cost_what_known_ones_do_in_the_same_mix) {
 TEST(Credentials, a_stranger_of_a_selected_policy_costs_what_its_users_do) {
   const std::string id = "pol_01J8ZB3Y5N4VQ6T0KX9M2C7DEF";
   Directory directory;
-  directory.apply({.put_policies = {policy(id, "known", unmatched_hash(14), 1),
-                                    policy("pol_2", "known", unmatched_hash(10), 2),
-                                    policy("pol_3", "other", unmatched_hash(10), 3)}});
+  directory.apply({.put_policies = {policy_with(id, "known", unmatched_hash(14), 1),
+                                    policy_with("pol_2", "known", unmatched_hash(10), 2),
+                                    policy_with("pol_3", "other", unmatched_hash(10), 3)}});
   EXPECT_EQ(costs(directory, "known%" + id), "14");
   EXPECT_EQ(costs(directory, "stranger%" + id), "14");
   EXPECT_EQ(costs(directory, "other%" + id), "14");
@@ -124,8 +125,8 @@ TEST(Credentials, a_stranger_of_a_selected_policy_costs_what_its_users_do) {
 
 TEST(Credentials, each_hash_is_for_its_account_to_pay) {
   Directory directory;
-  auto first = policy("pol_1", "shared", hash_of('a'), 1);
-  auto second = policy("pol_2", "shared", hash_of('b'), 2);
+  auto first = policy_with("pol_1", "shared", hash_of('a'), 1);
+  auto second = policy_with("pol_2", "shared", hash_of('b'), 2);
   first->account_id = "acc_1";
   second->account_id = "acc_2";
   directory.apply({.put_policies = {first, second}});
@@ -137,10 +138,10 @@ TEST(Credentials, each_hash_is_for_its_account_to_pay) {
 
 TEST(Credentials, a_later_tenant_cannot_starve_an_older_one) {
   Directory directory;
-  directory.apply({.put_policies = {policy("pol_old", "admin", hash_of('z'), 1)}});
+  directory.apply({.put_policies = {policy_with("pol_old", "admin", hash_of('z'), 1)}});
   for (char c = 'a'; c < 'k'; ++c) {
-    directory.apply({.put_policies = {policy(std::string("pol_") + c, "admin", hash_of(c),
-                                             static_cast<std::uint64_t>(c))}});
+    directory.apply({.put_policies = {policy_with(std::string("pol_") + c, "admin", hash_of(c),
+                                                  static_cast<std::uint64_t>(c))}});
   }
   Counting counting;
   const PasswordCheck check = plan_password_check(directory, "admin", Secret("z"));
@@ -152,7 +153,7 @@ TEST(Credentials, a_later_tenant_cannot_starve_an_older_one) {
 
 TEST(Credentials, passwords_that_bcrypt_would_cut_are_refused_without_hashing) {
   Directory directory;
-  directory.apply({.put_policies = {policy("pol_1", "u", hash_of('a'), 1)}});
+  directory.apply({.put_policies = {policy_with("pol_1", "u", hash_of('a'), 1)}});
   for (const std::string& bad : {std::string(), std::string(73, 'a'), std::string("a\0b", 3)}) {
     Counting counting;
     const PasswordCheck check = plan_password_check(directory, "u", Secret(bad));
@@ -166,7 +167,7 @@ TEST(Credentials, passwords_that_bcrypt_would_cut_are_refused_without_hashing) {
 TEST(Credentials, names_and_passwords_have_one_spelling) {
   Directory directory;
   directory.apply(
-      {.put_policies = {policy("pol_1", "zo\u00eb", *bcrypt_hash(Secret("fine"), 4), 1)}});
+      {.put_policies = {policy_with("pol_1", "zo\u00eb", *bcrypt_hash(Secret("fine"), 4), 1)}});
   const auto opens = [&](const std::string& user, const std::string& password) {
     const PasswordCheck check = plan_password_check(directory, user, Secret(password));
     return check_password(check, bcrypt_verify).has_value();

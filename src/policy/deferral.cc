@@ -6,7 +6,7 @@ namespace postern::policy {
 
 namespace {
 
-constexpr std::string_view begin = "deferred by ";
+constexpr std::string_view deferred_by = "deferred by ";
 
 /// The rule at the beginning of a detail, and the octets up to the rest of it.
 struct Parsed {
@@ -18,10 +18,10 @@ std::optional<Parsed> parsed(std::string_view detail) {
   constexpr std::string_view own_end = ": ";
   constexpr std::string_view place_begin = " (";
   constexpr std::string_view place_end = "): ";
-  if (!detail.starts_with(begin)) return std::nullopt;
-  const std::size_t end = detail.find_first_of(" :", begin.size());
+  if (!detail.starts_with(deferred_by)) return std::nullopt;
+  const std::size_t end = detail.find_first_of(" :", deferred_by.size());
   if (end == std::string_view::npos) return std::nullopt;
-  RaisedBy rule{.check = detail.substr(begin.size(), end - begin.size()), .origin = {}};
+  RaisedBy rule{.check = detail.substr(deferred_by.size(), end - deferred_by.size()), .origin = {}};
   const std::string_view rest = detail.substr(end);
   if (rest.starts_with(own_end)) return Parsed{rule, end + own_end.size()};
   const std::size_t closed = detail.find(place_end, end);
@@ -34,8 +34,8 @@ std::optional<Parsed> parsed(std::string_view detail) {
 }  // namespace
 
 std::string with_raiser(RaisedBy rule, std::string_view detail) {
-  if (rule.origin.empty()) return fmt::format("{}{}: {}", begin, rule.check, detail);
-  return fmt::format("{}{} ({}): {}", begin, rule.check, rule.origin, detail);
+  if (rule.origin.empty()) return fmt::format("{}{}: {}", deferred_by, rule.check, detail);
+  return fmt::format("{}{} ({}): {}", deferred_by, rule.check, rule.origin, detail);
 }
 
 std::optional<RaisedBy> raised_by(const Verdict& verdict) {

@@ -14,7 +14,7 @@ namespace {
 using testing::a_webhook;
 using testing::address;
 
-std::shared_ptr<WebhookPolicy> policy(std::string id, std::vector<Credential> credentials = {}) {
+std::shared_ptr<WebhookPolicy> policy_of(std::string id, std::vector<Credential> credentials = {}) {
   auto made = std::make_shared<WebhookPolicy>();
   made->id = std::move(id);
   made->credentials = std::move(credentials);
@@ -52,7 +52,7 @@ TEST(Directory, falls_back_to_the_address_without_tag_and_keeps_the_tags_case) {
 }
 
 std::shared_ptr<WebhookPolicy> policy_of(std::string account, std::string id, Credential one) {
-  auto made = policy(std::move(id), {std::move(one)});
+  auto made = policy_of(std::move(id), {std::move(one)});
   made->account_id = std::move(account);
   return made;
 }
@@ -117,7 +117,7 @@ TEST(Directory, attaches_and_detaches_policies) {
   Directory directory;
   auto attached = a_webhook("a");
   attached->policy_id = "pol_1";
-  directory.apply({.put_webhooks = {attached}, .put_policies = {policy("pol_1")}});
+  directory.apply({.put_webhooks = {attached}, .put_policies = {policy_of("pol_1")}});
   EXPECT_EQ(directory.resolve(address("a")).policy->id, "pol_1");
   directory.apply({.put_webhooks = {a_webhook("a")}, .remove_policies = {"pol_1"}});
   EXPECT_EQ(directory.resolve(address("a")).policy, nullptr);
@@ -152,7 +152,7 @@ TEST(Directory, offers_the_oldest_credentials_first_and_few_hashes) {
   for (std::uint64_t i = 9; i >= 1; --i) {
     const char filler = static_cast<char>('A' + i);
     directory.apply(
-        {.put_policies = {policy("pol_" + std::to_string(i), {credential("u", filler, i)})}});
+        {.put_policies = {policy_of("pol_" + std::to_string(i), {credential("u", filler, i)})}});
   }
   const auto matches = directory.credentials("u", 4);
   ASSERT_EQ(matches.size(), 4u);
@@ -164,7 +164,7 @@ TEST(Directory, policies_that_share_a_hash_cost_one_hash) {
   Directory directory;
   for (std::uint64_t i = 1; i <= 6; ++i) {
     directory.apply(
-        {.put_policies = {policy("pol_" + std::to_string(i), {credential("u", 'A', i)})}});
+        {.put_policies = {policy_of("pol_" + std::to_string(i), {credential("u", 'A', i)})}});
   }
   EXPECT_EQ(directory.credentials("u", 1).size(), 6u);
 }
@@ -172,8 +172,8 @@ TEST(Directory, policies_that_share_a_hash_cost_one_hash) {
 TEST(Directory, a_selector_narrows_to_one_policy) {
   const std::string id = "pol_01HX0000000000000000000000";
   Directory directory;
-  directory.apply({.put_policies = {policy("pol_1", {credential("u", 'A', 1)}),
-                                    policy(id, {credential("u", 'B', 2)})}});
+  directory.apply({.put_policies = {policy_of("pol_1", {credential("u", 'A', 1)}),
+                                    policy_of(id, {credential("u", 'B', 2)})}});
   const auto matches = directory.credentials("u%" + id, 4);
   ASSERT_EQ(matches.size(), 1u);
   EXPECT_EQ(matches[0].policy->id, id);
@@ -187,9 +187,9 @@ TEST(Directory, a_selector_finds_its_policy_however_many_have_the_name) {
   Directory directory;
   for (std::uint64_t i = 1; i <= 300; ++i) {
     directory.apply(
-        {.put_policies = {policy("pol_" + std::to_string(i), {credential("u", 'A', i)})}});
+        {.put_policies = {policy_of("pol_" + std::to_string(i), {credential("u", 'A', i)})}});
   }
-  directory.apply({.put_policies = {policy(id, {credential("u", 'B', 301)})}});
+  directory.apply({.put_policies = {policy_of(id, {credential("u", 'B', 301)})}});
   const auto matches = directory.credentials("u%" + id, 4);
   ASSERT_EQ(matches.size(), 1u);
   EXPECT_EQ(matches[0].policy->id, id);
@@ -198,8 +198,8 @@ TEST(Directory, a_selector_finds_its_policy_however_many_have_the_name) {
 TEST(Directory, forgets_the_credentials_of_old_versions) {
   Directory directory;
   directory.apply(
-      {.put_policies = {policy("pol_1", {credential("a", 'A', 1), credential("b", 'B', 2)})}});
-  directory.apply({.put_policies = {policy("pol_1", {credential("b", 'C', 2)})}});
+      {.put_policies = {policy_of("pol_1", {credential("a", 'A', 1), credential("b", 'B', 2)})}});
+  directory.apply({.put_policies = {policy_of("pol_1", {credential("b", 'C', 2)})}});
   EXPECT_TRUE(directory.credentials("a", 4).empty());
   ASSERT_EQ(directory.credentials("b", 4).size(), 1u);
   EXPECT_EQ(directory.credentials("b", 4)[0].hash.reveal().back(), 'C');
@@ -210,9 +210,9 @@ TEST(Directory, forgets_the_credentials_of_old_versions) {
 TEST(Directory, knows_what_most_credentials_cost) {
   Directory directory;
   EXPECT_EQ(directory.costs_for_stranger("x"), std::vector{12});
-  directory.apply(
-      {.put_policies = {policy("pol_1", {credential("a", 'A', 1, 10), credential("b", 'A', 2, 10),
-                                         credential("c", 'A', 3, 12)})}});
+  directory.apply({.put_policies = {
+                       policy_of("pol_1", {credential("a", 'A', 1, 10), credential("b", 'A', 2, 10),
+                                           credential("c", 'A', 3, 12)})}});
   // Unknown names have the costs of known ones in the same proportion: two thirds have 10.
   std::map<std::vector<int>, int> seen;
   for (int i = 0; i < 300; ++i) ++seen[directory.costs_for_stranger("x" + std::to_string(i))];
@@ -225,7 +225,7 @@ TEST(Directory, knows_what_most_credentials_cost) {
 
 TEST(Directory, a_policy_that_cannot_be_read_has_its_users_alone) {
   Directory directory;
-  WebhookPolicy left = *policy("pol_1", {credential("a", 'A', 1)});
+  WebhookPolicy left = *policy_of("pol_1", {credential("a", 'A', 1)});
   left.credentials[0].hash = Secret();
   left.is_unreadable = true;
   auto webhook = a_webhook("a");
@@ -238,7 +238,7 @@ TEST(Directory, a_policy_that_cannot_be_read_has_its_users_alone) {
   EXPECT_EQ(directory.credentials("a", 4).size(), 1u);
   EXPECT_EQ(directory.costs_for_stranger("x"), std::vector{12}) << "no cost is known";
   EXPECT_EQ(directory.costs_for_stranger("x%pol_00000000000000000000000000").size(), 1u);
-  directory.apply({.put_policies = {policy("pol_1", {credential("a", 'A', 1)})}});
+  directory.apply({.put_policies = {policy_of("pol_1", {credential("a", 'A', 1)})}});
   EXPECT_TRUE(directory.resolve(address("a")).policy) << "it was repaired";
 }
 
@@ -250,7 +250,7 @@ TEST(Directory, readers_see_an_edit_as_a_whole) {
     if (strict) one->policy_id = "pol_1";
     change.put_webhooks.push_back(one);
     if (strict) {
-      change.put_policies.push_back(policy("pol_1"));
+      change.put_policies.push_back(policy_of("pol_1"));
     } else {
       change.remove_policies.emplace_back("pol_1");
     }

@@ -17,7 +17,7 @@ namespace {
 
 bool is_refusal(const smtp::Reply& reply) { return reply.code >= 400 && reply.code < 600; }
 
-std::string describe(const std::vector<LayerEntry>& layers) {
+std::string layers_text(const std::vector<LayerEntry>& layers) {
   std::string text = "[";
   for (const LayerEntry& entry : layers) {
     if (text.size() > 1) text += ',';
@@ -182,7 +182,7 @@ void add_hold(Ruling& ruling, const std::vector<Step>& steps, std::size_t first)
 
 Engine::Engine(std::vector<LayerEntry> layers)
     : layers_(std::move(layers)),
-      definition_(std::make_shared<const std::string>(describe(layers_))) {}
+      definition_(std::make_shared<const std::string>(layers_text(layers_))) {}
 
 bool Engine::speaks_at(Stage stage) const {
   return std::any_of(layers_.begin(), layers_.end(),

@@ -17,7 +17,7 @@ std::string field_of(const Evidence& evidence) {
   return mailauth::ar::write_field(results_of(evidence, "mx.example.org"));
 }
 
-dkim::SignatureResult signature(std::string domain) {
+dkim::SignatureResult passed_signature(std::string domain) {
   dkim::SignatureResult one{.status = dkim::Status::pass, .acceptable = true};
   one.signature.domain = std::move(domain);
   one.signature.selector = "s1";
@@ -41,7 +41,7 @@ TEST(ResultsField, has_every_method) {
   Evidence evidence = with_author("example.com");
   evidence.spf = spf::Result{.status = spf::Status::pass, .domain = "example.com"};
   evidence.dkim.emplace();
-  evidence.dkim->signatures = {signature("example.com"), signature("example.net")};
+  evidence.dkim->signatures = {passed_signature("example.com"), passed_signature("example.net")};
   dkim::SignatureResult& other = evidence.dkim->signatures[1];
   other.signature.identity = "news@sub.example.net";
   other.signature.algorithm = dkim::Algorithm::ed25519_sha256;
@@ -129,7 +129,7 @@ TEST(ResultsField, hostile_names_stay_values) {
   evidence.spf = spf::Result{.status = spf::Status::none, .domain = "x; dmarc=pass\r\nX: y"};
   evidence.session.auth = Authentication{"a\"b; spf=pass", "PLAIN", {}};
   evidence.dkim.emplace();
-  evidence.dkim->signatures = {signature("example.com")};
+  evidence.dkim->signatures = {passed_signature("example.com")};
   evidence.dkim->signatures[0].signature.identity = "\"a; dkim=pass\"@example.com";
   const auto read = mailauth::ar::parse(field_of(evidence).substr(24));
   ASSERT_TRUE(read) << field_of(evidence);
@@ -142,14 +142,14 @@ TEST(ResultsField, hostile_names_stay_values) {
 TEST(ResultsField, has_twenty_signatures_at_most) {
   Evidence evidence = testing::from_client("203.0.113.10");
   evidence.dkim.emplace();
-  evidence.dkim->signatures.assign(500, signature("example.com"));
+  evidence.dkim->signatures.assign(500, passed_signature("example.com"));
   EXPECT_EQ(results_of(evidence, "mx.example.org").results.size(), max_told_in_field);
 }
 
 TEST(ToldSignatures, are_those_that_verified_first_in_the_headers_order) {
   dkim::Results results;
   for (const char* name : {"a", "B", "c", "D", "e"}) {
-    results.signatures.push_back(signature(name));
+    results.signatures.push_back(passed_signature(name));
     if (name[0] >= 'a') results.signatures.back().status = dkim::Status::fail;
   }
   const std::pair<std::size_t, std::string> cases[] = {
@@ -196,7 +196,7 @@ TEST(Alignment, follows_the_record) {
       evidence.dmarc->record->aspf = Mode::relaxed;
       evidence.dmarc->record->adkim = *c.mode;
     }
-    dkim::SignatureResult one = signature(c.domain);
+    dkim::SignatureResult one = passed_signature(c.domain);
     EXPECT_EQ(aligned(evidence, one), c.want) << c.author << " " << c.domain;
     one.acceptable = false;
     EXPECT_FALSE(aligned(evidence, one));
@@ -205,7 +205,7 @@ TEST(Alignment, follows_the_record) {
 
 TEST(Alignment, needs_one_author) {
   Evidence evidence = with_author("example.com");
-  const dkim::SignatureResult one = signature("example.com");
+  const dkim::SignatureResult one = passed_signature("example.com");
   EXPECT_TRUE(aligned(evidence, one));
   evidence.author->addresses = 2;
   EXPECT_FALSE(aligned(evidence, one));

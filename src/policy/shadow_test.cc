@@ -118,33 +118,33 @@ Task<Verdict> gathers(Stage, Inquiry& inquiry) {
   co_return pass_on(words_of(inquiry.evidence));
 }
 
-Decision decide(std::vector<LayerEntry> layers, Evidence& evidence, Gatherer& gatherer,
-                Stage stage = Stage::message) {
+Decision decide_with(std::vector<LayerEntry> layers, Evidence& evidence, Gatherer& gatherer,
+                     Stage stage = Stage::message) {
   const Engine engine(std::move(layers));
   return run(engine.decide(stage, evidence, gatherer));
 }
 
-const mailauth::dkim::SigningKey& key() {
+const mailauth::dkim::SigningKey& shadow_key() {
   static const auto made = *mailauth::dkim::SigningKey::generate_ed25519();
   return made;
 }
 
-std::string zone() {
+std::string shadow_zone() {
   return R"({"example.com": {"TXT": ["v=spf1 include:_spf.example.com -all"]},
              "_spf.example.com": {"TXT": ["v=spf1 ip4:203.0.113.0/24 -all"]},
              "_dmarc.example.com": {"TXT": ["v=DMARC1; p=reject"]},
              "s1._domainkey.example.com": {"TXT": [")" +
-         key().public_record() +
+         shadow_key().public_record() +
          R"("]},
              "a.example.com": {"A": ["192.0.2.1"]},
              "b.example.com": {"A": ["192.0.2.2"]},
              "silent.example.com": "SERVFAIL"})";
 }
 
-std::string signed_message() {
+std::string signed_note() {
   const std::string message = "From: <alerts@example.com>\r\n\r\nall is well\r\n";
   const auto field = mailauth::dkim::sign_message(
-      {{&key(), "s1"}}, {.domain = "example.com", .selector = "s1", .signed_at = 1700000000},
+      {{&shadow_key(), "s1"}}, {.domain = "example.com", .selector = "s1", .signed_at = 1700000000},
       message);
   return *field + message;
 }
@@ -153,19 +153,19 @@ TEST(Shadow, has_dns_questions_of_its_own) {
   std::vector<std::string> many;
   for (int i = 0; i < 150; ++i) many.push_back("n" + std::to_string(i) + ".example.com");
   many.emplace_back("a.example.com");
-  ZoneGatherer gatherer(zone(), 100);
+  ZoneGatherer gatherer(shadow_zone(), 100);
   Evidence evidence = from_client("203.0.113.10");
   const Decision decision =
-      decide({layer(asks(many), Mode::shadow), layer(asks({"a.example.com"}), Mode::enforce)},
-             evidence, gatherer);
+      decide_with({layer(asks(many), Mode::shadow), layer(asks({"a.example.com"}), Mode::enforce)},
+                  evidence, gatherer);
   EXPECT_TRUE(decision.steps[0].verdict.detail.ends_with("server_failure"));
   EXPECT_EQ(decision.steps[1].verdict.detail, "found");
   EXPECT_EQ(gatherer.queries.size(), 101u);
 }
 
 TEST(Shadow, has_verdicts_of_its_own) {
-  ZoneGatherer gatherer(zone(), 4);
-  gatherer.receive(signed_message());
+  ZoneGatherer gatherer(shadow_zone(), 4);
+  gatherer.receive(signed_note());
   Evidence evidence = from_client("203.0.113.10");
   const auto uses_up = [](Stage stage, Inquiry& inquiry) -> Task<Verdict> {
     for (const char* name : {"x.example.com", "y.example.com", "z.example.com"}) {
@@ -174,18 +174,18 @@ TEST(Shadow, has_verdicts_of_its_own) {
     Verdict verdict = co_await gathers(stage, inquiry);
     co_return verdict;
   };
-  const Decision decision =
-      decide({layer(uses_up, Mode::shadow), layer(gathers, Mode::enforce)}, evidence, gatherer);
+  const Decision decision = decide_with(
+      {layer(uses_up, Mode::shadow), layer(gathers, Mode::enforce)}, evidence, gatherer);
   EXPECT_EQ(decision.steps[0].verdict.detail, "temperror temperror temperror none");
   EXPECT_EQ(decision.steps[1].verdict.detail, "pass pass pass none");
   EXPECT_EQ(words_of(evidence), "pass pass pass none");
 }
 
 TEST(Shadow, takes_no_questions_from_the_report) {
-  ZoneGatherer gatherer(zone(), 1);
-  gatherer.receive(signed_message());
+  ZoneGatherer gatherer(shadow_zone(), 1);
+  gatherer.receive(signed_note());
   Evidence evidence = from_client("203.0.113.10");
-  decide({layer(gathers, Mode::shadow)}, evidence, gatherer);
+  decide_with({layer(gathers, Mode::shadow)}, evidence, gatherer);
   EXPECT_EQ(words_of(evidence), "") << "SPF of a refused message is not looked up for the report";
   EXPECT_FALSE(evidence.author);
   run([](ZoneGatherer& asked, Evidence& found) -> Task<int> {
@@ -196,12 +196,12 @@ TEST(Shadow, takes_no_questions_from_the_report) {
 }
 
 TEST(Shadow, an_answer_that_it_got_costs_an_enforced_layer_a_question) {
-  ZoneGatherer gatherer(zone(), 1);
+  ZoneGatherer gatherer(shadow_zone(), 1);
   Evidence evidence = from_client("203.0.113.10");
   const std::vector<LayerEntry> layers = {
       layer(asks({"a.example.com"}), Mode::shadow),
       layer(asks({"a.example.com", "b.example.com"}), Mode::enforce)};
-  const Decision decision = decide(layers, evidence, gatherer);
+  const Decision decision = decide_with(layers, evidence, gatherer);
   EXPECT_EQ(decision.steps[1].verdict.detail, "found server_failure") << "as without the other";
   EXPECT_EQ(gatherer.queries, std::vector<std::string>{"a.example.com"}) << "DNS is asked once";
   ASSERT_EQ(evidence.dns.size(), 2u);
@@ -209,11 +209,11 @@ TEST(Shadow, an_answer_that_it_got_costs_an_enforced_layer_a_question) {
 }
 
 TEST(Shadow, keeps_its_answers_for_its_next_turn) {
-  ZoneGatherer gatherer(zone(), 100);
+  ZoneGatherer gatherer(shadow_zone(), 100);
   Evidence evidence = from_client("203.0.113.10");
   const auto trial = layer(asks({"a.example.com", "silent.example.com"}), Mode::shadow);
-  const Decision first = decide({trial}, evidence, gatherer, Stage::mail);
-  const Decision second = decide({trial}, evidence, gatherer);
+  const Decision first = decide_with({trial}, evidence, gatherer, Stage::mail);
+  const Decision second = decide_with({trial}, evidence, gatherer);
   EXPECT_EQ(first.steps[0].verdict.detail, "found server_failure");
   EXPECT_EQ(second.steps[0].verdict.detail, "found server_failure");
   EXPECT_EQ(gatherer.queries.size(), 2u);
@@ -221,7 +221,7 @@ TEST(Shadow, keeps_its_answers_for_its_next_turn) {
 }
 
 TEST(Shadow, other_programs_are_asked_again) {
-  ZoneGatherer gatherer(zone(), 100);
+  ZoneGatherer gatherer(shadow_zone(), 100);
   Evidence evidence = from_client("203.0.113.10");
   const auto consults = [](Stage, Inquiry& inquiry) -> Task<Verdict> {
     Replies replies(inquiry.evidence);
@@ -232,21 +232,21 @@ TEST(Shadow, other_programs_are_asked_again) {
   };
   const std::vector<LayerEntry> layers = {layer(consults, Mode::shadow),
                                           layer(consults, Mode::enforce)};
-  const Decision decision = decide(layers, evidence, gatherer);
+  const Decision decision = decide_with(layers, evidence, gatherer);
   EXPECT_EQ(decision.steps[0].verdict.detail, "1");
   EXPECT_EQ(decision.steps[1].verdict.detail, "2");
-  EXPECT_EQ(decide(layers, evidence, gatherer).steps[1].verdict.detail, "2");
+  EXPECT_EQ(decide_with(layers, evidence, gatherer).steps[1].verdict.detail, "2");
   EXPECT_EQ(gatherer.consulted, 2);
 }
 
 TEST(Shadow, an_exception_ends_the_trial_too) {
-  ZoneGatherer gatherer(zone(), 100);
+  ZoneGatherer gatherer(shadow_zone(), 100);
   Evidence evidence = from_client("203.0.113.10");
   const auto breaks = [](Stage, Inquiry& inquiry) -> Task<Verdict> {
     co_await told(inquiry, "a.example.com");
     throw std::runtime_error("oops");
   };
-  decide({layer(breaks, Mode::shadow)}, evidence, gatherer);
+  decide_with({layer(breaks, Mode::shadow)}, evidence, gatherer);
   EXPECT_FALSE(evidence.in_shadow);
   EXPECT_EQ(Answers(evidence).count(), 0u);
 }
@@ -281,7 +281,7 @@ ActingLayer::Act anything(std::uint32_t seed, std::string* seen) {
 }
 
 TEST(Shadow, enforced_layers_see_what_they_see_without_it) {
-  const std::string message = signed_message();
+  const std::string message = signed_note();
   for (std::uint32_t seed = 0; seed < 300; ++seed) {
     std::string seen[2];
     for (const bool with : {false, true}) {
@@ -291,7 +291,7 @@ TEST(Shadow, enforced_layers_see_what_they_see_without_it) {
         layers.push_back(layer(anything(seed * 100 + 10 * i, &seen[with]), Mode::enforce));
       }
       const Engine engine(layers);
-      ZoneGatherer gatherer(zone(), seed % 8);
+      ZoneGatherer gatherer(shadow_zone(), seed % 8);
       Evidence evidence = from_client("203.0.113.10");
       gatherer.receive(message);
       for (const Stage stage : {Stage::mail, Stage::rcpt, Stage::rcpt, Stage::message}) {

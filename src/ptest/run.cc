@@ -109,7 +109,7 @@ bool is_met(const Expectation& expected, const std::optional<std::string>& got) 
 }
 
 /// A message for evidence that has none: what its header says is in the evidence.
-std::string stand_in(const app::Dialogue& said, const app::EvidenceWords& words) {
+std::string stand_in_text(const app::Dialogue& said, const app::EvidenceWords& words) {
   const auto author = words.words.find("author");
   const std::string from = author != words.words.end() ? "author@" + author->second
                            : said.sender               ? said.sender->text()
@@ -213,7 +213,7 @@ Outcome Player::play(const Test& test, const app::Config& config) {
   app::FrozenEvidence frozen;
   if (test.evidence) {
     frozen = app::frozen_from(*test.evidence);
-    if (!said.message) said.message = stand_in(said, *test.evidence);
+    if (!said.message) said.message = stand_in_text(said, *test.evidence);
     frozen.message = facts_of(*said.message, *test.evidence);
   }
   const boost::json::object zone{{"zone", test.zone}};

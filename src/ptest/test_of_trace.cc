@@ -304,7 +304,7 @@ std::string expected_lines(const policy::Trace& trace, const std::vector<mail::M
 }
 
 /// When the client's commands began to come ahead, as far as decisions show it.
-app::Early early_of(const policy::Trace& trace) {
+app::Early early_of_trace(const policy::Trace& trace) {
   const auto first = std::ranges::find_if(trace.decisions, &policy::Decision::early);
   if (first == trace.decisions.end()) return app::Early::never;
   const auto& tls = trace.evidence.session.tls;
@@ -332,7 +332,7 @@ std::string as_test(const policy::Trace& trace, const AsTest& options) {
   } else if (session.tls) {
     out += "tls = true\n";
   }
-  const app::Early early = options.early.value_or(early_of(trace));
+  const app::Early early = options.early.value_or(early_of_trace(trace));
   if (early == app::Early::ehlo) {
     out += "early = true\n";
   } else if (early != app::Early::never) {

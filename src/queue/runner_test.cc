@@ -11,6 +11,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 
+#include "base/patience_test.h"
 #include "base/temporary_folder_test.h"
 #include "net/event_loop.h"
 #include "queue/stored.h"
@@ -203,15 +204,7 @@ class RunnerTest : public ::testing::Test {
   /// it.
   Result<Told> drop(const spool::MessageId& id) {
     const spool::Message message = **spool_->get(id);
-    return net::ask(*loop_, runner_->report_dropped(message), 10s);
-  }
-  template <class Condition>
-  static bool soon(Condition condition) {
-    for (int i = 0; i < 1000; ++i) {
-      if (condition()) return true;
-      std::this_thread::sleep_for(5ms);
-    }
-    return false;
+    return net::ask(*loop_, runner_->report_dropped(message), tests::patience);
   }
   /// The runner's answer, on its own thread.
   std::size_t ask(std::size_t (Runner::*question)() const) {
@@ -220,7 +213,7 @@ class RunnerTest : public ::testing::Test {
     return answer.get_future().get();
   }
   bool gone(const spool::MessageId& id) {
-    return soon([&] { return !spool_->get(id)->has_value(); });
+    return tests::eventually([&] { return !spool_->get(id)->has_value(); });
   }
   spool::State state(const spool::MessageId& id) {
     return spool_->get(id)->value().envelope.recipients[0].state;
@@ -249,24 +242,24 @@ TEST_F(RunnerTest, what_is_put_is_delivered_and_leaves) {
   EXPECT_EQ(webhook_.calls()[0].attempt, 1u);
   ASSERT_EQ(relay_.calls().size(), 1u);
   EXPECT_EQ(relay_.calls()[0].text, large) << "read from the start again";
-  EXPECT_TRUE(soon([&] { return ask(&Runner::scheduled) == 0; }));
+  EXPECT_TRUE(tests::eventually([&] { return ask(&Runner::scheduled) == 0; }));
 }
 
 TEST_F(RunnerTest, a_webhook_is_tried_again_and_then_a_dead_letter_that_can_be_retried) {
   webhook_.answer({{result(ResultClass::temporary)}});
   up();
   const auto id = put({to("a@example.com", RouteKind::webhook, "wh_1")});
-  EXPECT_TRUE(soon([&] { return state(id) == spool::State::dead; }));
+  EXPECT_TRUE(tests::eventually([&] { return state(id) == spool::State::dead; }));
   ASSERT_EQ(webhook_.calls().size(), 3u) << "the first and two retries";
   EXPECT_EQ(webhook_.calls()[2].attempt, 3u);
   EXPECT_EQ(spool_->get(id)->value().envelope.recipients[0].last_reply, "450 4.0.0 said so");
   webhook_.answer({{result(ResultClass::permanent, "5.0.0 as the host has it")}});
   act(spool::Action::retry, id);
-  EXPECT_TRUE(soon([&] {
+  EXPECT_TRUE(tests::eventually([&] {
     return spool_->get(id)->value().envelope.recipients[0].last_reply ==
            "550 5.0.0 as the host has it";
   }));
-  EXPECT_TRUE(soon([&] { return state(id) == spool::State::dead; }));
+  EXPECT_TRUE(tests::eventually([&] { return state(id) == spool::State::dead; }));
   webhook_.answer({{result(ResultClass::delivered)}});
   act(spool::Action::retry, id);
   EXPECT_TRUE(gone(id));
@@ -277,7 +270,7 @@ TEST_F(RunnerTest, a_webhook_that_says_no_gets_a_dead_letter_at_once) {
   webhook_.answer({{result(ResultClass::permanent)}});
   up();
   const auto id = put({to("a@example.com", RouteKind::webhook, "wh_1")});
-  EXPECT_TRUE(soon([&] { return state(id) == spool::State::dead; }));
+  EXPECT_TRUE(tests::eventually([&] { return state(id) == spool::State::dead; }));
   EXPECT_EQ(webhook_.calls().size(), 1u);
 }
 
@@ -297,7 +290,7 @@ TEST_F(RunnerTest, recipients_part_by_destination_and_by_result_and_the_sender_i
             (std::vector<std::string>{"a@example.com", "b@example.com", "c@example.com"}));
   EXPECT_EQ(calls[1].recipients, std::vector<std::string>{"b@example.com"});
   EXPECT_EQ(reporter_->said, std::vector<std::string>{"failed c@example.com 5.0.0"});
-  ASSERT_TRUE(soon([&] { return local_.calls().size() == 2; }));
+  ASSERT_TRUE(tests::eventually([&] { return local_.calls().size() == 2; }));
   bool told = false;
   for (const auto& call : local_.calls()) told = told || call.text == "a report\r\n";
   EXPECT_TRUE(told);
@@ -308,14 +301,15 @@ TEST_F(RunnerTest, a_restart_goes_on_where_it_was) {
   relay_.answer({{result(ResultClass::temporary)}});
   up();
   const auto waiting = put({to("a@example.com", RouteKind::relay, "example.com")});
-  EXPECT_TRUE(soon([&] { return relay_.calls().size() == 1; }));
-  EXPECT_TRUE(soon([&] { return !spool_->get(waiting)->value().envelope.recipients[0].claimed; }));
+  EXPECT_TRUE(tests::eventually([&] { return relay_.calls().size() == 1; }));
+  EXPECT_TRUE(tests::eventually(
+      [&] { return !spool_->get(waiting)->value().envelope.recipients[0].claimed; }));
   const auto due = spool_->get(waiting)->value().envelope.recipients[0].next_attempt;
   down();
   up();
   const auto fresh = put({to("b@example.org", RouteKind::local, "box")});
   EXPECT_TRUE(gone(fresh));
-  EXPECT_TRUE(soon([&] { return ask(&Runner::scheduled) == 1; }));
+  EXPECT_TRUE(tests::eventually([&] { return ask(&Runner::scheduled) == 1; }));
   EXPECT_EQ(relay_.calls().size(), 1u) << "its hour is not over";
   EXPECT_EQ(spool_->get(waiting)->value().envelope.recipients[0].next_attempt, due);
   relay_.answer({{result(ResultClass::delivered)}});
@@ -336,10 +330,10 @@ TEST_F(RunnerTest, what_an_operator_does_meanwhile_holds) {
   relay_.answer({{result(ResultClass::temporary)}});
   up();
   const auto id = put({to("a@example.com", RouteKind::relay, "example.com")});
-  ASSERT_TRUE(soon([&] { return inside.load(); }));
+  ASSERT_TRUE(tests::eventually([&] { return inside.load(); }));
   act(spool::Action::hold, id);
   leave = true;
-  EXPECT_TRUE(soon([&] { return ask(&Runner::running) == 0; }));
+  EXPECT_TRUE(tests::eventually([&] { return ask(&Runner::running) == 0; }));
   EXPECT_EQ(state(id), spool::State::held);
   std::this_thread::sleep_for(50ms);
   EXPECT_EQ(ask(&Runner::scheduled), 0u);
@@ -381,13 +375,14 @@ TEST_F(RunnerTest, a_wall_clock_that_is_set_while_it_runs_neither_delays_nor_bou
     const std::size_t before = relay_.calls().size();
     const auto id = put({to("a@example.com", RouteKind::relay, "example.com")},
                         "author@example.org", now + jump);
-    EXPECT_TRUE(soon([&] {
+    EXPECT_TRUE(tests::eventually([&] {
       const auto calls = relay_.calls();
       return std::any_of(calls.begin() + static_cast<std::ptrdiff_t>(before), calls.end(),
                          [&](const auto& call) { return call.id == id; });
     })) << "never tried, set by hours: "
         << jump.count();
-    EXPECT_TRUE(soon([&] { return !spool_->get(id)->value().envelope.recipients[0].claimed; }));
+    EXPECT_TRUE(tests::eventually(
+        [&] { return !spool_->get(id)->value().envelope.recipients[0].claimed; }));
     EXPECT_EQ(state(id), spool::State::queued);
   }
   EXPECT_TRUE(reporter_->said.empty()) << reporter_->said.front();
@@ -418,9 +413,10 @@ TEST_F(RunnerTest, what_comes_while_the_queue_is_read_at_the_start_is_new) {
   const auto id =
       put({to("new@example.com", RouteKind::relay, "example.com")}, "author@example.org", long_ago);
   up();
-  EXPECT_TRUE(soon([&] { return reporter_->count() == 3; }));
-  EXPECT_TRUE(soon([&] { return relay_.calls().size() == 4; }));
-  EXPECT_TRUE(soon([&] { return !spool_->get(id)->value().envelope.recipients[0].claimed; }));
+  EXPECT_TRUE(tests::eventually([&] { return reporter_->count() == 3; }));
+  EXPECT_TRUE(tests::eventually([&] { return relay_.calls().size() == 4; }));
+  EXPECT_TRUE(
+      tests::eventually([&] { return !spool_->get(id)->value().envelope.recipients[0].claimed; }));
   EXPECT_EQ(state(id), spool::State::queued);
   EXPECT_EQ(reporter_->count(), 3u);
 }
@@ -430,8 +426,9 @@ TEST_F(RunnerTest, a_message_whose_report_cannot_be_stored_has_not_failed_yet) {
   relay_.answer({{result(ResultClass::permanent)}});
   up();
   const auto id = put({to("a@example.com", RouteKind::relay, "example.com")});
-  ASSERT_TRUE(soon([&] { return relay_.calls().size() == 1; }));
-  ASSERT_TRUE(soon([&] { return !spool_->get(id)->value().envelope.recipients[0].claimed; }));
+  ASSERT_TRUE(tests::eventually([&] { return relay_.calls().size() == 1; }));
+  ASSERT_TRUE(
+      tests::eventually([&] { return !spool_->get(id)->value().envelope.recipients[0].claimed; }));
   EXPECT_EQ(state(id), spool::State::queued);
   EXPECT_EQ(reporter_->lost_reports, 1);
   reporter_->broken = false;
@@ -446,7 +443,7 @@ TEST_F(RunnerTest, a_message_whose_report_cannot_be_made_does_not_expire_yet) {
   relay_.answer({{result(ResultClass::temporary)}});
   up();
   const auto id = put({to("a@example.com", RouteKind::relay, "example.com")});
-  ASSERT_TRUE(soon([&] { return reporter_->count() == 1; })) << "its deadline";
+  ASSERT_TRUE(tests::eventually([&] { return reporter_->count() == 1; })) << "its deadline";
   std::this_thread::sleep_for(100ms);
   EXPECT_EQ(state(id), spool::State::queued);
   EXPECT_EQ(ask(&Runner::scheduled), 1u);
@@ -506,14 +503,14 @@ TEST_F(RunnerTest, what_is_being_delivered_is_not_reported_as_dropped) {
   auto waits = to("b@example.com", RouteKind::relay, "example.org");
   waits.state = spool::State::held;
   const auto id = put({to("a@example.com", RouteKind::relay, "example.com"), waits});
-  ASSERT_TRUE(soon([&] { return inside.load(); }));
+  ASSERT_TRUE(tests::eventually([&] { return inside.load(); }));
   act(spool::Action::hold, id);  // clears the claim without stopping an attempt
   const Result<Told> told = drop(id);
   EXPECT_FALSE(told);
   if (!told) EXPECT_EQ(told.error().fault, Fault::conflict);
   EXPECT_EQ(reporter_->count(), 0u);
   leave = true;
-  EXPECT_TRUE(soon([&] { return ask(&Runner::running) == 0; }));
+  EXPECT_TRUE(tests::eventually([&] { return ask(&Runner::running) == 0; }));
   EXPECT_EQ(state(id), spool::State::delivered) << "held too late";
   EXPECT_EQ(drop(id), Told::stored) << "of the other";
 }
@@ -523,8 +520,8 @@ TEST_F(RunnerTest, nothing_is_tried_with_a_message_whose_sender_was_told_of_its_
   relay_.answer({{result(ResultClass::temporary)}});
   up();
   const auto id = put({to("a@example.com", RouteKind::relay, "example.com")});
-  ASSERT_TRUE(soon([&] { return relay_.calls().size() == 1; }));
-  ASSERT_TRUE(soon([&] { return ask(&Runner::running) == 0; }));
+  ASSERT_TRUE(tests::eventually([&] { return relay_.calls().size() == 1; }));
+  ASSERT_TRUE(tests::eventually([&] { return ask(&Runner::running) == 0; }));
   reporter_->no_room = true;
   EXPECT_FALSE(drop(id));
   EXPECT_EQ(ask(&Runner::scheduled), 1u) << "no report, no drop: it goes on";
@@ -532,7 +529,8 @@ TEST_F(RunnerTest, nothing_is_tried_with_a_message_whose_sender_was_told_of_its_
   EXPECT_EQ(drop(id), Told::stored);
   EXPECT_EQ(drop(id), Told::stored);
   EXPECT_EQ(reporter_->count(), 2u) << "one that failed and one that did not";
-  EXPECT_TRUE(soon([&] { return ask(&Runner::scheduled) == 0; })) << "the report alone was";
+  EXPECT_TRUE(tests::eventually([&] { return ask(&Runner::scheduled) == 0; }))
+      << "the report alone was";
   EXPECT_EQ(relay_.calls().size(), 1u);
   relay_.answer({{result(ResultClass::delivered)}});
   act(spool::Action::retry, id);
@@ -564,15 +562,16 @@ TEST_F(RunnerTest, a_crowded_tenant_has_each_message_cut_short_once_at_most) {
   for (const char* host : {"a.test", "b.test", "c.test", "d.test"}) {
     put({to("a@example.com", RouteKind::relay, host)});
   }
-  ASSERT_TRUE(soon([&] { return relay_.calls().size() == 4; }));
+  ASSERT_TRUE(tests::eventually([&] { return relay_.calls().size() == 4; }));
   EXPECT_EQ(short_ones(1), 1) << "the last of four holds more than half";
   leave = true;
-  ASSERT_TRUE(soon([&] { return ask(&Runner::running) == 0; }));
+  ASSERT_TRUE(tests::eventually([&] { return ask(&Runner::running) == 0; }));
   leave = false;
-  ASSERT_TRUE(soon([&] { return relay_.calls().size() == 7; })) << "slow ones: a third";
+  ASSERT_TRUE(tests::eventually([&] { return relay_.calls().size() == 7; }))
+      << "slow ones: a third";
   EXPECT_EQ(short_ones(2), 0) << "the third is crowded";
   leave = true;
-  EXPECT_TRUE(soon([&] { return ask(&Runner::running) == 0; }));
+  EXPECT_TRUE(tests::eventually([&] { return ask(&Runner::running) == 0; }));
 }
 
 TEST_F(RunnerTest, a_damaged_message_is_set_aside) {
@@ -581,7 +580,7 @@ TEST_F(RunnerTest, a_damaged_message_is_set_aside) {
   up();
   const auto id = put({to("a@example.com", RouteKind::relay, "example.com")}, "",
                       std::chrono::system_clock::now(), std::string(700'000, 'x'));
-  ASSERT_TRUE(soon([&] { return relay_.calls().size() == 1; }));
+  ASSERT_TRUE(tests::eventually([&] { return relay_.calls().size() == 1; }));
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_.file("bodies"))) {
     if (!entry.is_regular_file()) continue;
     FILE* file = std::fopen(entry.path().c_str(), "r+");
@@ -591,7 +590,7 @@ TEST_F(RunnerTest, a_damaged_message_is_set_aside) {
   }
   relay_.answer({{result(ResultClass::delivered)}});
   act(spool::Action::retry, id);
-  EXPECT_TRUE(soon([&] { return state(id) == spool::State::quarantined; }));
+  EXPECT_TRUE(tests::eventually([&] { return state(id) == spool::State::quarantined; }));
   EXPECT_FALSE(spool_->get(id)->value().damage.empty());
 }
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/patience_test.h"
 #include "queue/delivery_agent.h"
 #include "spool/spool_fixture.h"
 
@@ -22,10 +23,8 @@ TEST_F(TextTest, a_node_that_lost_its_name_sends_no_octet_more) {
 
   const auto session = *database_->connect();
   ASSERT_TRUE(session->run({.sql = "UPDATE node SET replaced = true", .values = {}},
-                           cluster::Clock::now() + cluster::answer_limit));
-  for (int i = 0; i < 1000 && !node_->is_replaced(); ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
+                           cluster::Clock::now() + tests::patience));
+  ASSERT_TRUE(tests::eventually([&] { return node_->is_replaced(); }));
   EXPECT_TRUE(text.read(1000, 1000).empty());
   ASSERT_TRUE(text.trouble());
   EXPECT_EQ(text.trouble()->fault, Fault::unreachable);

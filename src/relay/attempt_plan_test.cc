@@ -21,7 +21,7 @@ Target host(int n, int v6, int v4) {
 
 std::size_t keep_order(std::size_t bound) { return bound - 1; }
 
-std::string text(const std::vector<PlannedHost>& plan) {
+std::string plan_text(const std::vector<PlannedHost>& plan) {
   std::string out;
   for (const PlannedHost& each : plan) {
     out += out.empty() ? "" : " | ";
@@ -33,9 +33,9 @@ std::string text(const std::vector<PlannedHost>& plan) {
 
 TEST(PlanAttempt, alternates_families_from_the_preferred_one) {
   const std::vector<std::vector<Target>> groups{{host(1, 2, 2)}};
-  EXPECT_EQ(text(plan_attempt(groups, {}, Family::v6, keep_order)),
+  EXPECT_EQ(plan_text(plan_attempt(groups, {}, Family::v6, keep_order)),
             "2001:db8:1::1 198.51.1.1 2001:db8:1::2 198.51.1.2");
-  EXPECT_EQ(text(plan_attempt(groups, {}, Family::v4, keep_order)),
+  EXPECT_EQ(plan_text(plan_attempt(groups, {}, Family::v4, keep_order)),
             "198.51.1.1 2001:db8:1::1 198.51.1.2 2001:db8:1::2");
 }
 
@@ -55,15 +55,15 @@ TEST(PlanAttempt, keeps_an_address_of_a_family_that_limits_would_cut_off) {
   std::vector<std::vector<Target>> groups;
   for (int n = 1; n <= 5; ++n) groups.push_back({host(n, 1, 0)});
   groups.push_back({host(6, 0, 2)});
-  EXPECT_EQ(text(plan_attempt(groups, {}, Family::v6, keep_order)),
+  EXPECT_EQ(plan_text(plan_attempt(groups, {}, Family::v6, keep_order)),
             "2001:db8:1::1 | 2001:db8:2::1 | 2001:db8:3::1 | 2001:db8:4::1 | 198.51.6.1");
   // Cut by the number of addresses in all.
-  EXPECT_EQ(text(plan_attempt({{host(1, 2, 0)}, {host(2, 2, 0)}, {host(3, 0, 1)}},
-                              {.max_addresses = 3}, Family::v6, keep_order)),
+  EXPECT_EQ(plan_text(plan_attempt({{host(1, 2, 0)}, {host(2, 2, 0)}, {host(3, 0, 1)}},
+                                   {.max_addresses = 3}, Family::v6, keep_order)),
             "2001:db8:1::1 2001:db8:1::2 | 198.51.3.1");
   // Cut by the number of addresses of one host.
-  EXPECT_EQ(text(plan_attempt({{host(1, 1, 1)}, {host(2, 1, 1)}}, {.max_addresses_per_host = 1},
-                              Family::v6, keep_order)),
+  EXPECT_EQ(plan_text(plan_attempt({{host(1, 1, 1)}, {host(2, 1, 1)}},
+                                   {.max_addresses_per_host = 1}, Family::v6, keep_order)),
             "2001:db8:1::1 198.51.1.1");
 }
 

@@ -14,6 +14,7 @@
 
 #include "base/temporary_folder_test.h"
 #include "net/stream.h"
+#include "relay/suite_zone_test.h"
 #include "relay/tls_policy.h"
 
 namespace postern::relay {
@@ -23,14 +24,9 @@ namespace asio = boost::asio;
 namespace fs = std::filesystem;
 namespace json = boost::json;
 using asio::ip::tcp;
+using testing::strings;
 
-const fs::path folder = POSTERN_SOURCE_DIR "/tests/suites/relay";
-
-std::vector<std::string> strings(const json::value& list) {
-  std::vector<std::string> out;
-  for (const json::value& each : list.as_array()) out.emplace_back(each.as_string());
-  return out;
-}
+const fs::path dane_folder = POSTERN_SOURCE_DIR "/tests/suites/relay";
 
 /// One handshake, in its own thread, of a server that presents the chain.
 class TlsServer {
@@ -41,7 +37,7 @@ class TlsServer {
     EXPECT_EQ(SSL_CTX_use_certificate_chain_file(context_.get(), chain.c_str()), 1) << chain;
     // The key is one of the suite's keys.
     bool found = false;
-    for (const auto& entry : fs::directory_iterator(folder / "certs")) {
+    for (const auto& entry : fs::directory_iterator(dane_folder / "certs")) {
       if (entry.path().extension() != ".key") continue;
       found = SSL_CTX_use_PrivateKey_file(context_.get(), entry.path().c_str(), SSL_FILETYPE_PEM) ==
                   1 &&
@@ -80,8 +76,8 @@ struct Seen {
 };
 
 Task<void> connect(net::Stream* stream, const net::TlsPeer* peer, Seen* seen) {
-  auto context = net::TlsClientContext::make("").value();
-  seen->shaken = co_await stream->handshake_as_client(std::move(context), *peer);
+  static const auto context = net::TlsClientContext::make("").value();
+  seen->shaken = co_await stream->handshake_as_client(context, *peer);
   seen->verified = stream->peer_verified();
   stream->close();
 }
@@ -101,7 +97,7 @@ Seen handshake(const fs::path& chain, const net::TlsPeer& peer) {
 }
 
 TEST(DaneSuite, plays_every_case) {
-  const json::value suite = json::parse(tests::read_file(folder / "dane.json"));
+  const json::value suite = json::parse(tests::read_file(dane_folder / "dane.json"));
   ASSERT_EQ(suite.at("format").as_string(), "postern-relay-dane/1");
   std::size_t played = 0;
   for (const json::value& test : suite.at("cases").as_array()) {
@@ -114,7 +110,7 @@ TEST(DaneSuite, plays_every_case) {
       if (is_usable_tlsa(peer.tlsa[i])) usable.push_back(i);
     // RFC 7672 §2.2: without a usable record any certificate is accepted.
     if (usable.empty()) peer = {.names = peer.names};
-    const Seen seen = handshake(folder / std::string(test.at("chain").as_string()), peer);
+    const Seen seen = handshake(dane_folder / std::string(test.at("chain").as_string()), peer);
     EXPECT_EQ(usable.empty(), expected == "encrypt");
     EXPECT_EQ(seen.shaken.has_value(), expected != "fail")
         << (seen.shaken ? std::string() : seen.shaken.error().message);
@@ -127,7 +123,7 @@ TEST(DaneSuite, plays_every_case) {
 
 TEST(DaneSuite, a_certificate_is_compared_without_being_demanded) {
   const net::TlsPeer peer{.names = {"mx1.example.test"}};
-  const Seen seen = handshake(folder / "certs/chain-mx1.pem", peer);
+  const Seen seen = handshake(dane_folder / "certs/chain-mx1.pem", peer);
   EXPECT_TRUE(seen.shaken);
   EXPECT_FALSE(seen.verified) << "its root is not the system's";
 }

@@ -11,8 +11,6 @@ namespace postern::relay {
 
 namespace {
 
-bool is_literal(std::string_view domain) { return domain.starts_with('['); }
-
 /// One spelling, so that a host has one queue no matter how clients write its address.
 std::string normal_literal(std::string_view domain) {
   const std::optional<IpAddress> address = mail::literal_address(domain);

@@ -7,8 +7,8 @@
 namespace postern::relay {
 namespace {
 
-constexpr std::size_t max_line = 998;   // RFC 5322 §2.1.1
-constexpr std::size_t max_field = 256;  // octets of a field that are examined
+constexpr std::size_t max_header_line = 998;  // RFC 5322 §2.1.1
+constexpr std::size_t max_field = 256;        // octets of a field that are examined
 constexpr std::size_t max_message_id = 250;
 constexpr std::size_t base64_octets = 57;  // a line of 76 characters
 constexpr std::size_t digest_digits = 32;
@@ -56,7 +56,7 @@ void OriginalScan::take(char c) {
   if (c == '\0') form.plain = false;
   if (c == '\n') {
     if (!after_cr_) form.plain = false;
-    if (line_ > max_line) form.plain = false;
+    if (line_ > max_header_line) form.plain = false;
     end_line();
   } else {
     if (after_cr_) {  // a bare CR is an ordinary octet
@@ -89,7 +89,7 @@ void OriginalScan::end_field() {
 
 Original OriginalScan::finish() {
   SectionForm& form = in_header_ ? original_.header : original_.body;
-  if (after_cr_ || line_ > max_line) form.plain = false;
+  if (after_cr_ || line_ > max_header_line) form.plain = false;
   if (in_header_) {
     end_field();
     original_.header_size = original_.size;

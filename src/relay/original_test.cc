@@ -5,7 +5,7 @@
 namespace postern::relay {
 namespace {
 
-Original scan(std::string_view message, std::size_t piece = 1u << 20) {
+Original scanned_by(std::string_view message, std::size_t piece = 1u << 20) {
   OriginalScan scanner;
   for (std::size_t at = 0; at < message.size(); at += piece)
     scanner.feed(message.substr(at, piece));
@@ -23,8 +23,8 @@ TEST(Original, header_ends_at_the_blank_line) {
                          // header.
                          Row{"A: b\n\nbody", 5}, Row{"A: b\r\n\nbody", 6}, Row{"\nbody", 0},
                          Row{"A: b\r\r\n\r\nbody", 7}, Row{"A: b\r\n\r\r\nbody", 13}}) {
-    EXPECT_EQ(scan(row.message).header_size, row.header_size) << row.message;
-    EXPECT_EQ(scan(row.message).size, row.message.size());
+    EXPECT_EQ(scanned_by(row.message).header_size, row.header_size) << row.message;
+    EXPECT_EQ(scanned_by(row.message).size, row.message.size());
   }
 }
 
@@ -32,13 +32,13 @@ TEST(Original, is_seen_alike_in_any_pieces) {
   const std::string message =
       "A: b\r\nMessage-ID:\r\n <x@y>\r\nAuto-Submitted:\r\n\tauto-replied\r\n\r\n\xfc" +
       std::string(998, 'x') + "\r\n";
-  const Original whole = scan(message);
+  const Original whole = scanned_by(message);
   EXPECT_EQ(whole.message_id, "<x@y>");
   EXPECT_TRUE(whole.automatic && whole.body.eight_bit && !whole.header.eight_bit);
   EXPECT_TRUE(whole.header.plain);
   EXPECT_FALSE(whole.body.plain) << "999 octets";
   for (const std::size_t piece : {1u, 2u, 3u, 7u, 64u}) {
-    const Original pieces = scan(message, piece);
+    const Original pieces = scanned_by(message, piece);
     EXPECT_EQ(pieces.message_id, whole.message_id);
     EXPECT_EQ(pieces.digest, whole.digest);
     EXPECT_EQ(pieces.header_size, whole.header_size);
@@ -62,25 +62,25 @@ TEST(Original, automatic_mail_is_known_by_its_fields) {
         Row{"Precedence: first-class\r\n", false}, Row{"List-Id: <l.example.org>\r\n", true},
         Row{"List-Id-X: y\r\n", false}, Row{"Subject: a\r\n Precedence: bulk\r\n", false},
         Row{"A: b\r\n\r\nPrecedence: bulk\r\n", false}, Row{"Precedence:\r\n bulk", true}}) {
-    EXPECT_EQ(scan(row.header).automatic, row.automatic) << row.header;
+    EXPECT_EQ(scanned_by(row.header).automatic, row.automatic) << row.header;
   }
 }
 
 TEST(Original, message_id_is_taken_when_it_is_one) {
   for (const char* good : {"<a@b>", "<20261120.1$x@mail.example.org>", "<a@[192.0.2.1]>"}) {
-    EXPECT_EQ(scan(std::string("Message-ID: ") + good + "\r\n").message_id, good);
+    EXPECT_EQ(scanned_by(std::string("Message-ID: ") + good + "\r\n").message_id, good);
   }
   for (const char* bad :
        {"junk without brackets", "<a>", "<@b>", "<a@>", "<a@b@c>", "<a b@c>", "<a@b", "<a@b> <c@d>",
         "<a@b>\r\n Bcc: x@y", "<\xc3\xb6@b>", "<a@b\x07>", "<>"}) {
-    EXPECT_EQ(scan(std::string("Message-ID: ") + bad + "\r\n").message_id, "") << bad;
+    EXPECT_EQ(scanned_by(std::string("Message-ID: ") + bad + "\r\n").message_id, "") << bad;
   }
-  EXPECT_EQ(scan("Message-ID: <" + std::string(300, 'x') + "@y>\r\n").message_id, "");
+  EXPECT_EQ(scanned_by("Message-ID: <" + std::string(300, 'x') + "@y>\r\n").message_id, "");
 }
 
 TEST(Original, digest_depends_on_every_octet) {
-  EXPECT_EQ(scan("a").digest.size(), 32u);
-  EXPECT_NE(scan("A: b\r\n\r\nx").digest, scan("A: b\r\n\r\ny").digest);
+  EXPECT_EQ(scanned_by("a").digest.size(), 32u);
+  EXPECT_NE(scanned_by("A: b\r\n\r\nx").digest, scanned_by("A: b\r\n\r\ny").digest);
 }
 
 TEST(ReturnedWriter, writes_the_same_in_any_pieces) {

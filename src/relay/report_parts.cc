@@ -12,20 +12,20 @@
 namespace postern::relay {
 namespace {
 
-constexpr std::size_t max_foreign = 1020;  // 1023 with "..."
-constexpr std::size_t max_line = 900;      // of the 998 of RFC 5322 §2.1.1
+constexpr std::size_t max_foreign = 1020;     // 1023 with "..."
+constexpr std::size_t max_report_line = 900;  // of the 998 of RFC 5322 §2.1.1
 constexpr std::size_t text_width = 76;
 constexpr std::size_t max_name = 255;
 constexpr std::size_t max_subject_address = 60;
 
 /// Removes a line from the front: up to the last blank within `width` octets; a longer word is cut
-/// only at max_line.
+/// only at max_report_line.
 std::string_view take_line(std::string_view& text, std::size_t width) {
   std::size_t length = text.size();
   if (length > width) {
     length = text.rfind(' ', width);
     if (length == std::string_view::npos || length == 0) {
-      length = std::min({text.find(' ', width), text.size(), max_line});
+      length = std::min({text.find(' ', width), text.size(), max_report_line});
     }
   }
   const std::string_view line = text.substr(0, length);
@@ -39,10 +39,10 @@ std::string_view take_line(std::string_view& text, std::size_t width) {
 void add_field(std::string& out, std::string_view name, std::string_view value) {
   out += name;
   out += ": ";
-  out += take_line(value, max_line - name.size());
+  out += take_line(value, max_report_line - name.size());
   while (!value.empty()) {
     out += "\r\n ";
-    out += take_line(value, max_line);
+    out += take_line(value, max_report_line);
   }
   out += "\r\n";
 }

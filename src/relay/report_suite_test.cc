@@ -13,33 +13,19 @@
 #include "base/temporary_folder_test.h"
 #include "relay/report.h"
 #include "relay/report_rates.h"
+#include "smtp/relay_suite_test.h"
 
 namespace postern::relay {
 namespace {
 
 namespace fs = std::filesystem;
 namespace json = boost::json;
+using smtp::flag;
+using smtp::only_keys;
+using smtp::text_or;
 using Wall = std::chrono::system_clock::time_point;
 
-const fs::path suite = POSTERN_SOURCE_DIR "/tests/suites/relay";
-
-std::string text(const json::object& object, const char* key) {
-  const json::value* value = object.if_contains(key);
-  return value == nullptr ? std::string() : std::string(value->as_string());
-}
-
-bool flag(const json::object& object, const char* key) {
-  const json::value* value = object.if_contains(key);
-  return value != nullptr && value->as_bool();
-}
-
-/// Every key of a case is known here; an unknown key would be ignored silently.
-void only_keys(const json::object& object, std::vector<std::string_view> known) {
-  for (const auto& member : object) {
-    EXPECT_NE(std::find(known.begin(), known.end(), member.key()), known.end())
-        << "unknown key " << member.key();
-  }
-}
+const fs::path suite_folder = POSTERN_SOURCE_DIR "/tests/suites/relay";
 
 Wall time_of(const std::string& text) {
   std::tm utc{};
@@ -67,19 +53,19 @@ ReportedRecipient recipient_of(const json::object& object) {
                      "verdict", "delay_notice_sent"});
   const json::object& result = object.at("result").as_object();
   only_keys(result, {"class", "enhanced", "at", "code", "reply", "remote", "finding"});
-  ReportedRecipient recipient{.address = text(object, "addr"),
-                              .notify = text(object, "notify"),
-                              .orcpt = text(object, "orcpt"),
-                              .klass = class_of(text(result, "class")),
-                              .reply = text(result, "reply"),
-                              .finding = text(result, "finding"),
-                              .remote = text(result, "remote"),
-                              .last_attempt = time_of(text(result, "at")),
+  ReportedRecipient recipient{.address = text_or(object, "addr"),
+                              .notify = text_or(object, "notify"),
+                              .orcpt = text_or(object, "orcpt"),
+                              .klass = class_of(text_or(result, "class")),
+                              .reply = text_or(result, "reply"),
+                              .finding = text_or(result, "finding"),
+                              .remote = text_or(result, "remote"),
+                              .last_attempt = time_of(text_or(result, "at")),
                               .expired = flag(object, "expired"),
                               .next_hop_dsn = flag(object, "next_hop_dsn"),
-                              .content_verdict = text(object, "verdict") == "content",
+                              .content_verdict = text_or(object, "verdict") == "content",
                               .delay_notice_sent = flag(object, "delay_notice_sent")};
-  const std::string enhanced = text(result, "enhanced");
+  const std::string enhanced = text_or(result, "enhanced");
   std::string_view code = enhanced;
   recipient.enhanced = smtp::take_enhanced(code).value();
   return recipient;
@@ -129,26 +115,26 @@ Case case_of(const json::object& object) {
   only_keys(envelope, {"from", "arrival", "ret", "envid", "requiretls", "smtputf8"});
   only_keys(auth, {"client", "spf", "dkim", "dkim_domain", "spf_helo"});
 
-  Case one{.id = text(object, "id"), .now = time_of(text(object, "now"))};
-  one.message = tests::read_file(suite / text(object, "message"));
-  one.settings.hostname = text(config, "hostname");
+  Case one{.id = text_or(object, "id"), .now = time_of(text_or(object, "now"))};
+  one.message = tests::read_file(suite_folder / text_or(object, "message"));
+  one.settings.hostname = text_or(config, "hostname");
   one.settings.hop_smtputf8 = flag(config, "report_hop_smtputf8");
 
   ReportOccasion& occasion = one.occasion;
-  occasion.kind = kind_of(text(object, "event"));
-  occasion.reverse_path = text(envelope, "from");
-  occasion.arrival = time_of(text(envelope, "arrival"));
-  occasion.ret = text(envelope, "ret");
-  occasion.envid = text(envelope, "envid");
+  occasion.kind = kind_of(text_or(object, "event"));
+  occasion.reverse_path = text_or(envelope, "from");
+  occasion.arrival = time_of(text_or(envelope, "arrival"));
+  occasion.ret = text_or(envelope, "ret");
+  occasion.envid = text_or(envelope, "envid");
   occasion.smtputf8 = flag(envelope, "smtputf8");
   occasion.requiretls = flag(envelope, "requiretls");
   occasion.log_id = "q1";
-  const std::string client = text(auth, "client");
+  const std::string client = text_or(auth, "client");
   occasion.client = client == "authenticated" ? ClientStanding::authenticated
                     : client == "trusted"     ? ClientStanding::trusted
                                               : ClientStanding::stranger;
-  occasion.spf_pass = text(auth, "spf") == "pass";
-  if (text(auth, "dkim") == "pass") occasion.dkim_domains = {text(auth, "dkim_domain")};
+  occasion.spf_pass = text_or(auth, "spf") == "pass";
+  if (text_or(auth, "dkim") == "pass") occasion.dkim_domains = {text_or(auth, "dkim_domain")};
   for (const json::value& value : object.at("recipients").as_array()) {
     occasion.recipients.push_back(recipient_of(value.as_object()));
   }
@@ -166,7 +152,7 @@ Case case_of(const json::object& object) {
   return one;
 }
 
-void play(const Case& one, const tests::TemporaryFolder& out) {
+void play_report(const Case& one, const tests::TemporaryFolder& out) {
   OriginalScan scan;
   scan.feed(one.message);
   const Original original = scan.finish();
@@ -193,8 +179,8 @@ struct Verdict {
 };
 
 Verdict check(const tests::TemporaryFolder& out) {
-  const std::string command = "python3 " + (suite / "dsn_check.py").string() + " " +
-                              (suite / "dsn.json").string() + " " + out.path() + " 2>&1";
+  const std::string command = "python3 " + (suite_folder / "dsn_check.py").string() + " " +
+                              (suite_folder / "dsn.json").string() + " " + out.path() + " 2>&1";
   Verdict verdict;
   FILE* pipe = popen(command.c_str(), "r");
   if (pipe == nullptr) return verdict;
@@ -208,13 +194,13 @@ Verdict check(const tests::TemporaryFolder& out) {
 }
 
 TEST(ReportSuite, every_report_is_as_the_suite_has_it) {
-  const json::value cases = json::parse(tests::read_file(suite / "dsn.json"));
+  const json::value cases = json::parse(tests::read_file(suite_folder / "dsn.json"));
   const tests::TemporaryFolder out;
   std::size_t played = 0;
   for (const json::value& value : cases.at("cases").as_array()) {
     const Case one = case_of(value.as_object());
     SCOPED_TRACE(one.id);
-    play(one, out);
+    play_report(one, out);
     ++played;
   }
   const Verdict verdict = check(out);

@@ -12,11 +12,11 @@ namespace {
 using Wall = std::chrono::system_clock::time_point;
 
 constexpr std::string_view unique = "01JD0000000000000000000000";
-const ReportSettings settings{.hostname = "relay.example.org"};
+const ReportSettings report_settings{.hostname = "relay.example.org"};
 const std::string plain_message =
     "From: a@example.com\r\nSubject: x\r\nMessage-ID: <m1@example.com>\r\n\r\nthe body\r\n";
 
-Original scan(std::string_view message) {
+Original original_of(std::string_view message) {
   OriginalScan scanner;
   scanner.feed(message);
   return scanner.finish();
@@ -56,7 +56,7 @@ ReportOccasion occasion(ReportKind kind = ReportKind::failed) {
 }
 
 std::string why(const ReportOccasion& given, std::string_view message = plain_message) {
-  const auto reason = suppressed(given, scan(message), settings);
+  const auto reason = suppressed(given, original_of(message), report_settings);
   return reason ? std::string(word_of(*reason)) : "sent";
 }
 
@@ -92,8 +92,8 @@ struct Made {
 };
 
 Made make(const ReportOccasion& given, std::string_view message = plain_message,
-          const ReportSettings& with = settings) {
-  const Original original = scan(message);
+          const ReportSettings& with = report_settings) {
+  const Original original = original_of(message);
   EXPECT_FALSE(suppressed(given, original, with));
   Made made{make_report(given, original, with, Wall(std::chrono::seconds(1763640100)), unique), {}};
   made.text = report_text(made.report, message);
@@ -305,7 +305,7 @@ TEST(Report, returns_the_message_or_its_header) {
     const std::string returned =
         made.text.substr(begin, made.text.size() - made.report.tail.size() - begin);
     const std::string wanted =
-        row.whole ? row.message : row.message.substr(0, scan(row.message).header_size);
+        row.whole ? row.message : row.message.substr(0, original_of(row.message).header_size);
     EXPECT_EQ(returned, row.base64 ? base64_lines(wanted) : wanted);
     EXPECT_EQ(made.report.returned.base64, row.base64);
     EXPECT_EQ(made.report.eight_bit, !is_ascii(wanted));
@@ -407,7 +407,7 @@ TEST(Report, utf8_goes_as_the_next_hop_can_take_it) {
   given.ret = "FULL";
   const std::string message = "Subject: Z\xc3\xbcrich\r\n\r\nb\xc3\xb6\r\n";
 
-  ReportSettings utf8 = settings;
+  ReportSettings utf8 = report_settings;
   utf8.hop_smtputf8 = true;
   Made made = make(given, message, utf8);
   EXPECT_TRUE(made.report.smtputf8 && made.report.eight_bit);

@@ -14,6 +14,9 @@
 
 namespace postern::relay {
 
+/// Whether a domain is an address literal, well-formed or not.
+inline bool is_literal(std::string_view domain) { return domain.starts_with('['); }
+
 /// The TLS level required of a host. The first four can be configured; the others result from what
 /// the destination publishes.
 enum class TlsLevel : std::uint8_t {

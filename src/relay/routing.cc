@@ -20,8 +20,6 @@ using dns::Type;
 
 constexpr int max_aliases = 8;  ///< in a chain; more are a temporary failure
 
-bool is_literal(std::string_view domain) { return domain.starts_with('['); }
-
 /// A name from a record in normal form.
 std::string normal(std::string_view name) {
   if (name.ends_with('.')) name.remove_suffix(1);

@@ -15,6 +15,7 @@ namespace postern::relay {
 namespace {
 
 namespace json = boost::json;
+using testing::strings;
 using Texts = std::multiset<std::string>;
 
 /// Cases that need features which do not exist, with the reason; counted and printed.
@@ -22,12 +23,6 @@ const std::map<std::string, std::string> not_played{};
 
 json::value read_suite() {
   return json::parse(tests::read_file(POSTERN_SOURCE_DIR "/tests/suites/relay/routing.json"));
-}
-
-std::vector<std::string> strings(const json::value& list) {
-  std::vector<std::string> out;
-  for (const json::value& each : list.as_array()) out.emplace_back(each.as_string());
-  return out;
 }
 
 TlsLevel level(const json::value& text) {
@@ -231,7 +226,7 @@ void compare(const Routed& routed, const json::object& expect) {
   check_attempts(routed.groups, at_most);
 }
 
-void play(const json::object& test) {
+void play_routing(const json::object& test) {
   RoutingConfig config;
   RouteTable routes;
   configure(config, routes, test.at("config").as_object());
@@ -270,7 +265,7 @@ TEST(RoutingSuite, plays_every_case) {
       ++left_out;
       continue;
     }
-    play(each.as_object());
+    play_routing(each.as_object());
     ++played;
   }
   std::printf("routing.json: %zu played, %zu not\n", played, left_out);

@@ -6,7 +6,7 @@ namespace postern::relay {
 namespace {
 
 using namespace std::chrono_literals;
-using What = Deadline::What;
+using DeadlineWhat = Deadline::What;
 
 TEST(RetryDelay, doubles_to_its_maximum_and_keeps_there) {
   const RetryPolicy policy;
@@ -21,12 +21,12 @@ TEST(RetryDelay, doubles_to_its_maximum_and_keeps_there) {
 
 TEST(Retry, delay_notice_waits_for_the_first_attempt) {
   Retry retry(RetryPolicy{}, Time{0});
-  EXPECT_EQ(retry.deadline().what, What::expiry);
+  EXPECT_EQ(retry.deadline().what, DeadlineWhat::expiry);
   retry.begin(Time{20000s});
-  EXPECT_EQ(retry.deadline().what, What::delay_notice);
+  EXPECT_EQ(retry.deadline().what, DeadlineWhat::delay_notice);
   EXPECT_EQ(retry.deadline().at, Time{14400s});
   retry.noticed();
-  EXPECT_EQ(retry.deadline().what, What::expiry);
+  EXPECT_EQ(retry.deadline().what, DeadlineWhat::expiry);
 }
 
 TEST(Retry, attempt_cut_off_by_a_crash_counts_from_its_start) {
@@ -49,12 +49,12 @@ TEST(Retry, last_attempt_missed_by_a_stopped_process_puts_expiry_off_for_half_an
   retry.failed(policy, Time{0}, 0);
   retry.resume(policy, Time{9000s}, 0);
   EXPECT_LT(retry.due(), Time{9000s});
-  EXPECT_EQ(retry.deadline().what, What::expiry);
+  EXPECT_EQ(retry.deadline().what, DeadlineWhat::expiry);
   EXPECT_EQ(retry.deadline().at, Time{9000s + 30min});
   retry.begin(Time{9010s});
   retry.failed(policy, Time{9020s}, 0);
   EXPECT_EQ(retry.due(), never);
-  EXPECT_EQ(retry.deadline().what, What::expiry);
+  EXPECT_EQ(retry.deadline().what, DeadlineWhat::expiry);
   EXPECT_EQ(retry.deadline().at, Time{7200s});
 }
 

@@ -12,7 +12,7 @@ namespace postern::relay {
 namespace {
 
 using namespace std::chrono_literals;
-using What = Scheduler::Work::What;
+using WorkWhat = Scheduler::Work::What;
 
 constexpr Scheduler::Times at_once{Time{0}, never};
 
@@ -204,7 +204,7 @@ TEST(Scheduler, operators_retry_ignores_sleep_and_connections) {
   EXPECT_TRUE(scheduler.retry(held));
   const auto work = scheduler.next(Time{1s});
   ASSERT_TRUE(work);
-  EXPECT_EQ(work->what, What::extra_attempt);
+  EXPECT_EQ(work->what, WorkWhat::extra_attempt);
   EXPECT_FALSE(scheduler.retry(held)) << "it is being attempted";
   scheduler.finished(held, Contact::connection_failed, at_once, Time{2s});
   EXPECT_EQ(scheduler.sleeps_until("x.test"), Time{1h}) << "its failure is no probe's";
@@ -219,7 +219,7 @@ TEST(Scheduler, deadlines_come_whatever_the_destination_does) {
   EXPECT_EQ(scheduler.wake_at(), Time{100s});
   const auto work = scheduler.next(Time{100s});
   ASSERT_TRUE(work);
-  EXPECT_EQ(work->what, What::deadline);
+  EXPECT_EQ(work->what, WorkWhat::deadline);
   scheduler.remove(place, Time{100s});
   EXPECT_EQ(scheduler.size(), 0u);
   EXPECT_FALSE(scheduler.next(Time{2h}));
@@ -542,7 +542,7 @@ class Storm {
   void start() {
     while (const auto work = scheduler_.next(now_)) {
       ASSERT_EQ(known_.at(work->message), work->place);
-      if (work->what == What::deadline) continue;
+      if (work->what == WorkWhat::deadline) continue;
       ASSERT_TRUE(running_.insert(work->message).second) << "never twice at once";
     }
     ASSERT_GT(scheduler_.wake_at(), now_);
@@ -575,7 +575,7 @@ TEST(Scheduler, keeps_its_word_in_a_storm) {
   for (unsigned seed = 1; seed <= 200; ++seed) {
     SCOPED_TRACE(seed);
     Storm(seed).run(500);
-    if (testing::Test::HasFailure()) return;
+    if (::testing::Test::HasFailure()) return;
   }
 }
 

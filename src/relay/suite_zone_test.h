@@ -19,6 +19,12 @@
 
 namespace postern::relay::testing {
 
+inline std::vector<std::string> strings(const boost::json::value& list) {
+  std::vector<std::string> out;
+  for (const boost::json::value& each : list.as_array()) out.emplace_back(each.as_string());
+  return out;
+}
+
 /// A zone. Not thread-safe.
 class SuiteZone {
  public:

@@ -18,6 +18,8 @@
 #include <boost/asio/streambuf.hpp>
 #include <boost/asio/write.hpp>
 
+#include "base/patience_test.h"
+
 namespace postern::relay {
 
 /// How a host behaves.
@@ -26,7 +28,8 @@ struct Manner {
   std::string ehlo = "250-mx.example\r\n250-PIPELINING\r\n250 8BITMIME";
   std::map<std::string, std::string> replies;  ///< by verb, instead of success
   bool leave_after_message = false;            ///< closes the connection without a reply
-  std::chrono::milliseconds ponders{0};        ///< time before it replies to a message
+  bool leave_at_tls = false;             ///< closes the connection after the reply to STARTTLS
+  std::chrono::milliseconds ponders{0};  ///< time before it replies to a message
   /// The reply to a command line, empty: as without it. May block; called by many threads.
   std::function<std::string(const std::string& line)> answer;
 };
@@ -56,23 +59,21 @@ class Taker {
   /// The command lines of each connection, in order; text is `(message)`. Call it when the client
   /// has closed its connections: before that, its last command may still be in transit.
   std::vector<std::vector<std::string>> heard() {
-    const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(5);
-    while (open_ > 0 && std::chrono::steady_clock::now() < patience)
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    (void)tests::eventually([this] { return open_ == 0; });
     const std::lock_guard lock(mutex_);
     return heard_;
   }
   /// The same, after that many connections have sent QUIT: the client does not wait for the reply.
   std::vector<std::vector<std::string>> heard_to_the_end(std::size_t connections) {
-    for (int i = 0; i < 500; ++i) {
-      const auto all = heard();
+    std::vector<std::vector<std::string>> all;
+    (void)tests::eventually([&] {
+      all = heard();
       const auto over = std::count_if(all.begin(), all.end(), [](const auto& lines) {
         return !lines.empty() && lines.back() == "QUIT";
       });
-      if (static_cast<std::size_t>(over) == connections) break;
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    return heard();
+      return static_cast<std::size_t>(over) == connections;
+    });
+    return all;
   }
   std::vector<std::string> clients() {
     const std::lock_guard lock(mutex_);
@@ -126,7 +127,7 @@ class Taker {
       const auto special = manner_.replies.find(verb);
       if (special != manner_.replies.end()) {
         say(special->second);
-        if (special->second.starts_with("421")) return;
+        if (special->second.starts_with("421") || (manner_.leave_at_tls && verb == "STAR")) return;
         continue;
       }
       if (verb == "EHLO") {

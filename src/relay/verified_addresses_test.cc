@@ -9,7 +9,7 @@ using namespace std::chrono_literals;
 using Kind = Verified::Kind;
 using Time = VerifiedAddresses::Time;
 
-class VerifiedAddressesTest : public testing::Test {
+class VerifiedAddressesTest : public ::testing::Test {
  protected:
   VerifiedAddressesTest() {
     known_.use({.positive_refresh = 100s,

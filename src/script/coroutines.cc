@@ -17,7 +17,7 @@ lua_State* coroutine_at(lua_State* L, int index) {
 }
 
 enum class Status : std::uint8_t { running, dead, suspended, normal };
-constexpr const char* names[] = {"running", "dead", "suspended", "normal"};
+constexpr const char* status_names[] = {"running", "dead", "suspended", "normal"};
 
 /// The status as Lua names it. A coroutine that waits for the host is "normal", and so is each one
 /// that waits for it.
@@ -120,7 +120,7 @@ int Coroutines::wrapped(lua_State* L) {
 }
 
 int Coroutines::status(lua_State* L) {
-  lua_pushstring(L, names[static_cast<std::size_t>(status_of(L, coroutine_at(L, 1)))]);
+  lua_pushstring(L, status_names[static_cast<std::size_t>(status_of(L, coroutine_at(L, 1)))]);
   return 1;
 }
 
@@ -129,7 +129,8 @@ int Coroutines::close(lua_State* L) {
   lua_State* inner = coroutine_at(L, 1);
   const Status now = status_of(L, inner);
   if (now != Status::suspended && now != Status::dead) {
-    return luaL_error(L, "cannot close a %s coroutine", names[static_cast<std::size_t>(now)]);
+    return luaL_error(L, "cannot close a %s coroutine",
+                      status_names[static_cast<std::size_t>(now)]);
   }
   State& state = State::of(L);
   if (state.closing_ == deepest_closing) return luaL_error(L, "C stack overflow");

@@ -10,6 +10,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/patience_test.h"
+#include "script/host_functions_test.h"
 #include "script/program.h"
 #include "script/test_world.h"
 
@@ -21,31 +23,24 @@ using testing::TestWorld;
 
 namespace {
 
-Task<std::string> wait(std::string text, std::int64_t milliseconds) {
+Task<std::string> wait_with_text(std::string text, std::int64_t milliseconds) {
   asio::steady_timer timer(co_await asio::this_coro::executor,
                            std::chrono::milliseconds(milliseconds));
   co_await timer.async_wait(asio::use_awaitable);
   co_return text;
 }
 Task<std::string> know(std::string text) { co_return text; }
-void result(Call& call, Rest rest) {
-  std::string& text = *call.context<std::string>();
-  for (const json::value& value : rest.values) {
-    text += (text.empty() ? "" : " ") + json::serialize(value);
-  }
-}
 
-void on(Call& call, Function function) { call.state().user<int>() = call.state().keep(function); }
-
-const HostFunction functions[] = {
-    {"t.on", "f: function", "", "", bind<&on>},
-    {"t.wait", "text: string, milliseconds: integer", "string", "", bind<&wait>},
+const HostFunction hostile_functions[] = {
+    {"t.on", "f: function", "", "", bind<&testing::on>},
+    {"t.wait", "text: string, milliseconds: integer", "string", "", bind<&wait_with_text>},
     {"t.know", "text: string", "string", "", bind<&know>},
-    {"t.result", "...: any", "", "", bind<&result>},
+    {"t.result", "...: any", "", "", bind<&testing::result>},
 };
 
-const Setup& setup() {
-  static const Setup made{.tables = {functions}, .modules = {}, .globals = {"t"}, .files = {}};
+const Setup& hostile_setup() {
+  static const Setup made{
+      .tables = {hostile_functions}, .modules = {}, .globals = {"t"}, .files = {}};
   return made;
 }
 
@@ -56,25 +51,28 @@ std::string ending(const std::optional<Raised>& raised, const std::string& resul
 
 struct Hostile : ::testing::Test {
   /// Runs scripts concurrently: each begins while the previous ones wait.
-  std::vector<std::string> together(const std::vector<std::string>& texts) {
+  std::vector<std::string> together(const std::vector<std::string>& texts,
+                                    Limits limits = {.time = tests::patience}) {
     std::vector<std::string> endings(texts.size());
     asio::io_context loop;
     for (std::size_t i = 0; i < texts.size(); ++i) {
-      asio::co_spawn(loop, one(texts[i], endings[i]), asio::detached);
+      asio::co_spawn(loop, one(texts[i], endings[i], limits), asio::detached);
     }
     loop.run();
     return endings;
   }
-  Task<void> one(std::string text, std::string& into) {
+  Task<void> one(std::string text, std::string& into, Limits limits = {.time = tests::patience}) {
     std::string given;
-    Call call(world, {.time = std::chrono::seconds(3)}, &given);
+    Call call(world, limits, &given);
     const auto raised = co_await state.run(text, "policy.lua", call);
     into = ending(raised, given);
   }
-  std::string answer(const std::string& text) { return together({text}).front(); }
+  std::string answer(const std::string& text, Limits limits = {.time = tests::patience}) {
+    return together({text}, limits).front();
+  }
 
   TestWorld world;
-  State state{setup()};
+  State state{hostile_setup()};
 };
 
 TEST_F(Hostile, NobodyElseResumesWhatWaitsForTheHost) {
@@ -235,10 +233,11 @@ TEST_F(Hostile, TheStackOfTheProcessHasAnEnd) {
            "local s = 'x' for i = 1, 40 do s = s .. s end",
            "goto a ::a:: local n = 0 ::b:: n = n + 1 goto b",
        }) {
-    const std::string got = answer(text);
+    const std::string got = answer(text, {.time = std::chrono::seconds(3)});
     EXPECT_EQ(answer("t.result('alive')"), R"("alive")") << "after " << text << ": " << got;
     // After an error inside a host function, memory is counted as before.
-    EXPECT_THAT(answer("local t = {} while true do t[#t + 1] = ('x'):rep(1e6) .. #t end"),
+    EXPECT_THAT(answer("local t = {} while true do t[#t + 1] = ('x'):rep(1e6) .. #t end",
+                       {.memory = 8u << 20, .time = tests::patience}),
                 HasSubstr("used up its memory"))
         << "after " << text;
   }
@@ -250,7 +249,7 @@ constexpr const char* leaky =
     " for i = 1, 1000 do more[i] = ('x'):rep(1e5) .. i end end)";
 
 TEST_F(Hostile, AScriptThatKeepsEverythingStartsAfresh) {
-  Program::Options options{.text = leaky, .name = "policy.lua", .setup = setup()};
+  Program::Options options{.text = leaky, .name = "policy.lua", .setup = hostile_setup()};
   options.user = [] { return std::make_shared<int>(0); };
   options.run = [](Task<void> task) {
     asio::io_context loop;
@@ -263,15 +262,15 @@ TEST_F(Hostile, AScriptThatKeepsEverythingStartsAfresh) {
   const State::Read ignore = [](lua_State*, int) {};
   std::size_t most = 0;
   int failed = 0;
-  for (int i = 0; i < 20; ++i) {
+  for (int i = 0; i < 12; ++i) {
     State& mine = (*program)->here();
-    Call call(world, {});
+    Call call(world, {.time = tests::patience});
     const auto raised = testing::run(mine.call(mine.user<int>(), nothing, ignore, call));
     if (raised) EXPECT_EQ(raised->stopped, Stopped::memory) << raised->message;
     failed += raised ? 1 : 0;
     most = std::max(most, mine.memory());
   }
-  EXPECT_EQ(failed, 20);
+  EXPECT_EQ(failed, 12);
   EXPECT_LT(most, worn_state + (64u << 20));
   EXPECT_LT((*program)->here().memory(), worn_state);
   EXPECT_THAT(world.lines, ::testing::Contains(HasSubstr("it starts afresh")));
@@ -303,7 +302,7 @@ TEST_F(Hostile, WhatAScriptDoesToItsLibrariesIsItsOwnAffair) {
            "local t = {} for i = 1, 10 do t[i] = i end for k in next, t do t[k + 100] = 1 end",
            "next({}, 'no such key')",
        }) {
-    State other(setup());
+    State other(hostile_setup());
     std::string ignored;
     {
       Call call(world, {}, &ignored);

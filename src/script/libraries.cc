@@ -252,7 +252,7 @@ void push_table(lua_State* L, std::string_view path) {
 }
 
 /// "Regex:find" is a method, "Address.user" a field, "kumo.string.split" a function.
-void add(lua_State* L, const HostFunction& row) {
+void add_function(lua_State* L, const HostFunction& row) {
   const std::size_t end = row.name.find_last_of(".:");
   const std::string owner(row.name.substr(0, end));
   const std::string member(row.name.substr(end + 1));
@@ -341,7 +341,7 @@ void Runtime::register_tables(State& state) {
   lua_setfield(L, -2, "__tostring");
   lua_pop(L, 1);
   for (const HostTable& table : state.setup_.tables) {
-    for (const HostFunction& row : table) add(L, row);
+    for (const HostFunction& row : table) add_function(L, row);
   }
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   for (const std::string& name : state.setup_.globals) {

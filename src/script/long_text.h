@@ -14,6 +14,9 @@ namespace postern::script {
 /// A function that scans a text calls pay() (spend.h) after this many octets.
 inline constexpr std::size_t octets_at_once = 64u << 10;
 
+/// Most results of one call, as of string.byte and table.unpack: each further call copies them.
+inline constexpr int most_values = 100'000;
+
 /// The string argument at `index`; raises an error of the script otherwise. Valid while it is on
 /// the stack.
 inline std::string_view text_argument(lua_State* L, int index) {

@@ -8,7 +8,7 @@ namespace {
 
 // Written in Lua: it can wait for a file and yields like any script, and no C++ destructor is
 // skipped by a Lua error.
-constexpr std::string_view library = R"lua(
+constexpr std::string_view io_library = R"lua(
 local files, read_file, read_program, loaded, preload = ...
 local error, load, select, setmetatable = error, load, select, setmetatable
 local tonumber, tostring, type = tonumber, tostring, type
@@ -275,7 +275,7 @@ Many read_program(Call& call, std::string path) {
 }  // namespace
 
 void open_io(lua_State* L) {
-  if (luaL_loadbufferx(L, library.data(), library.size(), "=io", "t") != LUA_OK) lua_error(L);
+  if (luaL_loadbufferx(L, io_library.data(), io_library.size(), "=io", "t") != LUA_OK) lua_error(L);
   lua_newtable(L);
   lua_createtable(L, 0, 1);
   lua_pushliteral(L, "k");

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "base/temporary_folder_test.h"
+#include "script/host_functions_test.h"
 #include "script/state.h"
 #include "script/test_world.h"
 
@@ -15,12 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
-void result(Call& call, Rest rest) {
-  std::string& text = *call.context<std::string>();
-  for (const json::value& value : rest.values)
-    text += (text.empty() ? "" : " ") + json::serialize(value);
-}
-const HostFunction functions[] = {{"t.result", "...: any", "", "", bind<&result>}};
+const HostFunction result_function[] = {{"t.result", "...: any", "", "", bind<&testing::result>}};
 
 /// A script and files in a test directory; `outside` is not readable by scripts.
 class ScriptFiles : public ::testing::Test {
@@ -31,7 +27,7 @@ class ScriptFiles : public ::testing::Test {
     root_.write("policy/numbers.txt", "  12 0x1F\n-3.5e2 +7 1e 5");
     root_.write("more/extra.txt", "extra");
     fs::create_symlink(root_.write("outside/secret.txt", "secret"), root_.file("policy/link.txt"));
-    setup_ = {.tables = {functions},
+    setup_ = {.tables = {result_function},
               .modules = {{"given", "return {name = ...}"}},
               .globals = {"t"},
               .files = {.directory = root_.file("policy"), .roots = {root_.file("more")}}};

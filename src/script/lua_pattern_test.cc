@@ -5,8 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "base/growth_test.h"
+
 namespace postern::script {
 namespace {
+
+using tests::repeated;
 
 using Outcome = PatternMatcher::Outcome;
 
@@ -114,12 +118,6 @@ TEST(PatternMatcher, SaysWhatIsMalformed) {
   for (const Case& c : cases) EXPECT_EQ(first_match("aaaa", c.pattern), c.error) << c.pattern;
   // The error appears only when the match reaches it.
   EXPECT_EQ(first_match("aaaa", "x["), "-");
-}
-
-std::string repeated(std::string_view unit, int count) {
-  std::string out;
-  for (int i = 0; i < count; ++i) out += unit;
-  return out;
 }
 
 TEST(PatternMatcher, StopsWhatWouldTakeForEver) {

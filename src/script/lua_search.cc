@@ -244,7 +244,7 @@ struct Substituted {
   lua_Integer count;
 };
 using Substitution = LongText<Substituted>;
-constexpr int slot_of_text = 5;
+constexpr int gsub_text_slot = 5;
 constexpr int slot_of_search = 6;
 
 /// A replacement text with its %0 to %9 and %%.
@@ -287,8 +287,8 @@ int go_on_substituting(lua_State* L, int, lua_KContext) {
   return substitute(L, &search_at(L, slot_of_search));
 }
 /// Continues after the function has returned the replacement.
-int replaced(lua_State* L, int, lua_KContext) {
-  Substitution made(L, slot_of_text);
+int continue_gsub(lua_State* L, int, lua_KContext) {
+  Substitution made(L, gsub_text_slot);
   const Substituted& now = made.progress();
   const std::string_view subject = text_argument(L, 1);
   add_value(L, made, subject.substr(now.start, now.last - now.start));
@@ -305,7 +305,7 @@ int finish_substitution(lua_State* L, Substitution& made, std::string_view subje
 
 /// Continues from the progress of the new text, or from the paused search.
 int substitute(lua_State* L, Search* paused) {
-  Substitution made(L, slot_of_text);
+  Substitution made(L, gsub_text_slot);
   const std::string_view subject = text_argument(L, 1);
   std::string_view pattern = text_argument(L, 2);
   const int type = lua_type(L, 3);
@@ -331,7 +331,7 @@ int substitute(lua_State* L, Search* paused) {
     const Matched matched{search.matcher, subject, search.start};
     if (type == LUA_TFUNCTION) {
       lua_pushvalue(L, 3);
-      lua_callk(L, push_captures(L, matched), 1, 0, replaced);
+      lua_callk(L, push_captures(L, matched), 1, 0, continue_gsub);
       add_value(L, made, matched.whole());
     } else if (type == LUA_TTABLE) {
       push_capture(L, matched, 0);
@@ -358,7 +358,7 @@ int string_gsub(lua_State* L) {
       3, "string/function/table");
   luaL_optinteger(L, 4, 0);
   lua_settop(L, 4);
-  Substitution::begin(L, slot_of_text, {.done = 0, .last = SIZE_MAX, .start = 0, .count = 0},
+  Substitution::begin(L, gsub_text_slot, {.done = 0, .last = SIZE_MAX, .start = 0, .count = 0},
                       std::min<std::size_t>(subject.size(), 4096));
   return substitute(L, nullptr);
 }

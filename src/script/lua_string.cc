@@ -18,8 +18,6 @@ constexpr std::size_t octets_counted_per_step = 4;
 constexpr std::size_t octets_changed_per_step = 16;
 /// Longest format of string.format, in octets.
 constexpr std::size_t longest_format = 1u << 20;
-/// Most results of one string.byte or utf8.codepoint call: each further call copies them.
-constexpr lua_Integer most_values = 100'000;
 
 /// The progress of string.rep, and its final size.
 struct Repeated {
@@ -158,7 +156,7 @@ void wrap(lua_State* L, const char* library, const char* name, lua_CFunction fun
   lua_pop(L, 1);
 }
 
-constexpr luaL_Reg functions[] = {
+constexpr luaL_Reg string_functions[] = {
     {"rep", &string_rep},
     {"upper", &string_change<Change::upper>},
     {"lower", &string_change<Change::lower>},
@@ -172,7 +170,7 @@ void open_string(lua_State* L, const Spending* spending) {
   lua_getglobal(L, LUA_STRLIBNAME);
   lua_pushvalue(L, -1);
   set_search_functions(L, spending);
-  set_functions(L, functions, spending);
+  set_functions(L, string_functions, spending);
   for (const char* name : {"pack", "packsize", "unpack"}) {
     wrap(L, LUA_STRLIBNAME, name, &paid_pack, spending);
   }

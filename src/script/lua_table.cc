@@ -75,8 +75,6 @@ return function(list, order)
 end
 )lua";
 
-/// Most results of one table.unpack: each further call copies them.
-constexpr lua_Unsigned most_values = 100'000;
 /// The cost of writing a number as text.
 constexpr std::uint64_t steps_of_number = 20;
 
@@ -230,7 +228,7 @@ struct Joined {
   lua_Integer next;
   lua_Integer last;
 };
-constexpr int slot_of_text = 5;
+constexpr int concat_text_slot = 5;
 
 /// Appends an element; returns its cost in steps.
 std::uint64_t add_element(lua_State* L, LongText<Joined>& made, lua_Integer index) {
@@ -246,7 +244,7 @@ std::uint64_t add_element(lua_State* L, LongText<Joined>& made, lua_Integer inde
 }
 
 int go_on_joining(lua_State* L, int, lua_KContext) {
-  LongText<Joined> made(L, slot_of_text);
+  LongText<Joined> made(L, concat_text_slot);
   std::size_t size = 0;
   const char* separator = luaL_optlstring(L, 2, "", &size);
   Toll toll(L);
@@ -273,7 +271,7 @@ int table_concat(lua_State* L) {
   const lua_Integer first = luaL_optinteger(L, 3, 1);
   const lua_Integer last = luaL_optinteger(L, 4, size);
   lua_settop(L, 4);
-  LongText<Joined>::begin(L, slot_of_text, {.next = first, .last = last}, 0);
+  LongText<Joined>::begin(L, concat_text_slot, {.next = first, .last = last}, 0);
   return go_on_joining(L, LUA_OK, 0);
 }
 
@@ -290,7 +288,7 @@ int table_unpack(lua_State* L) {
   return static_cast<int>(count + 1);
 }
 
-constexpr luaL_Reg functions[] = {
+constexpr luaL_Reg table_functions[] = {
     {"concat", &table_concat}, {"insert", &table_insert}, {"move", &table_move},
     {"remove", &table_remove}, {"unpack", &table_unpack}, {nullptr, nullptr},
 };
@@ -303,7 +301,7 @@ void open_table(lua_State* L, const Spending* spending) {
     lua_error(L);
   lua_call(L, 0, 1);
   lua_setfield(L, -2, "sort");
-  set_functions(L, functions, spending);
+  set_functions(L, table_functions, spending);
 }
 
 }  // namespace postern::script

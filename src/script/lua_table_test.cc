@@ -70,7 +70,8 @@ TEST_F(TableLibrary, RefusesWhatLuaRefuses) {
       {"table.sort({3, 2, 1}, function() error('mine') end)", "mine"},
   };
   for (const Case& c : cases) EXPECT_EQ(run(c.text), std::string("error: test:1: ") + c.error);
-  EXPECT_THAT(run("table.sort{{}, {}}"), testing::HasSubstr("attempt to compare two table values"));
+  EXPECT_THAT(run("table.sort{{}, {}}"),
+              ::testing::HasSubstr("attempt to compare two table values"));
 }
 
 TEST_F(TableLibrary, PaysForWhatItDoes) {
@@ -85,7 +86,7 @@ TEST_F(TableLibrary, PaysForWhatItDoes) {
            "local t = {('x'):rep(1 << 20)} while true do table.concat(t) end",
        }) {
     spent = 0;
-    EXPECT_THAT(run(endless), testing::HasSubstr("budget")) << endless;
+    EXPECT_THAT(run(endless), ::testing::HasSubstr("budget")) << endless;
     EXPECT_LE(spent, budget + 20'000) << endless;
   }
 }

@@ -69,7 +69,7 @@ MemoValue value_of(lua_State* L, int first) {
   return {.data = std::move(list), .object = nullptr};
 }
 
-void push(lua_State* L, const MemoValue& value) {
+void push_memo_value(lua_State* L, const MemoValue& value) {
   if (value.of != nullptr) {
     stack::push_object(L, value.of->copy(value.object), value.of->name);
   } else {
@@ -140,7 +140,7 @@ int finish(lua_State* L) {
   }
   end({.value = value, .thrown = nullptr, .trouble = {}});
   tell(call, value);
-  push(L, value);
+  push_memo_value(L, value);
   return 1;
 }
 
@@ -157,7 +157,7 @@ int finished(lua_State* L, int status, lua_KContext) {
 }
 
 /// Found states on top of the stack, as counts of results for guarded().
-constexpr int result = 1;
+constexpr int one_result = 1;
 constexpr int computation_to_do = 2;
 constexpr int computation_to_wait_for = 3;
 
@@ -177,7 +177,7 @@ int look_up(lua_State* L) {
   Call& call = stack::current(L);
   if (call.offline()) {
     push_answer(L, call.next_answer("memoized"));
-    return result;
+    return one_result;
   }
   const auto memoized = std::static_pointer_cast<Memoized>(
       *static_cast<std::shared_ptr<void>*>(lua_touserdata(L, lua_upvalueindex(2))));
@@ -187,8 +187,8 @@ int look_up(lua_State* L) {
   Memos::Cache::Found found = memoized->cache->find(key, call);
   if (found.value) {
     tell(call, *found.value);
-    push(L, *found.value);
-    return result;
+    push_memo_value(L, *found.value);
+    return one_result;
   }
   if (found.leads) return lead(L, {memoized->cache, found.flight, std::move(key)});
   if (!Flight::begin_to_wait(call, found.flight)) return lead(L, {nullptr, nullptr, {}});
@@ -227,8 +227,8 @@ int look_again(lua_State* L) {
   }
   if (!end->value) return look_up(L);
   tell(call, *end->value);
-  push(L, *end->value);
-  return result;
+  push_memo_value(L, *end->value);
+  return one_result;
 }
 
 int go_on(lua_State* L, int found, int arguments);
@@ -239,7 +239,7 @@ int waited(lua_State* L, int, lua_KContext arguments) {
 
 /// Stack: arguments, the found state's value.
 int go_on(lua_State* L, int found, int arguments) {
-  if (found == result) return 1;
+  if (found == one_result) return 1;
   luaL_checkstack(L, 4, "memoized function");
   if (found == computation_to_do) {
     lua_insert(L, 1);

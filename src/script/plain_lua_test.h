@@ -14,7 +14,7 @@
 namespace postern::script {
 
 /// The fixture.
-class PlainLua : public testing::Test {
+class PlainLua : public ::testing::Test {
  protected:
   PlainLua() : lua_(luaL_newstate()) {
     luaL_openlibs(lua_);

@@ -8,7 +8,7 @@ namespace postern::script {
 
 namespace {
 
-constexpr StandardLibrary libraries[] = {
+constexpr StandardLibrary library_table[] = {
     {"_G",
      "_G _VERSION assert collectgarbage coroutine dofile error getmetatable io ipairs load "
      "loadfile "
@@ -34,7 +34,7 @@ constexpr StandardLibrary libraries[] = {
 constexpr std::string_view debugging = "there is no `debug` library";
 constexpr std::string_view errors_have_one =
     "there is no `debug` library; an error of a hook is logged with its place";
-constexpr std::string_view reading =
+constexpr std::string_view reading_only =
     "scripts write no files; `kumo.log_info` writes to the log, `sqlite` keeps data";
 constexpr std::string_view no_streams =
     "hooks have no standard streams; `print` and `kumo.log_info` write to the log";
@@ -43,7 +43,7 @@ constexpr std::string_view programs =
 constexpr std::string_view modules =
     "only modules written in Lua are loaded, and `package.path` says from where";
 
-constexpr WithheldName withheld[] = {
+constexpr WithheldName withheld_table[] = {
     {"_G", "debug", errors_have_one},
     {"_G", "warn", "`print` and `kumo.log_warn` write to the log"},
     {"debug", "debug", debugging},
@@ -64,7 +64,7 @@ constexpr WithheldName withheld[] = {
     {"debug", "upvalueid", debugging},
     {"debug", "upvaluejoin", debugging},
     {"io", "close", "a file is closed by its method, `file:close()`"},
-    {"io", "flush", reading},
+    {"io", "flush", reading_only},
     {"io", "input", no_streams},
     {"io", "output", no_streams},
     {"io", "popen", programs},
@@ -72,7 +72,7 @@ constexpr WithheldName withheld[] = {
     {"io", "stderr", no_streams},
     {"io", "stdin", no_streams},
     {"io", "stdout", no_streams},
-    {"io", "tmpfile", reading},
+    {"io", "tmpfile", reading_only},
     {"io", "write", no_streams},
     {"os", "execute", programs},
     {"os", "exit", "a hook ends with `return` or `kumo.reject`, and does not stop the gateway"},
@@ -83,19 +83,19 @@ constexpr WithheldName withheld[] = {
     {"package", "searchers", modules},
     {"package", "searchpath", modules},
     {"string", "dump", "scripts load Lua text, never bytecode"},
-    {"FILE*", "flush", reading},
-    {"FILE*", "setvbuf", reading},
-    {"FILE*", "write", reading},
+    {"FILE*", "flush", reading_only},
+    {"FILE*", "setvbuf", reading_only},
+    {"FILE*", "write", reading_only},
 };
 
 }  // namespace
 
-std::span<const StandardLibrary> standard_libraries() { return libraries; }
-std::span<const WithheldName> withheld_names() { return withheld; }
+std::span<const StandardLibrary> standard_libraries() { return library_table; }
+std::span<const WithheldName> withheld_names() { return withheld_table; }
 
 const StandardLibrary* standard_library(std::string_view name) {
-  const auto* const found = std::ranges::find(libraries, name, &StandardLibrary::name);
-  return found == std::end(libraries) ? nullptr : found;
+  const auto* const found = std::ranges::find(library_table, name, &StandardLibrary::name);
+  return found == std::end(library_table) ? nullptr : found;
 }
 
 bool is_offered(const StandardLibrary& library, std::string_view name) {
@@ -108,15 +108,15 @@ bool is_offered(const StandardLibrary& library, std::string_view name) {
 }
 
 const WithheldName* withheld_name(std::string_view library, std::string_view name) {
-  const auto* const found = std::ranges::find_if(withheld, [&](const WithheldName& one) {
+  const auto* const found = std::ranges::find_if(withheld_table, [&](const WithheldName& one) {
     return one.library == library && one.name == name;
   });
-  return found == std::end(withheld) ? nullptr : found;
+  return found == std::end(withheld_table) ? nullptr : found;
 }
 
 void withhold_names(lua_State* L) {
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-  for (const StandardLibrary& library : libraries) {
+  for (const StandardLibrary& library : library_table) {
     const std::string_view name = library.name;
     lua_pushlstring(L, name.data(), name.size());
     if (lua_rawget(L, -2) == LUA_TTABLE) {

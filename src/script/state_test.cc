@@ -9,6 +9,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/patience_test.h"
+#include "script/host_functions_test.h"
 #include "script/standard_names.h"
 #include "script/test_world.h"
 
@@ -41,7 +43,7 @@ std::string say(Rest rest) {
   return text;
 }
 std::int64_t add(std::int64_t a, std::optional<std::int64_t> b) { return a + b.value_or(100); }
-Task<std::string> wait(std::string text, std::int64_t milliseconds) {
+Task<std::string> wait_or_fail(std::string text, std::int64_t milliseconds) {
   asio::steady_timer timer(co_await asio::this_coro::executor,
                            std::chrono::milliseconds(milliseconds));
   co_await timer.async_wait(asio::use_awaitable);
@@ -50,10 +52,9 @@ Task<std::string> wait(std::string text, std::int64_t milliseconds) {
 }
 void misplaced() { throw PlacedError("data.toml:2: it is wrong"); }
 std::string place(Call& call) { return call.state().place(); }
-void refuse(std::string text) { throw Throw{std::make_shared<Thrown>(std::move(text))}; }
+void refuse_with(std::string text) { throw Throw{std::make_shared<Thrown>(std::move(text))}; }
 void hide(Call& call, std::string text) { call.keep_secret(std::move(text)); }
-void result(Call& call, Rest rest) { *call.context<std::string>() = say(std::move(rest)); }
-void on(Call& call, Function function) { call.state().user<int>() = call.state().keep(function); }
+void result_alone(Call& call, Rest rest) { *call.context<std::string>() = say(std::move(rest)); }
 std::shared_ptr<Counter> counter(std::int64_t from) {
   return std::make_shared<Counter>(Counter{from});
 }
@@ -77,7 +78,7 @@ bool same(std::shared_ptr<Counter> a, std::variant<std::shared_ptr<Counter>, std
   return b.index() == 0 && a->value == std::get<0>(b)->value;
 }
 
-const HostFunction functions[] = {
+const HostFunction state_functions[] = {
     {"t.zero", "", "table", "", bind<&zero>},
     {"t.which", "one: Counter|Other", "string", "", bind<&which>},
     {"t.other", "really: boolean", "Counter|Other", "", bind<&other>},
@@ -85,21 +86,21 @@ const HostFunction functions[] = {
     {"Counter.__eq", "other: Counter", "boolean", "", bind<&same>},
     {"t.say", "...: any", "string", "", bind<&say>},
     {"t.add", "a: integer, b?: integer", "integer", "", bind<&add>},
-    {"t.wait", "text: string, milliseconds: integer", "string", "", bind<&wait>},
+    {"t.wait", "text: string, milliseconds: integer", "string", "", bind<&wait_or_fail>},
     {"t.misplaced", "", "", "", bind<&misplaced>},
     {"t.place", "", "string", "", bind<&place>},
     {"t.inner.add", "a: integer, b?: integer", "integer", "", bind<&add>},
-    {"t.refuse", "text: string", "", "", bind<&refuse>},
+    {"t.refuse", "text: string", "", "", bind<&refuse_with>},
     {"t.hide", "text: string", "", "", bind<&hide>},
-    {"t.result", "...: any", "", "", bind<&result>},
-    {"t.on", "f: function", "", "", bind<&on>},
+    {"t.result", "...: any", "", "", bind<&result_alone>},
+    {"t.on", "f: function", "", "", bind<&testing::on>},
     {"t.counter", "from: integer", "Counter", "", bind<&counter>},
     {"Counter:next", "", "integer", "", bind<&next>},
     {"Counter.value", "", "integer", "", bind<&value>},
 };
 
-const Setup& setup() {
-  static const Setup made{.tables = {functions},
+const Setup& state_setup() {
+  static const Setup made{.tables = {state_functions},
                           .modules = {{"extra",
                                        "return { twice = function(x) return 2 * x end,\n"
                                        "place = function() local p = t.place() return p end,\n"
@@ -116,7 +117,7 @@ struct Ran {
 };
 
 struct Script : ::testing::Test {
-  Ran run(const std::string& text, Limits limits = {}) {
+  Ran run(const std::string& text, Limits limits = {.time = tests::patience}) {
     Ran ran;
     Call call(world, limits, &ran.result);
     ran.raised = testing::run(state.run(text, "policy.lua", call));
@@ -130,7 +131,7 @@ struct Script : ::testing::Test {
   }
 
   TestWorld world;
-  State state{setup()};
+  State state{state_setup()};
 };
 
 TEST_F(Script, ErrorsStandAtTheScriptsLine) {
@@ -237,7 +238,8 @@ TEST_F(Script, FunctionsThatWaitSuspendTheScriptWherever) {
 }
 
 TEST_F(Script, WhatWouldEscapeABudgetIsStopped) {
-  const Limits limits{.instructions = 300'000, .memory = 8u << 20, .time = std::chrono::seconds(2)};
+  const Limits limits{
+      .instructions = 300'000, .memory = 8u << 20, .time = std::chrono::milliseconds(500)};
   const char* cases[] = {
       "while true do end",
       "while true do pcall(function() while true do end end) end",
@@ -278,7 +280,7 @@ TEST_F(Script, WhatWouldEscapeABudgetIsStopped) {
 }
 
 TEST_F(Script, MemoryIsBounded) {
-  const Limits limits{.memory = 8u << 20};
+  const Limits limits{.memory = 8u << 20, .time = tests::patience};
   for (const char* text : {
            "local t = {} while true do t[#t + 1] = string.rep('x', 1048576) .. #t end",
            "local t = {} while true do t[#t + 1] = {} end",
@@ -300,7 +302,7 @@ TEST(ScriptMemory, IsChargedToTheBudgetOfAllSessions) {
   const auto budget = std::make_shared<MemoryBudget>(8 * mib);
   {
     TestWorld world;
-    State state(setup());
+    State state(state_setup());
     const auto run = [&](std::string text) {
       Call call(world, {.memory = 64 * mib});
       return testing::run(state.run(text, "policy.lua", call));
@@ -329,7 +331,7 @@ TEST(ScriptMemory, ACallThatHasNoRoomToBeginFailsAndTheNextBeginsAnew) {
   constexpr std::size_t mib = 1 << 20;
   const auto budget = std::make_shared<MemoryBudget>(8 * mib);
   TestWorld world;
-  State state(setup());
+  State state(state_setup());
   state.set_user(std::make_shared<int>(0));
   Call loading(world, {});
   ASSERT_FALSE(
@@ -367,7 +369,7 @@ TEST(ScriptMemory, WhatEndedCallsLeftIsGivenBack) {
   constexpr std::size_t mib = 1 << 20;
   const auto budget = std::make_shared<MemoryBudget>(64 * mib);
   TestWorld world;
-  State state(setup());
+  State state(state_setup());
   state.charge_to(budget);
   Call call(world, {.memory = 64 * mib});
   EXPECT_FALSE(testing::run(state.run(
@@ -449,12 +451,12 @@ TEST_F(Script, LargeTextsAreWorkToo) {
            "while true do load(('x = 1 '):rep(1000)) end",
            "local s = ('x'):rep(1 << 20) while true do t.say(s) end",
        }) {
-    const Ran ran = run(text, {.time = std::chrono::minutes(5)});
+    const Ran ran = run(text, {.time = tests::patience});
     ASSERT_TRUE(ran.raised) << text;
     EXPECT_EQ(ran.raised->stopped, Stopped::instructions) << text;
   }
   std::string ignored;
-  Call slow(world, {.time = std::chrono::minutes(5)}, &ignored);
+  Call slow(world, {.time = tests::patience}, &ignored);
   Call quick(world, {}, &ignored);
   std::vector<std::string> order;
   asio::io_context loop;

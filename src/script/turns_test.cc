@@ -13,6 +13,8 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "base/patience_test.h"
+
 namespace postern::script {
 namespace {
 namespace asio = boost::asio;
@@ -98,7 +100,7 @@ TEST(Turns, a_loop_that_is_stopped_keeps_no_turn) {
   for (const char name : {'a', 'b'}) {
     asio::io_context loop;
     asio::co_spawn(loop, one(turns, order, name), [&](std::exception_ptr) { loop.stop(); });
-    loop.run_for(std::chrono::seconds(5));
+    loop.run_for(tests::patience);
   }
   EXPECT_EQ(order, "ab");
 }
@@ -111,8 +113,10 @@ Task<void> hold(Turns& turns, std::string name, std::string& order,
     co_return;
   }
   order += "+" + name;
-  asio::steady_timer timer(co_await asio::this_coro::executor, std::chrono::milliseconds(30));
-  co_await timer.async_wait(asio::use_awaitable);
+  while (order.find("-b") == std::string::npos) {
+    asio::steady_timer timer(co_await asio::this_coro::executor, std::chrono::milliseconds(1));
+    co_await timer.async_wait(asio::use_awaitable);
+  }
   order += name;
   turns.give_back();
 }
@@ -123,10 +127,10 @@ TEST(Turns, come_one_after_the_other_or_not_in_time) {
   Turns turns;
   std::string order;
   for (const auto& [name, patience] :
-       std::vector<std::pair<std::string, milliseconds>>{{"a", milliseconds(1000)},
+       std::vector<std::pair<std::string, milliseconds>>{{"a", tests::patience},
                                                          {"b", milliseconds(5)},
-                                                         {"c", milliseconds(1000)},
-                                                         {"d", milliseconds(1000)}}) {
+                                                         {"c", tests::patience},
+                                                         {"d", tests::patience}}) {
     asio::co_spawn(loop, hold(turns, name, order, patience), asio::detached);
   }
   loop.run();

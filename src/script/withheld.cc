@@ -59,7 +59,7 @@ std::size_t find_secret(std::string_view text, std::string_view secret, std::siz
   return at;
 }
 
-void add(std::vector<Range>& ranges, Range one) {
+void add_range(std::vector<Range>& ranges, Range one) {
   if (!ranges.empty() && one.begin < ranges.back().end) {
     ranges.back().end = std::max(ranges.back().end, one.end);
   } else {
@@ -80,13 +80,13 @@ std::vector<Range> ranges_of(std::span<const std::string_view> secrets, std::str
     std::vector<Range> own;
     for (std::size_t at = find_secret(text, secret, 0); at != std::string_view::npos;
          at = find_secret(text, secret, at + 1)) {
-      add(own, {at, at + secret.size()});
+      add_range(own, {at, at + secret.size()});
     }
     found.insert(found.end(), own.begin(), own.end());
   }
   std::ranges::sort(found, {}, &Range::begin);
   std::vector<Range> joined;
-  for (const Range& one : found) add(joined, one);
+  for (const Range& one : found) add_range(joined, one);
   return joined;
 }
 

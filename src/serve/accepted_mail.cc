@@ -32,7 +32,7 @@ smtp::Reply accepted(std::string text) {
   return {.code = 250, .enhanced = {2, 0, 0}, .text = std::move(text)};
 }
 
-State state_of(const gateway::MessageSink::Ruling& ruling) {
+State state_of_ruling(const gateway::MessageSink::Ruling& ruling) {
   if (ruling.quarantine) return State::quarantined;
   if (ruling.afterwards.code == 0) return State::queued;
   return ruling.afterwards.temporary() ? State::held : State::dead;
@@ -156,7 +156,7 @@ bool AcceptedMail::is_asked_at_once(const policy::Evidence& evidence, const Ruli
   // An inbox keeps what it accepts: it is not called from the queue.
   const policy::Webhook& webhook = *evidence.subject()->route.webhook;
   const bool queued =
-      (webhook.queued && webhook.target_url != "inbox") || state_of(ruling) != State::queued;
+      (webhook.queued && webhook.target_url != "inbox") || state_of_ruling(ruling) != State::queued;
   return !queued || settings_.discards;
 }
 
@@ -232,7 +232,7 @@ Task<smtp::Reply> AcceptedMail::for_webhook(const Copy& copy, const Ruling& ruli
                                             Accepted& accepted_mail) {
   deliver::DeliveryOutcome refused;
   auto kept = co_await rooms_.queued.keep(*copy.evidence, *copy.message, received, ruling.trace_id,
-                                          state_of(ruling), refused);
+                                          state_of_ruling(ruling), refused);
   if (!kept) {
     if (refused.reply.code == 0 || refused.reply.positive()) {
       co_return reply_of_spool(kept.error());  // never 250 for a message that is not stored
@@ -304,7 +304,7 @@ spool::Envelope AcceptedMail::envelope_of(const policy::Evidence& evidence, cons
     if (!destination) continue;  // accepted and discarded
     envelope.recipients.push_back({.address = address.text(),
                                    .destination = *destination,
-                                   .state = state_of(ruling),
+                                   .state = state_of_ruling(ruling),
                                    .notify = recipient.notify,
                                    .orcpt = recipient.orcpt,
                                    .quarantine = ruling.quarantine.value_or(""),

@@ -18,7 +18,7 @@ namespace {
 
 constexpr uid_t somebody = 12345;
 
-class ActingOwnerTest : public testing::Test {
+class ActingOwnerTest : public ::testing::Test {
  protected:
   /// Makes the data directory somebody's. False: the test is not root's, and nothing changes hands.
   bool of_somebody() const {

@@ -12,14 +12,6 @@
 
 namespace postern::app {
 
-namespace {
-
-store::Time now() {
-  return std::chrono::time_point_cast<store::Time::duration>(std::chrono::system_clock::now());
-}
-
-}  // namespace
-
 double WebhookRates::tokens(const policy::Webhook& webhook) {
   if (shared_ != nullptr && shared_->used_up(deliver::rate_of(webhook), webhook.id)) return 0;
   return limiter_.tokens(webhook.id, webhook.rate_limit_per_minute);
@@ -36,7 +28,7 @@ void Recorder::log_refusal(const policy::Trace& trace, const policy::Decision& d
   store::LogRecord record{.id = new_id("log_"),
                           .webhook_id = subject->route.webhook->id,
                           .account = subject->route.webhook->account_id};
-  record.created_at = now();
+  record.created_at = store::now();
   record.kind = store::LogKind::rejection;
   if (evidence.message) record.message_id = evidence.message->message_id;
   record.sender = evidence.reverse_path ? evidence.reverse_path->text() : "";

@@ -29,7 +29,7 @@ constexpr const char* too_many = "deferred too many addresses are verified now";
 /// A probe ends after this time; hosts may take minutes for a reply (RFC 5321 §4.5.3.2).
 constexpr std::chrono::minutes probe_limit{5};
 /// How often a session that waits looks whether its client has left.
-constexpr std::chrono::milliseconds look_again{250};
+constexpr std::chrono::milliseconds look_for_leaving{250};
 
 }  // namespace
 
@@ -176,7 +176,7 @@ Task<std::string> AddressVerifier::verify(Question question, std::function<bool(
   while (!waiter->answer && !left()) {
     const auto now = std::chrono::steady_clock::now();
     if (now >= until) break;
-    waiter->timer.expires_at(std::min(until, now + look_again));
+    waiter->timer.expires_at(std::min(until, now + look_for_leaving));
     co_await waiter->timer.async_wait(asio::as_tuple(asio::use_awaitable));
   }
   if (waiter->answer) co_return std::move(*waiter->answer);

@@ -17,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 using std::chrono::hours;
 
-class AttachmentFilesTest : public testing::Test {
+class AttachmentFilesTest : public ::testing::Test {
  protected:
   AttachmentFilesTest() {
     fs::create_directory(directory_);

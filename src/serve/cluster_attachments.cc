@@ -19,7 +19,7 @@ using Ask = spool::PgsqlConversations::Ask;
 using Failed = tl::expected<void, net::PgsqlFailure>;
 
 /// How long a delivery waits for the database.
-constexpr std::chrono::seconds patience{10};
+constexpr std::chrono::seconds attachment_patience{10};
 /// See DeliveryLog::attachment().
 constexpr std::chrono::hours remember_links{30 * 24};
 
@@ -94,7 +94,7 @@ ClusterAttachments::ClusterAttachments(cluster::Database& database, std::string 
     : Attachments(std::move(public_url)),
       temporary_directory_(std::move(temporary_directory)),
       reading_(std::make_shared<spool::PgsqlReader>(database)),
-      writing_(database, {.thread = "attachments", .jobs = 16, .patience = patience}) {}
+      writing_(database, {.thread = "attachments", .jobs = 16, .patience = attachment_patience}) {}
 
 Result<std::unique_ptr<Attachments::Octets>> ClusterAttachments::create(const std::string& name) {
   return std::unique_ptr<Octets>(std::make_unique<Rows>(*this, name));

@@ -20,7 +20,7 @@ TEST(MakeDataDirectory, is_made_for_its_owner_and_its_parents_are_not) {
   EXPECT_TRUE(make_data_directory(made)) << "it is there already";
   const auto missing = make_data_directory(folder.path() + "/disk/data");
   ASSERT_FALSE(missing);
-  EXPECT_THAT(missing.error().message, testing::HasSubstr("disk is not there"));
+  EXPECT_THAT(missing.error().message, ::testing::HasSubstr("disk is not there"));
   EXPECT_FALSE(fs::exists(folder.path() + "/disk"));
 }
 

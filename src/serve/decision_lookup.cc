@@ -16,10 +16,10 @@ using store::TraceRow;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t most_rows = 50;
-constexpr std::chrono::seconds patience{5};
+constexpr std::chrono::seconds lookup_patience{5};
 
 /// The time in a ULID.
-store::Time time_of(const std::string& ulid) {
+store::Time time_of_ulid(const std::string& ulid) {
   std::int64_t millis = 0;
   for (const char c : ulid_octets(ulid).substr(0, 6)) {
     millis = millis << 8 | static_cast<unsigned char>(c);
@@ -42,7 +42,7 @@ Result<std::vector<TraceRow>> rows_of(TraceReader& traces, const std::vector<std
 Result<std::vector<TraceRow>> of_session(TraceReader& traces, const std::string& id,
                                          Clock::time_point until) {
   constexpr std::size_t a_step = 256;
-  auto span = traces.span(time_of(id), std::nullopt);
+  auto span = traces.span(time_of_ulid(id), std::nullopt);
   if (!span) return tl::unexpected(span.error());
   const std::string named = "\"session\":{\"id\":\"" + id + '"';
   const std::string trace_named = "\"id\":\"";
@@ -67,7 +67,7 @@ Result<std::vector<TraceRow>> of_reply(TraceReader& traces, const std::string& i
                                        Clock::time_point until) {
   constexpr std::size_t a_page = 1000;
   store::TraceWords words;
-  if (is_ulid(id)) words.after = time_of(id);
+  if (is_ulid(id)) words.after = time_of_ulid(id);
   std::vector<TraceRow> rows;
   store::TraceSearch search{.outcome = "accepted", .limit = a_page};
   do {
@@ -133,7 +133,7 @@ std::string_view to_text(IdKind kind) {
 Result<FoundDecisions> decisions_of(Databases& databases, const std::string& id) {
   const auto traces = databases.traces();
   if (!traces) return tl::unexpected(traces.error());
-  const auto until = Clock::now() + patience;
+  const auto until = Clock::now() + lookup_patience;
   const auto found = [](IdKind kind, Result<std::vector<TraceRow>> rows) -> Result<FoundDecisions> {
     if (!rows) return tl::unexpected(rows.error());
     return FoundDecisions{.kind = kind, .rows = std::move(*rows)};

@@ -27,10 +27,6 @@ constexpr std::string_view closed_name = "refuses this machine";
 /// A documentation network (RFC 5737 §3), in which this machine has no address.
 constexpr std::string_view far_network = "203.0.113.0/24";
 
-store::Time now() {
-  return std::chrono::time_point_cast<store::Time::duration>(std::chrono::system_clock::now());
-}
-
 /// `details`: in the API's form for the same action.
 store::AuditRow audit(const std::string& account, std::string_view action,
                       boost::json::object details) {
@@ -40,7 +36,7 @@ store::AuditRow audit(const std::string& account, std::string_view action,
           .details = boost::json::serialize(details),
           .ip = "127.0.0.1",
           .actor = account,
-          .created_at = now()};
+          .created_at = store::now()};
 }
 
 /// The program as it was called, so that users can paste the commands shown.
@@ -57,7 +53,7 @@ store::WebhookRow webhook_row(const std::string& account, std::string_view name,
   row.address = lower(fmt::format("webhook-{}@{}", row.id.substr(3), domain));
   row.target_url = "inbox";
   row.secret = Secret("whsec_" + base64_encode(admin::random_bytes(32)));
-  row.created_at = row.updated_at = now();
+  row.created_at = row.updated_at = store::now();
   return row;
 }
 
@@ -91,7 +87,7 @@ Result<void> make_first_objects(Instance& instance) {
   store::AccountRow account{.id = new_id("acc_"),
                             .email = std::string(owner_email),
                             .password_hash = admin::hash_password(Secret(password))};
-  account.created_at = account.updated_at = now();
+  account.created_at = account.updated_at = store::now();
   auto audit_row = audit(account.id, "account.created",
                          {{"id", account.id}, {"email", owner_email}, {"by", "first start"}});
   if (auto made = instance.store().create_account(account, &audit_row); !made) {
@@ -101,7 +97,7 @@ Result<void> make_first_objects(Instance& instance) {
   dialect::webhook::PolicyFields fields{.name = policy.name};
   fields.allowed_source_ips = {*Cidr::parse(far_network)};
   policy.definition = dialect::webhook::compile(policy.id, account.id, 1, 1, fields)->definition;
-  policy.created_at = policy.updated_at = now();
+  policy.created_at = policy.updated_at = store::now();
   if (auto made = instance.publisher().create_policy(
           policy,
           audit(account.id, "smtp_policy.created", {{"id", policy.id}, {"name", policy.name}}));

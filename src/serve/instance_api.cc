@@ -40,7 +40,7 @@ constexpr std::chrono::minutes housekeeping_interval{1};
 constexpr std::chrono::seconds tick_interval{1};
 constexpr std::chrono::seconds readiness_interval{5};
 /// Jobs that wait for a database thread; above, the API answers 503.
-constexpr std::size_t disk_queue = 1024;
+constexpr std::size_t api_disk_queue = 1024;
 constexpr std::size_t account_queue = 64;
 constexpr std::size_t queue_questions = 64;
 /// Edits that are read later are rules that this gateway does not keep.
@@ -254,7 +254,7 @@ class Instance::MetricsPort final : public admin::MetricsSource {
 
 Instance::Started Instance::open_api() {
   account_pool_ = std::make_unique<net::WorkPool>(1, account_queue, "api-password");
-  disk_pool_ = std::make_unique<net::WorkPool>(2, disk_queue, "api-disk");
+  disk_pool_ = std::make_unique<net::WorkPool>(2, api_disk_queue, "api-disk");
   simulator_ = std::make_unique<SimulatorPort>(directory_, *delivery_, data_dir_ + "/tmp");
   dry_run_ =
       std::make_unique<DryRunPort>(authentication_options(config_), authentication_, *resolver_);

@@ -20,7 +20,7 @@ using std::chrono::steady_clock;
 
 namespace {
 
-constexpr milliseconds look_again{10};
+constexpr milliseconds look_at_stop{10};
 /// Minimum time for requests of the API, even if sessions used up the limit.
 constexpr milliseconds last_answers{1000};
 
@@ -64,7 +64,7 @@ std::size_t Instance::let_work_end(milliseconds limit) {
   const auto answered =
       limit == milliseconds(0) ? end : std::max(end, steady_clock::now() + last_answers);
   while (api_thread_.joinable() && http_->connections() > 0 && steady_clock::now() < answered) {
-    std::this_thread::sleep_for(look_again);
+    std::this_thread::sleep_for(look_at_stop);
   }
   return cut;
 }

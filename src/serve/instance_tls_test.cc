@@ -19,9 +19,9 @@ namespace postern::app {
 namespace {
 
 namespace json = boost::json;
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
-class Certificates : public testing::Test {
+class Certificates : public ::testing::Test {
  protected:
   void SetUp() override {
     ASSERT_GE(sodium_init(), 0);

@@ -359,7 +359,7 @@ struct Question {
   Answer (*answer)(Databases&, const Given&);
 };
 
-constexpr Question questions[] = {
+constexpr Question live_questions[] = {
     {"inbox", inbox},
     {"inbox-payload", inbox_payload},
     {"trace", trace},
@@ -379,7 +379,7 @@ constexpr Question questions[] = {
 
 Result<json::object> answer_question(std::string_view question, Databases& databases,
                                      const json::object& given) {
-  for (const Question& one : questions) {
+  for (const Question& one : live_questions) {
     if (one.name == question) return one.answer(databases, Given(given));
   }
   return fail(

@@ -9,8 +9,6 @@
 
 namespace postern::app {
 
-using Kind = store::LinkRow::Kind;
-
 Result<ShownLink> make_reset_link(store::Store& store, const std::string& email,
                                   const std::string& public_url) {
   const auto account = store.account_by_email(email);
@@ -18,7 +16,7 @@ Result<ShownLink> make_reset_link(store::Store& store, const std::string& email,
   if (!*account || (*account)->role == store::Role::none) {
     return fail(Fault::not_found, fmt::format("there is no account {}", printable(email, 64)));
   }
-  admin::NewLink link = admin::new_link(Kind::reset, public_url, store::now());
+  admin::NewLink link = admin::new_link(store::LinkRow::Kind::reset, public_url, store::now());
   link.row.account_id = (*account)->id;
   link.row.email = (*account)->email;
   const store::AuditRow audit{
@@ -42,7 +40,7 @@ Result<std::optional<ShownLink>> make_owner_link(store::Store& store, const std:
   const auto accounts = store.accounts({.offset = 0, .limit = 1});
   if (!accounts) return tl::unexpected(accounts.error());
   if (accounts->total > 0) return std::nullopt;
-  admin::NewLink link = admin::new_link(Kind::owner, public_url, store::now());
+  admin::NewLink link = admin::new_link(store::LinkRow::Kind::owner, public_url, store::now());
   if (lifetime) link.row.expires_at = link.row.created_at + *lifetime;
   const Result<store::WriteOutcome> kept = store.create_link(link.row, link.hash, nullptr);
   if (!kept) return tl::unexpected(kept.error());

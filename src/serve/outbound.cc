@@ -21,9 +21,9 @@ namespace {
 
 constexpr std::size_t disk_threads = 2;
 /// Besides one job for each delivery that may run, so that none is rejected.
-constexpr std::size_t disk_queue = 1024;
+constexpr std::size_t delivery_disk_queue = 1024;
 constexpr std::size_t folder_threads = 4;
-constexpr std::chrono::milliseconds look_again{20};
+constexpr std::chrono::milliseconds look_at_drain{20};
 constexpr std::chrono::seconds longest_question{10};
 
 }  // namespace
@@ -53,7 +53,7 @@ queue::RunnerOptions runner_options(const Config& config) {
 
 Outbound::Outbound(const Config& config, const std::string& data_dir, Rooms rooms)
     : rooms_(rooms),
-      disk_(disk_threads, disk_queue + delivery_slots(config.queue), "queue-disk"),
+      disk_(disk_threads, delivery_disk_queue + delivery_slots(config.queue), "queue-disk"),
       postmaster_(postmaster_folder(config), config.relay.postmaster_max_size),
       folder_disk_(folder_threads, delivery_slots(config.queue), "queue-folder") {
   const std::string temporary = data_dir + "/tmp";
@@ -282,7 +282,7 @@ void Outbound::drain(std::chrono::milliseconds limit) {
   while (std::chrono::steady_clock::now() < until) {
     const Result<std::size_t> left = net::ask(loop_, running(), longest_question);
     if (!left || *left == 0) break;
-    std::this_thread::sleep_for(look_again);
+    std::this_thread::sleep_for(look_at_drain);
   }
   boost::asio::post(loop_, [this] { relay_->close(); });
 }

@@ -16,7 +16,7 @@ namespace {
 namespace asio = boost::asio;
 
 /// Asks on a loop of its own, which is run as far as it goes.
-class Reloads : public testing::Test {
+class Reloads : public ::testing::Test {
  protected:
   std::shared_ptr<std::optional<Result<ReloadOutcome>>> ask() {
     auto answer = std::make_shared<std::optional<Result<ReloadOutcome>>>();

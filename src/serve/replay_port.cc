@@ -21,7 +21,7 @@ constexpr int tries_of_end = 3;
 namespace json = boost::json;
 
 /// What other gateways show, without the result.
-std::string text_of(const admin::ReplayState& state) {
+std::string job_text(const admin::ReplayState& state) {
   return json::serialize(json::object{{"status", static_cast<int>(state.status)},
                                       {"done", state.done},
                                       {"all", state.all},
@@ -88,7 +88,7 @@ Result<std::string> ReplayPort::start(admin::ReplayRequest request) {
   }
   admin::ReplayState begun{.id = new_id("rep_"), .created_at = store::now()};
   if (jobs_) {
-    const auto running = jobs_->begin(kind_of_job, begun.id, text_of(begun));
+    const auto running = jobs_->begin(kind_of_job, begun.id, job_text(begun));
     if (!running) return fail(Fault::temporary, running.error().message);
     if (*running != begun.id) {
       return fail(Fault::conflict, "a replay is running at another gateway: " + *running);
@@ -158,7 +158,7 @@ bool ReplayPort::note_progress(std::uint64_t done) {
     states_.front().done = done;
     if (!jobs_ || std::chrono::steady_clock::now() - told_at_ < between_notes) return !stop_;
     id = states_.front().id;
-    state = text_of(states_.front());
+    state = job_text(states_.front());
   }
   if (jobs_->note(id, state).value_or(false)) stop_ = true;
   told_at_ = std::chrono::steady_clock::now();
@@ -170,7 +170,7 @@ void ReplayPort::tell_end(const admin::ReplayState& state) {
   if (!jobs_) return;
   const std::string result = state.result.empty() ? "" : json::serialize(state.result);
   for (int tries = 0; tries < tries_of_end; ++tries) {
-    if (jobs_->end(state.id, text_of(state), result)) return;
+    if (jobs_->end(state.id, job_text(state), result)) return;
   }
 }
 

@@ -16,11 +16,11 @@ namespace postern::app {
 namespace {
 
 namespace fs = std::filesystem;
-using testing::Contains;
-using testing::HasSubstr;
-using testing::Not;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
-class SandboxPlan : public testing::Test {
+class SandboxPlan : public ::testing::Test {
  protected:
   SandboxPlan() {
     for (const char* name : {"data", "mail", "policy", "db"}) fs::create_directory(root / name);
@@ -41,8 +41,8 @@ TEST_F(SandboxPlan, writes_where_the_configuration_says) {
   config.vsl.policy = root / "policy/main.vsl";
   config.restrictions.section.parameters["smtpd_client_restrictions"] =
       "check_client_access sqlite:" + (root / "db/table.cf").string() + ", reject";
-  EXPECT_THAT(plan().write, testing::UnorderedElementsAre(root / "data", root / "mail/",
-                                                          root / "policy", root / "db"));
+  EXPECT_THAT(plan().write, ::testing::UnorderedElementsAre(root / "data", root / "mail/",
+                                                            root / "policy", root / "db"));
   EXPECT_TRUE(plan().read.empty()) << "all may be read";
   EXPECT_FALSE(plan().programs);
 }
@@ -92,7 +92,7 @@ TEST_F(SandboxPlan, tables_of_routes_and_files_of_the_cluster_are_part_of_it) {
       "&sslmode=verify-full";
   EXPECT_THAT(plan().write, Contains(root / "mail"));
   config.server.sandbox_read = {"/usr/share"};
-  EXPECT_THAT(plan().read, testing::IsSupersetOf(
+  EXPECT_THAT(plan().read, ::testing::IsSupersetOf(
                                {root / "policy", root / "db", root / "mail", root / "data/tls"}));
 }
 

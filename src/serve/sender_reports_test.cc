@@ -13,6 +13,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 
+#include "base/patience_test.h"
 #include "base/temporary_folder_test.h"
 #include "net/work_pool.h"
 #include "policy/record.h"
@@ -125,22 +126,14 @@ struct SenderReportsTest : ::testing::Test {
     done.get_future().get();
     runner->told(sequence, true);
   }
-  template <class Condition>
-  static bool soon(Condition condition) {
-    for (int i = 0; i < 1000; ++i) {
-      if (condition()) return true;
-      std::this_thread::sleep_for(5ms);
-    }
-    return false;
-  }
   bool gone(const spool::MessageId& id) {
-    return soon([&] { return !spool->get(id)->has_value(); });
+    return tests::eventually([&] { return !spool->get(id)->has_value(); });
   }
   /// The state of a message after its failed delivery attempt.
   std::optional<spool::State> refused(const spool::MessageId& id, int calls = 1) {
-    if (!soon([&] { return refuses.calls == calls; })) return std::nullopt;
+    if (!tests::eventually([&] { return refuses.calls == calls; })) return std::nullopt;
     std::optional<spool::State> state;
-    soon([&] {
+    tests::eventually([&] {
       const auto found = spool->get(id);
       if (!*found) return true;  // removed
       const spool::Recipient& one = (**found).envelope.recipients[0];
@@ -207,7 +200,7 @@ TEST_F(SenderReportsTest, what_the_report_finds_damaged_is_set_aside) {
     }
   };
   const auto id = put();
-  EXPECT_TRUE(soon([&] {
+  EXPECT_TRUE(tests::eventually([&] {
     const auto found = spool->get(id);
     return *found && !(**found).damage.empty();
   }));

@@ -19,6 +19,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 
+#include "base/patience_test.h"
 #include "base/temporary_folder_test.h"
 #include "base/thread.h"
 
@@ -26,7 +27,7 @@ namespace postern::app {
 namespace {
 
 using std::chrono::milliseconds;
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 /// Sets variables of the environment, and removes them at the end.
 class Environment {
@@ -95,9 +96,9 @@ TEST(ServiceManager, is_told_by_a_datagram_and_may_be_absent) {
   const Manager manager(folder.file("notify"));
   environment.set("NOTIFY_SOCKET", folder.file("notify"));
   tell_manager("READY=1\nSTATUS=here");
-  EXPECT_EQ(manager.next(milliseconds(5000)), "READY=1\nSTATUS=here");
+  EXPECT_EQ(manager.next(tests::patience), "READY=1\nSTATUS=here");
   tell_manager(reloading_state());
-  const std::string reloading = manager.next(milliseconds(5000));
+  const std::string reloading = manager.next(tests::patience);
   EXPECT_THAT(reloading, HasSubstr("RELOADING=1\nMONOTONIC_USEC="));
 }
 
@@ -130,18 +131,21 @@ TEST(Heartbeat, ticks_only_while_every_loop_turns) {
       },
       [] { return std::string("well"); });
   ASSERT_TRUE(heartbeat);
-  EXPECT_EQ(manager.next(milliseconds(5000)), "WATCHDOG=1\nSTATUS=well");
-  EXPECT_EQ(manager.next(milliseconds(5000)), "WATCHDOG=1") << "the status is told once";
+  EXPECT_EQ(manager.next(tests::patience), "WATCHDOG=1\nSTATUS=well");
+  EXPECT_EQ(manager.next(tests::patience), "WATCHDOG=1") << "the status is told once";
   // One loop stands still: at most the round that it has answered is told.
-  std::atomic<bool> blocked{true};
+  std::atomic<bool> blocked{false};
   boost::asio::post(other.context, [&] {
+    blocked = true;
     while (blocked) std::this_thread::sleep_for(milliseconds(1));
   });
-  std::this_thread::sleep_for(milliseconds(60));
+  ASSERT_TRUE(tests::eventually([&] { return blocked.load(); }));
   manager.forget();
-  EXPECT_EQ(manager.next(milliseconds(300)), "");
+  int told = 0;
+  while (told < 9 && !manager.next(milliseconds(300)).empty()) ++told;
+  EXPECT_LE(told, 1);
   blocked = false;
-  EXPECT_EQ(manager.next(milliseconds(5000)), "WATCHDOG=1");
+  EXPECT_EQ(manager.next(tests::patience), "WATCHDOG=1");
 }
 
 TEST(Heartbeat, there_is_none_without_a_service_manager) {
@@ -158,11 +162,11 @@ TEST(Heartbeat, a_loop_that_ended_is_not_waited_for) {
         boost::asio::post(*ended, [turn] { (void)turn; });
         ended.reset();
       },
-      milliseconds(5000)));
+      tests::patience));
 }
 
 /// Sockets at consecutive descriptors, as systemd passes them from 3 on.
-class Sockets : public testing::Test {
+class Sockets : public ::testing::Test {
  protected:
   static constexpr int first = 200;
 

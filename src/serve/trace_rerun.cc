@@ -19,7 +19,7 @@ using replay::Change;
 using replay::Replayed;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::chrono::seconds patience{10};  ///< for all queries together
+constexpr std::chrono::seconds rerun_patience{10};  ///< for all queries together
 constexpr std::size_t most_sentences = 100;
 constexpr std::size_t longest_answer = 300;
 
@@ -44,7 +44,7 @@ class TodaysDns final : public dns::Resolver {
 
  private:
   dns::Resolver& resolver_;
-  const Clock::time_point end_ = Clock::now() + patience;
+  const Clock::time_point end_ = Clock::now() + rerun_patience;
   std::map<dns::Question, dns::Answer> answers_;
 };
 
@@ -152,7 +152,7 @@ void tell_recorded(const Trace& trace, const store::TraceRow& row, Sentences& ca
   if (row.layer == "delivery") cannot_tell.add("delivery: the webhook is not called again");
 }
 
-std::string name_of(const Replayed& one) {
+std::string name_of_replayed(const Replayed& one) {
   std::string name(policy::to_string(one.stage));
   if (!one.recipient.empty()) name += " <" + printable(one.recipient, 320) + ">";
   return name;
@@ -160,7 +160,7 @@ std::string name_of(const Replayed& one) {
 
 std::string sentence_of(const Replayed& one) {
   const bool refused = one.draft_reply.code != 0;
-  return fmt::format("{}: was {}, would be {}", name_of(one), printable(one.recorded, 600),
+  return fmt::format("{}: was {}, would be {}", name_of_replayed(one), printable(one.recorded, 600),
                      (refused ? "refused: " : "") + printable(one.draft, 600));
 }
 
@@ -246,7 +246,7 @@ Task<admin::TraceRerunResult> decide_again(policy::Trace trace, const replay::Dr
     if (one.change == Change::undecidable) {
       std::string lack = one.lack.kind;
       if (!one.lack.example.empty()) lack += " " + printable(one.lack.example, 255);
-      cannot_tell.add(fmt::format("{}: depends on {}", name_of(one), lack));
+      cannot_tell.add(fmt::format("{}: depends on {}", name_of_replayed(one), lack));
     } else if (one.change != Change::same) {
       result.same = false;
       changes.add(sentence_of(one));

@@ -43,7 +43,7 @@ std::string listener(const Port& port, const Answers& answers) {
 }
 
 /// Who signs in, and as whom they send.
-std::string users(const Answers& answers) {
+std::string users_section(const Answers& answers) {
   return fmt::format(
       "\n# Who signs in: lines NAME:HASH, which `htpasswd -B` writes (package apache2-utils).\n"
       "[[auth.source]]\nkind = \"htpasswd\"\nfile = \"{}\"\n",
@@ -109,7 +109,7 @@ std::string configuration(const Answers& answers) {
     out += listener({"submissions", 465, "implicit"}, answers);
     out += listener({"submission", 587, "required"}, answers);
   }
-  if (answers.submission) out += users(answers);
+  if (answers.submission) out += users_section(answers);
   out += destination(answers);
   out += "\n[api]\naddress = \"127.0.0.1:8025\"\nsignup = \"closed\"    # accounts by invitation\n";
   return out;

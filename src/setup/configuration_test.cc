@@ -14,7 +14,7 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-Answers usual() {
+Answers usual_answers() {
   return {.hostname = "mx.example.org",
           .domains = {"example.org", "example.net"},
           .email = "postmaster@example.org",
@@ -23,7 +23,7 @@ Answers usual() {
           .data_dir = "/var/lib/postern"};
 }
 
-struct Case {
+struct ConfigurationCase {
   const char* name;
   std::function<void(Answers&)> change;
   std::vector<std::string> contains;
@@ -31,12 +31,14 @@ struct Case {
   std::size_t listeners;
 };
 
-std::ostream& operator<<(std::ostream& out, const Case& one) { return out << one.name; }
+std::ostream& operator<<(std::ostream& out, const ConfigurationCase& one) {
+  return out << one.name;
+}
 
-class ConfigurationOf : public ::testing::TestWithParam<Case> {};
+class ConfigurationOf : public ::testing::TestWithParam<ConfigurationCase> {};
 
 TEST_P(ConfigurationOf, has_these_keys_and_is_proved) {
-  Answers answers = usual();
+  Answers answers = usual_answers();
   GetParam().change(answers);
   const std::string text = configuration(answers);
   for (const std::string& part : GetParam().contains) EXPECT_THAT(text, HasSubstr(part));
@@ -61,67 +63,70 @@ TEST_P(ConfigurationOf, has_these_keys_and_is_proved) {
 INSTANTIATE_TEST_SUITE_P(
     Setup, ConfigurationOf,
     ::testing::Values(
-        Case{"a relay",
-             [](Answers&) {},
-             {"relay_domains = \"example.org example.net\"", "to = [\"mail.example.net:2525\"]",
-              "match = [\"example.org\", \"example.net\"]", "address = \"[::]:25\"",
-              "relay = \"permit_mynetworks, reject_unauth_destination, permit\"",
-              "recipient = \"permit_mynetworks, reject_unverified_recipient\"",
-              "signup = \"closed\"", "data_dir = \"/var/lib/postern\""},
-             {"[webhooks]", "permit_sasl", "[[auth.source]]", "sender =", "proxy_", ":465",
-              "certificate ="},
-             2},
-        Case{"submission",
-             [](Answers& a) {
-               a.submission = true;
-               a.users_file = "credential:certs_users";
-             },
-             {"address = \"0.0.0.0:465\"\ntls = \"implicit\"",
-              "address = \"[::]:587\"\ntls = \"required\"",
-              "permit_sasl_authenticated, reject_unauth",
-              "permit_sasl_authenticated, reject_unverified",
-              "kind = \"htpasswd\"\nfile = \"credential:certs_users\"",
-              "sender = \"reject_authenticated_sender_login_mismatch, permit\""},
-             {},
-             6},
-        Case{"a webhook",
-             [](Answers& a) {
-               a.destination = Destination::webhook;
-               a.webhook = "https://app.example.org/mail";
-             },
-             {"public_domain = \"example.org\"", "# Mail goes to the webhook https://app."},
-             {"relay_domains", "[[route]]"},
-             2},
-        Case{"the inbox, and clients that submit",
-             [](Answers& a) {
-               a.destination = Destination::inbox;
-               a.submission = true;
-               a.users_file = "/srv/mail/credentials/users";
-             },
-             {"public_domain = \"example.org\"", "permit_sasl_authenticated"},
-             {"[[route]]"},
-             6},
-        Case{"files",
-             [](Answers& a) {
-               a.tls = Certificate::files;
-               a.certificate_file = "credential:certs_mx.pem";
-               a.key_file = "credential:certs_mx.key";
-             },
-             {"certificate = \"credential:certs_mx.pem\"\nkey = \"credential:certs_mx.key\""},
-             {"self-signed"},
-             2},
-        Case{"a proxy",
-             [](Answers& a) {
-               a.tls = Certificate::proxy;
-               a.proxies = {"192.0.2.1/32", "2001:db8::1/128"};
-             },
-             {"proxy_protocol = \"required\"\n"
-              "proxy_from = [\"192.0.2.1/32\", \"2001:db8::1/128\"]"},
-             {},
-             2}));
+        ConfigurationCase{
+            "a relay",
+            [](Answers&) {},
+            {"relay_domains = \"example.org example.net\"", "to = [\"mail.example.net:2525\"]",
+             "match = [\"example.org\", \"example.net\"]", "address = \"[::]:25\"",
+             "relay = \"permit_mynetworks, reject_unauth_destination, permit\"",
+             "recipient = \"permit_mynetworks, reject_unverified_recipient\"",
+             "signup = \"closed\"", "data_dir = \"/var/lib/postern\""},
+            {"[webhooks]", "permit_sasl", "[[auth.source]]", "sender =", "proxy_", ":465",
+             "certificate ="},
+            2},
+        ConfigurationCase{"submission",
+                          [](Answers& a) {
+                            a.submission = true;
+                            a.users_file = "credential:certs_users";
+                          },
+                          {"address = \"0.0.0.0:465\"\ntls = \"implicit\"",
+                           "address = \"[::]:587\"\ntls = \"required\"",
+                           "permit_sasl_authenticated, reject_unauth",
+                           "permit_sasl_authenticated, reject_unverified",
+                           "kind = \"htpasswd\"\nfile = \"credential:certs_users\"",
+                           "sender = \"reject_authenticated_sender_login_mismatch, permit\""},
+                          {},
+                          6},
+        ConfigurationCase{
+            "a webhook",
+            [](Answers& a) {
+              a.destination = Destination::webhook;
+              a.webhook = "https://app.example.org/mail";
+            },
+            {"public_domain = \"example.org\"", "# Mail goes to the webhook https://app."},
+            {"relay_domains", "[[route]]"},
+            2},
+        ConfigurationCase{"the inbox, and clients that submit",
+                          [](Answers& a) {
+                            a.destination = Destination::inbox;
+                            a.submission = true;
+                            a.users_file = "/srv/mail/credentials/users";
+                          },
+                          {"public_domain = \"example.org\"", "permit_sasl_authenticated"},
+                          {"[[route]]"},
+                          6},
+        ConfigurationCase{
+            "files",
+            [](Answers& a) {
+              a.tls = Certificate::files;
+              a.certificate_file = "credential:certs_mx.pem";
+              a.key_file = "credential:certs_mx.key";
+            },
+            {"certificate = \"credential:certs_mx.pem\"\nkey = \"credential:certs_mx.key\""},
+            {"self-signed"},
+            2},
+        ConfigurationCase{"a proxy",
+                          [](Answers& a) {
+                            a.tls = Certificate::proxy;
+                            a.proxies = {"192.0.2.1/32", "2001:db8::1/128"};
+                          },
+                          {"proxy_protocol = \"required\"\n"
+                           "proxy_from = [\"192.0.2.1/32\", \"2001:db8::1/128\"]"},
+                          {},
+                          2}));
 
 TEST(Proof, names_below_the_domain_are_foreign) {
-  const Answers answers = usual();
+  const Answers answers = usual_answers();
   Answers asked = answers;
   asked.domains = {"sub.example.org"};
   const Proof proof = prove(configuration(answers), "postern.toml", asked, {.read_files = false});
@@ -140,11 +145,11 @@ std::ostream& operator<<(std::ostream& out, const Broken& one) { return out << o
 class ProofOf : public ::testing::TestWithParam<Broken> {};
 
 TEST_P(ProofOf, a_changed_configuration_fails) {
-  std::string text = configuration(usual());
+  std::string text = configuration(usual_answers());
   const std::size_t at = text.find(GetParam().was);
   ASSERT_NE(at, std::string::npos);
   text.replace(at, GetParam().was.size(), GetParam().becomes);
-  const Proof proof = prove(text, "postern.toml", usual(), {.read_files = false});
+  const Proof proof = prove(text, "postern.toml", usual_answers(), {.read_files = false});
   EXPECT_FALSE(proof.holds());
   EXPECT_THAT(proof.trouble, HasSubstr(GetParam().trouble));
 }

@@ -118,7 +118,7 @@ std::string webhook(const Answers& answers) {
       inbox ? fmt::format("Read it: postern inbox --data-dir {}\n", answers.data_dir) : "");
 }
 
-std::string users(const Written& written) {
+std::string users_report(const Written& written) {
   return fmt::format(
       "Nobody can sign in yet. The name is the address that the client sends from; `htpasswd` is\n"
       "in the package apache2-utils. The accounts of the web pages are others.\n"
@@ -256,7 +256,8 @@ std::string report(const Answers& answers, const Written& written) {
                         "  ssh -L 8025:127.0.0.1:8025 {}\n",
                         answers.data_dir, answers.hostname));
   if (!relayed) parts.add("Receive", webhook(answers));
-  if (answers.submission) parts.add("Those who send through ports 465 and 587", users(written));
+  if (answers.submission)
+    parts.add("Those who send through ports 465 and 587", users_report(written));
   if (!written.keys.empty()) parts.add("Sign outgoing mail", signing(written));
   parts.add("Try it", try_it(answers));
   parts.add("DNS, when a test mail has arrived", dns_part(answers, all));

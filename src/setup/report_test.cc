@@ -9,7 +9,7 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-Answers usual() {
+Answers reported_answers() {
   return {.hostname = "mx.example.org",
           .domains = {"example.org"},
           .email = "postmaster@example.org",
@@ -30,7 +30,7 @@ Written written() {
 }
 
 TEST(Report, has_records_commands_and_fits_two_screens) {
-  const std::string text = report(usual(), written());
+  const std::string text = report(reported_answers(), written());
   for (const char* part : {"mx.example.org. IN A 203.0.113.25",
                            "example.org. IN MX 10 mx.example.org.",
                            "s202611._domainkey.example.org. IN TXT \"v=DKIM1; k=rsa; p=MIIB\"",
@@ -60,7 +60,7 @@ TEST(Report, has_records_commands_and_fits_two_screens) {
 
 // Every command of it works when those above it were followed.
 TEST(Report, has_the_name_first_and_the_mx_record_last) {
-  const std::string text = report(usual(), written());
+  const std::string text = report(reported_answers(), written());
   const auto at = [&](const char* part) { return text.find(part); };
   EXPECT_LT(at("IN A 203.0.113.25"), at("certbot"));
   EXPECT_LT(at("IN PTR"), at("certbot"));
@@ -70,7 +70,7 @@ TEST(Report, has_the_name_first_and_the_mx_record_last) {
 }
 
 TEST(Report, the_hook_knows_another_data_directory_and_passes_over_other_names) {
-  Answers answers = usual();
+  Answers answers = reported_answers();
   answers.data_dir = "/srv/mail";
   EXPECT_THAT(report(answers, written()),
               HasSubstr("'POSTERN_DATA=/srv/mail /usr/lib/postern/hooks/renewed-certificate'"));
@@ -82,7 +82,7 @@ TEST(Report, the_hook_knows_another_data_directory_and_passes_over_other_names) 
 }
 
 TEST(Report, the_server_behind_is_in_the_spf_record_if_it_has_a_public_name) {
-  Answers answers = usual();
+  Answers answers = reported_answers();
   const std::pair<const char*, const char*> cases[] = {
       {"mail.example.net:2525", "\"v=spf1 mx a:mail.example.net -all\""},
       {"[9.9.9.9]:25", "\"v=spf1 mx ip4:9.9.9.9 -all\""},
@@ -96,7 +96,7 @@ TEST(Report, the_server_behind_is_in_the_spf_record_if_it_has_a_public_name) {
 }
 
 TEST(Report, a_test_mail_and_reports_go_to_addresses_that_exist) {
-  Answers answers = usual();
+  Answers answers = reported_answers();
   answers.destination = Destination::webhook;
   answers.webhook = "https://app.example.org/mail";
   answers.domains = {"example.org", "example.net"};
@@ -115,7 +115,7 @@ TEST(Report, a_test_mail_and_reports_go_to_addresses_that_exist) {
 }
 
 TEST(Report, says_how_somebody_gets_to_sign_in) {
-  Answers answers = usual();
+  Answers answers = reported_answers();
   answers.submission = true;
   EXPECT_THAT(report(answers, written()),
               HasSubstr("  htpasswd -B -C 12 /etc/postern/credentials/users NAME@DOMAIN\n"
@@ -125,12 +125,12 @@ TEST(Report, says_how_somebody_gets_to_sign_in) {
 TEST(Report, paths_are_words_of_a_shell) {
   Written odd = written();
   odd.config_file = "/etc/mail's own/$(id).toml";
-  EXPECT_THAT(report(usual(), odd),
+  EXPECT_THAT(report(reported_answers(), odd),
               HasSubstr("export POSTERN_CONFIG='/etc/mail'\\''s own/$(id).toml'\n"));
 }
 
 TEST(Report, follows_the_answers) {
-  Answers answers = usual();
+  Answers answers = reported_answers();
   answers.destination = Destination::inbox;
   answers.submission = true;
   answers.users_file = "credential:certs_users";
@@ -151,7 +151,7 @@ TEST(Report, follows_the_answers) {
 }
 
 TEST(Report, with_files_nothing_installs_a_certificate) {
-  Answers answers = usual();
+  Answers answers = reported_answers();
   answers.tls = Certificate::files;
   answers.certificate_file = "credential:certs_mx.pem";
   const std::string text = report(answers, written());

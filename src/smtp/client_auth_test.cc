@@ -9,7 +9,7 @@ namespace {
 
 // The example of RFC 7677 §3.
 const ClientCredentials example{"user", Secret("pencil"), "rOprNGfwEbeRWgbNEkqO"};
-constexpr const char* server_first =
+constexpr const char* rfc_server_first =
     "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096";
 
 ClientAuth choose(const std::vector<std::string>& offered, const ClientCredentials& credentials) {
@@ -22,7 +22,7 @@ TEST(ClientAuth, ScramIsThatOfTheRfc) {
   ClientAuth auth = choose({"LOGIN", "PLAIN", "SCRAM-SHA-256"}, example);
   EXPECT_EQ(auth.command(),
             "AUTH SCRAM-SHA-256 " + base64_encode("n,,n=user,r=rOprNGfwEbeRWgbNEkqO"));
-  EXPECT_EQ(auth.respond(base64_encode(server_first)),
+  EXPECT_EQ(auth.respond(base64_encode(rfc_server_first)),
             base64_encode("c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,"
                           "p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="));
   EXPECT_FALSE(auth.complete());
@@ -33,7 +33,7 @@ TEST(ClientAuth, ScramIsThatOfTheRfc) {
 TEST(ClientAuth, AScramServerMustProveItself) {
   ClientAuth auth = choose({"SCRAM-SHA-256"}, example);
   auth.command();
-  ASSERT_TRUE(auth.respond(base64_encode(server_first)));
+  ASSERT_TRUE(auth.respond(base64_encode(rfc_server_first)));
   EXPECT_FALSE(auth.respond(base64_encode("v=AAAATRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=")));
   EXPECT_FALSE(auth.complete());
 }

@@ -151,9 +151,9 @@ std::string walk(const json::array& patterns, const std::vector<std::string>& li
 
 // ---- playing a case
 
-class Player {
+class SuitePlayer {
  public:
-  Player(const json::object& test, std::size_t piece)
+  SuitePlayer(const json::object& test, std::size_t piece)
       : test_(test),
         client_(test.at("client").as_object()),
         octets_(content(text(test.at("message").at("content")))),
@@ -276,7 +276,7 @@ std::string compare(const json::array& wanted, const std::deque<ScriptedHost>& g
   return {};
 }
 
-void check(const json::object& expect, const Player& player) {
+void check(const json::object& expect, const SuitePlayer& player) {
   only_keys(expect, {"connections", "or_connections", "never", "messages", "body", "recipients"});
   if (const auto* wanted = expect.if_contains("connections")) {
     std::string fault = compare(wanted->as_array(), player.connections);
@@ -347,7 +347,7 @@ TEST_P(ClientSuite, PlaysAsWritten) {
   const auto& test = suite().at("cases").as_array()[GetParam()].as_object();
   only_keys(test, {"id", "title", "rules", "note", "domain", "client", "message", "hosts", "expect",
                    "baseline"});
-  Player player(test, 0);
+  SuitePlayer player(test, 0);
   player.play();
   check(test.at("expect").as_object(), player);
 }
@@ -355,7 +355,7 @@ TEST_P(ClientSuite, PlaysAsWritten) {
 TEST_P(ClientSuite, PlaysTheSameInSmallPieces) {
   const auto& test = suite().at("cases").as_array()[GetParam()].as_object();
   for (const std::size_t piece : {1, 3}) {
-    Player player(test, piece);
+    SuitePlayer player(test, piece);
     player.play();
     check(test.at("expect").as_object(), player);
   }

@@ -56,7 +56,7 @@ Outcome reference(const std::string& input, BareNewline bare_newline) {
   return outcome;
 }
 
-Outcome read_all(const std::string& input, BareNewline bare_newline, std::size_t step) {
+Outcome read_message(const std::string& input, BareNewline bare_newline, std::size_t step) {
   Limits limits;
   DataReader reader(DataReader::Framing::dots, bare_newline, limits);
   Outcome outcome;
@@ -103,8 +103,8 @@ TEST(DataReader, agrees_with_the_rfc_on_every_short_input) {
       const std::string input = body + "\r\n.\r\nNOOP\r\n";
       for (const BareNewline mode : {BareNewline::reject, BareNewline::normalize}) {
         const Outcome expected = reference(input, mode);
-        ASSERT_EQ(read_all(input, mode, input.size()), expected) << printable(input);
-        ASSERT_EQ(read_all(input, mode, 1), expected) << printable(input);
+        ASSERT_EQ(read_message(input, mode, input.size()), expected) << printable(input);
+        ASSERT_EQ(read_message(input, mode, 1), expected) << printable(input);
       }
     }
   }
@@ -126,7 +126,7 @@ TEST(DataReader, agrees_with_the_rfc_across_blocks_and_pieces) {
       for (const std::size_t step :
            {std::size_t{1}, std::size_t{2}, std::size_t{7}, std::size_t{63}, std::size_t{64},
             std::size_t{65}, input.size()}) {
-        ASSERT_EQ(read_all(input, mode, step), expected) << step << " " << printable(input);
+        ASSERT_EQ(read_message(input, mode, step), expected) << step << " " << printable(input);
       }
     }
   }
@@ -146,7 +146,7 @@ TEST_P(EndOfDataVariant, never_ends_data) {
       "MAIL FROM:<ceo@example.net>\r\nRCPT TO:<b@example.org>\r\nDATA\r\nx";
   const std::string input = "Subject: outer\r\n\r\nouter" + GetParam().end + smuggled + "\r\n.\r\n";
   for (const std::size_t step : {std::size_t{1}, std::size_t{3}, input.size()}) {
-    const Outcome outcome = read_all(input, BareNewline::reject, step);
+    const Outcome outcome = read_message(input, BareNewline::reject, step);
     EXPECT_TRUE(outcome.ended);
     EXPECT_EQ(outcome.broken, !GetParam().is_data);
     EXPECT_EQ(outcome.rest, "");

@@ -23,10 +23,6 @@ struct Wipe {
   }
 };
 
-bool is_printable_ascii(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
-}
-
 /// The largest growth by NFKC: U+FDFA becomes 18 characters (RFC 4013 §2.2).
 constexpr std::size_t longest_expansion = 18;
 
@@ -34,7 +30,7 @@ constexpr std::size_t longest_expansion = 18;
 
 std::optional<std::string> saslprep(std::string_view text, Unassigned unassigned) {
   // Printable ASCII, the common case, is unchanged.
-  if (text.empty() || is_printable_ascii(text))
+  if (text.empty() || std::all_of(text.begin(), text.end(), is_printable_ascii))
     return text.empty() ? std::nullopt : std::optional(std::string(text));
   if (text.size() > max_saslprep || !is_utf8(text) || text.find('\0') != std::string_view::npos)
     return std::nullopt;

@@ -141,12 +141,12 @@ Transcript read_transcript(const fs::path& path) {
 }
 
 /// One run of a transcript.
-class Player {
+class TranscriptPlayer {
  public:
   enum class Feeding { as_written, by_octets };
 
-  Player(const Transcript& transcript, Feeding feeding,
-         TestDriver::Buffer buffer = TestDriver::Buffer::stays)
+  TranscriptPlayer(const Transcript& transcript, Feeding feeding,
+                   TestDriver::Buffer buffer = TestDriver::Buffer::stays)
       : transcript_(transcript), driver_(transcript.options, buffer), feeding_(feeding) {
     if (transcript.tls) driver_.session().tls_started();
     driver_.session().greet();
@@ -280,17 +280,19 @@ class Sessions : public testing::TestWithParam<fs::path> {};
 TEST_P(Sessions, as_written) {
   const Transcript transcript = read_transcript(GetParam());
   ASSERT_FALSE(transcript.lines.empty());
-  Player(transcript, Player::Feeding::as_written).play();
+  TranscriptPlayer(transcript, TranscriptPlayer::Feeding::as_written).play();
 }
 
 TEST_P(Sessions, as_written_with_a_shared_buffer) {
   const Transcript transcript = read_transcript(GetParam());
-  Player(transcript, Player::Feeding::as_written, TestDriver::Buffer::is_overwritten).play();
+  TranscriptPlayer(transcript, TranscriptPlayer::Feeding::as_written,
+                   TestDriver::Buffer::is_overwritten)
+      .play();
 }
 
 TEST_P(Sessions, octet_by_octet) {
   const Transcript transcript = read_transcript(GetParam());
-  if (transcript.split) Player(transcript, Player::Feeding::by_octets).play();
+  if (transcript.split) TranscriptPlayer(transcript, TranscriptPlayer::Feeding::by_octets).play();
 }
 
 TEST_P(Sessions, in_one_piece) {

@@ -1,6 +1,7 @@
 // Reads the built-in inboxes.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -12,6 +13,16 @@
 #include "store/records.h"
 
 namespace postern::spool {
+
+/// Octets of a payload that are read at a time.
+inline constexpr std::uint64_t most_of_a_piece = 1 << 20;
+/// Limit of the count of messages above a sequence.
+inline constexpr std::uint64_t most_counted = 10'000;
+
+/// Messages that were received before are at the end of their retention.
+inline store::Time kept_since(store::Time now, const policy::InboxLimits& limits) {
+  return now - std::chrono::days(limits.keep_days);
+}
 
 /// A message in an inbox.
 struct InboxMessage {

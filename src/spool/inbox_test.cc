@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/patience_test.h"
 #include "base/temporary_folder_test.h"
 #include "cluster/pgsql_server_test.h"
 #include "spool/body_files.h"
@@ -60,7 +61,7 @@ class InboxTest : public testing::Test {
   std::int64_t sql(std::string text) {
     auto session = database_->connect();
     const auto rows = (*session)->run({.sql = std::move(text), .values = {}},
-                                      cluster::Clock::now() + std::chrono::seconds(10));
+                                      cluster::Clock::now() + tests::patience);
     EXPECT_TRUE(rows) << rows.error().message;
     return rows && rows->size() > 0 ? rows->integer(0, 0) : 0;
   }

@@ -13,11 +13,11 @@ namespace {
 
 namespace pg = net::pgsql;
 
-constexpr std::size_t page = 1000;
+constexpr std::size_t moved_at_once = 1000;
 /// Messages that are read and committed at a time, and octets of the bodies of one commit.
 constexpr std::size_t batch_messages = 256;
 constexpr std::uint64_t batch_octets = std::uint64_t{4} << 20;
-constexpr std::chrono::seconds commit_limit{60};
+constexpr std::chrono::seconds move_commit_limit{60};
 
 /// A message of a queue.
 struct Listed {
@@ -29,10 +29,10 @@ struct Listed {
 Result<std::vector<Listed>> all_in(Spool& spool) {
   std::vector<Listed> all;
   for (MessageId before;;) {
-    const auto messages = spool.list({}, before, page);
+    const auto messages = spool.list({}, before, moved_at_once);
     if (!messages) return tl::unexpected(messages.error());
     for (const Message& one : *messages) all.push_back({one.id, one.size});
-    if (messages->size() < page) break;
+    if (messages->size() < moved_at_once) break;
     before = all.back().id;
   }
   std::ranges::reverse(all);
@@ -151,12 +151,12 @@ Result<void> in_batches(std::span<const Listed> all,
 
 Result<void> may_be_moved(Spool& spool) {
   for (MessageId before;;) {
-    const auto messages = spool.list({}, before, page);
+    const auto messages = spool.list({}, before, moved_at_once);
     if (!messages) return tl::unexpected(messages.error());
     for (const Message& one : *messages) {
       if (Result<void> whole = is_whole(one); !whole) return whole;
     }
-    if (messages->size() < page) return {};
+    if (messages->size() < moved_at_once) return {};
     before = messages->back().id;
   }
 }
@@ -204,7 +204,8 @@ SetStates states_of(cluster::Database& database,
       if (!session) return tl::unexpected(session.error());
       *kept = std::move(*session);
     }
-    const auto end = (*kept)->transact(std::move(statements), cluster::Clock::now() + commit_limit);
+    const auto end =
+        (*kept)->transact(std::move(statements), cluster::Clock::now() + move_commit_limit);
     if (end.end == net::PgsqlEnd::committed) return {};
     return fail(Fault::unreachable, "PostgreSQL: " + end.failure.message);
   };

@@ -10,7 +10,7 @@ using net::PgsqlSession;
 namespace {
 
 /// Time limit of a transaction.
-constexpr std::chrono::seconds commit_limit{20};
+constexpr std::chrono::seconds conversation_limit{20};
 
 }  // namespace
 
@@ -36,7 +36,7 @@ PgsqlOutcome PgsqlConversations::commit(PgsqlSession& session, std::span<std::sh
                                         bool again) {
   std::sort(jobs.begin(), jobs.end(),
             [](const auto& a, const auto& b) { return a->order < b->order; });
-  const auto deadline = cluster::Clock::now() + commit_limit;
+  const auto deadline = cluster::Clock::now() + conversation_limit;
   const auto give_up = [&](PgsqlFailure failure) -> PgsqlOutcome {
     const bool known = session.usable();
     session.roll_back(deadline);

@@ -23,14 +23,12 @@ using net::PgsqlRows;
 constexpr std::chrono::seconds between_sums{10};
 /// See Inbox::sequence().
 constexpr std::chrono::milliseconds others_may_put{500};
-constexpr std::uint64_t rows_a_commit = 500;
-constexpr std::uint64_t most_of_a_piece = 1 << 20;
-/// Limits of InboxReader.
-constexpr std::uint64_t most_counted = 10'000;
+constexpr std::uint64_t inbox_rows_a_commit = 500;
+/// Limit of InboxReader.
 constexpr std::size_t subject_characters = 500;
 
 /// 4 octets a character at most.
-#define POSTERN_INBOX_COLUMNS \
+#define POSTERN_PGSQL_INBOX_COLUMNS \
   "seq, id, webhook_id, received_at, sender, substring(subject FROM 1 FOR 2000), size"
 
 std::string begin_of(std::string_view text, std::size_t characters) {
@@ -41,7 +39,7 @@ std::string begin_of(std::string_view text, std::size_t characters) {
   return std::string(text.substr(0, at));
 }
 
-InboxMessage read_message(const PgsqlRows& rows, std::size_t row) {
+InboxMessage inbox_message_of_row(const PgsqlRows& rows, std::size_t row) {
   return {.sequence = static_cast<std::uint64_t>(rows.integer(row, 0)),
           .id = rows.text(row, 1),
           .webhook_id = rows.text(row, 2),
@@ -49,10 +47,6 @@ InboxMessage read_message(const PgsqlRows& rows, std::size_t row) {
           .sender = rows.text(row, 4),
           .subject = begin_of(rows.octets(row, 5), subject_characters),
           .payload_size = static_cast<std::uint64_t>(rows.integer(row, 6))};
-}
-
-store::Time kept_since(store::Time now, const policy::InboxLimits& limits) {
-  return now - std::chrono::days(limits.keep_days);
 }
 
 /// Deletes some messages of the webhook $1, which `which` selects by $2 and $3, with all that is
@@ -88,7 +82,7 @@ class Reading final : public InboxReader {
   Result<store::Listed<InboxMessage>> list(std::string_view webhook, std::uint64_t after,
                                            const store::Page& page) override {
     const auto rows = reader_->ask(
-        {.sql = "SELECT " POSTERN_INBOX_COLUMNS
+        {.sql = "SELECT " POSTERN_PGSQL_INBOX_COLUMNS
                 " FROM inbox WHERE webhook_id = $1 AND seq > $2 ORDER BY seq DESC LIMIT $3 "
                 "OFFSET $4",
          .values = {pg::text(webhook), number(after), number(page.limit), number(page.offset)}});
@@ -105,7 +99,7 @@ class Reading final : public InboxReader {
     store::Listed<InboxMessage> listed{.rows = {},
                                        .total = static_cast<std::uint64_t>(total->integer(0, 0))};
     for (std::size_t row = 0; row < rows->size(); ++row) {
-      listed.rows.push_back(read_message(*rows, row));
+      listed.rows.push_back(inbox_message_of_row(*rows, row));
     }
     return listed;
   }
@@ -115,14 +109,14 @@ class Reading final : public InboxReader {
     const std::uint64_t before =
         keyset.before == 0 ? std::numeric_limits<std::int64_t>::max() : keyset.before;
     const auto rows = reader_->ask(
-        {.sql = "SELECT " POSTERN_INBOX_COLUMNS
+        {.sql = "SELECT " POSTERN_PGSQL_INBOX_COLUMNS
                 " FROM inbox WHERE webhook_id = $1 AND seq > $2 AND seq < $3 ORDER BY seq DESC "
                 "LIMIT $4",
          .values = {pg::text(webhook), number(after), number(before), number(keyset.limit + 1)}});
     if (!rows) return tl::unexpected(rows.error());
     store::Slice<InboxMessage> slice;
     for (std::size_t row = 0; row < rows->size() && row < keyset.limit; ++row) {
-      slice.rows.push_back(read_message(*rows, row));
+      slice.rows.push_back(inbox_message_of_row(*rows, row));
     }
     if (rows->size() > keyset.limit) slice.next = slice.rows.back().sequence;
     return slice;
@@ -149,7 +143,7 @@ class Reading final : public InboxReader {
     const auto rows = find(webhook, id);
     if (!rows) return tl::unexpected(rows.error());
     if (rows->size() == 0) return std::nullopt;
-    InboxMessage message = read_message(*rows, 0);
+    InboxMessage message = inbox_message_of_row(*rows, 0);
     const std::uint64_t size = message.payload_size;
     if (!rows->is_null(0, 9)) {
       return Found{std::move(message), BodyReader(rows->text(0, 9), rows->text(0, 7))};
@@ -186,7 +180,7 @@ class Reading final : public InboxReader {
 
  private:
   Result<PgsqlRows> find(std::string_view webhook, std::string_view id) {
-    return reader_->ask({.sql = "SELECT " POSTERN_INBOX_COLUMNS
+    return reader_->ask({.sql = "SELECT " POSTERN_PGSQL_INBOX_COLUMNS
                                 ", digest, body, payload FROM inbox WHERE webhook_id = $1 AND id "
                                 "= $2",
                          .values = {pg::text(webhook), pg::text(id)}});
@@ -439,7 +433,7 @@ Result<std::uint64_t> PgsqlInbox::drop(std::string_view webhook, const char* sql
         });
     if (!done) return tl::unexpected(done.error());
     all += gone;
-    if (gone < rows_a_commit) break;
+    if (gone < inbox_rows_a_commit) break;
   }
   if (all != 0) {
     const std::lock_guard lock(mutex_);
@@ -540,8 +534,9 @@ Result<std::uint64_t> move_inboxes(SqliteInbox& from, Inbox& to, const Inbox::Li
       const auto counted = from.reader().list(webhook, 0, {.limit = 0});
       if (!counted) return tl::unexpected(counted.error());
       const std::uint64_t offset =
-          counted->total > rows_a_commit ? counted->total - rows_a_commit : 0;
-      auto oldest = from.reader().list(webhook, 0, {.offset = offset, .limit = rows_a_commit});
+          counted->total > inbox_rows_a_commit ? counted->total - inbox_rows_a_commit : 0;
+      auto oldest =
+          from.reader().list(webhook, 0, {.offset = offset, .limit = inbox_rows_a_commit});
       if (!oldest) return tl::unexpected(oldest.error());
       if (oldest->rows.empty()) break;
       for (auto one = oldest->rows.rbegin(); one != oldest->rows.rend(); ++one) {

@@ -8,7 +8,7 @@ namespace {
 // `inbox_part`. A row of `attachment` is a link; the links of a message share one `path`, whose
 // octets are rows of `attachment_part`. A link works until `expires_at`, about a day; once its
 // message is accepted, until `kept_until`.
-constexpr const char* first = R"sql(
+constexpr const char* first_inbox_tables = R"sql(
 DO $do$ BEGIN
 CREATE TABLE inbox_box (
   webhook_id text PRIMARY KEY,
@@ -75,11 +75,11 @@ ALTER TABLE attachment_part ALTER data SET STORAGE EXTERNAL;
 END $do$
 )sql";
 
-constexpr const char* versions[] = {first};
-constexpr cluster::Schema schema{.name = "inbox", .versions = versions};
+constexpr const char* inbox_versions[] = {first_inbox_tables};
+constexpr cluster::Schema inbox_schema{.name = "inbox", .versions = inbox_versions};
 
 }  // namespace
 
-const cluster::Schema& pgsql_inbox_schema() { return schema; }
+const cluster::Schema& pgsql_inbox_schema() { return inbox_schema; }
 
 }  // namespace postern::spool

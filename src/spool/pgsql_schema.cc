@@ -7,7 +7,7 @@ namespace {
 // those above the threshold have rows of `part`. next_at is in no index, and pages keep room, so
 // that a claim and a retry change one page (HOT). There are no foreign keys: the transaction that
 // settles deletes.
-constexpr const char* first = R"sql(
+constexpr const char* first_queue_tables = R"sql(
 DO $do$ BEGIN
 CREATE TABLE message (
   id uuid PRIMARY KEY,
@@ -79,11 +79,12 @@ CREATE TABLE put_mark (
 END $do$
 )sql";
 
-constexpr const char* versions[] = {first, marks_of_puts};
-constexpr cluster::Schema schema{.name = "spool", .versions = versions, .compatible_from = 1};
+constexpr const char* queue_versions[] = {first_queue_tables, marks_of_puts};
+constexpr cluster::Schema queue_schema{
+    .name = "spool", .versions = queue_versions, .compatible_from = 1};
 
 }  // namespace
 
-const cluster::Schema& pgsql_spool_schema() { return schema; }
+const cluster::Schema& pgsql_spool_schema() { return queue_schema; }
 
 }  // namespace postern::spool

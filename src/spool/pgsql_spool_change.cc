@@ -73,7 +73,7 @@ std::vector<net::PgsqlValue> values_of(const Settled& all) {
 }
 
 /// Deletes those of the messages $1 whose recipients are all in a final state.
-constexpr const char* retire =
+constexpr const char* retire_messages =
     "WITH gone AS (DELETE FROM message AS m WHERE m.id = ANY($1) AND NOT EXISTS (SELECT 1 FROM "
     "recipient AS r WHERE r.message = m.id AND r.state NOT IN (1, 2)) RETURNING m.id), parts AS "
     "(DELETE FROM part WHERE message = ANY(ARRAY(SELECT id FROM gone))) DELETE FROM recipient "
@@ -101,7 +101,7 @@ std::int64_t state_of(AttemptOutcome outcome) {
   return static_cast<std::int64_t>(State::queued);
 }
 
-Said ask(PgsqlSession& session, std::string sql, std::vector<net::PgsqlValue> values) {
+Said ask_within(PgsqlSession& session, std::string sql, std::vector<net::PgsqlValue> values) {
   return session.run({.sql = std::move(sql), .values = std::move(values)},
                      Clock::now() + cluster::answer_limit);
 }
@@ -290,7 +290,7 @@ net::PgsqlOutcome PgsqlSpool::commit_results(PgsqlSession& session,
     add_with_boot(later, try_again);
     add_with_boot(over, end);
   }
-  statements.push_back({.sql = retire, .values = {pg::uuids(touched)}});
+  statements.push_back({.sql = retire_messages, .values = {pg::uuids(touched)}});
   net::PgsqlOutcome outcome = session.transact(std::move(statements), Clock::now() + commit_limit);
   if (outcome.end != net::PgsqlEnd::committed || !options_.lease_lost) return outcome;
   for (const std::size_t at : tells) {
@@ -334,8 +334,8 @@ namespace {
 
 /// The reason why an action changed no recipient. A retry succeeds when an attempt is running.
 Own nothing_done(PgsqlSession& session, Action action, const std::string& id) {
-  const Said states =
-      ask(session, "SELECT DISTINCT state FROM recipient WHERE message = $1", {pg::uuid(id)});
+  const Said states = ask_within(session, "SELECT DISTINCT state FROM recipient WHERE message = $1",
+                                 {pg::uuid(id)});
   if (!states) return tl::unexpected(states.error());
   const auto has = [&](State state) {
     for (std::size_t row = 0; row < states->size(); ++row) {
@@ -349,9 +349,9 @@ Own nothing_done(PgsqlSession& session, Action action, const std::string& id) {
       {.held = has(State::held), .quarantined = has(State::quarantined), .dead = has(State::dead)});
 }
 
-Own act_on(PgsqlSession& session, Action action, const std::string& id, net::PgsqlTime now) {
-  const Said found =
-      ask(session, "SELECT damage <> '' FROM message WHERE id = $1 FOR UPDATE", {pg::uuid(id)});
+Own act_on_row(PgsqlSession& session, Action action, const std::string& id, net::PgsqlTime now) {
+  const Said found = ask_within(
+      session, "SELECT damage <> '' FROM message WHERE id = $1 FOR UPDATE", {pg::uuid(id)});
   if (!found) return tl::unexpected(found.error());
   if (found->size() == 0) {
     return Result<void>(fail(Fault::not_found, std::string(no_such_message)));
@@ -362,30 +362,32 @@ Own act_on(PgsqlSession& session, Action action, const std::string& id, net::Pgs
   Said changed;
   switch (action) {
     case Action::hold:
-      changed = ask(session,
-                    "UPDATE recipient SET state = 3, claimed_by = NULL, held_at = $1 WHERE message "
-                    "= $2 AND state = 0",
-                    {pg::time(now), pg::uuid(id)});
+      changed = ask_within(
+          session,
+          "UPDATE recipient SET state = 3, claimed_by = NULL, held_at = $1 WHERE message "
+          "= $2 AND state = 0",
+          {pg::time(now), pg::uuid(id)});
       break;
     case Action::release:
-      changed =
-          ask(session,
-              "UPDATE recipient SET state = 0, next_at = $1, held_ms = held_ms + greatest(0, "
-              "round(extract(epoch FROM $1 - held_at) * 1000)::bigint) WHERE message = $2 AND "
-              "state IN (3, 5)",
-              {pg::time(now), pg::uuid(id)});
+      changed = ask_within(
+          session,
+          "UPDATE recipient SET state = 0, next_at = $1, held_ms = held_ms + greatest(0, "
+          "round(extract(epoch FROM $1 - held_at) * 1000)::bigint) WHERE message = $2 AND "
+          "state IN (3, 5)",
+          {pg::time(now), pg::uuid(id)});
       break;
     case Action::retry:
       // A running attempt goes on; no second one begins.
-      changed = ask(session,
-                    fmt::format("UPDATE recipient AS r SET state = 0, next_at = $1 WHERE r.message "
-                                "= $2 AND r.state IN (0, 4) AND (r.claimed_by IS NULL OR NOT {})",
-                                cluster::claim_lives()),
-                    {pg::time(now), pg::uuid(id)});
+      changed = ask_within(
+          session,
+          fmt::format("UPDATE recipient AS r SET state = 0, next_at = $1 WHERE r.message "
+                      "= $2 AND r.state IN (0, 4) AND (r.claimed_by IS NULL OR NOT {})",
+                      cluster::claim_lives()),
+          {pg::time(now), pg::uuid(id)});
       break;
     case Action::drop: {
       const std::vector<std::string> one{id};
-      const Said gone = ask(session, remove_all, {pg::uuids(one)});
+      const Said gone = ask_within(session, remove_all, {pg::uuids(one)});
       if (!gone) return tl::unexpected(gone.error());
       return Result<void>();
     }
@@ -401,7 +403,7 @@ void PgsqlSpool::act(Action action, const MessageId& id, Time now, Done<void> do
   if (octets.empty()) return done(fail(Fault::not_found, std::string(no_such_message)));
   const auto change = std::make_shared<Change>();
   change->converse = [this, action, octets, now](PgsqlSession& session) {
-    return act_on(session, action, octets, at(now));
+    return act_on_row(session, action, octets, at(now));
   };
   change->done = std::move(done);
   changes_->submit(change);

@@ -9,6 +9,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/patience_test.h"
 #include "base/temporary_folder_test.h"
 #include "cluster/pgsql_server_test.h"
 #include "spool/pgsql_schema.h"
@@ -45,7 +46,7 @@ class SpoolTest : public ::testing::Test {
     EXPECT_TRUE(session);
     const auto said =
         (*session)->run({.sql = "SELECT count(DISTINCT message) FROM part", .values = {}},
-                        cluster::Clock::now() + cluster::answer_limit);
+                        cluster::Clock::now() + tests::patience);
     EXPECT_TRUE(said);
     return static_cast<std::size_t>(said->integer(0, 0));
   }

@@ -6,7 +6,7 @@ namespace {
 // Bodies have a table of their own, so that scans of messages skip them. The partial indexes cover
 // recipients that wait (state 0), that are claimed, and that wait for an operator; recipients in a
 // final state are in none.
-constexpr const char* first = R"sql(
+constexpr const char* first_spool_tables = R"sql(
 CREATE TABLE message (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
   id TEXT NOT NULL UNIQUE,
@@ -64,11 +64,12 @@ CREATE INDEX recipient_kept ON recipient (state, kind, destination, message) WHE
 CREATE INDEX message_account ON message (account, id) WHERE account <> '';
 )sql";
 
-constexpr const char* migrations[] = {first, filters};
-constexpr store::Schema schema{.application_id = 0x5073706c, .migrations = migrations};  // "Pspl"
+constexpr const char* spool_migrations[] = {first_spool_tables, filters};
+constexpr store::Schema spool_file_schema{.application_id = 0x5073706c,
+                                          .migrations = spool_migrations};  // "Pspl"
 
 }  // namespace
 
-const store::Schema& spool_schema() { return schema; }
+const store::Schema& spool_schema() { return spool_file_schema; }
 
 }  // namespace postern::spool

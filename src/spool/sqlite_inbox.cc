@@ -18,7 +18,7 @@ using store::Row;
 
 namespace {
 
-constexpr std::int64_t rows_a_commit = 500;
+constexpr std::int64_t deleted_rows_a_commit = 500;
 
 using Names = std::vector<std::string>;
 
@@ -45,10 +45,6 @@ Result<std::uint64_t> age_out(Database& database, std::string_view webhook, stor
     if (!counted) return tl::unexpected(counted.error());
   }
   return gone;
-}
-
-store::Time kept_since(store::Time now, const policy::InboxLimits& limits) {
-  return now - std::chrono::days(limits.keep_days);
 }
 
 struct Sums {
@@ -383,7 +379,7 @@ Result<std::uint64_t> SqliteInbox::drop(std::string_view remove, const Values&..
     if (!gone) return gone;
     remove_files(files);
     all += *gone;
-    if (*gone < static_cast<std::uint64_t>(rows_a_commit)) return all;
+    if (*gone < static_cast<std::uint64_t>(deleted_rows_a_commit)) return all;
   }
 }
 
@@ -474,7 +470,7 @@ Result<std::uint64_t> SqliteInbox::purge(store::Time now, const LimitsOf& limits
       remove_files(files);
       gone = *aged;
       all += gone;
-    } while (gone == static_cast<std::uint64_t>(rows_a_commit));
+    } while (gone == static_cast<std::uint64_t>(deleted_rows_a_commit));
   }
   return all;
 }

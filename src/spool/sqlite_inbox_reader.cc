@@ -18,15 +18,11 @@ using store::Row;
 
 namespace {
 
-constexpr std::uint64_t most_of_a_piece = 1 << 20;
-/// Limit of the count of messages above a sequence.
-constexpr std::uint64_t most_counted = 10'000;
-
 // A subject may be as long as a header section, and a list has up to 200 subjects.
 #define POSTERN_INBOX_COLUMNS \
   "seq, id, webhook_id, received_at, sender, substr(subject, 1, 500), payload_size"
 
-InboxMessage read_message(const Row& row) {
+InboxMessage read_inbox_message(const Row& row) {
   return {.sequence = static_cast<std::uint64_t>(row.integer(0)),
           .id = row.text(1),
           .webhook_id = row.text(2),
@@ -78,7 +74,7 @@ Result<store::Listed<InboxMessage>> SqliteInboxReader::list(std::string_view web
   auto found = database_->all("SELECT " POSTERN_INBOX_COLUMNS
                               " FROM inbox WHERE webhook_id = ? AND seq > ? "
                               "ORDER BY seq DESC LIMIT ? OFFSET ?",
-                              read_message, webhook, after, page.limit, page.offset);
+                              read_inbox_message, webhook, after, page.limit, page.offset);
   if (!found) return tl::unexpected(found.error());
   // Counters of an inbox change with its rows, so a large inbox need not be scanned.
   const auto total =
@@ -101,7 +97,7 @@ Result<store::Slice<InboxMessage>> SqliteInboxReader::slice(std::string_view web
   return store::slice(*database_,
                       "SELECT " POSTERN_INBOX_COLUMNS
                       " FROM inbox WHERE webhook_id = ? AND seq > ? AND seq < ? ORDER BY seq DESC",
-                      0, keyset, read_message, fits, webhook, after);
+                      0, keyset, read_inbox_message, fits, webhook, after);
 }
 
 Result<InboxState> SqliteInboxReader::state(std::string_view webhook) {
@@ -136,7 +132,7 @@ Result<std::optional<SqliteInboxReader::Stored>> SqliteInboxReader::find(std::st
                                       ", payload, file, digest FROM inbox "
                                       "WHERE webhook_id = ? AND id = ?";
   const auto read = [](const Row& row) {
-    return Stored{.message = read_message(row),
+    return Stored{.message = read_inbox_message(row),
                   .payload = row.text(7),
                   .file = row.text(8),
                   .digest = row.text(9)};

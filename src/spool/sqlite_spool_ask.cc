@@ -24,7 +24,7 @@ struct Question {
 };
 
 /// The SQL condition on one recipient `r`; it contains only numbers of our own enumerations.
-std::string recipient_condition(const ListFilter& filter) {
+std::string sqlite_recipient_condition(const ListFilter& filter) {
   std::string out = "1";
   if (filter.state) out += fmt::format(" AND r.state = {}", static_cast<int>(*filter.state));
   if (filter.destination) {
@@ -40,7 +40,7 @@ std::string recipient_condition(const ListFilter& filter) {
 /// of messages from the newest on finds enough matches. SQLite does not infer that a state of 4 is
 /// >= 3, so the query states it.
 std::string recipients_by_index(const ListFilter& filter) {
-  const std::string condition = recipient_condition(filter);
+  const std::string condition = sqlite_recipient_condition(filter);
   const auto by = [&](std::string_view index, std::string_view part) {
     return fmt::format("SELECT r.message FROM recipient AS r INDEXED BY {} WHERE {} AND {}", index,
                        condition, part);
@@ -58,7 +58,7 @@ std::string recipients_by_index(const ListFilter& filter) {
 
 // INDEXED BY turns a missing index into an error instead of a scan, and CROSS JOIN fixes the order
 // of the tables.
-Question ask(const ListFilter& filter, const MessageId& before) {
+Question question_of(const ListFilter& filter, const MessageId& before) {
   Question question;
   const std::string found = recipients_by_index(filter);
   if (!found.empty()) {
@@ -72,7 +72,7 @@ Question ask(const ListFilter& filter, const MessageId& before) {
     if (filter.state || filter.recipient || filter.destination) {
       question.where +=
           fmt::format(" AND EXISTS (SELECT 1 FROM recipient AS r WHERE r.message = m.seq AND {})",
-                      recipient_condition(filter));
+                      sqlite_recipient_condition(filter));
     }
   }
   if (!before.empty()) question.where += " AND m.id < ?1";
@@ -87,7 +87,7 @@ Question ask(const ListFilter& filter, const MessageId& before) {
 
 Result<std::vector<Message>> SqliteSpool::list(const ListFilter& filter, const MessageId& before,
                                                std::size_t limit) {
-  const Question question = ask(filter, before);
+  const Question question = question_of(filter, before);
   // The query uses every parameter, so that all can be bound.
   const std::string sql = fmt::format(
       "SELECT " POSTERN_MESSAGE_COLUMNS

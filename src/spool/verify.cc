@@ -5,7 +5,7 @@
 namespace postern::spool {
 namespace {
 
-constexpr std::size_t page = 100;
+constexpr std::size_t verified_at_once = 100;
 constexpr std::size_t max_findings = 1000;
 
 void verify_message(Spool& spool, const Message& message, Verification& found) {
@@ -40,14 +40,14 @@ tl::unexpected<Error> verification_stopped() {
 Result<void> verify_messages(Spool& spool, const std::atomic<bool>& stop, Verification& found) {
   MessageId before;
   for (;;) {
-    const Result<std::vector<Message>> messages = spool.list({}, before, page);
+    const Result<std::vector<Message>> messages = spool.list({}, before, verified_at_once);
     if (!messages && stop) return verification_stopped();
     if (!messages) return tl::unexpected(messages.error());
     for (const Message& message : *messages) {
       if (stop) return verification_stopped();
       verify_message(spool, message, found);
     }
-    if (messages->size() < page) return {};
+    if (messages->size() < verified_at_once) return {};
     before = messages->back().id;
   }
 }

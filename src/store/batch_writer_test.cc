@@ -5,19 +5,21 @@
 #include <future>
 #include <thread>
 
+#include "base/patience_test.h"
 #include "base/temporary_folder_test.h"
 
 namespace postern::store {
 namespace {
 
-constexpr const char* migrations[] = {"CREATE TABLE item (id INTEGER PRIMARY KEY) STRICT;"};
-constexpr Schema schema{.application_id = 1, .migrations = migrations};
+constexpr const char* item_migrations[] = {"CREATE TABLE item (id INTEGER PRIMARY KEY) STRICT;"};
+constexpr Schema item_schema{.application_id = 1, .migrations = item_migrations};
 
 class BatchWriterTest : public ::testing::Test {
  protected:
   BatchWriterTest() {
-    database_ = std::move(*Database::open(folder_.file("b.db"), schema, {.sync = Sync::normal}));
-    reader_ = std::move(*Database::open(folder_.file("b.db"), schema, {.sync = Sync::normal}));
+    database_ =
+        std::move(*Database::open(folder_.file("b.db"), item_schema, {.sync = Sync::normal}));
+    reader_ = std::move(*Database::open(folder_.file("b.db"), item_schema, {.sync = Sync::normal}));
   }
 
   static auto insert(int id) {
@@ -44,19 +46,13 @@ TEST_F(BatchWriterTest, flush_makes_earlier_posts_readable) {
 TEST_F(BatchWriterTest, commits_by_itself_after_the_interval) {
   BatchWriter writer(*database_, {.interval = std::chrono::milliseconds(20)});
   ASSERT_TRUE(writer.post(insert(1)));
-  for (int i = 0; i < 500 && count() == 0; ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  EXPECT_EQ(count(), 1);
+  EXPECT_TRUE(tests::eventually([&] { return count() == 1; }));
 }
 
 TEST_F(BatchWriterTest, commits_a_full_batch_before_the_interval) {
   BatchWriter writer(*database_, {.batch = 10, .interval = std::chrono::hours(1)});
   for (int i = 0; i < 10; ++i) ASSERT_TRUE(writer.post(insert(i)));
-  for (int i = 0; i < 500 && count() < 10; ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  EXPECT_EQ(count(), 10);
+  EXPECT_TRUE(tests::eventually([&] { return count() == 10; }));
 }
 
 TEST_F(BatchWriterTest, writes_the_rest_when_it_ends) {

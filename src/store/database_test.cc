@@ -15,18 +15,18 @@
 namespace postern::store {
 namespace {
 
-constexpr const char* migrations[] = {
+constexpr const char* two_migrations[] = {
     "CREATE TABLE item (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, note TEXT, data BLOB);",
     "CREATE TABLE part (item INTEGER NOT NULL REFERENCES item(id) ON DELETE CASCADE);",
 };
-constexpr Schema schema{.application_id = 0x12345678, .migrations = migrations};
+constexpr Schema two_step_schema{.application_id = 0x12345678, .migrations = two_migrations};
 constexpr Schema old_schema{.application_id = 0x12345678,
-                            .migrations = std::span(migrations).first(1)};
+                            .migrations = std::span(two_migrations).first(1)};
 
 class DatabaseTest : public ::testing::Test {
  protected:
   std::unique_ptr<Database> open(const DatabaseOptions& options = {}) {
-    auto opened = Database::open(path_, schema, options);
+    auto opened = Database::open(path_, two_step_schema, options);
     EXPECT_TRUE(opened) << opened.error().message;
     return std::move(*opened);
   }
@@ -194,7 +194,7 @@ TEST_F(DatabaseTest, migrates_an_older_file_and_keeps_its_rows) {
 // A release only adds, so the one before it goes on with the file: the way back after an upgrade.
 TEST_F(DatabaseTest, an_older_program_goes_on_with_what_a_newer_one_only_added_to) {
   constexpr Schema adds{
-      .application_id = 0x12345678, .migrations = migrations, .compatible_from = 1};
+      .application_id = 0x12345678, .migrations = two_migrations, .compatible_from = 1};
   {
     auto newer = Database::open(path_, adds);
     ASSERT_TRUE(newer) << newer.error().message;
@@ -231,7 +231,7 @@ TEST_F(DatabaseTest, an_older_program_refuses_what_a_newer_one_changed_and_names
 
 // Later steps keep what an earlier one allowed; a file on its way there is for its own version.
 TEST_F(DatabaseTest, each_step_says_who_may_use_the_file) {
-  static constexpr const char* three[] = {migrations[0], migrations[1],
+  static constexpr const char* three[] = {two_migrations[0], two_migrations[1],
                                           "ALTER TABLE item ADD COLUMN more TEXT"};
   static constexpr Schema second{
       .application_id = 0x12345678, .migrations = std::span(three).first(2), .compatible_from = 2};
@@ -252,7 +252,8 @@ TEST_F(DatabaseTest, a_failing_migration_leaves_the_file_as_it_was) {
   {
     ASSERT_TRUE(Database::open(path_, old_schema));
   }
-  const char* const broken[] = {migrations[0], "CREATE TABLE extra (x); CREATE TABLE item (y);"};
+  const char* const broken[] = {two_migrations[0],
+                                "CREATE TABLE extra (x); CREATE TABLE item (y);"};
   ASSERT_FALSE(Database::open(path_, Schema{0x12345678, broken}));
   const auto again = Database::open(path_, old_schema);
   ASSERT_TRUE(again);
@@ -261,7 +262,7 @@ TEST_F(DatabaseTest, a_failing_migration_leaves_the_file_as_it_was) {
 
 TEST_F(DatabaseTest, refuses_another_programs_database) {
   open();
-  const auto refused = Database::open(path_, Schema{0x99, migrations});
+  const auto refused = Database::open(path_, Schema{0x99, two_migrations});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().fault, Fault::permanent);
   EXPECT_NE(refused.error().message.find("not the one expected"), std::string::npos);
@@ -269,7 +270,7 @@ TEST_F(DatabaseTest, refuses_another_programs_database) {
 
 TEST_F(DatabaseTest, refuses_a_file_that_is_no_database) {
   std::ofstream(path_) << std::string(5000, 'x');
-  const auto refused = Database::open(path_, schema);
+  const auto refused = Database::open(path_, two_step_schema);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().fault, Fault::permanent);
   EXPECT_NE(refused.error().message.find(path_), std::string::npos);
@@ -290,7 +291,7 @@ TEST_F(DatabaseTest, refuses_a_damaged_page) {
     file.seekp(4096 * 3);
     file << std::string(4096 * 4, '\xee');
   }
-  const auto refused = Database::open(path_, schema);
+  const auto refused = Database::open(path_, two_step_schema);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().fault, Fault::permanent);
   EXPECT_NE(refused.error().message.find("damaged"), std::string::npos);
@@ -298,11 +299,12 @@ TEST_F(DatabaseTest, refuses_a_damaged_page) {
 }
 
 TEST_F(DatabaseTest, refuses_a_missing_directory_and_a_symbolic_link) {
-  EXPECT_EQ(Database::open(folder_.file("none/x.db"), schema).error().fault, Fault::permanent);
+  EXPECT_EQ(Database::open(folder_.file("none/x.db"), two_step_schema).error().fault,
+            Fault::permanent);
   open();
   const std::string link = folder_.file("link.db");
   ASSERT_EQ(symlink(path_.c_str(), link.c_str()), 0);
-  const auto linked = Database::open(link, schema);
+  const auto linked = Database::open(link, two_step_schema);
   ASSERT_FALSE(linked);
   EXPECT_EQ(linked.error().fault, Fault::permanent);
   EXPECT_NE(linked.error().message.find("symbolic link"), std::string::npos);
@@ -332,7 +334,7 @@ TEST_F(DatabaseTest, another_opening_of_the_same_file_keeps_its_locks) {
   EXPECT_TRUE(is_locked(path_));
   auto second = open({.quick_check_limit = 0});
   EXPECT_TRUE(is_locked(path_)) << "the second opening closed a descriptor of its own";
-  const auto reading = Database::open(path_, schema, {.use = Use::beside});
+  const auto reading = Database::open(path_, two_step_schema, {.use = Use::beside});
   ASSERT_TRUE(reading) << reading.error().message;
   EXPECT_TRUE(is_locked(path_));
   second.reset();
@@ -344,8 +346,8 @@ TEST_F(DatabaseTest, a_file_that_loses_its_name_fails_what_is_committed) {
     for (const bool replaced : {false, true}) {
       SCOPED_TRACE(end + (replaced ? " replaced" : " removed"));
       const std::string path = folder_.file(end + (replaced ? "1" : "0") + ".db");
-      const auto database = Database::open(path, schema).value();
-      const auto again = Database::open(path, schema).value();
+      const auto database = Database::open(path, two_step_schema).value();
+      const auto again = Database::open(path, two_step_schema).value();
       EXPECT_EQ(database->lost_file(), "");
       EXPECT_THAT(lost_files(), testing::IsEmpty());
       ASSERT_EQ(unlink((path + end).c_str()), 0);
@@ -365,7 +367,8 @@ TEST_F(DatabaseTest, a_file_that_loses_its_name_fails_what_is_committed) {
 }
 
 TEST_F(DatabaseTest, beside_its_owner_a_database_is_read_and_left_as_it_is) {
-  ASSERT_EQ(Database::open(path_, schema, {.use = Use::beside}).error().fault, Fault::permanent);
+  ASSERT_EQ(Database::open(path_, two_step_schema, {.use = Use::beside}).error().fault,
+            Fault::permanent);
   EXPECT_FALSE(std::filesystem::exists(path_));
   // As its owner left it when it was killed: no process has it open, and all data is in the log.
   const std::string copy = folder_.file("copy.db");
@@ -377,7 +380,7 @@ TEST_F(DatabaseTest, beside_its_owner_a_database_is_read_and_left_as_it_is) {
   const std::string log = tests::read_file(copy + "-wal");
   ASSERT_GT(log.size(), 0u);
   {
-    const auto reading = Database::open(copy, schema, {.use = Use::beside});
+    const auto reading = Database::open(copy, two_step_schema, {.use = Use::beside});
     ASSERT_TRUE(reading) << reading.error().message;
     EXPECT_EQ((*reading)->number("SELECT count(*) FROM item").value(), 1);
     EXPECT_FALSE((*reading)->execute("INSERT INTO item(id,name) VALUES (2,'b')"));
@@ -389,7 +392,7 @@ TEST_F(DatabaseTest, beside_its_owner_a_database_is_read_and_left_as_it_is) {
 TEST_F(DatabaseTest, beside_an_older_gateway_its_schema_stays) {
   const auto owner = Database::open(path_, old_schema);
   ASSERT_TRUE(owner);
-  const auto reading = Database::open(path_, schema, {.use = Use::beside});
+  const auto reading = Database::open(path_, two_step_schema, {.use = Use::beside});
   ASSERT_FALSE(reading);
   EXPECT_THAT(reading.error().message, testing::HasSubstr("restart it"));
   EXPECT_EQ((*owner)->number("PRAGMA user_version").value(), 1);
@@ -404,7 +407,7 @@ TEST_F(DatabaseTest, a_log_that_has_grown_is_cut) {
   const auto log_size = [&] { return std::filesystem::file_size(path_ + "-wal"); };
   constexpr std::size_t mib = std::size_t{1} << 20;
   {
-    const auto reading = Database::open(path_, schema, {.use = Use::copy});
+    const auto reading = Database::open(path_, two_step_schema, {.use = Use::copy});
     ASSERT_TRUE(reading && (*reading)->begin_snapshot());
     const std::string large(8 * mib, 'x');
     for (int i = 0; i < 10; ++i) write(large);
@@ -417,8 +420,8 @@ TEST_F(DatabaseTest, a_log_that_has_grown_is_cut) {
 TEST_F(DatabaseTest, a_copy_is_the_snapshot_while_the_owner_writes) {
   const auto owner = open({.busy_timeout = std::chrono::milliseconds(10)});
   ASSERT_TRUE(owner->execute("INSERT INTO item (name) VALUES ('before')"));
-  const auto reading = Database::open(path_, schema, {.use = Use::copy});
-  const auto holding = Database::open(path_, schema, {.use = Use::copy});
+  const auto reading = Database::open(path_, two_step_schema, {.use = Use::copy});
+  const auto holding = Database::open(path_, two_step_schema, {.use = Use::copy});
   ASSERT_TRUE(reading && holding);
   {
     const auto held = Transaction::begin(**holding);
@@ -434,7 +437,7 @@ TEST_F(DatabaseTest, a_copy_is_the_snapshot_while_the_owner_writes) {
   struct stat status{};
   ASSERT_EQ(stat(copy.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0600u);
-  const auto copied = Database::open(copy, schema);
+  const auto copied = Database::open(copy, two_step_schema);
   ASSERT_TRUE(copied) << copied.error().message;
   const auto names =
       (*copied)->all("SELECT name FROM item", [](const Row& row) { return row.text(0); });
@@ -445,7 +448,7 @@ TEST_F(DatabaseTest, a_copy_is_the_snapshot_while_the_owner_writes) {
 
 TEST_F(DatabaseTest, a_copy_of_an_older_schema_is_not_made) {
   ASSERT_TRUE(Database::open(path_, old_schema));
-  const auto reading = Database::open(path_, schema, {.use = Use::copy});
+  const auto reading = Database::open(path_, two_step_schema, {.use = Use::copy});
   ASSERT_FALSE(reading);
   EXPECT_EQ(reading.error().fault, Fault::temporary);
 }

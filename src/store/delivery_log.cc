@@ -13,9 +13,7 @@ constexpr std::size_t max_recipients = 100;
 constexpr std::size_t max_text = 1024;
 constexpr std::int64_t purge_rows = 5000;
 /// Old records that one new record may remove: more than enough to balance its size.
-constexpr int room_rows = 256;
-/// Longer than the database of a cluster keeps what was told.
-constexpr std::int64_t days_remembered = 10;
+constexpr int log_room_rows = 256;
 /// Records that have one shared number at most.
 constexpr std::int64_t records_of_one_number = 16;
 
@@ -203,8 +201,8 @@ void forget(Database& database, std::string_view webhook, std::int64_t today) {
 
 std::int64_t today() { return to_millis(now()) / (24 * 3600 * 1000); }
 
-void make_room(Database& database, std::uint64_t max_size) {
-  for (int taken = 0; taken < room_rows; ++taken) {
+void make_log_room(Database& database, std::uint64_t max_size) {
+  for (int taken = 0; taken < log_room_rows; ++taken) {
     const auto held = database.number("SELECT octets FROM log_account WHERE account = ''");
     if (!held || *held <= static_cast<std::int64_t>(max_size)) return;
     const auto gone = database.execute(
@@ -270,7 +268,7 @@ bool DeliveryLog::write(LogRecord record, std::optional<std::int64_t> hour) {
       if (!told.empty()) options_.telling.outbox->put(std::move(told));
     }
     store_record(database, record, hour, number);
-    make_room(database, options_.max_size);
+    make_log_room(database, options_.max_size);
   });
 }
 
@@ -288,7 +286,7 @@ bool DeliveryLog::take(std::string node, std::int64_t number, std::vector<std::s
         for (const std::string_view item : items) {
           if (item.starts_with('r')) {
             take_record(database, item.substr(1));
-            make_room(database, options_.max_size);
+            make_log_room(database, options_.max_size);
           } else if (item.starts_with('f')) {
             for (const std::string& webhook : from_json(std::string(item.substr(1)))) {
               forget(database, webhook, today());

@@ -6,7 +6,7 @@ namespace {
 
 // `hour` is set on records that count all refusals of one address in that hour. log_count provides
 // the totals of lists without reading the log.
-constexpr const char* first = R"sql(
+constexpr const char* first_delivery_tables = R"sql(
 CREATE TABLE log (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
   id TEXT NOT NULL UNIQUE,
@@ -216,19 +216,21 @@ END;
 
 // What other gateways of a cluster told, up to which piece; and webhooks that were deleted at any
 // of them, of which another may still tell for some days.
-constexpr const char* told = R"sql(
+constexpr const char* told_columns = R"sql(
 CREATE TABLE feed_position (node TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE forgotten (webhook_id TEXT PRIMARY KEY, day INTEGER NOT NULL) WITHOUT ROWID;
 )sql";
 
-constexpr const char* migrations[] = {first,          by_trace,   inbox_files, inbox_links,
-                                      inbox_accounts, log_shares, told};
+constexpr const char* delivery_migrations[] = {first_delivery_tables, by_trace,       inbox_files,
+                                               inbox_links,           inbox_accounts, log_shares,
+                                               told_columns};
 // Version 7 only adds: programs of version 6 neither read nor need it.
-constexpr Schema schema{
-    .application_id = 0x506f4465, .migrations = migrations, .compatible_from = 6};  // "PoDe"
+constexpr Schema delivery_file_schema{.application_id = 0x506f4465,
+                                      .migrations = delivery_migrations,
+                                      .compatible_from = 6};  // "PoDe"
 
 }  // namespace
 
-const Schema& delivery_schema() { return schema; }
+const Schema& delivery_schema() { return delivery_file_schema; }
 
 }  // namespace postern::store

@@ -14,6 +14,10 @@
 
 namespace postern::store {
 
+/// For which the deletion of an account's or a webhook's rows is remembered: longer than the
+/// database of a cluster keeps what was told.
+inline constexpr std::int64_t days_remembered = 10;
+
 /// The items in one text, compressed, then sealed: they hold policies and addresses.
 std::string pack_items(const Seal& seal, const std::vector<std::string>& items);
 /// nullopt: sealed with another key, damaged, or larger than 64 MiB.

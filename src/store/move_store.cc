@@ -16,18 +16,18 @@ namespace {
 using cluster::Clock;
 
 // A row comes after those that it refers to.
-constexpr std::array<std::string_view, 14> tables{
+constexpr std::array<std::string_view, 14> moved_tables{
     "account",  "backup_code",   "session",    "refresh_token", "api_token",
     "link",     "policy",        "credential", "webhook",       "domain",
     "dkim_key", "list_revision", "audit",      "signing_key"};
-constexpr std::string_view secrets = "server_secret";
+constexpr std::string_view secrets_table = "server_secret";
 
-constexpr std::size_t rows_at_once = 200;
+constexpr std::size_t moved_at_once = 200;
 constexpr std::size_t most_columns = 32;
 /// A piece of rows, and the commit, which waits for a standby.
-constexpr std::chrono::minutes patience{5};
+constexpr std::chrono::minutes move_patience{5};
 
-Clock::time_point deadline() { return Clock::now() + patience; }
+Clock::time_point move_deadline() { return Clock::now() + move_patience; }
 
 /// Numbers and times in decimal digits; texts and octets as they are; nullopt: NULL.
 using Value = std::optional<std::string>;
@@ -166,7 +166,7 @@ class Pgsql {
   Pgsql(net::PgsqlSession& session, const SecretSeal* seal) : session_(session), seal_(seal) {}
 
   Result<net::PgsqlRows> ask(net::PgsqlStatement statement) {
-    auto rows = session_.run(std::move(statement), deadline());
+    auto rows = session_.run(std::move(statement), move_deadline());
     if (rows) return std::move(*rows);
     const bool is_ours = rows.error().state.starts_with("2") || rows.error().state.starts_with("4");
     return fail(is_ours ? Fault::permanent : Fault::unreachable,
@@ -181,7 +181,7 @@ class Pgsql {
     if (!begun) return tl::unexpected(begun.error());
     for (;;) {
       const auto rows =
-          ask({.sql = fmt::format("FETCH {} FROM {}", rows_at_once, cursor), .values = {}});
+          ask({.sql = fmt::format("FETCH {} FROM {}", moved_at_once, cursor), .values = {}});
       if (!rows) return tl::unexpected(rows.error());
       for (std::size_t row = 0; row < rows->size(); ++row) {
         Values values;
@@ -199,7 +199,7 @@ class Pgsql {
         }
         if (Result<void> taken = take(values); !taken) return taken;
       }
-      if (rows->size() < rows_at_once) break;
+      if (rows->size() < moved_at_once) break;
     }
     const auto closed = ask({.sql = "CLOSE " + cursor, .values = {}});
     return closed ? Result<void>() : tl::unexpected(closed.error());
@@ -230,7 +230,7 @@ class Pgsql {
   /// Sends what add() and set() have collected.
   Result<void> flush() {
     if (waiting_.empty()) return {};
-    const auto done = session_.run(waiting_, deadline());
+    const auto done = session_.run(waiting_, move_deadline());
     waiting_.clear();
     if (done) return {};
     return fail(Fault::permanent, "PostgreSQL: " + done.error().message);
@@ -258,7 +258,7 @@ class Pgsql {
       statement.values.push_back(value_of(column, seals ? Value(seal_->close(*row[at])) : row[at]));
     }
     waiting_.push_back(std::move(statement));
-    return waiting_.size() < rows_at_once ? Result<void>() : flush();
+    return waiting_.size() < moved_at_once ? Result<void>() : flush();
   }
   net::PgsqlSession& session_;
   const SecretSeal* const seal_;
@@ -375,21 +375,21 @@ Result<std::vector<MovedRows>> move_store(Database& sqlite, net::PgsqlSession& p
   }
   const auto moved = [&]() -> Result<std::vector<MovedRows>> {
     std::vector<Table> all;
-    for (const std::string_view name : tables) {
+    for (const std::string_view name : moved_tables) {
       auto table = describe(sqlite, cluster, name);
       if (!table) return tl::unexpected(table.error());
       all.push_back(std::move(*table));
     }
-    auto table = describe(sqlite, cluster, secrets);
+    auto table = describe(sqlite, cluster, secrets_table);
     if (!table) return tl::unexpected(table.error());
     all.push_back(std::move(*table));
     return to == MoveTo::pgsql ? move(local, cluster, all) : move(cluster, local, all);
   }();
   if (!moved) {
-    pgsql.roll_back(deadline());
+    pgsql.roll_back(move_deadline());
     return moved;
   }
-  const net::PgsqlOutcome end = pgsql.commit(deadline());
+  const net::PgsqlOutcome end = pgsql.commit(move_deadline());
   if (end.end != net::PgsqlEnd::committed) {
     return fail(Fault::unreachable, "PostgreSQL: " + end.failure.message);
   }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/patience_test.h"
 #include "store/store_fixture.h"
 
 namespace postern::store {
@@ -90,7 +91,7 @@ TEST_F(MoveStoreTest, secrets_are_sealed_on_the_way_and_opened_on_the_way_back) 
   EXPECT_EQ(store_->webhook(account, hook.id).value()->secret.reveal(), hook.secret.reveal());
   store_.reset();
   const auto rows = session_->run({.sql = "SELECT secret FROM webhook", .values = {}},
-                                  cluster::Clock::now() + cluster::answer_limit);
+                                  cluster::Clock::now() + tests::patience);
   EXPECT_EQ(rows->text(0, 0), seal_->close(hook.secret.reveal()));
   ASSERT_TRUE(sealed(MoveTo::sqlite, "back.db"));
   store_ = std::move(*SqliteStore::open(folder_.file("back.db")));

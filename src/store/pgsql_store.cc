@@ -20,12 +20,12 @@ using net::PgsqlSession;
 
 /// Rows that stream() holds at a time; most pages end in the first ones.
 constexpr std::size_t first_rows = 64;
-constexpr std::size_t rows_at_once = 500;
+constexpr std::size_t streamed_at_once = 500;
 /// Time limit of probe(): who waits longer has no database.
 constexpr std::chrono::seconds probe_limit{2};
 constexpr std::chrono::milliseconds between_attempts{100};
 
-Clock::time_point deadline() { return Clock::now() + cluster::answer_limit; }
+Clock::time_point answer_deadline() { return Clock::now() + cluster::answer_limit; }
 
 /// `?` and `?1` as PostgreSQL writes them. No text holds a question mark otherwise.
 std::string numbered(std::string_view text) {
@@ -86,7 +86,7 @@ class PgsqlStore::Session final : public SqlSession {
         if (!fresh) return tl::unexpected(fresh.error());
         session_ = std::move(*fresh);
       }
-      const auto said = session_->run(std::span(&statement, 1), deadline());
+      const auto said = session_->run(std::span(&statement, 1), answer_deadline());
       if (said) return said->front();
       if (open_ || again > 0 || !said.error().state.empty()) return broken(said.error());
     }
@@ -128,14 +128,14 @@ class PgsqlStore::Session final : public SqlSession {
     broken_ = error;
     state_ = "seal";
   }
-  PgsqlEnd commit(Until until = deadline()) {
+  PgsqlEnd commit(Until until = answer_deadline()) {
     const net::PgsqlOutcome outcome = session_->commit(until);
     if (outcome.end != PgsqlEnd::committed) static_cast<void>(broken(outcome.failure));
     open_ = false;
     return outcome.end;
   }
   void roll_back() {
-    session_->roll_back(deadline());
+    session_->roll_back(answer_deadline());
     open_ = false;
     broken_.reset();
     state_.clear();
@@ -165,7 +165,7 @@ class PgsqlStore::Session final : public SqlSession {
         run(fmt::format("DECLARE {} NO SCROLL CURSOR FOR {}", name, sql), std::move(values));
     if (!declared) return tl::unexpected(declared.error());
     std::size_t wanted = first_rows;
-    for (bool more = true; more; wanted = rows_at_once) {
+    for (bool more = true; more; wanted = streamed_at_once) {
       const auto rows = run(fmt::format("FETCH {} FROM {}", wanted, name), {});
       if (!rows) return tl::unexpected(rows.error());
       more = rows->size() == wanted;

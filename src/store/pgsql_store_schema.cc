@@ -6,7 +6,7 @@ namespace {
 // The columns are those of sqlite_schema.cc. What people and clients write freely is bytea: text
 // must be UTF-8 without NUL. So are secrets, which may be sealed. All integers are bigint, the type
 // that integers of statements have. `seq` is the order of creation, by which lists are sorted.
-constexpr const char* tables = R"sql(
+constexpr const char* first_store_tables = R"sql(
 DO $do$ BEGIN
 CREATE TABLE account (
   seq bigint NOT NULL UNIQUE,
@@ -383,7 +383,7 @@ END $do$
 
 // `key_id` names the key that the secrets are sealed with; empty: they are not. Programs that know
 // nothing of it are kept away when it is set.
-constexpr const char* seal = R"sql(
+constexpr const char* seal_table = R"sql(
 DO $do$ BEGIN
 CREATE TABLE seal (
   one boolean PRIMARY KEY DEFAULT true CHECK (one),
@@ -394,11 +394,11 @@ INSERT INTO seal DEFAULT VALUES;
 END $do$
 )sql";
 
-constexpr const char* versions[] = {tables, changes, seal};
-constexpr cluster::Schema schema{.name = "store", .versions = versions, .compatible_from = 2};
+constexpr const char* versions[] = {first_store_tables, changes, seal_table};
+constexpr cluster::Schema store_schema{.name = "store", .versions = versions, .compatible_from = 2};
 
 }  // namespace
 
-const cluster::Schema& pgsql_store_schema() { return schema; }
+const cluster::Schema& pgsql_store_schema() { return store_schema; }
 
 }  // namespace postern::store

@@ -5,6 +5,7 @@
 #include <future>
 #include <thread>
 
+#include "base/patience_test.h"
 #include "cluster/held_commits_test.h"
 #include "store/store_fixture.h"
 
@@ -20,24 +21,17 @@ class PgsqlStoreTest : public StoreTest {
 
   net::PgsqlRows sql(const std::string& text) {
     const auto done =
-        session_->run({.sql = text, .values = {}}, cluster::Clock::now() + cluster::answer_limit);
+        session_->run({.sql = text, .values = {}}, cluster::Clock::now() + tests::patience);
     EXPECT_TRUE(done) << done.error().message;
     return done ? *done : net::PgsqlRows();
   }
   /// Cancels the wait of a commit, which reports success then, with a warning.
   void cancel_a_wait() {
-    EXPECT_TRUE(soon([&] {
+    EXPECT_TRUE(tests::eventually([&] {
       return sql("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep' "
                  "AND datname = current_database()")
                  .size() > 0;
     }));
-  }
-  static bool soon(const std::function<bool()>& condition) {
-    for (int i = 0; i < 1000; ++i) {
-      if (condition()) return true;
-      std::this_thread::sleep_for(10ms);
-    }
-    return false;
   }
   std::vector<Key> keys(std::uint64_t number) {
     const auto changes = store_->changes(number - 1, 1).value();
@@ -235,7 +229,7 @@ TEST_F(PgsqlStoreTest, octets_that_are_no_text_are_kept) {
 }
 
 TEST_F(PgsqlStoreTest, calls_go_on_after_a_crash_of_the_server) {
-  store_ = open_pgsql({.patience = 60s});
+  store_ = open_pgsql({.patience = tests::patience});
   const std::string ann = add_account("ann@example.com");
   tests::PgsqlServer::one().crash();
   auto written = std::async(std::launch::async,

@@ -35,8 +35,8 @@ const std::array<Sealed, 10> sealed_columns{
     Sealed{"signing_key", {"key"}},
     Sealed{"server_secret", {"value"}}};
 
-constexpr std::size_t rows_at_once = 200;
-constexpr std::chrono::minutes patience{5};
+constexpr std::size_t sealed_at_once = 200;
+constexpr std::chrono::minutes seal_patience{5};
 constexpr int lock_of_seal = 7309;  ///< an advisory lock
 /// Of the store's tables, that knows sealed secrets.
 constexpr std::int64_t version_that_seals = 3;
@@ -62,8 +62,8 @@ class Sealing {
   }
 
   Result<net::PgsqlRows> ask(std::string sql, std::vector<net::PgsqlValue> values = {}) {
-    auto rows =
-        session_.run({.sql = std::move(sql), .values = std::move(values)}, Clock::now() + patience);
+    auto rows = session_.run({.sql = std::move(sql), .values = std::move(values)},
+                             Clock::now() + seal_patience);
     if (rows) return std::move(*rows);
     return fail(Fault::unreachable, "PostgreSQL: " + rows.error().message);
   }
@@ -87,9 +87,9 @@ class Sealing {
                           table, fmt::join(one.columns, ", ")));
     }
     for (bool more = true; done && more;) {
-      done = ask(fmt::format("FETCH {} FROM seal_{}", rows_at_once, table));
+      done = ask(fmt::format("FETCH {} FROM seal_{}", sealed_at_once, table));
       if (!done) break;
-      more = done->size() == rows_at_once;
+      more = done->size() == sealed_at_once;
       std::vector<net::PgsqlStatement> updates;
       for (std::size_t row = 0; row < done->size(); ++row) {
         auto values = sealed(*done, row, one);
@@ -98,7 +98,7 @@ class Sealing {
       }
       if (updates.empty()) break;
       const auto written =
-          session_.run(std::span<const net::PgsqlStatement>(updates), Clock::now() + patience);
+          session_.run(std::span<const net::PgsqlStatement>(updates), Clock::now() + seal_patience);
       if (!written) return fail(Fault::unreachable, "PostgreSQL: " + written.error().message);
     }
     if (done) done = ask("CLOSE seal_" + table);
@@ -214,7 +214,7 @@ Result<void> check_seal(net::PgsqlSession& session, const SecretSeal* seal) {
 }
 
 Result<std::uint64_t> seal_store(net::PgsqlSession& session, const SecretSeal& seal) {
-  const auto deadline = [] { return Clock::now() + patience; };
+  const auto deadline = [] { return Clock::now() + seal_patience; };
   const auto begun = session.run({.sql = "BEGIN", .values = {}}, deadline());
   if (!begun) return fail(Fault::unreachable, "PostgreSQL: " + begun.error().message);
   auto sealed = seal_in_transaction(session, seal);

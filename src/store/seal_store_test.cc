@@ -1,5 +1,6 @@
 #include "store/seal_store.h"
 
+#include "base/patience_test.h"
 #include "cluster/node.h"
 #include "store/store_fixture.h"
 
@@ -17,7 +18,7 @@ class SealStoreTest : public StoreTest {
 
   net::PgsqlRows sql(const std::string& text) {
     const auto done =
-        session_->run({.sql = text, .values = {}}, cluster::Clock::now() + cluster::answer_limit);
+        session_->run({.sql = text, .values = {}}, cluster::Clock::now() + tests::patience);
     EXPECT_TRUE(done) << done.error().message;
     return done ? *done : net::PgsqlRows();
   }

@@ -58,7 +58,7 @@ Result<void> add_credentials(const Sql& sql, std::span<PolicyRow> policies,
   return added ? Result<void>() : tl::unexpected(added.error());
 }
 
-std::uint64_t octets_of(const PolicyRow& policy) {
+std::uint64_t policy_octets(const PolicyRow& policy) {
   std::uint64_t octets = policy.name.size() + policy.definition.size();
   for (const CredentialRow& one : policy.credentials) {
     octets += one.username.size() + one.hash.size();
@@ -94,7 +94,7 @@ void SqlStore::replace_credentials(const Sql& sql, const PolicyRow& policy) {
     }
   }
   sql.execute("UPDATE policy SET credential_count = ?, octets = ? WHERE id = ?",
-              policy.credentials.size(), octets_of(policy), policy.id);
+              policy.credentials.size(), policy_octets(policy), policy.id);
 }
 
 Result<WriteOutcome> SqlStore::create_policy(const PolicyRow& policy, const AuditRow* audit) {
@@ -162,7 +162,7 @@ Result<Slice<PolicyRow>> SqlStore::policy_slice(std::string_view account, const 
 namespace {
 
 /// Why an UPDATE or DELETE with a version in its WHERE changed no row.
-WriteOutcome untouched(const Sql& sql, std::string_view account, std::string_view id) {
+WriteOutcome untouched_policy(const Sql& sql, std::string_view account, std::string_view id) {
   const auto there =
       sql.number("SELECT count(*) FROM policy WHERE id = ? AND account_id = ?", id, account);
   return rows::exists(there) ? WriteOutcome::stale : WriteOutcome::not_found;
@@ -181,7 +181,7 @@ Result<WriteOutcome> SqlStore::update_policy(const PolicyRow& policy,
         "updated_at = ? WHERE id = ? AND account_id = ? AND version = ?",
         policy.name, policy.definition, policy.version, policy.credentials_version,
         policy.updated_at, policy.id, policy.account_id, expected_version);
-    if (affected(changed) == 0) return untouched(sql, policy.account_id, policy.id);
+    if (affected(changed) == 0) return untouched_policy(sql, policy.account_id, policy.id);
     replace_credentials(sql, policy);
     return bounded(sql, policy.account_id, before);
   });

@@ -21,7 +21,7 @@ std::optional<std::string> unless_empty(const std::string& text) {
   return text.empty() ? std::nullopt : std::optional(text);
 }
 
-std::uint64_t octets_of(const WebhookRow& webhook) {
+std::uint64_t webhook_octets(const WebhookRow& webhook) {
   const std::optional<std::string> fields = headers(webhook);
   return webhook.name.size() + webhook.address.size() + webhook.target_url.size() +
          (fields ? fields->size() : 0) + webhook.payload_template.size();
@@ -56,7 +56,7 @@ Result<WriteOutcome> SqlStore::create_webhook(const WebhookRow& webhook, const A
                 webhook.secret, webhook.previous_secret, webhook.previous_expires_at,
                 webhook.version, webhook.created_at, webhook.updated_at, webhook.inbox.messages,
                 webhook.inbox.octets, webhook.inbox.keep_days, domain_of(webhook.address),
-                octets_of(webhook));
+                webhook_octets(webhook));
     return bounded(sql, webhook.account_id, before);
   });
 }
@@ -133,7 +133,7 @@ bool has_webhook(const Sql& sql, std::string_view account, std::string_view id) 
 }
 
 /// Why an UPDATE or DELETE with a version in its WHERE changed no row.
-WriteOutcome untouched(const Sql& sql, std::string_view account, std::string_view id) {
+WriteOutcome untouched_webhook(const Sql& sql, std::string_view account, std::string_view id) {
   return has_webhook(sql, account, id) ? WriteOutcome::stale : WriteOutcome::not_found;
 }
 
@@ -161,8 +161,8 @@ Result<WriteOutcome> SqlStore::update_webhook(const WebhookRow& webhook,
         webhook.delivery_mode, webhook.attachments, webhook.include_raw, webhook.timeout_ms,
         webhook.secret, webhook.previous_secret, webhook.previous_expires_at, webhook.version,
         webhook.updated_at, webhook.inbox.messages, webhook.inbox.octets, webhook.inbox.keep_days,
-        octets_of(webhook), webhook.id, webhook.account_id, expected_version);
-    if (affected(changed) == 0) return untouched(sql, webhook.account_id, webhook.id);
+        webhook_octets(webhook), webhook.id, webhook.account_id, expected_version);
+    if (affected(changed) == 0) return untouched_webhook(sql, webhook.account_id, webhook.id);
     return bounded(sql, webhook.account_id, before);
   });
 }
@@ -175,7 +175,7 @@ Result<WriteOutcome> SqlStore::delete_webhook(std::string_view account, std::str
     const auto gone = sql.execute(
         "DELETE FROM webhook WHERE id = ?1 AND account_id = ?2 AND (?3 IS NULL OR version = ?3)",
         id, account, expected_version);
-    return affected(gone) == 0 ? untouched(sql, account, id) : WriteOutcome::done;
+    return affected(gone) == 0 ? untouched_webhook(sql, account, id) : WriteOutcome::done;
   });
 }
 

@@ -6,7 +6,7 @@ namespace {
 
 // `seq` is the order of creation, by which lists are sorted: ULIDs of the same millisecond have no
 // order. Triggers maintain the counts, so that no list has to count a million rows.
-constexpr const char* first = R"sql(
+constexpr const char* first_control_tables = R"sql(
 CREATE TABLE account (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
   id TEXT NOT NULL UNIQUE,
@@ -304,12 +304,13 @@ CREATE TRIGGER webhook_unloaded AFTER DELETE ON webhook BEGIN
 END;
 )sql";
 
-constexpr const char* migrations[] = {first,  list_revisions, dkim_keys,
-                                      people, inbox_limits,   account_limits};
-constexpr Schema schema{.application_id = 0x506f5374, .migrations = migrations};  // "PoSt"
+constexpr const char* control_migrations[] = {
+    first_control_tables, list_revisions, dkim_keys, people, inbox_limits, account_limits};
+constexpr Schema control_file_schema{.application_id = 0x506f5374,
+                                     .migrations = control_migrations};  // "PoSt"
 
 }  // namespace
 
-const Schema& control_schema() { return schema; }
+const Schema& control_schema() { return control_file_schema; }
 
 }  // namespace postern::store

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/patience_test.h"
 #include "base/temporary_folder_test.h"
 #include "base/ulid.h"
 #include "cluster/pgsql_server_test.h"
@@ -70,7 +71,7 @@ class StoreTest : public ::testing::Test {
     }
     const auto session = database_->connect();
     const auto rows =
-        (*session)->run({.sql = text, .values = {}}, cluster::Clock::now() + cluster::answer_limit);
+        (*session)->run({.sql = text, .values = {}}, cluster::Clock::now() + tests::patience);
     EXPECT_TRUE(rows);
     return rows->integer(0, 0);
   }

@@ -29,7 +29,7 @@ std::optional<std::int64_t> hour_to_fold(Database& database, std::int64_t fine_s
   return **slot / slots_an_hour * slots_an_hour;
 }
 
-void make_room(Database& database, std::uint64_t max_octets) {
+void make_tally_room(Database& database, std::uint64_t max_octets) {
   for (int i = 0; i < steps_a_look; ++i) {
     const auto all = database.number("SELECT octets FROM tally_share WHERE account = ''");
     if (!all || *all <= static_cast<std::int64_t>(max_octets)) return;
@@ -100,7 +100,7 @@ void tidy_tallies(Database& database, Time now, std::chrono::seconds keep,
                   std::uint64_t max_octets) {
   (void)database.execute("DELETE FROM tally WHERE slot < ?1", to_millis(now - keep) / slot_ms);
   (void)database.execute("DELETE FROM tally_hour WHERE hour < ?1", to_millis(now) / hour_ms - 25);
-  make_room(database, max_octets);
+  make_tally_room(database, max_octets);
   const std::int64_t fine_since = to_millis(now - fine_for) / hour_ms * slots_an_hour;
   for (int i = 0; i < hours_a_look; ++i) {
     const auto hour = hour_to_fold(database, fine_since);

@@ -16,15 +16,15 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-const Seal seal{Secret("the key of all gateways")};
+const Seal gateways_seal{Secret("the key of all gateways")};
 
 /// Everything that waits, as another gateway gets it.
 std::vector<std::string> carried(cluster::FeedOutbox& outbox) {
   const auto items = outbox.take(1u << 30);
   if (items.empty()) return {};
-  const std::string piece = pack_items(seal, items);
+  const std::string piece = pack_items(gateways_seal, items);
   EXPECT_EQ(piece.find("hooks.example.net"), std::string::npos) << "it is sealed";
-  auto unpacked = unpack_items(seal, piece);
+  auto unpacked = unpack_items(gateways_seal, piece);
   EXPECT_TRUE(unpacked);
   return unpacked.value_or(std::vector<std::string>());
 }
@@ -69,7 +69,7 @@ struct Gateway {
   std::int64_t number = 0;
 };
 
-policy::Trace trace(const std::string& account = "acc_1") {
+policy::Trace rejected_trace(const std::string& account = "acc_1") {
   auto policy = std::make_shared<policy::WebhookPolicy>();
   policy->id = "pol_1";
   policy->version = 2;
@@ -98,7 +98,7 @@ policy::Trace trace(const std::string& account = "acc_1") {
 TEST(ToldTraces, are_whole_at_the_other_gateway) {
   Gateway one("mx1");
   Gateway two("mx2");
-  const policy::Trace made = trace();
+  const policy::Trace made = rejected_trace();
   one.traces->post(made);
   two.hear(one);
   EXPECT_THAT(two.ids(), ElementsAre(made.id));
@@ -122,7 +122,7 @@ TEST(ToldTraces, are_whole_at_the_other_gateway) {
 TEST(ToldTraces, are_taken_once) {
   Gateway one("mx1");
   Gateway two("mx2");
-  one.traces->post(trace());
+  one.traces->post(rejected_trace());
   one.traces->flush();
   const auto items = carried(*one.told);
   for (int i = 1; i <= 2; ++i) two.traces->take("mx1", i, items, nullptr);
@@ -135,7 +135,7 @@ TEST(ToldTraces, have_pages_that_go_on_at_any_gateway) {
   std::vector<std::string> made;
   for (int i = 0; i < 20; ++i) {
     Gateway& at = i % 2 == 0 ? one : two;
-    const policy::Trace posted = trace();
+    const policy::Trace posted = rejected_trace();
     made.insert(made.begin(), posted.id);
     at.traces->post(posted);
     at.traces->flush();
@@ -156,11 +156,11 @@ TEST(ToldTraces, have_pages_that_go_on_at_any_gateway) {
 TEST(ToldTraces, of_a_deleted_account_are_deleted_everywhere_and_do_not_come_back) {
   Gateway one("mx1");
   Gateway two("mx2");
-  one.traces->post(trace("acc_1"));
-  one.traces->post(trace("acc_2"));
+  one.traces->post(rejected_trace("acc_1"));
+  one.traces->post(rejected_trace("acc_2"));
   two.hear(one);
   EXPECT_THAT(two.ids(), SizeIs(2));
-  two.traces->post(trace("acc_1"));
+  two.traces->post(rejected_trace("acc_1"));
   one.traces->forget_account("acc_1");
   two.hear(one);
   EXPECT_THAT(two.ids(), SizeIs(1));
@@ -170,10 +170,10 @@ TEST(ToldTraces, of_a_deleted_account_are_deleted_everywhere_and_do_not_come_bac
 }
 
 TEST(ToldTraces, are_not_read_with_another_key_or_of_a_later_version) {
-  const std::string piece = pack_items(seal, {"a", "", std::string(100'000, 'b')});
-  EXPECT_THAT(*unpack_items(seal, piece), ElementsAre("a", "", std::string(100'000, 'b')));
+  const std::string piece = pack_items(gateways_seal, {"a", "", std::string(100'000, 'b')});
+  EXPECT_THAT(*unpack_items(gateways_seal, piece), ElementsAre("a", "", std::string(100'000, 'b')));
   EXPECT_FALSE(unpack_items(Seal(Secret("another key of a gateway")), piece));
-  EXPECT_FALSE(unpack_items(seal, "short"));
+  EXPECT_FALSE(unpack_items(gateways_seal, "short"));
   EXPECT_FALSE(read_item("[\"of a later version\"]\n"));
   EXPECT_FALSE(read_item("[\"trace\",1]\n"));
   EXPECT_FALSE(read_item("not even JSON\n"));

@@ -22,7 +22,7 @@ const policy::Recipient* subject_of(const policy::Trace& trace) {
 /// Limit of texts in lists; the record has the whole text.
 constexpr std::size_t longest_text = 300;
 
-std::string cut(std::string_view text) {
+std::string shown_text(std::string_view text) {
   std::string out = is_utf8(text) ? std::string(text) : printable(text);
   if (out.size() <= longest_text) return out;
   std::size_t end = longest_text;
@@ -46,16 +46,16 @@ void tell_reason(const policy::Trace& trace, TraceRow& row) {
     row.layer = step->layer;
     const auto raised = policy::raised_by(step->verdict);
     row.rule = raised ? raised->check : step->check;
-    row.origin = cut(raised ? raised->origin : step->origin);
-    row.reason = cut(step->verdict.detail);
+    row.origin = shown_text(raised ? raised->origin : step->origin);
+    row.reason = shown_text(step->verdict.detail);
   } else if (settling != nullptr) {
     row.layer = "gateway";  // the SMTP dialogue itself: a wrong password, a limit
-    row.reason = cut(settling->reply.shown());
+    row.reason = shown_text(settling->reply.shown());
   } else if (trace.reply.code != 0 && !trace.reply.positive()) {
     // The policies had no objection; delivery refused, for example the webhook's endpoint.
     row.layer = "delivery";
     row.rule = "delivery";
-    row.reason = cut(trace.reply.shown());
+    row.reason = shown_text(trace.reply.shown());
   }
 }
 
@@ -85,7 +85,7 @@ TraceRow row_of(const policy::Trace& trace) {
   const smtp::Reply settled = trace.settled();
   row.code = settled.code;
   row.enhanced = settled.enhanced.present() ? settled.enhanced.to_string() : "";
-  row.reply = cut(settled.text);
+  row.reply = shown_text(settled.text);
   if (row.outcome != "accepted") tell_reason(trace, row);
   return row;
 }

@@ -12,7 +12,7 @@ namespace {
 /// duration, which is at most this.
 constexpr std::chrono::hours longest_transaction{1};
 /// Rows between two checks of the clock.
-constexpr std::uint64_t rows_a_look = 128;
+constexpr std::uint64_t rows_between_clocks = 128;
 
 /// The condition served by an index, and its value; other conditions are checked row by row. SQLite
 /// uses a partial index only if the query repeats its condition.
@@ -125,7 +125,7 @@ Result<TraceFound> TraceReader::search(const TraceSearch& search, const TraceWor
     found.searched_to = time;
     if (fits) found.rows.push_back(trace_row(row));
     ++seen;
-    const bool late = seen % rows_a_look == 0 && std::chrono::steady_clock::now() >= end;
+    const bool late = seen % rows_between_clocks == 0 && std::chrono::steady_clock::now() >= end;
     if (seen < search.most_rows && !late) return true;
     found.complete = false;
     found.next = before;

@@ -14,7 +14,7 @@ namespace postern::store {
 
 namespace {
 
-constexpr const char* migrations[] = {
+constexpr const char* trace_migrations[] = {
     // `seq` is the order of writing, which is nearly the order of time.
     R"(CREATE TABLE trace (
          seq INTEGER PRIMARY KEY,
@@ -218,14 +218,14 @@ constexpr const char* migrations[] = {
          account TEXT PRIMARY KEY, day INTEGER NOT NULL) WITHOUT ROWID;)",
 };
 // Version 9 only adds: programs of version 8 neither read nor need it.
-constexpr Schema schema{
-    .application_id = 0x50545243, .migrations = migrations, .compatible_from = 8};  // "PTRC"
+constexpr Schema trace_file_schema{
+    .application_id = 0x50545243, .migrations = trace_migrations, .compatible_from = 8};  // "PTRC"
 
 /// The number of old rows deleted per call and per step, and what may be written between two calls,
 /// in traces and in octets (less for a small file). Each call deletes more than was written since
 /// the last, so the file shrinks to its limit, and no call takes long. Each step selects the
 /// largest scope anew.
-constexpr std::int64_t rows_a_look = 512;
+constexpr std::int64_t old_rows_a_look = 512;
 constexpr std::int64_t rows_a_step = 8;
 constexpr std::uint64_t traces_a_look = 256;
 constexpr std::uint64_t octets_a_look(std::uint64_t max_size) {
@@ -234,8 +234,6 @@ constexpr std::uint64_t octets_a_look(std::uint64_t max_size) {
 constexpr std::uint64_t octets_beside_record = 500;
 constexpr std::uint64_t octets_beside_definition = 1000;
 constexpr std::size_t most_known = 4096;
-/// Longer than the database of a cluster keeps what was told.
-constexpr std::int64_t days_remembered = 10;
 /// Traces that have one shared number at most.
 constexpr std::int64_t most_of_one_number = 16;
 
@@ -364,9 +362,9 @@ std::int64_t take_from_largest(Database& database) {
 
 /// What belongs to no account (counts, the gateway's definitions) may use at most half of
 /// `max_size`.
-void make_room(Database& database, std::uint64_t max_size) {
+void make_trace_room(Database& database, std::uint64_t max_size) {
   const std::uint64_t goal = max_size - octets_a_look(max_size);
-  for (std::int64_t taken = 0; taken < rows_a_look;) {
+  for (std::int64_t taken = 0; taken < old_rows_a_look;) {
     const auto used = used_octets(database);
     if (!used || *used <= goal) return;
     const auto kept = database.number(
@@ -382,7 +380,7 @@ void make_room(Database& database, std::uint64_t max_size) {
 
 }  // namespace
 
-const Schema& traces_schema() { return schema; }
+const Schema& traces_schema() { return trace_file_schema; }
 
 /// What the writer's thread knows: it alone uses it once the thread runs.
 struct TraceWriter::Keeper {
@@ -439,8 +437,9 @@ Result<std::unique_ptr<TraceWriter>> TraceWriter::open(const std::string& path,
   // A power failure may lose the last traces but does not damage the file. A page of 16 KiB holds
   // five traces, where one of 4 KiB would hold one and be a quarter empty; each page is written
   // twice.
-  auto database = Database::open(
-      path, schema, {.sync = Sync::normal, .page_size = 16384, .migrates = options.migrates});
+  auto database =
+      Database::open(path, trace_file_schema,
+                     {.sync = Sync::normal, .page_size = 16384, .migrates = options.migrates});
   if (!database) return tl::unexpected(database.error());
   const auto key = token_file(key_file);
   if (!key) {
@@ -684,10 +683,10 @@ void TraceWriter::Keeper::enforce(Database& database, Time now) {
     (void)database.execute(
         "DELETE FROM trace WHERE seq IN"
         " (SELECT seq FROM (SELECT seq, time FROM summary ORDER BY seq LIMIT ?1) WHERE time < ?2)",
-        rows_a_look, now - keep);
+        old_rows_a_look, now - keep);
   }
   tidy_tallies(database, now, keep, max_size / 4);
-  make_room(database, max_size);
+  make_trace_room(database, max_size);
   const auto oldest = database.number(oldest_time);
   if (!oldest || *oldest == 0) return;
   const std::int64_t needed = day_of(from_millis(*oldest)) - 1;
@@ -701,7 +700,8 @@ Result<std::unique_ptr<TraceReader>> TraceReader::open(const std::string& path) 
   if (!std::filesystem::exists(path, unreadable)) {
     return fail(Fault::not_found, "there is no " + path);
   }
-  auto database = Database::open(path, schema, {.sync = Sync::normal, .quick_check_limit = 0});
+  auto database =
+      Database::open(path, trace_file_schema, {.sync = Sync::normal, .quick_check_limit = 0});
   if (!database) return tl::unexpected(database.error());
   std::unique_ptr<TraceReader> reader(new TraceReader(std::move(*database)));
   reader->key_path_ = key_path(path);

@@ -7,7 +7,7 @@ namespace postern::store {
 
 namespace {
 
-constexpr const char* migrations[] = {R"sql(
+constexpr const char* verified_migrations[] = {R"sql(
 CREATE TABLE verified (
   address TEXT PRIMARY KEY,
   kind INTEGER NOT NULL,
@@ -16,32 +16,33 @@ CREATE TABLE verified (
 ) WITHOUT ROWID;
 CREATE INDEX verified_found ON verified(found);
 )sql"};
-constexpr Schema schema{.application_id = 0x506f5665, .migrations = migrations};  // "PoVe"
+constexpr Schema verified_file_schema{.application_id = 0x506f5665,
+                                      .migrations = verified_migrations};  // "PoVe"
 
-VerifiedRow row_of(const Row& row) {
+VerifiedRow verified_row(const Row& row) {
   return {row.text(0), row.integer(1), row.text(2), row.time(3)};
 }
 
 /// Rows above the limit that one write removes: more than it adds.
-constexpr std::int64_t room_rows = 2;
+constexpr std::int64_t verified_room_rows = 2;
 
 }  // namespace
 
-const Schema& verified_schema() { return schema; }
+const Schema& verified_schema() { return verified_file_schema; }
 
 VerifiedStore::VerifiedStore(std::unique_ptr<Database> database, std::size_t most)
     : database_(std::move(database)), most_(most) {}
 
 Result<std::unique_ptr<VerifiedStore>> VerifiedStore::open(const std::string& path,
                                                            std::size_t most) {
-  auto database = Database::open(path, schema, {.sync = Sync::normal});
+  auto database = Database::open(path, verified_file_schema, {.sync = Sync::normal});
   if (!database) return tl::unexpected(database.error());
   return std::unique_ptr<VerifiedStore>(new VerifiedStore(std::move(*database), most));
 }
 
 Result<std::vector<VerifiedRow>> VerifiedStore::all() {
   auto rows =
-      database_->all("SELECT address, kind, why, found FROM verified ORDER BY found", row_of);
+      database_->all("SELECT address, kind, why, found FROM verified ORDER BY found", verified_row);
   if (!rows) return rows;
   *rows_ = rows->size();
   // As many as are kept stay; the rest is of a larger limit, and goes with the next writes.
@@ -52,8 +53,8 @@ Result<std::vector<VerifiedRow>> VerifiedStore::all() {
 }
 
 Result<std::optional<VerifiedRow>> VerifiedStore::find(const std::string& address) {
-  return database_->one("SELECT address, kind, why, found FROM verified WHERE address = ?", row_of,
-                        address);
+  return database_->one("SELECT address, kind, why, found FROM verified WHERE address = ?",
+                        verified_row, address);
 }
 
 void VerifiedStore::keep(VerifiedRow row) {
@@ -68,7 +69,7 @@ void VerifiedStore::keep(VerifiedRow row) {
     const auto gone = database.execute(
         "DELETE FROM verified WHERE address IN (SELECT address FROM verified ORDER BY found "
         "LIMIT ?)",
-        room_rows);
+        verified_room_rows);
     if (gone) *rows -= std::min(*rows, static_cast<std::size_t>(*gone));
   });
 }

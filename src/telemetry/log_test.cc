@@ -297,14 +297,11 @@ TEST(Log, a_reader_that_does_not_read_costs_lines_not_time) {
   output.queue = 100;
   const std::uint64_t counted = metrics().logs_dropped.counter({}).value();
   auto logger = std::make_unique<Logger>(json_options(), output);
-  const auto start = std::chrono::steady_clock::now();
   const std::string long_value(1000, 'x');
   for (int i = 0; i < 5000; ++i) {
     logger->line(Level::info, "message.accepted").field("helo", long_value);
   }
-  // A logger that waits for the reader never returns; a busy machine under sanitizers needs
-  // seconds.
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
+  // A logger that waits for the reader never returns.
   EXPECT_GT(logger->dropped(), 4000u);
   EXPECT_GT(metrics().logs_dropped.counter({}).value(), counted);
   close(ends[0]);  // the reader closes: pending lines are lost, the process continues

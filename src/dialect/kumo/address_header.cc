@@ -10,9 +10,9 @@ namespace {
 using script::bind;
 using script::Call;
 using script::demand;
-using Header = std::shared_ptr<AddressHeader>;
+using AnAddressHeader = std::shared_ptr<AddressHeader>;
 using Address = std::shared_ptr<HeaderAddress>;
-using Message = std::shared_ptr<kumo::Message>;
+using AMessage = std::shared_ptr<kumo::Message>;
 using Text = std::optional<std::string>;
 
 json::value text_or_null(const std::string& text) {
@@ -36,7 +36,7 @@ json::array entries_of(const std::vector<HeaderText::Entry>& found) {
   return entries;
 }
 
-Header header_named(Call& call, std::string_view name) {
+AnAddressHeader header_named(Call& call, std::string_view name) {
   const json::value told = call.told_by("get_address_header", [&]() -> json::value {
     const HeaderText& text = hook_of(call).header_text;
     for (const auto& field : draft_with_header(call).header) {
@@ -48,11 +48,11 @@ Header header_named(Call& call, std::string_view name) {
   return told.is_array() ? std::make_shared<AddressHeader>(told.get_array()) : nullptr;
 }
 
-Header get_address_header(Call& call, Message, std::string name) {
+AnAddressHeader get_address_header(Call& call, AMessage, std::string name) {
   return header_named(call, name);
 }
-Header from_header(Call& call, Message) { return header_named(call, "From"); }
-Header to_header(Call& call, Message) { return header_named(call, "To"); }
+AnAddressHeader from_header(Call& call, AMessage) { return header_named(call, "From"); }
+AnAddressHeader to_header(Call& call, AMessage) { return header_named(call, "To"); }
 
 Text member(const json::object& address, std::string_view name) {
   const json::value& value = address.at(name);
@@ -79,13 +79,13 @@ const json::object& single(const AddressHeader& header) {
   return only->get_object();
 }
 
-Text email(Header header) { return member(single(*header), "address"); }
-Text name(Header header) { return member(single(*header), "name"); }
-std::string user(Header header) { return parts_of(single(*header)).unquoted_local_part(); }
-std::string domain(Header header) { return parts_of(single(*header)).domain; }
-std::string text(Header header) { return json::serialize(header->entries); }
+Text email(AnAddressHeader header) { return member(single(*header), "address"); }
+Text name(AnAddressHeader header) { return member(single(*header), "name"); }
+std::string user(AnAddressHeader header) { return parts_of(single(*header)).unquoted_local_part(); }
+std::string domain(AnAddressHeader header) { return parts_of(single(*header)).domain; }
+std::string header_json(AnAddressHeader header) { return json::serialize(header->entries); }
 
-std::vector<Address> list(Header header) {
+std::vector<Address> list(AnAddressHeader header) {
   std::vector<Address> all;
   for (const json::value& entry : header->entries) {
     const json::object& one = entry.get_object();
@@ -100,13 +100,13 @@ std::vector<Address> list(Header header) {
   return all;
 }
 
-Text email_of(Address address) { return member(address->data, "address"); }
+Text header_email(Address address) { return member(address->data, "address"); }
 Text name_of(Address address) { return member(address->data, "name"); }
-std::string user_of(Address address) { return parts_of(address->data).unquoted_local_part(); }
-std::string domain_of(Address address) { return parts_of(address->data).domain; }
-std::string text_of(Address address) { return json::serialize(address->data); }
+std::string header_user(Address address) { return parts_of(address->data).unquoted_local_part(); }
+std::string header_domain(Address address) { return parts_of(address->data).domain; }
+std::string address_json(Address address) { return json::serialize(address->data); }
 
-constexpr script::HostFunction functions[] = {
+constexpr script::HostFunction address_header_rows[] = {
     {"Message:get_address_header", "name: string", "AddressHeader|nil",
      "The addresses of the first field of that name; nil if there is none.",
      bind<&get_address_header>},
@@ -123,18 +123,19 @@ constexpr script::HostFunction functions[] = {
     {"AddressHeader.list", "", "HeaderAddress[]",
      "All addresses of the field, including those in groups; empty for `undisclosed-recipients:;`.",
      bind<&list>},
-    {"AddressHeader:__tostring", "", "string", "The entries of the field as JSON.", bind<&text>},
+    {"AddressHeader:__tostring", "", "string", "The entries of the field as JSON.",
+     bind<&header_json>},
     {"HeaderAddress.email", "", "string|nil", "The whole address; nil where there is only a name.",
-     bind<&email_of>},
+     bind<&header_email>},
     {"HeaderAddress.name", "", "string|nil", "The display name, decoded; nil without one.",
      bind<&name_of>},
-    {"HeaderAddress.user", "", "string", "The local part, without quotes.", bind<&user_of>},
-    {"HeaderAddress.domain", "", "string", "The domain.", bind<&domain_of>},
-    {"HeaderAddress:__tostring", "", "string", "Name and address as JSON.", bind<&text_of>},
+    {"HeaderAddress.user", "", "string", "The local part, without quotes.", bind<&header_user>},
+    {"HeaderAddress.domain", "", "string", "The domain.", bind<&header_domain>},
+    {"HeaderAddress:__tostring", "", "string", "Name and address as JSON.", bind<&address_json>},
 };
 
 }  // namespace
 
-script::HostTable address_header_functions() { return functions; }
+script::HostTable address_header_functions() { return address_header_rows; }
 
 }  // namespace postern::dialect::kumo

@@ -37,7 +37,7 @@ constexpr script::HostFunction memoize_functions[] = {
      script::memoize},
 };
 
-constexpr script::HostFunction queue_module[] = {
+constexpr script::HostFunction queue_module_rows[] = {
     {"policy-extras.queue:setup", "file_names: (string|table)[]", "QueueHelper",
      "Reads and checks the files, in this order; a table may take the place of a file. Callable "
      "once, while the policy loads.",
@@ -54,13 +54,13 @@ constexpr script::HostFunction queue_module[] = {
      "table|nil", "The options that apply to a queue.", nullptr},
 };
 
-constexpr script::HostFunction listener_domains_module[] = {
+constexpr script::HostFunction listener_domains_module_rows[] = {
     {"policy-extras.listener_domains:setup", "file_names: (string|table)[]",
      "fun(domain: string, listener: string, conn_meta: ConnMeta): ListenerDomain|nil",
      "Reads and checks the files; the result is a handler of `get_listener_domain`.", nullptr},
 };
 
-constexpr script::HostFunction mail_auth_module[] = {
+constexpr script::HostFunction mail_auth_module_rows[] = {
     {"policy-extras.mail_auth.check", "msg: Message, options?: MailAuthOptions", "MailAuthResults",
      "Authenticates a message, and adds the results as an Authentication-Results field for later "
      "hosts.",
@@ -180,7 +180,7 @@ constexpr DataField warmer_fields[] = {
     {"apply_to_params", "function", "No effect here."},
 };
 
-constexpr DataType types[] = {
+constexpr DataType data_types[] = {
     {"Duration", "Seconds, or a text such as `10s`, `5 minutes`, `1h 30m`.", "number|string", {}},
     {"KeySource",
      "A file's name, or another source of a secret: see `kumo.secrets.load`.",
@@ -233,9 +233,10 @@ std::span<const script::SharedClass> shared_classes() {
 
 std::span<const Module> all_modules() {
   static const Module modules[] = {
-      {"policy-extras.queue", queue_module_text(), queue_module},
-      {"policy-extras.listener_domains", listener_domains_module_text(), listener_domains_module},
-      {"policy-extras.mail_auth", mail_auth_module_text(), mail_auth_module},
+      {"policy-extras.queue", queue_module_text(), queue_module_rows},
+      {"policy-extras.listener_domains", listener_domains_module_text(),
+       listener_domains_module_rows},
+      {"policy-extras.mail_auth", mail_auth_module_text(), mail_auth_module_rows},
   };
   static const std::vector<Module> all = [] {
     std::vector<Module> list(std::begin(modules), std::end(modules));
@@ -245,6 +246,6 @@ std::span<const Module> all_modules() {
   return all;
 }
 
-std::span<const DataType> all_types() { return types; }
+std::span<const DataType> all_types() { return data_types; }
 
 }  // namespace postern::dialect::kumo

@@ -33,7 +33,7 @@ constexpr std::size_t most_signatures = 10;
 constexpr std::size_t most_results = 100;
 
 /// A result as an AuthenticationResult table.
-json::value table_of(const ar::MethodResult& result) {
+json::value result_table(const ar::MethodResult& result) {
   json::object props;
   for (const ar::Property& one : result.properties) {
     props[one.ptype + "." + one.property] = one.value;
@@ -55,7 +55,7 @@ std::string keyword(std::string_view text) {
   return lower(text);
 }
 
-std::string text_of(const json::object& table, std::string_view name) {
+std::string text_member(const json::object& table, std::string_view name) {
   const json::value* found = table.if_contains(name);
   demand(found != nullptr && found->is_string(),
          "an AuthenticationResult needs a string `" + std::string(name) + "`");
@@ -65,14 +65,14 @@ std::string text_of(const json::object& table, std::string_view name) {
 ar::MethodResult result_of(const json::value& value) {
   const json::object* table = value.if_object();
   demand(table != nullptr, "a list of AuthenticationResult is expected");
-  ar::MethodResult result{.method = keyword(text_of(*table, "method")),
-                          .result = keyword(text_of(*table, "result"))};
+  ar::MethodResult result{.method = keyword(text_member(*table, "method")),
+                          .result = keyword(text_member(*table, "result"))};
   const json::value* version = table->if_contains("method_version");
   if (version != nullptr && version->is_int64() && version->get_int64() > 0 &&
       version->get_int64() < 1000) {
     result.version = static_cast<std::uint32_t>(version->get_int64());
   }
-  if (table->contains("reason")) result.reason = text_of(*table, "reason");
+  if (table->contains("reason")) result.reason = text_member(*table, "reason");
   const json::value* props = table->if_contains("props");
   if (props == nullptr) return result;
   demand(props->is_object(), "`props` of an AuthenticationResult must be a table");
@@ -94,7 +94,7 @@ json::value with_disposition(ar::MethodResult result, std::string_view sender) {
   for (ar::Property& one : result.properties) {
     if (one.ptype == "smtp" && one.property == "mailfrom" && !sender.empty()) one.value = sender;
   }
-  return json::object{{"disposition", result.result}, {"result", table_of(result)}};
+  return json::object{{"disposition", result.result}, {"result", result_table(result)}};
 }
 
 /// Collects the evidence that is still missing.
@@ -110,7 +110,7 @@ Task<json::value> dkim_verify(Call& call, Self, Resolver) {
   co_await gather(hook, Need::dkim);
   json::array list;
   for (const auto& one : policy::dkim_results(*hook.evidence.dkim, most_signatures)) {
-    list.push_back(table_of(one));
+    list.push_back(result_table(one));
   }
   co_return list;
 }
@@ -119,14 +119,14 @@ Task<json::value> arc_verify(Call& call, Self, Resolver) {
   Context& hook = hook_of(call);
   draft_of(call);
   co_await gather(hook, Need::arc);
-  co_return table_of(policy::arc_result(*hook.evidence.arc, hook.evidence.session.client_ip));
+  co_return result_table(policy::arc_result(*hook.evidence.arc, hook.evidence.session.client_ip));
 }
 
 Task<json::value> dmarc_verify(Call& call, Self) {
   Context& hook = hook_of(call);
   draft_of(call);
   co_await gather(hook, Need::dmarc);
-  co_return table_of(policy::dmarc_result(*hook.evidence.dmarc));
+  co_return result_table(policy::dmarc_result(*hook.evidence.dmarc));
 }
 
 /// The SPF result of the envelope, which all checks of the message share.
@@ -187,7 +187,8 @@ Task<json::value> check_host(Call& call, std::string domain, std::shared_ptr<Con
 }
 
 /// The address in `ip`, which may have a port; without `ip`, the client's address.
-IpAddress address_of(const policy::Evidence& evidence, const std::optional<std::string>& ip) {
+IpAddress address_or_client(const policy::Evidence& evidence,
+                            const std::optional<std::string>& ip) {
   if (!ip) return evidence.session.client_ip;
   const auto address = address_in(*ip);
   demand(address.has_value(), "`" + printable(*ip, 128) + "` is no IP address");
@@ -197,7 +198,7 @@ IpAddress address_of(const policy::Evidence& evidence, const std::optional<std::
 /// RFC 8601 §2.7.3: passes if a name of the address resolves to the address.
 Task<json::value> iprev(Call& call, std::optional<std::string> ip, Resolver) {
   const policy::Evidence& evidence = hook_of(call).evidence;
-  const IpAddress address = address_of(evidence, ip);
+  const IpAddress address = address_or_client(evidence, ip);
   using Status = policy::ClientName::Status;
   Status status = Status::waiting;
   for (int questions = 0; status == Status::waiting && questions < 100; ++questions) {
@@ -223,11 +224,11 @@ Task<json::value> iprev(Call& call, std::optional<std::string> ip, Resolver) {
   result.properties.push_back({"policy", "iprev", text});
   // Policies written for KumoMTA read this property.
   result.properties.push_back({"smtp", "remote-ip", text});
-  co_return table_of(result);
+  co_return result_table(result);
 }
 
 json::value smtp_auth(Call& call) {
-  return table_of(
+  return result_table(
       policy::auth_result(policy::questions::authenticated(hook_of(call).evidence).login));
 }
 
@@ -256,7 +257,7 @@ void add_authentication_results(Call& call, Self, std::string server_id, json::v
   draft.results_of.push_back(std::move(server_id));
 }
 
-constexpr script::HostFunction functions[] = {
+constexpr script::HostFunction auth_results_rows[] = {
     {"Message:dkim_verify", "resolver?: string", "AuthenticationResult[]",
      "The results of the DKIM signatures of the message as received, at most ten; an empty list "
      "without a signature. Like all verdicts here they are evaluated once for a message.",
@@ -358,7 +359,7 @@ return module
 
 }  // namespace
 
-script::HostTable auth_results_functions() { return functions; }
+script::HostTable auth_results_functions() { return auth_results_rows; }
 std::string_view mail_auth_module_text() { return mail_auth_module; }
 
 }  // namespace postern::dialect::kumo

@@ -20,15 +20,15 @@ Result<Cidr> network_of(std::string_view text) {
   return Cidr::parse(text);
 }
 
-void set(const ANetworks& networks, std::string_view key, json::value value) {
+void set_network(const ANetworks& networks, std::string_view key, json::value value) {
   const auto network = network_of(key);
   script::demand(network.has_value(), network ? "" : network.error().message);
   networks->to_change()[*network] = std::move(value);
 }
 
-ANetworks made(const json::object& entries) {
+ANetworks cidr_map_of(const json::object& entries) {
   auto networks = std::make_shared<Networks>();
-  for (const auto& [key, value] : entries) set(networks, key, value);
+  for (const auto& [key, value] : entries) set_network(networks, key, value);
   return networks;
 }
 
@@ -50,7 +50,7 @@ struct Kept<dialect::kumo::ANetworks> {
     return entries;
   }
   static dialect::kumo::ANetworks again(const json::value& entries) {
-    return dialect::kumo::made(entries.as_object());
+    return dialect::kumo::cidr_map_of(entries.as_object());
   }
 };
 }  // namespace postern::script
@@ -59,37 +59,38 @@ namespace postern::dialect::kumo {
 
 namespace {
 
-ANetworks make(std::optional<json::value> entries) {
+ANetworks make_cidr_map(std::optional<json::value> entries) {
   if (!entries) return std::make_shared<Networks>();
   script::demand(entries->is_object(), "a table by network is expected");
-  return made(entries->get_object());
+  return cidr_map_of(entries->get_object());
 }
 
-json::value get(ANetworks networks, std::string_view key) {
+json::value value_of_address(ANetworks networks, std::string_view key) {
   const auto network = network_of(key);
   const json::value* found = network ? networks->get().find(*network) : nullptr;
   return found ? *found : json::value();
 }
 
-void put(ANetworks networks, std::string_view key, json::value value) {
-  set(networks, key, std::move(value));
+void put_network(ANetworks networks, std::string_view key, json::value value) {
+  set_network(networks, key, std::move(value));
 }
 
-constexpr script::HostFunction functions[] = {
+constexpr script::HostFunction cidr_map_rows[] = {
     {"kumo.cidr.make_map", "entries?: table", "CidrMap",
      "A table by address and network: `192.0.2.0/24`, `2001:db8::/32`, `192.0.2.1`. The smallest "
      "network that contains an address applies to it. Memoized functions may return it.",
-     script::bind<&make>},
+     script::bind<&make_cidr_map>},
     {"CidrMap:__index", "address: string", "any",
      "The value for an address, which may have a port and brackets as in conn_meta; nil without "
      "one.",
-     script::bind<&get>},
-    {"CidrMap:__newindex", "network: string, value: any", "", "Sets an entry.", script::bind<&put>},
+     script::bind<&value_of_address>},
+    {"CidrMap:__newindex", "network: string, value: any", "", "Sets an entry.",
+     script::bind<&put_network>},
 };
 
 }  // namespace
 
-script::HostTable cidr_map_functions() { return functions; }
+script::HostTable cidr_map_functions() { return cidr_map_rows; }
 
 script::SharedClass cidr_map_class() { return script::shared_class<Networks>(); }
 

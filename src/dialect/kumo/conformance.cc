@@ -15,13 +15,13 @@ namespace postern::dialect::kumo {
 namespace {
 
 using Field = mail::HeaderField;
-using Header = std::vector<Field>;
+using HeaderFields = std::vector<Field>;
 
 constexpr std::size_t longest_line = 78;   // RFC 5322 §2.1.1
 constexpr std::size_t longest_coded = 76;  // RFC 2045 §6.7, §6.8
 constexpr int deepest_part = 20;
 
-constexpr std::array<std::pair<std::string_view, Issue>, 8> names{
+constexpr std::array<std::pair<std::string_view, Issue>, 8> issue_names{
     {{"MISSING_COLON_VALUE", missing_colon_value},
      {"NON_CANONICAL_LINE_ENDINGS", non_canonical_line_endings},
      {"NAME_ENDS_WITH_SPACE", name_ends_with_space},
@@ -39,14 +39,6 @@ bool has_long_line(std::string_view text) {
     if (end - begin - (crlf ? 1 : 0) > longest_line) return true;
     if (end == text.size()) return false;
     begin = end + 1;
-  }
-  return false;
-}
-
-bool has_bare_break(std::string_view text) {
-  for (std::size_t at = text.find_first_of("\r\n"); at != std::string_view::npos;
-       at = text.find_first_of("\r\n", at + 2)) {
-    if (text.substr(at, 2) != "\r\n") return true;
   }
   return false;
 }
@@ -71,7 +63,7 @@ std::string_view first_line(const Field& field) {
 
 bool has_colon(const Field& field) { return first_line(field).find(':') != std::string_view::npos; }
 
-const Field* first_named(const Header& header, std::string_view name) {
+const Field* first_named(const HeaderFields& header, std::string_view name) {
   const auto found =
       std::ranges::find_if(header, [&](const Field& field) { return iequals(field.name, name); });
   return found == header.end() ? nullptr : &*found;
@@ -84,7 +76,7 @@ bool is_message_id(std::string_view value) {
 }
 
 /// The value without comments and blanks (RFC 2045 §4).
-std::string without_comments(std::string_view value) {
+std::string without_comments_and_blanks(std::string_view value) {
   std::string out;
   for (std::size_t at = 0; at < value.size();) {
     if (value[at] == '(') {
@@ -97,7 +89,7 @@ std::string without_comments(std::string_view value) {
   return out;
 }
 
-bool is_there(const Header& header, Issue issue) {
+bool is_there(const HeaderFields& header, Issue issue) {
   if (issue == missing_date_header) {
     const Field* date = first_named(header, "Date");
     return date != nullptr && parse_rfc2822(date->value()).has_value();
@@ -107,7 +99,7 @@ bool is_there(const Header& header, Issue issue) {
     return id != nullptr && is_message_id(id->value());
   }
   const Field* version = first_named(header, "MIME-Version");
-  return version != nullptr && without_comments(version->value()) == "1.0";
+  return version != nullptr && without_comments_and_blanks(version->value()) == "1.0";
 }
 
 Field plain_field(std::string_view name, std::string_view value) {
@@ -115,7 +107,7 @@ Field plain_field(std::string_view name, std::string_view value) {
           .text = std::string(name) + ": " + std::string(value) + "\r\n"};
 }
 
-void set_field(Header& header, std::string_view name, std::string_view value) {
+void set_field(HeaderFields& header, std::string_view name, std::string_view value) {
   std::erase_if(header, [&](const Field& field) { return iequals(field.name, name); });
   header.push_back(plain_field(name, value));
 }
@@ -270,7 +262,7 @@ bool name_has_space(const Field& field) {
          (line[colon - 1] == ' ' || line[colon - 1] == '\t');
 }
 
-void repair_fields(Header& header, const Repair& how) {
+void repair_fields(HeaderFields& header, const Repair& how) {
   if ((how.what & missing_colon_value) != 0) {
     std::erase_if(header, [](const Field& field) {
       return !has_colon(field) && !mail::is_field_name(field.name);
@@ -309,13 +301,13 @@ struct ContentType {
 };
 
 /// A parameter's value and where it stands in the field's value.
-struct Parameter {
+struct ContentParameter {
   std::string value;
   std::size_t begin = 0;
   std::size_t end = 0;
 };
 
-std::optional<Parameter> parameter_of(std::string_view value, std::string_view name) {
+std::optional<ContentParameter> parameter_of(std::string_view value, std::string_view name) {
   std::size_t at = 0;
   while (at < value.size()) {
     if (value[at] == '"' || value[at] == '(') {
@@ -330,7 +322,7 @@ std::optional<Parameter> parameter_of(std::string_view value, std::string_view n
       at = sign;
       continue;
     }
-    Parameter found{.value = {}, .begin = sign + 1, .end = sign + 1};
+    ContentParameter found{.value = {}, .begin = sign + 1, .end = sign + 1};
     while (found.begin < value.size() && is_space(value[found.begin])) ++found.begin;
     if (value.substr(found.begin).starts_with('"')) {
       found.end = mail::end_of_quoted(value, found.begin);
@@ -344,21 +336,21 @@ std::optional<Parameter> parameter_of(std::string_view value, std::string_view n
   return std::nullopt;
 }
 
-ContentType type_of(const Header& header, std::string_view otherwise) {
+ContentType type_of(const HeaderFields& header, std::string_view otherwise) {
   ContentType content{.type = std::string(otherwise), .boundary = {}, .charset = {}};
   const Field* field = first_named(header, "Content-Type");
   if (field == nullptr) return content;
   content.written = true;
   const std::string value = field->value();
-  content.type = lower(without_comments(value.substr(0, value.find(';'))));
+  content.type = lower(without_comments_and_blanks(value.substr(0, value.find(';'))));
   if (const auto boundary = parameter_of(value, "boundary")) content.boundary = boundary->value;
   if (const auto charset = parameter_of(value, "charset")) content.charset = lower(charset->value);
   return content;
 }
 
-std::string encoding_of(const Header& header) {
+std::string encoding_of(const HeaderFields& header) {
   const Field* field = first_named(header, "Content-Transfer-Encoding");
-  return field == nullptr ? "7bit" : lower(without_comments(field->value()));
+  return field == nullptr ? "7bit" : lower(without_comments_and_blanks(field->value()));
 }
 
 void append_hex(std::string& out, char octet) {
@@ -438,8 +430,8 @@ class Recoder {
         eight_bit_((how.what & needs_transfer_encoding) != 0) {}
 
   /// The new body of a part; nullopt: it stays. Changes the header to what the body is.
-  std::optional<std::string> recode(Header& header, std::string_view body, std::string_view type,
-                                    int depth) {
+  std::optional<std::string> recode(HeaderFields& header, std::string_view body,
+                                    std::string_view type, int depth) {
     const bool too_long = long_lines_ && has_long_line(body);
     const bool eight_bit = eight_bit_ && !is_ascii(body);
     if ((!too_long && !eight_bit) || depth > deepest_part) return std::nullopt;
@@ -476,7 +468,7 @@ class Recoder {
   std::optional<std::string> of_message(std::string_view text, int depth,
                                         std::string_view type = "text/plain") {
     std::size_t at = 0;
-    Header header = mail::fields_of(text, at);
+    HeaderFields header = mail::fields_of(text, at);
     const std::string before = mail::joined(header);
     repair_fields(
         header, {.what = static_cast<Issues>(how_.what & (line_too_long | needs_transfer_encoding)),
@@ -528,7 +520,7 @@ class Recoder {
     return out.append(body.substr(copied));
   }
 
-  void name_charset(Header& header, const ContentType& content, std::string_view body) const {
+  void name_charset(HeaderFields& header, const ContentType& content, std::string_view body) const {
     if (!content.charset.empty() && content.charset != "us-ascii") return;
     const std::string charset = '"' + charset_for(body, how_) + '"';
     const Field* field = first_named(header, "Content-Type");
@@ -558,13 +550,13 @@ Result<Issues> parse_issues(std::string_view text) {
     const std::string_view name = trim(part);
     if (name.empty()) continue;
     const auto* found =
-        std::ranges::find_if(names, [&](const auto& one) { return one.first == name; });
-    if (found != names.end()) {
+        std::ranges::find_if(issue_names, [&](const auto& one) { return one.first == name; });
+    if (found != issue_names.end()) {
       issues |= found->second;
       continue;
     }
     std::vector<std::string_view> known;
-    for (const auto& one : names) known.push_back(one.first);
+    for (const auto& one : issue_names) known.push_back(one.first);
     const auto near = nearest(name, known);
     return fail(Fault::malformed, "`" + printable(name, 64) + "` is no conformance issue" +
                                       (near ? "; did you mean `" + std::string(*near) + "`?" : ""));
@@ -574,7 +566,7 @@ Result<Issues> parse_issues(std::string_view text) {
 
 std::string text_of(Issues issues) {
   std::string text;
-  for (const auto& [name, issue] : names) {
+  for (const auto& [name, issue] : issue_names) {
     if ((issues & issue) == 0) continue;
     if (!text.empty()) text += '|';
     text += name;

@@ -8,8 +8,8 @@
 namespace postern::dialect::kumo {
 namespace {
 
-using testing::HasSubstr;
-using testing::StartsWith;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 TEST(JsonWithComments, comments_are_blanks) {
   const struct {

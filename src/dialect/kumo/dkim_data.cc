@@ -24,9 +24,9 @@ constexpr std::array<std::string_view, 6> everywhere{
     "over_sign"};
 
 /// Reads the sections of the files into the form that the module's Lua source uses.
-class Reader {
+class DkimDataReader {
  public:
-  explicit Reader(const MergedData& data) : data_(data), mistakes_(data) {}
+  explicit DkimDataReader(const MergedData& data) : data_(data), mistakes_(data) {}
 
   Result<json::object> read() {
     for (const auto& [key, value] : data_.value()) {
@@ -197,7 +197,7 @@ Task<json::value> dkim_data_load(Call& call, json::value sources) {
 
 std::string one_spelling(std::string domain) { return domain_to_find(domain); }
 
-constexpr script::HostFunction functions[] = {
+constexpr script::HostFunction dkim_data_rows[] = {
     {"kumo.postern.one_spelling", "domain: string", "string",
      "A domain in the form that DomainMap uses: lower case, A-labels, no trailing dot.",
      script::bind<&one_spelling>},
@@ -309,11 +309,11 @@ Result<json::object> load_dkim_data(const std::vector<DataFile>& files) {
   for (const DataFile& file : files) {
     if (auto added = data.add(file); !added) return tl::unexpected(added.error());
   }
-  return Reader(data).read();
+  return DkimDataReader(data).read();
 }
 
 std::string_view dkim_sign_module_text() { return module_text; }
 script::HostTable dkim_sign_module_rows() { return module_rows; }
-script::HostTable dkim_data_functions() { return functions; }
+script::HostTable dkim_data_functions() { return dkim_data_rows; }
 
 }  // namespace postern::dialect::kumo

@@ -43,32 +43,28 @@ using script::Call;
 using script::demand;
 using ASigner = std::shared_ptr<DkimSigner>;
 
-constexpr std::array<std::string_view, 10> options{"domain",
-                                                   "selector",
-                                                   "headers",
-                                                   "key",
-                                                   "agent_user_identifier",
-                                                   "ttl",
-                                                   "over_sign",
-                                                   "expiration",
-                                                   "header_canonicalization",
-                                                   "body_canonicalization"};
+constexpr std::array<std::string_view, 10> signer_parameters{"domain",
+                                                             "selector",
+                                                             "headers",
+                                                             "key",
+                                                             "agent_user_identifier",
+                                                             "ttl",
+                                                             "over_sign",
+                                                             "expiration",
+                                                             "header_canonicalization",
+                                                             "body_canonicalization"};
 /// KumoMTA's parameters that are refused rather than ignored, because they change how receivers
 /// judge the signature. A signed length lets anyone append text to the message (RFC 6376 §8.2).
-constexpr std::array<std::string_view, 4> missing{"atps", "atpsh", "body_length", "reporting"};
+constexpr std::array<std::string_view, 4> refused_parameters{"atps", "atpsh", "body_length",
+                                                             "reporting"};
 /// Fields that are added to the message after hooks have run; a signature over them would break.
 constexpr std::array<std::string_view, 3> written_later{"Received", "Return-Path",
                                                         "Authentication-Results"};
 
-template <std::size_t n>
-bool among(const std::array<std::string_view, n>& list, std::string_view name) {
-  return std::find(list.begin(), list.end(), name) != list.end();
-}
-
 /// Reads and checks the parameters of a signer.
-class Reader {
+class SignerReader {
  public:
-  Reader(std::string_view function, const json::object& given)
+  SignerReader(std::string_view function, const json::object& given)
       : function_(function), given_(given) {}
 
   DkimSigner read() const {
@@ -163,7 +159,7 @@ Task<ASigner> signer_with(Call& call, json::value source, DkimSigner read, dkim:
 Task<ASigner> make_signer(Call& call, json::value source, const json::value& parameters,
                           dkim::Algorithm wanted, std::string function) {
   demand(parameters.is_object(), function + ": a table of parameters is expected");
-  const Reader reader(function, parameters.get_object());
+  const SignerReader reader(function, parameters.get_object());
   DkimSigner signer = reader.read();
   demand(!source.is_null(), reader.in("key", "is missing"));
   return signer_with(call, std::move(source), std::move(signer), wanted, std::move(function));
@@ -221,7 +217,7 @@ Task<void> sign(Call& call, std::shared_ptr<DkimSigner> signer) {
   draft.header_changed = true;
 }
 
-std::string domain_of(ASigner signer) { return signer->options.domain; }
+std::string signer_domain(ASigner signer) { return signer->options.domain; }
 std::string selector_of(ASigner signer) { return signer->options.selector; }
 
 Task<void> nothing() { co_return; }
@@ -237,12 +233,12 @@ constexpr std::string_view signer_help =
     "read at once: if it comes from Vault or a database, make signers in a function that "
     "kumo.memoize caches. Records do not hold the key. `ttl` has no effect.";
 
-constexpr script::HostFunction functions[] = {
+constexpr script::HostFunction dkim_signer_rows[] = {
     {"kumo.dkim.rsa_sha256_signer", "parameters: DkimParameters", "DkimSigner", signer_help,
      with_key_in_front<&rsa_sha256>},
     {"kumo.dkim.ed25519_signer", "parameters: DkimParameters", "DkimSigner",
      "The same with an Ed25519 key (RFC 8463).", with_key_in_front<&ed25519>},
-    {"DkimSigner.domain", "", "string", "Who signs.", bind<&domain_of>},
+    {"DkimSigner.domain", "", "string", "Who signs.", bind<&signer_domain>},
     {"DkimSigner.selector", "", "string", "The selector of the key's record.", bind<&selector_of>},
     {"Message:dkim_sign", "signer: DkimSigner", "",
      "Signs the message in its present form and adds the DKIM-Signature field at the top. Later "
@@ -259,16 +255,16 @@ std::span<const std::string_view> needed_signer_options() {
 }
 
 std::string refused_signer_option(std::string_view name, bool off) {
-  if (among(options, name)) return {};
-  if (among(missing, name)) {
+  if (is_one_of(name, signer_parameters)) return {};
+  if (is_one_of(name, refused_parameters)) {
     return off ? "" : "'" + std::string(name) + "' is not available in Postern";
   }
-  const auto near = nearest(name, {options.begin(), options.end()});
+  const auto near = nearest(name, {signer_parameters.begin(), signer_parameters.end()});
   return "unknown option '" + printable(name, 64) + "'" +
          (near ? "; did you mean '" + std::string(*near) + "'?" : "");
 }
 
-script::HostTable dkim_signer_functions() { return functions; }
+script::HostTable dkim_signer_functions() { return dkim_signer_rows; }
 
 script::SharedClass dkim_signer_class() { return script::shared_class<DkimSigner>(); }
 

@@ -15,16 +15,16 @@ namespace json = boost::json;
 struct Domains : SharedMap<DomainMap<json::value>> {};
 using ADomains = std::shared_ptr<Domains>;
 
-void set(const ADomains& domains, std::string_view pattern, json::value value) {
+void set_pattern(const ADomains& domains, std::string_view pattern, json::value value) {
   const auto entry = domains->to_change().entry(pattern);
   script::demand(entry.has_value(),
                  "`" + printable(pattern, 64) + "` " + (entry ? "" : entry.error().message));
   **entry = std::move(value);
 }
 
-ADomains made(const json::object& entries) {
+ADomains domain_map_of(const json::object& entries) {
   auto domains = std::make_shared<Domains>();
-  for (const auto& [pattern, value] : entries) set(domains, pattern, value);
+  for (const auto& [pattern, value] : entries) set_pattern(domains, pattern, value);
   return domains;
 }
 
@@ -46,7 +46,7 @@ struct Kept<dialect::kumo::ADomains> {
     return entries;
   }
   static dialect::kumo::ADomains again(const json::value& entries) {
-    return dialect::kumo::made(entries.as_object());
+    return dialect::kumo::domain_map_of(entries.as_object());
   }
 };
 }  // namespace postern::script
@@ -55,35 +55,35 @@ namespace postern::dialect::kumo {
 
 namespace {
 
-ADomains make(std::optional<json::value> entries) {
+ADomains make_domain_map(std::optional<json::value> entries) {
   if (!entries) return std::make_shared<Domains>();
   script::demand(entries->is_object(), "a table by domain is expected");
-  return made(entries->get_object());
+  return domain_map_of(entries->get_object());
 }
 
-json::value get(ADomains domains, std::string_view domain) {
+json::value value_of_domain(ADomains domains, std::string_view domain) {
   const json::value* found = domains->get().find(domain);
   return found ? *found : json::value();
 }
 
-void put(ADomains domains, std::string_view pattern, json::value value) {
-  set(domains, pattern, std::move(value));
+void put_pattern(ADomains domains, std::string_view pattern, json::value value) {
+  set_pattern(domains, pattern, std::move(value));
 }
 
-constexpr script::HostFunction functions[] = {
+constexpr script::HostFunction domain_map_rows[] = {
     {"kumo.domain_map.new", "entries?: table", "DomainMap",
      "A table by domain name in which `*.example.com` matches every name below example.com. "
      "Memoized functions may return it.",
-     script::bind<&make>},
+     script::bind<&make_domain_map>},
     {"DomainMap:__index", "domain: string", "any", "The value for a domain; nil without one.",
-     script::bind<&get>},
+     script::bind<&value_of_domain>},
     {"DomainMap:__newindex", "pattern: string, value: any", "", "Sets an entry.",
-     script::bind<&put>},
+     script::bind<&put_pattern>},
 };
 
 }  // namespace
 
-script::HostTable domain_map_functions() { return functions; }
+script::HostTable domain_map_functions() { return domain_map_rows; }
 
 script::SharedClass domain_map_class() { return script::shared_class<Domains>(); }
 

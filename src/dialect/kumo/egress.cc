@@ -24,28 +24,29 @@ json::value checked_queue_config(json::value options) {
 }
 
 /// For options that Postern does not know.
-json::value same(json::value options) {
+json::value unchanged(json::value options) {
   script::demand(options.is_structured(), "a table is expected");
   return options;
 }
 
-constexpr script::HostFunction functions[] = {
+constexpr script::HostFunction egress_rows[] = {
     {"kumo.make_queue_config", "options: table", "table",
      "The options, checked. They have no effect here: `get_queue_config` is never fired.",
      bind<&checked_queue_config>},
     {"kumo.make_egress_source", "options: table", "table",
-     "The options. They have no effect here: source addresses are set in [[egress]].", bind<&same>},
+     "The options. They have no effect here: source addresses are set in [[egress]].",
+     bind<&unchanged>},
     {"kumo.make_egress_pool", "options: table", "table",
      "The options. They have no effect here: pools of source addresses are set in [[egress]].",
-     bind<&same>},
+     bind<&unchanged>},
     {"kumo.make_egress_path", "options: table", "table",
      "The options. They have no effect here: TLS to other hosts is set in [relay], connections "
      "and rates in [[route]].",
-     bind<&same>},
+     bind<&unchanged>},
 };
 
 }  // namespace
 
-script::HostTable egress_functions() { return functions; }
+script::HostTable egress_functions() { return egress_rows; }
 
 }  // namespace postern::dialect::kumo

@@ -16,7 +16,7 @@ namespace {
 using script::Call;
 
 constexpr Elsewhere::Weight tuning = Elsewhere::Weight::tuning;
-constexpr Elsewhere::Weight refused = Elsewhere::Weight::refused;
+constexpr Elsewhere::Weight refused_call = Elsewhere::Weight::refused;
 
 constexpr std::string_view threads = "event loops are [server] threads";
 constexpr std::string_view machines =
@@ -27,22 +27,22 @@ constexpr std::string_view outcomes =
     "the log says what happened to mail: delivery.sent, delivery.deferred, delivery.bounced";
 constexpr std::string_view shaping =
     "retries are in [queue], connections and rates towards a destination in [[route]]";
-constexpr std::string_view access =
+constexpr std::string_view access_control =
     "accounts, teams and tokens define who may use the API; trusted_hosts and ACLs of KumoMTA "
     "protect nothing here";
-constexpr std::string_view sources = "source addresses and their pools are [[egress]]";
+constexpr std::string_view egress_sources = "source addresses and their pools are [[egress]]";
 
 /// Ignoring these calls bypasses no check of KumoMTA, except for the one that is refused.
-constexpr Elsewhere table[] = {
+constexpr Elsewhere elsewhere_table[] = {
     {"kumo.aaa.configure_acct_log", "the audit log says who did what by the API"},
-    {"kumo.aaa.load_acl_map", access},
-    {"kumo.aaa.make_access_control_list", access},
-    {"kumo.aaa.make_http_url_resource", access},
+    {"kumo.aaa.load_acl_map", access_control},
+    {"kumo.aaa.make_access_control_list", access_control},
+    {"kumo.aaa.make_http_url_resource", access_control},
     // A policy could decide by its answer.
-    {"kumo.aaa.query_resource_access", access, refused},
-    {"kumo.aaa.set_acl_cache_ttl", access, tuning},
-    {"kumo.aaa.set_check_cache_ttl", access, tuning},
-    {"kumo.aaa.set_fall_back_to_acl_map", access},
+    {"kumo.aaa.query_resource_access", access_control, refused_call},
+    {"kumo.aaa.set_acl_cache_ttl", access_control, tuning},
+    {"kumo.aaa.set_check_cache_ttl", access_control, tuning},
+    {"kumo.aaa.set_fall_back_to_acl_map", access_control},
     {"kumo.configure_accounting_db_path", "counts are kept below [server] data_dir"},
     {"kumo.configure_bounce_classifier",
      "replies of other hosts are kept unchanged, in the log and in `postern queue show`"},
@@ -55,9 +55,9 @@ constexpr Elsewhere table[] = {
     // If it were ignored, recipients who unsubscribed would still get mail.
     {"kumo.configure_suppression_store",
      "refuse suppressed recipients at `smtp_server_rcpt_to`, for instance from a database",
-     refused},
-    {"kumo.define_egress_pool", sources},
-    {"kumo.define_egress_source", sources},
+     refused_call},
+    {"kumo.define_egress_pool", egress_sources},
+    {"kumo.define_egress_source", egress_sources},
     {"kumo.define_spool", "the queue lies below [server] data_dir"},
     {"kumo.dkim.set_signing_threads", "signatures are made by the threads for blocking work",
      tuning},
@@ -90,7 +90,7 @@ constexpr Elsewhere table[] = {
     // Its trusted_hosts and passwords protect HTTP routes that Postern does not have.
     {"kumo.start_http_listener",
      "the HTTP API listens on [api] address, with tokens; no mail comes in by HTTP"},
-    {"kumo.start_proxy_listener", sources},
+    {"kumo.start_proxy_listener", egress_sources},
     {"policy-extras.log_hooks:new", outcomes},
     {"policy-extras.log_hooks:new_disposition_hook", outcomes},
     {"policy-extras.log_hooks:new_json", outcomes},
@@ -100,19 +100,19 @@ constexpr Elsewhere table[] = {
     {"policy-extras.shaping:setup", shaping},
     {"policy-extras.shaping:setup_json", shaping},
     {"policy-extras.shaping:setup_with_automation", shaping},
-    {"policy-extras.sources:setup", sources},
+    {"policy-extras.sources:setup", egress_sources},
     {"policy-extras.warmup:setup",
      "weights of source addresses are in [[egress]], rates in [[route]]"},
 };
 
-std::string words_of(const Elsewhere& one) {
+std::string elsewhere_words(const Elsewhere& one) {
   return fmt::format("{} has no effect here: {}", one.name, one.here);
 }
 
 void call_of(Call& call, const Elsewhere& one) {
   script::demand(one.weight != Elsewhere::Weight::refused,
                  fmt::format("{} is not available in Postern: {}", one.name, one.here));
-  report_elsewhere(call, words_of(one));
+  report_elsewhere(call, elsewhere_words(one));
 }
 
 /// Each entry has a host function of its own, because a function does not know the name by which it
@@ -120,7 +120,7 @@ void call_of(Call& call, const Elsewhere& one) {
 template <std::size_t index>
 int called(lua_State* L) {
   return script::stack::guarded(L, [](lua_State* inner) {
-    call_of(script::stack::current(inner), table[index]);
+    call_of(script::stack::current(inner), elsewhere_table[index]);
     return 0;
   });
 }
@@ -129,7 +129,8 @@ template <std::size_t... indices>
 constexpr auto functions_by_index(std::index_sequence<indices...>) {
   return std::array<lua_CFunction, sizeof...(indices)>{&called<indices>...};
 }
-constexpr auto by_index = functions_by_index(std::make_index_sequence<std::size(table)>());
+constexpr auto by_index =
+    functions_by_index(std::make_index_sequence<std::size(elsewhere_table)>());
 
 void of_module(Call& call, std::string name) {
   const Elsewhere* one = elsewhere_named(name);
@@ -139,27 +140,27 @@ void of_module(Call& call, std::string name) {
 
 }  // namespace
 
-std::span<const Elsewhere> all_elsewhere() { return table; }
+std::span<const Elsewhere> all_elsewhere() { return elsewhere_table; }
 
 const Elsewhere* elsewhere_named(std::string_view name) {
-  const auto* found = std::find_if(std::begin(table), std::end(table),
+  const auto* found = std::find_if(std::begin(elsewhere_table), std::end(elsewhere_table),
                                    [&](const Elsewhere& one) { return one.name == name; });
-  return found == std::end(table) ? nullptr : found;
+  return found == std::end(elsewhere_table) ? nullptr : found;
 }
 
 script::HostTable elsewhere_functions() {
   static const auto rows = [] {
     static std::vector<std::string> texts;
-    texts.reserve(std::size(table));
+    texts.reserve(std::size(elsewhere_table));
     std::vector<script::HostFunction> all;
-    for (std::size_t i = 0; i < std::size(table); ++i) {
-      if (!table[i].name.starts_with("kumo.")) continue;
+    for (std::size_t i = 0; i < std::size(elsewhere_table); ++i) {
+      if (!elsewhere_table[i].name.starts_with("kumo.")) continue;
       texts.push_back(fmt::format("{}: {}.",
-                                  table[i].weight == Elsewhere::Weight::refused
+                                  elsewhere_table[i].weight == Elsewhere::Weight::refused
                                       ? "Not available in Postern"
                                       : "No effect here",
-                                  table[i].here));
-      all.push_back({table[i].name, "...: any", "", texts.back(), by_index[i]});
+                                  elsewhere_table[i].here));
+      all.push_back({elsewhere_table[i].name, "...: any", "", texts.back(), by_index[i]});
     }
     all.push_back({"kumo.postern.elsewhere", "name: string", "",
                    "Reports that a helper module has no effect here.", script::bind<&of_module>});

@@ -10,10 +10,10 @@ namespace postern::dialect::kumo {
 
 namespace {
 
-constexpr Event::Kind never = Event::Kind::never;
-constexpr Event::Kind refused = Event::Kind::refused;
+constexpr Event::Kind never_fired = Event::Kind::never;
+constexpr Event::Kind refused_event = Event::Kind::refused;
 
-constexpr Event known[] = {
+constexpr Event known_events[] = {
     {"pre_init", "", "", "Once, before `init`.", Event::Kind::fired, true},
     {"init", "", "", "Once, when the policy has loaded; starts listeners."},
     {"smtp_server_connection_accepted", "conn_meta: ConnMeta", "",
@@ -51,47 +51,54 @@ constexpr Event known[] = {
     // Refused: with deferred_queue it replaces the handler that checks tenants and senders.
     {"smtp_server_message_deferred_inject", "", "",
      "messages are always given to `smtp_server_message_received`; register the handler for that",
-     refused},
+     refused_event},
     {"smtp_server_split_transaction", "", "",
      "`smtp_server_message_received` is called for each recipient, and the queue puts together "
      "what "
      "goes to one host",
-     never},
+     never_fired},
     {"get_queue_config", "", "",
      "retries and ages are in [queue], where mail goes is in [[route]], its source addresses are "
      "[[egress]]",
-     never},
-    {"get_egress_pool", "", "", "pools of source addresses are [[egress]]", never},
-    {"get_egress_source", "", "", "source addresses are [[egress]]", never},
+     never_fired},
+    {"get_egress_pool", "", "", "pools of source addresses are [[egress]]", never_fired},
+    {"get_egress_source", "", "", "source addresses are [[egress]]", never_fired},
     {"get_egress_path_config", "", "",
-     "TLS towards other hosts is in [relay], connections and rates are in [[route]]", never},
-    {"get_site_config", "", "", "connections and rates are in [[route]]", never},
+     "TLS towards other hosts is in [relay], connections and rates are in [[route]]", never_fired},
+    {"get_site_config", "", "", "connections and rates are in [[route]]", never_fired},
     // It protects KumoMTA's HTTP routes, which Postern does not have.
-    {"get_acl_definition", "", "", "accounts, teams and tokens define who may use the API", never},
+    {"get_acl_definition", "", "", "accounts, teams and tokens define who may use the API",
+     never_fired},
     {"http_server_validate_auth_basic", "", "",
-     "accounts, teams and tokens define who may use the API", never},
+     "accounts, teams and tokens define who may use the API", never_fired},
     {"http_message_generated", "", "",
-     "no mail comes in by HTTP; `smtp_server_message_received` has what comes by SMTP", never},
+     "no mail comes in by HTTP; `smtp_server_message_received` has what comes by SMTP",
+     never_fired},
     {"http_message_injected", "", "",
-     "no mail comes in by HTTP; `smtp_server_message_received` has what comes by SMTP", never},
+     "no mail comes in by HTTP; `smtp_server_message_received` has what comes by SMTP",
+     never_fired},
     {"smtp_client_rewrite_delivery_status", "", "", "replies of other hosts are used unchanged",
-     never},
-    {"requeue_message", "", "", "retries are in [queue]", never},
-    {"rebind_message", "", "", "operators move mail with `postern queue`", never},
-    {"spool_message_enqueued", "", "", "`postern queue` shows the messages that wait", never},
-    {"spool_message_enumerated", "", "", "`postern queue` shows the messages that wait", never},
+     never_fired},
+    {"requeue_message", "", "", "retries are in [queue]", never_fired},
+    {"rebind_message", "", "", "operators move mail with `postern queue`", never_fired},
+    {"spool_message_enqueued", "", "", "`postern queue` shows the messages that wait", never_fired},
+    {"spool_message_enumerated", "", "", "`postern queue` shows the messages that wait",
+     never_fired},
     {"should_enqueue_log_record", "", "",
      "the log says what happened to mail: delivery.sent, delivery.deferred, delivery.bounced",
-     never},
-    {"shutdown_logging", "", "", "logs are [log]", never},
-    {"throttle_insert_ready_queue", "", "", "rates towards a destination are in [[route]]", never},
-    {"xfer_message_received", "", "", "mail is received only by SMTP", never},
-    {"proxy_init", "", "", "there is no proxy server; source addresses are [[egress]]", never},
-    {"proxy_server_auth_rfc1929", "", "", "there is no proxy server", never},
-    {"tsa_init", "", "", "connections and rates towards a destination are in [[route]]", never},
+     never_fired},
+    {"shutdown_logging", "", "", "logs are [log]", never_fired},
+    {"throttle_insert_ready_queue", "", "", "rates towards a destination are in [[route]]",
+     never_fired},
+    {"xfer_message_received", "", "", "mail is received only by SMTP", never_fired},
+    {"proxy_init", "", "", "there is no proxy server; source addresses are [[egress]]",
+     never_fired},
+    {"proxy_server_auth_rfc1929", "", "", "there is no proxy server", never_fired},
+    {"tsa_init", "", "", "connections and rates towards a destination are in [[route]]",
+     never_fired},
     {"tsa_load_shaping_data", "", "",
-     "connections and rates towards a destination are in [[route]]", never},
-    {"validate_config", "", "", "`postern check` validates what the policy loads", never},
+     "connections and rates towards a destination are in [[route]]", never_fired},
+    {"validate_config", "", "", "`postern check` validates what the policy loads", never_fired},
 };
 
 void on(script::Call& call, std::string name, script::Function handler) {
@@ -114,7 +121,7 @@ void on(script::Call& call, std::string name, script::Function handler) {
   registered.push_back({call.state().keep(handler), place});
 }
 
-const script::HostFunction functions[] = {
+const script::HostFunction events_rows[] = {
     {"kumo.on", "event: string, handler: function", "",
      "Registers the handler of an event. Callable only while the policy loads; an event has one "
      "handler.",
@@ -123,18 +130,18 @@ const script::HostFunction functions[] = {
 
 }  // namespace
 
-std::span<const Event> all_events() { return known; }
+std::span<const Event> all_events() { return known_events; }
 
 const Event* event_named(std::string_view name) {
-  const auto* found = std::find_if(std::begin(known), std::end(known),
+  const auto* found = std::find_if(std::begin(known_events), std::end(known_events),
                                    [&](const Event& one) { return one.name == name; });
-  return found == std::end(known) ? nullptr : found;
+  return found == std::end(known_events) ? nullptr : found;
 }
 
 std::vector<std::string> lint_events(const Handlers& handlers,
                                      const std::vector<std::string>& of_key_sources) {
   std::vector<std::string_view> names;
-  for (const Event& one : known) names.push_back(one.name);
+  for (const Event& one : known_events) names.push_back(one.name);
   std::vector<std::string> findings;
   for (const auto& [name, registered] : handlers.by_event) {
     const bool used = std::ranges::find(of_key_sources, name) != of_key_sources.end();
@@ -150,6 +157,6 @@ std::vector<std::string> lint_events(const Handlers& handlers,
   return findings;
 }
 
-script::HostTable event_functions() { return functions; }
+script::HostTable event_functions() { return events_rows; }
 
 }  // namespace postern::dialect::kumo

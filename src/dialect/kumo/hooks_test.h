@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/patience_test.h"
 #include "dialect/kumo/layer.h"
 #include "dialect/mail_gatherer_test.h"
 #include "dialect/script_record.h"
@@ -23,6 +24,7 @@ class Hooks : public ::testing::Test {
  protected:
   Hooks() {
     options_.path = "policy.lua";
+    options_.limits.time = tests::patience;
     options_.run = run_alone;
     options_.listeners["smtp"] = {.address = "192.0.2.1:25",
                                   .hostname = "mx.example.org",

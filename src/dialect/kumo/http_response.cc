@@ -167,7 +167,7 @@ std::string bytes(AResponse response) { return response->body; }
 
 std::string text(AResponse response) { return response->text(); }
 
-constexpr HostFunction functions[] = {
+constexpr HostFunction http_response_rows[] = {
     {"HttpResponse:status_code", "", "integer", "The status.", bind<&status_code>},
     {"HttpResponse:status_reason", "", "string|nil", "The name of the status.",
      bind<&status_reason>},
@@ -196,6 +196,6 @@ constexpr HostFunction functions[] = {
 
 }  // namespace
 
-script::HostTable http_response_functions() { return functions; }
+script::HostTable http_response_functions() { return http_response_rows; }
 
 }  // namespace postern::dialect::kumo

@@ -15,9 +15,9 @@ namespace postern::dialect::kumo {
 
 namespace {
 
-class Writer {
+class JsonWriter {
  public:
-  explicit Writer(Layout layout) : pretty_(layout == Layout::pretty) {}
+  explicit JsonWriter(Layout layout) : pretty_(layout == Layout::pretty) {}
 
   void write(const json::value& value) {
     // The text may be much longer than the value: one octet may become six, and a value that occurs
@@ -95,7 +95,7 @@ class Writer {
 }  // namespace
 
 std::string json_text(const json::value& value, Layout layout) {
-  Writer writer(layout);
+  JsonWriter writer(layout);
   writer.write(value);
   return std::move(writer.text);
 }

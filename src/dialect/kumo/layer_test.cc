@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 
 #include "base/growth_test.h"
+#include "base/patience_test.h"
 #include "dialect/kumo/hooks_test.h"
 #include "replay/rederive.h"
 
@@ -352,8 +353,7 @@ TEST_F(Layer, errors_are_temporary_and_say_nothing) {
 }
 
 TEST_F(Layer, budgets_end_a_hook_and_not_the_next) {
-  options_.limits = {
-      .instructions = 200'000, .memory = 4u << 20, .time = std::chrono::milliseconds(2'000)};
+  options_.limits = {.instructions = 200'000, .memory = 4u << 20, .time = tests::patience};
   for (const char* body :
        {"while true do end", "local t = {} while true do t[#t + 1] = 'x' end",
         "pcall(function() while true do end end) while true do end",

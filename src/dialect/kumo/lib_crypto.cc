@@ -34,7 +34,7 @@ bool constant_time_eq(std::string_view a, std::string_view b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
-constexpr HostFunction functions[] = {
+constexpr HostFunction crypto_rows[] = {
     {"kumo.crypto.verify_password", "plain: string, hash: string|nil", "boolean",
      "Whether the hash is that of the password: bcrypt (`$2y$`, `$2b$`, `$2a$`), SHA-crypt "
      "(`$6$`, `$5$`), yescrypt (`$y$`), scrypt (`$7$`), Argon2 (`$argon2id$`, `$argon2i$`) or a "
@@ -48,6 +48,6 @@ constexpr HostFunction functions[] = {
 
 }  // namespace
 
-script::HostTable crypto_functions() { return functions; }
+script::HostTable crypto_functions() { return crypto_rows; }
 
 }  // namespace postern::dialect::kumo

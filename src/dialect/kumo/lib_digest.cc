@@ -57,15 +57,16 @@ using Made = std::shared_ptr<Digest>;
 
 using Hash = Owned<EVP_MD, EVP_MD_free>;
 
-/// Indexes into `names`, which has OpenSSL's names.
+/// Indexes into `openssl_names`, which has OpenSSL's names.
 enum Algorithm { sha1, sha224, sha256, sha384, sha512, sha512_256, sha3_256, sha3_384, sha3_512 };
-constexpr std::array<const char*, 9> names = {"SHA1",     "SHA224",   "SHA256",
-                                              "SHA384",   "SHA512",   "SHA512-256",
-                                              "SHA3-256", "SHA3-384", "SHA3-512"};
+constexpr std::array<const char*, 9> openssl_names = {"SHA1",     "SHA224",   "SHA256",
+                                                      "SHA384",   "SHA512",   "SHA512-256",
+                                                      "SHA3-256", "SHA3-384", "SHA3-512"};
 
 Hash fetch(Algorithm algorithm) {
-  Hash hash(EVP_MD_fetch(nullptr, names[algorithm], nullptr));
-  demand(hash != nullptr, std::string(names[algorithm]) + " is not available on this system");
+  Hash hash(EVP_MD_fetch(nullptr, openssl_names[algorithm], nullptr));
+  demand(hash != nullptr,
+         std::string(openssl_names[algorithm]) + " is not available on this system");
   return hash;
 }
 
@@ -101,7 +102,7 @@ Task<Made> hmac(Call& call, json::value source, Rest parts) {
   const std::string octets = joined(parts);
   const std::string_view text = octets;
   co_return std::make_shared<Digest>(
-      Digest{postern::hmac(names[algorithm], key, {&text, 1}), call.judges_login()});
+      Digest{postern::hmac(openssl_names[algorithm], key, {&text, 1}), call.judges_login()});
 }
 
 Made crc32(Call& call, Rest parts) {
@@ -124,25 +125,23 @@ json::value of(Call& call, bool derived, Read read) {
 }
 
 template <Base base, Padding padding>
-json::value shown(Call& call, Made digest) {
+json::value digest_text(Call& call, Made digest) {
   return of(call, digest->derived,
             [&]() -> json::value { return json::value(encode(digest->octets, base, padding)); });
 }
-json::value octets_of(Call& call, Made digest) {
+json::value digest_octets(Call& call, Made digest) {
   return of(call, digest->derived, [&]() -> json::value { return json::value(digest->octets); });
 }
-json::value same(Call& call, Made one, std::variant<Made, std::monostate> other) {
+json::value same_digest(Call& call, Made one, std::variant<Made, std::monostate> other) {
   if (other.index() != 0) return false;
   const Digest& second = *std::get<0>(other);
   return of(call, one->derived || second.derived,
             [&]() -> json::value { return one->octets == second.octets; });
 }
 
-constexpr Padding padded = Padding::with;
-constexpr Padding bare = Padding::without;
 constexpr std::string_view keyed = "source: string|table, ...: any";
 
-constexpr HostFunction functions[] = {
+constexpr HostFunction digest_rows[] = {
     {"kumo.digest.sha1", "...: any", "Digest",
      "SHA-1 of all arguments, concatenated; values other than strings as JSON. SHA-1 is not "
      "secure: use it only for compatibility.",
@@ -180,28 +179,33 @@ constexpr HostFunction functions[] = {
      with_key_source<bind<&hmac<sha384>>>},
     {"kumo.digest.hmac_sha512", keyed, "Digest", "HMAC with SHA-512, see kumo.digest.hmac_sha256.",
      with_key_source<bind<&hmac<sha512>>>},
-    {"Digest.bytes", "", "string", "The octets themselves.", bind<&octets_of>},
-    {"Digest.hex", "", "string", "Lower-case hexadecimal.", bind<&shown<Base::hex, bare>>},
+    {"Digest.bytes", "", "string", "The octets themselves.", bind<&digest_octets>},
+    {"Digest.hex", "", "string", "Lower-case hexadecimal.",
+     bind<&digest_text<Base::hex, Padding::without>>},
     {"Digest.base32", "", "string", "As by kumo.encode.base32_encode.",
-     bind<&shown<Base::base32, padded>>},
-    {"Digest.base32_nopad", "", "string", "Without padding.", bind<&shown<Base::base32, bare>>},
+     bind<&digest_text<Base::base32, Padding::with>>},
+    {"Digest.base32_nopad", "", "string", "Without padding.",
+     bind<&digest_text<Base::base32, Padding::without>>},
     {"Digest.base32hex", "", "string", "As by kumo.encode.base32hex_encode.",
-     bind<&shown<Base::base32hex, padded>>},
+     bind<&digest_text<Base::base32hex, Padding::with>>},
     {"Digest.base32hex_nopad", "", "string", "Without padding.",
-     bind<&shown<Base::base32hex, bare>>},
+     bind<&digest_text<Base::base32hex, Padding::without>>},
     {"Digest.base64", "", "string", "As by kumo.encode.base64_encode.",
-     bind<&shown<Base::base64, padded>>},
-    {"Digest.base64_nopad", "", "string", "Without padding.", bind<&shown<Base::base64, bare>>},
+     bind<&digest_text<Base::base64, Padding::with>>},
+    {"Digest.base64_nopad", "", "string", "Without padding.",
+     bind<&digest_text<Base::base64, Padding::without>>},
     {"Digest.base64url", "", "string", "As by kumo.encode.base64url_encode.",
-     bind<&shown<Base::base64url, padded>>},
+     bind<&digest_text<Base::base64url, Padding::with>>},
     {"Digest.base64url_nopad", "", "string", "Without padding.",
-     bind<&shown<Base::base64url, bare>>},
-    {"Digest.__tostring", "", "string", "The same as `hex`.", bind<&shown<Base::hex, bare>>},
-    {"Digest.__eq", "other: any", "boolean", "Whether both have the same octets.", bind<&same>},
+     bind<&digest_text<Base::base64url, Padding::without>>},
+    {"Digest.__tostring", "", "string", "The same as `hex`.",
+     bind<&digest_text<Base::hex, Padding::without>>},
+    {"Digest.__eq", "other: any", "boolean", "Whether both have the same octets.",
+     bind<&same_digest>},
 };
 
 }  // namespace
 
-script::HostTable digest_functions() { return functions; }
+script::HostTable digest_functions() { return digest_rows; }
 
 }  // namespace postern::dialect::kumo

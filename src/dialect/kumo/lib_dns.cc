@@ -26,47 +26,47 @@ using script::Many;
 
 namespace {
 
-using Names = std::vector<std::string>;
+using RecordTexts = std::vector<std::string>;
 /// Postern has one resolver; the parameter is accepted and ignored.
 using Resolver = std::optional<std::string>;
 
 /// The records. An existing name without records gives an empty list; a name that does not exist is
 /// an error.
-Task<Names> records(Call& call, std::string name, dns::Type type) {
+Task<RecordTexts> records(Call& call, std::string name, dns::Type type) {
   dns::Answer answer = co_await ask_dns(call, name, type);
   const bool missing = answer.status == dns::Status::nx_domain;
   demand(!missing && !answer.trouble(), dns_sentence(name, type, answer));
   co_return std::move(answer.records);
 }
 
-std::string domain_of(std::string_view text) {
+std::string checked_domain(std::string_view text) {
   const auto name = mailauth::normalize_domain(text);
   demand(name.has_value(), "`" + printable(text, 128) + "` is no domain name");
   return *name;
 }
 
-IpAddress address_of(std::string_view text) {
+IpAddress checked_address(std::string_view text) {
   const auto address = address_in(text);
   demand(address.has_value(), "`" + printable(text, 128) + "` is no IP address");
   return *address;
 }
 
-Task<Names> lookup_txt(Call& call, std::string name, Resolver) {
-  Names found = co_await records(call, domain_of(name), dns::Type::txt);
+Task<RecordTexts> lookup_txt(Call& call, std::string name, Resolver) {
+  RecordTexts found = co_await records(call, checked_domain(name), dns::Type::txt);
   co_return found;
 }
 
-Task<Names> lookup_addr(Call& call, std::string name, Resolver) {
-  if (const auto address = IpAddress::from_text(name)) co_return Names{address->to_string()};
-  Names found = co_await records(call, domain_of(name), dns::Type::a);
-  const Names more = co_await records(call, domain_of(name), dns::Type::aaaa);
+Task<RecordTexts> lookup_addr(Call& call, std::string name, Resolver) {
+  if (const auto address = IpAddress::from_text(name)) co_return RecordTexts{address->to_string()};
+  RecordTexts found = co_await records(call, checked_domain(name), dns::Type::a);
+  const RecordTexts more = co_await records(call, checked_domain(name), dns::Type::aaaa);
   found.insert(found.end(), more.begin(), more.end());
   co_return found;
 }
 
-Task<Names> lookup_ptr(Call& call, std::string ip, Resolver) {
-  const std::string name = policy::reverse_name(address_of(ip));
-  Names found = co_await records(call, name, dns::Type::ptr);
+Task<RecordTexts> lookup_ptr(Call& call, std::string ip, Resolver) {
+  const std::string name = policy::reverse_name(checked_address(ip));
+  RecordTexts found = co_await records(call, name, dns::Type::ptr);
   for (std::string& one : found) one += '.';
   co_return found;
 }
@@ -74,7 +74,7 @@ Task<Names> lookup_ptr(Call& call, std::string ip, Resolver) {
 /// The hosts that take mail of a domain.
 struct MailHosts {
   std::string domain;
-  std::map<std::int64_t, Names> by_preference;
+  std::map<std::int64_t, RecordTexts> by_preference;
   bool is_mx = true;
   bool is_literal = false;
 };
@@ -83,10 +83,10 @@ struct MailTable : Built {
   MailHosts hosts;
 };
 
-MailTable table_of(MailHosts hosts) {
+MailTable mail_table(MailHosts hosts) {
   const auto push_table = [hosts](lua_State* L) {
     using script::stack::push;
-    Names all;
+    RecordTexts all;
     lua_newtable(L);
     lua_newtable(L);
     for (const auto& [preference, names] : hosts.by_preference) {
@@ -128,7 +128,7 @@ struct postern::script::Kept<postern::dialect::kumo::MailTable> {
       hosts.by_preference[one.at(0).as_int64()] =
           json::value_to<std::vector<std::string>>(one.at(1));
     }
-    return dialect::kumo::table_of(std::move(hosts));
+    return dialect::kumo::mail_table(std::move(hosts));
   }
 };
 
@@ -136,7 +136,7 @@ namespace postern::dialect::kumo {
 
 namespace {
 
-MailHosts literal(std::string_view text) {
+MailHosts literal_host(std::string_view text) {
   const auto address = address_in(text);
   demand(address.has_value(), "`" + printable(text, 128) + "` is no address literal");
   return {.domain = std::string(text),
@@ -146,10 +146,10 @@ MailHosts literal(std::string_view text) {
 }
 
 Task<MailTable> lookup_mx(Call& call, std::string name, Resolver) {
-  if (name.starts_with('[') && name.ends_with(']')) co_return table_of(literal(name));
-  const std::string domain = domain_of(name);
+  if (name.starts_with('[') && name.ends_with(']')) co_return mail_table(literal_host(name));
+  const std::string domain = checked_domain(name);
   MailHosts hosts{.domain = domain + "."};
-  const Names found = co_await records(call, domain, dns::Type::mx);
+  const RecordTexts found = co_await records(call, domain, dns::Type::mx);
   for (const std::string& record : found) {
     const std::size_t blank = record.find(' ');
     const auto preference = parse_number(record.substr(0, blank));
@@ -161,15 +161,15 @@ Task<MailTable> lookup_mx(Call& call, std::string name, Resolver) {
   for (auto& [preference, names] : hosts.by_preference) std::sort(names.begin(), names.end());
   if (hosts.by_preference.empty()) {
     // RFC 5321 §5.1: without MX records, the domain itself is the host.
-    const Names addresses = co_await lookup_addr(call, domain, std::nullopt);
+    const RecordTexts addresses = co_await lookup_addr(call, domain, std::nullopt);
     demand(!addresses.empty(), "DNS: " + domain + " has neither MX nor address");
     hosts.by_preference[1].push_back(hosts.domain);
     hosts.is_mx = false;
   }
-  co_return table_of(std::move(hosts));
+  co_return mail_table(std::move(hosts));
 }
 
-std::string ptr_host(std::string_view ip) { return policy::reverse_name(address_of(ip)); }
+std::string ptr_host(std::string_view ip) { return policy::reverse_name(checked_address(ip)); }
 
 std::string reverse_ip(std::string_view ip) {
   const std::string name = ptr_host(ip);
@@ -178,7 +178,7 @@ std::string reverse_ip(std::string_view ip) {
 
 /// RFC 5782 §2.1.
 Task<Many> rbl_lookup(Call& call, std::string ip, std::string base, Resolver) {
-  const std::string name = reverse_ip(ip) + "." + domain_of(base);
+  const std::string name = reverse_ip(ip) + "." + checked_domain(base);
   const dns::Answer answer = co_await ask_dns(call, name, dns::Type::a);
   demand(!answer.trouble(), dns_sentence(name, dns::Type::a, answer));
   if (answer.records.empty()) co_return Many{{nullptr, nullptr}};
@@ -188,7 +188,7 @@ Task<Many> rbl_lookup(Call& call, std::string ip, std::string base, Resolver) {
   co_return Many{{json::value(answer.records[0]), std::move(text)}};
 }
 
-constexpr HostFunction functions[] = {
+constexpr HostFunction dns_rows[] = {
     {"kumo.dns.lookup_mx", "domain: string, resolver?: string",
      "{domain_name: string, hosts: string[], by_pref: table<integer, string[]>, is_mx: boolean, "
      "is_domain_literal: boolean}",
@@ -250,6 +250,6 @@ Task<dns::Answer> ask_dns(Call& call, std::string name, dns::Type type) {
   co_return answer;
 }
 
-script::HostTable dns_functions() { return functions; }
+script::HostTable dns_functions() { return dns_rows; }
 
 }  // namespace postern::dialect::kumo

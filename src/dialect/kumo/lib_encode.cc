@@ -10,63 +10,66 @@ using script::HostFunction;
 namespace {
 
 constexpr Padding padded = Padding::with;
-constexpr Padding bare = Padding::without;
+constexpr Padding unpadded = Padding::without;
 
 template <Base base, Padding padding>
-std::string encoded(std::string_view octets) {
+std::string encoded_in(std::string_view octets) {
   return encode(octets, base, padding);
 }
 
 template <Base base, Padding padding>
-std::string decoded(std::string_view text) {
+std::string decoded_from(std::string_view text) {
   return value_of(decode(text, base, padding));
 }
 
-constexpr HostFunction functions[] = {
+constexpr HostFunction encode_rows[] = {
     {"kumo.encode.base32_encode", "octets: string", "string", "Base32 with padding.",
-     derive<&encoded<Base::base32, padded>>},
+     derive<&encoded_in<Base::base32, padded>>},
     {"kumo.encode.base32_decode", "text: string", "string",
      "The octets of base32. As with all decoders here white space, other letters and wrong padding "
      "are errors, which say where.",
-     derive<&decoded<Base::base32, padded>>},
+     derive<&decoded_from<Base::base32, padded>>},
     {"kumo.encode.base32_nopad_encode", "octets: string", "string", "Base32 without padding.",
-     derive<&encoded<Base::base32, bare>>},
+     derive<&encoded_in<Base::base32, unpadded>>},
     {"kumo.encode.base32_nopad_decode", "text: string", "string",
-     "The octets of base32 without padding.", derive<&decoded<Base::base32, bare>>},
+     "The octets of base32 without padding.", derive<&decoded_from<Base::base32, unpadded>>},
     {"kumo.encode.base32hex_encode", "octets: string", "string",
      "Base32 with the alphabet 0-9 A-V, which keeps the order of what it encodes.",
-     derive<&encoded<Base::base32hex, padded>>},
+     derive<&encoded_in<Base::base32hex, padded>>},
     {"kumo.encode.base32hex_decode", "text: string", "string",
-     "The octets of base32 with the alphabet 0-9 A-V.", derive<&decoded<Base::base32hex, padded>>},
+     "The octets of base32 with the alphabet 0-9 A-V.",
+     derive<&decoded_from<Base::base32hex, padded>>},
     {"kumo.encode.base32hex_nopad_encode", "octets: string", "string", "The same without padding.",
-     derive<&encoded<Base::base32hex, bare>>},
+     derive<&encoded_in<Base::base32hex, unpadded>>},
     {"kumo.encode.base32hex_nopad_decode", "text: string", "string", "The same without padding.",
-     derive<&decoded<Base::base32hex, bare>>},
+     derive<&decoded_from<Base::base32hex, unpadded>>},
     {"kumo.encode.base64_encode", "octets: string", "string", "Base64 with padding.",
-     derive<&encoded<Base::base64, padded>>},
+     derive<&encoded_in<Base::base64, padded>>},
     {"kumo.encode.base64_decode", "text: string", "string", "The octets of base64.",
-     derive<&decoded<Base::base64, padded>>},
+     derive<&decoded_from<Base::base64, padded>>},
     {"kumo.encode.base64_nopad_encode", "octets: string", "string", "Base64 without padding.",
-     derive<&encoded<Base::base64, bare>>},
+     derive<&encoded_in<Base::base64, unpadded>>},
     {"kumo.encode.base64_nopad_decode", "text: string", "string",
-     "The octets of base64 without padding.", derive<&decoded<Base::base64, bare>>},
+     "The octets of base64 without padding.", derive<&decoded_from<Base::base64, unpadded>>},
     {"kumo.encode.base64url_encode", "octets: string", "string",
      "Base64 with `-` and `_` instead of `+` and `/`, fit for URLs and file names.",
-     derive<&encoded<Base::base64url, padded>>},
+     derive<&encoded_in<Base::base64url, padded>>},
     {"kumo.encode.base64url_decode", "text: string", "string",
-     "The octets of base64 with `-` and `_`.", derive<&decoded<Base::base64url, padded>>},
+     "The octets of base64 with `-` and `_`.", derive<&decoded_from<Base::base64url, padded>>},
     {"kumo.encode.base64url_nopad_encode", "octets: string", "string",
-     "The same without padding, as in JSON Web Tokens.", derive<&encoded<Base::base64url, bare>>},
+     "The same without padding, as in JSON Web Tokens.",
+     derive<&encoded_in<Base::base64url, unpadded>>},
     {"kumo.encode.base64url_nopad_decode", "text: string", "string", "The same without padding.",
-     derive<&decoded<Base::base64url, bare>>},
+     derive<&decoded_from<Base::base64url, unpadded>>},
     {"kumo.encode.hex_encode", "octets: string", "string", "Two lower-case digits an octet.",
-     derive<&encoded<Base::hex, bare>>},
+     derive<&encoded_in<Base::hex, unpadded>>},
     {"kumo.encode.hex_decode", "text: string", "string",
-     "The octets of hexadecimal digits in either case.", derive<&decoded<Base::hex, bare>>},
+     "The octets of hexadecimal digits in either case.",
+     derive<&decoded_from<Base::hex, unpadded>>},
 };
 
 }  // namespace
 
-script::HostTable encode_functions() { return functions; }
+script::HostTable encode_functions() { return encode_rows; }
 
 }  // namespace postern::dialect::kumo

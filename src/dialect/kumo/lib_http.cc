@@ -54,7 +54,7 @@ namespace postern::dialect::kumo {
 
 namespace {
 
-std::string text_of(const json::value& value) {
+std::string form_text(const json::value& value) {
   if (value.is_string()) return std::string(value.get_string());
   demand(value.is_number(), "http: a value must be a text or a number");
   return json::serialize(value);
@@ -120,10 +120,14 @@ ARequest request(const AClient& client, std::string method, std::string url) {
     made->question.headers.emplace_back("User-Agent", client->user_agent);
   return made;
 }
-ARequest get(AClient client, std::string url) { return request(client, "GET", std::move(url)); }
+ARequest get_request(AClient client, std::string url) {
+  return request(client, "GET", std::move(url));
+}
 ARequest post(AClient client, std::string url) { return request(client, "POST", std::move(url)); }
-ARequest put(AClient client, std::string url) { return request(client, "PUT", std::move(url)); }
-void close(AClient) {}
+ARequest put_request(AClient client, std::string url) {
+  return request(client, "PUT", std::move(url));
+}
+void close_client(AClient) {}
 
 /// Replaces a field of the same name.
 ARequest header(ARequest request, std::string name, std::string value) {
@@ -163,7 +167,7 @@ ARequest body(ARequest request, std::string octets) {
 std::map<std::string, std::string> members(const json::value& table) {
   std::map<std::string, std::string> found;
   demand(table.is_object(), "http: a table of names and values is expected");
-  for (const auto& [name, value] : table.get_object()) found.emplace(name, text_of(value));
+  for (const auto& [name, value] : table.get_object()) found.emplace(name, form_text(value));
   return found;
 }
 
@@ -228,7 +232,7 @@ std::string build_url(std::string base, json::value parameters) {
   return std::string(url.buffer());
 }
 
-constexpr HostFunction functions[] = {
+constexpr HostFunction http_rows[] = {
     {"kumo.http.build_client",
      "options: { user_agent?: string, timeout?: Duration, pool_idle_timeout?: Duration, "
      "connection_verbose?: boolean, accept_invalid_certs?: false }",
@@ -243,10 +247,10 @@ constexpr HostFunction functions[] = {
      "this, not `..`, for values that come from a client.",
      bind<&build_url>},
     {"HttpClient:get", "url: string", "HttpRequest", "A GET request that is not sent yet.",
-     bind<&get>},
+     bind<&get_request>},
     {"HttpClient:post", "url: string", "HttpRequest", "The same with POST.", bind<&post>},
-    {"HttpClient:put", "url: string", "HttpRequest", "The same with PUT.", bind<&put>},
-    {"HttpClient:close", "", "", "Does nothing: there is nothing to close.", bind<&close>},
+    {"HttpClient:put", "url: string", "HttpRequest", "The same with PUT.", bind<&put_request>},
+    {"HttpClient:close", "", "", "Does nothing: there is nothing to close.", bind<&close_client>},
     {"HttpRequest:header", "name: string, value: string", "HttpRequest",
      "Sets a header field and replaces one of that name.", bind<&header>},
     {"HttpRequest:headers", "fields: table<string, string|number>", "HttpRequest",
@@ -271,6 +275,6 @@ constexpr HostFunction functions[] = {
 
 }  // namespace
 
-script::HostTable http_functions() { return functions; }
+script::HostTable http_functions() { return http_rows; }
 
 }  // namespace postern::dialect::kumo

@@ -38,7 +38,7 @@ int log_anything(lua_State* L) {
   return script::bind<&log<level>>(L);
 }
 
-constexpr HostFunction functions[] = {
+constexpr HostFunction log_rows[] = {
     {"kumo.log_debug", "...: any", "", "Logs at level debug, see kumo.log_info.",
      log_anything<debug>},
     {"kumo.log_info", "...: any", "",
@@ -53,6 +53,6 @@ constexpr HostFunction functions[] = {
 
 }  // namespace
 
-script::HostTable log_functions() { return functions; }
+script::HostTable log_functions() { return log_rows; }
 
 }  // namespace postern::dialect::kumo

@@ -101,12 +101,12 @@ class Matches {
 
 bool is_match(ARegex regex, std::string_view text) { return Matches(*regex, text).next(); }
 
-std::optional<std::string> find(ARegex regex, std::string_view text) {
+std::optional<std::string> find_match(ARegex regex, std::string_view text) {
   Matches matches(*regex, text);
   return matches.next() ? std::optional(std::string(matches.matched())) : std::nullopt;
 }
 
-std::vector<std::string_view> find_all(ARegex regex, std::string_view text) {
+std::vector<std::string_view> find_matches(ARegex regex, std::string_view text) {
   std::vector<std::string_view> found;
   for (Matches matches(*regex, text); matches.next();) found.push_back(matches.matched());
   return found;
@@ -136,8 +136,8 @@ std::optional<Built> captures(ARegex regex, std::string text) {
   }};
 }
 
-std::string replacen(ARegex regex, std::string_view text, std::int64_t limit,
-                     std::string_view with) {
+std::string replace_matches(ARegex regex, std::string_view text, std::int64_t limit,
+                            std::string_view with) {
   std::string out;
   std::size_t from = 0;
   Matches matches(*regex, text);
@@ -150,14 +150,14 @@ std::string replacen(ARegex regex, std::string_view text, std::int64_t limit,
   }
   return out.append(text, from);
 }
-std::string replace(ARegex regex, std::string_view text, std::string_view with) {
-  return replacen(std::move(regex), text, 1, with);
+std::string replace_match(ARegex regex, std::string_view text, std::string_view with) {
+  return replace_matches(std::move(regex), text, 1, with);
 }
 std::string replace_all(ARegex regex, std::string_view text, std::string_view with) {
-  return replacen(std::move(regex), text, 0, with);
+  return replace_matches(std::move(regex), text, 0, with);
 }
 
-std::vector<std::string_view> split(ARegex regex, std::string_view text) {
+std::vector<std::string_view> split_at_matches(ARegex regex, std::string_view text) {
   std::vector<std::string_view> pieces;
   std::size_t from = 0;
   for (Matches matches(*regex, text); matches.next();) {
@@ -179,7 +179,7 @@ std::string escape(std::string_view text) {
   return out;
 }
 
-constexpr HostFunction functions[] = {
+constexpr HostFunction regex_rows[] = {
     {"kumo.regex.compile", "pattern: string", "Regex",
      "A regular expression in the syntax of PCRE2, which is Perl's: case matters, `.` does not "
      "match a line end, `$` matches only the end, classes include Unicode; `(?ims)` at the start "
@@ -190,9 +190,9 @@ constexpr HostFunction functions[] = {
      bind<&escape>},
     {"Regex:is_match", "text: string", "boolean", "Whether it matches anywhere.",
      script::derive<&is_match>},
-    {"Regex:find", "text: string", "string|nil", "The first match.", script::derive<&find>},
+    {"Regex:find", "text: string", "string|nil", "The first match.", script::derive<&find_match>},
     {"Regex:find_all", "text: string", "string[]", "All matches, without overlaps.",
-     script::derive<&find_all>},
+     script::derive<&find_matches>},
     {"Regex:captures", "text: string", "table<integer|string, string>|nil",
      "The groups of the first match by number and, where they have one, by name; number 0 is the "
      "match itself.",
@@ -200,20 +200,20 @@ constexpr HostFunction functions[] = {
     {"Regex:replace", "text: string, with: string", "string",
      "The text with the first match replaced. In `with`, `$1` and `$name` are groups, `${1}` if a "
      "letter follows, `$$` is a dollar sign.",
-     bind<&replace>},
+     bind<&replace_match>},
     {"Regex:replace_all", "text: string, with: string", "string",
      "The text with all matches "
      "replaced.",
      bind<&replace_all>},
     {"Regex:replacen", "text: string, limit: integer, with: string", "string",
-     "The text with the first `limit` matches replaced; 0 replaces all.", bind<&replacen>},
+     "The text with the first `limit` matches replaced; 0 replaces all.", bind<&replace_matches>},
     {"Regex:split", "text: string", "string[]", "The pieces between the matches.",
-     script::derive<&split>},
+     script::derive<&split_at_matches>},
     {"Regex.__tostring", "", "string", "The pattern.", bind<&pattern>},
 };
 
 }  // namespace
 
-script::HostTable regex_functions() { return functions; }
+script::HostTable regex_functions() { return regex_rows; }
 
 }  // namespace postern::dialect::kumo

@@ -91,7 +91,7 @@ Task<std::string> from_table(Call& call, const json::object& table) {
   co_return octets;
 }
 
-Task<std::string> octets_of(Call& call, json::value source) {
+Task<std::string> source_octets(Call& call, json::value source) {
   // A policy that is rebuilt from its record has none of its secrets.
   if (call.state().files().given) co_return call.state().next_given_secret();
   if (source.is_string()) {
@@ -102,7 +102,7 @@ Task<std::string> octets_of(Call& call, json::value source) {
   co_return octets;
 }
 
-constexpr HostFunction functions[] = {
+constexpr HostFunction secrets_rows[] = {
     {"kumo.secrets.load",
      "source: string|{key_data: string}|{vault_mount: string, vault_path: string, vault_key?: "
      "string, vault_address?: string, vault_token?: string}|{event_name: string, event_args?: "
@@ -120,7 +120,7 @@ constexpr HostFunction functions[] = {
 }  // namespace
 
 Task<std::string> load_key(Call& call, json::value source) {
-  std::string octets = co_await octets_of(call, std::move(source));
+  std::string octets = co_await source_octets(call, std::move(source));
   if (call.context<void>() == nullptr) call.state().keep_loaded_secret(octets);
   keep_secret(call, octets);
   // A log line may contain the secret without the file's last line end.
@@ -161,6 +161,6 @@ int take_handlers_key(lua_State* L) {
   return 0;
 }
 
-script::HostTable secrets_functions() { return functions; }
+script::HostTable secrets_functions() { return secrets_rows; }
 
 }  // namespace postern::dialect::kumo

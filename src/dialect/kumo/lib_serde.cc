@@ -126,7 +126,7 @@ constexpr lua_CFunction json_load = bind<&loaded<Json>>;
 constexpr lua_CFunction toml_parse = script::derive<&parsed<Toml>>;
 constexpr lua_CFunction toml_load = bind<&loaded<Toml>>;
 
-constexpr HostFunction functions[] = {
+constexpr HostFunction serde_rows[] = {
     {"kumo.serde.json_parse", "text: string", "any",
      "The value of JSON text; `//`, `/* */` and `#` comments are ignored. Null is nil.",
      json_parse},
@@ -161,6 +161,6 @@ constexpr HostFunction functions[] = {
 
 }  // namespace
 
-script::HostTable serde_functions() { return functions; }
+script::HostTable serde_functions() { return serde_rows; }
 
 }  // namespace postern::dialect::kumo

@@ -31,8 +31,8 @@ using AConnection = std::shared_ptr<SqliteConnection>;
 
 constexpr std::int64_t longest_busy = 60'000;
 
-SqliteOptions options_of(const Call& call, const std::string& path,
-                         std::optional<std::int64_t> busy, const std::string& mode) {
+SqliteOptions sqlite_options(const Call& call, const std::string& path,
+                             std::optional<std::int64_t> busy, const std::string& mode) {
   demand(!path.empty() && path.find('\0') == std::string::npos, "sqlite: a path is expected");
   demand(mode == "ro" || mode == "rw", "sqlite: the mode is 'ro' or 'rw'");
   const std::int64_t milliseconds = busy.value_or(500);
@@ -63,7 +63,7 @@ json::value trouble_with(const Call& call, const std::string& path, const Sqlite
 /// The file is opened by the first statement, on a thread that may block.
 AConnection open(Call& call, std::string path, std::optional<std::int64_t> busy,
                  std::optional<std::string> mode) {
-  SqliteOptions options = options_of(call, path, busy, mode.value_or("ro"));
+  SqliteOptions options = sqlite_options(call, path, busy, mode.value_or("ro"));
   const json::value trouble = call.told_by(
       "open", [&] { return trouble_with(call, path, options); }, script::Source::facts);
   if (trouble.is_string()) throw std::runtime_error(std::string(trouble.get_string()));
@@ -91,14 +91,14 @@ Task<json::value> execute(Call& call, AConnection connection, std::string sql, R
   co_return std::move(*result);
 }
 
-Task<void> close(Call& call, AConnection connection) {
+Task<void> close_connection(Call& call, AConnection connection) {
   co_await connection->take_turn(call.deadline());
   const script::Turn turn(connection->turns());
   auto job = [connection] { connection->close(); };
   value_of(co_await script::blocking(call, std::move(job)));
 }
 
-constexpr HostFunction functions[] = {
+constexpr HostFunction sqlite_rows[] = {
     {"sqlite.open", "path: string, busy_ms?: integer, mode?: 'ro'|'rw'", "Connection",
      "Opens an SQLite database: a file, relative to the policy's folder, that must exist and be "
      "outside `server.data_dir`, or `:memory:`, of at most 32 MiB. A file is read only unless the "
@@ -114,11 +114,11 @@ constexpr HostFunction functions[] = {
      "MiB. A string or blob has at most 1 MiB.",
      bind<&execute>},
     {"Connection:close", "", "", "Closes the connection, which cannot be used afterwards.",
-     bind<&close>},
+     bind<&close_connection>},
 };
 
 }  // namespace
 
-script::HostTable sqlite_functions() { return functions; }
+script::HostTable sqlite_functions() { return sqlite_rows; }
 
 }  // namespace postern::dialect::kumo

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "base/growth_test.h"
+#include "base/patience_test.h"
 #include "base/temporary_folder_test.h"
 #include "dialect/kumo/lib_test.h"
 #include "dialect/kumo/library.h"
@@ -35,7 +36,7 @@ struct LibSqlite : ::testing::Test {
   }
 
   /// Runs a script with `db` open.
-  std::string answer(const std::string& text, script::Limits limits = {}) {
+  std::string answer(const std::string& text, script::Limits limits = {.time = tests::patience}) {
     return library.answer(
         "local sqlite = require 'sqlite' local db = sqlite.open 'auth.db' " + text, limits);
   }
@@ -293,11 +294,9 @@ TEST_F(LibSqlite, memory_and_closing) {
 TEST_F(LibSqlite, work_and_results_are_bounded) {
   const std::string endless =
       "with recursive n(x) as (select 1 union all select x + 1 from n) select ";
-  const auto began = std::chrono::steady_clock::now();
   EXPECT_THAT(answer("db:execute '" + endless + "count(*) from n'",
                      {.time = std::chrono::milliseconds(100)}),
               HasSubstr("sqlite: it took too long"));
-  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(3));
   expect({
       {"db:execute '" + endless + "x from n'", "error: policy.lua:1: sqlite: more than 10000 rows"},
       {"db:execute '" + endless + "zeroblob(1000000) from n'",
@@ -338,7 +337,7 @@ TEST_F(LibSqlite, functions_of_texts_are_those_of_sqlite) {
     }
   }
   auto connection = SqliteConnection({.path = ":memory:"});
-  const auto later = script::Clock::now() + std::chrono::minutes(1);
+  const auto later = script::Clock::now() + tests::patience;
   for (const std::string& one : expressions) {
     const json::value said = connection.execute("select quote(" + one + ")", {}, later);
     EXPECT_EQ(said.as_array().at(0).as_string(), plain_answer(one)) << one;
@@ -359,7 +358,7 @@ TEST_F(LibSqlite, no_step_of_work_takes_long) {
           << expression;
     };
     // SQLite's own functions take sixteen times as long: the square.
-    EXPECT_LT(tests::growth(100'000, work), 9) << expression;
+    EXPECT_LT(tests::growth(50'000, work), 9) << expression;
   }
   EXPECT_THAT(answer("db:execute(\"select ?1 like '%' || substr(?1, 1, 1000) || 'b'\", "
                      "string.rep('a', 1000000))"),
@@ -370,19 +369,28 @@ TEST_F(LibSqlite, no_step_of_work_takes_long) {
 }
 
 TEST_F(LibSqlite, a_job_that_was_given_up_keeps_nobody_waiting) {
-  auto connection = std::make_shared<SqliteConnection>(SqliteOptions{.path = ":memory:"});
-  const auto now = script::Clock::now();
-  std::thread busy([connection, now] {
-    EXPECT_THROW(connection->execute("with recursive n(x) as (select 1 union all select x + 1 from "
-                                     "n) select count(*) from n",
-                                     {}, now + std::chrono::seconds(3)),
-                 std::runtime_error);
-  });
-  std::this_thread::sleep_for(std::chrono::milliseconds(200));
-  EXPECT_THROW(connection->execute("select 1", {}, now + std::chrono::milliseconds(300)),
-               std::runtime_error);
-  EXPECT_LT(script::Clock::now() - now, std::chrono::milliseconds(2500));
-  busy.join();
+  bool gave_up = false;
+  // A busy machine gets more time for the two to meet.
+  for (std::chrono::milliseconds time(500); !gave_up && time < tests::patience; time *= 4) {
+    SqliteConnection connection({.path = ":memory:"});
+    const auto now = script::Clock::now();
+    std::atomic<bool> ended = false;
+    std::thread busy([&] {
+      EXPECT_THROW(connection.execute("with recursive n(x) as (select 1 union all select x + 1 "
+                                      "from n) select count(*) from n",
+                                      {}, now + time),
+                   std::runtime_error);
+      ended = true;
+    });
+    std::this_thread::sleep_for(time / 5);
+    try {
+      connection.execute("select 1", {}, now + time / 3);
+    } catch (const std::runtime_error&) {
+      gave_up = !ended;
+    }
+    busy.join();
+  }
+  EXPECT_TRUE(gave_up);
 }
 
 TEST_F(LibSqlite, a_simulation_changes_nothing) {
@@ -401,15 +409,17 @@ TEST_F(LibSqlite, a_lock_is_waited_for_but_not_long) {
   sqlite3* other = nullptr;
   ASSERT_EQ(sqlite3_open(folder.file("auth.db").c_str(), &other), SQLITE_OK);
   ASSERT_EQ(sqlite3_exec(other, "begin exclusive", nullptr, nullptr, nullptr), SQLITE_OK);
-  const auto began = std::chrono::steady_clock::now();
-  EXPECT_EQ(library.answer("require 'sqlite'.open('auth.db', 50):execute 'select 1 from auth'"),
-            "error: policy.lua:1: sqlite: database is locked");
-  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(3));
+  EXPECT_TRUE(tests::eventually([&] {  // a busy machine may take longer now and then
+    const auto began = script::Clock::now();
+    EXPECT_EQ(library.answer("require 'sqlite'.open('auth.db', 50):execute 'select 1 from auth'"),
+              "error: policy.lua:1: sqlite: database is locked");
+    return script::Clock::now() - began < std::chrono::seconds(3);
+  }));
   std::thread release([other] {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     sqlite3_exec(other, "rollback", nullptr, nullptr, nullptr);
   });
-  EXPECT_EQ(library.answer("kumo.result(#require 'sqlite'.open('auth.db', 5000):execute "
+  EXPECT_EQ(library.answer("kumo.result(#require 'sqlite'.open('auth.db', 60000):execute "
                            "'select 1 from auth')"),
             "3");
   release.join();

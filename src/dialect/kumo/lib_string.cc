@@ -33,11 +33,11 @@ Pieces split_words(std::string_view text) {
   return words(text, blank);
 }
 std::string_view trim_both(std::string_view text) { return without_front(without_back(text)); }
-std::string replace(std::string_view text, std::string_view what, std::string_view with) {
+std::string replace_every(std::string_view text, std::string_view what, std::string_view with) {
   return replaced(text, what, with, longest_list);
 }
-std::string replacen(std::string_view text, std::string_view what, std::string_view with,
-                     std::int64_t limit) {
+std::string replace_up_to(std::string_view text, std::string_view what, std::string_view with,
+                          std::int64_t limit) {
   return replaced(text, what, with, count(limit));
 }
 bool starts_with(std::string_view text, std::string_view start) { return text.starts_with(start); }
@@ -65,7 +65,7 @@ Name psl_suffix(std::string_view text) {
   return suffix.empty() ? std::nullopt : Name(std::string(suffix));
 }
 
-constexpr HostFunction functions[] = {
+constexpr HostFunction string_rows[] = {
     {"kumo.string.split", "text: string, separator: string", "string[]",
      "The pieces between the separators, empty ones included. The separator is plain text, as "
      "everywhere in kumo.string; an empty one matches around every character.",
@@ -92,9 +92,9 @@ constexpr HostFunction functions[] = {
     {"kumo.string.trim_end", "text: string", "string", "The text without white space at the end.",
      derive<&without_back>},
     {"kumo.string.replace", "text: string, what: string, with: string", "string",
-     "The text with every `what` replaced.", derive<&replace>},
+     "The text with every `what` replaced.", derive<&replace_every>},
     {"kumo.string.replacen", "text: string, what: string, with: string, limit: integer", "string",
-     "The text with the first `limit` of them replaced.", derive<&replacen>},
+     "The text with the first `limit` of them replaced.", derive<&replace_up_to>},
     {"kumo.string.starts_with", "text: string, start: string", "boolean",
      "Whether the text begins with `start`.", derive<&starts_with>},
     {"kumo.string.ends_with", "text: string, ending: string", "boolean",
@@ -113,6 +113,6 @@ constexpr HostFunction functions[] = {
 
 }  // namespace
 
-script::HostTable string_functions() { return functions; }
+script::HostTable string_functions() { return string_rows; }
 
 }  // namespace postern::dialect::kumo

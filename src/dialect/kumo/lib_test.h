@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 #include <boost/json.hpp>
 
+#include "base/patience_test.h"
 #include "dialect/kumo/context.h"
 #include "script/state.h"
 #include "script/test_world.h"
@@ -37,7 +38,7 @@ class Library {
 
   /// What `result(...)` in the script was given, as JSON with blanks between; "error: ..." where it
   /// fails.
-  std::string answer(const std::string& text, script::Limits limits = {}) {
+  std::string answer(const std::string& text, script::Limits limits = {.time = tests::patience}) {
     script::Call call(world, limits, context);
     state_->user<std::string>().clear();
     raised = run(text, call);
@@ -47,13 +48,13 @@ class Library {
   std::string replayed(const std::string& text) {
     std::vector<script::Told> told;
     {
-      script::Call call(world, {}, context);
+      script::Call call(world, {.time = tests::patience}, context);
       call.record();
       raised = run(text, call);
       told = call.told();
       first = state_->user<std::string>();
     }
-    script::Call call(world, {}, nullptr);
+    script::Call call(world, {.time = tests::patience}, nullptr);
     call.answer_from(std::move(told));
     state_->user<std::string>().clear();
     const auto failed = run(text, call);

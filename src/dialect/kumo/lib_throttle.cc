@@ -54,7 +54,7 @@ Throttles::Taken take(Call& call, const Throttle& throttle) {
                          !call.world().simulates());
 }
 
-double seconds(Throttles::Clock::duration span) {
+double seconds_of(Throttles::Clock::duration span) {
   return std::chrono::duration<double>(span).count();
 }
 
@@ -64,8 +64,8 @@ json::value count_one(Call& call, AThrottle throttle) {
     json::object table{{"throttled", taken.throttled},
                        {"limit", static_cast<std::int64_t>(taken.limit)},
                        {"remaining", static_cast<std::int64_t>(taken.remaining)},
-                       {"reset_after", seconds(taken.reset_after)}};
-    if (taken.retry_after) table["retry_after"] = seconds(*taken.retry_after);
+                       {"reset_after", seconds_of(taken.reset_after)}};
+    if (taken.retry_after) table["retry_after"] = seconds_of(*taken.retry_after);
     return table;
   });
 }
@@ -86,7 +86,7 @@ Task<json::value> sleep_if_throttled(Call& call, AThrottle throttle) {
   }
 }
 
-constexpr HostFunction functions[] = {
+constexpr HostFunction throttle_rows[] = {
     {"kumo.make_throttle", "name: string, spec: string", "Throttle",
      "A rate such as `50/minute`, `1,000/hr`, `20/30min` or `60/min,max_burst=1`, for all that use "
      "this name and rate. Without `max_burst` a whole period's operations may follow each other at "
@@ -108,6 +108,6 @@ constexpr HostFunction functions[] = {
 
 }  // namespace
 
-script::HostTable throttle_functions() { return functions; }
+script::HostTable throttle_functions() { return throttle_rows; }
 
 }  // namespace postern::dialect::kumo

@@ -197,7 +197,7 @@ bool same_delta(ADelta a, Other<TimeDelta> b) {
 bool shorter(ADelta a, ADelta b) { return a->span < b->span; }
 bool not_longer(ADelta a, ADelta b) { return a->span <= b->span; }
 
-constexpr HostFunction functions[] = {
+constexpr HostFunction time_rows[] = {
     {"kumo.time.now", "", "Time", "The time now, to the microsecond.", bind<&now>},
     {"kumo.time.from_unix_timestamp", "seconds: number", "Time",
      "The time that many seconds after the start of 1970 UTC; fractions are allowed.",
@@ -271,6 +271,6 @@ constexpr HostFunction functions[] = {
 
 }  // namespace
 
-script::HostTable time_functions() { return functions; }
+script::HostTable time_functions() { return time_rows; }
 
 }  // namespace postern::dialect::kumo

@@ -72,7 +72,7 @@ AUuid parse(std::string_view text) {
 
 /// The result of `make`; during a replay, the recorded one.
 template <class Make>
-AUuid made(Call& call, std::string_view function, Make make) {
+AUuid made_or_recorded(Call& call, std::string_view function, Make make) {
   const json::value text = call.told_by(
       function, [&]() -> json::value { return json::string(hyphenated(make())); },
       script::Source::facts);
@@ -80,7 +80,7 @@ AUuid made(Call& call, std::string_view function, Make make) {
 }
 
 AUuid new_v4(Call& call) {
-  return made(call, "new_v4", [] { return with_version(random_octets(), 4); });
+  return made_or_recorded(call, "new_v4", [] { return with_version(random_octets(), 4); });
 }
 
 /// RFC 9562 §5.1: the time in units of 100 ns since 1582-10-15, and a random node (§6.10). `sorts`
@@ -100,15 +100,15 @@ std::string time_octets(bool sorts) {
 }
 
 AUuid new_v1(Call& call) {
-  return made(call, "new_v1", [] { return with_version(time_octets(false), 1); });
+  return made_or_recorded(call, "new_v1", [] { return with_version(time_octets(false), 1); });
 }
 AUuid new_v6(Call& call) {
-  return made(call, "new_v6", [] { return with_version(time_octets(true), 6); });
+  return made_or_recorded(call, "new_v6", [] { return with_version(time_octets(true), 6); });
 }
 
 /// RFC 9562 §5.7: 48 bits of milliseconds first, so that values sort by time.
 AUuid new_v7(Call& call) {
-  return made(call, "new_v7", [] {
+  return made_or_recorded(call, "new_v7", [] {
     std::string octets = random_octets();
     const auto now = std::chrono::system_clock::now().time_since_epoch();
     const auto milli = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
@@ -117,15 +117,15 @@ AUuid new_v7(Call& call) {
   });
 }
 
-std::string octets_of(AUuid uuid) { return uuid->octets; }
+std::string uuid_octets(AUuid uuid) { return uuid->octets; }
 std::string simple(AUuid uuid) { return hex_encode(uuid->octets); }
 std::string braced(AUuid uuid) { return "{" + hyphenated(uuid) + "}"; }
 std::string urn(AUuid uuid) { return "urn:uuid:" + hyphenated(uuid); }
-bool same(AUuid a, std::variant<AUuid, std::monostate> b) {
+bool same_uuid(AUuid a, std::variant<AUuid, std::monostate> b) {
   return b.index() == 0 && a->octets == std::get<0>(b)->octets;
 }
 
-constexpr HostFunction functions[] = {
+constexpr HostFunction uuid_rows[] = {
     {"kumo.uuid.new_v1", "", "Uuid",
      "A UUID of the current time; a random number takes the place of the machine's address.",
      bind<&new_v1>},
@@ -136,18 +136,18 @@ constexpr HostFunction functions[] = {
      bind<&new_v7>},
     {"kumo.uuid.parse", "text: string", "Uuid",
      "Parses any of the forms that a Uuid has, in either case.", bind<&parse>},
-    {"Uuid.bytes", "", "string", "The 16 octets.", bind<&octets_of>},
+    {"Uuid.bytes", "", "string", "The 16 octets.", bind<&uuid_octets>},
     {"Uuid.hyphenated", "", "string", "As in `69994630-3e27-11ef-91fc-cc28aa0a5c5a`.",
      bind<&hyphenated>},
     {"Uuid.simple", "", "string", "The 32 digits.", bind<&simple>},
     {"Uuid.braced", "", "string", "With hyphens, in braces.", bind<&braced>},
     {"Uuid.urn", "", "string", "With hyphens, after `urn:uuid:`.", bind<&urn>},
     {"Uuid.__tostring", "", "string", "The same as `hyphenated`.", bind<&hyphenated>},
-    {"Uuid.__eq", "other: any", "boolean", "Whether both are the same.", bind<&same>},
+    {"Uuid.__eq", "other: any", "boolean", "Whether both are the same.", bind<&same_uuid>},
 };
 
 }  // namespace
 
-script::HostTable uuid_functions() { return functions; }
+script::HostTable uuid_functions() { return uuid_rows; }
 
 }  // namespace postern::dialect::kumo

@@ -15,7 +15,7 @@ std::int64_t available_parallelism(script::Call& call) {
 
 std::string version() { return std::string(current_version().number); }
 
-constexpr script::HostFunction functions[] = {
+constexpr script::HostFunction version_rows[] = {
     {"kumo.version", "", "string", "Postern's version, as `postern version` prints it.",
      script::bind<&version>, true},
     {"kumo.available_parallelism", "", "integer", "The number of processors.",
@@ -24,6 +24,6 @@ constexpr script::HostFunction functions[] = {
 
 }  // namespace
 
-script::HostTable version_functions() { return functions; }
+script::HostTable version_functions() { return version_rows; }
 
 }  // namespace postern::dialect::kumo

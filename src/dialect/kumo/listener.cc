@@ -31,30 +31,30 @@ using script::Call;
 using script::demand;
 
 /// Options that are read, and options that are accepted without effect.
-constexpr std::string_view known[] = {"hostname",
-                                      "banner",
-                                      "relay_hosts",
-                                      "tls_certificate",
-                                      "tls_private_key",
-                                      "client_timeout",
-                                      "max_recipients_per_message",
-                                      "max_messages_per_connection",
-                                      "max_message_size",
-                                      "line_length_hard_limit",
-                                      "invalid_line_endings",
-                                      "meta",
-                                      "peer",
-                                      "via"};
+constexpr std::string_view listener_options[] = {"hostname",
+                                                 "banner",
+                                                 "relay_hosts",
+                                                 "tls_certificate",
+                                                 "tls_private_key",
+                                                 "client_timeout",
+                                                 "max_recipients_per_message",
+                                                 "max_messages_per_connection",
+                                                 "max_message_size",
+                                                 "line_length_hard_limit",
+                                                 "invalid_line_endings",
+                                                 "meta",
+                                                 "peer",
+                                                 "via"};
 /// Options of the socket, which `peer` and `via` must not have.
 constexpr std::string_view of_socket[] = {"listen", "max_connections"};
-constexpr std::string_view ignored[] = {"deferred_spool",   "deferred_queue",
-                                        "data_buffer_size", "data_processing_timeout",
-                                        "trace_headers",    "batch_handling"};
+constexpr std::string_view ignored_listener_options[] = {
+    "deferred_spool",          "deferred_queue", "data_buffer_size",
+    "data_processing_timeout", "trace_headers",  "batch_handling"};
 /// Options that are valid only in `peer`: they let a trusted client declare another address.
 constexpr std::string_view of_peer[] = {"allow_xclient"};
 /// Options that keep clients out, or determine the address that is checked against relay_hosts.
 /// They are never ignored.
-constexpr std::pair<std::string_view, std::string_view> refused[] = {
+constexpr std::pair<std::string_view, std::string_view> refused_listener_options[] = {
     {"tls_required_client_ca",
      "client_certificate and client_ca in [[listener]] ask clients for certificates"},
     {"require_proxy_protocol", "proxy_protocol in [[listener]] has that"},
@@ -67,16 +67,12 @@ constexpr std::pair<std::string_view, std::string_view> refused[] = {
 constexpr std::size_t most_variants = 1000;
 constexpr int deepest_options = 4;
 
-template <std::size_t n>
-bool among(const std::string_view (&list)[n], std::string_view name) {
-  return std::find(std::begin(list), std::end(list), name) != std::end(list);
-}
-
 std::string unknown(std::string_view name) {
   std::vector<std::string_view> names;
-  for (const auto list :
-       {std::span<const std::string_view>(known), std::span<const std::string_view>(of_socket),
-        std::span<const std::string_view>(ignored), std::span<const std::string_view>(of_peer)}) {
+  for (const auto list : {std::span<const std::string_view>(listener_options),
+                          std::span<const std::string_view>(of_socket),
+                          std::span<const std::string_view>(ignored_listener_options),
+                          std::span<const std::string_view>(of_peer)}) {
     names.insert(names.end(), list.begin(), list.end());
   }
   const auto near = nearest(name, names);
@@ -137,10 +133,10 @@ void apply(const Options& options, const std::optional<Cidr>& peer, const std::o
 }
 
 /// Every network that the options name for one end of a connection; nullopt stands for no network.
-using Networks = std::vector<std::optional<Cidr>>;
-void collect(const Options& options, Networks& peers, Networks& vias) {
+using NetworkVariants = std::vector<std::optional<Cidr>>;
+void collect(const Options& options, NetworkVariants& peers, NetworkVariants& vias) {
   for (const auto* map : {&options.peer, &options.via}) {
-    Networks& networks = map == &options.peer ? peers : vias;
+    NetworkVariants& networks = map == &options.peer ? peers : vias;
     for (const auto& [network, inside] : map->entries()) {
       if (std::find(networks.begin(), networks.end(), network) == networks.end()) {
         networks.push_back(network);
@@ -157,8 +153,8 @@ void check_keys(const Listener& listener) {
 }
 
 void add_variants(const Options& options, const Listener& plain, Listener& listener) {
-  Networks peers{std::nullopt};
-  Networks vias{std::nullopt};
+  NetworkVariants peers{std::nullopt};
+  NetworkVariants vias{std::nullopt};
   collect(options, peers, vias);
   demand(peers.size() * vias.size() <= most_variants, "start_esmtp_listener: too many networks");
   for (const auto& peer : peers) {
@@ -201,21 +197,21 @@ struct Scope {
   int depth = 0;
 };
 
-Task<Options> options_of(Call& call, json::object given, Scope scope) {
+Task<Options> listener_options_of(Call& call, json::object given, Scope scope) {
   Options options;
   for (auto& [key, value] : given) {
     const std::string name(key);
-    if (among(ignored, name)) {
+    if (is_one_of(name, ignored_listener_options)) {
       const std::string instead = without_effect(name, value);
       if (!instead.empty()) {
         report_elsewhere(call, scope.place, in_option(name, "has no effect here: " + instead));
       }
       continue;
     }
-    for (const auto& [one, why] : refused) {
+    for (const auto& [one, why] : refused_listener_options) {
       demand(name != one, in_option(name, "is not available in Postern: " + std::string(why)));
     }
-    if (among(of_peer, name)) {
+    if (is_one_of(name, of_peer)) {
       demand(scope.of_peer, in_option(name, "belongs in `peer`, for trusted clients"));
       if (flag_of(name, value)) {
         report_elsewhere(call, scope.place,
@@ -235,11 +231,12 @@ Task<Options> options_of(Call& call, json::object given, Scope scope) {
                      .of_socket = false,
                      .of_peer = scope.of_peer || name == "peer",
                      .depth = scope.depth + 1};
-        Options more = co_await options_of(call, inside.get_object(), std::move(deeper));
+        Options more = co_await listener_options_of(call, inside.get_object(), std::move(deeper));
         (name == "peer" ? options.peer : options.via)[*network] = std::move(more);
       }
     } else {
-      demand(among(known, name) || (scope.of_socket && among(of_socket, name)), unknown(name));
+      demand(is_one_of(name, listener_options) || (scope.of_socket && is_one_of(name, of_socket)),
+             unknown(name));
       Listener scratch;
       read_option(scratch, name, value);
       options.values[key] = value;
@@ -261,8 +258,8 @@ Listener made_of(const Options& options, std::string place) {
 }
 
 Task<void> start(Call& call, json::object given, std::string place) {
-  auto options =
-      std::make_shared<Options>(co_await options_of(call, std::move(given), {.place = place}));
+  auto options = std::make_shared<Options>(
+      co_await listener_options_of(call, std::move(given), {.place = place}));
   demand(options->values.contains("listen"), "start_esmtp_listener: 'listen' is missing");
   Handlers& handlers = call.state().user<Handlers>();
   handlers.listeners.push_back(made_of(*options, std::move(place)));
@@ -283,7 +280,7 @@ json::value make_listener_domain(json::value options) {
   return options;
 }
 
-const script::HostFunction functions[] = {
+const script::HostFunction listener_rows[] = {
     {"kumo.start_esmtp_listener", "options: ListenerOptions", "",
      "Listens for SMTP; only in the `init` event.", script::bind<&start_listener>},
     {"kumo.make_listener_domain", "options: ListenerDomain", "ListenerDomain",
@@ -296,8 +293,8 @@ const script::HostFunction functions[] = {
 Task<void> apply_dynamic(Call& call, std::size_t listener, json::value options, std::string place) {
   if (options.is_null() || (options.is_array() && options.get_array().empty())) co_return;
   demand(options.is_object(), "smtp_server_get_dynamic_parameters must return a table of options");
-  Options later = co_await options_of(call, std::move(options.get_object()),
-                                      {.place = std::move(place), .of_socket = false});
+  Options later = co_await listener_options_of(call, std::move(options.get_object()),
+                                               {.place = std::move(place), .of_socket = false});
   Handlers& handlers = call.state().user<Handlers>();
   auto changed = std::make_shared<Options>(*handlers.listener_options.at(listener));
   changed->later = std::make_shared<const Options>(std::move(later));
@@ -335,6 +332,6 @@ DomainGrant grant_of(const json::value& value) {
   return grant;
 }
 
-script::HostTable listener_functions() { return functions; }
+script::HostTable listener_functions() { return listener_rows; }
 
 }  // namespace postern::dialect::kumo

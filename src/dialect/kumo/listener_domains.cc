@@ -21,9 +21,9 @@ std::string listener_key(std::string_view text) {
   return parsed ? fmt::format("{}/{}", parsed->address.to_string(), parsed->port) : "";
 }
 
-class Reader {
+class ListenerDomainsReader {
  public:
-  Reader(const MergedData& data, bool open_relay_is_known)
+  ListenerDomainsReader(const MergedData& data, bool open_relay_is_known)
       : data_(data), mistakes_(data), open_relay_is_known_(open_relay_is_known) {}
 
   Result<ListenerDomains> read() {
@@ -140,7 +140,7 @@ Result<ListenerDomains> load_listener_domains(const std::vector<DataFile>& sourc
   for (const DataFile& source : sources) {
     if (const auto added = merged.add(source); !added) return tl::unexpected(added.error());
   }
-  return Reader(merged, open_relay_is_known).read();
+  return ListenerDomainsReader(merged, open_relay_is_known).read();
 }
 
 const ListenerDomain* find_listener_domain(const ListenerDomains& domains, std::string_view domain,

@@ -7,7 +7,7 @@
 namespace postern::dialect::kumo {
 namespace {
 
-Result<ListenerDomains> loaded(const std::string& text) {
+Result<ListenerDomains> domains_of(const std::string& text) {
   auto file = parse_data("domains.toml", text);
   if (!file) return tl::unexpected(file.error());
   return load_listener_domains({*file});
@@ -41,7 +41,7 @@ relay_to = true
 )";
 
 TEST(ListenerDomains, the_listener_then_any_then_the_star) {
-  const auto domains = loaded(example);
+  const auto domains = domains_of(example);
   ASSERT_TRUE(domains) << domains.error().message;
   const struct {
     std::string_view domain, listener, parameters;
@@ -77,12 +77,12 @@ TEST(ListenerDomains, the_listener_then_any_then_the_star) {
               json::parse(c.parameters))
         << c.domain << ' ' << c.listener;
   }
-  EXPECT_EQ(find_listener_domain(*loaded("['a.example']\nrelay_to = true\n"), "b.test", "*"),
+  EXPECT_EQ(find_listener_domain(*domains_of("['a.example']\nrelay_to = true\n"), "b.test", "*"),
             nullptr);
 }
 
 TEST(ListenerDomains, a_listed_identity_relays_from_where_it_is) {
-  const auto domains = loaded(example);
+  const auto domains = domains_of(example);
   ASSERT_TRUE(domains) << domains.error().message;
   const ListenerDomain* found = find_listener_domain(*domains, "auth.example", "192.0.2.9:25");
   ASSERT_TRUE(found);
@@ -139,11 +139,11 @@ TEST(ListenerDomains, mistakes_have_their_place) {
        "domains.toml:2: `listener.127.0.0.1:25.a.example.x` is not a known key"},
   };
   for (const auto& c : cases) {
-    const auto domains = loaded(std::string(c.text));
+    const auto domains = domains_of(std::string(c.text));
     ASSERT_FALSE(domains) << c.text;
     EXPECT_EQ(domains.error().message, c.message);
   }
-  const auto host_bits = loaded("['a.example']\nrelay_from = ['192.0.2.1/24']\n");
+  const auto host_bits = domains_of("['a.example']\nrelay_from = ['192.0.2.1/24']\n");
   ASSERT_FALSE(host_bits);
   EXPECT_TRUE(host_bits.error().message.starts_with(
       "domains.toml:2: `a.example.relay_from` holds no network: "))
@@ -152,11 +152,11 @@ TEST(ListenerDomains, mistakes_have_their_place) {
 
 TEST(ListenerDomains, that_let_strangers_relay_do_not_load_unless_that_is_known) {
   const std::string open = "['send.example']\nrelay_from = ['0.0.0.0/1', '128.0.0.0/1']\n";
-  const auto refused = loaded(open);
+  const auto refused = domains_of(open);
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().message.find("an open relay"), std::string::npos);
   EXPECT_TRUE(load_listener_domains({*parse_data("domains.toml", open)}, true));
-  EXPECT_TRUE(loaded("['send.example']\nrelay_from = ['10.0.0.0/8', '203.0.0.0/12']\n"));
+  EXPECT_TRUE(domains_of("['send.example']\nrelay_from = ['10.0.0.0/8', '203.0.0.0/12']\n"));
 }
 
 }  // namespace

@@ -28,7 +28,7 @@ struct Argument {
   std::vector<Word> words;   ///< of a table, to read its keys
 };
 
-Argument literal(std::string_view word) {
+Argument literal_argument(std::string_view word) {
   using Is = Argument::Is;
   Argument argument;
   if (is_quoted(word)) {
@@ -59,7 +59,7 @@ Argument literal(std::string_view word) {
 Argument argument_of(std::vector<Word> words) {
   using Is = Argument::Is;
   if (words.size() == 1) {
-    Argument argument = literal(words.front().text);
+    Argument argument = literal_argument(words.front().text);
     argument.may_be_many = words.front().text == "...";
     return argument;
   }
@@ -93,7 +93,7 @@ Argument argument_of(std::vector<Word> words) {
 std::optional<std::vector<Argument>> arguments_of(LuaWords words) {
   std::vector<Argument> arguments;
   Word word = words.next();
-  if (is_quoted(word.text)) return std::vector{literal(word.text)};
+  if (is_quoted(word.text)) return std::vector{literal_argument(word.text)};
   const bool is_list = word.text == "(";
   int depth = is_list ? 0 : 1;
   std::vector<Word> current;
@@ -116,14 +116,14 @@ std::optional<std::vector<Argument>> arguments_of(LuaWords words) {
 }
 
 /// A parameter of a row: "mode?: 'ro'|'rw'".
-struct Parameter {
+struct RowParameter {
   std::string_view name;
   std::string_view type;
   bool is_optional = false;
 };
 
-std::vector<Parameter> parameters_of(std::string_view row) {
-  std::vector<Parameter> all;
+std::vector<RowParameter> row_parameters_of(std::string_view row) {
+  std::vector<RowParameter> all;
   int depth = 0;
   std::size_t begin = 0;
   for (std::size_t i = 0; i <= row.size(); ++i) {
@@ -135,7 +135,7 @@ std::vector<Parameter> parameters_of(std::string_view row) {
     begin = i + 1;
     const std::size_t colon = one.find(':');
     if (colon == std::string_view::npos) continue;
-    Parameter parameter{.name = one.substr(0, colon), .type = trim(one.substr(colon + 1))};
+    RowParameter parameter{.name = one.substr(0, colon), .type = trim(one.substr(colon + 1))};
     if (parameter.name.ends_with('?')) {
       parameter.name.remove_suffix(1);
       parameter.is_optional = true;
@@ -162,7 +162,7 @@ Composite composite(std::string_view type) {
 }
 
 /// Whether a call without the argument, or with nil, fails.
-bool is_needed(const Parameter& parameter) {
+bool is_needed(const RowParameter& parameter) {
   return !parameter.is_optional && parameter.name != "..." &&
          (is_simple(parameter.type) || composite(parameter.type) != Composite::no);
 }
@@ -189,7 +189,7 @@ std::string_view words_for(Argument::Is is) {
 }
 
 /// Why an argument is no value of the type; empty: it may be one.
-std::string wrong_type(const Parameter& parameter, const Argument& given) {
+std::string wrong_type(const RowParameter& parameter, const Argument& given) {
   using Is = Argument::Is;
   const auto sentence = [&](std::string_view what) {
     return fmt::format("`{}` is {}, not {}", parameter.name, parameter.type, what);
@@ -285,7 +285,7 @@ std::string file_in_option(const std::vector<Word>& words, std::string_view opti
   for (std::size_t i = 1; i + 2 < words.size(); ++i) {
     if (words[i].text != option || words[i + 1].text != "=") continue;
     const std::string_view after = i + 3 < words.size() ? words[i + 3].text : std::string_view();
-    const Argument value = literal(words[i + 2].text);
+    const Argument value = literal_argument(words[i + 2].text);
     const bool whole = after == "," || after == ";" || after == "}";
     return whole && value.is == Argument::Is::text && value.is_readable ? value.text : "";
   }
@@ -394,10 +394,10 @@ class Calls {
 
   static std::string wrong_arguments(const script::HostFunction& row,
                                      const std::vector<Argument>& given) {
-    const std::vector<Parameter> parameters = parameters_of(row.parameters);
+    const std::vector<RowParameter> parameters = row_parameters_of(row.parameters);
     std::size_t least = 0;
     for (std::size_t i = 0; i < parameters.size(); ++i) {
-      const Parameter& one = parameters[i];
+      const RowParameter& one = parameters[i];
       if (is_needed(one)) least = i + 1;
     }
     const bool open = !given.empty() && given.back().may_be_many;

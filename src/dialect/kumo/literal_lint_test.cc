@@ -14,7 +14,7 @@ namespace {
 
 using ::testing::StartsWith;
 
-std::string found(std::string_view text) {
+std::string refusals_in(std::string_view text) {
   const auto class_of = [](std::string_view variable) -> std::string_view {
     return variable == "msg" ? "Message" : "";
   };
@@ -63,7 +63,7 @@ TEST(LiteralLint, finds_arguments_that_are_always_refused) {
        "make_throttle: `2/fortnight` is no rate such as '100/hour' or '60/min,max_burst=1'"},
   };
   for (const auto& one : cases) {
-    EXPECT_EQ(found(one.call), one.wanted) << one.call;
+    EXPECT_EQ(refusals_in(one.call), one.wanted) << one.call;
   }
 }
 
@@ -107,7 +107,7 @@ TEST(LiteralLint, leaves_calls_alone_that_may_work) {
         "pcall(kumo.reject, 250)",
         "kumo.string.wrap('a')",
         "kumo.time.now()"}) {
-    EXPECT_EQ(found(fine), "") << fine;
+    EXPECT_EQ(refusals_in(fine), "") << fine;
   }
 }
 
@@ -120,9 +120,9 @@ TEST(LiteralLint, says_no_more_than_happens) {
   for (const script::HostTable& table : tables) {
     for (const script::HostFunction& row : table) {
       const std::string call = std::string(row.name) + "()";
-      if (row.constant || !row.name.starts_with("kumo.") || found(call).empty()) continue;
+      if (row.constant || !row.name.starts_with("kumo.") || refusals_in(call).empty()) continue;
       ++refused;
-      EXPECT_THAT(all.answer(call), StartsWith("error: ")) << found(call);
+      EXPECT_THAT(all.answer(call), StartsWith("error: ")) << refusals_in(call);
     }
   }
   EXPECT_GT(refused, 20);

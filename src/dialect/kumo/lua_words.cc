@@ -7,19 +7,13 @@
 
 namespace postern::dialect::kumo {
 
-namespace {
-
-bool in_name(char c) { return is_alnum(c) || c == '_'; }
-
-}  // namespace
-
 LuaWords::Word LuaWords::next() {
   skip_blanks();
   const std::size_t begin = at_;
   Word word{.text = {}, .line = line_, .column = static_cast<int>(begin - line_begin_) + 1};
   if (at_ == text_.size()) return word;
-  if (in_name(text_[at_])) {
-    while (at_ < text_.size() && in_name(text_[at_])) ++at_;
+  if (is_word_char(text_[at_])) {
+    while (at_ < text_.size() && is_word_char(text_[at_])) ++at_;
   } else if (text_[at_] == '"' || text_[at_] == '\'') {
     skip_quoted();
   } else if (!skip_long()) {
@@ -76,6 +70,16 @@ void LuaWords::skip_quoted() {
 bool is_quoted(std::string_view word) {
   return word.size() > 1 && (word.front() == '"' || word.front() == '\'' ||
                              (word.front() == '[' && word.back() == ']'));
+}
+
+std::optional<std::string_view> plain_literal(std::string_view word) {
+  const bool quoted = word.size() > 1 && (word.front() == '"' || word.front() == '\'');
+  if (!quoted || word.find('\\') != std::string_view::npos) return std::nullopt;
+  return word.substr(1, word.size() - 2);
+}
+
+bool begins_arguments(std::string_view word) {
+  return word == "(" || word == "{" || is_quoted(word);
 }
 
 bool is_name_or_keyword(std::string_view word) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 namespace postern::dialect::kumo {
@@ -35,6 +36,10 @@ class LuaWords {
 
 /// Whether a word is a string literal, in quotes or in long brackets.
 bool is_quoted(std::string_view word);
+/// The content of a literal in quotes without escapes; nullopt: it is no such literal.
+std::optional<std::string_view> plain_literal(std::string_view word);
+/// Whether a word after a function's name calls it: `f(1)`, `f{}`, `f'x'`, `f[[x]]`.
+bool begins_arguments(std::string_view word);
 /// Whether a word is a name or a keyword, and no number, sign or literal.
 bool is_name_or_keyword(std::string_view word);
 

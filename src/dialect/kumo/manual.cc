@@ -14,7 +14,7 @@ namespace postern::dialect::kumo {
 
 namespace {
 
-constexpr std::string_view head =
+constexpr std::string_view manual_head =
     "# What policies can call\n\n"
     "Every event, function, class and type of [Lua policies](lua-hooks.md). This page and the "
     "files "
@@ -160,7 +160,7 @@ std::vector<std::pair<std::string_view, std::vector<Documented>>> rows_by_owner(
 }
 
 std::string api_manual() {
-  std::string page(head);
+  std::string page(manual_head);
   page += events_part() + elsewhere_part();
   for (const bool classes : {false, true}) {
     auto owners = rows_by_owner();

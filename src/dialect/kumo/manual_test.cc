@@ -112,12 +112,12 @@ int walk_state(lua_State* L) {
   return 0;
 }
 
-const script::HostFunction test_functions[] = {{"test.walk", "", "", "", walk_state}};
+const script::HostFunction walk_function[] = {{"test.walk", "", "", "", walk_state}};
 
 struct Machine {
   Machine() {
     setup.tables = all_functions();
-    setup.tables.push_back(test_functions);
+    setup.tables.push_back(walk_function);
     for (const Module& one : all_modules()) setup.modules.emplace_back(one.name, one.text);
     state.emplace(setup);
   }
@@ -259,8 +259,8 @@ TEST(LuaManual, options_of_listeners_are_those_that_are_read) {
 }
 
 TEST(LuaManual, reads_parameters) {
-  using testing::ElementsAre;
-  using testing::Pair;
+  using ::testing::ElementsAre;
+  using ::testing::Pair;
   EXPECT_THAT(parameters_of(""), ElementsAre());
   EXPECT_THAT(
       parameters_of("f: function, options: { a: string, b?: table<integer, string> }, ...: any"),

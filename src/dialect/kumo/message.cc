@@ -94,7 +94,7 @@ std::string trace_of(const Context& context, const MessageDraft& draft) {
   return mail::received_field(arrival);
 }
 
-json::value get_meta(Call& call, Self, std::string name) {
+json::value get_message_meta(Call& call, Self, std::string name) {
   return call.told_by("get_meta", [&] {
     know_secrets(draft_of(call).secrets, call, name);
     const json::value* found = draft_of(call).meta.if_contains(name);
@@ -102,7 +102,7 @@ json::value get_meta(Call& call, Self, std::string name) {
   });
 }
 
-void set_meta(Call& call, Self, std::string name, json::value value) {
+void set_message_meta(Call& call, Self, std::string name, json::value value) {
   set_meta_of(call, name, std::move(value));
 }
 
@@ -152,15 +152,15 @@ void set_recipient(Call& call, Self, GivenAddresses recipients) {
   draft_of(call).new_recipients = std::move(mailboxes);
 }
 
-const script::HostFunction functions[] = {
+const script::HostFunction message_rows[] = {
     {"Message:get_meta", "name: string", "any",
      "A value of the message, which starts with the values of the connection.",
-     script::bind<&get_meta>},
+     script::bind<&get_message_meta>},
     {"Message:set_meta", "name: string, value: any", "",
      "Sets a value of the message, any data; `tenant`, `campaign`, `queue` and `routing_domain` "
      "are strings. A message whose `queue` is `null` is accepted and discarded; other names of "
      "queues have no effect.",
-     script::bind<&set_meta>},
+     script::bind<&set_message_meta>},
     {"Message:id", "", "string",
      "The id of the message in the reply to its data (\"queued as\"), its Received field and the "
      "queue. If copies differ, the first one has it.",
@@ -285,6 +285,6 @@ std::string whole_text(const Context& context, const MessageDraft& draft) {
 
 void push_message(lua_State* L) { script::stack::push_only<Message>(L); }
 
-script::HostTable message_functions() { return functions; }
+script::HostTable message_functions() { return message_rows; }
 
 }  // namespace postern::dialect::kumo

@@ -62,7 +62,7 @@ std::string new_message_id(Call& call) {
 }
 
 /// A repair on another thread; it may outlive the call.
-struct Work {
+struct RepairWork {
   std::vector<MessageDraft::Field> header;
   std::string body;
   Repair how;
@@ -102,8 +102,8 @@ Task<json::value> check_fix(Call& call, Self, std::string checks, std::string fi
       (how.what & (non_canonical_line_endings | line_too_long | needs_transfer_encoding)) != 0;
   std::optional<std::string> changed;
   if (rewrites && body.size() > largest_at_once) {
-    const auto work = std::make_shared<Work>(
-        Work{.header = std::move(header), .body = std::string(body), .how = how, .changed = {}});
+    const auto work = std::make_shared<RepairWork>(RepairWork{
+        .header = std::move(header), .body = std::string(body), .how = how, .changed = {}});
     const Result<void> ran = co_await script::blocking(
         call, [work] { work->changed = repair(work->header, work->body, work->how); });
     demand(ran.has_value(), ran ? std::string() : ran.error().message);
@@ -120,11 +120,11 @@ Task<json::value> check_fix(Call& call, Self, std::string checks, std::string fi
 }
 
 /// In KumoMTA these control when a message is written to disk and how long it stays in memory.
-void nothing(Self, script::Rest) {}
+void do_nothing(Self, script::Rest) {}
 bool not_shrunk(Self) { return false; }
 std::int64_t no_attempt(Self) { return 0; }
 
-const script::HostFunction functions[] = {
+const script::HostFunction message_fix_rows[] = {
     {"Message:check_fix_conformance",
      "checks: string, fixes: string, settings?: { detect_encoding?: boolean, include_encodings?: "
      "string[], exclude_encodings?: string[] }",
@@ -138,9 +138,9 @@ const script::HostFunction functions[] = {
      "taken for UTF-8, or with `detect_encoding` for the only one of `include_encodings`.",
      script::bind<&check_fix>},
     {"Message:save", "", "", "Does nothing: a message is on disk before the client is told 250.",
-     script::bind<&nothing>},
+     script::bind<&do_nothing>},
     {"Message:set_force_sync", "force?: boolean", "", "Does nothing, for the same reason.",
-     script::bind<&nothing>},
+     script::bind<&do_nothing>},
     {"Message:shrink", "", "boolean",
      "Does nothing and returns false: memory has limits of its own.", script::bind<&not_shrunk>},
     {"Message:shrink_data", "", "boolean", "The same.", script::bind<&not_shrunk>},
@@ -150,6 +150,6 @@ const script::HostFunction functions[] = {
 
 }  // namespace
 
-script::HostTable message_fix_functions() { return functions; }
+script::HostTable message_fix_functions() { return message_fix_rows; }
 
 }  // namespace postern::dialect::kumo

@@ -17,7 +17,7 @@ using script::Call;
 using script::demand;
 
 /// The value as KumoMTA gives it: on one line, with single blanks, encoded words decoded.
-std::string value_of(Call& call, std::string line) {
+std::string decoded_value(Call& call, std::string line) {
   const HeaderText& text = hook_of(call).header_text;
   std::replace(line.begin(), line.end(), '\t', ' ');
   line.erase(
@@ -26,8 +26,8 @@ std::string value_of(Call& call, std::string line) {
   return text.decode != nullptr ? text.decode(line) : line;
 }
 
-std::string value_of(Call& call, const MessageDraft::Field& field) {
-  return value_of(call, field.value());
+std::string decoded_value(Call& call, const MessageDraft::Field& field) {
+  return decoded_value(call, field.value());
 }
 
 /// Calls `take` with the value of each field of that name until it returns false. A header that no
@@ -36,7 +36,7 @@ template <class Take>
 void each_named(Call& call, std::string_view name, Take take) {
   if (draft_of(call).header_read || iequals(name, "Received")) {
     for (const auto& field : draft_with_header(call).header) {
-      if (iequals(field.name, name) && !take(value_of(call, field))) return;
+      if (iequals(field.name, name) && !take(decoded_value(call, field))) return;
     }
     return;
   }
@@ -46,7 +46,8 @@ void each_named(Call& call, std::string_view name, Take take) {
   while (wanted) {
     const auto field = mail::take_field(rest);
     if (!field) break;
-    if (iequals(mail::name_of(*field), name)) wanted = take(value_of(call, mail::value_of(*field)));
+    if (iequals(mail::name_of(*field), name))
+      wanted = take(decoded_value(call, mail::value_of(*field)));
   }
   script::Runtime::charge(call.state(), size - rest.size());
 }
@@ -77,7 +78,7 @@ json::value all_headers(Call& call, Self) {
   return call.told_by("get_all_headers", [&]() -> json::value {
     json::array all;
     for (const auto& field : draft_with_header(call).header) {
-      all.push_back(json::array{json::value(field.name), json::value(value_of(call, field))});
+      all.push_back(json::array{json::value(field.name), json::value(decoded_value(call, field))});
     }
     return all;
   });
@@ -133,7 +134,7 @@ void import_x_headers(Call& call, Self, std::optional<json::value> names,
       std::string name = lower(field.name);
       std::replace(name.begin(), name.end(), '-', '_');
       if (first.value_or(false) && values.contains(name)) continue;
-      values[name] = value_of(call, field);
+      values[name] = decoded_value(call, field);
     }
     return values;
   });
@@ -142,7 +143,7 @@ void import_x_headers(Call& call, Self, std::optional<json::value> names,
 }
 
 /// The value for a field, folded and in ASCII; it decodes to `value`.
-std::string encoded(std::string_view name, std::string value) {
+std::string encoded_value(std::string_view name, std::string value) {
   std::erase_if(value, [](char c) { return c == '\r' || c == '\n'; });
   const std::string_view text = trim(value);
   if (is_ascii(text)) return wrapped(text, 75, 900);
@@ -150,20 +151,12 @@ std::string encoded(std::string_view name, std::string value) {
   return encoded_words(text, name.size() + 2);
 }
 
-/// Only CRLF folds a line; LF or CR alone must not occur in a value.
-bool has_bare_break(std::string_view value) {
-  std::size_t at = value.find_first_of("\r\n");
-  while (at != std::string_view::npos && value.substr(at, 2) == "\r\n") {
-    at = value.find_first_of("\r\n", at + 2);
-  }
-  return at != std::string_view::npos;
-}
-
 MessageDraft::Field field_of(std::string_view name, std::string value, bool encode) {
+  // Only CRLF folds a line.
   demand(!has_bare_break(value), "a line break in the value of a header field");
   auto field = mail::header_field(name, value);
   if (encode && (field || field.error().fault == Fault::limit)) {
-    field = mail::header_field(name, encoded(name, std::move(value)));
+    field = mail::header_field(name, encoded_value(name, std::move(value)));
   }
   demand(field.has_value(), field ? "" : field.error().message);
   return *std::move(field);
@@ -208,7 +201,7 @@ void set_data(Call& call, Self, std::string data) {
   draft.header_changed = true;
 }
 
-const script::HostFunction functions[] = {
+const script::HostFunction message_header_rows[] = {
     {"Message:get_first_named_header_value", "name: string", "string|nil",
      "The value of the first field of that name, unfolded and decoded; encoded words that cannot "
      "be decoded stay. White space becomes one blank. From `smtp_server_message_received` on, the "
@@ -242,6 +235,6 @@ const script::HostFunction functions[] = {
 
 }  // namespace
 
-script::HostTable message_header_functions() { return functions; }
+script::HostTable message_header_functions() { return message_header_rows; }
 
 }  // namespace postern::dialect::kumo

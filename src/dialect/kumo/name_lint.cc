@@ -25,9 +25,9 @@ constexpr std::string_view mime =
     "payload";
 constexpr std::string_view schedule =
     "mail is delivered as soon as it is accepted: let the sender hold it until it is due";
-constexpr std::string_view reports =
+constexpr std::string_view reports_elsewhere =
     "`log_oob` and `log_arf` of get_listener_domain say what happens to reports";
-constexpr std::string_view signer =
+constexpr std::string_view signer_elsewhere =
     "kumo.dkim.rsa_sha256_signer makes a signer, which msg:dkim_sign takes";
 constexpr std::string_view attempts = "deliveries are tried again as [queue] says";
 
@@ -46,8 +46,8 @@ constexpr Lacking missing_methods[] = {
     {"import_scheduling_header", schedule},
     {"increment_num_attempts", attempts},
     {"parse_mime", mime},
-    {"parse_rfc3464", reports},
-    {"parse_rfc5965", reports},
+    {"parse_rfc3464", reports_elsewhere},
+    {"parse_rfc5965", reports_elsewhere},
     {"queue_name", "`tenant`, `campaign` and the recipient's domain are what KumoMTA makes it of"},
     {"set_scheduling", schedule}};
 
@@ -60,12 +60,12 @@ constexpr Lacking missing_tables[] = {
     {"kumo.configure_logging", "[log] says what is logged"},
     {"kumo.counter_series", "count in a database (`sqlite`), or limit by kumo.make_throttle"},
     {"kumo.cloudwatch", "metrics are at /metrics of the API"},
-    {"kumo.define_signer", signer},
+    {"kumo.define_signer", signer_elsewhere},
     {"kumo.encode.charset_decode", "header fields are decoded already; `utf8` has UTF-8"},
     {"kumo.encode.charset_encode", "write header fields with `encode`, in UTF-8"},
     {"kumo.file_type", "webhook policies judge attachments by their names and types"},
     {"kumo.fs", "`io.open` reads files whose names are known"},
-    {"kumo.get_signer", signer},
+    {"kumo.get_signer", signer_elsewhere},
     {"kumo.glob", "name the files one by one"},
     {"kumo.inject_message", "hand new mail in by SMTP or by the HTTP API of inboxes"},
     {"kumo.kafka", "webhooks and `kumo.http` reach other programs"},
@@ -133,16 +133,6 @@ Names names_of(const std::vector<script::HostTable>& tables) {
   return names;
 }
 
-using Words = LuaWords;
-
-bool in_name(char c) { return is_alnum(c) || c == '_'; }
-
-/// Whether a word after a function's name calls it: `f(1)`, `f{}`, `f'x'`, `f[[x]]`.
-bool begins_arguments(std::string_view word) {
-  return word.starts_with('(') || word.starts_with('{') || word.starts_with('"') ||
-         word.starts_with('\'') || (word.starts_with('[') && word.size() > 1);
-}
-
 class NameLint {
  public:
   NameLint(std::string_view file, std::string_view text, Names& names,
@@ -153,7 +143,7 @@ class NameLint {
   /// may be another object.
   std::optional<std::vector<MissingName>> run() {
     std::string_view before;
-    Words::Word word = words_.next();
+    LuaWords::Word word = words_.next();
     while (!word.text.empty()) {
       const std::string_view two_before = before;
       before = word.text;
@@ -176,11 +166,11 @@ class NameLint {
 
  private:
   /// Follows a chain from the dot after `kumo`; returns the word after its last member.
-  Words::Word chain(Words::Word dot, bool defines) {
+  LuaWords::Word chain(LuaWords::Word dot, bool defines) {
     std::string path = "kumo";
     while (dot.text == ".") {
-      const Words::Word member = words_.next();
-      if (member.text.empty() || !in_name(member.text.front())) return member;
+      const LuaWords::Word member = words_.next();
+      if (member.text.empty() || !is_word_char(member.text.front())) return member;
       const std::string name = path + "." + std::string(member.text);
       dot = words_.next();
       if (dot.text == "=" || defines) names_.insert(name);
@@ -207,7 +197,7 @@ class NameLint {
   }
 
   /// `owner`: "kumo." or "msg:". `after`: the word after the member.
-  void add(const std::string& owner, const Words::Word& member, const Words::Word& after) {
+  void add(const std::string& owner, const LuaWords::Word& member, const LuaWords::Word& after) {
     const std::string name = owner + std::string(member.text);
     MissingName missing{
         .finding = fmt::format("{}:{}: {} is not available in Postern", file_, member.line, name),
@@ -238,7 +228,7 @@ class NameLint {
   }
 
   std::string_view file_;
-  Words words_;
+  LuaWords words_;
   Names& names_;
   const std::function<bool(std::string_view word)>& in_hook_;
   std::vector<MissingName> findings_;
@@ -250,8 +240,8 @@ bool is_missing_method(std::string_view name) { return !instead_of(name, missing
 
 std::vector<std::string> key_source_events(std::string_view text) {
   std::vector<std::string> names;
-  Words words(text);
-  for (Words::Word word = words.next(); !word.text.empty(); word = words.next()) {
+  LuaWords words(text);
+  for (LuaWords::Word word = words.next(); !word.text.empty(); word = words.next()) {
     if (word.text != "event_name") continue;
     if (words.next().text != "=") continue;
     const std::string_view value = words.next().text;

@@ -11,7 +11,7 @@ using policy::questions::Finding;
 using policy::questions::offered;
 
 template <std::size_t row>
-script::Many ask(script::Call& call) {
+script::Many ask_offered(script::Call& call) {
   const Finding found = offered[row].ask(hook_of(call).evidence);
   const bool known = found.is != Finding::Is::unknown;
   json::value holds;
@@ -20,19 +20,19 @@ script::Many ask(script::Call& call) {
 }
 
 template <std::size_t... row>
-script::HostTable functions(std::index_sequence<row...> /*rows*/) {
+script::HostTable offered_rows(std::index_sequence<row...> /*rows*/) {
   static const std::string names[] = {"kumo.postern." + std::string(offered[row].name)...};
   static const std::string help[] = {std::string(offered[row].holds) +
                                      " nil: not known. The second result is what was seen." ...};
-  static const script::HostFunction functions[] = {
-      {names[row], "", "boolean|nil, string", help[row], script::bind<&ask<row>>}...};
-  return functions;
+  static const script::HostFunction rows[] = {
+      {names[row], "", "boolean|nil, string", help[row], script::bind<&ask_offered<row>>}...};
+  return rows;
 }
 
 }  // namespace
 
 script::HostTable offered_functions() {
-  return functions(std::make_index_sequence<std::size(offered)>());
+  return offered_rows(std::make_index_sequence<std::size(offered)>());
 }
 
 }  // namespace postern::dialect::kumo

@@ -25,7 +25,8 @@ std::vector<std::size_t> boundaries(std::string_view text, std::size_t most) {
 
 /// The offsets of `what`, without overlaps, at most `most`. memmem() takes linear time for any
 /// text.
-std::vector<std::size_t> find_all(std::string_view text, std::string_view what, std::size_t most) {
+std::vector<std::size_t> find_places(std::string_view text, std::string_view what,
+                                     std::size_t most) {
   if (what.empty()) return boundaries(text, most);
   std::vector<std::size_t> found;
   std::size_t at = 0;
@@ -51,7 +52,7 @@ std::vector<std::size_t> find_all_right(std::string_view text, std::string_view 
   }
   const std::string turned(text.rbegin(), text.rend());
   const std::string turned_what(what.rbegin(), what.rend());
-  found = find_all(turned, turned_what, most);
+  found = find_places(turned, turned_what, most);
   for (std::size_t& at : found) at = text.size() - at - what.size();
   return found;
 }
@@ -91,7 +92,7 @@ std::vector<std::string_view> pieces(std::string_view text, std::string_view sep
   const std::size_t limit = std::min(most - 1, longest_list);
   const bool left = from == From::left;
   const auto found =
-      left ? find_all(text, separator, limit) : find_all_right(text, separator, limit);
+      left ? find_places(text, separator, limit) : find_all_right(text, separator, limit);
   script::demand(found.size() < longest_list, "the text has too many pieces");
   std::size_t begin = 0;
   std::size_t end = text.size();
@@ -110,7 +111,7 @@ std::vector<std::string_view> pieces(std::string_view text, std::string_view sep
 
 std::string replaced(std::string_view text, std::string_view what, std::string_view with,
                      std::size_t most) {
-  const auto found = find_all(text, what, most);
+  const auto found = find_places(text, what, most);
   const std::size_t added = with.size() > what.size() ? with.size() - what.size() : 0;
   script::demand(text.size() <= largest_text &&
                      (found.empty() || added <= (largest_text - text.size()) / found.size()),
@@ -184,6 +185,14 @@ std::string wrapped(std::string_view text, std::size_t soft, std::size_t hard) {
     at = end;
   }
   return out;
+}
+
+bool has_bare_break(std::string_view text) {
+  for (std::size_t at = text.find_first_of("\r\n"); at != std::string_view::npos;
+       at = text.find_first_of("\r\n", at + 2)) {
+    if (text.substr(at, 2) != "\r\n") return true;
+  }
+  return false;
 }
 
 }  // namespace postern::dialect::kumo

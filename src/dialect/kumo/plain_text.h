@@ -35,5 +35,7 @@ std::string_view without_back(std::string_view text);
 /// than `hard` octets are broken between characters. A break is CR LF TAB, as in folded header
 /// fields (RFC 5322 §2.2.3).
 std::string wrapped(std::string_view text, std::size_t soft, std::size_t hard);
+/// Whether CR or LF occurs alone, other than in CRLF.
+bool has_bare_break(std::string_view text);
 
 }  // namespace postern::dialect::kumo

@@ -414,10 +414,11 @@ Result<std::shared_ptr<const LuaPolicy>> load_definition(const json::object& def
   }
   for (const auto& [name, value] : definition.at("listeners").as_object()) {
     const json::object& one = value.as_object();
-    options.listeners[std::string(name)] = {.address = std::string(one.at("address").as_string()),
-                                            .hostname = std::string(one.at("hostname").as_string()),
-                                            .relay_hosts = networks_of(one.at("relay_hosts")),
-                                            .meta = one.at("meta").as_object()};
+    options.listeners[std::string(name)] = {
+        .address = std::string(one.at("address").as_string()),
+        .hostname = std::string(one.at("hostname").as_string()),
+        .relay_hosts = dialect::networks_of(one.at("relay_hosts")),
+        .meta = one.at("meta").as_object()};
   }
   if (const json::value* known = definition.if_contains("open_relay_is_known"))
     options.open_relay_is_known = known->as_bool();

@@ -32,7 +32,7 @@ using script::bind;
 using script::Call;
 
 using Queues = std::shared_ptr<const QueuesConfig>;
-using Domains = std::shared_ptr<const ListenerDomains>;
+using AListenerDomains = std::shared_ptr<const ListenerDomains>;
 
 template <class T>
 std::shared_ptr<const T> shared(Result<T> loaded) {
@@ -61,7 +61,7 @@ Task<Queues> load_queues_of(Call& call, json::value sources, std::string place) 
   log_findings(call, *config);
   co_return config;
 }
-Task<Domains> load_domains_of(Call& call, json::value sources, std::string place) {
+Task<AListenerDomains> load_domains_of(Call& call, json::value sources, std::string place) {
   const std::vector<DataFile> files =
       co_await read_sources(call, std::move(sources), std::move(place));
   co_return shared(load_listener_domains(files, call.state().user<Handlers>().open_relay_is_known));
@@ -71,7 +71,7 @@ Task<Domains> load_domains_of(Call& call, json::value sources, std::string place
 Task<Queues> queues_load(Call& call, json::value sources) {
   return load_queues_of(call, std::move(sources), call.state().place());
 }
-Task<Domains> listener_domains_load(Call& call, json::value sources) {
+Task<AListenerDomains> listener_domains_load(Call& call, json::value sources) {
   return load_domains_of(call, std::move(sources), call.state().place());
 }
 
@@ -106,14 +106,14 @@ json::value resolve_for_script(Queues config, std::optional<std::string> domain,
   return options.empty() ? json::value() : json::value(std::move(options));
 }
 
-json::value find_for_script(Domains domains, std::string domain, std::string listener,
+json::value find_for_script(AListenerDomains domains, std::string domain, std::string listener,
                             std::optional<std::string> peer, std::optional<std::string> authz_id) {
   const ListenerDomain* found = find_listener_domain(*domains, domain, listener);
   if (!found) return nullptr;
   return parameters_for(*found, peer.value_or(""), authz_id);
 }
 
-constexpr script::HostFunction functions[] = {
+constexpr script::HostFunction queues_rows[] = {
     {"kumo.postern.queues_load", "sources: (string|table)[]", "QueuesConfig",
      "Reads and checks the data files of the queues helper. Callable only while the policy loads.",
      bind<&queues_load>},
@@ -229,7 +229,7 @@ return module
 
 }  // namespace
 
-script::HostTable queues_functions() { return functions; }
+script::HostTable queues_functions() { return queues_rows; }
 std::string_view queue_module_text() { return queue_module; }
 std::string_view listener_domains_module_text() { return listener_domains_module; }
 

@@ -19,8 +19,8 @@ namespace json = boost::json;
 
 namespace {
 
-using testing::ElementsAre;
-using testing::StartsWith;
+using ::testing::ElementsAre;
+using ::testing::StartsWith;
 
 std::string answers;
 void say(script::Rest rest) {
@@ -29,7 +29,7 @@ void say(script::Rest rest) {
                (value.is_string() ? std::string(value.get_string()) : json::serialize(value));
   }
 }
-const script::HostFunction test_functions[] = {
+const script::HostFunction say_function[] = {
     {"t.say", "...: any", "", "", script::bind<&say>},
 };
 
@@ -50,7 +50,7 @@ constexpr std::string_view prelude =
 class Helpers : public ::testing::Test {
  protected:
   Helpers() {
-    setup_ = {.tables = {queues_functions(), domain_map_functions(), test_functions},
+    setup_ = {.tables = {queues_functions(), domain_map_functions(), say_function},
               .modules = {{"policy-extras.queue", queue_module_text()},
                           {"policy-extras.listener_domains", listener_domains_module_text()}},
               .globals = {"kumo", "t"},

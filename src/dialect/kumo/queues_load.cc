@@ -11,9 +11,9 @@ namespace postern::dialect::kumo {
 
 namespace {
 
-class Reader {
+class QueuesReader {
  public:
-  explicit Reader(const MergedData& data) : data_(data), mistakes_(data) {}
+  explicit QueuesReader(const MergedData& data) : data_(data), mistakes_(data) {}
 
   Result<QueuesConfig> read() {
     for (const auto& [key, value] : data_.value()) read_setting(key, value);
@@ -225,7 +225,7 @@ Result<QueuesConfig> load_queues(const std::vector<DataFile>& sources) {
   for (const DataFile& source : sources) {
     if (const auto added = merged.add(source); !added) return tl::unexpected(added.error());
   }
-  return Reader(merged).read();
+  return QueuesReader(merged).read();
 }
 
 }  // namespace postern::dialect::kumo

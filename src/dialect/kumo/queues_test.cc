@@ -9,11 +9,12 @@
 namespace postern::dialect::kumo {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::IsEmpty;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
-Result<QueuesConfig> loaded(std::initializer_list<std::pair<std::string, std::string>> files) {
+Result<QueuesConfig> loaded_queues(
+    std::initializer_list<std::pair<std::string, std::string>> files) {
   std::vector<DataFile> sources;
   for (const auto& [name, text] : files) {
     auto file = parse_data(name, text);
@@ -24,7 +25,7 @@ Result<QueuesConfig> loaded(std::initializer_list<std::pair<std::string, std::st
 }
 
 QueuesConfig config_of(const std::string& text) {
-  auto config = loaded({{"queue.toml", text}});
+  auto config = loaded_queues({{"queue.toml", text}});
   if (config) return std::move(*config);
   ADD_FAILURE() << config.error().message;
   return {};
@@ -205,10 +206,10 @@ TEST(Queues, the_more_specific_option_counts) {
 }
 
 TEST(Queues, later_sources_replace_lists) {
-  auto config = loaded({{"a.toml",
-                         "tenant_header = 'X-Tenant'\n[tenant.t]\n"
-                         "require_authz = ['scott', 'amy']\negress_pool = 'a'\n"},
-                        {"b.json", R"({"tenant": {"t": {"require_authz": ["mallory"]}}})"}});
+  auto config = loaded_queues({{"a.toml",
+                                "tenant_header = 'X-Tenant'\n[tenant.t]\n"
+                                "require_authz = ['scott', 'amy']\negress_pool = 'a'\n"},
+                               {"b.json", R"({"tenant": {"t": {"require_authz": ["mallory"]}}})"}});
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_FALSE(decide(*config, {.tenant_header = "t", .authz_id = "amy"}).refusal.empty());
   EXPECT_TRUE(decide(*config, {.tenant_header = "t", .authz_id = "mallory"}).refusal.empty());
@@ -302,7 +303,7 @@ TEST(Queues, every_mistake_is_reported_with_its_place) {
        "queue.toml:1: `x1` is not a known key\nqueue.toml:2: `y2` is not a known key"},
   };
   for (const auto& c : cases) {
-    const auto config = loaded({{"queue.toml", std::string(c.text)}});
+    const auto config = loaded_queues({{"queue.toml", std::string(c.text)}});
     ASSERT_FALSE(config) << c.text;
     EXPECT_EQ(config.error().fault, Fault::malformed);
     EXPECT_EQ(config.error().message, c.message);

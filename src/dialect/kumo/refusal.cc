@@ -38,7 +38,7 @@ void disconnect(Call& call, std::int64_t code, std::string text, std::optional<s
   refuse(call, std::move(reply));
 }
 
-const script::HostFunction functions[] = {
+const script::HostFunction refusal_rows[] = {
     {"kumo.reject", "code: integer, text: string", "",
      "Refuses the current command with this reply: a code from 400 to 599, and a text that may "
      "begin with an enhanced status code. 421 closes the connection.",
@@ -106,6 +106,6 @@ smtp::Reply reply_of(std::int64_t code, std::string_view text) {
   return reply;
 }
 
-script::HostTable refusal_functions() { return functions; }
+script::HostTable refusal_functions() { return refusal_rows; }
 
 }  // namespace postern::dialect::kumo

@@ -15,7 +15,7 @@ namespace postern::dialect::kumo {
 
 namespace {
 
-[[noreturn]] void missing(std::string_view what) {
+[[noreturn]] void refuse_syntax(std::string_view what) {
   throw std::runtime_error("regular expression: " + std::string(what) + " is not available");
 }
 
@@ -23,9 +23,9 @@ bool is_hex(char c) { return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <
 
 constexpr int deepest_set = 20;
 
-class Writer {
+class PcreWriter {
  public:
-  explicit Writer(std::string_view pattern) : rest_(pattern) {}
+  explicit PcreWriter(std::string_view pattern) : rest_(pattern) {}
 
   std::string write() {
     while (!rest_.empty()) {
@@ -35,7 +35,7 @@ class Writer {
         out_ += set(1);
       } else {
         // In PCRE2 it recurses into the whole pattern; in fancy_regex it sets a line mode.
-        if (rest_.starts_with("(?R")) missing("(?R)");
+        if (rest_.starts_with("(?R")) refuse_syntax("(?R)");
         copy(1);
       }
     }
@@ -51,7 +51,7 @@ class Writer {
   /// Translates `[a[b]&&[^c]]`. PCRE2 has neither nested sets nor intersections, but it has
   /// lookahead.
   std::string set(int depth) {
-    if (depth > deepest_set) missing("a set of characters so deep");
+    if (depth > deepest_set) refuse_syntax("a set of characters so deep");
     const std::string before = std::exchange(out_, std::string());
     const bool in_set = std::exchange(in_set_, true);
     const bool negated = rest_.starts_with("[^");
@@ -78,14 +78,14 @@ class Writer {
     out_.clear();
     if (first && rest_.starts_with(']')) copy(1);  // in first place it is a member
     while (true) {
-      if (rest_.empty()) missing("a [ without ]");
+      if (rest_.empty()) refuse_syntax("a [ without ]");
       if (rest_.front() == ']' || rest_.starts_with("&&") || rest_.starts_with("--")) break;
-      if (rest_.starts_with("~~")) missing("~~ between sets of characters");
+      if (rest_.starts_with("~~")) refuse_syntax("~~ between sets of characters");
       if (rest_.front() == '\\') {
         escape();
       } else if (rest_.starts_with("[:")) {
         const std::size_t end = rest_.find(":]");
-        if (end == std::string_view::npos) missing("[: without :]");
+        if (end == std::string_view::npos) refuse_syntax("[: without :]");
         copy(end + 2);
       } else if (rest_.front() == '[') {
         sets.push_back(set(depth + 1));
@@ -95,7 +95,7 @@ class Writer {
       }
     }
     if (!out_.empty()) sets.insert(sets.begin(), "[" + std::exchange(out_, std::string()) + "]");
-    if (sets.empty()) missing("an empty set of characters");
+    if (sets.empty()) refuse_syntax("an empty set of characters");
     if (sets.size() == 1) return sets.front();
     return fmt::format("(?:{})", fmt::join(sets, "|"));
   }
@@ -107,7 +107,7 @@ class Writer {
         out_ += in_set_ ? "0-9A-Fa-f" : "[0-9A-Fa-f]";
         return rest_.remove_prefix(2);
       case 'H':
-        if (in_set_) missing("\\H in a set of characters");
+        if (in_set_) refuse_syntax("\\H in a set of characters");
         out_ += "[^0-9A-Fa-f]";
         return rest_.remove_prefix(2);
       case '<':  // the start and the end of a word
@@ -120,7 +120,7 @@ class Writer {
       case 'U':
         return character(8);
       case 'G':  // a single call does not know where the last match ended
-        missing("\\G");
+        refuse_syntax("\\G");
       case 'Q':
       case 'E':
       case 'R':
@@ -128,7 +128,7 @@ class Writer {
       case 'N':
       case 'C':
       case 'V':
-        missing(rest_.substr(0, 2));
+        refuse_syntax(rest_.substr(0, 2));
       default:
         return copy(2);
     }
@@ -142,12 +142,12 @@ class Writer {
     bool whole = number.size() == digits;
     if (rest_.starts_with('{')) {
       const std::size_t end = rest_.find('}');
-      if (end == std::string_view::npos) missing("a { without }");
+      if (end == std::string_view::npos) refuse_syntax("a { without }");
       number = rest_.substr(1, end - 1);
       behind = end + 1;
       whole = !number.empty() && number.size() <= 8;
     }
-    if (!whole || !std::ranges::all_of(number, is_hex)) missing("\\u without its digits");
+    if (!whole || !std::ranges::all_of(number, is_hex)) refuse_syntax("\\u without its digits");
     out_ += "\\x{" + std::string(number) + "}";
     rest_.remove_prefix(behind);
   }
@@ -159,7 +159,7 @@ class Writer {
 
 }  // namespace
 
-std::string as_pcre(std::string_view pattern) { return Writer(pattern).write(); }
+std::string as_pcre(std::string_view pattern) { return PcreWriter(pattern).write(); }
 
 Regex compiled(std::string_view pattern) {
   auto regex = Regex::compile(

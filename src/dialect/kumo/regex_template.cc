@@ -9,8 +9,6 @@ namespace postern::dialect::kumo {
 
 namespace {
 
-bool in_name(char c) { return is_alnum(c) || c == '_'; }
-
 /// Takes the name after a `$` from the front of `rest`.
 std::optional<std::string_view> take_name(std::string_view& rest) {
   if (rest.starts_with('{')) {
@@ -20,7 +18,7 @@ std::optional<std::string_view> take_name(std::string_view& rest) {
     rest.remove_prefix(end + 1);
     return name;
   }
-  const auto end = std::find_if_not(rest.begin(), rest.end(), in_name);
+  const auto end = std::find_if_not(rest.begin(), rest.end(), is_word_char);
   const std::string_view name = rest.substr(0, static_cast<std::size_t>(end - rest.begin()));
   if (name.empty()) return std::nullopt;
   rest.remove_prefix(name.size());

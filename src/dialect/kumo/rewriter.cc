@@ -18,7 +18,7 @@ struct Wish {
 };
 
 /// Reads the two results; further ones are ignored.
-void read(lua_State* L, int count, Wish& wish) {
+void read_wish(lua_State* L, int count, Wish& wish) {
   if (count > 0 && !lua_isnil(L, -count)) {
     script::demand(lua_isinteger(L, -count) != 0, "the first result must be an integer or nil");
     wish.status = lua_tointeger(L, -count);
@@ -31,7 +31,7 @@ void read(lua_State* L, int count, Wish& wish) {
 }
 
 /// The text after the reply code: "5.7.1 not here".
-std::string words_of(const smtp::Reply& reply) {
+std::string reply_words(const smtp::Reply& reply) {
   if (!reply.enhanced.present()) return reply.text;
   return reply.enhanced.to_string() + " " + reply.text;
 }
@@ -66,7 +66,7 @@ class Rewriter final : public policy::ReplyRewriter {
                     .listener = policy.listener(inquiry.evidence.session.listener)};
     const script::State::Push arguments = [&](lua_State* L) {
       script::stack::push(L, std::int64_t{reply.code});
-      script::stack::push(L, std::string_view(words_of(reply)));
+      script::stack::push(L, std::string_view(reply_words(reply)));
       script::stack::give(L, command);
       push_conn_meta(L);
       return 4;
@@ -74,7 +74,7 @@ class Rewriter final : public policy::ReplyRewriter {
     Wish wish;
     smtp::Reply said = reply;
     const script::State::Read results = [&](lua_State* L, int count) {
-      read(L, count, wish);
+      read_wish(L, count, wish);
       said = changed(reply, wish);
     };
     const LuaPolicy::Ran ran =

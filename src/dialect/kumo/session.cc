@@ -13,22 +13,22 @@ namespace postern::dialect::kumo {
 
 namespace {
 
-constexpr std::string_view names[] = {"reception_protocol",
-                                      "received_via",
-                                      "received_from",
-                                      "hostname",
-                                      "ehlo_domain",
-                                      "authn_id",
-                                      "authz_id",
-                                      "tls_cipher",
-                                      "tls_protocol_version",
-                                      "tls_peer_subject_name",
-                                      "orig_received_via",
-                                      "orig_received_from"};
+constexpr std::string_view connection_facts[] = {"reception_protocol",
+                                                 "received_via",
+                                                 "received_from",
+                                                 "hostname",
+                                                 "ehlo_domain",
+                                                 "authn_id",
+                                                 "authz_id",
+                                                 "tls_cipher",
+                                                 "tls_protocol_version",
+                                                 "tls_peer_subject_name",
+                                                 "orig_received_via",
+                                                 "orig_received_from"};
 
 policy::ScriptSession& session_of(script::Call& call) { return hook_of(call).inquiry.session(); }
 
-json::value get_meta(script::Call& call, std::shared_ptr<ConnMeta>, std::string name) {
+json::value get_conn_meta(script::Call& call, std::shared_ptr<ConnMeta>, std::string name) {
   // A replay may lack the values that earlier hooks set.
   return call.told_by(
       "get_meta",
@@ -52,7 +52,8 @@ SecretValues& secret_values(policy::ScriptSession& session) {
   return session.kept.of<KeptSecrets>().values;
 }
 
-void set_meta(script::Call& call, std::shared_ptr<ConnMeta>, std::string name, json::value value) {
+void set_conn_meta(script::Call& call, std::shared_ptr<ConnMeta>, std::string name,
+                   json::value value) {
   policy::ScriptSession& session = session_of(call);
   json::object& meta = session.meta;
   script::demand(meta.size() < 1000 || meta.contains(name), "too many values in conn_meta");
@@ -60,7 +61,7 @@ void set_meta(script::Call& call, std::shared_ptr<ConnMeta>, std::string name, j
   session.kept.of<HeldValues>(call.world().memory()).set(meta, name, storable(std::move(value)));
 }
 
-json::value info_of(const policy::Evidence& evidence) {
+json::value login_info(const policy::Evidence& evidence) {
   json::array identities;
   json::array groups;
   if (const auto* auth = policy::questions::authenticated(evidence).login) {
@@ -82,42 +83,43 @@ json::value info_of(const policy::Evidence& evidence) {
 
 json::value auth_info(script::Call& call, std::shared_ptr<ConnMeta>) {
   return call.told_by(
-      "auth_info", [&] { return info_of(hook_of(call).evidence); }, script::Source::facts);
+      "auth_info", [&] { return login_info(hook_of(call).evidence); }, script::Source::facts);
 }
 
-std::string user_of(std::shared_ptr<EnvelopeAddress> address) {
+std::string envelope_user(std::shared_ptr<EnvelopeAddress> address) {
   return address->mailbox ? address->mailbox->unquoted_local_part() : std::string();
 }
-std::string domain_of(std::shared_ptr<EnvelopeAddress> address) {
+std::string envelope_domain(std::shared_ptr<EnvelopeAddress> address) {
   return address->mailbox ? address->mailbox->domain : std::string();
 }
-std::string email_of(std::shared_ptr<EnvelopeAddress> address) { return address->email(); }
-bool same(std::shared_ptr<EnvelopeAddress> a, std::shared_ptr<EnvelopeAddress> b) {
+std::string envelope_email(std::shared_ptr<EnvelopeAddress> address) { return address->email(); }
+bool same_address(std::shared_ptr<EnvelopeAddress> a, std::shared_ptr<EnvelopeAddress> b) {
   return a->email() == b->email();
 }
 
-const script::HostFunction functions[] = {
+const script::HostFunction session_rows[] = {
     {"ConnMeta:get_meta", "name: string", "any",
      "A value of the connection: one that was set, or one that Postern sets (`received_from`, "
      "`received_via`, `hostname`, `ehlo_domain`, `authn_id`, `authz_id`, `reception_protocol`, "
      "`tls_cipher`, `tls_protocol_version`, `tls_peer_subject_name`: `{'CN=…'}` of a trusted "
      "certificate; `orig_received_from` and `orig_received_via`, the ends of the connection itself "
      "where PROXY or XCLIENT named others).",
-     script::bind<&get_meta>},
+     script::bind<&get_conn_meta>},
     {"ConnMeta:set_meta", "name: string, value: any", "",
      "Sets a value of the connection, any data; messages inherit it, and records leave out its "
      "secrets. Names of your own begin with `x_`.",
-     script::bind<&set_meta>},
+     script::bind<&set_conn_meta>},
     {"ConnMeta:auth_info", "", "AuthInfo", "The identity as which the client authenticated.",
      script::bind<&auth_info>},
     {"EnvelopeAddress.user", "", "string", "The local part, without quotes.",
-     script::bind<&user_of>},
-    {"EnvelopeAddress.domain", "", "string", "The domain.", script::bind<&domain_of>},
+     script::bind<&envelope_user>},
+    {"EnvelopeAddress.domain", "", "string", "The domain.", script::bind<&envelope_domain>},
     {"EnvelopeAddress.email", "", "string", "The whole address; empty for the null sender.",
-     script::bind<&email_of>},
-    {"EnvelopeAddress:__tostring", "", "string", "The whole address.", script::bind<&email_of>},
+     script::bind<&envelope_email>},
+    {"EnvelopeAddress:__tostring", "", "string", "The whole address.",
+     script::bind<&envelope_email>},
     {"EnvelopeAddress:__eq", "other: EnvelopeAddress", "boolean", "Whether both are the same.",
-     script::bind<&same>},
+     script::bind<&same_address>},
 };
 
 }  // namespace
@@ -217,8 +219,8 @@ json::value predefined(const Context& context, std::string_view name) {
 
 json::object all_of(const Context& context) {
   json::object all;
-  all.reserve(std::size(names));
-  for (const std::string_view name : names) {
+  all.reserve(std::size(connection_facts));
+  for (const std::string_view name : connection_facts) {
     if (json::value value = predefined(context, name); !value.is_null()) {
       all.emplace(name, std::move(value));
     }
@@ -235,6 +237,6 @@ std::shared_ptr<EnvelopeAddress> address_of(std::optional<mail::Mailbox> mailbox
 
 void push_conn_meta(lua_State* L) { script::stack::push_only<ConnMeta>(L); }
 
-script::HostTable session_functions() { return functions; }
+script::HostTable session_functions() { return session_rows; }
 
 }  // namespace postern::dialect::kumo

@@ -8,7 +8,7 @@ namespace postern::dialect::kumo {
 namespace {
 
 /// The data of a job on a thread that may block; it may outlive the call.
-struct Work {
+struct SourceReading {
   script::Files files;
   json::array sources;
   std::string place;
@@ -17,7 +17,7 @@ struct Work {
   bool inside = false;  ///< the error is in a file and already names its place
 };
 
-void read_all(Work& work) {
+void read_all(SourceReading& work) {
   for (const json::value& source : work.sources) {
     if (!source.is_string()) {
       work.read.push_back({.name = work.place, .value = source, .lines = {}});
@@ -48,7 +48,7 @@ Task<std::vector<DataFile>> read_sources(script::Call& call, json::value sources
   const bool nothing = sources.is_object() && sources.get_object().empty();
   script::demand(sources.is_array() || nothing,
                  "a list of file names is expected, as in setup { 'queue.toml' }");
-  auto work = std::make_shared<Work>();
+  auto work = std::make_shared<SourceReading>();
   work->files = call.state().files();
   work->place = std::move(place);
   if (!nothing) work->sources = std::move(sources.get_array());

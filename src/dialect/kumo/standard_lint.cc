@@ -17,25 +17,19 @@ using script::StandardLibrary;
 using Word = LuaWords::Word;
 using Names = std::set<std::string, std::less<>>;
 
-/// The content of a literal without escapes; nullopt: it is no such literal.
-std::optional<std::string_view> plain_text(std::string_view word) {
-  const bool quoted = word.size() > 1 && (word.front() == '"' || word.front() == '\'');
-  if (!quoted || word.find('\\') != std::string_view::npos) return std::nullopt;
-  return word.substr(1, word.size() - 2);
-}
 bool opens(std::string_view word) { return word == "(" || word == "{" || word == "["; }
 bool closes(std::string_view word) { return word == ")" || word == "}" || word == "]"; }
 
 /// A library that scripts can index; `_G` and the methods of files are none.
-const StandardLibrary* table_of(std::string_view name) {
+const StandardLibrary* indexed_library(std::string_view name) {
   if (name == "_G" || name == "FILE*") return nullptr;
   return script::standard_library(name);
 }
 
 /// The words of a text, with an empty one behind either end.
-class Words {
+class WordList {
  public:
-  explicit Words(std::string_view text) {
+  explicit WordList(std::string_view text) {
     LuaWords reader(text);
     for (Word word = reader.next(); !word.text.empty(); word = reader.next()) all_.push_back(word);
   }
@@ -73,7 +67,7 @@ class Words {
 class Known {
  public:
   explicit Known(const std::vector<std::string_view>& texts) {
-    for (const std::string_view text : texts) learn(Words(text));
+    for (const std::string_view text : texts) learn(WordList(text));
   }
 
   /// Whether the name of a library may stand for something else.
@@ -90,7 +84,7 @@ class Known {
   }
 
  private:
-  void learn(const Words& words) {
+  void learn(const WordList& words) {
     bool in_parameters = false;
     for (std::size_t i = 0; i < words.size(); ++i) {
       const std::string_view word = words.at(i);
@@ -113,7 +107,7 @@ class Known {
     }
   }
 
-  void define(const Words& words, std::size_t i) {
+  void define(const WordList& words, std::size_t i) {
     if (words.at(i + 1) == ".") {
       defined_.insert(fmt::format("{}.{}", words.at(i), words.at(i + 2)));
     } else {
@@ -122,7 +116,7 @@ class Known {
   }
 
   /// A name that begins an expression or is assigned to.
-  void root(const Words& words, std::size_t i) {
+  void root(const WordList& words, std::size_t i) {
     const std::string_view word = words.at(i);
     const std::string_view next = words.at(i + 1);
     if (next == "=") {
@@ -139,7 +133,7 @@ class Known {
       return;
     }
     if (words.is_tested(i, i + 1)) tested_.emplace(word);
-    if (table_of(word) == nullptr) return;
+    if (indexed_library(word) == nullptr) return;
     if (next != ".") {
       if (words.before(i) != "=") filled_.emplace(word);
       return;
@@ -150,8 +144,8 @@ class Known {
   }
 
   /// `local run = os.execute`
-  void alias(const Words& words, std::size_t i) {
-    const bool whole = table_of(words.at(i + 2)) != nullptr && words.at(i + 3) == "." &&
+  void alias(const WordList& words, std::size_t i) {
+    const bool whole = indexed_library(words.at(i + 2)) != nullptr && words.at(i + 3) == "." &&
                        is_name_or_keyword(words.at(i + 4));
     const std::string_view after = words.at(i + 5);
     if (!whole || opens(after) || is_quoted(after) || after == "." || after == ":" ||
@@ -179,7 +173,7 @@ class StandardLint {
       const std::string_view before = words_.before(i);
       if (!is_name_or_keyword(word) || before == "." || before == ":" || before == "function")
         continue;
-      if (table_of(word) != nullptr && words_.at(i + 1) == "." && !known_.is_taken(word)) {
+      if (indexed_library(word) != nullptr && words_.at(i + 1) == "." && !known_.is_taken(word)) {
         member(i, word, words_.at(i + 2), i + 2);
       } else if (is_call(i + 1)) {
         call(i);
@@ -200,7 +194,7 @@ class StandardLint {
 
   /// A member of a library, whose last word is at `i`.
   void member(std::size_t first, std::string_view owner, std::string_view name, std::size_t i) {
-    const StandardLibrary& library = *table_of(owner);
+    const StandardLibrary& library = *indexed_library(owner);
     const std::string full = fmt::format("{}.{}", owner, name);
     if (!is_name_or_keyword(name) || known_.is_defined(full)) return;
     const std::string_view after = words_.at(i + 1);
@@ -221,7 +215,7 @@ class StandardLint {
       return add(i, fmt::format("{}.{} is not available in Postern: {}", owner, name, row->instead),
                  true);
     }
-    const StandardLibrary& library = *table_of(owner);
+    const StandardLibrary& library = *indexed_library(owner);
     if (library.offered.empty()) {
       return add(i, fmt::format("there is no `{}` library in Postern", owner), true);
     }
@@ -239,7 +233,7 @@ class StandardLint {
       const std::size_t dot = full.find('.');
       const std::string_view owner = full.substr(0, dot);
       const std::string_view name = full.substr(dot + 1);
-      const bool is_there = script::is_offered(*table_of(owner), name) ||
+      const bool is_there = script::is_offered(*indexed_library(owner), name) ||
                             known_.is_defined(std::string(full)) || known_.is_tested(word);
       if (!is_there && !known_.is_taken(owner)) lacks(i, owner, name);
       return;
@@ -261,7 +255,7 @@ class StandardLint {
       depth += opens(words_.at(at)) ? 1 : 0;
       depth -= closes(words_.at(at)) ? 1 : 0;
       if (depth != 2 || words_.at(at + 1) != "=") continue;
-      const auto value = plain_text(words_.at(at + 2));
+      const auto value = plain_literal(words_.at(at + 2));
       if (words_.at(at) == "__gc") add(i, "setmetatable: __gc is not available here", true);
       if (words_.at(at) == "__mode" && value && value->find('k') != std::string_view::npos) {
         add(i, "setmetatable: weak keys (__mode) are not available here", true);
@@ -305,17 +299,17 @@ class StandardLint {
 
   /// The literal that a call has as its first argument; nullopt: it is computed.
   std::optional<std::string_view> path_of(std::size_t i) const {
-    if (is_quoted(words_.at(i + 1))) return plain_text(words_.at(i + 1));
+    if (is_quoted(words_.at(i + 1))) return plain_literal(words_.at(i + 1));
     const std::string_view after = words_.at(i + 3);
     if (after != ")" && after != ",") return std::nullopt;
-    return plain_text(words_.at(i + 2));
+    return plain_literal(words_.at(i + 2));
   }
 
   /// io.open(), which gives nil for a file that it cannot open. `i`: its last word.
   void open(std::size_t first, std::size_t i) {
     const auto path = path_of(i);
     const auto mode = words_.at(i + 1) == "(" && words_.at(i + 3) == "," && words_.at(i + 5) == ")"
-                          ? plain_text(words_.at(i + 4))
+                          ? plain_literal(words_.at(i + 4))
                           : std::nullopt;
     const std::size_t end = words_.after_arguments(i + 1);
     const bool asserted = words_.before(first) == "(" && words_.before(first, 2) == "assert";
@@ -350,7 +344,7 @@ class StandardLint {
     }
   }
 
-  Words words_;
+  WordList words_;
   const Known& known_;
   const UnreadableFile& unreadable_;
   Names opened_;  ///< variables that hold what io.open() gave

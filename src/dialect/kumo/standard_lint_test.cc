@@ -11,13 +11,13 @@
 namespace postern::dialect::kumo {
 namespace {
 
-using testing::AllOf;
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::IsEmpty;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 /// What is found in a policy with this handler; `before` stands above it.
-UseFindings found(const std::string& body, const std::string& before = "") {
+UseFindings lint_handler(const std::string& body, const std::string& before = "") {
   const UnreadableFile unreadable = [](std::string_view path) -> std::optional<Error> {
     if (path.starts_with("/etc")) return Error{Fault::denied, "outside the folders"};
     if (path.starts_with("later")) return Error{Fault::not_found, "no such file"};
@@ -35,11 +35,12 @@ TEST(StandardLint, a_call_of_each_name_that_scripts_lack_is_found) {
     std::string call = std::string(one.library) + "." + std::string(one.name) + "('x')";
     if (one.library == "_G") call = std::string(one.name) + "('x')";
     if (one.library == "FILE*") call = "io.open('a.txt'):" + std::string(one.name) + "('x')";
-    const UseFindings made = found(call);
+    const UseFindings made = lint_handler(call);
     EXPECT_THAT(made.failing_calls, ElementsAre(HasSubstr(one.instead))) << call;
     EXPECT_THAT(made.mistakes, IsEmpty()) << call;
     EXPECT_THAT(made.warnings, IsEmpty()) << call;
-    EXPECT_THAT(found("pcall(function() " + call + " end)").failing_calls, IsEmpty()) << call;
+    EXPECT_THAT(lint_handler("pcall(function() " + call + " end)").failing_calls, IsEmpty())
+        << call;
   }
 }
 
@@ -53,13 +54,14 @@ TEST(StandardLint, what_scripts_have_is_found_by_no_lint) {
       if (library.name != "_G" && library.name != "FILE*" && name != "open" && name != "lines") {
         call += "('x')";
       }
-      const UseFindings made = found("print(" + call + ")");
+      const UseFindings made = lint_handler("print(" + call + ")");
       EXPECT_THAT(made.failing_calls, IsEmpty()) << call;
       EXPECT_THAT(made.mistakes, IsEmpty()) << call;
       EXPECT_THAT(made.warnings, IsEmpty()) << call;
     }
   }
-  EXPECT_THAT(found("local db = require '_G'", "local p = require 'package'").mistakes, IsEmpty());
+  EXPECT_THAT(lint_handler("local db = require '_G'", "local p = require 'package'").mistakes,
+              IsEmpty());
 }
 
 TEST(StandardLint, failing_calls) {
@@ -93,14 +95,15 @@ TEST(StandardLint, failing_calls) {
            "kumo.dkim.rsa_sha256_signer { domain = 'example.com', selector = 's', headers = "
            "{ 'From' }, key = '/etc/key.pem' }",
        }) {
-    const UseFindings made = found(body, "local function f() end");
+    const UseFindings made = lint_handler(body, "local function f() end");
     EXPECT_EQ(made.failing_calls.size(), 1u) << body;
     EXPECT_THAT(made.mistakes, IsEmpty()) << body;
     EXPECT_THAT(made.warnings, IsEmpty()) << body;
   }
-  EXPECT_THAT(found("run('x')", "local run = os.execute").failing_calls,
+  EXPECT_THAT(lint_handler("run('x')", "local run = os.execute").failing_calls,
               ElementsAre(HasSubstr("os.execute is not available in Postern: scripts start no")));
-  EXPECT_THAT(found("os.tim()").failing_calls, ElementsAre(HasSubstr("did you mean `os.time`?")));
+  EXPECT_THAT(lint_handler("os.tim()").failing_calls,
+              ElementsAre(HasSubstr("did you mean `os.time`?")));
 }
 
 TEST(StandardLint, calls_that_may_work_are_warnings) {
@@ -114,7 +117,7 @@ TEST(StandardLint, calls_that_may_work_are_warnings) {
            "kumo.dkim.ed25519_signer { domain = 'example.com', selector = 's', headers = "
            "{ 'From' }, key = 'later.pem' }",
        }) {
-    const UseFindings made = found(body);
+    const UseFindings made = lint_handler(body);
     EXPECT_THAT(made.failing_calls, IsEmpty()) << body;
     EXPECT_THAT(made.mistakes, IsEmpty()) << body;
     EXPECT_EQ(made.warnings.size(), 1u) << body;
@@ -140,9 +143,10 @@ TEST(StandardLint, calls_that_are_fine) {
            "msg:dkim_sign(signer)",
            "pcall(os.execute, 'x')",
        }) {
-    const UseFindings made = found(body,
-                                   "local function f() end local each, name, signer = f, f, f "
-                                   "function string.trim(x) return x end");
+    const UseFindings made =
+        lint_handler(body,
+                     "local function f() end local each, name, signer = f, f, f "
+                     "function string.trim(x) return x end");
     EXPECT_THAT(made.failing_calls, IsEmpty()) << body;
     EXPECT_THAT(made.mistakes, IsEmpty()) << body;
     EXPECT_THAT(made.warnings, IsEmpty()) << body;

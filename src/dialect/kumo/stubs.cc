@@ -12,7 +12,7 @@ namespace postern::dialect::kumo {
 
 namespace {
 
-constexpr std::string_view head =
+constexpr std::string_view stubs_head =
     "---@meta\n"
     "-- What editors know of Postern's Lua policies. Made from the tables that register the "
     "functions:\n-- dialect_kumo_test writes it. See docs/lua-hooks.md.\n";
@@ -100,7 +100,7 @@ std::map<std::string, std::string> editor_stubs() {
   std::map<std::string, std::string> last_lines;
   std::set<std::string_view> made;
   std::string& main = files["kumo.lua"];
-  main = std::string(head) + "\n";
+  main = std::string(stubs_head) + "\n";
   for (const DataType& type : all_types()) main += type_text(type);
   for (const auto& [owner, rows] : rows_by_owner()) {
     if (is_class(owner)) {
@@ -110,7 +110,7 @@ std::map<std::string, std::string> editor_stubs() {
     const bool lua = is_module(owner);
     const std::string_view root = lua ? owner : owner.substr(0, owner.find('.'));
     std::string& text = files[path_of(root)];
-    if (text.empty()) text = std::string(head) + "\n";
+    if (text.empty()) text = std::string(stubs_head) + "\n";
     const std::string_view variable = lua ? "module" : owner;
     for (std::size_t end = root.size();; end = std::min(owner.find('.', end + 1), owner.size())) {
       const std::string_view table = owner.substr(0, end);

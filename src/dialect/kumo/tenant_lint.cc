@@ -12,7 +12,9 @@ namespace {
 
 using Severity = TenantFinding::Severity;
 
-std::string in_quotes(std::string_view name) { return fmt::format("`{}`", printable(name, 64)); }
+std::string tenant_in_quotes(std::string_view name) {
+  return fmt::format("`{}`", printable(name, 64));
+}
 
 /// "`amy`, `scott`", at most ten of them.
 std::string listed(const std::unordered_set<std::string>& identities) {
@@ -21,7 +23,7 @@ std::string listed(const std::unordered_set<std::string>& identities) {
   constexpr std::size_t most = 10;
   std::string out;
   for (std::size_t i = 0; i < std::min(names.size(), most); ++i) {
-    out += (i ? ", " : "") + in_quotes(names[i]);
+    out += (i ? ", " : "") + tenant_in_quotes(names[i]);
   }
   if (names.size() > most) out += fmt::format(" and {} others", names.size() - most);
   return out;
@@ -35,7 +37,7 @@ void lint_tenant(const QueuesConfig& config, const std::string& name, const Tena
       findings.push_back({Severity::warning, tenant.place,
                           fmt::format("tenant {} has no require_authz: every sender may claim it "
                                       "with the header `{}`",
-                                      in_quotes(name), *config.tenant_header)});
+                                      tenant_in_quotes(name), *config.tenant_header)});
     }
     if (is_default) {
       // With a tenant header, the tenant already has a warning.
@@ -43,16 +45,16 @@ void lint_tenant(const QueuesConfig& config, const std::string& name, const Tena
                           config.default_tenant_place,
                           fmt::format("default_tenant {} has no require_authz: mail without a "
                                       "login is sent as this tenant, that of relay_hosts included",
-                                      in_quotes(name))});
+                                      tenant_in_quotes(name))});
     }
   } else if (tenant.require_authz->empty()) {
-    findings.push_back(
-        {Severity::warning, tenant.require_authz_place,
-         fmt::format("tenant {}: an empty require_authz allows no sender", in_quotes(name))});
+    findings.push_back({Severity::warning, tenant.require_authz_place,
+                        fmt::format("tenant {}: an empty require_authz allows no sender",
+                                    tenant_in_quotes(name))});
   } else {
-    findings.push_back(
-        {Severity::note, tenant.require_authz_place,
-         fmt::format("tenant {} is for {}", in_quotes(name), listed(*tenant.require_authz))});
+    findings.push_back({Severity::note, tenant.require_authz_place,
+                        fmt::format("tenant {} is for {}", tenant_in_quotes(name),
+                                    listed(*tenant.require_authz))});
   }
 }
 
@@ -70,7 +72,7 @@ std::vector<TenantFinding> lint_tenants(const QueuesConfig& config) {
     findings.push_back({Severity::warning, place,
                         fmt::format("tenant {} is not defined: without a [tenant] section these "
                                     "options apply to no message",
-                                    in_quotes(name))});
+                                    tenant_in_quotes(name))});
   }
   if (config.scheduling_header) {
     findings.push_back({Severity::warning, config.scheduling_header_place,

@@ -14,13 +14,7 @@ namespace {
 
 using Word = LuaWords::Word;
 
-std::optional<std::string_view> plain_text(std::string_view word) {
-  const bool quoted = word.size() > 1 && (word.front() == '"' || word.front() == '\'');
-  if (!quoted || word.find('\\') != std::string_view::npos) return std::nullopt;
-  return word.substr(1, word.size() - 2);
-}
-
-std::string seconds(std::chrono::duration<double> span) {
+std::string seconds_text(std::chrono::duration<double> span) {
   return fmt::format("{:.4g} s", span.count());
 }
 
@@ -45,7 +39,7 @@ std::vector<LongWait> long_waits(std::string_view text, std::chrono::millisecond
         {word, fmt::format("sleep_if_throttled: at {} one operation is free every {}, and a hook "
                            "may take {} (lua.time): then the client gets 451 without a reason; "
                            "use `throttle()` and refuse with a text of your own",
-                           rate, seconds(interval), seconds(time))});
+                           rate, seconds_text(interval), seconds_text(time))});
   };
 
   std::map<std::string_view, std::string_view> rates;  // by variable
@@ -61,7 +55,7 @@ std::vector<LongWait> long_waits(std::string_view text, std::chrono::millisecond
       depth -= at(end) == ")" ? 1 : 0;
       if (depth == 0) break;
     }
-    const auto rate = at(end - 2) == "," ? plain_text(at(end - 1)) : std::nullopt;
+    const auto rate = at(end - 2) == "," ? plain_literal(at(end - 1)) : std::nullopt;
     if (i >= 4 && at(i - 1) == "." && at(i - 3) == "=") {
       rates.erase(at(i - 4));
       if (rate) rates[at(i - 4)] = *rate;

@@ -9,8 +9,8 @@ namespace postern::dialect::kumo {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::HasSubstr;
-using testing::IsEmpty;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 TEST(ThrottleLint, waits_that_are_longer_than_a_hook) {
   for (const char* text : {
@@ -54,7 +54,7 @@ TEST(ThrottleLint, is_a_warning_of_hooks) {
   };
   const UseFindings hook =
       found("kumo.on('smtp_server_mail_from', function(sender) " + wait + " end)");
-  EXPECT_THAT(hook.warnings, testing::ElementsAre(HasSubstr("policy.lua:1:")));
+  EXPECT_THAT(hook.warnings, ::testing::ElementsAre(HasSubstr("policy.lua:1:")));
   EXPECT_THAT(hook.failing_calls, IsEmpty());
   EXPECT_THAT(found("local function unused() " + wait + " end").warnings, IsEmpty());
 }

@@ -28,7 +28,7 @@ std::optional<std::chrono::seconds> unit_of(std::string_view name) {
 }
 
 /// A positive number, with `,` and `_` between its digits.
-std::optional<std::uint64_t> count_of(std::string_view text) {
+std::optional<std::uint64_t> throttle_count(std::string_view text) {
   std::string digits(text);
   std::erase_if(digits, [](char c) { return c == ',' || c == '_'; });
   const auto number = parse_number(digits);
@@ -48,7 +48,7 @@ Result<ThrottleSpec> parse_throttle(std::string_view text) {
   if (rest.starts_with("local:")) rest.remove_prefix(6);
   const std::size_t slash = rest.find('/');
   if (slash == std::string_view::npos) return wrong();
-  const auto limit = count_of(trim(rest.substr(0, slash)));
+  const auto limit = throttle_count(trim(rest.substr(0, slash)));
   rest.remove_prefix(slash + 1);
   const std::size_t comma = rest.find(',');
   std::string_view period = trim(rest.substr(0, comma));
@@ -56,7 +56,7 @@ Result<ThrottleSpec> parse_throttle(std::string_view text) {
       static_cast<std::size_t>(std::ranges::find_if_not(period, is_digit) - period.begin()),
       period.size());
   const auto times =
-      letters == 0 ? std::optional<std::uint64_t>(1) : count_of(period.substr(0, letters));
+      letters == 0 ? std::optional<std::uint64_t>(1) : throttle_count(period.substr(0, letters));
   const auto unit = unit_of(trim(period.substr(letters)));
   constexpr std::uint64_t longest = 366;
   if (!limit || !times || *times > 86'400 * longest || !unit) return wrong();
@@ -65,7 +65,7 @@ Result<ThrottleSpec> parse_throttle(std::string_view text) {
   std::string_view option = trim(rest.substr(comma + 1));
   constexpr std::string_view name = "max_burst=";
   if (!option.starts_with(name)) return wrong();
-  const auto burst = count_of(trim(option.substr(name.size())));
+  const auto burst = throttle_count(trim(option.substr(name.size())));
   if (!burst) return wrong();
   spec.burst = *burst;
   return spec;
@@ -82,7 +82,7 @@ Throttles::Taken Throttles::take(std::string_view name, const ThrottleSpec& spec
   };
   // As in KumoMTA, a counter belongs to a name and a rate.
   // A long name costs no more memory than a short one.
-  const std::string digest = name.size() > longest_name ? sha256(name) : std::string();
+  const std::string digest = name.size() > longest_name ? postern::sha256(name) : std::string();
   std::string key = fmt::format("{}:{}:{}:{}", digest.empty() ? name : digest, spec.limit,
                                 spec.burst, spec.period.count());
   const std::lock_guard lock(mutex_);

@@ -16,18 +16,19 @@ namespace {
 
 using namespace std::chrono;
 
-constexpr std::array<std::string_view, 12> months = {"jan", "feb", "mar", "apr", "may", "jun",
-                                                     "jul", "aug", "sep", "oct", "nov", "dec"};
-constexpr std::array<std::string_view, 7> days = {"sun", "mon", "tue", "wed", "thu", "fri", "sat"};
+constexpr std::array<std::string_view, 12> month_names = {"jan", "feb", "mar", "apr", "may", "jun",
+                                                          "jul", "aug", "sep", "oct", "nov", "dec"};
+constexpr std::array<std::string_view, 7> day_names = {"sun", "mon", "tue", "wed",
+                                                       "thu", "fri", "sat"};
 
 tl::unexpected<Error> wrong(std::string_view text, std::string_view format) {
   return fail(Fault::malformed, fmt::format("`{}` is no time of {}", printable(text, 64), format));
 }
 
 /// Parses a text from the front.
-class Reader {
+class TimeReader {
  public:
-  explicit Reader(std::string_view text) : rest_(text) {}
+  explicit TimeReader(std::string_view text) : rest_(text) {}
 
   /// Exactly `count` digits.
   std::optional<int> digits(std::size_t count) {
@@ -51,7 +52,7 @@ class Reader {
 };
 
 /// Reads an offset: "-0100" or "Z".
-std::optional<minutes> offset(Reader& reader) {
+std::optional<minutes> offset(TimeReader& reader) {
   if (reader.take("Zz")) return 0min;
   if (!reader.take("+-")) return std::nullopt;
   const int sign = reader.taken() == '-' ? -1 : 1;
@@ -198,19 +199,19 @@ Result<Instant> parse_rfc2822(std::string_view text) {
   }
   std::optional<unsigned> day_name;
   if (!words.empty() && is_alpha(words[0][0])) {
-    day_name = index_of(words[0], days);
+    day_name = index_of(words[0], day_names);
     if (!day_name) return refuse();
     words.erase(words.begin());
   }
   if (words.size() != 5) return refuse();
   const auto day = words[0].size() <= 2 ? parse_number(words[0]) : std::nullopt;
-  const auto month = index_of(words[1], months);
+  const auto month = index_of(words[1], month_names);
   const auto year = mail_year(words[2]);
-  Reader clock(words[3]);
+  TimeReader clock(words[3]);
   const auto hour = clock.digits(2);
   const auto minute = clock.take(":") ? clock.digits(2) : std::nullopt;
   const auto second = clock.take(":") ? clock.digits(2) : std::optional<int>(0);
-  Reader numeric(words[4]);
+  TimeReader numeric(words[4]);
   auto zone = is_alpha(words[4][0]) ? named_zone(words[4]) : offset(numeric);
   const bool whole = clock.at_end() && (is_alpha(words[4][0]) || numeric.at_end());
   if (!day || !month || !year || !hour || !minute || !second || !zone || !whole) return refuse();

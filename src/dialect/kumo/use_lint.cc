@@ -29,21 +29,13 @@ constexpr std::string_view keywords[] = {"and",   "break", "do",       "else", "
 constexpr std::string_view hiding[] = {"_G",       "_ENV",    "load",  "dofile",
                                        "loadfile", "__index", "rawset"};
 
-bool is_in(std::string_view word, const auto& words) {
-  return std::ranges::find(words, word) != std::ranges::end(words);
-}
-
-bool is_name(std::string_view word) { return is_name_or_keyword(word) && !is_in(word, keywords); }
-
-bool begins_arguments(std::string_view word) {
-  return word == "(" || word == "{" || is_quoted(word);
+bool is_name(std::string_view word) {
+  return is_name_or_keyword(word) && !is_one_of(word, keywords);
 }
 
 /// The content of a string literal; empty if it has escapes.
-std::string_view in_quotes(std::string_view word) {
-  const bool plain = word.size() > 2 && (word.front() == '"' || word.front() == '\'') &&
-                     word.find('\\') == std::string_view::npos;
-  return plain ? word.substr(1, word.size() - 2) : std::string_view();
+std::string_view literal_or_empty(std::string_view word) {
+  return plain_literal(word).value_or(std::string_view());
 }
 
 /// A name in a text and its use.
@@ -64,7 +56,7 @@ void each_use(std::string_view text, const Take& take, const Say& say) {
   LuaWords::Word word = words.next();
   while (!word.text.empty()) {
     const LuaWords::Word next = words.next();
-    if (is_quoted(word.text)) say(in_quotes(word.text));
+    if (is_quoted(word.text)) say(literal_or_empty(word.text));
     LuaWords::Word after = next;
     if (is_name(word.text)) {
       const bool called = begins_arguments(next.text) && before != "function";
@@ -78,12 +70,12 @@ void each_use(std::string_view text, const Take& take, const Say& say) {
               .object = before == ":" ? two_before : std::string_view(),
               .is_of_library = before == "." && (two_before == "kumo" ||
                                                  script::standard_library(two_before) != nullptr)};
-      if (is_quoted(next.text)) use.argument = in_quotes(next.text);
+      if (is_quoted(next.text)) use.argument = literal_or_empty(next.text);
       if (next.text == "(") {
         after = words.next();
         LuaWords ahead = words;
         const bool whole = ahead.next().text == ")";  // false for 'sites.' .. name
-        if (is_quoted(after.text) && whole) use.argument = in_quotes(after.text);
+        if (is_quoted(after.text) && whole) use.argument = literal_or_empty(after.text);
         take(use);
         two_before = word.text;
         before = next.text;
@@ -139,7 +131,7 @@ class UseLint {
           guarded_ |= use.word.text == "pcall" || use.word.text == "xpcall";
           // A script may add folders and modules (package.path, package.preload).
           places_ |= use.word.text == "package";
-          uncertain_ |= places_ || is_in(use.word.text, hiding);
+          uncertain_ |= places_ || is_one_of(use.word.text, hiding);
           if (use.role == Use::Role::called && use.word.text == "require") required(use.argument);
           if (use.role == Use::Role::plain) made_.emplace(use.word.text);
         },

@@ -46,7 +46,7 @@ std::vector<std::string> groups_of(const json::value& groups) {
 }
 
 /// The identity of an AuthInfo table; `wanted` is the identity that the client wants to act for.
-policy::Authentication info_of(const json::object& info, const std::string& wanted) {
+policy::Authentication authentication_of(const json::object& info, const std::string& wanted) {
   policy::Authentication identity;
   const json::value* identities = info.if_contains("identities");
   script::demand(
@@ -79,7 +79,7 @@ policy::Authentication info_of(const json::object& info, const std::string& want
   return identity;
 }
 
-void read(lua_State* L, int count, const std::string& wanted, Returned& returned) {
+void read_answer(lua_State* L, int count, const std::string& wanted, Returned& returned) {
   if (count == 0) return;
   const int type = lua_type(L, -count);
   if (type == LUA_TNIL) return;
@@ -93,7 +93,7 @@ void read(lua_State* L, int count, const std::string& wanted, Returned& returned
                                          lua_typename(L, type));
   const json::value value = script::stack::data_at(L, -count);
   script::demand(value.is_object(), "AuthInfo needs a list of identities");
-  returned.info = info_of(value.get_object(), wanted);
+  returned.info = authentication_of(value.get_object(), wanted);
   // As in KumoMTA, fields of other versions do not fail a login. None of them grants rights.
   for (const auto& [name, field] : value.get_object()) {
     if (name != "identities" && name != "groups" && name != "peer_address") returned.ignored = name;
@@ -190,7 +190,7 @@ Task<AuthAnswer> KumoVerifier::verify(const AuthAttempt& attempt, policy::Inquir
   };
   Returned returned;
   const script::State::Read results = [&](lua_State* L, int count) {
-    read(L, count, attempt.authz_id, returned);
+    read_answer(L, count, attempt.authz_id, returned);
   };
   LuaPolicy::Login login{.attempt = attempt, .password_stranger = {}};
   const LuaPolicy::Ran ran = co_await policy.judge_login(arguments, results, context, login);

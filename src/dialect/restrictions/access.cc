@@ -44,8 +44,8 @@ smtp::EnhancedCode adjusted(smtp::EnhancedCode code, Subject subject) {
 }
 
 /// Applies the result of a look-up. nullopt: the table does not have the key.
-std::optional<RuleOutcome> take(Context& context, const Rule& rule, Subject subject,
-                                const Found& found) {
+std::optional<RuleOutcome> take_result(Context& context, const Rule& rule, Subject subject,
+                                       const Found& found) {
   if (found.status == Found::Status::absent) return std::nullopt;
   if (found.status == Found::Status::waiting) return RuleOutcome::wait;
   if (found.status == Found::Status::failed) {
@@ -66,7 +66,7 @@ std::optional<RuleOutcome> try_key(Context& context, const Rule& rule, Subject s
   const Found found = rule.table->find(key, &context.replies());
   if (found.status == Found::Status::absent) return std::nullopt;
   if (found.status == Found::Status::found) context.found(key);
-  return take(context, rule, subject, found);
+  return take_result(context, rule, subject, found);
 }
 
 /// Tries a name, which is in lower case, then its parent domains.
@@ -83,7 +83,7 @@ std::optional<RuleOutcome> try_host_address(Context& context, const Rule& rule, 
   if (rule.table->is_network()) {
     const Found found = rule.table->lookup_address(address);
     if (found.status == Found::Status::found) context.found(address.to_string());
-    return take(context, rule, subject, found);
+    return take_result(context, rule, subject, found);
   }
   std::string text = address.to_string();
   const char separator = address.is_v4() ? '.' : ':';

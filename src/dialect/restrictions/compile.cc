@@ -41,7 +41,7 @@ std::string_view keyword_of_bare_table(std::string_view parameter) {
 }
 
 /// The argument of a keyword, in an error.
-std::string_view argument_of(Takes takes) {
+std::string_view argument_name(Takes takes) {
   switch (takes) {
     case Takes::zone:
       return "zone";
@@ -593,7 +593,7 @@ class Compiler {
       if (table && more) ++i;
       rule =
           broken(std::move(rule), "R003",
-                 fmt::format("{} lacks its {}", keyword->name, argument_of(keyword->takes)),
+                 fmt::format("{} lacks its {}", keyword->name, argument_name(keyword->takes)),
                  fmt::format("write for example {} {}", keyword->name, example_of(keyword->takes)));
       if (zone) rule.keyword = keyword;
       return rule;
@@ -966,7 +966,7 @@ Result<std::shared_ptr<const List>> compile_action_list(std::string_view value,
     if (rule.keyword->takes != Takes::nothing) {
       if (i + 1 == words->size()) {
         return fail(Fault::malformed, fmt::format("{} lacks its {}", rule.keyword->name,
-                                                  argument_of(rule.keyword->takes)));
+                                                  argument_name(rule.keyword->takes)));
       }
       if (auto bad = take_argument(rule, (*words)[++i].text)) {
         return fail(Fault::malformed, std::move(bad->message));

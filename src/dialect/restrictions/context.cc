@@ -56,7 +56,7 @@ Subject subject_of_list(ListKind kind) {
 /// Routes that are removed from an address; one with more keeps the rest, and is routed.
 constexpr int most_routes = 8;
 
-std::string bracketed(std::string_view text) { return "<" + smtp::echo(text) + ">"; }
+std::string in_angle_brackets(std::string_view text) { return "<" + smtp::echo(text) + ">"; }
 
 /// The host that a route leads to, as the session would read it in an address, in lower case;
 /// nullopt: it would not take it there, so nothing can be reached by it.
@@ -246,27 +246,27 @@ std::string Context::judged(Subject subject) const {
       return fmt::format("<{}[{}]>: Client host", client_label(),
                          evidence_.session.client_ip.to_string());
     case Subject::reverse_client:
-      return bracketed(reverse_label()) + ": Unverified Client host";
+      return in_angle_brackets(reverse_label()) + ": Unverified Client host";
     case Subject::helo:
-      return bracketed(helo()) + ": Helo command";
+      return in_angle_brackets(helo()) + ": Helo command";
     case Subject::sender:
-      return bracketed(sender_.text()) + ": Sender address";
+      return in_angle_brackets(sender_.text()) + ": Sender address";
     case Subject::recipient:
-      return bracketed(recipient_.text()) + ": Recipient address";
+      return in_angle_brackets(recipient_.text()) + ": Recipient address";
     case Subject::data:
       return "<DATA>: Data command";
     case Subject::end_of_data:
       return "<END-OF-MESSAGE>: End-of-data";
     case Subject::certificate:
-      return bracketed(certificate() != nullptr ? certificate()->name : "") +
+      return in_angle_brackets(certificate() != nullptr ? certificate()->name : "") +
              ": Client certificate";
     case Subject::login:
-      return bracketed(login_name()) + ": SASL login name";
+      return in_angle_brackets(login_name()) + ": SASL login name";
     case Subject::etrn:
     case Subject::list:
       break;
   }
-  return bracketed(etrn_) + ": Etrn command";
+  return in_angle_brackets(etrn_) + ": Etrn command";
 }
 
 smtp::Reply Context::reply_of(std::uint16_t code, smtp::EnhancedCode enhanced,

@@ -14,11 +14,9 @@ namespace postern::dialect::restrictions {
 namespace {
 
 // Deeper nesting is a loop. The size limits stop exponential growth: a=$b$b, b=$c$c ...
-constexpr int max_depth = 100;
+constexpr int deepest_expansion = 100;
 constexpr std::size_t max_length = 1u << 20;
 constexpr std::size_t max_steps = 10'000;
-
-constexpr bool is_name(char c) { return is_alnum(c) || c == '_'; }
 
 /// The position of the bracket that closes the one at text[0]; npos if there is none.
 std::size_t closing(std::string_view text, char open, char close) {
@@ -35,7 +33,7 @@ void skip_blanks(std::string_view& text) {
 }
 
 std::string_view take_name(std::string_view& text) {
-  const auto* const end = std::find_if_not(text.begin(), text.end(), is_name);
+  const auto* const end = std::find_if_not(text.begin(), text.end(), is_word_char);
   const auto length = static_cast<std::size_t>(end - text.begin());
   const std::string_view name = text.substr(0, length);
   text.remove_prefix(length);
@@ -126,7 +124,7 @@ class Expander {
   explicit Expander(const Lookup& lookup) : lookup_(lookup) {}
 
   Result<std::string> expand(std::string_view text, int depth) {
-    if (depth > max_depth) return fail(Fault::malformed, "the expansion never ends");
+    if (depth > deepest_expansion) return fail(Fault::malformed, "the expansion never ends");
     std::string out;
     while (!text.empty()) {
       const std::size_t plain = std::min(text.find('$'), text.size());

@@ -9,8 +9,8 @@ namespace postern::dialect::restrictions {
 
 namespace {
 
-std::string value_of(std::string_view name, const ListPolicy& policy,
-                     const policy::SessionFacts& session) {
+std::string footer_value(std::string_view name, const ListPolicy& policy,
+                         const policy::SessionFacts& session) {
   if (name == "client_address") return session.client_ip.to_string();
   if (name == "client_port") return std::to_string(session.client_port);
   if (name == "server_name") return policy.myhostname;
@@ -92,7 +92,7 @@ smtp::Reply with_footer(smtp::Reply reply, std::string_view footer, const ListPo
   const bool joins = footer.starts_with("\\c");
   if (joins) footer.remove_prefix(2);
   std::string text = joins ? "" : "\n";
-  const auto value = [&](std::string_view name) { return value_of(name, policy, session); };
+  const auto value = [&](std::string_view name) { return footer_value(name, policy, session); };
   while (!footer.empty()) {
     const std::size_t line = footer.find("\\n");
     text += printable(fill_template(footer.substr(0, line), value), 400);

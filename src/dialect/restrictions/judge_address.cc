@@ -11,7 +11,7 @@ using policy::MailDomain;
 
 namespace {
 
-constexpr const char* null_sender = "the null reverse-path";
+constexpr const char* null_path_text = "the null reverse-path";
 
 RuleOutcome non_fqdn(Context& context, const Rule& rule, const Address& address) {
   using policy::questions::NameForm;
@@ -55,7 +55,7 @@ template <class Judge>
 RuleOutcome of_sender(Context& context, const Judge& judge) {
   const Address* sender = context.sender();
   if (sender == nullptr) return context.pass(not_known_yet);
-  if (sender->is_null()) return context.pass(null_sender);
+  if (sender->is_null()) return context.pass(null_path_text);
   return judge(*sender);
 }
 

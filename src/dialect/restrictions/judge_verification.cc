@@ -9,7 +9,7 @@ namespace postern::dialect::restrictions {
 
 namespace {
 
-using Kind = VerificationAnswer::Kind;
+using AnswerKind = VerificationAnswer::Kind;
 
 /// The address as it would be sent on. It is not the null reverse-path.
 std::string as_sent(const Address& address) {
@@ -26,17 +26,17 @@ std::optional<VerificationAnswer> verified(Context& context, const Address& addr
   const bool own = address.known == DomainClass::local ||
                    address.known == DomainClass::virtual_alias ||
                    address.known == DomainClass::virtual_mailbox;
-  if (here) return VerificationAnswer{Kind::deliverable, "an address of a webhook"};
+  if (here) return VerificationAnswer{AnswerKind::deliverable, "an address of a webhook"};
   if (own) {
     const Listed listed = context.listed(address);
     switch (listed.status) {
       case Listed::Status::waiting:
         return std::nullopt;
       case Listed::Status::failed:
-        return VerificationAnswer{Kind::deferred, listed.why};
+        return VerificationAnswer{AnswerKind::deferred, listed.why};
       case Listed::Status::unlisted:
-        if (!listed_later) return VerificationAnswer{Kind::undeliverable, listed.why};
-        return VerificationAnswer{Kind::deliverable, "the end of the lists refuses it"};
+        if (!listed_later) return VerificationAnswer{AnswerKind::undeliverable, listed.why};
+        return VerificationAnswer{AnswerKind::deliverable, "the end of the lists refuses it"};
       case Listed::Status::listed:
       case Listed::Status::no_table:
         break;
@@ -48,8 +48,8 @@ std::optional<VerificationAnswer> verified(Context& context, const Address& addr
   return verification_answer(*answered);
 }
 
-RuleOutcome unverified(Context& context, const Rule& rule, const Address& address,
-                       const UnverifiedWords& words, bool here, bool listed_later) {
+RuleOutcome judge_unverified(Context& context, const Rule& rule, const Address& address,
+                             const UnverifiedWords& words, bool here, bool listed_later) {
   if (address.known == DomainClass::unknown) return context.domain_trouble(rule);
   const auto found = verified(context, address, here, listed_later);
   if (!found) return RuleOutcome::wait;
@@ -57,16 +57,16 @@ RuleOutcome unverified(Context& context, const Rule& rule, const Address& addres
   std::uint16_t code = words.defer_code;
   std::string reason = std::string(replies::unverified) + why;
   switch (found->kind) {
-    case Kind::deliverable:
+    case AnswerKind::deliverable:
       return context.pass("deliverable: " + found->why);
-    case Kind::undeliverable:
+    case AnswerKind::undeliverable:
       code = rule.code;
       if (code < 500) break;
       return context.refuse(rule, code, rule.keyword->enhanced,
                             std::string(replies::undeliverable) + why);
-    case Kind::deferred:
+    case AnswerKind::deferred:
       break;
-    case Kind::failed:
+    case AnswerKind::failed:
       code = replies::no_verification;
       reason = std::string(replies::no_verification_text);
       break;
@@ -75,7 +75,7 @@ RuleOutcome unverified(Context& context, const Rule& rule, const Address& addres
   const RuleOutcome outcome =
       words.refuses_now ? context.refuse(rule, code, rule.keyword->enhanced, reason)
                         : context.defer_if_permit(rule, code, rule.keyword->enhanced, reason);
-  if (found->kind == Kind::failed) context.add_reason(found->why);
+  if (found->kind == AnswerKind::failed) context.add_reason(found->why);
   return outcome;
 }
 
@@ -85,14 +85,15 @@ RuleOutcome judge_unverified_sender(Context& context, const Rule& rule) {
   const Address* sender = context.sender();
   if (sender == nullptr) return context.pass(not_known_yet);
   if (sender->is_null()) return context.pass("the null reverse-path");
-  return unverified(context, rule, *sender, context.policy().verification.sender, false, false);
+  return judge_unverified(context, rule, *sender, context.policy().verification.sender, false,
+                          false);
 }
 
 RuleOutcome judge_unverified_recipient(Context& context, const Rule& rule) {
   const Address* recipient = context.recipient();
   if (recipient == nullptr) return context.pass(not_known_yet);
-  return unverified(context, rule, *recipient, context.policy().verification.recipient,
-                    context.is_webhook(), context.policy().reject_unlisted_recipient);
+  return judge_unverified(context, rule, *recipient, context.policy().verification.recipient,
+                          context.is_webhook(), context.policy().reject_unlisted_recipient);
 }
 
 }  // namespace postern::dialect::restrictions

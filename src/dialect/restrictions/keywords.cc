@@ -19,7 +19,7 @@ using Keys = Keyword::Keys;
 using Code = Keyword::Code;
 using Certain = Keyword::Certain;
 
-constexpr Keyword table[] = {
+constexpr Keyword keyword_table[] = {
     {"permit",
      "",
      Class::permit,
@@ -917,7 +917,7 @@ Subject subject_from(Stage stage) {
 std::span<const Keyword> keywords() {
   static std::list<std::string> names;  // a list does not move its strings
   static const std::vector<Keyword> all = [] {
-    std::vector<Keyword> made(std::begin(table), std::end(table));
+    std::vector<Keyword> made(std::begin(keyword_table), std::end(keyword_table));
     for (const auto& one : policy::questions::offered) {
       names.push_back(std::string(policy::questions::offered_prefix) + std::string(one.name));
       made.push_back({.name = names.back(),

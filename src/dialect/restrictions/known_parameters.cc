@@ -11,14 +11,14 @@ namespace postern::dialect::restrictions {
 
 namespace {
 
-struct Known {
+struct KnownParameter {
   std::string_view name;
   std::string_view value;
 };
 
 // Parameters that the compiler of restriction lists reads, directly or through a default. Sorted.
 // One that it learns to read moves here from the list below; the import then carries it.
-constexpr Known deciding[] = {
+constexpr KnownParameter deciding_parameters[] = {
     {"access_map_defer_code", "450"},
     {"access_map_reject_code", "554"},
     {"address_verify_map", "btree:$data_directory/verify_cache"},
@@ -126,7 +126,7 @@ constexpr Known deciding[] = {
 };
 
 // Parameters that values refer to, and from which other settings of a server start. Sorted.
-constexpr Known others[] = {
+constexpr KnownParameter other_parameters[] = {
     {"allow_min_user", "no"},
     {"append_at_myorigin", "yes"},
     {"broken_sasl_auth_clients", "no"},
@@ -181,11 +181,11 @@ constexpr Older older[] = {
     {"smtputf8_enable", "1", "no"},
 };
 
-static_assert(std::ranges::is_sorted(deciding, {}, &Known::name));
-static_assert(std::ranges::is_sorted(others, {}, &Known::name));
+static_assert(std::ranges::is_sorted(deciding_parameters, {}, &KnownParameter::name));
+static_assert(std::ranges::is_sorted(other_parameters, {}, &KnownParameter::name));
 
-const Known* find(std::span<const Known> known, std::string_view name) {
-  const auto found = std::ranges::lower_bound(known, name, {}, &Known::name);
+const KnownParameter* find_parameter(std::span<const KnownParameter> known, std::string_view name) {
+  const auto found = std::ranges::lower_bound(known, name, {}, &KnownParameter::name);
   return found != known.end() && found->name == name ? &*found : nullptr;
 }
 
@@ -196,8 +196,8 @@ constexpr auto older_names = [] {
 }();
 
 constexpr auto deciding_names = [] {
-  std::array<std::string_view, std::size(deciding)> names;
-  std::ranges::transform(deciding, names.begin(), &Known::name);
+  std::array<std::string_view, std::size(deciding_parameters)> names;
+  std::ranges::transform(deciding_parameters, names.begin(), &KnownParameter::name);
   return names;
 }();
 
@@ -207,8 +207,8 @@ std::optional<std::string_view> default_value(std::string_view name, std::string
   for (const Older& before : older) {
     if (before.name == name && compare_levels(level, before.below) < 0) return before.value;
   }
-  const Known* known = find(deciding, name);
-  if (known == nullptr) known = find(others, name);
+  const KnownParameter* known = find_parameter(deciding_parameters, name);
+  if (known == nullptr) known = find_parameter(other_parameters, name);
   if (known == nullptr) return std::nullopt;
   return known->value;
 }
@@ -217,7 +217,9 @@ std::span<const std::string_view> parameters_of_levels() { return older_names; }
 
 std::span<const std::string_view> restriction_parameters() { return deciding_names; }
 
-bool is_restriction_parameter(std::string_view name) { return find(deciding, name) != nullptr; }
+bool is_restriction_parameter(std::string_view name) {
+  return find_parameter(deciding_parameters, name) != nullptr;
+}
 
 int compare_levels(std::string_view a, std::string_view b) {
   const auto left = split(trim(a), '.');

@@ -102,7 +102,7 @@ bool RestrictionsLayer::speaks_at(Stage stage) const {
 
 namespace {
 
-Effect effect_of(decltype(Effect::what) what, const Rule* rule, std::string why) {
+Effect make_effect(decltype(Effect::what) what, const Rule* rule, std::string why) {
   const bool named = rule != nullptr && rule->keyword != nullptr;
   return {.what = std::move(what),
           .why = std::move(why),
@@ -166,7 +166,7 @@ Task<Ruling> RestrictionsLayer::judge(Stage stage, Inquiry& inquiry,
   if (evidence.discard) {
     Ruling ruling(policy::permit("the message is discarded: " + *evidence.discard));
     ruling.effects.push_back(
-        effect_of(policy::GrantRelay{Grant::nowhere}, nullptr, "the message is discarded"));
+        make_effect(policy::GrantRelay{Grant::nowhere}, nullptr, "the message is discarded"));
     co_return ruling;
   }
   Evaluated result;
@@ -205,15 +205,15 @@ Task<Ruling> RestrictionsLayer::judge(Stage stage, Inquiry& inquiry,
                     : policy::pass_on());
   if (result.discard) {
     ruling.effects.push_back(
-        effect_of(policy::Discard{}, result.discarded_by, std::move(*result.discard)));
+        make_effect(policy::Discard{}, result.discarded_by, std::move(*result.discard)));
   }
   if (refuses) co_return ruling;
   if (result.trusted_client) {
-    ruling.effects.push_back(effect_of(policy::TrustClient{}, result.trusted_by, {}));
+    ruling.effects.push_back(make_effect(policy::TrustClient{}, result.trusted_by, {}));
   }
   if (result.to_prober) {
     ruling.effects.push_back(
-        effect_of(policy::GrantRelay{Grant::nowhere}, nullptr, std::move(why)));
+        make_effect(policy::GrantRelay{Grant::nowhere}, nullptr, std::move(why)));
     co_return ruling;
   }
   if (stage == Stage::rcpt) {
@@ -222,11 +222,11 @@ Task<Ruling> RestrictionsLayer::judge(Stage stage, Inquiry& inquiry,
     if (verdict.refuses()) co_return verdict;
     if (grant) {
       ruling.effects.push_back(
-          effect_of(policy::GrantRelay{*grant}, permitting_rule, std::move(why)));
+          make_effect(policy::GrantRelay{*grant}, permitting_rule, std::move(why)));
     }
   }
   if (result.hold) {
-    ruling.effects.push_back(effect_of(policy::Hold{}, result.held_by, std::move(*result.hold)));
+    ruling.effects.push_back(make_effect(policy::Hold{}, result.held_by, std::move(*result.hold)));
   }
   co_return ruling;
 }

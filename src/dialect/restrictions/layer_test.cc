@@ -747,7 +747,7 @@ Engine deferring(Settings settings) {
        {policy::gateway_layer()}});
 }
 
-std::string code(const std::string& reply) { return reply.substr(0, 9); }
+std::string code_and_status(const std::string& reply) { return reply.substr(0, 9); }
 
 TEST(RestrictionsLayer, a_list_that_is_not_delayed_refuses_at_its_own_command_alone) {
   Outside outside;
@@ -760,12 +760,12 @@ TEST(RestrictionsLayer, a_list_that_is_not_delayed_refuses_at_its_own_command_al
     Evidence evidence = from_client("192.0.2.7");
     evidence.consider(to("a", "relay.example"));
     const auto said = [&] { return run(lists.decide(Stage::rcpt, evidence, outside)).reply; };
-    EXPECT_EQ(code(said().to_string()), "450 4.7.0") << list;
+    EXPECT_EQ(code_and_status(said().to_string()), "450 4.7.0") << list;
     // What the session becomes later does not count for this list.
     evidence.session.early_talker = true;
-    EXPECT_EQ(code(said().to_string()), "450 4.7.0") << list;
+    EXPECT_EQ(code_and_status(said().to_string()), "450 4.7.0") << list;
     evidence.session.auth.emplace().username = "ann";
-    EXPECT_EQ(code(said().to_string()), "450 4.7.0") << list;
+    EXPECT_EQ(code_and_status(said().to_string()), "450 4.7.0") << list;
   }
 }
 
@@ -800,7 +800,7 @@ TEST(RestrictionsLayer, a_bad_network_is_met_by_clients_of_its_family) {
   Outside outside;
   const auto said = [&](const std::string& networks, const std::string& client) {
     const Engine lists = deferring({{"mynetworks", networks}});
-    return code(rcpt(lists, to("x", "foreign.example"), outside, client).reply);
+    return code_and_status(rcpt(lists, to("x", "foreign.example"), outside, client).reply);
   };
   EXPECT_EQ(said("[2001:db8::1]/36", "192.0.2.7"), "554 5.7.1");
   EXPECT_EQ(said("[2001:db8::1]/36", "2001:db8:9::7"), "451 4.3.0");
@@ -816,7 +816,7 @@ TEST(RestrictionsLayer, what_cannot_be_read_is_trouble_where_it_is_needed) {
     const Played played = rcpt(deferring(std::move(settings)), std::move(recipient), outside);
     EXPECT_EQ(played.decision.steps.back().verdict.trouble == policy::Trouble::lookup,
               policy::refused(played.decision));
-    return code(played.reply);
+    return code_and_status(played.reply);
   };
   const Settings networks{{"mynetworks", "/nonexistent"}};
   EXPECT_EQ(said(networks, to("x", "foreign.example")), "451 4.3.0");

@@ -17,18 +17,18 @@ constexpr std::size_t rows_a_table = 24;
 /// The most candidates of one kind that the search for a dialogue uses.
 constexpr std::size_t most_candidates = 600;
 /// Nesting of lists, as in the evaluation.
-constexpr int max_depth = 100;
+constexpr int deepest_list = 100;
 
 /// A name that an exact key of a table of names matches.
-std::string name_of(std::string_view key) {
+std::string name_of_key(std::string_view key) {
   if (key.starts_with('.')) return "host" + std::string(key);
   const bool single = key.find('.') == std::string_view::npos;
   return (single ? "host." : "") + std::string(key);
 }
 
-class Collector {
+class CandidateCollector {
  public:
-  explicit Collector(const ListPolicy& policy) : policy_(policy) {}
+  explicit CandidateCollector(const ListPolicy& policy) : policy_(policy) {}
 
   Candidates run() {
     basics();
@@ -82,7 +82,7 @@ class Collector {
 
   /// Visits each list once, even if several rules name it.
   void visit(const List& list) {
-    if (depth_ == max_depth || !seen_.insert(&list).second) return;
+    if (depth_ == deepest_list || !seen_.insert(&list).second) return;
     ++depth_;
     for (const Rule& rule : list) {
       if (rule.list) visit(*rule.list);
@@ -116,7 +116,7 @@ class Collector {
         take_client(key, is_pattern);
         break;
       case Subject::helo:
-        add(all_.helos, is_pattern || key.find('.') != 0 ? key : name_of(key));
+        add(all_.helos, is_pattern || key.find('.') != 0 ? key : name_of_key(key));
         break;
       case Subject::sender:
         take_sender(key, is_pattern);
@@ -142,14 +142,14 @@ class Collector {
       if (!quotable_) all_.hidden.insert(address->to_string());
       return;
     }
-    if (key != "unknown") add(all_.client_names, is_pattern ? key : name_of(key));
+    if (key != "unknown") add(all_.client_names, is_pattern ? key : name_of_key(key));
   }
 
   void take_sender(const std::string& key, bool is_pattern) {
     if (key == policy_.null_access_lookup_key) return;
     const std::size_t at = key.rfind('@');
     if (at == std::string::npos) {
-      add(all_.senders, "someone@" + (is_pattern ? key : name_of(key)));
+      add(all_.senders, "someone@" + (is_pattern ? key : name_of_key(key)));
     } else {
       add(all_.senders, at + 1 == key.size() ? key + "stranger.example" : key);
     }
@@ -299,7 +299,7 @@ class Sampler {
 
 }  // namespace
 
-Candidates candidates_of(const ListPolicy& policy) { return Collector(policy).run(); }
+Candidates candidates_of(const ListPolicy& policy) { return CandidateCollector(policy).run(); }
 
 std::string sample_of_pattern(std::string_view pattern) {
   return Sampler(pattern.substr(0, 256)).run();

@@ -13,7 +13,7 @@ using Class = Keyword::Class;
 using Certain = Keyword::Certain;
 
 /// Nesting of classes through tables; any outcome is assumed beyond it.
-constexpr int max_depth = 16;
+constexpr int deepest_model = 16;
 /// Rows of a table that are examined one by one.
 constexpr std::size_t max_rows = 20'000;
 /// Permitting values whose rows are examined.
@@ -275,7 +275,7 @@ Can can(const ListPolicy& policy, const Rule& rule, const Moment& outer) {
 }
 
 Can fold(const ListPolicy& policy, const List& list, const Moment& outer) {
-  if (outer.depth >= max_depth) return can_say_anything;
+  if (outer.depth >= deepest_model) return can_say_anything;
   const Moment::Folds::key_type key{&list, outer.warn_only, outer.depth};
   if (const auto known = outer.folds->find(key); known != outer.folds->end()) return known->second;
   Moment moment = outer;

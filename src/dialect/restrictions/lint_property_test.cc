@@ -44,11 +44,11 @@ const Pool actions{"OK",
                    "permit_mynetworks",
                    "DEFER_IF_REJECT",
                    "warn_if_reject reject"};
-const Pool names{"friend.example",    "mail.friend.example",
-                 "example",           "test",
-                 "other.test",        "unknown",
-                 "host.ours.example", ".example",
-                 "stranger.invalid"};
+const Pool some_names{"friend.example",    "mail.friend.example",
+                      "example",           "test",
+                      "other.test",        "unknown",
+                      "host.ours.example", ".example",
+                      "stranger.invalid"};
 const Pool addresses{"203.0.113.7", "203.0.113",     "203",     "198.51.100.9",
                      "10.1",        "2001:db8:5::1", "10.1.2.3"};
 const Pool mailboxes{
@@ -70,9 +70,11 @@ const Pool foreign{"u@foreign.example",
                    "u@[203.0.113.99]",
                    "u@a.b.foreign.example",
                    "u"};
-const Pool ours{"u@local.test", "u@relay.test", "x@host.relay.test", "u%relay.test@local.test"};
-const Pool senders{"",     "u@foreign.example",     "vip@friend.example",          "u@local.test",
-                   "bare", "u@mail.friend.example", "u%foreign.example@relay.test"};
+const Pool own_addresses{"u@local.test", "u@relay.test", "x@host.relay.test",
+                         "u%relay.test@local.test"};
+const Pool some_senders{
+    "",     "u@foreign.example",     "vip@friend.example",          "u@local.test",
+    "bare", "u@mail.friend.example", "u%foreign.example@relay.test"};
 const Pool helos{"friend.example", "mail.friend.example", "[203.0.113.7]",     "bad_name!",
                  "localhost",      "203.0.113.7",         "h.stranger.invalid"};
 
@@ -111,8 +113,8 @@ std::string random_table(Random& random, std::string_view keyword) {
   }
   std::string rows;
   for (std::size_t n = 1 + random.below(3); n > 0; --n) {
-    const Pool& pool = by_client ? (random.one_in(2) ? addresses : names)
-                       : by_name ? names
+    const Pool& pool = by_client ? (random.one_in(2) ? addresses : some_names)
+                       : by_name ? some_names
                                  : mailboxes;
     rows += fmt::format(" {{{} = {}}}", random.from(pool), random.from(actions));
   }
@@ -260,7 +262,7 @@ class Dialogue {
     if (session.helo.empty() && policy_.helo_required) return false;
     session.early_talker = early;
     if (random_.one_in(2)) session.tls = policy::Tls{"TLSv1.3", "x"};
-    const std::string& sender = random_.from(senders);
+    const std::string& sender = random_.from(some_senders);
     if (!sender.empty()) evidence_.reverse_path = mailbox(sender);
     if (!passes(Stage::mail)) return false;
     bool any = false;
@@ -286,7 +288,7 @@ class Dialogue {
 
   /// True: a foreign recipient was accepted.
   bool recipient(bool is_foreign) {
-    const std::string& text = random_.from(is_foreign ? foreign : ours);
+    const std::string& text = random_.from(is_foreign ? foreign : own_addresses);
     const policy::Recipient one{.address = mailbox(text), .route = {}};
     evidence_.candidate = one;
     // After DISCARD no rule is evaluated.

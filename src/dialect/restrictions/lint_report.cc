@@ -31,7 +31,7 @@ json::value index_of(const Finding& finding) {
 }
 
 /// "smtpd_relay_restrictions, element 2". Elements count from 1, like lines.
-std::string place_of(const Finding& finding) {
+std::string place_text(const Finding& finding) {
   return finding.index ? fmt::format("{}, element {}", finding.list, *finding.index + 1)
                        : finding.list;
 }
@@ -162,7 +162,7 @@ std::string findings_text(const LintReport& report, Finding::Severity severity) 
   for (const Finding& one : report.findings) {
     if (one.severity != severity) continue;
     const auto [known, fresh] = places.try_emplace({one.code, one.message, one.hint});
-    known->second += (fresh ? "" : "; ") + place_of(one);
+    known->second += (fresh ? "" : "; ") + place_text(one);
     if (fresh) said.push_back(&one);
   }
   for (const Finding* one : said) {

@@ -19,13 +19,13 @@ json::value read_suite(const std::string& path) {
 }
 
 /// "hash:@t" names a table of the case; the path of its file replaces it.
-struct Case {
+struct ConfiguredCase {
   std::map<std::string, std::string, std::less<>> settings;
   std::map<std::string, std::string> files;
 };
 
-Case case_of(const json::object& base, const json::object& test) {
-  Case made;
+ConfiguredCase case_of(const json::object& base, const json::object& test) {
+  ConfiguredCase made;
   for (const auto& from : {&base, &test.at("config").as_object()}) {
     for (const auto& [name, value] : *from) {
       std::string text(value.as_string());
@@ -42,7 +42,7 @@ Case case_of(const json::object& base, const json::object& test) {
   return made;
 }
 
-TableSources sources_of(const Case& test) {
+TableSources sources_of(const ConfiguredCase& test) {
   const auto read = [&test](const std::string& path) -> Result<std::string> {
     const auto found = test.files.find(path);
     if (found == test.files.end()) return fail(Fault::not_found, path + " is not there");
@@ -70,7 +70,7 @@ TEST(LintSuite, SaysWhatIsExpected) {
   for (const json::value& value : expected.at("cases").as_array()) {
     const json::object& test = value.as_object();
     SCOPED_TRACE(std::string(test.at("id").as_string()) + " " + json::serialize(test.at("config")));
-    const Case made = case_of(cases.at("base").as_object(), test);
+    const ConfiguredCase made = case_of(cases.at("base").as_object(), test);
     const Parameters parameters(made.settings, "mx.postern.test");
     const Compiled compiled = compile(parameters, sources_of(made), Errors::defer);
     const LintReport report = lint(*compiled.draft, compiled.diagnostics);
@@ -92,7 +92,7 @@ TEST(LintSuite, SaysWhatIsExpected) {
 
 /// Judges a configuration as in its first case.
 void judge_real(const json::object& base, const json::object& test, const json::object& expect) {
-  const Case made = case_of(base, test);
+  const ConfiguredCase made = case_of(base, test);
   const Parameters parameters(made.settings, "mx.postern.test");
   const Compiled compiled = compile(parameters, sources_of(made), Errors::defer);
   const LintReport report = lint(*compiled.draft, compiled.diagnostics);

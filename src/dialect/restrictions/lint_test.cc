@@ -45,7 +45,7 @@ std::vector<std::string> found(const LintReport& report, std::string_view code) 
   return all;
 }
 
-using Texts = std::vector<std::string>;
+using FoundTexts = std::vector<std::string>;
 
 TEST(Lint, DiscardIsFoundWhereARowSaysSo) {
   const auto discards = [](const std::string& rule) {
@@ -69,14 +69,14 @@ TEST(Lint, NothingIsWrongWithASoundServer) {
   EXPECT_EQ(report.findings[0].code, "R101");
 }
 
-struct Case {
+struct LintCase {
   Settings settings;
   const char* code;
-  Texts findings;
+  FoundTexts findings;
 };
 
 TEST(Lint, Finds) {
-  const Case cases[] = {
+  const LintCase cases[] = {
       {{{"smtpd_sender_restrictions", "permit, reject_non_fqdn_sender"}},
        "R102",
        {"smtpd_sender_restrictions:1 reject_non_fqdn_sender: never asked: permit before it always "
@@ -196,7 +196,7 @@ TEST(Lint, Finds) {
        {"virtual_mailbox_domains:- .example.net matches nothing: virtual_mailbox_domains takes no "
         "name for all names below it"}},
   };
-  for (const Case& one : cases) {
+  for (const LintCase& one : cases) {
     const LintReport report = lint_of(one.settings);
     EXPECT_EQ(found(report, one.code), one.findings) << one.code << "\n" << to_text(report);
   }
@@ -316,12 +316,13 @@ TEST(Lint, AWitnessReadsAsADialogue) {
                 "reject_unauth_destination"}});
   EXPECT_EQ(
       dialogue(report.witness),
-      (Texts{"client mail.stranger.example [198.51.100.77]", "C: EHLO friend.example",
-             "C: MAIL FROM:<someone@stranger.example>", "S: 250",
-             "C: RCPT TO:<victim@foreign.example>", "S: 250", "C: DATA", "S: 354", "C: .", "S: 250",
-             "smtpd_relay_restrictions: `check_helo_access inline:{ {friend.example = OK} }` "
-             "lets it through",
-             "smtpd_recipient_restrictions: the list is empty"}));
+      (FoundTexts{"client mail.stranger.example [198.51.100.77]", "C: EHLO friend.example",
+                  "C: MAIL FROM:<someone@stranger.example>", "S: 250",
+                  "C: RCPT TO:<victim@foreign.example>", "S: 250", "C: DATA", "S: 354", "C: .",
+                  "S: 250",
+                  "smtpd_relay_restrictions: `check_helo_access inline:{ {friend.example = OK} }` "
+                  "lets it through",
+                  "smtpd_recipient_restrictions: the list is empty"}));
   const std::string text = to_text(report);
   EXPECT_NE(text.find("OPEN RELAY: any client can send"), std::string::npos);
   EXPECT_NE(text.find("error[R110] smtpd_relay_restrictions, element 2: an open relay"),

@@ -21,7 +21,7 @@ using policy::Stage;
 namespace {
 
 /// The DNS of an unknown client with consistent records that is in no DNS list.
-dns::Answer answer_of(const Witness& dialogue, const dns::Question& question) {
+dns::Answer witness_answer(const Witness& dialogue, const dns::Question& question) {
   const auto found = [](std::string record) {
     return dns::Answer{.status = dns::Status::found, .records = {std::move(record)}};
   };
@@ -106,7 +106,8 @@ class Player {
         continue;
       }
       if (result.wanted_dns) {
-        evidence_.dns.push_back({*result.wanted_dns, answer_of(dialogue_, *result.wanted_dns)});
+        evidence_.dns.push_back(
+            {*result.wanted_dns, witness_answer(dialogue_, *result.wanted_dns)});
         continue;
       }
       if (result.reply.code != 0 || result.discard) return false;
@@ -193,7 +194,7 @@ std::size_t rules_in(const List& list, std::map<const List*, std::size_t>& known
   return entry->second = all;
 }
 
-std::size_t most_rounds(const ListPolicy& policy) {
+std::size_t rounds_allowed(const ListPolicy& policy) {
   std::map<const List*, std::size_t> known;
   std::size_t all = 1;
   for (const List& list : policy.lists) all += rules_in(list, known);
@@ -206,7 +207,7 @@ class Search {
       : policy_(policy),
         candidates_(candidates),
         listener_(std::move(listener)),
-        rounds_(most_rounds(policy)),
+        rounds_(rounds_allowed(policy)),
         share_(std::max<std::size_t>(rounds_ / 16, 250)) {}
 
   /// Tries the baseline first, then dialogues that differ from it in one dimension, two, and more.
@@ -345,7 +346,7 @@ std::string why_permitted(const Rule& rule) {
 }
 
 bool goes_through(const ListPolicy& policy, Witness& dialogue, const std::string& service) {
-  std::size_t rounds = most_rounds(policy);
+  std::size_t rounds = rounds_allowed(policy);
   return Player(policy, dialogue, service, rounds).run();
 }
 

@@ -17,12 +17,12 @@ namespace postern::dialect::restrictions {
 
 namespace {
 
-constexpr std::uint32_t magic = 0xBEEFC0DE;
-constexpr std::uint32_t version = 1;
+constexpr std::uint32_t lmdb_magic = 0xBEEFC0DE;
+constexpr std::uint32_t lmdb_version = 1;
 constexpr std::uint64_t no_page = ~std::uint64_t{0};
 constexpr std::size_t page_header = 16;
 constexpr std::size_t node_header = 8;
-constexpr std::size_t deepest = 32;
+constexpr std::size_t deepest_page = 32;
 enum PageFlag : std::uint16_t { branch_page = 0x01, leaf_page = 0x02, overflow_page = 0x04 };
 enum NodeFlag : std::uint16_t { on_overflow_page = 0x01 };
 
@@ -51,7 +51,8 @@ std::optional<Meta> meta_at(std::string_view file, std::size_t offset) {
   constexpr std::size_t rows = 72;        // the tree of rows
   if (offset > file.size() || file.size() - offset < size) return std::nullopt;
   const std::string_view page = file.substr(offset + page_header, size - page_header);
-  if (number_at<std::uint32_t>(page, 0) != magic || number_at<std::uint32_t>(page, 4) != version) {
+  if (number_at<std::uint32_t>(page, 0) != lmdb_magic ||
+      number_at<std::uint32_t>(page, 4) != lmdb_version) {
     return std::nullopt;
   }
   return Meta{.page_size = number_at<std::uint32_t>(page, free_pages),
@@ -97,7 +98,8 @@ class Reader {
   bool read_page(std::uint64_t number, std::size_t depth) {
     const std::string_view page = from_page(number).substr(0, meta_.page_size);
     // Each page occurs once: no tree has more of them than the file.
-    if (page.empty() || depth == deepest || ++pages_ > file_.size() / meta_.page_size) return false;
+    if (page.empty() || depth == deepest_page || ++pages_ > file_.size() / meta_.page_size)
+      return false;
     const auto flags = number_at<std::uint16_t>(page, 10);
     const std::size_t end = number_at<std::uint16_t>(page, 12);
     if (end < page_header || end > page.size()) return false;

@@ -15,10 +15,10 @@ namespace {
 using testing::HasSubstr;
 
 /// Files that postmap and postalias of Postfix 3.7 wrote.
-const std::string folder = POSTERN_SOURCE_DIR "/fuzz/corpus/fuzz_lmdb_file/";
+const std::string lmdb_folder = POSTERN_SOURCE_DIR "/fuzz/corpus/fuzz_lmdb_file/";
 
 std::string octets_of(const std::string& name) {
-  std::ifstream file(folder + name, std::ios::binary);
+  std::ifstream file(lmdb_folder + name, std::ios::binary);
   EXPECT_TRUE(file) << name;
   return {std::istreambuf_iterator<char>(file), {}};
 }
@@ -51,16 +51,16 @@ TEST(LmdbText, damaged_files_are_refused_or_read_within_their_bounds) {
 }
 
 TEST(LmdbText, a_table_without_its_source) {
-  const auto names = open_table("lmdb:" + folder + "names", file_sources());
+  const auto names = open_table("lmdb:" + lmdb_folder + "names", file_sources());
   ASSERT_TRUE(names) << names.error().message;
   EXPECT_EQ((*names)->lookup("Ann").value, "a@example.net");
   // As an alias file: the compiled one has no colons.
   TableSources sources = file_sources();
-  sources.aliases.insert("lmdb:" + folder + "names");
-  const auto aliases = open_table("proxy:lmdb:" + folder + "names", sources);
+  sources.aliases.insert("lmdb:" + lmdb_folder + "names");
+  const auto aliases = open_table("proxy:lmdb:" + lmdb_folder + "names", sources);
   ASSERT_TRUE(aliases) << aliases.error().message;
   EXPECT_EQ((*aliases)->lookup("bob").value, "b@example.net");
-  const auto absent = open_table("lmdb:" + folder + "absent", file_sources());
+  const auto absent = open_table("lmdb:" + lmdb_folder + "absent", file_sources());
   ASSERT_FALSE(absent);
   EXPECT_THAT(absent.error().message, HasSubstr("nor the compiled table beside it"));
 }

@@ -42,7 +42,7 @@ std::string_view subject_of(Subject subject) {
   return {};
 }
 
-std::string_view argument_of(Keyword::Takes takes) {
+std::string_view argument_words(Keyword::Takes takes) {
   switch (takes) {
     case Keyword::Takes::nothing:
       return "";
@@ -58,7 +58,7 @@ std::string_view argument_of(Keyword::Takes takes) {
   return {};
 }
 
-std::string answer_of(const Keyword& keyword) {
+std::string keyword_answer(const Keyword& keyword) {
   // The default reply of these two has no parameter.
   if (keyword.name == "defer_if_permit" || keyword.name == "defer_if_reject") return "450 4.7.0";
   if (keyword.kind != Keyword::Class::reject) return {};
@@ -84,8 +84,8 @@ std::string keyword_manual() {
   for (const Keyword& one : keywords()) {
     const std::string former =
         one.former.empty() ? std::string() : fmt::format(", formerly `{}`", one.former);
-    out += fmt::format("| `{}{}`{} | {} | {} | {} |\n", one.name, argument_of(one.takes), former,
-                       subject_of(one.subject), one.help, answer_of(one));
+    out += fmt::format("| `{}{}`{} | {} | {} | {} |\n", one.name, argument_words(one.takes), former,
+                       subject_of(one.subject), one.help, keyword_answer(one));
   }
   out +=
       "\n## Tables\n\nMade from `src/dialect/restrictions/table_types.cc`. `proxy:` before a "

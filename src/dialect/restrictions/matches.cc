@@ -38,7 +38,7 @@ Result<std::vector<Word>> words_of_file(const std::string& path, const TableSour
 }
 
 /// Match::trouble; `replies`, which may be null, get the text.
-Match failed(const Found& found, policy::Replies* replies) {
+Match failed_match(const Found& found, policy::Replies* replies) {
   if (replies != nullptr) replies->note_failure(found.trouble);
   return Match::trouble;
 }
@@ -97,7 +97,7 @@ bool is_incomplete_address(std::string_view text) {
 }
 
 /// "write [2001:db8::]/32", of an IPv6 network without brackets.
-std::string bracketed(const std::string& plain) {
+std::string bracketed_network_hint(const std::string& plain) {
   const std::size_t slash = std::min(plain.find('/'), plain.size());
   return fmt::format("write [{}]{}", printable(plain.substr(0, slash), 64),
                      printable(plain.substr(slash), 8));
@@ -153,7 +153,7 @@ Networks Networks::parse(const std::vector<Word>& words, const TableSources& sou
                          : is_six          ? Element::Family::any
                                            : Element::Family::v4;
         trouble.push_back(printable(text, 64) + ": " +
-                          (network ? bracketed(plain) : network.error().message));
+                          (network ? bracketed_network_hint(plain) : network.error().message));
       }
     } else {
       element.kind = Element::Kind::name;
@@ -235,7 +235,7 @@ Match Networks::contains(const IpAddress& client, const std::string* name,
         break;
       case Element::Kind::table: {
         const Found found = one.table->find(client.to_string(), replies);
-        if (found.status == Found::Status::failed) return failed(found, replies);
+        if (found.status == Found::Status::failed) return failed_match(found, replies);
         if (found.status == Found::Status::waiting) return Match::waiting;
         in = found.status == Found::Status::found;
         break;
@@ -308,7 +308,7 @@ Match Domains::match(const Element& element, std::string_view domain,
     const bool bare = first || below_ == Below::plain;
     const std::string asked = bare ? std::string(key) : "." + std::string(key);
     const Found found = element.table->find(asked, replies);
-    if (found.status == Found::Status::failed) return failed(found, replies);
+    if (found.status == Found::Status::failed) return failed_match(found, replies);
     if (found.status == Found::Status::waiting) return Match::waiting;
     if (found.status == Found::Status::found) return Match::yes;
     const std::size_t dot = key.find('.');

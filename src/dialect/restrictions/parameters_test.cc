@@ -38,7 +38,7 @@ TEST(SplitWords, BracesGroup) {
   EXPECT_EQ(words_of("a {b c"), "error: a { is not closed at \"{b c\"");
 }
 
-std::string parsed(std::string_view text, std::size_t complaints = 0) {
+std::string parsed_lines(std::string_view text, std::size_t complaints = 0) {
   Diagnostics diagnostics;
   std::string out;
   for (const Setting& setting : parse_main_cf(text, diagnostics)) {
@@ -49,21 +49,21 @@ std::string parsed(std::string_view text, std::size_t complaints = 0) {
 }
 
 TEST(ParseMainCf, LogicalLines) {
-  EXPECT_EQ(parsed(""), "");
-  EXPECT_EQ(parsed("# a\n\nx = 1\n  # b\ny=\n"), "3:x=1;5:y=;");
-  EXPECT_EQ(parsed("x = a,\n  b\n\n# c\n\tc\ny = d"), "1:x=a, b c;6:y=d;")
+  EXPECT_EQ(parsed_lines(""), "");
+  EXPECT_EQ(parsed_lines("# a\n\nx = 1\n  # b\ny=\n"), "3:x=1;5:y=;");
+  EXPECT_EQ(parsed_lines("x = a,\n  b\n\n# c\n\tc\ny = d"), "1:x=a, b c;6:y=d;")
       << "comments and empty lines do not end a continued line";
-  EXPECT_EQ(parsed("x =\n a\n"), "1:x=a;");
-  EXPECT_EQ(parsed("x = 1\r\n 2\r\n"), "1:x=1 2;");
-  EXPECT_EQ(parsed("x = a = b # c\n"), "1:x=a = b # c;") << "no comments behind a value";
-  EXPECT_EQ(parsed("x = 1\nx = 2\n"), "1:x=1;2:x=2;") << "all are returned";
+  EXPECT_EQ(parsed_lines("x =\n a\n"), "1:x=a;");
+  EXPECT_EQ(parsed_lines("x = 1\r\n 2\r\n"), "1:x=1 2;");
+  EXPECT_EQ(parsed_lines("x = a = b # c\n"), "1:x=a = b # c;") << "no comments behind a value";
+  EXPECT_EQ(parsed_lines("x = 1\nx = 2\n"), "1:x=1;2:x=2;") << "all are returned";
 }
 
 TEST(ParseMainCf, Mistakes) {
-  EXPECT_EQ(parsed("x = 1\nbare\n  more = 2\ny = 3\n", 1), "1:x=1;4:y=3;");
-  EXPECT_EQ(parsed("= 5\n", 1), "");
-  EXPECT_EQ(parsed("x y = 5\n", 1), "");
-  EXPECT_EQ(parsed("  x = 1\n", 1), "1:x=1;") << "a warning: it continues nothing";
+  EXPECT_EQ(parsed_lines("x = 1\nbare\n  more = 2\ny = 3\n", 1), "1:x=1;4:y=3;");
+  EXPECT_EQ(parsed_lines("= 5\n", 1), "");
+  EXPECT_EQ(parsed_lines("x y = 5\n", 1), "");
+  EXPECT_EQ(parsed_lines("  x = 1\n", 1), "1:x=1;") << "a warning: it continues nothing";
   Diagnostics diagnostics;
   parse_main_cf("x = 1\nbare\n", diagnostics);
   ASSERT_EQ(diagnostics.size(), 1U);

@@ -16,9 +16,9 @@ namespace postern::dialect::restrictions {
 namespace {
 
 /// Collects the words of one policy.
-class Collector {
+class WordCollector {
  public:
-  Collector(const ListPolicy& policy, PolicyWords& words) : policy_(policy), words_(words) {}
+  WordCollector(const ListPolicy& policy, PolicyWords& words) : policy_(policy), words_(words) {}
 
   void collect() {
     for (std::size_t kind = 0; kind < list_count; ++kind) {
@@ -350,7 +350,7 @@ std::string PolicyWords::rows_of_client(std::string_view name) const {
 
 void PolicyWords::add(const ListPolicy& policy) {
   policies.push_back(&policy);
-  Collector(policy, *this).collect();
+  WordCollector(policy, *this).collect();
 }
 
 }  // namespace postern::dialect::restrictions

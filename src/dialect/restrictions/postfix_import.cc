@@ -18,10 +18,10 @@ namespace postern::dialect::restrictions {
 
 namespace {
 
-using Settings = std::map<std::string, std::string, std::less<>>;
+using SettingValues = std::map<std::string, std::string, std::less<>>;
 
 /// Parameters whose value is a list of words: line breaks in it have no meaning.
-bool is_list(std::string_view name) {
+bool is_list_setting(std::string_view name) {
   return name.ends_with("_restrictions") || name.ends_with("_maps") || name.ends_with("_domains") ||
          name == "mynetworks" || name == "mydestination";
 }
@@ -31,7 +31,7 @@ bool has_whole_braces(const std::string& line) {
   return std::ranges::count(line, '{') == std::ranges::count(line, '}');
 }
 
-std::string joined(const std::vector<std::string>& words) {
+std::string joined_words(const std::vector<std::string>& words) {
   std::string out;
   for (const std::string& word : words) out += (out.empty() ? "" : ", ") + word;
   return out;
@@ -161,7 +161,7 @@ class Importer {
 
   /// The settings of port 25 alone.
   Parameters of_reception() const {
-    Settings own = values(settings_);
+    SettingValues own = values(settings_);
     for (const std::string& name : only_for_logins_) own.erase(name);
     return Parameters(std::move(own), std::string(no_hostname));
   }
@@ -182,8 +182,8 @@ class Importer {
     return kept;
   }
 
-  static Settings values(const std::vector<Setting>& settings) {
-    Settings out;
+  static SettingValues values(const std::vector<Setting>& settings) {
+    SettingValues out;
     for (const Setting& setting : settings) out.emplace(setting.name, setting.value);
     return out;
   }
@@ -416,7 +416,7 @@ class Importer {
   }
 
   static std::string users(const std::set<std::string>& names) {
-    return joined({names.begin(), names.end()});
+    return joined_words({names.begin(), names.end()});
   }
 
   /// What prevents carrying the value unchanged; "" for nothing.
@@ -524,7 +524,7 @@ class Importer {
     }
     for (const Setting& setting : settings_) {
       if (!restrictions_.contains(setting.name)) continue;
-      const bool laid_out = (is_list(setting.name) || classes_.contains(setting.name)) &&
+      const bool laid_out = (is_list_setting(setting.name) || classes_.contains(setting.name)) &&
                             std::ranges::all_of(setting.lines, has_whole_braces);
       std::vector<std::string> lines = laid_out ? setting.lines : std::vector{setting.value};
       if (const auto other = replaced_.find(setting.name); other != replaced_.end()) {

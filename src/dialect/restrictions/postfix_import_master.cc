@@ -59,7 +59,7 @@ std::vector<std::pair<std::string, std::string>> overrides_of(
   return out;
 }
 
-std::uint16_t port_of(std::string_view text) {
+std::uint16_t service_port(std::string_view text) {
   static constexpr std::pair<std::string_view, std::uint16_t> known[] = {
       {"smtp", 25}, {"submission", 587}, {"submissions", 465}, {"smtps", 465}};
   for (const auto& [name, port] : known) {
@@ -78,7 +78,7 @@ void read_address(MasterService& service) {
     service.host = host == "localhost" ? "127.0.0.1" : std::string(host);
     name.remove_prefix(colon + 1);
   }
-  service.port = port_of(name);
+  service.port = service_port(name);
 }
 
 Role role_of(const MasterService& service) {

@@ -15,11 +15,14 @@ namespace {
 
 using Patterns = std::span<const std::string_view>;
 
-struct Group {
+struct NameGroup {
   Fate fate;
   std::string_view note;
   Patterns patterns;  ///< names; with a * at the start or the end, their end or start
 };
+
+/// The names by what they are about, which are general words.
+namespace groups {
 
 constexpr std::string_view filters[] = {"content_filter", "smtpd_proxy_filter"};
 constexpr std::string_view milters[] = {"smtpd_milters", "non_smtpd_milters", "smtpd_milter_maps"};
@@ -266,7 +269,7 @@ constexpr std::string_view other_switches[] = {"smtpd_*"};
 constexpr Fate lost = Fate::not_supported;
 constexpr Fate nothing = Fate::meaningless;
 
-constexpr Group groups[] = {
+constexpr NameGroup all[] = {
     {lost, sentence_of(Part::content_filters), filters},
     {lost, sentence_of(Part::milters), milters},
     {lost, sentence_of(Part::content_checks), checks},
@@ -361,6 +364,8 @@ constexpr Group groups[] = {
     {lost, "Postern has no such switch", other_switches},
 };
 
+}  // namespace groups
+
 bool fits(std::string_view pattern, std::string_view name) {
   const bool open_front = pattern.starts_with('*');
   const bool open_back = pattern.size() > 1 && pattern.ends_with('*');
@@ -398,7 +403,7 @@ std::optional<std::string_view> likely_parameter(std::string_view name) {
   for (const std::string_view known : setting_names()) {
     if (is_near(name, known)) return known;
   }
-  for (const Group& group : groups) {
+  for (const NameGroup& group : groups::all) {
     for (const std::string_view known : group.patterns) {
       if (known.find('*') == std::string_view::npos && is_near(name, known)) return known;
     }
@@ -407,14 +412,14 @@ std::optional<std::string_view> likely_parameter(std::string_view name) {
 }
 
 std::optional<Judgement> judge_by_name(std::string_view name, const Parameters& parameters) {
-  for (const Group& group : groups) {
+  for (const NameGroup& group : groups::all) {
     const auto found = std::any_of(group.patterns.begin(), group.patterns.end(),
                                    [&](std::string_view pattern) { return fits(pattern, name); });
     if (!found) continue;
-    const bool is_guess = group.patterns.data() == other_switches;
+    const bool is_guess = group.patterns.data() == groups::other_switches;
     const auto meant = is_guess ? likely_parameter(name) : std::nullopt;
     if (meant) return not_supported(fmt::format("not known; did you mean {}?", *meant));
-    if (group.fate == lost && !is_guess && asks_for_nothing(name, parameters)) {
+    if (group.fate == groups::lost && !is_guess && asks_for_nothing(name, parameters)) {
       return carried("as set, nothing is lost");
     }
     return Judgement{group.fate, std::string(group.note), {}};

@@ -20,14 +20,14 @@ namespace postern::dialect::restrictions {
 namespace {
 
 /// The most rows of a table that become routes.
-constexpr std::size_t most_rows = 2000;
+constexpr std::size_t most_imported_rows = 2000;
 
 struct Row {
   std::string key;
   std::string value;
 };
 
-struct Route {
+struct ImportedRoute {
   std::vector<std::string> match;
   std::vector<std::string> sender;  ///< empty: for all senders
   NextHops hops;
@@ -59,7 +59,7 @@ class Builder {
     read_tls_policies();
     read_passwords();
     read_logins();
-    for (const Route& route : routes_) write(route);
+    for (const ImportedRoute& route : routes_) write(route);
     tell_where_mail_goes();
     for (const std::string_view name :
          {"mydestination", "virtual_mailbox_domains", "virtual_alias_domains", "relay_domains"}) {
@@ -144,8 +144,9 @@ class Builder {
       }
       std::string key = lower(line.substr(0, length));
       if (!seen.insert(key).second) continue;
-      if (rows.size() == most_rows) {
-        add_trouble(trouble, fmt::format("only the first {} rows became routes", most_rows));
+      if (rows.size() == most_imported_rows) {
+        add_trouble(trouble,
+                    fmt::format("only the first {} rows became routes", most_imported_rows));
         break;
       }
       rows.push_back({std::move(key), std::string(trim(line.substr(length)))});
@@ -166,14 +167,14 @@ class Builder {
   void add(std::string match, NextHops hops, std::string_view origin,
            const std::string& transport = "smtp") {
     if (!matched_.insert(match).second) return;
-    const auto same = std::ranges::find_if(routes_, [&](const Route& one) {
+    const auto same = std::ranges::find_if(routes_, [&](const ImportedRoute& one) {
       return one.hops.to == hops.to && one.origin == origin && one.transport == transport;
     });
     if (same != routes_.end()) {
       same->match.push_back(std::move(match));
       return;
     }
-    Route route;
+    ImportedRoute route;
     route.match = {std::move(match)};
     route.hops = std::move(hops);
     route.origin = origin;
@@ -215,14 +216,14 @@ class Builder {
   }
 
   /// The route of all mail that matches no other route; null: none yet.
-  const Route* route_of_all() const {
-    const auto found = std::ranges::find_if(routes_, [](const Route& one) {
+  const ImportedRoute* route_of_all() const {
+    const auto found = std::ranges::find_if(routes_, [](const ImportedRoute& one) {
       return one.sender.empty() && std::ranges::find(one.match, "*") != one.match.end();
     });
     return found == routes_.end() ? nullptr : &*found;
   }
   /// Why a parameter that would set this route does not.
-  static std::string taken_by(const Route& all) {
+  static std::string taken_by(const ImportedRoute& all) {
     return all.origin == "default_transport" ? "default_transport names a next hop"
                                              : fmt::format("{} has a row for *", all.origin);
   }
@@ -231,7 +232,7 @@ class Builder {
     if (relay_.to.empty()) return;
     const std::string& trouble = relay_.trouble;
     const std::string also = trouble.empty() ? "" : ": " + trouble;
-    if (const Route* all = route_of_all()) {
+    if (const ImportedRoute* all = route_of_all()) {
       return judge("relayhost",
                    relay_is_used_ ? changed(fmt::format("the next hop of rows that name none; {}{}",
                                                         taken_by(*all), also))
@@ -513,7 +514,7 @@ class Builder {
 
   void add_for(const std::string& sender, NextHops hops, std::string_view origin,
                const std::string& transport) {
-    const auto same = std::ranges::find_if(routes_, [&](const Route& one) {
+    const auto same = std::ranges::find_if(routes_, [&](const ImportedRoute& one) {
       return !one.sender.empty() && one.hops.to == hops.to && one.transport == transport;
     });
     // A password may belong to one sender.
@@ -521,7 +522,7 @@ class Builder {
       same->sender.push_back(sender);
       return;
     }
-    Route route;
+    ImportedRoute route;
     route.match = {"*"};
     route.sender = {sender};
     route.hops = std::move(hops);
@@ -611,7 +612,7 @@ class Builder {
 
   /// Why the maps by sender decide nothing; empty: they do.
   std::string no_route_by_sender() const {
-    const Route* const all = route_of_all();
+    const ImportedRoute* const all = route_of_all();
     if (all == nullptr) return {};
     if (all->origin == "transport_maps") return "not used: " + taken_by(*all);
     if (all->hops.to.front().starts_with("error:5") && tables_.empty()) {
@@ -726,9 +727,9 @@ class Builder {
     const auto [name, next_hop] =
         transport_of(is_set(its_class.transport) ? parameters_.text(its_class.transport) : "relay");
     if (!is_smtp(name) || !next_hop.empty() || !is_set(its_class.domains)) return;
-    const Route* const all = route_of_all();
+    const ImportedRoute* const all = route_of_all();
     const bool elsewhere = all != nullptr && all->origin == "default_transport";
-    const bool by_transport = std::ranges::any_of(routes_, [](const Route& one) {
+    const bool by_transport = std::ranges::any_of(routes_, [](const ImportedRoute& one) {
       return one.origin == "sender_dependent_default_transport_maps";
     });
     const bool loses_fallback = others_fall_back && way_of(name).fallback.to.empty();
@@ -754,7 +755,7 @@ class Builder {
     }
     if (patterns.empty()) return;
     for (const auto& [sender, host] : hosts_by_sender_) {
-      Route route;
+      ImportedRoute route;
       route.match = patterns;
       route.sender = {sender};
       route.hops = host;
@@ -771,7 +772,7 @@ class Builder {
     if (is_smtp(transport) && next_hop.empty()) {
       return judge("default_transport", carried("mail is passed on by SMTP"));
     }
-    if (const Route* all = route_of_all()) {
+    if (const ImportedRoute* all = route_of_all()) {
       return judge("default_transport", meaningless("not used: " + taken_by(*all)));
     }
     add_transport({"*", value}, "default_transport", left);
@@ -867,7 +868,7 @@ class Builder {
   std::string hold(const std::string& key, std::string_view level,
                    const std::vector<std::string>& names) {
     bool found = false;
-    for (Route& route : routes_) {
+    for (ImportedRoute& route : routes_) {
       const bool hop = std::ranges::any_of(
           route.hops.written, [&](const std::string& one) { return iequals(one, key); });
       if (!hop) continue;
@@ -884,7 +885,7 @@ class Builder {
              "Postfix either";
     }
     matched_.insert(key);
-    Route route;
+    ImportedRoute route;
     route.match = {key};
     route.hops.to = {"mx"};
     route.transport = default_transport();
@@ -910,7 +911,7 @@ class Builder {
     const std::vector<Row> rows = rows_of("smtp_sasl_password_maps", trouble);
     std::set<std::string> used;
     std::map<std::string, std::string> names;  ///< of files, by the key of the row
-    for (Route& route : routes_) {
+    for (ImportedRoute& route : routes_) {
       for (const std::string& hop : route.hops.written) {
         const Row* row =
             by_sender_ && route.sender.size() == 1 ? row_of(rows, route.sender.front()) : nullptr;
@@ -1030,11 +1031,11 @@ class Builder {
   // --- the file ---
 
   void tell_where_mail_goes() {
-    for (const Route& route : routes_) {
+    for (const ImportedRoute& route : routes_) {
       if (route.origin == "smtp_tls_policy_maps") continue;  // goes to the MX hosts anyway
       for (const std::string& match : route.match) out_.routed.insert(match);
     }
-    const Route* all = route_of_all();
+    const ImportedRoute* all = route_of_all();
     // A route that is not UTF-8 is left out of the file.
     const bool is_there = all != nullptr && is_utf8(all->hops.to.front());
     const std::string to = is_there ? printable(all->hops.to.front(), 80) : "mx";
@@ -1094,7 +1095,7 @@ class Builder {
     });
   }
 
-  void write(const Route& route) {
+  void write(const ImportedRoute& route) {
     TomlSection section{.name = "route", .entries = {}};
     auto& entries = section.entries;
     entries.push_back({"route", "match", toml_list(route.match), route.origin});
@@ -1125,7 +1126,7 @@ class Builder {
   Sending out_;
   NextHops relay_;              ///< of relayhost
   bool relay_is_used_ = false;  ///< by a row of transport_maps
-  std::vector<Route> routes_;
+  std::vector<ImportedRoute> routes_;
   std::set<std::string> matched_;
   std::map<std::string, Way> ways_;  ///< by transport
   std::vector<std::string> tables_;  ///< transport_maps that are asked; the routes have them

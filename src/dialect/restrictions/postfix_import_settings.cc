@@ -1,6 +1,7 @@
 // Parameters that have a key outside [restrictions], and those that ask for what Postern always
 // does.
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 
@@ -29,38 +30,40 @@ struct Amount {
 constexpr std::uint64_t gib = 1u << 30;
 constexpr std::uint64_t million = 1'000'000;
 constexpr std::uint64_t day = 86'400;
-using enum Amount::Kind;
 
 constexpr std::string_view connection_rate = "smtpd_client_connection_rate_limit";
 
-constexpr Amount amounts[] = {
-    {"bounce_queue_lifetime", "queue", "expire_null_path", days, 3600, 30 * day, false, ""},
-    {"default_process_limit", "limits", "sessions", count, 1, million, false,
-     "SMTP sessions at a time; other services have no limit here"},
-    {"delay_warning_time", "queue", "delay_notice", hours, 0, 30 * day, false, ""},
-    {"hopcount_limit", "limits", "received_fields", count, 1, 100'000, false, ""},
-    {"line_length_limit", "limits", "command_line", count, 64, 1u << 20, false,
-     "a longer command is refused, not cut"},
-    {"maximal_backoff_time", "queue", "longest_retry", seconds, 1, day, false, ""},
-    {"maximal_queue_lifetime", "queue", "expire", days, 3600, 30 * day, false, ""},
-    {"message_size_limit", "limits", "message_size", size, 1, 4 * gib, true, ""},
-    {"minimal_backoff_time", "queue", "first_retry", seconds, 1, day, false,
-     "each further delay is twice the one before"},
-    {"smtpd_client_connection_count_limit", "limits", "sessions_per_address", count, 1, million,
-     true, "an IPv6 client counts by its /64"},
-    {connection_rate, "limits", "new_sessions_per_minute", count, 1, 100 * million, true,
-     "an IPv6 client counts by its /64"},
-    {"smtpd_error_sleep_time", "limits", "error_delay", seconds, 0, 60, false, ""},
-    {"smtpd_hard_error_limit", "limits", "errors", count, 1, million, false, ""},
-    {"smtpd_junk_command_limit", "limits", "junk_commands", count, 0, million, false, ""},
-    {"smtpd_recipient_limit", "limits", "recipients", count, 1, million, false, ""},
-    {"smtpd_sasl_response_limit", "limits", "auth_line", count, 64, 1u << 20, false, ""},
-    {"smtpd_soft_error_limit", "limits", "soft_errors", count, 1, million, false, ""},
-    {"smtpd_starttls_timeout", "timeouts", "tls_handshake", seconds, 1, day, false, ""},
-    {"smtpd_timeout", "timeouts", "command", seconds, 1, day, false,
-     "for a whole command; message data has timeouts.data_block"},
-    {"smtpd_upstream_proxy_timeout", "timeouts", "proxy_header", seconds, 1, day, false, ""},
-};
+constexpr auto amounts = [] {
+  using enum Amount::Kind;
+  return std::to_array<Amount>({
+      {"bounce_queue_lifetime", "queue", "expire_null_path", days, 3600, 30 * day, false, ""},
+      {"default_process_limit", "limits", "sessions", count, 1, million, false,
+       "SMTP sessions at a time; other services have no limit here"},
+      {"delay_warning_time", "queue", "delay_notice", hours, 0, 30 * day, false, ""},
+      {"hopcount_limit", "limits", "received_fields", count, 1, 100'000, false, ""},
+      {"line_length_limit", "limits", "command_line", count, 64, 1u << 20, false,
+       "a longer command is refused, not cut"},
+      {"maximal_backoff_time", "queue", "longest_retry", seconds, 1, day, false, ""},
+      {"maximal_queue_lifetime", "queue", "expire", days, 3600, 30 * day, false, ""},
+      {"message_size_limit", "limits", "message_size", size, 1, 4 * gib, true, ""},
+      {"minimal_backoff_time", "queue", "first_retry", seconds, 1, day, false,
+       "each further delay is twice the one before"},
+      {"smtpd_client_connection_count_limit", "limits", "sessions_per_address", count, 1, million,
+       true, "an IPv6 client counts by its /64"},
+      {connection_rate, "limits", "new_sessions_per_minute", count, 1, 100 * million, true,
+       "an IPv6 client counts by its /64"},
+      {"smtpd_error_sleep_time", "limits", "error_delay", seconds, 0, 60, false, ""},
+      {"smtpd_hard_error_limit", "limits", "errors", count, 1, million, false, ""},
+      {"smtpd_junk_command_limit", "limits", "junk_commands", count, 0, million, false, ""},
+      {"smtpd_recipient_limit", "limits", "recipients", count, 1, million, false, ""},
+      {"smtpd_sasl_response_limit", "limits", "auth_line", count, 64, 1u << 20, false, ""},
+      {"smtpd_soft_error_limit", "limits", "soft_errors", count, 1, million, false, ""},
+      {"smtpd_starttls_timeout", "timeouts", "tls_handshake", seconds, 1, day, false, ""},
+      {"smtpd_timeout", "timeouts", "command", seconds, 1, day, false,
+       "for a whole command; message data has timeouts.data_block"},
+      {"smtpd_upstream_proxy_timeout", "timeouts", "proxy_header", seconds, 1, day, false, ""},
+  });
+}();
 
 /// As parse_time(), in seconds; letters of units in either case.
 std::optional<std::uint64_t> parse_seconds(std::string_view text, std::uint64_t unit = 1) {
@@ -70,6 +73,7 @@ std::optional<std::uint64_t> parse_seconds(std::string_view text, std::uint64_t 
 }
 
 std::string amount_toml(const Amount& amount, std::uint64_t number) {
+  using enum Amount::Kind;
   switch (amount.kind) {
     case count:
       return std::to_string(number);
@@ -86,6 +90,7 @@ std::string amount_toml(const Amount& amount, std::uint64_t number) {
 Judgement judge_amount(const Amount& amount, const Parameters& parameters) {
   const auto text = parameters.value(amount.name);
   if (!text) return not_supported(text.error().message);
+  using enum Amount::Kind;
   const bool is_time = amount.kind != count && amount.kind != size;
   const std::uint64_t unit = amount.kind == days ? day : amount.kind == hours ? 3600 : 1;
   const auto number = is_time ? parse_seconds(*text, unit) : parse_number(*text);

@@ -108,7 +108,7 @@ std::string fate_of(std::string_view line) {
   return fate_of(imported(line), name);
 }
 
-toml::table parsed(const PostfixImport& from) {
+toml::table parsed_toml(const PostfixImport& from) {
   auto table = parse_toml(from.toml);
   if (table) return std::move(*table);
   ADD_FAILURE() << table.error().why << "\n" << from.toml;
@@ -194,7 +194,7 @@ smtpd_recipient_restrictions = """
 """  # main.cf:13
 smtpd_sasl_auth_enable = "no"  # what Postfix takes when main.cf says nothing
 )");
-  parsed(out);
+  parsed_toml(out);
   EXPECT_EQ(fate_of(out, "our_lists"), "carried: used by smtpd_recipient_restrictions");
   EXPECT_EQ(fate_of(out, "smtpd_tls_security_level"), "carried: listener.tls = \"starttls\"");
   EXPECT_THAT(fate_of(out, "smtpd_milters"), HasSubstr("not supported: no milters"));
@@ -292,7 +292,7 @@ TEST(PostfixImport, TheKeyOfChainFilesStandsFirst) {
   const auto files = [](const std::string& names) {
     const PostfixImport out =
         imported("smtpd_tls_security_level = may\nsmtpd_tls_chain_files = " + names + "\n");
-    const toml::table file = parsed(out);
+    const toml::table file = parsed_toml(out);
     return file["listener"][0]["certificate"].value_or(std::string()) + " " +
            file["listener"][0]["key"].value_or(std::string()) + " " +
            fate_of(out, "smtpd_tls_chain_files");
@@ -366,11 +366,11 @@ TEST(PostfixImport, DomainsOfAClassBecomeRoutesAsFarAsTheyCan) {
   EXPECT_EQ(fate_of(imported(none), "local_transport"),
             "not supported: write a [[route]] for each domain: $myhostname (not set), localhost (a "
             "[[route]] wants a dot in the name)");
-  EXPECT_FALSE(parsed(imported(none)).contains("route"));
+  EXPECT_FALSE(parsed_toml(imported(none)).contains("route"));
   const PostfixImport direct = imported(
       "relayhost = [smart.example]\nvirtual_mailbox_domains = v.example\nvirtual_transport = "
       "smtp\n");
-  EXPECT_EQ(parsed(direct)["route"][0]["to"][0].value_or(std::string()), "mx")
+  EXPECT_EQ(parsed_toml(direct)["route"][0]["to"][0].value_or(std::string()), "mx")
       << "relayhost is not asked for it";
   EXPECT_EQ(fate_of(direct, "virtual_transport"), "carried: [[route]]s of virtual_mailbox_domains");
 }
@@ -389,7 +389,7 @@ TEST(PostfixImport, OneRouteOfAllIsTheFirst) {
       imported("default_transport = smtp:[y.example]\nrelayhost = [smart.example]\n");
   EXPECT_EQ(fate_of(two, "relayhost"),
             "has no meaning here: not used: default_transport names a next hop");
-  EXPECT_EQ(parsed(two)["route"][0]["to"][0].value_or(std::string()), "y.example");
+  EXPECT_EQ(parsed_toml(two)["route"][0]["to"][0].value_or(std::string()), "y.example");
 }
 
 TEST(PostfixImport, ASlipOfTheHandIsTold) {
@@ -495,7 +495,7 @@ TEST(PostfixImport, ServicesOfMasterAreListeners) {
   EXPECT_EQ(fate_of(both, "mua_client_restrictions"), "carried: used by submission_client");
   EXPECT_EQ(fate_of(both, "submission_client"),
             "carried: a restriction class; -o in master.cf line 3");
-  const auto toml = parsed(both);
+  const auto toml = parsed_toml(both);
   const auto listener = [&](std::size_t at) {
     std::string out;
     for (const char* key : {"name", "address", "tls", "key"}) {
@@ -524,7 +524,7 @@ TEST(PostfixImport, ListsOfAServiceAreThoseOfItsListener) {
     for (const char* name : {"smtpd_restriction_classes", "submission_client", "submission_relay",
                              "submission_recipient", "smtpd_client_restrictions",
                              "smtpd_relay_restrictions", "smtpd_recipient_restrictions"}) {
-      const auto value = parsed(out)["restrictions"][name].value<std::string>();
+      const auto value = parsed_toml(out)["restrictions"][name].value<std::string>();
       if (value) all += std::string(name) + " = " + *value + "\n";
     }
     return all;
@@ -576,7 +576,7 @@ TEST(PostfixImport, SettingsOfTheServiceOnPort25OverrideMainCf) {
                  std::string(service) +
                      " -o smtpd_recipient_limit=7 -o smtpd_banner=$myhostname,ESMTP -o "
                      "{ smtpd_sender_restrictions = reject_non_fqdn_sender, permit }\n");
-    const auto toml = parsed(out);
+    const auto toml = parsed_toml(out);
     EXPECT_EQ(toml["limits"]["recipients"].value_or(0), 7) << service;
     EXPECT_EQ(toml["restrictions"]["smtpd_sender_restrictions"].value_or(""),
               std::string("reject_non_fqdn_sender, permit"));
@@ -584,7 +584,7 @@ TEST(PostfixImport, SettingsOfTheServiceOnPort25OverrideMainCf) {
     EXPECT_EQ(toml["listener"].as_array()->size(), 2u) << service;
   }
   // Without a service on port 25 there is no listener on it.
-  const auto only = parsed(imported("inet_protocols = ipv4\n", "587 inet n - y - - smtpd\n"));
+  const auto only = parsed_toml(imported("inet_protocols = ipv4\n", "587 inet n - y - - smtpd\n"));
   EXPECT_EQ(only["listener"].as_array()->size(), 1u);
   EXPECT_EQ(only["listener"][0]["address"].value_or(""), std::string("0.0.0.0:587"));
 }
@@ -603,7 +603,7 @@ TEST(PostfixImport, RatesAreConvertedToMinutes) {
   const auto rate = [](const char* unit) {
     const PostfixImport out = imported(std::string("smtpd_client_connection_rate_limit = 100\n") +
                                        "anvil_rate_time_unit = " + unit + "\n");
-    return std::to_string(parsed(out)["limits"]["new_sessions_per_minute"].value_or(0)) + " " +
+    return std::to_string(parsed_toml(out)["limits"]["new_sessions_per_minute"].value_or(0)) + " " +
            fate_of(out, "anvil_rate_time_unit");
   };
   EXPECT_EQ(rate("60s"), "100 carried: rates are counted a minute");
@@ -625,7 +625,8 @@ TEST(PostfixImport, LoginsAtSmartHosts) {
 TEST(PostfixImport, LimitsDoNotCountMynetworks) {
   const auto exempt = [](const std::string& text) {
     const PostfixImport out = imported(text);
-    return toml_of(parsed(out)["limits"]["exempt_networks"]) + " " + fate_of(out, "mynetworks");
+    return toml_of(parsed_toml(out)["limits"]["exempt_networks"]) + " " +
+           fate_of(out, "mynetworks");
   };
   EXPECT_EQ(exempt("mynetworks = 10.0.0.0/8 [2001:db8::]/32\n"),
             "10.0.0.0/8,2001:db8::/32, carried: also limits.exempt_networks");
@@ -637,7 +638,7 @@ TEST(PostfixImport, LimitsDoNotCountMynetworks) {
 
 TEST(PostfixImport, WithoutALevelItIsZero) {
   const PostfixImport out = imported("myhostname = mx.example.com\n");
-  EXPECT_EQ(parsed(out)["restrictions"]["compatibility_level"].value_or(""), std::string("0"));
+  EXPECT_EQ(parsed_toml(out)["restrictions"]["compatibility_level"].value_or(""), std::string("0"));
   ASSERT_FALSE(out.notes.empty());
   EXPECT_THAT(out.notes.front(), HasSubstr("the relay list is empty"));
   const PostfixImport protects = imported("smtpd_relay_restrictions = reject\n");
@@ -675,7 +676,7 @@ TEST(PostfixImport, ClassesAndMacrosGoWithWhatUsesThem) {
   EXPECT_EQ(fate_of(out, "relay_host_name"), "carried: used by relayhost");
   EXPECT_THAT(fate_of(out, "virtual_mailbox_base"),
               HasSubstr("carried with a change: used by smtpd_helo_restrictions; itself: there"));
-  const toml::table file = parsed(out);
+  const toml::table file = parsed_toml(out);
   EXPECT_EQ(file["restrictions"]["type"].value_or(""), std::string("texthash"));
   EXPECT_FALSE(file["restrictions"]["size"]);
   EXPECT_FALSE(file["restrictions"]["relay_host_name"]);
@@ -688,7 +689,7 @@ TEST(PostfixImport, WhereMailGoes) {
       "smtp_sasl_auth_enable = yes\nsmtp_sasl_password_maps = texthash:/passwords\n"
       "smtp_tls_policy_maps = hash:/tls\nsmtp_tls_security_level = encrypt\n"
       "smtp_bind_address = 192.0.2.7\n");
-  const toml::table file = parsed(out);
+  const toml::table file = parsed_toml(out);
   const auto routes = [&](std::string_view wanted) {
     for (const auto& one : *file["route"].as_array()) {
       const toml::table& route = *one.as_table();
@@ -742,7 +743,7 @@ std::vector<std::string> route_lines(const PostfixImport& out) {
     return text;
   };
   std::vector<std::string> lines;
-  const toml::table file = parsed(out);
+  const toml::table file = parsed_toml(out);
   if (!file["route"].is_array()) return lines;
   for (const auto& one : *file["route"].as_array()) {
     const toml::table& route = *one.as_table();
@@ -774,7 +775,7 @@ TEST(PostfixImport, RoutesBySender) {
                                      "* from ann@example.org: smart.example.net:587",
                                      "* from bob@example.org: out.example.net",
                                      "* from spam@news.example: discard"}));
-  const toml::table file = parsed(out);
+  const toml::table file = parsed_toml(out);
   EXPECT_EQ(file["egress"][0]["pool"].value_or(""), std::string("bulk"));
   EXPECT_EQ(file["egress"][0]["ehlo"].value_or(""), std::string("bulk.example.net"));
   EXPECT_EQ(
@@ -822,7 +823,7 @@ TEST(PostfixImport, TablesThatCannotBeListedAreAsked) {
   const auto tables = [](const std::string& maps, const std::string& more = {}) {
     const PostfixImport out = imported("transport_maps = " + maps + "\n" + more);
     std::string text;
-    const toml::table file = parsed(out);
+    const toml::table file = parsed_toml(out);
     if (!file["route"].is_array()) return text;
     for (const auto& one : *file["route"].as_array()) {
       const toml::table& route = *one.as_table();
@@ -894,7 +895,7 @@ TEST(PostfixImport, FallbackHostsAndTheTransportsThatHaveNone) {
 TEST(PostfixImport, AnEmptyTransportRowIsAsIfThereWereNone) {
   const auto routes = [](const std::string& more) {
     const PostfixImport out = imported("transport_maps = hash:/empty_rows\n" + more);
-    const toml::table file = parsed(out);
+    const toml::table file = parsed_toml(out);
     std::string all;
     for (const auto& one : *file["route"].as_array()) {
       const toml::table& route = *one.as_table();
@@ -922,7 +923,7 @@ TEST(PostfixImport, PasswordsGoIntoFilesOfTheirOwn) {
       "relayhost = [smart.example.net]:587\nsmtp_tls_policy_maps = hash:/tls\n"
       "smtp_sasl_auth_enable = yes\nsmtp_sasl_password_maps = texthash:/passwords\n";
   const PostfixImport out = imported(text);
-  const toml::table file = parsed(out);
+  const toml::table file = parsed_toml(out);
   const auto& route = *file["route"][0].as_table();
   EXPECT_EQ(route["auth_user"].value_or(""), std::string("gateway"));
   EXPECT_EQ(route["auth_password"].value_or(""),
@@ -970,7 +971,7 @@ TEST(PostfixImport, WhatIsNoUtf8StaysOutOfTheFile) {
       "smtpd_banner = \x94 hello\nrelayhost = [\x94.example]\nsmtpd_sasl_auth_enable = yes\n"
       "smtpd_sasl_type = dovecot\nsmtpd_sasl_path = \x94\nsmtp_bind_address = 192.0.2.1\n"
       "smtp_helo_name = \x94\nrelay_transport = relay:[\x94]\nrelay_domains = a.example\n");
-  parsed(out);
+  parsed_toml(out);
   for (const char* name : {"smtpd_banner", "relayhost", "smtpd_sasl_path", "smtp_helo_name"}) {
     EXPECT_THAT(fate_of(out, name), HasSubstr("not UTF-8")) << name;
   }
@@ -982,7 +983,7 @@ TEST(PostfixImport, QueueBannerAndLogins) {
       "maximal_queue_lifetime = 3\ndelay_warning_time = 1\nminimal_backoff_time = 10m\n"
       "smtpd_sasl_auth_enable = yes\nsmtpd_sasl_type = dovecot\nsmtpd_sasl_path = private/auth\n"
       "queue_directory = /spool\n");
-  const toml::table file = parsed(out);
+  const toml::table file = parsed_toml(out);
   EXPECT_EQ(file["listener"][0]["banner"].value_or(""), std::string("ready"));
   EXPECT_EQ(file["queue"]["expire"].value_or(""), std::string("259200s"));
   EXPECT_EQ(file["queue"]["delay_notice"].value_or(""), std::string("3600s"));
@@ -1086,7 +1087,8 @@ TEST(PostfixImport, WhatIsNotCarriedStaysInTheWay) {
   EXPECT_THAT(fate_of(out, "virtual_mailbox_maps"), HasSubstr("mongodb: tables are not read"));
   EXPECT_THAT(fate_of(out, "relay_recipient_maps"), HasSubstr("netinfo: tables are not read"));
   EXPECT_THAT(fate_of(out, "relay_domains"), HasSubstr("a ${ is not closed"));
-  EXPECT_EQ(parsed(out)["restrictions"].as_table()->size(), 6U) << "the four, the level, and AUTH";
+  EXPECT_EQ(parsed_toml(out)["restrictions"].as_table()->size(), 6U)
+      << "the four, the level, and AUTH";
   EXPECT_THAT(out.notes, testing::Contains(HasSubstr("postmap is not needed")));
 }
 
@@ -1124,7 +1126,7 @@ TEST(PostfixImport, TablesOfOtherProgramsAreCarried) {
                            "relay_recipient_maps", "smtpd_client_restrictions"}) {
     EXPECT_THAT(fate_of(out, name), testing::StartsWith("carried")) << name;
   }
-  EXPECT_EQ(parsed(out)["restrictions"]["relay_recipient_maps"].value_or(""),
+  EXPECT_EQ(parsed_toml(out)["restrictions"]["relay_recipient_maps"].value_or(""),
             std::string("ldap:/etc/postfix/ldap.cf"));
 }
 
@@ -1144,7 +1146,7 @@ TEST(PostfixImport, TablesWithSettingsInMainCfNeedAFile) {
 
 TEST(PostfixImport, TlsAsItIsServed) {
   const auto mode = [](std::string_view text) {
-    return parsed(imported(text))["listener"][0]["tls"].value_or(std::string());
+    return parsed_toml(imported(text))["listener"][0]["tls"].value_or(std::string());
   };
   const std::string pem = "smtpd_tls_cert_file = /c.pem\n";
   EXPECT_EQ(mode(""), "none");
@@ -1156,7 +1158,7 @@ TEST(PostfixImport, TlsAsItIsServed) {
   EXPECT_EQ(mode("smtpd_tls_security_level = may\n"), "none") << "no certificate, no STARTTLS";
   const PostfixImport one = imported(pem + "smtpd_tls_security_level = encrypt\n");
   EXPECT_THAT(fate_of(one, "smtpd_tls_security_level"), HasSubstr("listener.tls = \"required\""));
-  EXPECT_EQ(parsed(one)["listener"][0]["key"].value_or(""), std::string("/c.pem"));
+  EXPECT_EQ(parsed_toml(one)["listener"][0]["key"].value_or(""), std::string("/c.pem"));
   const PostfixImport two = imported(pem +
                                      "smtpd_tls_security_level = may\n"
                                      "smtpd_tls_eccert_file = /ec.pem\n");
@@ -1166,7 +1168,7 @@ TEST(PostfixImport, TlsAsItIsServed) {
 
 TEST(PostfixImport, AuthWithoutTlsAsItIsServed) {
   const auto in_the_clear = [](std::string_view text) {
-    return parsed(imported(text))["listener"][0]["auth_without_tls"].value_or(false);
+    return parsed_toml(imported(text))["listener"][0]["auth_without_tls"].value_or(false);
   };
   const std::string sasl = "smtpd_sasl_auth_enable = yes\n";
   EXPECT_FALSE(in_the_clear(""));
@@ -1181,7 +1183,7 @@ TEST(PostfixImport, AuthWithoutTlsAsItIsServed) {
 
 TEST(PostfixImport, Listeners) {
   const auto addresses = [](std::string_view text) {
-    const toml::table file = parsed(imported(text));
+    const toml::table file = parsed_toml(imported(text));
     std::string out;
     for (const toml::node& one : *file["listener"].as_array()) {
       out += (*one.as_table())["address"].value_or("") + std::string(" ");
@@ -1297,7 +1299,7 @@ TEST(PostfixImport, NamesOfTheHost) {
   EXPECT_THAT(fate_of("myorigin = /etc/elsewhere"), HasSubstr("could not be read"));
   const PostfixImport odd = imported("myhostname = under_score.example.com");
   EXPECT_THAT(fate_of(odd, "myhostname"), HasSubstr("set server.hostname"));
-  EXPECT_FALSE(parsed(odd)["server"]);
+  EXPECT_FALSE(parsed_toml(odd)["server"]);
 }
 
 TEST(PostfixImport, MistakesPreventIt) {
@@ -1347,7 +1349,7 @@ void check_import(const std::string& text) {
     settings.insert_or_assign(one.name, one.value);
   }
   std::multiset<std::string> reported;
-  const toml::table file = parsed(out);
+  const toml::table file = parsed_toml(out);
   for (const ImportedParameter& one : out.parameters) {
     reported.insert(one.name);
     EXPECT_TRUE(one.fate == Fate::carried || !one.note.empty()) << one.name;

@@ -9,7 +9,7 @@ namespace {
 
 std::string local_of(const std::string& address) { return address.substr(0, address.rfind('@')); }
 
-std::string domain_of(const Address* address) {
+std::string domain_or_empty(const Address* address) {
   return address != nullptr ? address->domain : std::string();
 }
 
@@ -31,10 +31,10 @@ struct Attributes {
     if (name == "helo_name") return std::string(context.helo());
     if (name == "sender") return context.sender_text();
     if (name == "sender_name") return local_of(context.sender_text());
-    if (name == "sender_domain") return domain_of(context.sender());
+    if (name == "sender_domain") return domain_or_empty(context.sender());
     if (name == "recipient") return context.recipient_text();
     if (name == "recipient_name") return local_of(context.recipient_text());
-    if (name == "recipient_domain") return domain_of(context.recipient());
+    if (name == "recipient_domain") return domain_or_empty(context.recipient());
     return {};
   }
 };

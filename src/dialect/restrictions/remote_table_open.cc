@@ -32,7 +32,7 @@ OpenedTable opened(std::string spec, RemoteTable::Kind kind, QueryTable common,
 
 /// Whether tables may ask the service. Not used for tables with a file: it names their hosts, and
 /// the authors of the files are responsible for them.
-Result<void> ask(const TableSources& sources, std::string_view service) {
+Result<void> may_ask_service(const TableSources& sources, std::string_view service) {
   return sources.ask ? sources.ask(service) : Result<void>();
 }
 
@@ -41,7 +41,8 @@ OpenedTable open_tcp(std::string spec, std::string_view name, const TableSources
     return fail(Fault::malformed, printable(spec, 200) + ": write tcp:host:port");
   }
   TcpTable table{.service = fmt::format("inet:{}", name)};
-  if (const auto may = ask(sources, table.service); !may) return tl::unexpected(may.error());
+  if (const auto may = may_ask_service(sources, table.service); !may)
+    return tl::unexpected(may.error());
   return opened(std::move(spec), std::move(table), {}, sources);
 }
 
@@ -57,7 +58,7 @@ OpenedTable open_socketmap(std::string spec, std::string_view name, const TableS
                 printable(spec, 200) +
                     ": write socketmap:inet:host:port:name or socketmap:unix:/path:name");
   }
-  if (const auto may = ask(sources, service); !may) return tl::unexpected(may.error());
+  if (const auto may = may_ask_service(sources, service); !may) return tl::unexpected(may.error());
   SocketmapTable table{.service = std::string(service), .map = std::string(map)};
   return opened(std::move(spec), std::move(table), {}, sources);
 }

@@ -42,7 +42,7 @@ struct Flag {
   std::string_view name;
   bool Section::* slot;
 };
-constexpr Flag flags[] = {
+constexpr Flag section_flags[] = {
     {"require_complete_lists", &Section::require_complete_lists},
     {"i_know_this_is_an_open_relay", &Section::open_relay_is_known},
 };
@@ -53,7 +53,7 @@ struct Choice {
   std::string_view other;
   bool Section::* slot;
 };
-constexpr Choice choices[] = {
+constexpr Choice section_choices[] = {
     {"mode", "enforce", "shadow", &Section::shadow},
     {"errors", "refuse", "defer", &Section::defer_errors},
 };
@@ -79,7 +79,7 @@ std::set<std::string_view> words_used(const Section& section) {
     }
   };
   for (const auto& [name, value] : section.parameters) {
-    split(value, [](char c) { return is_alnum(c) || c == '_'; });
+    split(value, is_word_char);
     split(value, [](char c) { return !is_space(c) && c != ','; });
   }
   return words;
@@ -190,8 +190,8 @@ std::string_view short_name(std::string_view parameter) {
 
 std::vector<std::string_view> own_keys() {
   std::vector<std::string_view> keys;
-  for (const Choice& choice : choices) keys.push_back(choice.name);
-  for (const Flag& flag : flags) keys.push_back(flag.name);
+  for (const Choice& choice : section_choices) keys.push_back(choice.name);
+  for (const Flag& flag : section_flags) keys.push_back(flag.name);
   for (const OtherName& one : list_names) keys.push_back(one.name);
   for (const OtherName& one : appliance_names) keys.push_back(one.name);
   return keys;
@@ -204,7 +204,7 @@ std::vector<std::string_view> section_keys() {
 }
 
 std::string take(Section& section, std::string_view key, std::string value, bool is_flag) {
-  for (const Choice& choice : choices) {
+  for (const Choice& choice : section_choices) {
     if (key != choice.name) continue;
     if (value != choice.plain && value != choice.other) {
       return fmt::format("write \"{}\" or \"{}\"", choice.plain, choice.other);
@@ -212,7 +212,7 @@ std::string take(Section& section, std::string_view key, std::string value, bool
     section.*choice.slot = value == choice.other;
     return {};
   }
-  for (const Flag& flag : flags) {
+  for (const Flag& flag : section_flags) {
     if (key != flag.name) continue;
     if (!is_flag) return "write true or false";
     section.*flag.slot = value == "yes";
@@ -225,10 +225,10 @@ std::string take(Section& section, std::string_view key, std::string value, bool
 
 std::string to_json(const Section& section) {
   json::object out;
-  for (const Choice& choice : choices) {
+  for (const Choice& choice : section_choices) {
     out[choice.name] = section.*choice.slot ? choice.other : choice.plain;
   }
-  for (const Flag& flag : flags) out[flag.name] = section.*flag.slot;
+  for (const Flag& flag : section_flags) out[flag.name] = section.*flag.slot;
   json::object parameters;
   for (const auto& [name, value] : section.parameters) parameters[name] = value;
   out["parameters"] = std::move(parameters);
@@ -239,10 +239,10 @@ Result<Section> section_from_json(std::string_view text) {
   try {
     const json::value parsed = json::parse({text.data(), text.size()});
     Section section;
-    for (const Choice& choice : choices) {
+    for (const Choice& choice : section_choices) {
       section.*choice.slot = parsed.at(choice.name).as_string() == choice.other;
     }
-    for (const Flag& flag : flags) section.*flag.slot = parsed.at(flag.name).as_bool();
+    for (const Flag& flag : section_flags) section.*flag.slot = parsed.at(flag.name).as_bool();
     for (const auto& [name, value] : parsed.at("parameters").as_object()) {
       section.parameters.emplace(name, json::value_to<std::string>(value));
     }

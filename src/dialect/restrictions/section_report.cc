@@ -161,7 +161,7 @@ json::array error_marks(const Section& section, const Judged& judged, const std:
 
 namespace {
 
-json::value argument_of(Keyword::Takes takes) {
+json::value argument_json(Keyword::Takes takes) {
   switch (takes) {
     case Keyword::Takes::zone:
       return "domain[=answers]";
@@ -169,13 +169,15 @@ json::value argument_of(Keyword::Takes takes) {
       return "type:name";
     case Keyword::Takes::service:
       return "inet:host:port";
+    case Keyword::Takes::seconds:
+      return "seconds";
     case Keyword::Takes::nothing:
       break;
   }
   return nullptr;
 }
 
-std::string_view effect_of(Keyword::Class kind) {
+std::string_view effect_name(Keyword::Class kind) {
   switch (kind) {
     case Keyword::Class::permit:
       return "permit";
@@ -201,8 +203,8 @@ json::array keyword_list() {
     }
     json::object entry{{"name", keyword.name},
                        {"lists", std::move(lists)},
-                       {"argument", argument_of(keyword.takes)},
-                       {"effect", effect_of(keyword.kind)},
+                       {"argument", argument_json(keyword.takes)},
+                       {"effect", effect_name(keyword.kind)},
                        {"summary", keyword.help},
                        {"replaced_by", nullptr}};
     all.push_back(entry);

@@ -28,7 +28,7 @@ Address number_of(const IpAddress& address) {
 }
 
 template <class Address>
-Range<Address> range_of(const Cidr& network) {
+Range<Address> range_in(const Cidr& network) {
   const auto first = number_of<Address>(network.network());
   const int host_bits = network.network().bits() - network.prefix();
   const int bits = network.network().bits();
@@ -36,8 +36,8 @@ Range<Address> range_of(const Cidr& network) {
   return {first, first | hosts};
 }
 
-std::string text_of(V4 number) { return IpAddress::v4(number).to_string(); }
-std::string text_of(V6 number) {
+std::string address_text(V4 number) { return IpAddress::v4(number).to_string(); }
+std::string address_text(V6 number) {
   std::array<std::uint8_t, 16> octets{};
   for (std::size_t i = octets.size(); i-- > 0; number >>= 8) {
     octets[i] = static_cast<std::uint8_t>(number);
@@ -66,7 +66,8 @@ class CidrTable final : public NamedTable {
     std::vector<Row> rows;
     const auto take = [&](auto first, auto last, std::uint32_t id) {
       if (rows.size() >= most || values_[id] != value) return;
-      rows.push_back({.key = text_of(first), .last = text_of(last), .line = values_.line(id)});
+      rows.push_back(
+          {.key = address_text(first), .last = address_text(last), .line = values_.line(id)});
     };
     v4_.each(take);
     v6_.each(take);
@@ -231,13 +232,13 @@ class CidrReader {
   /// As measured, a negated network matches the other addresses of its own family only.
   Ranges<V4> v4_within(const Pattern& pattern) const {
     if (!pattern.network.network().is_v4() || pattern.mapped) return {};
-    const auto one = range_of<V4>(pattern.network);
+    const auto one = range_in<V4>(pattern.network);
     return pattern.negated ? without(blocks_.back().v4, one) : common(blocks_.back().v4, one);
   }
   Ranges<V6> v6_within(const Pattern& pattern) const {
     if (pattern.mapped && pattern.negated) return blocks_.back().v6;
     if (pattern.network.network().is_v4()) return {};
-    const auto one = range_of<V6>(pattern.network);
+    const auto one = range_in<V6>(pattern.network);
     return pattern.negated ? without(blocks_.back().v6, one) : common(blocks_.back().v6, one);
   }
 

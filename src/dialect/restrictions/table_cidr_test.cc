@@ -187,7 +187,7 @@ TEST(CidrTable, deep_blocks_are_refused) {
 }
 
 /// The reference for the folded table: tries each row in order.
-struct Row {
+struct CidrRow {
   Cidr network;
   bool negated;
   bool matches(const IpAddress& address) const {
@@ -208,7 +208,7 @@ TEST(CidrTable, folding_equals_trying_each_row) {
   for (int round = 0; round < 200; ++round) {
     const bool near = round % 2 == 1;
     std::string text;
-    std::vector<Row> rows;
+    std::vector<CidrRow> rows;
     for (int i = 0; i < (near ? 300 : 100); ++i) {
       const bool six = random() % 3 == 0;
       const int prefix = static_cast<int>(random() % 13) + (near ? six ? 32 : 8 : 0);
@@ -221,7 +221,7 @@ TEST(CidrTable, folding_equals_trying_each_row) {
     for (int i = 0; i < 200; ++i) {
       const IpAddress address = somewhere(random, i % 2 == 0, near && i % 5 != 0);
       const auto winner = std::find_if(rows.begin(), rows.end(),
-                                       [&](const Row& row) { return row.matches(address); });
+                                       [&](const CidrRow& row) { return row.matches(address); });
       const std::string expected =
           winner == rows.end() ? "" : fmt::format("r{}", winner - rows.begin());
       ASSERT_EQ(table->lookup(address.to_string()).value, expected) << text << address.to_string();

@@ -105,7 +105,7 @@ Result<Template> parse_template(std::string_view text) {
   return made;
 }
 
-struct Rule {
+struct PatternLine {
   enum class Kind : std::uint8_t { row, block, end };
   Kind kind = Kind::row;
   bool negated = false;
@@ -133,8 +133,8 @@ class PatternTable final : public NamedTable {
   /// The results without groups.
   std::vector<std::string> plain_results() const {
     std::vector<std::string> results;
-    for (const Rule& rule : rules_) {
-      if (rule.kind == Rule::Kind::row && rule.result.is_constant()) {
+    for (const PatternLine& rule : rules_) {
+      if (rule.kind == PatternLine::Kind::row && rule.result.is_constant()) {
         results.push_back(rule.result.expand({}));
       }
     }
@@ -144,7 +144,7 @@ class PatternTable final : public NamedTable {
   /// As match() and result_of() ask them.
   std::vector<std::string> questions() const {
     std::vector<std::string> all;
-    for (const Rule& rule : rules_) {
+    for (const PatternLine& rule : rules_) {
       if (!rule.question.empty()) {
         all.push_back(rule.question);
         all.push_back(std::string(written_question) + rule.question);
@@ -158,8 +158,8 @@ class PatternTable final : public NamedTable {
   std::optional<std::vector<std::string>> values() const override {
     std::vector<std::string> list;
     std::set<std::string> seen;
-    for (const Rule& rule : rules_) {
-      if (rule.kind != Rule::Kind::row) continue;
+    for (const PatternLine& rule : rules_) {
+      if (rule.kind != PatternLine::Kind::row) continue;
       const bool constant = rule.result.is_constant();
       std::optional<std::string> value =
           constant ? rule.result.expand({}) : certain_value(rule.result);
@@ -171,9 +171,10 @@ class PatternTable final : public NamedTable {
   std::optional<std::vector<Row>> rows_with(std::string_view value,
                                             std::size_t most) const override {
     std::vector<Row> rows;
-    for (const Rule& rule : rules_) {
+    for (const PatternLine& rule : rules_) {
       if (rows.size() >= most) break;
-      if (rule.kind != Rule::Kind::row || rule.negated || !rule.result.is_constant()) continue;
+      if (rule.kind != PatternLine::Kind::row || rule.negated || !rule.result.is_constant())
+        continue;
       if (rule.result.expand({}) != value) continue;
       rows.push_back({.key = rule.pattern, .last = {}, .line = rule.line});
     }
@@ -182,22 +183,23 @@ class PatternTable final : public NamedTable {
   std::optional<std::vector<std::string>> row_names(std::size_t most) const override {
     if (rows_ > most) return std::nullopt;
     std::vector<std::string> names;
-    for (const Rule& rule : rules_) {
-      if (rule.kind == Rule::Kind::row) names.push_back(name_of(rule));
+    for (const PatternLine& rule : rules_) {
+      if (rule.kind == PatternLine::Kind::row) names.push_back(name_of(rule));
     }
     return names;
   }
   std::string row_named(std::string_view key) const override {
-    const Rule* row = nullptr;
+    const PatternLine* row = nullptr;
     search(key, nullptr, &row);
     return row != nullptr ? name_of(*row) : std::string();
   }
   bool has_fixed_results() const override {
-    return std::ranges::all_of(rules_, [](const Rule& one) { return one.result.is_constant(); });
+    return std::ranges::all_of(rules_,
+                               [](const PatternLine& one) { return one.result.is_constant(); });
   }
   std::string content() const override {
     std::string text;
-    for (const Rule& rule : rules_) {
+    for (const PatternLine& rule : rules_) {
       text += fmt::format("{:d}{:d} {}:{} {}:{}\n", static_cast<int>(rule.kind), rule.negated,
                           rule.written.size(), rule.written, rule.action.size(), rule.action);
     }
@@ -206,8 +208,8 @@ class PatternTable final : public NamedTable {
   bool is_total() const override { return total_; }
   std::size_t rows() const override { return rows_; }
   std::size_t memory() const override {
-    std::size_t octets = sizeof *this + rules_.capacity() * sizeof(Rule);
-    for (const Rule& rule : rules_) {
+    std::size_t octets = sizeof *this + rules_.capacity() * sizeof(PatternLine);
+    for (const PatternLine& rule : rules_) {
       if (rule.regex) octets += rule.regex->memory();
       for (const auto& piece : rule.result.pieces) octets += sizeof piece + piece.text.capacity();
     }
@@ -217,15 +219,15 @@ class PatternTable final : public NamedTable {
  private:
   friend class PatternReader;
 
-  static std::string name_of(const Rule& rule) {
+  static std::string name_of(const PatternLine& rule) {
     return fmt::format("line {}: {}/{}/", rule.line, rule.negated ? "!" : "", rule.pattern);
   }
   /// `row`: gets the row that was found, unless it is null.
   Found search(std::string_view key, PatternQuestions* questions,
-               const Rule** row = nullptr) const {
+               const PatternLine** row = nullptr) const {
     for (std::size_t i = 0; i < rules_.size();) {
-      const Rule& rule = rules_[i];
-      if (rule.kind == Rule::Kind::end) {
+      const PatternLine& rule = rules_[i];
+      if (rule.kind == PatternLine::Kind::end) {
         ++i;
         continue;
       }
@@ -238,7 +240,7 @@ class PatternTable final : public NamedTable {
                             printable(name(), 200), rule.line)};
       }
       const bool holds = (*outcome == Regex::Outcome::yes) != rule.negated;
-      if (rule.kind == Rule::Kind::block) {
+      if (rule.kind == PatternLine::Kind::block) {
         i = holds ? i + 1 : rule.behind;
       } else if (holds) {
         if (row != nullptr) *row = &rule;
@@ -250,7 +252,8 @@ class PatternTable final : public NamedTable {
     return {};
   }
   /// Of a row that was found.
-  static Found result_of(const Rule& rule, std::string_view key, PatternQuestions* questions) {
+  static Found result_of(const PatternLine& rule, std::string_view key,
+                         PatternQuestions* questions) {
     if (rule.result.is_constant()) return {Found::Status::found, rule.result.expand(key), {}};
     const bool is_blind = rule.is_blind || rule.question.empty();
     const bool asked = questions != nullptr && questions->asks_about(key, is_blind);
@@ -265,7 +268,7 @@ class PatternTable final : public NamedTable {
   }
   /// The result of a row whose groups are not known. If they may begin its text they may be an
   /// enhanced code, and it has one that no other row has.
-  static std::string stand_in(const Rule& rule) {
+  static std::string stand_in(const PatternLine& rule) {
     std::string value = certain_value(rule.result).value_or("");
     const std::string& first = rule.result.pieces.front().text;
     const std::size_t word = first.find_first_not_of(" \t", first.find_first_of(" \t"));
@@ -279,7 +282,7 @@ class PatternTable final : public NamedTable {
     return value.insert(std::min(value.find_first_of(" \t"), value.size()), code);
   }
   /// Whether the pattern matches; nullopt: `questions` has no answer yet.
-  static std::optional<Regex::Outcome> match(const Rule& rule, std::string_view key,
+  static std::optional<Regex::Outcome> match(const PatternLine& rule, std::string_view key,
                                              PatternQuestions* questions) {
     const bool asks =
         questions != nullptr && !rule.question.empty() && questions->asks_about(key, rule.is_blind);
@@ -294,7 +297,7 @@ class PatternTable final : public NamedTable {
     return *said ? Regex::Outcome::yes : Regex::Outcome::no;
   }
 
-  std::vector<Rule> rules_;
+  std::vector<PatternLine> rules_;
   std::size_t rows_ = 0;
   bool total_ = false;
 };
@@ -334,9 +337,9 @@ class PatternReader {
     if (is_word(text, "endif")) return end_block(trim_blanks(text.substr(5)));
     if (is_word(text, "if")) {
       text = trim_blanks(text.substr(2));
-      return add(text, Rule::Kind::block);
+      return add(text, PatternLine::Kind::block);
     }
-    return add(text, Rule::Kind::row);
+    return add(text, PatternLine::Kind::row);
   }
   static bool is_word(std::string_view text, std::string_view word) {
     return istarts_with(text, word) && (text.size() == word.size() || !is_alnum(text[word.size()]));
@@ -345,8 +348,8 @@ class PatternReader {
   bool end_block(std::string_view rest) {
     if (open_.empty()) return report_.bad(line_, "`endif` without `if`");
     if (!rest.empty()) report_.warn(line_, "text after `endif` is ignored");
-    Rule rule;
-    rule.kind = Rule::Kind::end;
+    PatternLine rule;
+    rule.kind = PatternLine::Kind::end;
     rule.line = line_;
     table_.rules_.push_back(std::move(rule));
     table_.rules_[open_.back()].behind = table_.rules_.size();
@@ -354,15 +357,15 @@ class PatternReader {
     return true;
   }
 
-  bool add(std::string_view text, Rule::Kind kind) {
-    Rule rule;
+  bool add(std::string_view text, PatternLine::Kind kind) {
+    PatternLine rule;
     rule.kind = kind;
     rule.line = line_;
     const auto pattern = take_pattern(text);
     if (!pattern) return report_.bad(line_, pattern.error().message);
     rule.negated = pattern->negated;
     rule.pattern = std::string(pattern->text);
-    if (kind == Rule::Kind::block && open_.size() >= max_table_nesting) {
+    if (kind == PatternLine::Kind::block && open_.size() >= max_table_nesting) {
       return report_.bad(line_, "`if` is nested too deep");
     }
     auto regex = compile(*pattern);
@@ -380,7 +383,7 @@ class PatternReader {
       rule.is_blind = is_same && pattern->options.caseless;
       rule.folded = is_same ? fmt::format("{} {}", type, text_of(caseless)) : rule.question;
     }
-    if (kind == Rule::Kind::block) {
+    if (kind == PatternLine::Kind::block) {
       if (!text.empty()) report_.warn(line_, "text after the pattern of `if` is ignored");
       open_.push_back(table_.rules_.size());
       table_.rules_.push_back(std::move(rule));

@@ -15,13 +15,13 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-struct Row {
+struct PatternRow {
   const char* rules;
   const char* key;
   const char* value;
 };
 
-void check_rules(const char* type, const Row& row) {
+void check_rules(const char* type, const PatternRow& row) {
   const std::string spec = fmt::format("{}:/t", type);
   check({spec.c_str(), row.key, row.value}, Texts{{"/t", row.rules}});
 }
@@ -39,7 +39,7 @@ TEST(PatternTable, names_its_rows) {
 }
 
 TEST(PatternTable, rows_of_both_kinds) {
-  const Row rows[] = {
+  const PatternRow rows[] = {
       {"/a(b)?c/ x${1}y", "ac", "xy"},
       {"/a(b)?c/ x${1}y", "ABC", "xBy"},
       {"/(a)/ ${1}b$(1)c $1 d", "A", "AbAc A d"},
@@ -68,7 +68,7 @@ TEST(PatternTable, rows_of_both_kinds) {
       {"if /x/\nif /y/\n/xy/ in\nendif\n/x/ mid\nendif\n/z/ end", "z", "end"},
       {"/^/ R", "", "R"},
   };
-  for (const Row& row : rows) {
+  for (const PatternRow& row : rows) {
     check_rules("regexp", row);
     check_rules("pcre", row);
   }
@@ -159,7 +159,7 @@ TEST(PatternQuestions, patterns_with_one_question_match_the_same_keys) {
 }
 
 TEST(PatternTable, perl_expressions) {
-  const Row rows[] = {
+  const PatternRow rows[] = {
       {"/^(?!owner-)(.*)-outgoing@(.*)/ 550 Use ${1}@${2}", "l-outgoing@example.com",
        "550 Use l@example.com"},
       {"/^(?!owner-)(.*)-outgoing@(.*)/ 550 Use ${1}@${2}", "owner-l-outgoing@example.com",
@@ -176,11 +176,11 @@ TEST(PatternTable, perl_expressions) {
       {"/a/X R", "a", "R"},
       {"~^[[:alnum:]+/]{6,}$~ OK", "ab+/cd", "OK"},
   };
-  for (const Row& row : rows) check_rules("pcre", row);
+  for (const PatternRow& row : rows) check_rules("pcre", row);
 }
 
 TEST(PatternTable, posix_extended_expressions) {
-  const Row rows[] = {
+  const PatternRow rows[] = {
       {"/^a*?$/ R", "aa", "R"},
       {"/^a++$/ R", "aaa", "R"},
       {"/^a{,2}$/ R", "aa", "R"},
@@ -224,11 +224,11 @@ TEST(PatternTable, posix_extended_expressions) {
       {"/\\x/ R", "x", nullptr},
       {"/#&~/ R", "#&~", "R"},
   };
-  for (const Row& row : rows) check_rules("regexp", row);
+  for (const PatternRow& row : rows) check_rules("regexp", row);
 }
 
 TEST(PatternTable, posix_basic_expressions) {
-  const Row rows[] = {
+  const PatternRow rows[] = {
       {"/a\\(b\\)\\1/x R${1}", "abb", "Rb"},
       {"/a+b/x R", "a+b", "R"},
       {"/a\\+b/x R", "aab", "R"},
@@ -248,7 +248,7 @@ TEST(PatternTable, posix_basic_expressions) {
       {"/\\+a/x R", "+a", "R"},
       {"/a$\\|b/x R", "a", "R"},
   };
-  for (const Row& row : rows) check_rules("regexp", row);
+  for (const PatternRow& row : rows) check_rules("regexp", row);
 }
 
 struct Bad {

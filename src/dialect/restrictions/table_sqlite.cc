@@ -22,7 +22,7 @@ constexpr std::chrono::seconds longest_query{1};
 
 using Prepared = Owned<sqlite3_stmt, sqlite3_finalize>;
 
-struct Settings {
+struct SqliteSettings {
   std::string dbpath;
   std::string query;
   QueryTable common;
@@ -36,7 +36,7 @@ std::string sql_quoted(std::string_view text) {
 
 class SqliteTable final : public NamedTable {
  public:
-  SqliteTable(std::string name, Settings settings, SqliteFile handle)
+  SqliteTable(std::string name, SqliteSettings settings, SqliteFile handle)
       : NamedTable(std::move(name)), settings_(std::move(settings)), handle_(std::move(handle)) {
     set_remote(settings_.common.is_remote());
   }
@@ -100,14 +100,14 @@ class SqliteTable final : public NamedTable {
     }
   }
 
-  Settings settings_;
+  SqliteSettings settings_;
   mutable std::mutex mutex_;  ///< for the connection: one look-up at a time
   SqliteFile handle_;
 };
 
-Result<Settings> settings_of(const TableConfig& config, const TableSources& sources,
-                             std::size_t depth) {
-  Settings settings;
+Result<SqliteSettings> settings_of(const TableConfig& config, const TableSources& sources,
+                                   std::size_t depth) {
+  SqliteSettings settings;
   settings.dbpath = config.text("dbpath");
   if (settings.dbpath.empty()) return config.wrong("dbpath is missing");
   settings.query = config.text("query");
@@ -125,7 +125,7 @@ Result<Settings> settings_of(const TableConfig& config, const TableSources& sour
   return settings;
 }
 
-Result<SqliteFile> open_database(std::string_view path, const Settings& settings,
+Result<SqliteFile> open_database(std::string_view path, const SqliteSettings& settings,
                                  const TableSources& sources) {
   const auto refused = [&](Fault fault, std::string_view why) {
     const std::string where =
@@ -147,7 +147,7 @@ Result<SqliteFile> open_database(std::string_view path, const Settings& settings
 }
 
 /// Checks the syntax and the names of the query with a key that has every part.
-Result<void> check_query(std::string_view path, const Settings& settings, sqlite3* handle) {
+Result<void> check_query(std::string_view path, const SqliteSettings& settings, sqlite3* handle) {
   const KeyParts sample("user@a.b.c.d.e.f.g.h.example");
   const auto sql = expand(settings.query, sample, sample, sql_quoted);
   sqlite3_stmt* raw = nullptr;

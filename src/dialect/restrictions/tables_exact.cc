@@ -174,7 +174,7 @@ class ValueIndex {
   std::vector<Bucket> buckets_;
 };
 
-bool is_ascii(std::string_view text) {
+bool is_ascii_key(std::string_view text) {
   std::uint64_t all = 0;
   for (; text.size() >= 8; text.remove_prefix(8)) {
     std::uint64_t octets = 0;
@@ -221,7 +221,7 @@ class ExactTable final : public NamedTable {
 
   Found lookup(std::string_view key) const override {
     // ASCII has the same length when it is folded.
-    if ((lengths_ & length_bit(key)) == 0 && is_ascii(key)) return {};
+    if ((lengths_ & length_bit(key)) == 0 && is_ascii_key(key)) return {};
     return is_folded(key) ? lookup_folded(key) : lookup_folded(fold_key(key));
   }
   bool is_pattern() const override { return false; }

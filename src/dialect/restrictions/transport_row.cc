@@ -20,8 +20,8 @@ std::optional<std::string> port_of(std::string_view text) {
   return std::string(text);
 }
 
-std::string reply_of(std::string_view text, std::string_view code, char klass,
-                     std::string_view otherwise) {
+std::string row_reply(std::string_view text, std::string_view code, char klass,
+                      std::string_view otherwise) {
   const std::string_view status = text.substr(0, text.find(' '));
   const auto parts = split(status, '.');
   // As error(8) and retry(8), which give a status the class of their replies.
@@ -125,11 +125,11 @@ Transport transport_of(std::string_view value) {
 }
 
 std::string error_of(std::string_view text) {
-  return reply_of(text, "550", '5', "mail for this address is not accepted");
+  return row_reply(text, "550", '5', "mail for this address is not accepted");
 }
 
 std::string retry_of(std::string_view text) {
-  return reply_of(text, "450", '4', "mail for this address waits");
+  return row_reply(text, "450", '4', "mail for this address waits");
 }
 
 Result<std::optional<std::vector<std::string>>> route_in_row(std::string_view value) {

@@ -17,7 +17,7 @@ namespace {
 
 constexpr int most_of_one_name = 1000;
 
-tl::unexpected<Error> trouble(const std::string& path) {
+tl::unexpected<Error> cannot_write(const std::string& path) {
   return fail(Fault::temporary,
               "cannot write " + path + ": " + std::generic_category().message(errno));
 }
@@ -32,7 +32,7 @@ Result<Descriptor> open_folder(const std::string& root, std::string_view folder)
     return fail(Fault::denied, "`" + printable(folder, 100) + "` is not below the app directory");
   }
   Descriptor here(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!here.is_open()) return trouble(root);
+  if (!here.is_open()) return cannot_write(root);
   for (const std::string_view part : split(folder, '/')) {
     if (part.empty() || part == ".") continue;
     if (!is_plain(part)) {
@@ -40,11 +40,11 @@ Result<Descriptor> open_folder(const std::string& root, std::string_view folder)
     }
     const std::string name(part);
     if (::mkdirat(here.get(), name.c_str(), 0750) != 0 && errno != EEXIST) {
-      return trouble(root + "/" + printable(folder, 100));
+      return cannot_write(root + "/" + printable(folder, 100));
     }
     Descriptor inner(
         ::openat(here.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (!inner.is_open()) return trouble(root + "/" + printable(folder, 100));
+    if (!inner.is_open()) return cannot_write(root + "/" + printable(folder, 100));
     here = std::move(inner);
   }
   return here;
@@ -65,9 +65,9 @@ Result<std::string> write_new_file(const std::string& root, std::string_view fol
     const Descriptor handle(::openat(here->get(), file.c_str(),
                                      O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640));
     if (!handle.is_open() && errno == EEXIST) continue;
-    if (!handle.is_open()) return trouble(path);
+    if (!handle.is_open()) return cannot_write(path);
     if (!write_all(handle.get(), text)) {
-      const auto failed = trouble(path);
+      const auto failed = cannot_write(path);
       // Half a message is worse than none.
       ::unlinkat(here->get(), file.c_str(), 0);
       return failed;

@@ -144,8 +144,8 @@ class Child {
 };
 
 /// Runs a command and waits for its end without blocking a thread; kills it at `deadline`.
-Task<int> status_of(std::string path, std::vector<std::string> arguments,
-                    Clock::time_point deadline) {
+Task<int> exit_status_of(std::string path, std::vector<std::string> arguments,
+                         Clock::time_point deadline) {
   const auto executor = co_await asio::this_coro::executor;
   const auto child = std::make_shared<Child>(path, arguments);
   // glibc 2.36 declares pidfd_open() only for C.
@@ -166,7 +166,7 @@ Task<int> status_of(std::string path, std::vector<std::string> arguments,
   co_return child->reap();
 }
 
-std::string joined(const std::vector<std::string>& words) {
+std::string joined_words(const std::vector<std::string>& words) {
   std::string text;
   for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
   return text;
@@ -214,7 +214,7 @@ class CmdService final : public Service {
     demand(allowed.has_value(), allowed ? "" : allowed.error());
     std::string path = std::move(*allowed);
     if (call.world().simulates()) {
-      co_return result_of(co_await given_status(call, std::move(path), joined(arguments)));
+      co_return result_of(co_await given_status(call, std::move(path), joined_words(arguments)));
     }
     if (!options_.as.empty()) {
       arguments.insert(arguments.begin(), path);
@@ -223,7 +223,7 @@ class CmdService final : public Service {
     }
     const auto own_end = Clock::now() + options_.timeout;
     const int status =
-        co_await status_of(path, std::move(arguments), std::min(own_end, call.deadline()));
+        co_await exit_status_of(path, std::move(arguments), std::min(own_end, call.deadline()));
     demand(own_end <= call.deadline() || Clock::now() < call.deadline(),
            "command '" + printable(options_.command, 100) + "': the time of the rule is up");
     co_return result_of(status);

@@ -30,7 +30,7 @@ bool is_target(std::string_view text) {
 
 constexpr std::string_view scheme = "smtp://";
 
-constexpr Demanded table[] = {
+constexpr Demanded constant_table[] = {
     {"lookup", 0, refused_host},
     {"rlookup", 0, refused_ip},
     {"get_root_domain", 0, refused_domain},
@@ -52,7 +52,7 @@ constexpr Demanded table[] = {
 
 }  // namespace
 
-std::span<const Demanded> demanded() { return table; }
+std::span<const Demanded> demanded() { return constant_table; }
 
 void demand_text(std::string (*refused)(std::string_view), std::string_view text) {
   const std::string why = refused(text);

@@ -12,8 +12,6 @@ namespace {
 
 using Mailboxes = std::vector<mail::Mailbox>;
 
-std::string key_of(const mail::Mailbox& mailbox) { return lower(mailbox.text()); }
-
 /// Appends the message's fields to those that rules added before it arrived.
 void read_header(Draft& draft, std::string_view message) {
   std::size_t body = 0;
@@ -27,6 +25,8 @@ void read_header(Draft& draft, std::string_view message) {
 }
 
 }  // namespace
+
+std::string mailbox_key(const mail::Mailbox& mailbox) { return lower(mailbox.text()); }
 
 void Draft::charge_to(std::shared_ptr<MemoryBudget> budget) {
   if (budget_ || !budget) return;
@@ -89,7 +89,7 @@ Mailboxes recipients_after(const Draft& draft, const policy::Evidence& evidence)
   Mailboxes left;
   std::set<std::string> seen;
   const auto add = [&](const mail::Mailbox& one, bool may_be_removed) {
-    std::string key = key_of(one);
+    std::string key = mailbox_key(one);
     if (may_be_removed && draft.removed.contains(key)) return;
     if (seen.insert(std::move(key)).second) left.push_back(one);
   };
@@ -102,9 +102,9 @@ Mailboxes recipients_of(const Context& context) {
   Mailboxes all = recipients_after(context.draft, context.evidence);
   const auto& candidate = context.evidence.candidate;
   if (context.stage != policy::Stage::rcpt || !candidate) return all;
-  const std::string key = key_of(candidate->address);
+  const std::string key = mailbox_key(candidate->address);
   if (context.draft.removed.contains(key)) return all;
-  std::erase_if(all, [&](const mail::Mailbox& one) { return key_of(one) == key; });
+  std::erase_if(all, [&](const mail::Mailbox& one) { return mailbox_key(one) == key; });
   all.push_back(candidate->address);
   return all;
 }

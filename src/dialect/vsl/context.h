@@ -138,6 +138,8 @@ std::optional<mail::Mailbox> sender_of(const Context& context);
 /// The id of the message: its queue id, also in decisions that are made again. Records of older
 /// versions do not have it; scripts were then given the session's id, and are given it again.
 const std::string& message_id_of(const Context& context);
+/// The mailbox in lower case, by which mailboxes are compared.
+std::string mailbox_key(const mail::Mailbox& mailbox);
 /// The current recipients; the one of a running RCPT is last.
 std::vector<mail::Mailbox> recipients_of(const Context& context);
 /// The recipients before rules changed them: the client's, or Draft::base.

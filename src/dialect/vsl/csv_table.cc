@@ -18,20 +18,20 @@ namespace postern::dialect::vsl {
 
 namespace {
 
-[[noreturn]] void trouble(const std::string& what, int code = errno) {
+[[noreturn]] void fail_with_errno(const std::string& what, int code = errno) {
   throw std::runtime_error(what + ": " + std::generic_category().message(code));
 }
 
 /// How often a removal starts again because the file has changed meanwhile.
 constexpr int most_attempts = 10;
 
-class File {
+class CsvFile {
  public:
-  File(const std::string& path, int flags, mode_t mode = 0)
+  CsvFile(const std::string& path, int flags, mode_t mode = 0)
       : file_(::open(path.c_str(), flags | O_CLOEXEC, mode)) {
-    if (!file_.is_open()) trouble(path);
+    if (!file_.is_open()) fail_with_errno(path);
   }
-  explicit File(int fd) : file_(fd) {}
+  explicit CsvFile(int fd) : file_(fd) {}
   int fd() const { return file_.get(); }
 
  private:
@@ -52,7 +52,7 @@ std::string read_all(int fd, const std::string& path) {
   for (;;) {
     const ssize_t size = ::read(fd, piece, sizeof piece);
     if (size < 0 && errno == EINTR) continue;
-    if (size < 0) trouble("reading " + path);
+    if (size < 0) fail_with_errno("reading " + path);
     if (size == 0) return text;
     text.append(piece, static_cast<std::size_t>(size));
     if (text.size() > CsvTable::largest) throw std::runtime_error(path + ": larger than 64 MiB");
@@ -64,7 +64,7 @@ class Replacement {
  public:
   explicit Replacement(const std::string& path)
       : path_(path), name_(path + ".XXXXXX"), file_(::mkostemp(name_.data(), O_CLOEXEC)) {
-    if (file_.fd() < 0) trouble("making a file beside " + path);
+    if (file_.fd() < 0) fail_with_errno("making a file beside " + path);
   }
   ~Replacement() {
     if (!moved_) ::unlink(name_.c_str());
@@ -78,23 +78,24 @@ class Replacement {
         ::fstat(fd, &status) == 0 && ::fchown(file_.fd(), status.st_uid, status.st_gid) == 0;
     // If the owner cannot be kept, only the gateway's user may read the file: no other user gains
     // access.
-    if (::fchmod(file_.fd(), same_owner ? status.st_mode & 0777 : 0600) != 0) trouble(name_);
+    if (::fchmod(file_.fd(), same_owner ? status.st_mode & 0777 : 0600) != 0)
+      fail_with_errno(name_);
   }
   int fd() const { return file_.fd(); }
   void flush() const {
-    if (::fsync(file_.fd()) != 0) trouble("flushing " + name_);
+    if (::fsync(file_.fd()) != 0) fail_with_errno("flushing " + name_);
   }
   void move() {
-    if (::rename(name_.c_str(), path_.c_str()) != 0) trouble("moving to " + path_);
+    if (::rename(name_.c_str(), path_.c_str()) != 0) fail_with_errno("moving to " + path_);
     moved_ = true;
-    const File directory(path_.substr(0, path_.rfind('/') + 1), O_RDONLY | O_DIRECTORY);
-    if (::fsync(directory.fd()) != 0) trouble("flushing the folder of " + path_);
+    const CsvFile directory(path_.substr(0, path_.rfind('/') + 1), O_RDONLY | O_DIRECTORY);
+    if (::fsync(directory.fd()) != 0) fail_with_errno("flushing the folder of " + path_);
   }
 
  private:
   const std::string path_;
   std::string name_;
-  const File file_;
+  const CsvFile file_;
   bool moved_ = false;
 };
 
@@ -193,7 +194,7 @@ std::shared_ptr<CsvTable> CsvTable::of(const std::string& path, char delimiter) 
 
 CsvTable::Stamp CsvTable::stamp_of(int fd, const std::string& path) {
   struct stat status{};
-  if (::fstat(fd, &status) != 0) trouble(path);
+  if (::fstat(fd, &status) != 0) fail_with_errno(path);
   if (!S_ISREG(status.st_mode)) throw std::runtime_error(path + ": it is no file");
   return {.device = status.st_dev,
           .inode = status.st_ino,
@@ -218,7 +219,7 @@ void CsvTable::take(std::string text, Stamp stamp) {
 
 void CsvTable::refresh(Refresh refresh) {
   if (stamp_ && refresh == Refresh::once) return;
-  const File file(path_, O_RDONLY);
+  const CsvFile file(path_, O_RDONLY);
   const Stamp stamp = stamp_of(file.fd(), path_);
   if (stamp_ == stamp) return;
   take(read_all(file.fd(), path_), stamp);
@@ -239,7 +240,7 @@ void CsvTable::set(const CsvFields& fields) {
   std::string line = csv_line(fields, delimiter_);
   if (!text_.empty() && !text_.ends_with('\n')) line.insert(0, "\n");
   if (text_.size() + line.size() > largest) throw std::runtime_error(path_ + ": it is full");
-  const File file(path_, O_WRONLY | O_APPEND);
+  const CsvFile file(path_, O_WRONLY | O_APPEND);
   const Stamp before = stamp_of(file.fd(), path_);
   // One call: the octets of two programs that append never mix, and no row is within another.
   const ssize_t written = write_once(file.fd(), line);
@@ -248,8 +249,8 @@ void CsvTable::set(const CsvFields& fields) {
     const int code = errno;
     stamp_.reset();
     blank_out(file.fd(), written);
-    if (whole) trouble("flushing " + path_, code);
-    if (written < 0) trouble("writing " + path_, code);
+    if (whole) fail_with_errno("flushing " + path_, code);
+    if (written < 0) fail_with_errno("writing " + path_, code);
     throw std::runtime_error("writing " + path_ + ": a row did not fit, the disk is full");
   }
   const Stamp after = stamp_of(file.fd(), path_);
@@ -267,12 +268,12 @@ void CsvTable::blank_out(int appended, ssize_t count) const {
   const off_t end = ::lseek(appended, 0, SEEK_CUR);  // where this descriptor's write ended
   if (count <= 0 || end < count) return;
   // Overwriting needs no space, and unlike truncation it leaves what others appended since.
-  const File file(path_, O_WRONLY);  // pwrite() ignores the offset with O_APPEND
+  const CsvFile file(path_, O_WRONLY);  // pwrite() ignores the offset with O_APPEND
   if (stamp_of(file.fd(), path_).inode != stamp_of(appended, path_).inode) return;
   const std::string blank(static_cast<std::size_t>(count), '\n');
   const ssize_t done = ::pwrite(file.fd(), blank.data(), blank.size(), end - count);
   if (done != count || ::fdatasync(file.fd()) != 0) {
-    trouble(path_ + ": a part of a row is left in it");
+    fail_with_errno(path_ + ": a part of a row is left in it");
   }
 }
 
@@ -299,11 +300,11 @@ std::string CsvTable::without(const std::string& key) const {
 
 bool CsvTable::replace(const std::string& text) {
   Replacement file(path_);
-  file.take_rights_of(File(path_, O_RDONLY).fd());
-  if (!write_all(file.fd(), text)) trouble("writing " + path_);
+  file.take_rights_of(CsvFile(path_, O_RDONLY).fd());
+  if (!write_all(file.fd(), text)) fail_with_errno("writing " + path_);
   file.flush();
   // Another program may have appended a row since the table was read.
-  if (stamp_of(File(path_, O_RDONLY).fd(), path_) != *stamp_) return false;
+  if (stamp_of(CsvFile(path_, O_RDONLY).fd(), path_) != *stamp_) return false;
   file.move();
   take(text, stamp_of(file.fd(), path_));
   return true;

@@ -24,7 +24,7 @@ std::string new_number() {
   return hex_encode({octets.data(), octets.size()});
 }
 
-std::string in_quotes(std::string_view text) {
+std::string quoted_string(std::string_view text) {
   std::string out = "\"";
   for (const char c : printable(text, longest_name)) {
     if (c == '"' || c == '\\') out += '\\';
@@ -91,7 +91,8 @@ Delegation delegation_of(const boost::json::value& value) {
 std::string Delegations::issue(Delegation delegation, Clock::time_point now) {
   std::string number = new_number();
   std::string value = "sent; stage=" + std::string(word_of(delegation.stage)) +
-                      "; directive=" + in_quotes(delegation.directive) + "; id=\"" + number + "\"";
+                      "; directive=" + quoted_string(delegation.directive) + "; id=\"" + number +
+                      "\"";
   const std::lock_guard lock(mutex_);
   while (!out_.empty() && (out_.front().until <= now || out_.size() >= most)) forget_first();
   out_.push_back({std::move(number), std::move(delegation), now + lifetime});

@@ -57,7 +57,7 @@ bool may_be_signed(std::string_view name) {
   return mail::is_field_name(name) && name.find(';') == std::string_view::npos;
 }
 
-std::vector<std::string> names_of(const std::optional<Value>& wanted) {
+std::vector<std::string> field_names(const std::optional<Value>& wanted) {
   // From is listed twice, so that no second From can be added (RFC 6376 §8.15).
   if (!wanted) return {"From", "To", "Date", "Subject", "From"};
   const auto* array = std::get_if<Value::Array>(&wanted->is);
@@ -83,7 +83,7 @@ dkim::SignOptions options_of(const std::string& selector, const std::optional<Va
   dkim::SignOptions options;
   options.selector = selector;
   options.forms = *forms;
-  options.fields = names_of(fields);
+  options.fields = field_names(fields);
   return options;
 }
 
@@ -144,7 +144,7 @@ std::vector<ar::MethodResult> dkim_methods(const policy::Evidence& evidence) {
   return {{.method = "dkim", .result = std::string(dkim::to_text(results.overall()))}};
 }
 
-Task<Verdict> verify_dkim(Call& call) {
+Task<CheckResult> verify_dkim(Call& call) {
   Context& context = rule_of(call);
   Draft& draft = draft_with_message(context);
   co_await gather(context, Need::dkim);

@@ -19,7 +19,7 @@ const dkim::SigningKey& good_key() {
   return *key;
 }
 
-std::string zone() {
+std::string key_zone() {
   return R"({"s1._domainkey.good.example": {"TXT": [")" + good_key().public_record() +
          R"("]}, "s2._domainkey.good.example": "SERVFAIL"})";
 }
@@ -68,7 +68,7 @@ TEST(VerifyDkim, every_result) {
        R"(#{"auid": "@good.example", "sdid": "good.example", "status": "policy"})"},
   };
   for (const auto& c : cases) {
-    Scene scene(zone(), c.message);
+    Scene scene(key_zone(), c.message);
     EXPECT_EQ(in_preq(scene).ask("vsl.verify_dkim()"), c.answer) << c.message;
   }
 }
@@ -76,13 +76,13 @@ TEST(VerifyDkim, every_result) {
 TEST(VerifyDkim, looks_at_five_signatures) {
   std::string junk;
   for (int i = 0; i < 5; ++i) junk += signature("s3");
-  Scene scene(zone(), junk + signature() + plain);
+  Scene scene(key_zone(), junk + signature() + plain);
   EXPECT_THAT(in_preq(scene).ask("vsl.dkim_verify()"), HasSubstr(R"("status": "permerror")"));
   EXPECT_THAT(scene.header(), Not(HasSubstr("dkim=pass")));
 }
 
 TEST(VerifyDkim, is_told_in_one_field_and_never_found_out_twice) {
-  Scene scene(zone(), signature() + plain);
+  Scene scene(key_zone(), signature() + plain);
   in_preq(scene);
   const std::string first = scene.ask("vsl.verify_dkim()");
   EXPECT_EQ(scene.ask("vsl.dkim_verify()"), first);
@@ -99,7 +99,7 @@ TEST(VerifyDkim, results_that_came_under_our_name_go) {
       "Authentication-Results: Doe-Family.COM; dkim=pass header.d=bank.example\r\n"
       "Authentication-Results: other.example; spf=pass\r\n"
       "authentication-results: doe-family.com (x); spf=pass\r\n";
-  Scene scene(zone(), forged + plain);
+  Scene scene(key_zone(), forged + plain);
   in_preq(scene).ask("vsl.verify_dkim()");
   EXPECT_THAT(scene.header(), Not(HasSubstr("bank.example")));
   EXPECT_THAT(scene.header(), HasSubstr("other.example; spf=pass"));

@@ -7,7 +7,7 @@ namespace postern::dialect::vsl {
 
 namespace {
 
-using Kind = Status::Kind;
+using StatusKind = Status::Kind;
 using policy::questions::Dmarc;
 
 /// Adds a field with the DMARC result and the SPF and DKIM results that it is based on.
@@ -31,12 +31,12 @@ Task<StatusPtr> check_dmarc(script::Call& call) {
   const bool judged = found.says != Says::no_author && found.says != Says::unanswered &&
                       found.says != Says::no_record;
   if (judged) tell(context);
-  Status status{.kind = Kind::next, .reply = {}, .queue = {}, .detail = {}};
+  Status status{.kind = StatusKind::next, .reply = {}, .queue = {}, .detail = {}};
   status.detail = found.words();
   status.reply = dmarc_refusal(found.says);
-  if (status.reply) status.kind = Kind::deny;
+  if (status.reply) status.kind = StatusKind::deny;
   if (found.says == Says::asks_quarantine) {
-    status.kind = Kind::quarantine;
+    status.kind = StatusKind::quarantine;
     status.queue = "dmarc";
   }
   co_return std::make_shared<const Status>(std::move(status));

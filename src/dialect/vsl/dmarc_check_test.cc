@@ -17,7 +17,7 @@ const dkim::SigningKey& key() {
   return made;
 }
 
-std::string zone() {
+std::string dmarc_zone() {
   return R"({
   "_dmarc.good.example": {"TXT": ["v=DMARC1; p=reject; sp=quarantine"]},
   "_dmarc.hold.example": {"TXT": ["v=DMARC1; p=quarantine; pct=0"]},
@@ -69,7 +69,7 @@ TEST(CheckDmarc, does_what_the_author_asks_for) {
       {"203.0.113.9", "x@spoof.example", from("ann@dead.example"), "deny 451 4.7.0", ""},
   };
   for (const auto& c : cases) {
-    Scene scene(zone(), c.message);
+    Scene scene(dmarc_zone(), c.message);
     scene.from(c.client).sender(c.sender).at(Stage::message);
     EXPECT_THAT(scene.ask("vsl.check_dmarc()"), StartsWith(c.answer)) << c.message;
     if (c.field.empty()) {
@@ -88,7 +88,7 @@ TEST(CheckDmarc, takes_the_place_of_results_in_our_name) {
       "Authentication-Results: other.example; dmarc=pass\r\n"
       "authentication-results : doe-family.com;\r\n dmarc=pass\r\n" +
       from("ann@good.example");
-  Scene scene(zone(), message);
+  Scene scene(dmarc_zone(), message);
   scene.at(Stage::message);
   scene.evidence.recipients = {{.address = {"jane", "doe-family.com"}}};
   ASSERT_THAT(scene.ask("vsl.check_dmarc()"), StartsWith("next"));
@@ -105,7 +105,7 @@ TEST(CheckDmarc, an_author_that_can_be_read_in_two_ways_is_denied) {
         std::string("Subject: x\r\n\r\nx\r\n"), from("no address"),
         from("a@watch.example, b@good.example"), from("<a@good.example> <b@watch.example>"),
         from("undisclosed:;"), std::string("From : a@watch.example\r\n\r\nx\r\n")}) {
-    Scene scene(zone(), message);
+    Scene scene(dmarc_zone(), message);
     scene.at(Stage::message);
     EXPECT_THAT(scene.ask("vsl.check_dmarc()"), StartsWith("deny 550 5.7.1 The From header"))
         << message;
@@ -113,7 +113,7 @@ TEST(CheckDmarc, an_author_that_can_be_read_in_two_ways_is_denied) {
 }
 
 TEST(CheckDmarc, shares_what_others_found_out) {
-  Scene scene(zone(), from("ann@good.example"));
+  Scene scene(dmarc_zone(), from("ann@good.example"));
   scene.at(Stage::message);
   script::testing::run([](Scene& one) -> Task<int> {
     co_await one.gatherer.gather(Need::dmarc, one.evidence);
@@ -127,7 +127,7 @@ TEST(CheckDmarc, shares_what_others_found_out) {
 }
 
 TEST(CheckDmarc, says_what_it_saw) {
-  Scene scene(zone(), from("ann@good.example"));
+  Scene scene(dmarc_zone(), from("ann@good.example"));
   scene.from("203.0.113.9").at(Stage::message);
   EXPECT_THAT(scene.ask("vsl.check_dmarc()"),
               ::testing::AllOf(HasSubstr("| DMARC fail for good.example"),

@@ -18,8 +18,6 @@ using script::HostFunction;
 
 namespace {
 
-std::string key_of(const mail::Mailbox& mailbox) { return lower(mailbox.text()); }
-
 bool is_of(const mail::Mailbox& mailbox, std::string_view key) {
   const std::size_t at = mailbox.local_part.size();
   return key.size() == at + 1 + mailbox.domain.size() &&
@@ -48,8 +46,8 @@ void rewrite_mail_from_envelop(Call& call, Value address) {
   context.draft.sender_changed = true;
 }
 
-void add(Context& context, const mail::Mailbox& address) {
-  const std::string key = key_of(address);
+void add_recipient(Context& context, const mail::Mailbox& address) {
+  const std::string key = mailbox_key(address);
   if (has_recipient(context, key)) return;
   constexpr std::size_t most = 10'000;
   demand(context.draft.added.size() < most, "too many recipients");
@@ -59,13 +57,15 @@ void add(Context& context, const mail::Mailbox& address) {
 }
 
 void remove(Context& context, const mail::Mailbox& address) {
-  const std::string key = key_of(address);
+  const std::string key = mailbox_key(address);
   if (!has_recipient(context, key)) return;
   std::erase_if(context.draft.added, [&](const mail::Mailbox& one) { return is_of(one, key); });
   if (has_recipient(context, key)) context.draft.removed.insert(key);
 }
 
-void add_rcpt_envelop(Call& call, Value address) { add(rule_of(call), address_from(address)); }
+void add_rcpt_envelop(Call& call, Value address) {
+  add_recipient(rule_of(call), address_from(address));
+}
 void remove_rcpt_envelop(Call& call, Value address) {
   remove(rule_of(call), address_from(address));
 }
@@ -75,9 +75,10 @@ void rewrite_rcpt_envelop(Call& call, Value old_address, Value new_address) {
   const mail::Mailbox before = address_from(old_address);
   const mail::Mailbox after = address_from(new_address);
   if (context.stage < Stage::rcpt) too_early("rcpt", "rcpt");
-  if (!has_recipient(context, key_of(before)) || key_of(before) == key_of(after)) return;
+  if (!has_recipient(context, mailbox_key(before)) || mailbox_key(before) == mailbox_key(after))
+    return;
   remove(context, before);
-  add(context, after);
+  add_recipient(context, after);
 }
 
 Transport forward_to(const Value& target) {
@@ -88,7 +89,7 @@ Transport forward_to(const Value& target) {
 
 void set_transport(Call& call, const Value& recipient, Transport transport) {
   Context& context = rule_of(call);
-  const std::string key = key_of(address_from(recipient));
+  const std::string key = mailbox_key(address_from(recipient));
   demand(has_recipient(context, key), "could not find rcpt '" + printable(key, 100) + "'");
   context.draft.transports.insert_or_assign(key, std::move(transport));
 }
@@ -96,7 +97,7 @@ void set_transport(Call& call, const Value& recipient, Transport transport) {
 void set_all(Call& call, const Transport& transport) {
   Context& context = rule_of(call);
   for (const mail::Mailbox& one : recipients_of(context)) {
-    context.draft.transports.insert_or_assign(key_of(one), transport);
+    context.draft.transports.insert_or_assign(mailbox_key(one), transport);
   }
 }
 
@@ -113,12 +114,11 @@ void forward(Call& call, Value recipient, Value target) {
 }
 void forward_all(Call& call, Value target) { set_all(call, forward_to(target)); }
 
-constexpr std::string_view one_address = "address: address|string";
 constexpr std::string_view two_addresses =
     "old_address: address|string, new_address: address|string";
 constexpr std::string_view one_recipient = "rcpt: address|string";
 
-constexpr HostFunction functions[] = {
+constexpr HostFunction envelope_rows[] = {
     {"vsl.rewrite_mail_from_envelop", one_address, "", "Replaces the envelope's sender.",
      bind<&rewrite_mail_from_envelop>},
     {"vsl.add_rcpt_envelop", one_address, "",
@@ -162,7 +162,7 @@ constexpr HostFunction functions[] = {
      bind<&transport_all<Transport::Kind::none>>},
 };
 
-constexpr Allowed stages[] = {
+constexpr Allowed envelope_stages[] = {
     {"rewrite_mail_from_envelop", Stage::mail},
     {"rewrite_rcpt_envelop", Stage::rcpt},
     {"rewrite_rcpt", Stage::rcpt},
@@ -170,6 +170,6 @@ constexpr Allowed stages[] = {
 
 }  // namespace
 
-Group envelope_functions() { return {functions, stages}; }
+Group envelope_functions() { return {envelope_rows, envelope_stages}; }
 
 }  // namespace postern::dialect::vsl

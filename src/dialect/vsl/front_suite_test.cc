@@ -14,12 +14,12 @@ constexpr std::string_view of_values[] = {
     "load-object-value",    // "192.0.2.256"
 };
 
-std::vector<Mistake> mistakes_of(const SuiteCase& one) {
+std::vector<Mistake> suite_mistakes(const SuiteCase& one) {
   const auto sources = load_sources("main.vsl", read_given(one.files));
   return sources ? check_stages(*sources) : sources.error();
 }
 
-std::string shown(const std::vector<Mistake>& mistakes) {
+std::string lines_of(const std::vector<Mistake>& mistakes) {
   std::string text;
   for (const Mistake& one : mistakes) text += one.to_string() + "\n";
   return text;
@@ -42,14 +42,14 @@ TEST(VslFrontSuite, RefusesWhatTheSuiteRefusesAtItsPlace) {
   for (const SuiteCase& one : suite_cases()) {
     SCOPED_TRACE(one.id);
     if (one.files->empty()) continue;  // no policy is configured
-    const std::vector<Mistake> mistakes = mistakes_of(one);
+    const std::vector<Mistake> mistakes = suite_mistakes(one);
     const bool is_later = std::ranges::find(of_values, one.id) != std::ranges::end(of_values);
     if (!one.members.contains("load") || is_later) {
-      EXPECT_EQ(shown(mistakes), "");
+      EXPECT_EQ(lines_of(mistakes), "");
       continue;
     }
     ASSERT_FALSE(mistakes.empty());
-    EXPECT_EQ(mistakes.size(), 1u) << shown(mistakes);
+    EXPECT_EQ(mistakes.size(), 1u) << lines_of(mistakes);
     expect_place(mistakes.front(), one.members.at("load").at("error").as_object());
     ++refused;
   }

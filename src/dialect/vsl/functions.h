@@ -10,6 +10,9 @@
 
 namespace postern::dialect::vsl {
 
+/// The parameters of functions of one address.
+inline constexpr std::string_view one_address = "address: address|string";
+
 /// The address that a parameter means: an address object, or a string, identifier or other object
 /// whose text is one. Throws "invalid type conversion expected: `address`, ...".
 mail::Mailbox address_from(const Value& value);

@@ -21,7 +21,7 @@ constexpr BuiltIn built_ins[] = {
     {"get_domain", 0, 0},  {"get_local_part", 0, 0},
 };
 
-std::string joined(std::string_view first, const std::string& rest) {
+std::string with_rest(std::string_view first, const std::string& rest) {
   return rest.empty() ? std::string(first) : fmt::format("{}, {}", first, rest);
 }
 
@@ -54,13 +54,13 @@ std::string Generator::other_method(const Node& node, const std::string& value,
   const Function* own = own_function(node.text, count);
   const Function* with_value = own_function(node.text, count + 1);
   if (own != nullptr && (uses_this(*own) || with_value == nullptr)) {
-    return fmt::format("{}(D + 1, {})", function_name(*own), joined(value, list));
+    return fmt::format("{}(D + 1, {})", function_name(*own), with_rest(value, list));
   }
   if (with_value != nullptr) {
-    return fmt::format("{}(D + 1, U, {})", function_name(*with_value), joined(value, list));
+    return fmt::format("{}(D + 1, U, {})", function_name(*with_value), with_rest(value, list));
   }
   if (host_has(node.text, count + 1)) {
-    return fmt::format("H.adopt(S[{}]({}))", in_quotes(node.text), joined(value, list));
+    return fmt::format("H.adopt(S[{}]({}))", in_quotes(node.text), with_rest(value, list));
   }
   return {};
 }
@@ -68,7 +68,7 @@ std::string Generator::other_method(const Node& node, const std::string& value,
 namespace {
 
 template <class Operands>
-std::string list_of(const Operands& operands) {
+std::string operand_list(const Operands& operands) {
   std::string list;
   for (const auto& one : operands) list += (list.empty() ? "" : ", ") + one.text;
   return list;
@@ -78,7 +78,7 @@ std::string list_of(const Operands& operands) {
 
 void Generator::method(const Node& node, const std::string& value, const std::string& into) {
   const std::vector<Operand> arguments = operands(node.nodes, 1);
-  const std::string list = list_of(arguments);
+  const std::string list = operand_list(arguments);
   const std::size_t count = arguments.size();
   const std::string name = in_quotes(node.text);
   if (count > most_parameters) {
@@ -87,20 +87,20 @@ void Generator::method(const Node& node, const std::string& value, const std::st
   if (node.text == "call") {
     line(fmt::format("H.callable({})", value), node.at);
     return line(
-        fmt::format("{} = {}({})", into, value, joined("D + 1, " + std::to_string(count), list)),
+        fmt::format("{} = {}({})", into, value, with_rest("D + 1, " + std::to_string(count), list)),
         node.at);
   }
   const Temporary result(*this);
   const std::string other = other_method(node, value, list);
   const std::string serve =
-      fmt::format("{} = H.serve({})", result.text(), joined(value + ", " + name, list));
+      fmt::format("{} = H.serve({})", result.text(), with_rest(value + ", " + name, list));
   std::string otherwise = serve;
   if (!other.empty()) {
     otherwise = fmt::format("if H.foreign({}) then {} else {} = {} end", value, serve,
                             result.text(), other);
   }
   if (const BuiltIn* known = built_in(node.text, count)) {
-    const std::string all = joined(value, list);
+    const std::string all = with_rest(value, list);
     line(fmt::format("{} = H.m.{}({})", result.text(), known->name,
                      known->calls ? "D, P.functions, " + all : all),
          node.at);
@@ -112,12 +112,12 @@ void Generator::method(const Node& node, const std::string& value, const std::st
 
 void Generator::call(const Node& node, const std::string& into) {
   const std::vector<Operand> arguments = operands(node.nodes, 0);
-  const std::string list = list_of(arguments);
+  const std::string list = operand_list(arguments);
   const std::size_t count = arguments.size();
   const bool is_sys = node.path.size() == 1 && node.path[0] == "sys" && !reach("::sys");
   if (!node.path.empty() && !is_sys) return call_module(node, list, into);
   if (const Function* own = is_sys ? nullptr : own_function(node.text, count)) {
-    return line(fmt::format("{} = {}({})", into, function_name(*own), joined("D + 1, U", list)),
+    return line(fmt::format("{} = {}({})", into, function_name(*own), with_rest("D + 1, U", list)),
                 node.at);
   }
   if (host_has(node.text, count)) {
@@ -137,7 +137,7 @@ void Generator::call_module(const Node& node, const std::string& list, const std
                    in_quotes(node.path[0]), in_quotes(node.text), count),
        node.at);
   if (count > most_parameters) return;
-  line(fmt::format("{} = {}({})", into, function.text(), joined("D + 1, U", list)), node.at);
+  line(fmt::format("{} = {}({})", into, function.text(), with_rest("D + 1, U", list)), node.at);
 }
 
 void Generator::closure(const Node& node, const std::string& into) {

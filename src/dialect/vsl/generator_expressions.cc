@@ -13,7 +13,7 @@ struct Operator {
   std::string_view function;  ///< of the runtime
   bool gives_boolean = false;
 };
-constexpr Operator operators[] = {
+constexpr Operator runtime_operators[] = {
     {"+", "add"},          {"-", "subtract"},       {"*", "multiply"},
     {"/", "divide"},       {"%", "remainder"},      {"**", "power"},
     {"<<", "shift_left"},  {">>", "shift_right"},   {"&", "bits_and"},
@@ -27,8 +27,8 @@ bool is_boolean(const Node& node) {
   if (node.kind == Kind::boolean) return true;
   if (node.kind == Kind::unary) return node.text == "!";
   if (node.kind != Kind::binary) return false;
-  const auto* const found = std::ranges::find(operators, node.text, &Operator::word);
-  return found == std::ranges::end(operators) ? node.text != "??" : found->gives_boolean;
+  const auto* const found = std::ranges::find(runtime_operators, node.text, &Operator::word);
+  return found == std::ranges::end(runtime_operators) ? node.text != "??" : found->gives_boolean;
 }
 
 /// Lua text of a literal; nullopt: the node must be evaluated.
@@ -59,8 +59,9 @@ bool is_link(const Node& node) {
 
 /// The runtime's function for an operator: "add" for "+".
 std::string_view function_of_operator(std::string_view word) {
-  const auto* const found = std::ranges::find(operators, word, &Operator::word);
-  return found == std::ranges::end(operators) ? std::string_view("unknown") : found->function;
+  const auto* const found = std::ranges::find(runtime_operators, word, &Operator::word);
+  return found == std::ranges::end(runtime_operators) ? std::string_view("unknown")
+                                                      : found->function;
 }
 
 /// Whether evaluating the node changes no variable of this function, except shared ones.

@@ -12,6 +12,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/patience_test.h"
 #include "dialect/vsl/context.h"
 #include "dialect/vsl/library.h"
 #include "dialect/vsl/machine.h"
@@ -127,10 +128,11 @@ inline Value make_map(Arguments members) {
 
 /// A script that may call the given functions and, as `obj`, `group`, `array` and `map`, make
 /// values.
-class Script {
+class HostScript {
  public:
   /// `site`: for calls while the policy loads; outlives the script.
-  explicit Script(std::vector<Group> groups, script::Files files = {}, const Site* site = nullptr)
+  explicit HostScript(std::vector<Group> groups, script::Files files = {},
+                      const Site* site = nullptr)
       : setup_{.tables = {},
                .modules = {},
                .globals = {"vsl", "obj", "group", "array", "map"},
@@ -150,7 +152,8 @@ class Script {
   }
 
   /// What the expression is, or "error: ...". `context` null: the policy loads.
-  std::string answer(const std::string& expression, Context* context, script::Limits limits = {}) {
+  std::string answer(const std::string& expression, Context* context,
+                     script::Limits limits = {.time = tests::patience}) {
     script::Call call(world, limits, context);
     return answer("vsl.show(" + expression + ")", call);
   }
@@ -236,7 +239,7 @@ struct Scene {
   policy::Inquiry inquiry{evidence, gatherer, tape};
   std::vector<policy::Effect> effects;
   Context context{evidence, inquiry, site, draft, policy::Stage::mail, &effects, nullptr, {}};
-  Script script{{security_functions()}};
+  HostScript script{{security_functions()}};
 };
 
 }  // namespace postern::dialect::vsl::testing

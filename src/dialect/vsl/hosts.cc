@@ -54,21 +54,21 @@ void add_object(const ObjectPtr& object, Hosts& hosts) {
                     std::string(to_string(object->type())) + "`");
 }
 
-void add(const Value& value, Hosts& hosts) {
+void add_host(const Value& value, Hosts& hosts) {
   if (const auto* object = std::get_if<ObjectPtr>(&value.is)) return add_object(*object, hosts);
   if (const auto* text = std::get_if<std::string>(&value.is)) return add_text(*text, hosts);
   const auto* array = std::get_if<Value::Array>(&value.is);
   demand(array != nullptr,
          "allowed_hosts takes addresses, ranges, names or groups of them, not a `" +
              std::string(type_of(value)) + "`");
-  for (const Value& one : *array) add(one, hosts);
+  for (const Value& one : *array) add_host(one, hosts);
 }
 
 }  // namespace
 
 Hosts hosts_of(const Value& value) {
   Hosts hosts;
-  add(value, hosts);
+  add_host(value, hosts);
   return hosts;
 }
 

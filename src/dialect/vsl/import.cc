@@ -12,13 +12,13 @@
 
 namespace postern::dialect::vsl {
 
+namespace vsmtp {
 namespace {
 
-using namespace vsmtp;
 using Parts = std::vector<std::string>;
 
 /// vSMTP knows no key in deeper tables.
-constexpr std::size_t deepest = 8;
+constexpr std::size_t deepest_key = 8;
 
 std::string dotted(const Parts& parts) {
   std::string out;
@@ -118,7 +118,7 @@ class Importer {
       take(known_keys()[static_cast<std::size_t>(exact - patterns_.begin())], place, node, parts);
     } else if (!leads_on) {
       unknown(place, node, parts);
-    } else if (!node.is_table() || parts.size() > deepest) {
+    } else if (!node.is_table() || parts.size() > deepest_key) {
       mistake("C013", place, fmt::format("`{}` is a section", dotted(parts)), "not a section",
               fmt::format("write `[{}]` on a line of its own and its keys below", dotted(parts)));
     } else {
@@ -200,6 +200,7 @@ std::string_view hint_for(std::string_view text) {
 }
 
 }  // namespace
+}  // namespace vsmtp
 
 VsmtpImport import_vsmtp(std::string_view vsmtp_toml, const ImportOptions& options) {
   VsmtpImport result;
@@ -212,19 +213,19 @@ VsmtpImport import_vsmtp(std::string_view vsmtp_toml, const ImportOptions& optio
                                .end_column = at.begin.column + 1,
                                .message = root.error().why,
                                .label = "here",
-                               .hint = std::string(hint_for(vsmtp_toml))});
+                               .hint = std::string(vsmtp::hint_for(vsmtp_toml))});
     return result;
   }
-  Importer importer(result);
-  Parts parts;
+  vsmtp::Importer importer(result);
+  vsmtp::Parts parts;
   importer.read(*root, parts);
   std::ranges::sort(result.parameters, {},
                     [](const auto& one) { return std::tie(one.line, one.name); });
   std::ranges::sort(result.mistakes, {},
                     [](const auto& one) { return std::tie(one.line, one.column); });
   if (!result.ok()) return result;
-  result.toml = postern_toml(importer.draft(), options.file_name);
-  result.notes = open_questions(importer.draft());
+  result.toml = vsmtp::postern_toml(importer.draft(), options.file_name);
+  result.notes = vsmtp::open_questions(importer.draft());
   return result;
 }
 

@@ -212,30 +212,30 @@ Result<Verdict> threads(Draft& draft, const Setting& setting) {
 }
 
 template <std::size_t length>
-struct Words {
-  constexpr Words(const char (&text)[length]) { std::copy_n(text, length, data); }
+struct FixedText {
+  constexpr FixedText(const char (&text)[length]) { std::copy_n(text, length, data); }
   char data[length] = {};
 };
 
 /// For keys that mean nothing in Postern; `reason` says why.
-template <Words reason>
+template <FixedText reason>
 Result<Verdict> nothing(Draft&, const Setting&) {
   return meaningless(reason.data);
 }
 
 /// For keys that Postern does not support; `what` says what it has instead.
-template <Words what>
+template <FixedText what>
 Result<Verdict> gone(Draft&, const Setting&) {
   return lost(what.data);
 }
 
-template <Words section, Words key, std::int64_t high>
-Result<Verdict> number(Draft& draft, const Setting& setting) {
+template <FixedText section, FixedText key, std::int64_t high>
+Result<Verdict> set_number_key(Draft& draft, const Setting& setting) {
   return set_number(draft, setting, section.data, key.data, high);
 }
 
-template <Words section, Words key, std::int64_t low, std::int64_t high>
-Result<Verdict> time(Draft& draft, const Setting& setting) {
+template <FixedText section, FixedText key, std::int64_t low, std::int64_t high>
+Result<Verdict> set_time_key(Draft& draft, const Setting& setting) {
   return set_duration(draft, setting, section.data, key.data, milliseconds(low),
                       milliseconds(high));
 }
@@ -253,8 +253,9 @@ Result<Verdict> disable_ehlo(Draft&, const Setting& setting) {
 constexpr KnownKey keys[] = {
     {"version_requirement", Shape::text, nothing<"it is about vSMTP's version">},
     {"server.domain", Shape::text, domain},
-    {"server.client_count_max", Shape::number, number<"limits", "sessions", 1'000'000>},
-    {"server.message_size_limit", Shape::number, number<"limits", "message_size", 1LL << 32>},
+    {"server.client_count_max", Shape::number, set_number_key<"limits", "sessions", 1'000'000>},
+    {"server.message_size_limit", Shape::number,
+     set_number_key<"limits", "message_size", 1LL << 32>},
     {"server.system.user", Shape::text, nothing<"the service manager sets Postern's user">},
     {"server.system.group", Shape::text, nothing<"the service manager sets Postern's user">},
     {"server.system.group_local", Shape::text, nothing<"local folders belong to Postern's user">},
@@ -280,21 +281,23 @@ constexpr KnownKey keys[] = {
     {"server.tls.private_key", Shape::text, private_key},
     {"server.tls.protocol_version", Shape::texts, protocol_version},
     {"server.tls.handshake_timeout", Shape::duration,
-     time<"timeouts", "tls_handshake", 10, 86'400'000>},
+     set_time_key<"timeouts", "tls_handshake", 10, 86'400'000>},
     {"server.tls.preempt_cipherlist", Shape::flag, nothing<"all ciphers on offer are good ones">},
     {"server.tls.cipher_suite", Shape::any, gone<"the ciphers are those of OpenSSL's defaults">},
-    {"server.smtp.rcpt_count_max", Shape::number, number<"limits", "recipients", 1'000'000>},
+    {"server.smtp.rcpt_count_max", Shape::number,
+     set_number_key<"limits", "recipients", 1'000'000>},
     {"server.smtp.disable_ehlo", Shape::flag, disable_ehlo},
     {"server.smtp.required_extension", Shape::any, nothing<"extensions are always offered">},
-    {"server.smtp.error.soft_count", Shape::number, number<"limits", "soft_errors", 1'000'000>},
-    {"server.smtp.error.hard_count", Shape::number, number<"limits", "errors", 1'000'000>},
-    {"server.smtp.error.delay", Shape::duration, time<"limits", "error_delay", 0, 60'000>},
+    {"server.smtp.error.soft_count", Shape::number,
+     set_number_key<"limits", "soft_errors", 1'000'000>},
+    {"server.smtp.error.hard_count", Shape::number, set_number_key<"limits", "errors", 1'000'000>},
+    {"server.smtp.error.delay", Shape::duration, set_time_key<"limits", "error_delay", 0, 60'000>},
     {"server.smtp.timeout_client.connect", Shape::duration, client_time_limit},
     {"server.smtp.timeout_client.helo", Shape::duration, client_time_limit},
     {"server.smtp.timeout_client.mail_from", Shape::duration, client_time_limit},
     {"server.smtp.timeout_client.rcpt_to", Shape::duration, client_time_limit},
     {"server.smtp.timeout_client.data", Shape::duration,
-     time<"timeouts", "data_block", 10, 86'400'000>},
+     set_time_key<"timeouts", "data_block", 10, 86'400'000>},
     {"server.smtp.auth.must_be_authenticated", Shape::flag, must_be_authenticated},
     {"server.smtp.auth.enable_dangerous_mechanism_in_clair", Shape::flag, auth_in_clear},
     {"server.smtp.auth.mechanism", Shape::texts, mechanisms},

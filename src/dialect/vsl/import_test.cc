@@ -28,7 +28,7 @@ std::string fate_of(const VsmtpImport& import, std::string_view name) {
 }
 
 /// "3:8 C012 message (label)" for each mistake.
-std::vector<std::string> mistakes_of(std::string_view text) {
+std::vector<std::string> import_mistakes(std::string_view text) {
   std::vector<std::string> out;
   for (const ImportMistake& one : import_vsmtp(text).mistakes) {
     out.push_back(std::to_string(one.line) + ":" + std::to_string(one.column) + " " + one.code +
@@ -345,7 +345,7 @@ TEST(VsmtpImport, MistakesAreNamedWithTheirPlace) {
        "2:21 C014 `server.tls.handshake_timeout` is a time (not a time)"},
   };
   for (const auto& [text, mistake] : wanted) {
-    EXPECT_THAT(mistakes_of(text), ::testing::ElementsAre(mistake)) << text;
+    EXPECT_THAT(import_mistakes(text), ::testing::ElementsAre(mistake)) << text;
   }
   const VsmtpImport import = import_vsmtp("server = 1\napp = 2\n");
   EXPECT_EQ(import.mistakes.size(), 2U) << "all are told at once";

@@ -26,7 +26,7 @@ using policy::Stage;
 using policy::Step;
 using policy::Verdict;
 
-Verdict failed(Stage stage, std::string cause) {
+Verdict failed_stage(Stage stage, std::string cause) {
   return {Verdict::Kind::defer, rule_failed(stage), std::move(cause), policy::Trouble::script};
 }
 
@@ -249,7 +249,7 @@ class Judge {
         effects_[i].place = directive.place();
       }
       if (!ran.trouble.empty()) {
-        Verdict verdict = failed(stage_, ran.trouble);
+        Verdict verdict = failed_stage(stage_, ran.trouble);
         note(directive, verdict, ran.spent);
         co_return verdict;
       }
@@ -266,7 +266,7 @@ class Judge {
     // Fails closed: the directive at which the rules would continue no longer exists.
     if (draft.resumed) {
       Verdict verdict =
-          failed(stage_, "no directive is called \"" + draft.resumed->directive + "\"");
+          failed_stage(stage_, "no directive is called \"" + draft.resumed->directive + "\"");
       note("delegation", verdict);
       co_return verdict;
     }

@@ -28,7 +28,7 @@ std::string lexed(std::string_view text) {
   return all;
 }
 
-std::string text_of(std::string_view source) {
+std::string lexed_text(std::string_view source) {
   const auto tokens = tokens_of("x.vsl", source);
   if (!tokens) return tokens.error().to_string();
   return tokens->front().text;
@@ -68,9 +68,9 @@ TEST(VslLexer, MarksWhatStandsInBacktickStrings) {
 }
 
 TEST(VslLexer, KnowsEscapes) {
-  EXPECT_EQ(text_of(R"("\n\r\t\\\"\'\x41\u00e9\U0001F600")"), "\n\r\t\\\"'Aé😀");
-  EXPECT_EQ(text_of("\"a\\\n  b\""), "a  b");
-  EXPECT_EQ(text_of("\"a\\\r\nb\""), "ab");
+  EXPECT_EQ(lexed_text(R"("\n\r\t\\\"\'\x41\u00e9\U0001F600")"), "\n\r\t\\\"'Aé😀");
+  EXPECT_EQ(lexed_text("\"a\\\n  b\""), "a  b");
+  EXPECT_EQ(lexed_text("\"a\\\r\nb\""), "ab");
 }
 
 TEST(VslLexer, SaysWhatIsWrongWhere) {

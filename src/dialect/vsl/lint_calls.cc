@@ -12,40 +12,40 @@ namespace postern::dialect::vsl {
 
 namespace {
 
-using Words = std::vector<std::string_view>;
+using AllowedWords = std::vector<std::string_view>;
 
 /// The type of an argument that is a literal or a declared object.
-struct Seen {
+struct SeenArgument {
   std::string_view type;  ///< "string", "i64", "ip4", ...: as `type_of` says
   const Node* literal = nullptr;
 };
 
-std::optional<Seen> of_literal(const Node& node) {
+std::optional<SeenArgument> of_literal(const Node& node) {
   switch (node.kind) {
     case Kind::string:
-      return Seen{"string", &node};
+      return SeenArgument{"string", &node};
     case Kind::interpolate:
-      return Seen{"string"};
+      return SeenArgument{"string"};
     case Kind::integer:
-      return Seen{"i64", &node};
+      return SeenArgument{"i64", &node};
     case Kind::real:
-      return Seen{"f64", &node};
+      return SeenArgument{"f64", &node};
     case Kind::boolean:
-      return Seen{"bool", &node};
+      return SeenArgument{"bool", &node};
     case Kind::unit:
-      return Seen{"()"};
+      return SeenArgument{"()"};
     case Kind::array:
-      return Seen{"array", &node};
+      return SeenArgument{"array", &node};
     case Kind::map:
-      return Seen{"map", &node};
+      return SeenArgument{"map", &node};
     case Kind::closure:
-      return Seen{"function"};
+      return SeenArgument{"function"};
     case Kind::service:
-      return Seen{"service"};
+      return SeenArgument{"service"};
     case Kind::object: {
       const Node& value = *node.nodes.front();
       const bool is_text = node.word == "string" && value.kind == Kind::string;
-      return Seen{node.word, is_text ? &value : nullptr};
+      return SeenArgument{node.word, is_text ? &value : nullptr};
     }
     default:
       return std::nullopt;
@@ -76,14 +76,15 @@ class Arguments {
   }
 
  private:
-  std::optional<Seen> seen(std::size_t index) const;
+  std::optional<SeenArgument> seen(std::size_t index) const;
   void wrong_number(const Signature& host);
   bool types(std::string_view parameters);  ///< false: one is wrong
   /// False after it reports a text that is no address, where only an address is accepted.
   bool is_address(std::size_t index, std::string_view wanted);
   void values();
   /// `fatal`: the call fails with another word.
-  void word(std::size_t index, const Words& words, std::string_view what, bool fatal = false);
+  void word(std::size_t index, const AllowedWords& words, std::string_view what,
+            bool fatal = false);
   void reply(unsigned first, unsigned last);
   void hosts();
   /// Adds the networks that are written as literals.
@@ -106,7 +107,7 @@ class Arguments {
   bool is(std::string_view name) const { return call_.text == name; }
   /// The text of an argument if it is a literal.
   const std::string* text(std::size_t index) const {
-    const std::optional<Seen> there = seen(index);
+    const std::optional<SeenArgument> there = seen(index);
     const bool is_text = there && there->type == "string" && there->literal != nullptr;
     return is_text ? &there->literal->text : nullptr;
   }
@@ -119,7 +120,7 @@ class Arguments {
 };
 
 /// A constant counts as its literal; a variable of `let` may have changed.
-std::optional<Seen> Arguments::seen(std::size_t index) const {
+std::optional<SeenArgument> Arguments::seen(std::size_t index) const {
   if (index >= call_.nodes.size()) return std::nullopt;
   const Node& node = *call_.nodes[index];
   if (node.kind != Kind::variable) return of_literal(node);
@@ -183,7 +184,7 @@ bool Arguments::types(std::string_view parameters) {
   const std::vector<std::string_view> rows = split(parameters, ',');
   for (std::size_t i = 0; i < call_.nodes.size() && i < rows.size(); ++i) {
     const std::size_t colon = rows[i].find(':');
-    const std::optional<Seen> there = seen(i);
+    const std::optional<SeenArgument> there = seen(i);
     if (colon == std::string_view::npos || !there) continue;
     if (is("check_spf") && call_.nodes.size() == 1) continue;  // may be hosts, see spf()
     const std::string_view wanted = trim(rows[i].substr(colon + 1));
@@ -248,7 +249,8 @@ void Arguments::texts_of(const Node& node, std::string (*refused)(std::string_vi
   if (std::string why = refused(node.text); !why.empty()) fails(node.at, std::move(why));
 }
 
-void Arguments::word(std::size_t index, const Words& words, std::string_view what, bool fatal) {
+void Arguments::word(std::size_t index, const AllowedWords& words, std::string_view what,
+                     bool fatal) {
   const std::string* given = text(index);
   if (given == nullptr || std::ranges::find(words, *given) != words.end()) return;
   std::string hint = did_you_mean(*given, words);
@@ -265,7 +267,7 @@ void Arguments::word(std::size_t index, const Words& words, std::string_view wha
 void Arguments::reply(unsigned first, unsigned last) {
   if (call_.nodes.empty()) return;
   const std::string* given = text(0);
-  const std::optional<Seen> there = seen(0);
+  const std::optional<SeenArgument> there = seen(0);
   if (given == nullptr) {
     if (there && there->type != "code" && there->type != "string") {
       fails(0, shown(call_) + " takes a reply code, not " + std::string(there->type),
@@ -287,7 +289,7 @@ void Arguments::reply(unsigned first, unsigned last) {
 
 /// Checks an argument of hosts: any object that can contain a client's address.
 void Arguments::hosts() {
-  const std::optional<Seen> there = seen(0);
+  const std::optional<SeenArgument> there = seen(0);
   if (!there) return;
   if (is("check_rcpt_relay")) {
     std::vector<Cidr> networks;
@@ -322,14 +324,14 @@ void Arguments::networks_in(const Node& node, std::vector<Cidr>& networks, int d
 void Arguments::spf() {
   word(0, {"spf", "auth", "both", "none"}, "a header that check_spf() adds", true);
   word(1, {"strict", "soft"}, "a policy of check_spf()", true);
-  const std::optional<Seen> there = seen(0);
+  const std::optional<SeenArgument> there = seen(0);
   if (there && there->type != "string" && call_.nodes.size() == 1) hosts();
 }
 
 /// RFC 6376 §5.4: a signature covers From.
 void Arguments::signed_fields() {
   std::size_t index = 1;
-  std::optional<Seen> there = seen(index);
+  std::optional<SeenArgument> there = seen(index);
   if (!there || there->type != "array") there = seen(++index);
   if (!there || there->type != "array" || there->literal == nullptr) return;
   for (const NodePtr& field : there->literal->nodes) {

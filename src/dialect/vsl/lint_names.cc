@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "dialect/vsl/library.h"
 #include "dialect/vsl/lint_facts.h"
 #include "dialect/vsl/vsmtp_names.h"
@@ -18,7 +19,7 @@ namespace postern::dialect::vsl {
 namespace {
 
 /// Methods of values and services, which are functions too: `len(x)` is `x.len()`.
-constexpr std::string_view methods[] = {
+constexpr std::string_view method_names[] = {
     "len",        "is_empty",       "contains",   "starts_with", "ends_with",
     "to_lower",   "to_upper",       "trim",       "split",       "index_of",
     "sub_string", "parse_int",      "replace",    "push",        "pop",
@@ -31,11 +32,7 @@ constexpr std::string_view methods[] = {
 /// Functions of the language itself.
 constexpr std::string_view of_language[] = {"print", "debug"};
 
-bool is_in(std::string_view word, const auto& words) {
-  return std::ranges::find(words, word) != std::ranges::end(words);
-}
-
-std::vector<std::string_view> names_of(const auto& map) {
+std::vector<std::string_view> keys_of(const auto& map) {
   const auto keys = std::views::keys(map);
   return {keys.begin(), keys.end()};
 }
@@ -122,7 +119,7 @@ class Names {
   std::vector<Scope> scopes_;
   bool in_function_ = false;
   bool in_try_ = false;
-  const std::vector<std::string_view> predefined_ = names_of(predefined_objects());
+  const std::vector<std::string_view> predefined_ = keys_of(predefined_objects());
 };
 
 std::pair<bool, const Node*> Names::find(std::string_view name) const {
@@ -242,7 +239,7 @@ void Names::node(const Node& node) {
 void Names::variable(const Node& node) {
   if (lint_.full()) return;
   if (node.path.empty()) {
-    const bool known = find(node.text).first || is_in(node.text, predefined_) ||
+    const bool known = find(node.text).first || is_one_of(node.text, predefined_) ||
                        (node.text == "this" && in_function_);
     if (known) return;
     std::string hint = did_you_mean(node.text, visible());
@@ -261,9 +258,9 @@ void Names::variable(const Node& node) {
     return warn(node.at, "`toml` has no `" + node.text + "`",
                 "it has `toml::server` and `toml::app`");
   }
-  if (!is_imported && alias == "sys" && is_in(node.text, predefined_)) return;
+  if (!is_imported && alias == "sys" && is_one_of(node.text, predefined_)) return;
   if (!has_module(node) || file == nullptr || file->exports.contains(node.text)) return;
-  std::string hint = did_you_mean(node.text, names_of(file->exports));
+  std::string hint = did_you_mean(node.text, keys_of(file->exports));
   if (file->variables.contains(node.text)) {
     hint = "write `export` before it in " + file->file->name;
   }
@@ -278,13 +275,13 @@ void Names::call(const Node& node) {
   if (node.path.empty() || is_sys) {
     const auto own = file_.functions.find(node.text);
     const bool is_host = lint_.find(node.text).function != nullptr;
-    const bool is_method = is_in(node.text, methods) && !node.nodes.empty();
+    const bool is_method = is_one_of(node.text, method_names) && !node.nodes.empty();
     if (!is_sys && own != file_.functions.end()) {
       if (!is_host) own_call(node, own->second);
       return;
     }
     if (is_host || (!is_sys && is_method)) return needs_of(node);
-    if (!is_sys && is_in(node.text, of_language)) return;
+    if (!is_sys && is_one_of(node.text, of_language)) return;
     std::vector<std::string_view> there = lint_.function_names();
     std::ranges::copy(file_.functions | std::views::keys, std::back_inserter(there));
     std::string hint = did_you_mean(node.text, there);
@@ -305,7 +302,7 @@ void Names::call(const Node& node) {
   }
   unknown(node.text, node.at,
           "the module `" + node.path.front() + "` has no function `" + node.text + "`",
-          did_you_mean(node.text, names_of(file->functions)), Use::call);
+          did_you_mean(node.text, keys_of(file->functions)), Use::call);
 }
 
 void Names::own_call(const Node& node, const std::vector<const Function*>& functions) {
@@ -325,7 +322,7 @@ void Names::needs_of(const Node& node) {
 /// Which methods a value has depends on the value; a name that no value has is unknown.
 void Names::method(const Node& node) {
   if (lint_.full()) return;
-  const bool known = is_in(node.text, methods) || file_.functions.contains(node.text) ||
+  const bool known = is_one_of(node.text, method_names) || file_.functions.contains(node.text) ||
                      lint_.find(node.text).function != nullptr;
   if (known) {
     lint_call(lint_, file_, node, in_try_,
@@ -334,7 +331,7 @@ void Names::method(const Node& node) {
   if (known && !file_.functions.contains(node.text)) return needs_of(node);
   if (known) return;
   unknown(node.text, node.at, "no value has a method `" + node.text + "`",
-          did_you_mean(node.text, {std::begin(methods), std::end(methods)}), Use::call);
+          did_you_mean(node.text, {std::begin(method_names), std::end(method_names)}), Use::call);
 }
 
 void Names::exported(const Node& node) {

@@ -32,9 +32,9 @@ struct Outcome {
   }
 };
 
-class Values {
+class RuleValues {
  public:
-  explicit Values(const Lint& lint) : lint_(lint) {}
+  explicit RuleValues(const Lint& lint) : lint_(lint) {}
 
   /// The outcome of a closure or a block: of its value and of its `return`s.
   Outcome of_body(const FileFacts& file, const Node& body) {
@@ -70,7 +70,7 @@ class Values {
   int depth_ = 0;  ///< of nested calls
 };
 
-Outcome Values::of(const FileFacts& file, const Node& node) {
+Outcome RuleValues::of(const FileFacts& file, const Node& node) {
   const Outcome nothing{.decides = false, .ends_session = false, .nothing = &node};
   switch (node.kind) {
     case Kind::block:
@@ -118,7 +118,7 @@ Outcome Values::of(const FileFacts& file, const Node& node) {
   }
 }
 
-Outcome Values::of_if(const FileFacts& file, const Node& node) {
+Outcome RuleValues::of_if(const FileFacts& file, const Node& node) {
   Outcome outcome = of(file, *node.nodes[1]);
   // Without `else` the value is `()` when the condition is false.
   outcome.add(node.nodes[2] ? of(file, *node.nodes[2])
@@ -126,7 +126,7 @@ Outcome Values::of_if(const FileFacts& file, const Node& node) {
   return outcome;
 }
 
-Outcome Values::of_call(const FileFacts& file, const Node& call) {
+Outcome RuleValues::of_call(const FileFacts& file, const Node& call) {
   if (const Callee own = lint_.callee(file, call); own.function != nullptr) {
     // Until the function is judged, a recursive call of it finds `unknown`.
     const auto [known, is_new] = known_.emplace(own.function, unknown);
@@ -338,7 +338,7 @@ class Rules {
   }
 
   Lint& lint_;
-  Values values_;
+  RuleValues values_;
   const FileFacts& entry_;
   Seen stages_[policy::stage_count];
   /// By the current directive, and whether the call is sure.

@@ -10,7 +10,7 @@ namespace postern::dialect::vsl {
 namespace {
 
 /// A text that an entry of a literal map has; null: it is computed, or not there.
-const std::string* text_in(const Node& map, std::string_view key) {
+const std::string* literal_in(const Node& map, std::string_view key) {
   if (map.kind != Kind::map) return nullptr;
   for (std::size_t i = 0; i < map.names.size(); ++i) {
     const Node& value = *map.nodes[i];
@@ -51,11 +51,11 @@ void Needs::of_service(const Node& service) const {
   const auto method = service_method(kind, call_.text, call_.nodes.size() - 1);
   if (!method) return fails(method.error(), "docs/vsl-services.md has the functions of services");
   const Node& options = *service.nodes.front();
-  if (const std::string* access = text_in(options, "access")) {
+  if (const std::string* access = literal_in(options, "access")) {
     std::string why = refused_access(*access, (*method)->does);
     if (!why.empty()) fails(std::move(why), "write `access: \"O_RDWR\"` in the service's options");
   }
-  const std::string* command = text_in(options, "command");
+  const std::string* command = literal_in(options, "command");
   if (command == nullptr || kind != "cmd" || lint_.settings() == nullptr) return;
   const auto path = allowed_program(*command, lint_.settings()->site.allowed_commands);
   if (!path) {
@@ -81,7 +81,8 @@ void Needs::of_signature(const Site& site) const {
   static constexpr const char* hint =
       "set `dkim_key` below [vsl], or in a [[vsl.virtual]] for its domain; `postern dkim keygen` "
       "makes a key";
-  const std::string* domain = call_.nodes.empty() ? nullptr : text_in(*call_.nodes.front(), "sdid");
+  const std::string* domain =
+      call_.nodes.empty() ? nullptr : literal_in(*call_.nodes.front(), "sdid");
   if (!has_keys(site)) {
     lacks(shown(call_) + " has no key to sign with", hint);
   } else if (domain != nullptr && key_of(site, lower(*domain)) == nullptr) {

@@ -4,6 +4,7 @@
 
 #include <regex>
 
+#include "base/growth_test.h"
 #include "dialect/vsl/constants.h"
 #include "dialect/vsl/context.h"
 #include "dialect/vsl/library.h"
@@ -13,13 +14,15 @@
 namespace postern::dialect::vsl {
 namespace {
 
-std::vector<Mistake> warnings(
+using tests::repeated;
+
+std::vector<Mistake> load_warnings(
     const std::shared_ptr<const std::map<std::string, std::string>>& files) {
   const auto sources = load_sources("main.vsl", read_given(files));
   return sources ? lint(*sources, signature_of, function_names()) : sources.error();
 }
 
-std::string shown(const std::vector<Mistake>& all) {
+std::string shown_with_hints(const std::vector<Mistake>& all) {
   std::string text;
   for (const Mistake& one : all) {
     text += one.to_string() + (one.hint.empty() ? "" : " (" + one.hint + ")") + "\n";
@@ -28,18 +31,19 @@ std::string shown(const std::vector<Mistake>& all) {
 }
 
 std::string linted(std::map<std::string, std::string> files) {
-  return shown(warnings(std::make_shared<std::map<std::string, std::string>>(std::move(files))));
+  return shown_with_hints(
+      load_warnings(std::make_shared<std::map<std::string, std::string>>(std::move(files))));
 }
 
-struct Case {
+struct LintCase {
   std::string source;
   int column;
   std::string wanted;  ///< empty: no warning
 };
 
 /// Each source replaces the `$` in `around`; columns count from there.
-void expect(std::string_view around, const std::vector<Case>& cases) {
-  for (const Case& one : cases) {
+void expect(std::string_view around, const std::vector<LintCase>& cases) {
+  for (const LintCase& one : cases) {
     std::string text(around);
     const std::size_t before = text.find('$');
     text.replace(before, 1, one.source);
@@ -289,12 +293,6 @@ TEST(VslLint, SeesStagesThatNoSessionReaches) {
             "\"name\" || next() ] }`)\n");
 }
 
-std::string repeated(std::string_view text, int times) {
-  std::string all;
-  for (int i = 0; i < times; ++i) all += text;
-  return all;
-}
-
 TEST(VslLint, IsQuickWhereFunctionsCallFunctions) {
   std::string text = "fn f0() { next() }";
   for (int i = 1; i < 2000; ++i) {
@@ -306,7 +304,7 @@ TEST(VslLint, IsQuickWhereFunctionsCallFunctions) {
 }
 
 TEST(VslLint, StopsWhereNobodyReadsOn) {
-  const auto all = warnings(
+  const auto all = load_warnings(
       std::make_shared<std::map<std::string, std::string>>(std::map<std::string, std::string>{
           {"main.vsl", repeated("undefined; f(); ", 20000) + "#{}"}}));
   EXPECT_EQ(all.size(), max_warnings);
@@ -317,7 +315,7 @@ TEST(VslLint, WarnsOfWhatTheSuiteWantsAndOfNoNameThatIsThere) {
   for (const SuiteCase& one : suite_cases()) {
     SCOPED_TRACE(one.id);
     if (one.files->empty() || one.members.contains("load")) continue;
-    const std::vector<Mistake> all = warnings(one.files);
+    const std::vector<Mistake> all = load_warnings(one.files);
     const auto* expected = one.members.if_contains("warnings");
     if (expected == nullptr) {
       for (const Mistake& warning : all) {
@@ -332,7 +330,7 @@ TEST(VslLint, WarnsOfWhatTheSuiteWantsAndOfNoNameThatIsThere) {
         return found.file == std::string_view(warning.at("file").as_string()) &&
                found.at.line == warning.at("line").as_int64() &&
                std::regex_search(found.message, text);
-      })) << shown(all);
+      })) << shown_with_hints(all);
       ++wanted;
     }
   }
@@ -348,10 +346,10 @@ TEST(Lint, finds_the_open_relay_that_is_written_out) {
         "object mine group = [ours];\n#{ rcpt: [ rule \"relay\" || check_rcpt_relay(" +
         hosts + ") ] }\n";
     const auto sources = load_sources("main.vsl", read_given(files));
-    if (!sources) return shown(sources.error());
+    if (!sources) return shown_with_hints(sources.error());
     std::vector<Mistake> found;
     lint(*sources, signature_of, function_names(), &found);
-    return shown(found);
+    return shown_with_hints(found);
   };
   for (const char* hosts : {"all", "[low, high]", "[\"0.0.0.0/1\", \"128.0.0.0/1\"]", "high"}) {
     EXPECT_NE(open(hosts).find("an open relay"), std::string::npos) << hosts << open(hosts);
@@ -379,10 +377,10 @@ TEST(VslLint, tells_calls_of_unknown_functions_from_other_warnings) {
   std::vector<Mistake> unknown;
   const std::vector<Mistake> others =
       lint(*sources, signature_of, function_names(), nullptr, nullptr, &unknown);
-  EXPECT_EQ(shown(others),
+  EXPECT_EQ(shown_with_hints(others),
             "main.vsl:7:3: no variable `absent_too` is defined\n"
             "main.vsl:9:17: no function `absent` is defined\n");
-  EXPECT_EQ(shown(unknown),
+  EXPECT_EQ(shown_with_hints(unknown),
             "main.vsl:3:3: no function `absent` is defined (docs/vsl-api.md has all functions)\n"
             "main.vsl:4:3: no module `absent` is imported (at the top of the file, write `import "
             "\"absent\" as absent;`)\n"
@@ -399,7 +397,7 @@ TEST(VslLint, finds_constants_that_functions_refuse_and_methods_with_wrong_numbe
     EXPECT_TRUE(sources.has_value()) << call;
     std::vector<Mistake> found;
     if (sources) lint(*sources, signature_of, function_names(), nullptr, nullptr, &found);
-    return shown(found);
+    return shown_with_hints(found);
   };
   for (const char* call : {R"(lookup(""))",
                            R"(lookup("a..b"))",
@@ -451,14 +449,14 @@ TEST(VslLint, finds_files_that_have_no_folder) {
   std::vector<Mistake> failing;
   const auto warnings = [&](const Site& site) {
     const LintSettings settings{.site = site};
-    return shown(
+    return shown_with_hints(
         lint(*sources, signature_of, function_names(), nullptr, nullptr, &failing, &settings));
   };
   EXPECT_EQ(warnings({.app_directory = "/var/spool/app"}), "");
-  EXPECT_EQ(shown(failing), "");
+  EXPECT_EQ(shown_with_hints(failing), "");
   EXPECT_EQ(warnings({}),
             "main.vsl:5:9: `dump()` has no folder to write into (set `app_dir` below [vsl])\n");
-  EXPECT_EQ(shown(failing),
+  EXPECT_EQ(shown_with_hints(failing),
             "main.vsl:2:3: `write()` has no folder to write into (set `app_dir` below [vsl])\n"
             "main.vsl:3:3: `write()` has no folder to write into (set `app_dir` below [vsl])\n"
             "main.vsl:4:8: `dump()` has no folder to write into (set `app_dir` below [vsl])\n");
@@ -473,9 +471,9 @@ TEST(VslLint, keeps_functions_of_the_policy_that_are_named_as_those_of_files) {
   ASSERT_TRUE(sources.has_value());
   const Site site;
   const LintSettings settings{.site = site};
-  EXPECT_EQ(
-      shown(lint(*sources, signature_of, function_names(), nullptr, nullptr, nullptr, &settings)),
-      "");
+  EXPECT_EQ(shown_with_hints(lint(*sources, signature_of, function_names(), nullptr, nullptr,
+                                  nullptr, &settings)),
+            "");
 }
 
 /// The calls that fail whenever they are reached, in a policy with the services `scan`, `table`,

@@ -11,7 +11,7 @@ namespace postern::dialect::vsl {
 
 namespace {
 
-constexpr std::string_view head =
+constexpr std::string_view manual_head =
     "# What .vsl rules can call\n\nEvery function of [.vsl policies](vsl.md). This page is made "
     "from the tables that register the functions;\na test fails when they differ.\n\nA parameter "
     "with `?` may be left out. `name` is the same as `sys::name`. Where a stage is named, the "
@@ -76,7 +76,7 @@ std::string api_manual() {
       {"Security", security_functions()},
       {"Tools", utility_functions()},
   };
-  std::string page(head);
+  std::string page(manual_head);
   for (const Section& section : sections) {
     page += fmt::format("\n## {}\n\n", section.title);
     for (const script::HostFunction& row : section.group.functions) {

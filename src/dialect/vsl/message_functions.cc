@@ -102,7 +102,7 @@ void prepend_header(Call& call, Text name, Text value) {
   prepend_field(draft, name.value, value.value);
 }
 
-void set(Draft& draft, Field field) {
+void replace_fields(Draft& draft, Field field) {
   const auto found = std::ranges::find_if(
       draft.header, [&](const Field& one) { return iequals(one.name, field.name); });
   if (found == draft.header.end()) {
@@ -114,7 +114,9 @@ void set(Draft& draft, Field field) {
   }
 }
 
-void set_header(Call& call, Text name, Text value) { set(header_of(call), made(name, value)); }
+void set_header(Call& call, Text name, Text value) {
+  replace_fields(header_of(call), made(name, value));
+}
 
 void rename_header(Call& call, Text old_name, Text new_name) {
   made(new_name, {});
@@ -152,7 +154,7 @@ Value whole_message(Call& call) {
 
 void rewrite_mail_from_message(Call& call, Value address) {
   const mail::Mailbox sender = address_from(address);
-  set(draft_with_message(rule_of(call)), made({"From"}, {sender.text()}));
+  replace_fields(draft_with_message(rule_of(call)), made({"From"}, {sender.text()}));
 }
 
 void rewrite_mail_from(Call& call, Value address) {
@@ -216,9 +218,8 @@ void rewrite_rcpt_message(Call& call, Value old_address, Value new_address) {
 
 constexpr std::string_view one_name = "name: text";
 constexpr std::string_view name_and_value = "name: text, value: text";
-constexpr std::string_view one_address = "address: address|string";
 
-constexpr HostFunction functions[] = {
+constexpr HostFunction message_rows[] = {
     {"vsl.has_header", one_name, "bool",
      "Whether the header has such a field. Before `preq` the header consists of the fields that "
      "rules have added so far. Names are compared without regard to case.",
@@ -256,7 +257,7 @@ constexpr HostFunction functions[] = {
      "Replaces an address in To and Cc; its display name stays.", bind<&rewrite_rcpt_message>},
 };
 
-constexpr Allowed stages[] = {
+constexpr Allowed message_stages[] = {
     {"mail", Stage::message},
     {"rewrite_mail_from_message", Stage::message},
     {"rewrite_mail_from", Stage::message},
@@ -267,6 +268,6 @@ constexpr Allowed stages[] = {
 
 }  // namespace
 
-Group message_functions() { return {functions, stages}; }
+Group message_functions() { return {message_rows, message_stages}; }
 
 }  // namespace postern::dialect::vsl

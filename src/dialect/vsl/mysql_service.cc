@@ -46,9 +46,7 @@ std::size_t after_inert(std::string_view sql, std::size_t at) {
   return sql.size();
 }
 
-bool is_name(char c) { return is_alnum(c) || c == '_'; }
-
-SqlText::Parameter parameter_of(const Value& value) {
+SqlText::Parameter sql_parameter(const Value& value) {
   if (std::holds_alternative<Unit>(value.is)) return {.text = "NULL"};
   if (const auto* flag = std::get_if<bool>(&value.is)) return {.text = *flag ? "1" : "0"};
   const bool is_number =
@@ -63,7 +61,7 @@ SqlText statement_of(const std::string& sql, const Value* given) {
   }
   if (const auto* map = std::get_if<Value::Map>(&given->is)) {
     std::map<std::string, SqlText::Parameter, std::less<>> named;
-    for (const auto& [name, one] : *map) named[name] = parameter_of(one);
+    for (const auto& [name, one] : *map) named[name] = sql_parameter(one);
     return SqlText::with(sql, [&](std::string_view name) {
       const auto found = named.find(name);
       demand(found != named.end(),
@@ -74,7 +72,7 @@ SqlText statement_of(const std::string& sql, const Value* given) {
   const auto* array = std::get_if<Value::Array>(&given->is);
   demand(array != nullptr, "the parameters of a query are an array or a map");
   std::vector<SqlText::Parameter> listed;
-  for (const Value& one : *array) listed.push_back(parameter_of(one));
+  for (const Value& one : *array) listed.push_back(sql_parameter(one));
   return SqlText::with(sql, listed);
 }
 
@@ -248,13 +246,14 @@ SqlText SqlText::with(std::string_view sql,
   std::size_t begin = 0;
   for (std::size_t i = 0; i < sql.size();) {
     const std::size_t after = after_inert(sql, i);
-    const bool is_named = after == i && sql[i] == ':' && i + 1 < sql.size() && is_name(sql[i + 1]);
+    const bool is_named =
+        after == i && sql[i] == ':' && i + 1 < sql.size() && is_word_char(sql[i + 1]);
     if (!is_named) {
       i = std::max(after, i + 1);
       continue;
     }
     std::size_t end = i + 1;
-    while (end < sql.size() && is_name(sql[end])) ++end;
+    while (end < sql.size() && is_word_char(sql[end])) ++end;
     if (const Parameter* one = find(sql.substr(i + 1, end - i - 1))) {
       made.pieces_.push_back({std::string(sql.substr(begin, i - begin))});
       made.pieces_.push_back(*one);

@@ -14,10 +14,7 @@ using namespace objects;
 
 namespace {
 
-std::string in_quotes(std::string_view text) { return "`" + printable(text, 100) + "`"; }
-tl::unexpected<Error> malformed(std::string sentence) {
-  return fail(Fault::malformed, std::move(sentence));
-}
+std::string in_backquotes(std::string_view text) { return "`" + printable(text, 100) + "`"; }
 
 RE2::Options regex_options() {
   RE2::Options options;
@@ -36,7 +33,8 @@ Result<ObjectPtr> make_ip(Type type, std::string_view text) {
   const auto address = IpAddress::from_text(text);
   const bool v6 = text.find(':') != std::string_view::npos;
   if (!address || v6 != (type == Type::ip6)) {
-    return malformed(in_quotes(text) + " is no IPv" + (type == Type::ip6 ? "6" : "4") + " address");
+    return malformed(in_backquotes(text) + " is no IPv" + (type == Type::ip6 ? "6" : "4") +
+                     " address");
   }
   return std::make_shared<Plain>(type, address->to_string(), Cidr(*address, address->bits()));
 }
@@ -51,7 +49,7 @@ Result<ObjectPtr> make_range(Type type, std::string_view text) {
   // ::ffff:a.b.c.d/n is a.b.c.d/(n-96).
   const std::uint64_t mapped = v6 && address && address->is_v4() ? 96 : 0;
   if (!address || v6 != (type == Type::rg6) || !prefix || *prefix > most || *prefix < mapped) {
-    return malformed(in_quotes(text) + " is no IPv" + (type == Type::rg6 ? "6" : "4") +
+    return malformed(in_backquotes(text) + " is no IPv" + (type == Type::rg6 ? "6" : "4") +
                      " range such as " + (type == Type::rg6 ? "2001:db8::/32" : "192.0.2.0/24"));
   }
   const Cidr network(*address, static_cast<int>(*prefix - mapped));
@@ -61,12 +59,13 @@ Result<ObjectPtr> make_range(Type type, std::string_view text) {
 Result<ObjectPtr> make_regex(std::string_view text) {
   auto pattern = std::make_shared<Pattern>(std::string(text));
   if (!pattern->expression.ok()) {
-    return malformed(in_quotes(text) + " is no regular expression: " + pattern->expression.error());
+    return malformed(in_backquotes(text) +
+                     " is no regular expression: " + pattern->expression.error());
   }
   return pattern;
 }
 
-constexpr std::array<std::pair<std::string_view, Type>, 16> words = {{
+constexpr std::array<std::pair<std::string_view, Type>, 16> type_words = {{
     {"ip4", Type::ip4},
     {"ip6", Type::ip6},
     {"rg4", Type::rg4},
@@ -100,14 +99,14 @@ Result<ObjectPtr> Object::make(Type type, std::string_view text) {
     case Type::address: {
       auto mailbox = mail::parse_mailbox(text, mail::Utf8::allowed);
       if (!mailbox) {
-        return malformed(in_quotes(text) + " is no address: " + mailbox.error().message);
+        return malformed(in_backquotes(text) + " is no address: " + mailbox.error().message);
       }
       return std::make_shared<Plain>(std::string(text), std::move(*mailbox));
     }
     case Type::fqdn: {
       const auto domain = mail::Domain::parse(text);
       if (!domain) {
-        return malformed(in_quotes(text) + " is no domain name: " + domain.error().message);
+        return malformed(in_backquotes(text) + " is no domain name: " + domain.error().message);
       }
       return std::make_shared<Plain>(type, std::string(text));
     }
@@ -140,7 +139,7 @@ ObjectPtr Object::address(const std::optional<mail::Mailbox>& mailbox) {
 
 Result<smtp::Reply> Object::parse_code(std::string_view text) {
   const auto wrong = [&](const char* why) {
-    return malformed(in_quotes(text) + " is no reply code such as `550 5.7.1 text`: " + why);
+    return malformed(in_backquotes(text) + " is no reply code such as `550 5.7.1 text`: " + why);
   };
   if (text.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos) {
     return wrong("it must be one line");
@@ -223,15 +222,15 @@ std::optional<bool> Object::contains(const Object& other, std::string& why) cons
 }
 
 std::optional<Object::Type> object_type(std::string_view word) {
-  const auto found =
-      std::find_if(words.begin(), words.end(), [&](const auto& one) { return one.first == word; });
-  if (found == words.end()) return std::nullopt;
+  const auto found = std::find_if(type_words.begin(), type_words.end(),
+                                  [&](const auto& one) { return one.first == word; });
+  if (found == type_words.end()) return std::nullopt;
   return found->second;
 }
 
 std::string_view to_string(Object::Type type) {
-  const auto found =
-      std::find_if(words.begin(), words.end(), [&](const auto& one) { return one.second == type; });
+  const auto found = std::find_if(type_words.begin(), type_words.end(),
+                                  [&](const auto& one) { return one.second == type; });
   return found->first;
 }
 

@@ -16,9 +16,9 @@ constexpr std::size_t heaviest_list = 10'000'000;
 /// Whether spellings of the name can differ only in case.
 bool is_simple(std::string_view text) { return is_ascii(text) && !text.ends_with('.'); }
 
-std::size_t index_of(Type type) { return type == Type::address ? 0 : type == Type::fqdn ? 1 : 2; }
+std::size_t slot_of(Type type) { return type == Type::address ? 0 : type == Type::fqdn ? 1 : 2; }
 
-std::string text_of(const std::vector<ObjectPtr>& members) {
+std::string members_text(const std::vector<ObjectPtr>& members) {
   std::string text = "[";
   for (const ObjectPtr& member : members) {
     if (text.size() > 1) text += ", ";
@@ -61,7 +61,7 @@ bool same_name(Type type, std::string_view a, std::string_view b) {
   return !(is_simple(a) && is_simple(b)) && key_of(type, a) == key_of(type, b);
 }
 
-List::List(Type type, std::vector<ObjectPtr> members) : Plain(type, text_of(members)) {
+List::List(Type type, std::vector<ObjectPtr> members) : Plain(type, members_text(members)) {
   members_ = std::move(members);
   std::vector<Cidr> networks;
   std::vector<Cidr> addresses;
@@ -75,7 +75,7 @@ List::List(Type type, std::vector<ObjectPtr> members) : Plain(type, text_of(memb
 bool List::has(std::string_view text) const {
   if (strings_.contains(std::string(text))) return true;
   for (const Type type : {Type::address, Type::fqdn, Type::identifier}) {
-    const Texts& keys = names_[index_of(type)];
+    const Texts& keys = names_[slot_of(type)];
     if (!keys.empty() && keys.contains(key_of(type, text))) return true;
   }
   const auto ip = IpAddress::from_text(text);
@@ -92,7 +92,7 @@ bool List::has(const Object& object) const {
   }
   if (is_name(type)) {
     const std::string key = key_of(type, object.text());
-    return names_[index_of(type)].contains(key) || lower_strings_.contains(key) ||
+    return names_[slot_of(type)].contains(key) || lower_strings_.contains(key) ||
            lower_strings_.contains(lower(object.text())) || any_of(others_, object);
   }
   std::vector<const Object*> all;
@@ -111,7 +111,7 @@ void List::add(const Object& member, std::vector<Cidr>& networks, std::vector<Ci
   if (is_ip(type) || is_range(type)) {
     networks.push_back(*member.network());
   } else if (is_name(type)) {
-    names_[index_of(type)].insert(key_of(type, member.text()));
+    names_[slot_of(type)].insert(key_of(type, member.text()));
   } else if (type == Type::string && is_simple(member.text())) {
     strings_.insert(member.text());
     lower_strings_.insert(lower(member.text()));

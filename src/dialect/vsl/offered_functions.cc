@@ -27,16 +27,16 @@ bool holds(Call& call) {
 }
 
 template <std::size_t... row>
-Group functions(std::index_sequence<row...> /*rows*/) {
+Group offered_rows(std::index_sequence<row...> /*rows*/) {
   static const std::string names[] = {"vsl." + std::string(offered[row].name)...};
-  static const HostFunction functions[] = {
+  static const HostFunction rows[] = {
       {names[row], "", "bool", offered[row].holds, bind<&holds<row>>}...};
   static constexpr Allowed stages[] = {{offered[row].name, offered[row].from}...};
-  return {functions, stages};
+  return {rows, stages};
 }
 
 }  // namespace
 
-Group offered_functions() { return functions(std::make_index_sequence<std::size(offered)>()); }
+Group offered_functions() { return offered_rows(std::make_index_sequence<std::size(offered)>()); }
 
 }  // namespace postern::dialect::vsl

@@ -13,7 +13,7 @@ struct Spelling {
   std::string_view type;
 };
 /// Types of objects, with old spellings.
-constexpr Spelling types[] = {
+constexpr Spelling type_spellings[] = {
     {"ip4", "ip4"},          {"ip6", "ip6"},
     {"rg4", "rg4"},          {"rg6", "rg6"},
     {"fqdn", "fqdn"},        {"address", "address"},
@@ -27,9 +27,9 @@ constexpr std::string_view kinds[] = {"cmd", "smtp", "db"};
 constexpr std::string_view databases[] = {"csv", "mysql", "sqlite"};
 
 /// The type that a spelling names; empty: none.
-std::string_view type_of(std::string_view written) {
-  const auto* const found = std::ranges::find(types, written, &Spelling::written);
-  return found == std::ranges::end(types) ? std::string_view() : found->type;
+std::string_view object_type_of(std::string_view written) {
+  const auto* const found = std::ranges::find(type_spellings, written, &Spelling::written);
+  return found == std::ranges::end(type_spellings) ? std::string_view() : found->type;
 }
 
 bool can_be_a_line(std::string_view type) {
@@ -38,7 +38,7 @@ bool can_be_a_line(std::string_view type) {
 
 std::string type_hint(std::string_view written, bool of_a_line) {
   std::vector<std::string_view> names;
-  for (const Spelling& one : types) {
+  for (const Spelling& one : type_spellings) {
     if (!of_a_line || can_be_a_line(one.type)) names.push_back(one.written);
   }
   const auto near = nearest(written, names);
@@ -84,14 +84,14 @@ NodePtr Parser::object() {
   made->text = std::move(called.text);
   made->text_at = called.at;
   const Name type = name("the type of the object");
-  made->word = type_of(type.text);
+  made->word = object_type_of(type.text);
   made->word_at = type.at;
   if (made->word.empty()) {
     fail_at(type.at, "there is no object type `" + type.text + "`", type_hint(type.text, false));
   }
   if (take(":")) {
     const Name content = name("the type of the file's lines");
-    made->content = type_of(content.text);
+    made->content = object_type_of(content.text);
     if (made->word != "file") {
       fail_at(content.at, "an object of type `" + made->word + "` has no second type",
               "only `file` has one: `file:" + content.text + "`");

@@ -2,28 +2,32 @@
 
 #include <gtest/gtest.h>
 
+#include "base/growth_test.h"
 #include "dialect/vsl/tree_text_test.h"
 
 namespace postern::dialect::vsl {
 namespace {
 
-std::string mistake(const std::string& source) {
+using tests::repeated;
+
+std::string parse_mistake(const std::string& source) {
   const auto file = parse("x.vsl", source);
   if (file) return "parsed";
   const Mistake& wrong = file.error();
   return wrong.to_string() + (wrong.hint.empty() ? "" : " (" + wrong.hint + ")");
 }
 
-struct Case {
+struct ParserCase {
   std::string source;
   std::string wanted;
 };
 
-void expect_trees(const std::vector<Case>& cases) {
-  for (const Case& one : cases) EXPECT_EQ(parsed(one.source), one.wanted) << one.source;
+void expect_trees(const std::vector<ParserCase>& cases) {
+  for (const ParserCase& one : cases) EXPECT_EQ(parsed(one.source), one.wanted) << one.source;
 }
-void expect_mistakes(const std::vector<Case>& cases) {
-  for (const Case& one : cases) EXPECT_EQ(mistake(one.source), one.wanted) << one.source;
+void expect_mistakes(const std::vector<ParserCase>& cases) {
+  for (const ParserCase& one : cases)
+    EXPECT_EQ(parse_mistake(one.source), one.wanted) << one.source;
 }
 
 TEST(VslParser, ReadsValues) {
@@ -246,19 +250,13 @@ TEST(VslParser, GuessesWhatWasMeant) {
   });
 }
 
-std::string repeated(std::string_view text, int times) {
-  std::string all;
-  for (int i = 0; i < times; ++i) all += text;
-  return all;
-}
-
 TEST(VslParser, AllowsAHundredAndTwentyEightLevels) {
-  EXPECT_EQ(mistake(repeated("(", 128) + "1" + repeated(")", 128)), "parsed");
-  EXPECT_EQ(mistake(repeated("(", 129) + "1" + repeated(")", 129)),
+  EXPECT_EQ(parse_mistake(repeated("(", 128) + "1" + repeated(")", 128)), "parsed");
+  EXPECT_EQ(parse_mistake(repeated("(", 129) + "1" + repeated(")", 129)),
             "x.vsl:1:129: this nests deeper than 128 levels (move inner parts into functions)");
-  EXPECT_EQ(mistake(repeated("if a { ", 128) + repeated("}", 128)), "parsed");
-  EXPECT_EQ(mistake(repeated("a + b + ", 200) + "c"), "parsed");
-  EXPECT_EQ(mistake(repeated("if a {} else ", 400) + "{}"), "parsed");
+  EXPECT_EQ(parse_mistake(repeated("if a { ", 128) + repeated("}", 128)), "parsed");
+  EXPECT_EQ(parse_mistake(repeated("a + b + ", 200) + "c"), "parsed");
+  EXPECT_EQ(parse_mistake(repeated("if a {} else ", 400) + "{}"), "parsed");
 }
 
 TEST(VslParser, MeetsHostileNestingWithoutTheStack) {
@@ -301,15 +299,15 @@ TEST(VslParser, MeetsHostileNestingWithoutTheStack) {
                                      "a[0]",
                                      "1;",
                                      "x,"}) {
-    const std::string wrong = mistake(repeated(one, 5000));
+    const std::string wrong = parse_mistake(repeated(one, 5000));
     EXPECT_NE(wrong, "") << one;
-    (void)mistake(repeated(one, 5000) + "1");
-    (void)mistake("#{ mail: [ " + repeated(one, 5000));
+    (void)parse_mistake(repeated(one, 5000) + "1");
+    (void)parse_mistake("#{ mail: [ " + repeated(one, 5000));
   }
-  EXPECT_EQ(mistake(repeated("a + ", 600) + "a"),
+  EXPECT_EQ(parse_mistake(repeated("a + ", 600) + "a"),
             "x.vsl:1:2047: this statement has too many operators or branches in one another (move "
             "parts of it into variables or functions)");
-  EXPECT_EQ(mistake("a" + repeated(".b", 5000)).substr(0, 13), "x.vsl:1:1025:");
+  EXPECT_EQ(parse_mistake("a" + repeated(".b", 5000)).substr(0, 13), "x.vsl:1:1025:");
 }
 
 }  // namespace

@@ -10,7 +10,7 @@ namespace postern::dialect::vsl {
 
 namespace {
 
-using Kind = Status::Kind;
+using StatusKind = Status::Kind;
 using policy::Route;
 using policy::Stage;
 
@@ -35,8 +35,8 @@ void allow_relay(Context& context, const std::string& why) {
 
 Task<StatusPtr> deny_unless_known(Context& context, Hosts hosts) {
   HostMatch match = co_await known_client(context, std::move(hosts));
-  if (match.found) co_return status_of(Kind::next, std::move(match.detail));
-  co_return status_of(Kind::deny, std::move(match.detail), relay_denied());
+  if (match.found) co_return status_of(StatusKind::next, std::move(match.detail));
+  co_return status_of(StatusKind::deny, std::move(match.detail), relay_denied());
 }
 
 /// The last of recipients_of(); nullopt: there is none.
@@ -51,10 +51,10 @@ std::optional<mail::Mailbox> last_recipient(const Context& context) {
 Task<StatusPtr> relay_if_known(Context& context, Hosts hosts, bool is_candidate) {
   HostMatch match = co_await known_client(context, std::move(hosts));
   if (!match.found) {
-    co_return status_of(Kind::refuse_recipient, std::move(match.detail), relay_denied());
+    co_return status_of(StatusKind::refuse_recipient, std::move(match.detail), relay_denied());
   }
   if (is_candidate) allow_relay(context, match.detail);
-  co_return status_of(Kind::next, std::move(match.detail));
+  co_return status_of(StatusKind::next, std::move(match.detail));
 }
 
 }  // namespace
@@ -63,7 +63,7 @@ script::Soon<StatusPtr> check_mail_relay(script::Call& call, Value allowed_hosts
   Context& context = rule_of(call);
   const auto sender = sender_of(context);
   Hosts hosts = hosts_of(allowed_hosts);
-  if (!is_local(context, sender)) return status_of(Kind::next, "the sender is not of ours");
+  if (!is_local(context, sender)) return status_of(StatusKind::next, "the sender is not of ours");
   return deny_unless_known(context, std::move(hosts));
 }
 
@@ -82,14 +82,14 @@ script::Soon<StatusPtr> check_rcpt_relay(script::Call& call, Value allowed_hosts
                                   stranger.value_or(IpAddress()).to_string() + ": an open relay");
   }
   const auto recipient = last_recipient(context);
-  if (!recipient) return status_of(Kind::next, "no recipient is left");
+  if (!recipient) return status_of(StatusKind::next, "no recipient is left");
   // RFC 5321 §4.1.1.3: <Postmaster> without a domain is local.
   if (recipient->domain.empty() || context.site.is_local(recipient->domain)) {
-    return status_of(Kind::next, "the recipient is one of ours");
+    return status_of(StatusKind::next, "the recipient is one of ours");
   }
   const bool is_candidate = *recipient == evidence.candidate->address;
   if (is_candidate && evidence.candidate->route.kind == Route::Kind::webhook) {
-    return status_of(Kind::next, "a webhook owns the recipient");
+    return status_of(StatusKind::next, "a webhook owns the recipient");
   }
   return relay_if_known(context, std::move(hosts), is_candidate);
 }

@@ -10,7 +10,7 @@ using ::testing::HasSubstr;
 using testing::Scene;
 using ::testing::StartsWith;
 
-constexpr const char* zone = R"({
+constexpr const char* relay_zone = R"({
   "mta.example": {"A": ["198.51.100.77", "198.51.100.78"], "AAAA": ["2001:db8::77"]},
   "xn--bcher-kva.example": {"A": ["198.51.100.79"]},
   "silent.example": "SERVFAIL",
@@ -52,7 +52,7 @@ TEST(CheckMailRelay, knows_clients_by_address_network_and_name) {
       {"198.51.100.7", "obj.of('fqdn', 'silent.example')", false},
   };
   for (const auto& c : cases) {
-    Scene scene(zone);
+    Scene scene(relay_zone);
     scene.from(c.client).sender("john@doe-family.com");
     const std::string answer = scene.ask("vsl.check_mail_relay(" + c.hosts + ")");
     EXPECT_THAT(answer, StartsWith(c.found ? "next" : std::string("deny ") + refused))
@@ -61,7 +61,7 @@ TEST(CheckMailRelay, knows_clients_by_address_network_and_name) {
 }
 
 TEST(CheckMailRelay, says_what_it_saw) {
-  Scene scene(zone);
+  Scene scene(relay_zone);
   scene.sender("john@doe-family.com");
   EXPECT_EQ(scene.ask("vsl.check_mail_relay(obj.of('rg4', '198.51.100.0/24'))"),
             "next | 198.51.100.7 is in 198.51.100.0/24");
@@ -83,7 +83,7 @@ TEST(CheckMailRelay, concerns_senders_of_ours_and_strangers_alone) {
       {"x@sub.virtual.example", false}, {"ann@good.example", false},   {"", false},
   };
   for (const auto& c : cases) {
-    Scene scene(zone);
+    Scene scene(relay_zone);
     scene.sender(c.sender);
     const std::string ask = "vsl.check_mail_relay(obj.of('fqdn', 'mta.example'))";
     EXPECT_THAT(scene.ask(ask), StartsWith(c.denied ? "deny" : "next")) << c.sender;
@@ -94,7 +94,7 @@ TEST(CheckMailRelay, concerns_senders_of_ours_and_strangers_alone) {
 }
 
 TEST(CheckMailRelay, asks_about_a_name_once) {
-  Scene scene(zone);
+  Scene scene(relay_zone);
   scene.sender("john@doe-family.com");
   const std::string ask = "vsl.check_mail_relay(obj.of('fqdn', 'mta.example'))";
   scene.ask(ask);
@@ -109,7 +109,7 @@ TEST(CheckMailRelay, mistakes_are_errors_before_anything_is_asked) {
         "obj.of('identifier', 'mta.example')", "obj.of('code', '550 no')", "'a b'", "''",
         "array.of('mta.example', 42)",
         "group.of(obj.of('fqdn', 'mta.example'), obj.of('address', 'a@b.example'))"}) {
-    Scene scene(zone);
+    Scene scene(relay_zone);
     scene.sender("john@doe-family.com");
     const std::string ask = std::string("vsl.check_mail_relay(") + hosts + ")";
     EXPECT_THAT(scene.ask(ask), StartsWith("error: ")) << hosts;
@@ -120,7 +120,7 @@ TEST(CheckMailRelay, mistakes_are_errors_before_anything_is_asked) {
 }
 
 TEST(CheckMailRelay, needs_a_sender) {
-  Scene scene(zone);
+  Scene scene(relay_zone);
   scene.at(Stage::helo);
   EXPECT_THAT(scene.ask("vsl.check_mail_relay(group.of())"), HasSubstr("is not defined yet"));
   EXPECT_THAT(scene.script.answer("vsl.check_mail_relay(group.of())", nullptr),
@@ -144,7 +144,7 @@ TEST(CheckRcptRelay, refuses_a_foreign_recipient_and_grants_it_to_known_clients)
       {"192.168.0.7", "jane@doe-family.com", false, Route::Kind::none},
   };
   for (const auto& c : cases) {
-    Scene scene(zone);
+    Scene scene(relay_zone);
     scene.from(c.client).recipient(c.recipient);
     EXPECT_THAT(scene.ask(ask),
                 StartsWith(c.refused ? std::string("refuse_recipient ") + refused : "next"))
@@ -155,7 +155,7 @@ TEST(CheckRcptRelay, refuses_a_foreign_recipient_and_grants_it_to_known_clients)
 }
 
 TEST(CheckRcptRelay, who_authenticated_may_send_abroad) {
-  Scene scene(zone);
+  Scene scene(relay_zone);
   scene.recipient("x@elsewhere.example");
   scene.evidence.session.auth = policy::Authentication{.username = "john"};
   EXPECT_EQ(scene.ask("vsl.check_rcpt_relay(group.of())"), "next | authenticated as john");
@@ -163,7 +163,7 @@ TEST(CheckRcptRelay, who_authenticated_may_send_abroad) {
 }
 
 TEST(CheckRcptRelay, leaves_webhooks_and_unknown_addresses_of_theirs_alone) {
-  Scene scene(zone);
+  Scene scene(relay_zone);
   scene.from("192.168.0.7").recipient("x@hooks.example");
   Route& route = scene.evidence.candidate->route;
   route.missing = Route::Missing::unknown_address;
@@ -178,7 +178,7 @@ TEST(CheckRcptRelay, leaves_webhooks_and_unknown_addresses_of_theirs_alone) {
 }
 
 TEST(CheckRcptRelay, judges_the_recipient_as_rules_left_it) {
-  Scene scene(zone);
+  Scene scene(relay_zone);
   scene.recipient("x@elsewhere.example");
   scene.draft.removed.insert("x@elsewhere.example");
   EXPECT_EQ(scene.ask("vsl.check_rcpt_relay(group.of())"), "next | no recipient is left");
@@ -196,7 +196,7 @@ TEST(CheckRcptRelay, is_no_open_relay_however_the_networks_are_cut) {
       "obj.of('regex', '.')",
       "group.of(obj.of('regex', '^1'), obj.of('regex', '^[2-9]'))"};
   for (const char* hosts : open) {
-    Scene scene(zone);
+    Scene scene(relay_zone);
     scene.from("198.51.100.7").recipient("x@elsewhere.example");
     const std::string ask = "vsl.check_rcpt_relay(" + std::string(hosts) + ")";
     EXPECT_THAT(scene.ask(ask), HasSubstr(": an open relay")) << hosts;
@@ -204,7 +204,7 @@ TEST(CheckRcptRelay, is_no_open_relay_however_the_networks_are_cut) {
   }
   for (const char* hosts : {"array.of('10.0.0.0/8', '203.0.0.0/12', '198.51.100.0/24')",
                             "obj.of('regex', '^198[.]51[.]100[.]')"}) {
-    Scene scene(zone);
+    Scene scene(relay_zone);
     scene.from("198.51.100.7").recipient("x@elsewhere.example");
     scene.ask("vsl.check_rcpt_relay(" + std::string(hosts) + ")");
     EXPECT_TRUE(scene.relays()) << hosts;
@@ -214,7 +214,7 @@ TEST(CheckRcptRelay, is_no_open_relay_however_the_networks_are_cut) {
 TEST(CheckRcptRelay, a_client_that_nobody_knows_is_no_host) {
   for (const char* hosts : {"obj.of('rg4', '192.168.0.0/24')", "obj.of('rg6', '2001:db8::/32')",
                             "obj.of('regex', 'unknown')", "obj.of('fqdn', 'mta.example')"}) {
-    Scene scene(zone);
+    Scene scene(relay_zone);
     scene.recipient("x@elsewhere.example");
     scene.evidence.session.client_ip = IpAddress::unknown();
     EXPECT_THAT(scene.ask("vsl.check_rcpt_relay(" + std::string(hosts) + ")"),
@@ -224,7 +224,7 @@ TEST(CheckRcptRelay, a_client_that_nobody_knows_is_no_host) {
 }
 
 TEST(CheckRcptRelay, belongs_to_one_stage) {
-  Scene scene(zone);
+  Scene scene(relay_zone);
   EXPECT_EQ(scene.ask("vsl.check_rcpt_relay(group.of())"),
             "error: the field: `rcpt` is not defined yet, it only is available from the `rcpt` "
             "stage");

@@ -11,11 +11,6 @@ namespace {
 
 using script::stack::push;
 
-int not_here(lua_State* L) {
-  push_none(L);
-  return 1;
-}
-
 bool may_change(lua_State* L) { return !is_loaded(L, 1) || is_loading(L); }
 int unchangeable(lua_State* L) {
   return raise(L, "this array belongs to the loaded policy and cannot be changed");
@@ -134,7 +129,7 @@ int entries(lua_State* L) {
   return 1;
 }
 
-constexpr script::HostFunction functions[] = {
+constexpr script::HostFunction runtime_array_rows[] = {
     {"vsl_method.push", "array: any, value: any", "any", "Puts it at the end.", push_element},
     {"vsl_method.pop", "array: any", "any", "Takes the last one off.", pop_element},
     {"vsl_method.truncate", "array: any, count: integer", "any", "Leaves so many.", truncate},
@@ -146,6 +141,6 @@ constexpr script::HostFunction functions[] = {
 
 }  // namespace
 
-script::HostTable array_functions() { return functions; }
+script::HostTable array_functions() { return runtime_array_rows; }
 
 }  // namespace postern::dialect::vsl

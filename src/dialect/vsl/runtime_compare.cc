@@ -9,7 +9,7 @@ namespace postern::dialect::vsl {
 
 namespace {
 
-constexpr int deepest = 64;
+constexpr int deepest_compared = 64;
 
 bool decided(const std::optional<bool>& answer, const std::string& why) {
   if (!answer) throw std::runtime_error(why);
@@ -89,7 +89,8 @@ bool is_number(Shape shape) { return shape == Shape::integer || shape == Shape::
 }  // namespace
 
 bool equal_at(lua_State* L, int left, int right, Work& work, int depth) {
-  if (depth > deepest) throw std::runtime_error("values are nested too deeply to be compared");
+  if (depth > deepest_compared)
+    throw std::runtime_error("values are nested too deeply to be compared");
   script::stack::make_room(L, 6);
   work.step();
   const Shape a = shape_at(L, left);

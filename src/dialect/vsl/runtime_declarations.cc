@@ -149,7 +149,7 @@ int caught(lua_State* L) {
   return bounded<push_caught>(L);
 }
 
-int fail(lua_State* L) { return raise(L, "%s", lua_tostring(L, 1)); }
+int fail_with(lua_State* L) { return raise(L, "%s", lua_tostring(L, 1)); }
 int no_condition(lua_State* L) { return raise(L, "the condition is not a boolean"); }
 int no_variable(lua_State* L) {
   return raise(L, "variable '%s' is not defined", lua_tostring(L, 1));
@@ -169,7 +169,7 @@ int changing(lua_State* L) {
   if (is_loading(L)) return 0;
   return raise(L, "'%s' belongs to the loaded policy and cannot be changed", lua_tostring(L, 1));
 }
-int count(lua_State* L) {
+int wrong_count(lua_State* L) {
   return raise(L, "the function takes %I parameter(s), not %I", lua_tointeger(L, 1),
                lua_tointeger(L, 2));
 }
@@ -178,9 +178,9 @@ int callable(lua_State* L) {
   return raise(L, "%s is no function", type_name(L, 1).data());
 }
 
-constexpr std::string_view name = "name: string";
+constexpr std::string_view name_parameter = "name: string";
 
-const script::HostFunction functions[] = {
+const script::HostFunction runtime_declaration_rows[] = {
     {"vsl_machine.list_file", "content: string, path: string, file: string", "any",
      "`object name file:content = path`", bounded<list>},
     {"vsl_machine.find_import", "file: string, path: string", "integer", "A file's number.",
@@ -198,15 +198,15 @@ const script::HostFunction functions[] = {
     {"vsl_machine.deep", "", "", "Stops it.", deep},
     {"vsl_machine.throw", "value: any", "", "`throw value`", bounded<throw_value>},
     {"vsl_machine.caught", "error: any", "any", "What `catch` sees.", caught},
-    {"vsl_machine.fail", "sentence: string", "", "An error.", fail},
+    {"vsl_machine.fail", "sentence: string", "", "An error.", fail_with},
     {"vsl_machine.no_condition", "", "", "An error.", no_condition},
-    {"vsl_machine.no_variable", name, "", "An error.", no_variable},
+    {"vsl_machine.no_variable", name_parameter, "", "An error.", no_variable},
     {"vsl_machine.no_function", "name: string, count: integer", "", "An error.", no_function},
     {"vsl_machine.no_method", "value: any, name: string, count: integer", "", "An error.",
      no_method},
-    {"vsl_machine.constant", name, "", "An error.", constant},
-    {"vsl_machine.changing", name, "", "An error once the policy has loaded.", changing},
-    {"vsl_machine.count", "wanted: integer, given: integer", "", "An error.", count},
+    {"vsl_machine.constant", name_parameter, "", "An error.", constant},
+    {"vsl_machine.changing", name_parameter, "", "An error once the policy has loaded.", changing},
+    {"vsl_machine.count", "wanted: integer, given: integer", "", "An error.", wrong_count},
     {"vsl_machine.callable", "value: any", "", "An error unless it is a function.", callable},
 };
 
@@ -226,6 +226,6 @@ std::optional<ChunkPlace> take_place(std::string_view text) {
   return ChunkPlace{line, behind.substr(2)};
 }
 
-script::HostTable declaration_functions() { return functions; }
+script::HostTable declaration_functions() { return runtime_declaration_rows; }
 
 }  // namespace postern::dialect::vsl

@@ -17,10 +17,6 @@ namespace {
 using script::stack::push;
 
 bool is_text(lua_State* L) { return lua_type(L, 1) == LUA_TSTRING; }
-int not_here(lua_State* L) {
-  push_none(L);
-  return 1;
-}
 
 /// The text that a method works on. Its size counts as work of the script.
 std::string_view own_text(lua_State* L, Work& work) {
@@ -30,7 +26,7 @@ std::string_view own_text(lua_State* L, Work& work) {
 }
 
 /// The text of an argument.
-std::string argument(lua_State* L, int index, Work& work) { return text_at(L, index, work); }
+std::string method_argument(lua_State* L, int index, Work& work) { return text_at(L, index, work); }
 
 int give_text(lua_State* L, std::string_view text) {
   if (text.size() > machine_of(L).limits->string) throw Exhausted{string_too_long};
@@ -120,14 +116,14 @@ int contains(lua_State* L) {
 int starts_with(lua_State* L) {
   if (!is_text(L)) return not_here(L);
   Work work(L);
-  push(L, own_text(L, work).starts_with(argument(L, 2, work)));
+  push(L, own_text(L, work).starts_with(method_argument(L, 2, work)));
   return 1;
 }
 
 int ends_with(lua_State* L) {
   if (!is_text(L)) return not_here(L);
   Work work(L);
-  push(L, own_text(L, work).ends_with(argument(L, 2, work)));
+  push(L, own_text(L, work).ends_with(method_argument(L, 2, work)));
   return 1;
 }
 
@@ -170,7 +166,7 @@ int split_text(lua_State* L) {
   if (!is_text(L)) return not_here(L);
   Work work(L);
   const std::string_view text = own_text(L, work);
-  const std::string separator = argument(L, 2, work);
+  const std::string separator = method_argument(L, 2, work);
   if (separator.empty()) throw std::runtime_error("`split` needs a separator");
   push_array(L, 0);
   lua_Integer count = 0;
@@ -194,7 +190,7 @@ int index_of(lua_State* L) {
   if (!is_text(L)) return not_here(L);
   Work work(L);
   const std::string_view text = own_text(L, work);
-  const std::size_t at = text.find(argument(L, 2, work));
+  const std::size_t at = text.find(method_argument(L, 2, work));
   push(L, at == std::string_view::npos ? std::int64_t{-1} : characters(text.substr(0, at)));
   return 1;
 }
@@ -239,8 +235,8 @@ int replace(lua_State* L) {
   if (!is_text(L)) return not_here(L);
   Work work(L);
   const std::string_view text = own_text(L, work);
-  const std::string what = argument(L, 2, work);
-  const std::string by = argument(L, 3, work);
+  const std::string what = method_argument(L, 2, work);
+  const std::string by = method_argument(L, 3, work);
   if (what.empty()) return give_text(L, text);
   std::string made;
   for (std::size_t at = 0;;) {
@@ -265,33 +261,36 @@ int part_of_address(lua_State* L) {
   return 1;
 }
 
-constexpr std::string_view one = "value: any";
-constexpr std::string_view with = "value: any, what: any";
+constexpr std::string_view one_value = "value: any";
+constexpr std::string_view value_and_what = "value: any, what: any";
 
-constexpr script::HostFunction functions[] = {
-    {"vsl_method.to_string", one, "string", "As text.", bounded<to_string_of>},
-    {"vsl_method.to_debug", one, "string", "As text, texts in quotes.", bounded<to_debug>},
-    {"vsl_method.type_of", one, "string", "The name of its type.", bounded<type_of_value>},
-    {"vsl_method.len", one, "integer", "How many it holds.", bounded<len>},
-    {"vsl_method.is_empty", one, "boolean", "Whether it holds none.", bounded<is_empty>},
-    {"vsl_method.contains", with, "boolean", "`what in value`", bounded<contains>},
-    {"vsl_method.starts_with", with, "boolean", "", bounded<starts_with>},
-    {"vsl_method.ends_with", with, "boolean", "", bounded<ends_with>},
-    {"vsl_method.to_lower", one, "string", "", bounded<convert_case<towlower_l>>},
-    {"vsl_method.to_upper", one, "string", "", bounded<convert_case<towupper_l>>},
-    {"vsl_method.trim", one, "string", "Without blanks around it.", bounded<trim_text>},
-    {"vsl_method.split", with, "string[]", "The texts between.", bounded<split_text>},
-    {"vsl_method.index_of", with, "integer", "Where it is; -1: nowhere.", bounded<index_of>},
+constexpr script::HostFunction runtime_method_rows[] = {
+    {"vsl_method.to_string", one_value, "string", "As text.", bounded<to_string_of>},
+    {"vsl_method.to_debug", one_value, "string", "As text, texts in quotes.", bounded<to_debug>},
+    {"vsl_method.type_of", one_value, "string", "The name of its type.", bounded<type_of_value>},
+    {"vsl_method.len", one_value, "integer", "How many it holds.", bounded<len>},
+    {"vsl_method.is_empty", one_value, "boolean", "Whether it holds none.", bounded<is_empty>},
+    {"vsl_method.contains", value_and_what, "boolean", "`what in value`", bounded<contains>},
+    {"vsl_method.starts_with", value_and_what, "boolean", "", bounded<starts_with>},
+    {"vsl_method.ends_with", value_and_what, "boolean", "", bounded<ends_with>},
+    {"vsl_method.to_lower", one_value, "string", "", bounded<convert_case<towlower_l>>},
+    {"vsl_method.to_upper", one_value, "string", "", bounded<convert_case<towupper_l>>},
+    {"vsl_method.trim", one_value, "string", "Without blanks around it.", bounded<trim_text>},
+    {"vsl_method.split", value_and_what, "string[]", "The texts between.", bounded<split_text>},
+    {"vsl_method.index_of", value_and_what, "integer", "Where it is; -1: nowhere.",
+     bounded<index_of>},
     {"vsl_method.sub_string", "value: any, start: integer, length?: integer", "string",
      "A part of it, counted in characters.", bounded<sub_string>},
-    {"vsl_method.parse_int", one, "integer", "The number it spells.", bounded<parse_int>},
+    {"vsl_method.parse_int", one_value, "integer", "The number it spells.", bounded<parse_int>},
     {"vsl_method.replace", "value: any, what: any, by: any", "string", "", bounded<replace>},
-    {"vsl_method.get_domain", one, "string", "Of an address.", bounded<part_of_address<true>>},
-    {"vsl_method.get_local_part", one, "string", "Of an address.", bounded<part_of_address<false>>},
+    {"vsl_method.get_domain", one_value, "string", "Of an address.",
+     bounded<part_of_address<true>>},
+    {"vsl_method.get_local_part", one_value, "string", "Of an address.",
+     bounded<part_of_address<false>>},
 };
 
 }  // namespace
 
-script::HostTable method_functions() { return functions; }
+script::HostTable method_functions() { return runtime_method_rows; }
 
 }  // namespace postern::dialect::vsl

@@ -250,36 +250,36 @@ int range(lua_State* L) {
   return 1;
 }
 
-constexpr std::string_view two = "left: any, right: any";
+constexpr std::string_view two_values = "left: any, right: any";
 
-constexpr script::HostFunction functions[] = {
-    {"vsl_machine.add", two, "any", "`+`", add},
-    {"vsl_machine.subtract", two, "any", "`-`", subtract},
-    {"vsl_machine.multiply", two, "any", "`*`", multiply},
-    {"vsl_machine.divide", two, "any", "`/`", divide},
-    {"vsl_machine.remainder", two, "any", "`%`", remainder},
-    {"vsl_machine.power", two, "any", "`**`", power},
+constexpr script::HostFunction runtime_operator_rows[] = {
+    {"vsl_machine.add", two_values, "any", "`+`", add},
+    {"vsl_machine.subtract", two_values, "any", "`-`", subtract},
+    {"vsl_machine.multiply", two_values, "any", "`*`", multiply},
+    {"vsl_machine.divide", two_values, "any", "`/`", divide},
+    {"vsl_machine.remainder", two_values, "any", "`%`", remainder},
+    {"vsl_machine.power", two_values, "any", "`**`", power},
     {"vsl_machine.minus", "value: any", "any", "`-`", minus},
     {"vsl_machine.plus", "value: any", "any", "`+`", plus},
     {"vsl_machine.negate", "value: any", "boolean", "`!`", negate},
-    {"vsl_machine.shift_left", two, "any", "`<<`", shift<true>},
-    {"vsl_machine.shift_right", two, "any", "`>>`", shift<false>},
-    {"vsl_machine.bits_and", two, "any", "`&`", bits<'&'>},
-    {"vsl_machine.bits_or", two, "any", "`|`", bits<'|'>},
-    {"vsl_machine.bits_xor", two, "any", "`^`", bits<'^'>},
-    {"vsl_machine.less", two, "boolean", "`<`", less},
-    {"vsl_machine.at_most", two, "boolean", "`<=`", at_most},
-    {"vsl_machine.more", two, "boolean", "`>`", more},
-    {"vsl_machine.at_least", two, "boolean", "`>=`", at_least},
-    {"vsl_machine.equal", two, "boolean", "`==`", equal},
-    {"vsl_machine.unequal", two, "boolean", "`!=`", unequal},
-    {"vsl_machine.is_in", two, "boolean", "`in`", bounded<find_value>},
-    {"vsl_machine.range", two, "any", "`..`", range<false>},
-    {"vsl_machine.range_with", two, "any", "`..=`", range<true>},
+    {"vsl_machine.shift_left", two_values, "any", "`<<`", shift<true>},
+    {"vsl_machine.shift_right", two_values, "any", "`>>`", shift<false>},
+    {"vsl_machine.bits_and", two_values, "any", "`&`", bits<'&'>},
+    {"vsl_machine.bits_or", two_values, "any", "`|`", bits<'|'>},
+    {"vsl_machine.bits_xor", two_values, "any", "`^`", bits<'^'>},
+    {"vsl_machine.less", two_values, "boolean", "`<`", less},
+    {"vsl_machine.at_most", two_values, "boolean", "`<=`", at_most},
+    {"vsl_machine.more", two_values, "boolean", "`>`", more},
+    {"vsl_machine.at_least", two_values, "boolean", "`>=`", at_least},
+    {"vsl_machine.equal", two_values, "boolean", "`==`", equal},
+    {"vsl_machine.unequal", two_values, "boolean", "`!=`", unequal},
+    {"vsl_machine.is_in", two_values, "boolean", "`in`", bounded<find_value>},
+    {"vsl_machine.range", two_values, "any", "`..`", range<false>},
+    {"vsl_machine.range_with", two_values, "any", "`..=`", range<true>},
 };
 
 }  // namespace
 
-script::HostTable operator_functions() { return functions; }
+script::HostTable operator_functions() { return runtime_operator_rows; }
 
 }  // namespace postern::dialect::vsl

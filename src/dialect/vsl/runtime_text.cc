@@ -6,7 +6,7 @@ namespace {
 
 /// The functions that call functions of the script, or host functions that may wait. Compiled lines
 /// find them in `H`.
-constexpr std::string_view text = R"lua(
+constexpr std::string_view runtime_source = R"lua(
 local C = require 'vsl_machine'
 local H = { m = {}, files = {} }
 for name, f in next, C do H[name] = f end
@@ -239,6 +239,6 @@ return H
 
 }  // namespace
 
-std::string_view runtime_text() { return text; }
+std::string_view runtime_text() { return runtime_source; }
 
 }  // namespace postern::dialect::vsl

@@ -156,7 +156,7 @@ void check_changeable(lua_State* L, int index) {
 }
 
 /// set(owner, key, value)
-int set(lua_State* L) {
+int set_element(lua_State* L) {
   lua_settop(L, 3);
   const Shape shape = shape_at(L, 1);
   if (shape == Shape::map) {
@@ -250,7 +250,7 @@ int property(lua_State* L) {
   return bounded<property_of>(L);
 }
 
-int text(lua_State* L) {
+int value_text(lua_State* L) {
   if (lua_type(L, 1) == LUA_TSTRING) {
     lua_settop(L, 1);
     return 1;
@@ -287,7 +287,7 @@ void push_member(lua_State* L, const ObjectPtr& member) {
 }
 
 /// Copies the elements into a new table; returns it and their number.
-int list_of(lua_State* L) {
+int list_of_values(lua_State* L) {
   Work work(L);
   switch (shape_at(L, 1)) {
     case Shape::array: {
@@ -340,7 +340,7 @@ int list_of(lua_State* L) {
 /// iterate(value): the elements and their number; for a range: false, its length and its first.
 int iterate(lua_State* L) {
   lua_settop(L, 1);
-  if (shape_at(L, 1) != Shape::range) return bounded<list_of>(L);
+  if (shape_at(L, 1) != Shape::range) return bounded<list_of_values>(L);
   const Range range = range_at(L, 1);
   lua_pushboolean(L, 0);
   lua_pushinteger(L, range.count);
@@ -368,7 +368,7 @@ int none(lua_State* L) {
   return 1;
 }
 
-constexpr script::HostFunction functions[] = {
+constexpr script::HostFunction runtime_value_rows[] = {
     {"vsl_machine.unit_value", "", "any", "`()`", unit},
     {"vsl_machine.none_value", "", "any", "No value of a script.", none},
     {"vsl_machine.array", "count: integer", "table", "A new array.", new_collection<push_array>},
@@ -376,8 +376,9 @@ constexpr script::HostFunction functions[] = {
     {"vsl_machine.adopt", "value: any", "any", "What a host function gave.", adopt},
     {"vsl_machine.index", "owner: any, key: any", "any", "`owner[key]`", index},
     {"vsl_machine.property", "owner: any, name: string", "any", "`owner.name`", property},
-    {"vsl_machine.set", "owner: any, key: any, value: any", "", "`owner[key] = value`", set},
-    {"vsl_machine.text", "value: any", "string", "`${value}`", text},
+    {"vsl_machine.set", "owner: any, key: any, value: any", "", "`owner[key] = value`",
+     set_element},
+    {"vsl_machine.text", "value: any", "string", "`${value}`", value_text},
     {"vsl_machine.join", "parts: string[]", "string", "A text of parts.", bounded<join_parts>},
     {"vsl_machine.iterate", "value: any", "table|false, integer, integer", "For `for`.", iterate},
     {"vsl_machine.changeable", "value: any", "", "An error of what cannot be changed.", changeable},
@@ -388,6 +389,6 @@ constexpr script::HostFunction functions[] = {
 
 }  // namespace
 
-script::HostTable value_functions() { return functions; }
+script::HostTable value_functions() { return runtime_value_rows; }
 
 }  // namespace postern::dialect::vsl

@@ -17,7 +17,7 @@ namespace postern::dialect::vsl {
 
 /// A map that is computed from the evidence. The record of a call does not keep it, because it has
 /// the evidence: the function runs again when the call is replayed, and adds its header field.
-using Verdict = std::shared_ptr<const Value>;
+using CheckResult = std::shared_ptr<const Value>;
 
 /// Denies mail with a local sender from an unknown client (554 5.7.1). Throws a sentence before
 /// MAIL.
@@ -29,9 +29,9 @@ script::Soon<StatusPtr> check_rcpt_relay(script::Call& call, Value allowed_hosts
 /// without `policy`, hosts that are not checked. `policy`: "strict" or "soft".
 Task<StatusPtr> check_spf(script::Call& call, Value header, std::optional<Value> policy);
 /// The result of SPF as a map.
-Task<Verdict> check_spf_inner(script::Call& call);
+Task<CheckResult> check_spf_inner(script::Call& call);
 /// The results of DKIM (RFC 6376 §6) as a map; adds Authentication-Results (RFC 8601 §2.2).
-Task<Verdict> verify_dkim(script::Call& call);
+Task<CheckResult> verify_dkim(script::Call& call);
 /// Signs the message as it is now, and adds DKIM-Signature (RFC 6376 §5). Throws a sentence without
 /// a key. `selector`: a text, or a map of all options; `key`: of private_keys(), may be left out.
 Task<void> sign_dkim(script::Call& call, Value selector, std::optional<Value> key,
@@ -73,11 +73,11 @@ inline bool is_local(const Context& context, const std::optional<mail::Mailbox>&
 
 }  // namespace postern::dialect::vsl
 
-/// Passes a Verdict to scripts.
+/// Passes a CheckResult to scripts.
 template <>
-struct postern::script::ToScript<postern::dialect::vsl::Verdict> {
+struct postern::script::ToScript<postern::dialect::vsl::CheckResult> {
   /// Pushes the map that it points to.
-  static void push(lua_State* L, const dialect::vsl::Verdict& verdict) {
-    dialect::vsl::push(L, *verdict);
+  static void push(lua_State* L, const dialect::vsl::CheckResult& result) {
+    dialect::vsl::push(L, *result);
   }
 };

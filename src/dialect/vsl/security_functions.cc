@@ -16,7 +16,7 @@ using script::demand;
 constexpr std::string_view sign_parameters =
     "selector: text|map, headers_field?: array|map, canonicalization?: text|array, form?: text";
 
-constexpr script::HostFunction functions[] = {
+constexpr script::HostFunction security_rows[] = {
     {"vsl.check_mail_relay", "allowed_hosts: object|string|array", "status",
      "Denies (554 5.7.1) a sender of one of our domains unless the client authenticated or is one "
      "of "
@@ -62,7 +62,7 @@ constexpr script::HostFunction functions[] = {
      bind<&check_dmarc>},
 };
 
-constexpr Allowed stages[] = {
+constexpr Allowed security_stages[] = {
     {"check_mail_relay", Stage::mail}, {"check_rcpt_relay", Stage::rcpt, Stage::rcpt},
     {"check_spf", Stage::mail},        {"check_spf_inner", Stage::mail},
     {"verify_dkim", Stage::message},   {"dkim_verify", Stage::message},
@@ -72,7 +72,7 @@ constexpr Allowed stages[] = {
 
 }  // namespace
 
-Group security_functions() { return {functions, stages}; }
+Group security_functions() { return {security_rows, security_stages}; }
 
 void need_message(Context& context) {
   if (context.stage < Stage::message) too_early("mail", "preq");

@@ -15,7 +15,7 @@ namespace {
 
 using Does = ServiceMethod::Does;
 
-constexpr ServiceMethod methods[] = {
+constexpr ServiceMethod service_methods[] = {
     {"cmd", "run", 0, 1, Does::run},
     {"cmd", "cmd_run", 0, 1, Does::run},
     {"cmd", "run_cmd", 0, 1, Does::run},
@@ -36,9 +36,10 @@ constexpr ServiceMethod methods[] = {
 tl::expected<const ServiceMethod*, std::string> service_method(std::string_view kind,
                                                                std::string_view name,
                                                                std::size_t arguments) {
-  const auto found = std::ranges::find_if(
-      methods, [&](const ServiceMethod& one) { return one.kind == kind && one.name == name; });
-  if (found == std::ranges::end(methods)) {
+  const auto found = std::ranges::find_if(service_methods, [&](const ServiceMethod& one) {
+    return one.kind == kind && one.name == name;
+  });
+  if (found == std::ranges::end(service_methods)) {
     return tl::unexpected(
         fmt::format("a {} service has no function '{}'", kind, printable(name, 60)));
   }

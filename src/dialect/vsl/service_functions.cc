@@ -35,20 +35,21 @@ ServicePtr make(Call& call, std::string name, std::string kind, std::string cont
   return make_service(call, name, kind, content, options);
 }
 
-Task<Value> ask(Call& call, ServicePtr service, std::string method, Values arguments) {
+Task<Value> ask_service(Call& call, ServicePtr service, std::string method, Values arguments) {
   rule_of(call);  // throws while the policy loads: the answer would never be refreshed
   Value answer = co_await service->call(call, std::move(method), std::move(arguments.list));
   co_return answer;
 }
 
-constexpr script::HostFunction functions[] = {
+constexpr script::HostFunction service_rows[] = {
     {"vsl.make_service", "name: string, kind: string, content: string, options: map", "service", "",
      bind<&make>},
-    {"vsl.call_service", "service: service, method: string, ...: any", "any", "", bind<&ask>},
+    {"vsl.call_service", "service: service, method: string, ...: any", "any", "",
+     bind<&ask_service>},
 };
 
 }  // namespace
 
-Group service_functions() { return {functions, {}}; }
+Group service_functions() { return {service_rows, {}}; }
 
 }  // namespace postern::dialect::vsl

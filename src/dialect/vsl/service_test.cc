@@ -154,7 +154,7 @@ struct SqliteTest : ServiceTest {
 };
 
 TEST_F(SqliteTest, rows_are_arrays_of_text) {
-  ASSERT_EQ(declare("db", "sqlite", "'path', 'grey.db', 'timeout', '1s'"), "");
+  ASSERT_EQ(declare("db", "sqlite", "'path', 'grey.db', 'timeout', '5m'"), "");
   EXPECT_EQ(ask("'query', 'select * from seen order by who'"),
             R"([["ann", "3", "0.5", ()], ["bob", "1", "2", "x"]])");
   EXPECT_EQ(ask("'query', 'select who from seen order by who'"), R"([["ann"], ["bob"]])");
@@ -248,7 +248,7 @@ TEST_F(SqliteTest, a_record_answers_without_asking) {
   EXPECT_EQ(first, R"([["ann", "x"], 5, [["3"], ["1"]]])");
   fs::remove_all(folder.path());
   scene.site.allowed_commands.clear();
-  testing::Script replay({service_functions()},
+  testing::HostScript replay({service_functions()},
                          {.directory = folder.path(),
                           .roots = {},
                           .seen = nullptr,

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "base/patience_test.h"
 #include "base/temporary_folder_test.h"
 #include "dialect/vsl/host_functions_test.h"
 
@@ -27,7 +28,7 @@ struct ServiceTest : ::testing::Test {
   /// Declares `s` while the policy loads; "" or an error.
   std::string declare(const std::string& kind, const std::string& content,
                       const std::string& options) {
-    script::Call load(script->world, {}, nullptr);
+    script::Call load(script->world, {.time = tests::patience}, nullptr);
     return script->answer(
         "s = vsl.make_service('s', '" + kind + "', '" + content + "', map.of(" + options + "))",
         load);
@@ -37,9 +38,9 @@ struct ServiceTest : ::testing::Test {
   }
 
   tests::TemporaryFolder folder;
-  script::Limits limits;
+  script::Limits limits{.time = tests::patience};
   Scene scene;
-  std::optional<Script> script;
+  std::optional<HostScript> script;
 };
 
 inline std::string exited(int code) {

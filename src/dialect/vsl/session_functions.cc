@@ -118,7 +118,7 @@ std::string message_id(Call& call) {
   return message_id_of(context);
 }
 
-constexpr HostFunction functions[] = {
+constexpr HostFunction session_rows[] = {
     {"vsl.client_ip", "", "string", "The client's address; compares with ip objects.",
      bind<&client_ip>},
     {"vsl.client_port", "", "i64", "The client's port.", bind<&client_port>},
@@ -162,7 +162,7 @@ constexpr HostFunction functions[] = {
      bind<&message_id>},
 };
 
-constexpr Allowed stages[] = {
+constexpr Allowed session_stages[] = {
     {"auth", Stage::auth, Stage::auth},
     {"authenticate", Stage::auth, Stage::auth},
     {"helo", Stage::helo},
@@ -174,6 +174,6 @@ constexpr Allowed stages[] = {
 
 }  // namespace
 
-Group session_functions() { return {functions, stages}; }
+Group session_functions() { return {session_rows, session_stages}; }
 
 }  // namespace postern::dialect::vsl

@@ -28,7 +28,7 @@ mail::Mailbox mailbox_of(const json::value& value) {
   return {std::string(value.at(0).as_string()), std::string(value.at(1).as_string())};
 }
 
-json::value json_of(const mail::Mailbox& mailbox) {
+json::value mailbox_json(const mail::Mailbox& mailbox) {
   return json::array{json::value(mailbox.local_part), json::value(mailbox.domain)};
 }
 
@@ -57,12 +57,12 @@ std::string state_line(const Session& session, const Draft& draft) {
   note("skip", skip_json(draft.skip));
   if (draft.resumed) note("resumed", json_of(*draft.resumed));
   if (draft.sender_changed) {
-    note("sender", draft.sender ? json_of(*draft.sender) : json::value(json::array{}));
+    note("sender", draft.sender ? mailbox_json(*draft.sender) : json::value(json::array{}));
   }
   if (!draft.id.empty()) line.field("id", draft.id);
   if (!draft.added.empty()) {
     json::array added;
-    for (const mail::Mailbox& one : draft.added) added.push_back(json_of(one));
+    for (const mail::Mailbox& one : draft.added) added.push_back(mailbox_json(one));
     note("added", added);
   }
   if (!draft.removed.empty()) {
@@ -104,7 +104,7 @@ namespace {
 
 /// The header as rules left it, with its blank line. A header that rules only added fields to is
 /// read where it is.
-std::string header_of(const Draft& draft, policy::Inquiry& inquiry) {
+std::string header_text_of(const Draft& draft, policy::Inquiry& inquiry) {
   if (draft.has_message) return mail::joined(draft.header);
   const auto message = inquiry.message();
   script::demand(message.has_value(), "the message is not there");
@@ -151,7 +151,7 @@ policy::ScriptCopy copy_of(const Draft& draft, policy::Inquiry& inquiry) {
     }
   }
   if (draft.header_changed && (draft.has_message || !draft.header.empty())) {
-    std::string header = header_of(draft, inquiry);
+    std::string header = header_text_of(draft, inquiry);
     if (copy.text) {
       copy.text = header + copy.text->substr(mail::body_of(*copy.text));
     } else {

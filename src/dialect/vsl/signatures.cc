@@ -9,15 +9,15 @@ namespace postern::dialect::vsl {
 
 namespace {
 
-constexpr std::string_view prefix = "vsl.";
+constexpr std::string_view function_prefix = "vsl.";
 
 /// Functions that only compiled code calls; scripts cannot call them by name.
-constexpr std::string_view inner[] = {"predefined", "toml",         "make_object",
-                                      "make_group", "make_service", "call_service"};
+constexpr std::string_view inner_functions[] = {"predefined", "toml",         "make_object",
+                                                "make_group", "make_service", "call_service"};
 
 /// Counts parameters: "a: string, b?: string" has one required and one optional. Commas in brackets
 /// do not separate; `...` takes any number.
-void count(std::string_view parameters, Signature& signature) {
+void count_parameters(std::string_view parameters, Signature& signature) {
   int depth = 0;
   std::size_t begin = 0;
   for (std::size_t i = 0; i <= parameters.size(); ++i) {
@@ -43,11 +43,11 @@ std::map<std::string_view, Signature> signatures_of(std::span<const Group> group
   std::map<std::string_view, Signature> all;
   for (const Group& group : groups) {
     for (const script::HostFunction& row : group.functions) {
-      if (!row.name.starts_with(prefix)) continue;
-      const std::string_view name = row.name.substr(prefix.size());
-      if (std::ranges::find(inner, name) != std::ranges::end(inner)) continue;
+      if (!row.name.starts_with(function_prefix)) continue;
+      const std::string_view name = row.name.substr(function_prefix.size());
+      if (std::ranges::find(inner_functions, name) != std::ranges::end(inner_functions)) continue;
       Signature signature{.function = &row};
-      count(row.parameters, signature);
+      count_parameters(row.parameters, signature);
       const auto stages = std::ranges::find(group.stages, name, &Allowed::name);
       if (stages != group.stages.end()) {
         signature.from = stages->from;
@@ -67,7 +67,7 @@ Signature method_of(std::string_view name) {
       for (const script::HostFunction& row : table) {
         if (!row.name.starts_with(before)) continue;
         Signature signature{.function = &row};
-        count(row.parameters, signature);
+        count_parameters(row.parameters, signature);
         made.emplace(row.name.substr(before.size()), signature);
       }
     }

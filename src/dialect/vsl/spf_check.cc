@@ -14,7 +14,7 @@ namespace {
 
 namespace questions = policy::questions;
 namespace spf = mailauth::spf;
-using Kind = Status::Kind;
+using StatusKind = Status::Kind;
 using script::Call;
 using script::demand;
 
@@ -41,12 +41,12 @@ Order order_of(const Value& header, const std::optional<Value>& policy) {
 }
 
 /// The value in quotes, even if it needs none: the sender chose most of these values.
-std::string in_quotes(std::string_view value) {
+std::string always_quoted(std::string_view value) {
   std::string text = mailauth::ar::write_value(value);
   return text.starts_with('"') ? text : "\"" + text + "\"";
 }
 
-std::string_view name_of(const questions::SpfCause& cause) {
+std::string_view cause_name(const questions::SpfCause& cause) {
   return cause.is_problem ? "problem" : "mechanism";
 }
 
@@ -60,8 +60,9 @@ std::string received_spf(const Context& context) {
       "{} receiver={};\r\n client-ip={};\r\n envelope-from={};\r\n helo={};\r\n "
       "identity=mailfrom; {}={}",
       spf::to_string(result.status), write_value(context.site.hostname),
-      write_value(session.client_ip.to_string()), in_quotes(result.sender),
-      write_value(session.helo), name_of(cause), in_quotes(printable(cause.text, longest_cause)));
+      write_value(session.client_ip.to_string()), always_quoted(result.sender),
+      write_value(session.helo), cause_name(cause),
+      always_quoted(printable(cause.text, longest_cause)));
 }
 
 }  // namespace
@@ -81,22 +82,22 @@ Task<StatusPtr> check_spf(Call& call, Value header, std::optional<Value> policy)
   Hosts trusted = by_hosts ? hosts_of(header) : Hosts{};
   const Order order = by_hosts ? Order{} : order_of(header, policy);
   if (is_local(context, context.evidence.reverse_path)) {
-    co_return status_of(Kind::next, "SPF is not asked about a sender of ours");
+    co_return status_of(StatusKind::next, "SPF is not asked about a sender of ours");
   }
   if (by_hosts) {
     HostMatch match = co_await match_client(context, std::move(trusted));
-    if (match.found) co_return status_of(Kind::next, std::move(match.detail) + ": no SPF");
+    if (match.found) co_return status_of(StatusKind::next, std::move(match.detail) + ": no SPF");
   }
   co_await gather(context, policy::Need::spf);
   const questions::Spf found = questions::spf(context.evidence);
   if (order.results) add_results(context, {spf_method(context.evidence)});
   if (order.received_spf) prepend_field(context.draft, "Received-SPF", received_spf(context));
   auto refusal = spf_refusal(found.says, order.strict);
-  const Kind kind = refusal ? Kind::deny : Kind::next;
+  const StatusKind kind = refusal ? StatusKind::deny : StatusKind::next;
   co_return status_of(kind, found.words(), std::move(refusal));
 }
 
-Task<Verdict> check_spf_inner(Call& call) {
+Task<CheckResult> check_spf_inner(Call& call) {
   Context& context = rule_of(call);
   sender_of(context);  // throws before MAIL
   co_await gather(context, policy::Need::spf);
@@ -106,7 +107,7 @@ Task<Verdict> check_spf_inner(Call& call) {
   Value::Map map;
   map["result"] = std::string(spf::to_string(result.status));
   map["cause"] = text;
-  map[std::string(name_of(cause))] = text;
+  map[std::string(cause_name(cause))] = text;
   co_return std::make_shared<const Value>(std::move(map));
 }
 

@@ -11,7 +11,7 @@ using ::testing::Not;
 using testing::Scene;
 using ::testing::StartsWith;
 
-constexpr const char* zone = R"({
+constexpr const char* spf_zone = R"({
   "good.example": {"TXT": ["v=spf1 ip4:198.51.100.0/24 -all"]},
   "soft.example": {"TXT": ["v=spf1 ip4:198.51.100.0/24 ~all"]},
   "neutral.example": {"TXT": ["v=spf1 ?all"]},
@@ -55,18 +55,18 @@ TEST(CheckSpf, every_result_strict_and_soft) {
       {"203.0.113.1", "", "deny 550 5.7.23", "deny 550 5.7.23"},
   };
   for (const auto& c : cases) {
-    Scene strict(zone);
+    Scene strict(spf_zone);
     strict.from(c.client).sender(c.sender);
     EXPECT_THAT(strict.ask("vsl.check_spf('none')"), StartsWith(c.strict)) << c.sender;
     EXPECT_TRUE(strict.draft.header.empty());
-    Scene soft(zone);
+    Scene soft(spf_zone);
     soft.from(c.client).sender(c.sender);
     EXPECT_THAT(soft.ask("vsl.check_spf('none', 'soft')"), StartsWith(c.soft)) << c.sender;
   }
 }
 
 TEST(CheckSpf, says_what_it_saw) {
-  Scene scene(zone);
+  Scene scene(spf_zone);
   scene.from("203.0.113.1").sender("a@good.example");
   EXPECT_EQ(scene.ask("vsl.check_spf('none')"),
             "deny 550 5.7.23 SPF validation failed | SPF fail for good.example by -all");
@@ -81,12 +81,12 @@ TEST(CheckSpf, writes_the_fields_it_is_asked_for) {
     std::size_t results;
   } const cases[] = {{"spf", 1, 0}, {"auth", 0, 1}, {"both", 1, 1}, {"none", 0, 0}};
   for (const auto& c : cases) {
-    Scene scene(zone);
+    Scene scene(spf_zone);
     EXPECT_THAT(scene.ask("vsl.check_spf('" + c.header + "')"), StartsWith("next"));
     EXPECT_EQ(values_of(scene.draft, "Received-SPF").size(), c.received) << c.header;
     EXPECT_EQ(values_of(scene.draft, "Authentication-Results").size(), c.results) << c.header;
   }
-  Scene scene(zone);
+  Scene scene(spf_zone);
   scene.ask("vsl.check_spf('both')");
   ASSERT_EQ(scene.draft.header.size(), 2u);
   EXPECT_EQ(scene.draft.header[0].name, "Received-SPF") << "above the other";
@@ -99,7 +99,7 @@ TEST(CheckSpf, writes_the_fields_it_is_asked_for) {
 }
 
 TEST(CheckSpf, the_null_sender_is_postmaster_of_the_helo_name) {
-  Scene scene(zone);
+  Scene scene(spf_zone);
   scene.sender("");
   EXPECT_THAT(scene.ask("vsl.check_spf('both')"), StartsWith("next"));
   EXPECT_THAT(values_of(scene.draft, "Received-SPF")[0],
@@ -111,7 +111,7 @@ TEST(CheckSpf, what_the_client_says_stays_a_value) {
        {std::string("a\"; helo=trusted.example; x=\""), std::string("a\r\nBcc: victim@example.net"),
         std::string("a\\"), std::string("(comment"), std::string("\0\x01\xff", 3),
         std::string(500, 'x'), std::string("a; dkim=pass header.d=example.net")}) {
-    Scene scene(zone);
+    Scene scene(spf_zone);
     scene.evidence.session.helo = name;
     EXPECT_THAT(scene.ask("vsl.check_spf('both')"), StartsWith("next")) << name;
     EXPECT_THAT(scene.header(), Not(HasSubstr("\nBcc"))) << name;
@@ -123,12 +123,12 @@ TEST(CheckSpf, what_the_client_says_stays_a_value) {
       }
     }
   }
-  Scene scene(zone);
+  Scene scene(spf_zone);
   scene.evidence.session.helo = "a\"; helo=trusted.example; x=\"";
   scene.ask("vsl.check_spf('spf')");
   EXPECT_THAT(values_of(scene.draft, "Received-SPF")[0],
               HasSubstr(R"( helo="a\"; helo=trusted.example; x=\""; identity=mailfrom;)"));
-  Scene other(zone);
+  Scene other(spf_zone);
   other.evidence.reverse_path = mail::Mailbox{"\"x y; spf=fail\"", "good.example"};
   other.ask("vsl.check_spf('auth')");
   const auto parsed = mailauth::ar::parse(values_of(other.draft, "Authentication-Results")[0]);
@@ -138,7 +138,7 @@ TEST(CheckSpf, what_the_client_says_stays_a_value) {
 }
 
 TEST(CheckSpf, a_sender_of_ours_is_not_checked) {
-  Scene scene(zone);
+  Scene scene(spf_zone);
   scene.from("203.0.113.1").sender("john@DOE-family.com");
   EXPECT_THAT(scene.ask("vsl.check_spf('both')"), StartsWith("next"));
   EXPECT_TRUE(scene.resolver.asked.empty());
@@ -148,7 +148,7 @@ TEST(CheckSpf, a_sender_of_ours_is_not_checked) {
 }
 
 TEST(CheckSpf, hosts_as_the_only_argument_are_not_checked) {
-  Scene scene(zone);
+  Scene scene(spf_zone);
   scene.sender("a@soft.example").from("10.1.2.3");
   const std::string ask =
       "vsl.check_spf(group.of(obj.of('rg4', '10.0.0.0/8'), obj.of('fqdn', 'mta.example')))";
@@ -164,7 +164,7 @@ TEST(CheckSpf, hosts_as_the_only_argument_are_not_checked) {
 
 TEST(CheckSpf, mistakes_are_errors_before_anything_is_asked) {
   for (const std::string sender : {"a@good.example", "john@doe-family.com"}) {
-    Scene scene(zone);
+    Scene scene(spf_zone);
     scene.sender(sender);
     EXPECT_EQ(scene.ask("vsl.check_spf('everything')"),
               "error: spf 'header' argument must be 'spf', 'auth', 'both' or 'none', not "
@@ -177,14 +177,14 @@ TEST(CheckSpf, mistakes_are_errors_before_anything_is_asked) {
     EXPECT_TRUE(scene.resolver.asked.empty());
     EXPECT_TRUE(scene.draft.header.empty());
   }
-  Scene early(zone);
+  Scene early(spf_zone);
   early.at(Stage::helo);
   EXPECT_THAT(early.ask("vsl.check_spf('none')"), HasSubstr("is not defined yet"));
   EXPECT_THAT(early.ask("vsl.check_spf_inner()"), HasSubstr("is not defined yet"));
 }
 
 TEST(CheckSpf, is_found_out_once_whoever_asks) {
-  Scene scene(zone);
+  Scene scene(spf_zone);
   script::testing::run([](Scene& one) -> Task<int> {
     co_await one.gatherer.gather(Need::spf, one.evidence);
     co_return 0;
@@ -206,7 +206,7 @@ TEST(CheckSpf, the_low_one_names_mechanism_or_problem) {
       {"a@broken.example", R"("problem": )"},
   };
   for (const auto& c : cases) {
-    Scene scene(zone);
+    Scene scene(spf_zone);
     scene.from("203.0.113.1").sender(c.sender);
     const std::string answer = scene.ask("vsl.check_spf_inner()");
     EXPECT_THAT(answer, HasSubstr(c.answer));
@@ -216,7 +216,7 @@ TEST(CheckSpf, the_low_one_names_mechanism_or_problem) {
 }
 
 TEST(CheckSpf, a_record_makes_the_same_again_with_its_fields) {
-  Scene scene(zone);
+  Scene scene(spf_zone);
   scene.ask("vsl.check_spf('both')");
   const std::string header = scene.header();
   scene.draft = Draft{};

@@ -16,7 +16,7 @@ using script::demand;
 
 namespace {
 
-json::value parameter_of(const Value& value) {
+json::value bound_parameter(const Value& value) {
   if (std::holds_alternative<Unit>(value.is)) return nullptr;
   if (const auto* number = std::get_if<std::int64_t>(&value.is)) return *number;
   if (const auto* number = std::get_if<double>(&value.is)) return *number;
@@ -28,13 +28,13 @@ std::vector<json::value> parameters_of(const Value& value) {
   std::vector<json::value> parameters;
   if (const auto* map = std::get_if<Value::Map>(&value.is)) {
     json::object named;
-    for (const auto& [name, one] : *map) named[name] = parameter_of(one);
+    for (const auto& [name, one] : *map) named[name] = bound_parameter(one);
     parameters.emplace_back(std::move(named));
     return parameters;
   }
   const auto* array = std::get_if<Value::Array>(&value.is);
   demand(array != nullptr, "the parameters of a query are an array or a map");
-  for (const Value& one : *array) parameters.push_back(parameter_of(one));
+  for (const Value& one : *array) parameters.push_back(bound_parameter(one));
   return parameters;
 }
 

@@ -71,7 +71,7 @@ Value predefined(std::string name) {
 }
 
 /// The value in `#{ value: ... }`, whose other members are for people; any other value itself.
-const Value& inner(const Value& value) {
+const Value& inner_value(const Value& value) {
   const auto* map = std::get_if<Value::Map>(&value.is);
   if (map == nullptr) return value;
   const auto found = map->find("value");
@@ -80,7 +80,7 @@ const Value& inner(const Value& value) {
 }
 
 ObjectPtr group_of(const Value& given) {
-  const auto* values = std::get_if<Value::Array>(&inner(given).is);
+  const auto* values = std::get_if<Value::Array>(&inner_value(given).is);
   demand(values != nullptr, "a group takes an array of objects");
   std::vector<ObjectPtr> members;
   for (const Value& value : *values) {
@@ -96,7 +96,7 @@ ObjectPtr group_of(const Value& given) {
   return Object::list(Object::Type::group, std::move(members));
 }
 
-std::string text_in(const Value::Map& map, const char* key) {
+std::string text_of_member(const Value::Map& map, const char* key) {
   const auto found = map.find(key);
   if (found == map.end() || std::holds_alternative<Unit>(found->second.is)) return {};
   return text_from(found->second);
@@ -109,7 +109,7 @@ ObjectPtr code_of(const Value::Map& map) {
   const auto* number = code == map.end() ? nullptr : std::get_if<std::int64_t>(&code->second.is);
   demand(number != nullptr, "a code needs a number as `code`");
   demand(map.contains("text"), "a code needs a `text`");
-  const std::string enhanced = text_in(map, "enhanced");
+  const std::string enhanced = text_of_member(map, "enhanced");
   std::string_view rest = enhanced;
   demand(enhanced.empty() || (smtp::take_enhanced(rest) && rest.empty()),
          "`" + printable(enhanced, 40) + "` is no enhanced status code such as 5.7.1");
@@ -117,7 +117,7 @@ ObjectPtr code_of(const Value::Map& map) {
   auto reply =
       Object::parse_code(std::to_string(*number) + (enhanced.empty() ? "" : " ") + enhanced);
   demand(reply.has_value(), reply ? "" : reply.error().message);
-  const std::string text = text_in(map, "text");
+  const std::string text = text_of_member(map, "text");
   const auto checked = Object::parse_code("250 " + text);
   demand(checked.has_value(), checked ? "" : checked.error().message);
   reply->text = std::string(trim(text));
@@ -132,9 +132,9 @@ Value make_object(std::string type, Value value) {
   if (*known == Object::Type::code) {
     const auto* map = std::get_if<Value::Map>(&value.is);
     if (map != nullptr && !map->contains("value")) return code_of(*map);
-    return Object::code(reply_from(inner(value)));
+    return Object::code(reply_from(inner_value(value)));
   }
-  const std::string text = text_from(inner(value));
+  const std::string text = text_from(inner_value(value));
   if (*known == Object::Type::string) return text;
   Result<ObjectPtr> object = Object::make(*known, text);
   demand(object.has_value(), object ? "" : object.error().message);
@@ -143,7 +143,7 @@ Value make_object(std::string type, Value value) {
 
 ObjectPtr make_group(Value values) { return group_of(values); }
 
-constexpr HostFunction functions[] = {
+constexpr HostFunction status_rows[] = {
     {"vsl.next", "", "status", "Goes on with the next rule of the stage.", bind<&next>},
     {"vsl.accept", "code?: code|string", "status",
      "Ends the stage without an objection of this policy. The client gets the given reply, of 200 "
@@ -178,6 +178,6 @@ const std::map<std::string, ObjectPtr, std::less<>>& predefined_objects() {
   return all;
 }
 
-Group status_functions() { return {functions, {}}; }
+Group status_functions() { return {status_rows, {}}; }
 
 }  // namespace postern::dialect::vsl

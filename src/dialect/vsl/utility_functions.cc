@@ -85,7 +85,7 @@ std::string now_as(Call& call, const char* name, fmt::string_view format) {
   return std::string(said.as_string());
 }
 std::string date(Call& call) { return now_as(call, "date", "{:%Y-%m-%d}"); }
-std::string time(Call& call) { return now_as(call, "time", "{:%H:%M:%S}"); }
+std::string time_of_day(Call& call) { return now_as(call, "time", "{:%H:%M:%S}"); }
 
 /// The addresses of a host; throws if none is found.
 Task<Value> lookup(Call& call, Text host) {
@@ -178,7 +178,7 @@ Task<void> write_message(Call& call, std::string folder, std::string extension, 
   demand(written->has_value(), *written ? "" : written->error().message);
 }
 
-Task<void> write(Call& call, Text folder) {
+Task<void> write_eml(Call& call, Text folder) {
   co_await write_message(call, folder.value, ".eml", message_text(rule_of(call)));
 }
 
@@ -205,7 +205,7 @@ Value toml(Call& call, std::string name) {
   return value_of(name == "server" ? site.toml_server : site.toml_app);
 }
 
-constexpr HostFunction functions[] = {
+constexpr HostFunction utility_rows[] = {
     {"vsl.in_domain", "value: address|fqdn|string", "bool",
      "Whether mail of that domain is ours: `vsl.domain` and the virtual domains, without "
      "regard to case, no sub-domains. No for the null sender and for values of other types.",
@@ -222,7 +222,7 @@ constexpr HostFunction functions[] = {
      bind<&user_exist>},
     {"vsl.hostname", "", "string", "The name of this machine.", bind<&hostname>},
     {"vsl.date", "", "string", "The day in UTC: `2026-11-21`.", bind<&date>},
-    {"vsl.time", "", "string", "The time of day in UTC: `13:07:00`.", bind<&time>},
+    {"vsl.time", "", "string", "The time of day in UTC: `13:07:00`.", bind<&time_of_day>},
     {"vsl.lookup", "host: text", "array",
      "The IPv4 addresses of a name, then the IPv6 addresses. No address and a failed lookup are "
      "errors.",
@@ -250,7 +250,7 @@ constexpr HostFunction functions[] = {
     {"vsl.write", "folder: text", "",
      "Writes the message to a file in a folder below the app directory; before `preq` the header "
      "that rules have made so far.",
-     bind<&write>},
+     bind<&write_eml>},
     {"vsl.dump", "folder: text", "",
      "Writes envelope and message, as write() has it, as JSON to a file in a folder below the app "
      "directory.",
@@ -259,13 +259,13 @@ constexpr HostFunction functions[] = {
     {"vsl.toml", "name: string", "map", "", bind<&toml>},
 };
 
-constexpr Allowed stages[] = {
+constexpr Allowed utility_stages[] = {
     {"write", Stage::mail},
     {"dump", Stage::mail},
 };
 
 }  // namespace
 
-Group utility_functions() { return {functions, stages}; }
+Group utility_functions() { return {utility_rows, utility_stages}; }
 
 }  // namespace postern::dialect::vsl

@@ -9,7 +9,7 @@ namespace postern::dialect::vsl {
 
 namespace {
 
-constexpr int deepest = 32;
+constexpr int deepest_value = 32;
 constexpr std::size_t most_elements = 100'000;
 constexpr std::size_t most_octets = 16u << 20;
 
@@ -19,7 +19,7 @@ class Reader {
 
   Value read(int index, int depth = 0) {
     if (++elements_ > most_elements) throw std::runtime_error("too many values in one value");
-    if (depth > deepest) throw std::runtime_error("values are nested too deeply");
+    if (depth > deepest_value) throw std::runtime_error("values are nested too deeply");
     switch (shape_at(lua_, index)) {
       case Shape::none:
       case Shape::unit:

@@ -48,6 +48,11 @@ void mark_array(lua_State* L);
 void mark_map(lua_State* L);
 /// Pushes the runtime's own "no value", which scripts never see.
 void push_none(lua_State* L);
+/// The result of a method that the value does not have: the runtime's "no value".
+inline int not_here(lua_State* L) {
+  push_none(L);
+  return 1;
+}
 /// A range of integers.
 struct Range {
   std::int64_t from;   ///< the first one

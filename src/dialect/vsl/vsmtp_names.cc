@@ -22,7 +22,7 @@ constexpr std::string_view no_environment =
 constexpr std::string_view verified_once =
     "`dkim::verify()` returns the result, and the second call returns that of the first";
 
-constexpr OtherName names[] = {
+constexpr OtherName renamed[] = {
     {"", "add_rcpt_context", "add_rcpt_envelop"},
     {"", "dkim_result", "", verified_once},
     {"", "env", "", no_environment},
@@ -172,19 +172,15 @@ constexpr std::string_view handles[] = {"ctx", "msg", "srv"};
 constexpr std::string_view constructors[] = {"address", "fqdn",  "identifier", "ip4",
                                              "ip6",     "regex", "rg4",        "rg6"};
 
-bool is_in(std::string_view word, const auto& words) {
-  return std::ranges::find(words, word) != std::ranges::end(words);
-}
-
 const OtherName* find_name(std::string_view module, std::string_view name) {
   const auto* const found = std::ranges::find_if(
-      names, [&](const OtherName& one) { return one.module == module && one.name == name; });
-  return found == std::ranges::end(names) ? nullptr : found;
+      renamed, [&](const OtherName& one) { return one.module == module && one.name == name; });
+  return found == std::ranges::end(renamed) ? nullptr : found;
 }
 
 std::vector<std::string_view> names_in(std::string_view module) {
   std::vector<std::string_view> all;
-  for (const OtherName& one : names) {
+  for (const OtherName& one : renamed) {
     if (one.module == module && !one.here.empty()) all.push_back(one.name);
   }
   return all;
@@ -338,7 +334,7 @@ class Translator {
   void plain_call(Node& node) {
     const bool is_host = signature_of(node.text).function != nullptr;
     if (!is_host && constructor(node)) return;
-    if (is_in(node.text, handles)) {
+    if (is_one_of(node.text, handles)) {
       const std::string instead = node.text == "msg" ? "`mail()`" : "`client_ip()`, `mail_from()`";
       return mistake(node.at, shown(node) + " is no value of its own in Postern",
                      "functions need no `" + node.text + "()`: write " + instead);
@@ -392,7 +388,7 @@ class Translator {
       if (!has_type || !object_type(node.nodes[1]->text)) return false;
       node.content = node.nodes[1]->text;
       node.nodes.pop_back();
-    } else if (!is_in(node.text, constructors) || node.nodes.size() != 1) {
+    } else if (!is_one_of(node.text, constructors) || node.nodes.size() != 1) {
       return false;
     }
     node.kind = Kind::object;
@@ -404,7 +400,7 @@ class Translator {
 
   bool is_handle(const Node& node) const {
     return node.kind == Kind::call && node.path.empty() && node.nodes.empty() &&
-           is_in(node.text, handles) && !own_.contains(node.text);
+           is_one_of(node.text, handles) && !own_.contains(node.text);
   }
 
   /// `ctx().mail_from` is `mail_from()`, `msg().has_header(x)` is `has_header(x)`.
@@ -471,7 +467,7 @@ class Translator {
 
 }  // namespace
 
-std::span<const OtherName> other_names() { return names; }
+std::span<const OtherName> other_names() { return renamed; }
 
 std::vector<Mistake> translate_names(File& file) { return Translator(file).run(); }
 

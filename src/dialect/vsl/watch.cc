@@ -13,9 +13,9 @@ namespace postern::dialect::vsl {
 
 namespace {
 
-thread_local Watch* current = nullptr;
+thread_local Watch* current_watch = nullptr;
 
-constexpr int deepest = 32;
+constexpr int deepest_seen = 32;
 constexpr std::size_t longest_line = 900;    // of a header field, with its name: RFC 5322 §2.1.1
 constexpr std::size_t longest_local = 252;   // mail::Mailbox
 constexpr std::size_t longest_domain = 255;  // RFC 5321 §4.5.3.1.2
@@ -174,11 +174,6 @@ constexpr auto changes_header = std::to_array<std::string_view>({
     "s.set_header",
 });
 
-template <class List>
-bool is_one_of(const List& list, std::string_view function) {
-  return std::ranges::find(list, function) != std::end(list);
-}
-
 /// What a value is of the dialogue.
 struct Seen {
   enum class What {
@@ -250,14 +245,14 @@ bool has_double(std::string_view text, std::string_view fold) {
 
 }  // namespace
 
-Watch* watching() { return current; }
+Watch* watching() { return current_watch; }
 
-Watched::Watched(Watch& watch) : before_(current) { current = &watch; }
-Watched::~Watched() { current = before_; }
+Watched::Watched(Watch& watch) : before_(current_watch) { current_watch = &watch; }
+Watched::~Watched() { current_watch = before_; }
 
 bool only_looks(std::string_view function) {
-  return !function.starts_with("s.") || is_one_of(looking, function) ||
-         is_one_of(outside, function) ||
+  return !function.starts_with("s.") || is_one_of(function, looking) ||
+         is_one_of(function, outside) ||
          policy::questions::find_offered(function.substr(2)) != nullptr;
 }
 
@@ -338,7 +333,7 @@ class Watch::Look {
       : watch_(watch), lua_(L), function_(function), last_(lua_gettop(L)) {}
 
   bool replaces() {
-    if (is_one_of(working, function_)) charge();
+    if (is_one_of(function_, working)) charge();
     if (!vsl::only_looks(function_)) watch_.acted_ = true;
     if (function_ == "equal" || function_ == "unequal") {
       const Answer same = compared(2, 3);
@@ -383,12 +378,12 @@ class Watch::Look {
       if (!see(3).is_plain()) stop();
       return false;
     }
-    if (is_one_of(storing, function_)) {
+    if (is_one_of(function_, storing)) {
       if (function_ == "set" || function_ == "m.push" || function_ == "s.log") known_type(2);
       if (function_ == "set" && !see(3).is_plain()) stop();
       return false;
     }
-    if (is_one_of(passing, function_)) {
+    if (is_one_of(function_, passing)) {
       // What is called may be named by a text.
       const bool calls = function_ == "m.map" || function_ == "m.filter";
       if (calls && !see(last_).is_plain()) stop();
@@ -433,7 +428,7 @@ class Watch::Look {
     if (shape == Shape::text) return script::stack::text_at(lua_, index).size();
     if (shape == Shape::object) return object_at(lua_, index).text().size();
     if (shape != Shape::array && shape != Shape::map) return 1;
-    if (depth > deepest) return most_made + 1;
+    if (depth > deepest_seen) return most_made + 1;
     script::stack::make_room(lua_, 6);
     std::size_t sum = 0;
     lua_pushnil(lua_);
@@ -502,7 +497,7 @@ class Watch::Look {
   }
 
   Seen see(int index, int depth = 0) {
-    if (depth > deepest) return {Seen::What::strange, {}};
+    if (depth > deepest_seen) return {Seen::What::strange, {}};
     script::stack::make_room(lua_, 6);
     switch (shape_at(lua_, index)) {
       case Shape::text:
@@ -943,7 +938,7 @@ class Watch::Look {
 
   /// Of its functions, these are known; others stop the run, with or without arguments.
   bool library() {
-    if (is_one_of(outside, function_)) {
+    if (is_one_of(function_, outside)) {
       const std::string subject = "?" + std::string(function_.substr(2));
       const std::string text = (watch_.others ? "[" : "<") + subject + ">";
       const auto known = std::ranges::find(watch_.stands, subject, &Stand::subject);
@@ -953,7 +948,7 @@ class Watch::Look {
       script::stack::push(lua_, std::string_view(text));
       return true;
     }
-    if (is_one_of(opaque, function_)) stop();
+    if (is_one_of(function_, opaque)) stop();
     if (function_ == "s.accept" || function_ == "s.faccept" || function_ == "s.deny" ||
         function_ == "s.info") {
       if (last_ >= 2) code(2);
@@ -980,15 +975,15 @@ class Watch::Look {
     if (function_ == "s.in_domain") return in_domain(), false;
     if (function_ == "s.make_object") return make_object(), false;
     if (function_ == "s.rewrite_mail_from_envelop") return rewrite_sender(), false;
-    if (is_one_of(with_recipient, function_)) return recipient(), false;
-    if (is_one_of(changes_header, function_)) {
+    if (is_one_of(function_, with_recipient)) return recipient(), false;
+    if (is_one_of(function_, changes_header)) {
       return header(), false;
     }
     if (function_ == "s.has_header") return has_header();
     if (const auto* one = policy::questions::find_offered(function_.substr(2))) {
       return offered(*one);
     }
-    if (!is_one_of(of_arguments, function_)) stop();
+    if (!is_one_of(function_, of_arguments)) stop();
     all_plain();
     return false;
   }

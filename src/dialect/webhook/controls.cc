@@ -236,7 +236,7 @@ std::vector<Control> offered_controls(std::index_sequence<row...> /*rows*/) {
 }
 
 /// A new control is one row, with its fields and rules above.
-constexpr Control table[] = {
+constexpr Control control_table[] = {
     {.name = "source_ip",
      .label = "Source IP",
      .brief = "IP",
@@ -268,7 +268,7 @@ constexpr Control table[] = {
 };
 
 std::vector<Control> with_offered() {
-  std::vector<Control> all(std::begin(table), std::end(table));
+  std::vector<Control> all(std::begin(control_table), std::end(control_table));
   const auto later = std::ranges::find_if(all, [](const Control& control) {
     return control.rules.front().check->stage > policy::Stage::rcpt;
   });

@@ -15,7 +15,7 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr std::string_view field = "custom_headers";
+constexpr std::string_view headers_field = "custom_headers";
 constexpr std::size_t max_headers = 50;
 constexpr std::size_t max_name = 128;
 constexpr std::size_t max_value = 4096;
@@ -67,10 +67,10 @@ std::string_view value_error(std::string_view value) {
 }  // namespace
 
 std::optional<std::map<std::string, std::string>> read_custom_headers(BodyReader& body) {
-  const json::value* value = body.find(field);
+  const json::value* value = body.find(headers_field);
   if (value == nullptr) return std::nullopt;
   const auto wrong = [&](std::string sentence) {
-    body.error(field, std::move(sentence));
+    body.error(headers_field, std::move(sentence));
     return std::nullopt;
   };
   if (!value->is_object()) return wrong("must be an object of header names and strings");

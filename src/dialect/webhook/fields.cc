@@ -22,7 +22,7 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::array<std::string_view, 2> modes = {"enforce", "shadow"};
-constexpr std::array<std::string_view, 10> read_only = {
+constexpr std::array<std::string_view, 10> read_only_policy_fields = {
     "id",      "account_id",    "smtp_usernames", "smtp_users", "reads_as",
     "version", "webhook_count", "created_at",     "updated_at", "plan"};
 
@@ -232,7 +232,7 @@ Field checks_field() {
   return field;
 }
 
-Names texts_of(const std::vector<Cidr>& networks) {
+Names network_texts(const std::vector<Cidr>& networks) {
   Names texts;
   texts.reserve(networks.size());
   for (const Cidr& network : networks) texts.push_back(network.to_string());
@@ -241,26 +241,29 @@ Names texts_of(const std::vector<Cidr>& networks) {
 
 template <std::vector<Cidr> PolicyFields::* Member>
 constexpr Field networks(FieldText text, Recorded recorded = Recorded::always) {
-  return {.text = of_kind(FieldKind::networks, text),
-          .recorded = recorded,
-          .read = [](BodyReader& body, std::string_view field,
-                     PolicyFields& fields) { read_list(body, field, fields.*Member, network); },
-          .same = same_member<Member>,
-          .is_set = [](const PolicyFields& fields) { return !(fields.*Member).empty(); },
-          .shown =
-              [](const PolicyFields& fields) {
-                return json::value(fmt::format("{}", fmt::join(texts_of(fields.*Member), ",")));
-              },
-          .to_record =
-              [](const PolicyFields& fields) { return json::value_from(texts_of(fields.*Member)); },
-          .from_record =
-              [](const json::value& value, PolicyFields& fields) {
-                for (const json::value& text : value.as_array()) {
-                  Result<Cidr> network = Cidr::parse(json::value_to<std::string>(text));
-                  if (!network) throw std::invalid_argument(network.error().message);
-                  (fields.*Member).push_back(*network);
-                }
-              }};
+  return {
+      .text = of_kind(FieldKind::networks, text),
+      .recorded = recorded,
+      .read = [](BodyReader& body, std::string_view field,
+                 PolicyFields& fields) { read_list(body, field, fields.*Member, network); },
+      .same = same_member<Member>,
+      .is_set = [](const PolicyFields& fields) { return !(fields.*Member).empty(); },
+      .shown =
+          [](const PolicyFields& fields) {
+            return json::value(fmt::format("{}", fmt::join(network_texts(fields.*Member), ",")));
+          },
+      .to_record =
+          [](const PolicyFields& fields) {
+            return json::value_from(network_texts(fields.*Member));
+          },
+      .from_record =
+          [](const json::value& value, PolicyFields& fields) {
+            for (const json::value& text : value.as_array()) {
+              Result<Cidr> network = Cidr::parse(json::value_to<std::string>(text));
+              if (!network) throw std::invalid_argument(network.error().message);
+              (fields.*Member).push_back(*network);
+            }
+          }};
 }
 
 constexpr Field name_field{
@@ -304,7 +307,7 @@ constexpr FieldText credentials_text{
 
 /// All fields but the credentials, in the order of answers. A new field is one row; a control that
 /// it belongs to lists it (controls.cc).
-const Field table[] = {
+const Field policy_fields[] = {
     name_field,
     networks<&PolicyFields::allowed_source_ips>(
         {.name = "allowed_source_ips",
@@ -343,14 +346,14 @@ const Field table[] = {
 /// Whether a flag of the table is on.
 bool is_on(std::string_view flag, const PolicyFields& fields) {
   const auto* found =
-      std::ranges::find(table, flag, [](const Field& field) { return field.text.name; });
-  return found != std::end(table) && found->is_set(fields);
+      std::ranges::find(policy_fields, flag, [](const Field& field) { return field.text.name; });
+  return found != std::end(policy_fields) && found->is_set(fields);
 }
 
 /// Checks rules between fields after the merge. A list without its switch is refused rather than
 /// ignored, because users expect the domains they list to restrict something.
 void judge_merge(BodyReader& body, const PolicyFields& fields) {
-  for (const Field& field : table) {
+  for (const Field& field : policy_fields) {
     const std::string_view needs = field.text.needs;
     if (needs.empty() || !field.is_set(fields) || is_on(needs, fields)) continue;
     if (body.errors().has(needs)) continue;  // a wrong switch has its own sentence
@@ -366,16 +369,16 @@ void judge_merge(BodyReader& body, const PolicyFields& fields) {
 }
 
 /// Names that a body may set.
-std::vector<std::string_view> writable() {
+std::vector<std::string_view> writable_policy_fields() {
   std::vector<std::string_view> names;
-  for (const Field& field : table) names.push_back(field.text.name);
+  for (const Field& field : policy_fields) names.push_back(field.text.name);
   names.push_back(credentials_text.name);
   return names;
 }
 
 void note_changes(const PolicyFields& before, PolicyWrite& write) {
   const PolicyFields& after = write.fields;
-  for (const Field& field : table) {
+  for (const Field& field : policy_fields) {
     if (!field.same(before, after)) write.changed.emplace_back(field.text.name);
   }
   // A new password has no hash yet, so the list differs from a stored one in any case.
@@ -388,7 +391,7 @@ void note_changes(const PolicyFields& before, PolicyWrite& write) {
 
 std::vector<FieldText> field_texts() {
   std::vector<FieldText> texts;
-  for (const Field& field : table) texts.push_back(field.text);
+  for (const Field& field : policy_fields) texts.push_back(field.text);
   texts.push_back(credentials_text);
   return texts;
 }
@@ -400,14 +403,14 @@ Parsed<PolicyWrite> parse_policy(const json::object& object, const PolicyFields*
   PolicyFields& fields = write.fields;
   if (stored == nullptr && body.find("name") == nullptr)
     body.missing("name", "is required: a display name of 1 to 100 characters");
-  for (const Field& field : table) field.read(body, field.text.name, fields);
+  for (const Field& field : policy_fields) field.read(body, field.text.name, fields);
   auto credentials =
       read_credentials(body, stored == nullptr ? nullptr : &stored->smtp_credentials);
   if (credentials) {
     fields.smtp_credentials = std::move(credentials->credentials);
     write.to_hash = std::move(credentials->to_hash);
   }
-  body.refuse_unknown(writable(), read_only, "policy");
+  body.refuse_unknown(writable_policy_fields(), read_only_policy_fields, "policy");
   judge_merge(body, fields);
   if (!body.errors().fields.empty()) return tl::unexpected(std::move(body.errors()));
   note_changes(stored == nullptr ? PolicyFields() : *stored, write);
@@ -427,7 +430,7 @@ json::object to_json(const PolicyFields& fields) {
     usernames.emplace_back(credential.username);
   }
   json::object shown;
-  for (const Field& field : table) {
+  for (const Field& field : policy_fields) {
     if (!field.text.if_set || field.is_set(fields)) shown[field.text.name] = field.shown(fields);
   }
   shown["smtp_usernames"] = std::move(usernames);
@@ -437,7 +440,7 @@ json::object to_json(const PolicyFields& fields) {
 std::string definition_of(const PolicyFields& fields) {
   const PolicyFields unset;
   json::object definition;
-  for (const Field& field : table) {
+  for (const Field& field : policy_fields) {
     if (field.recorded == Recorded::always || !field.same(fields, unset))
       definition[field.text.name] = field.to_record(fields);
   }
@@ -453,7 +456,7 @@ Result<PolicyFields> fields_of(std::string_view definition) {
   const json::object& object = parsed.get_object();
   PolicyFields fields;
   try {
-    for (const Field& field : table) {
+    for (const Field& field : policy_fields) {
       const json::value* value = object.if_contains(field.text.name);
       if (value != nullptr || field.recorded == Recorded::always)
         field.from_record(value != nullptr ? *value : object.at(field.text.name), fields);

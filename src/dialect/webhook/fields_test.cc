@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <boost/json.hpp>
 
+#include "dialect/webhook/bodies_test.h"
+
 namespace postern::dialect::webhook {
 namespace {
 
@@ -14,55 +16,44 @@ namespace json = boost::json;
 #define HASH12 "$2y$12$nPTBMMvN69D89yK6m11xbeiT77S0E8CKKA.QU9.mKtEW6GFoOUh1e"
 #define HASH10 "$2y$10$yTA2X1er0fvfwBKii6OuNu8PHu27hBGPr9.8yjcXaYWzXlifvTrnG"
 
-json::object object(std::string_view text) {
-  return json::parse({text.data(), text.size()}).as_object();
+Parsed<PolicyWrite> created_policy(std::string_view body) {
+  return parse_policy(object(body), nullptr);
 }
 
-Parsed<PolicyWrite> create(std::string_view body) { return parse_policy(object(body), nullptr); }
-
-PolicyFields made(std::string_view body) {
-  auto write = create(body);
+PolicyFields made_policy(std::string_view body) {
+  auto write = created_policy(body);
   EXPECT_TRUE(write) << body << ": " << write.error().summary();
   return write ? write->fields : PolicyFields();
 }
 
 std::string shown(const PolicyFields& fields) { return json::serialize(to_json(fields)); }
 
-/// The sentence for `field`; "" if there is none.
-std::string sentence(const Parsed<PolicyWrite>& write, std::string_view field) {
-  if (write) return "";
-  for (const auto& [name, text] : write.error().fields) {
-    if (name == field) return text;
-  }
-  return "";
-}
-
 TEST(PolicyFields, each_body_of_the_documentation) {
-  const json::object answer = to_json(made("{\n  \"name\": \"trusted-senders\"\n}"));
+  const json::object answer = to_json(made_policy("{\n  \"name\": \"trusted-senders\"\n}"));
   for (const auto& member :
        object(R"({"name":"trusted-senders","allowed_source_ips":"","require_smtp_auth":false,
                   "require_spf":false,"allowed_spf_domains":"","require_dkim":false,
                   "allowed_dkim_domains":"","mode":"enforce","smtp_usernames":[]})")) {
     EXPECT_EQ(answer.at(member.key()), member.value()) << member.key();
   }
-  EXPECT_EQ(to_json(made(R"({"name": "quiet", "mode": "shadow"})")).at("mode"), "shadow");
-  EXPECT_EQ(to_json(made(R"({"name": "office-only",
+  EXPECT_EQ(to_json(made_policy(R"({"name": "quiet", "mode": "shadow"})")).at("mode"), "shadow");
+  EXPECT_EQ(to_json(made_policy(R"({"name": "office-only",
                              "allowed_source_ips": "203.0.113.0/24,198.51.100.42/32"})"))
                 .at("allowed_source_ips"),
             "203.0.113.0/24,198.51.100.42/32");
-  const PolicyFields spf = made(R"({"name": "spf-enforced", "require_spf": true,
+  const PolicyFields spf = made_policy(R"({"name": "spf-enforced", "require_spf": true,
       "allowed_spf_domains": "trusted-partner.com,alerts.example.com"})");
   EXPECT_TRUE(spf.require_spf);
   EXPECT_EQ(to_json(spf).at("allowed_spf_domains"), "trusted-partner.com,alerts.example.com");
-  const PolicyFields dkim = made(R"({"name": "dkim-enforced", "require_dkim": true,
+  const PolicyFields dkim = made_policy(R"({"name": "dkim-enforced", "require_dkim": true,
       "allowed_dkim_domains": "trusted-partner.com"})");
   EXPECT_EQ(to_json(dkim).at("allowed_dkim_domains"), "trusted-partner.com");
   const PolicyFields both =
-      made(R"({"name": "high-security", "allowed_source_ips": "203.0.113.0/24",
+      made_policy(R"({"name": "high-security", "allowed_source_ips": "203.0.113.0/24",
       "require_spf": true, "require_dkim": true, "allowed_spf_domains": "partner.example.com",
       "allowed_dkim_domains": "partner.example.com"})");
   EXPECT_TRUE(both.require_spf && both.require_dkim);
-  const PolicyFields minimal = made(R"({"name": "trusted-senders"})");
+  const PolicyFields minimal = made_policy(R"({"name": "trusted-senders"})");
   const auto update = parse_policy(
       object(R"({"name": "high-security", "require_spf": true, "require_dkim": true})"), &minimal);
   ASSERT_TRUE(update);
@@ -70,14 +61,14 @@ TEST(PolicyFields, each_body_of_the_documentation) {
 }
 
 TEST(PolicyFields, refuses_the_elided_hash_by_name) {
-  const auto write = create(R"({"name": "auth-required", "require_smtp_auth": true,
+  const auto write = created_policy(R"({"name": "auth-required", "require_smtp_auth": true,
       "smtp_credentials": "sender1:$2y$12$...,sender2:$2y$12$..."})");
   const std::string text = sentence(write, "smtp_credentials");
   EXPECT_NE(text.find("`$2y$12$...`"), std::string::npos) << text;
   EXPECT_NE(text.find("elision"), std::string::npos) << text;
   EXPECT_NE(text.find("htpasswd -bnBC 12"), std::string::npos) << text;
   EXPECT_NE(text.find("sender1"), std::string::npos) << text;
-  const auto real = create(R"({"name": "auth-required", "require_smtp_auth": true,
+  const auto real = created_policy(R"({"name": "auth-required", "require_smtp_auth": true,
       "smtp_credentials": "sender1:)" HASH12 R"(,sender2:)" HASH10 R"("})");
   ASSERT_TRUE(real) << real.error().summary();
   EXPECT_EQ(json::serialize(to_json(real->fields).at("smtp_usernames")),
@@ -86,32 +77,32 @@ TEST(PolicyFields, refuses_the_elided_hash_by_name) {
 }
 
 TEST(PolicyFields, a_missing_name_is_400_and_everything_else_422) {
-  const auto missing = create(R"({"require_spf": 1})");
+  const auto missing = created_policy(R"({"require_spf": 1})");
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().kind, FieldErrors::Kind::missing_field);
   EXPECT_TRUE(missing.error().has("name"));
   EXPECT_TRUE(missing.error().has("require_spf"));
-  const auto empty = create(R"({"name": "   "})");
+  const auto empty = created_policy(R"({"name": "   "})");
   ASSERT_FALSE(empty);
   EXPECT_EQ(empty.error().kind, FieldErrors::Kind::validation_failed);
-  const PolicyFields stored = made(R"({"name": "kept"})");
+  const PolicyFields stored = made_policy(R"({"name": "kept"})");
   const auto put = parse_policy(object("{}"), &stored);
   ASSERT_TRUE(put);
   EXPECT_EQ(put->fields.name, "kept");
   EXPECT_TRUE(put->changed.empty());
 }
 
-struct Refusal {
+struct PolicyRefusal {
   const char* body;  ///< members after `"name":"p",`
   const char* field;
   const char* words;  ///< part of the message
 };
 
-class PolicyRefusals : public ::testing::TestWithParam<Refusal> {};
+class PolicyRefusals : public ::testing::TestWithParam<PolicyRefusal> {};
 
 TEST_P(PolicyRefusals, name_the_field_and_say_why) {
-  const Refusal& given = GetParam();
-  const auto write = create(std::string(R"({"name":"p",)") + given.body + "}");
+  const PolicyRefusal& given = GetParam();
+  const auto write = created_policy(std::string(R"({"name":"p",)") + given.body + "}");
   ASSERT_FALSE(write) << given.body;
   EXPECT_EQ(write.error().kind, FieldErrors::Kind::validation_failed);
   EXPECT_EQ(write.error().fields.size(), 1u) << write.error().summary();
@@ -120,7 +111,7 @@ TEST_P(PolicyRefusals, name_the_field_and_say_why) {
   EXPECT_EQ(text.find("hunter2"), std::string::npos) << "quotes a password";
 }
 
-constexpr Refusal refusals[] = {
+constexpr PolicyRefusal policy_refusals[] = {
     {R"("require_spff":true)", "require_spff", "did you mean `require_spf`?"},
     {R"("colour":"red")", "colour", "not a field of a policy"},
     {R"("require_spf":"true")", "require_spf", "true or false"},
@@ -233,20 +224,21 @@ constexpr Refusal refusals[] = {
     {R"("smtp_credentials":7)", "smtp_credentials", "comma-separated string or an array"},
 };
 
-INSTANTIATE_TEST_SUITE_P(Table, PolicyRefusals, ::testing::ValuesIn(refusals));
+INSTANTIATE_TEST_SUITE_P(Table, PolicyRefusals, ::testing::ValuesIn(policy_refusals));
 
 TEST(PolicyFields, judges_names) {
-  EXPECT_EQ(made(R"({"name":"  padded\t"})").name, "padded");
+  EXPECT_EQ(made_policy(R"({"name":"  padded\t"})").name, "padded");
   const std::string long_name(100, 'n');
-  EXPECT_EQ(made(R"({"name":")" + long_name + R"("})").name, long_name);
+  EXPECT_EQ(made_policy(R"({"name":")" + long_name + R"("})").name, long_name);
   std::string umlauts;
   for (int i = 0; i < 100; ++i) umlauts += "\xc3\xbc";
-  EXPECT_EQ(made(R"({"name":")" + umlauts + R"("})").name, umlauts) << "characters, not octets";
+  EXPECT_EQ(made_policy(R"({"name":")" + umlauts + R"("})").name, umlauts)
+      << "characters, not octets";
   for (const std::string& bad :
        {std::string(R"("")"), R"(")" + long_name + R"(n")", R"(")" + umlauts + R"(n")",
         std::string(R"("a\u0001b")"), std::string(R"("a\nb")"), std::string(R"("a\u0085b")"),
         std::string("7"), std::string("null")}) {
-    const auto write = create(R"({"name":)" + bad + "}");
+    const auto write = created_policy(R"({"name":)" + bad + "}");
     EXPECT_FALSE(sentence(write, "name").empty()) << bad;
   }
 }
@@ -254,7 +246,7 @@ TEST(PolicyFields, judges_names) {
 TEST(PolicyFields, normalises_networks) {
   const auto text = [](std::string_view value) {
     return std::string(
-        to_json(made(R"({"name":"p","allowed_source_ips":)" + std::string(value) + "}"))
+        to_json(made_policy(R"({"name":"p","allowed_source_ips":)" + std::string(value) + "}"))
             .at("allowed_source_ips")
             .as_string());
   };
@@ -271,10 +263,11 @@ TEST(PolicyFields, normalises_networks) {
 
 TEST(PolicyFields, normalises_domains) {
   const auto text = [](std::string_view value) {
-    return std::string(to_json(made(R"({"name":"p","require_spf":true,"allowed_spf_domains":)" +
-                                    std::string(value) + "}"))
-                           .at("allowed_spf_domains")
-                           .as_string());
+    return std::string(
+        to_json(made_policy(R"({"name":"p","require_spf":true,"allowed_spf_domains":)" +
+                            std::string(value) + "}"))
+            .at("allowed_spf_domains")
+            .as_string());
   };
   EXPECT_EQ(text(R"(["A.example","b.EXAMPLE."])"), "a.example,b.example");
   EXPECT_EQ(text(R"("*.a.example,.b.example,*.A.example")"), ".a.example,.b.example");
@@ -284,13 +277,13 @@ TEST(PolicyFields, normalises_domains) {
 
 /// A policy without checks shows and records what it did before the field was there.
 TEST(PolicyFields, names_offered_checks_and_shows_them_where_they_are_set) {
-  const PolicyFields none = made(R"({"name":"p","checks":""})");
+  const PolicyFields none = made_policy(R"({"name":"p","checks":""})");
   EXPECT_FALSE(to_json(none).contains("checks"));
-  EXPECT_EQ(definition_of(none), definition_of(made(R"({"name":"p"})")));
+  EXPECT_EQ(definition_of(none), definition_of(made_policy(R"({"name":"p"})")));
   for (const char* list :
        {R"("helo_literal_is_client")", R"(" helo_literal_is_client ,\nhelo_literal_is_client")",
         R"(["helo_literal_is_client","helo_literal_is_client"])"}) {
-    const PolicyFields fields = made(fmt::format(R"({{"name":"p","checks":{}}})", list));
+    const PolicyFields fields = made_policy(fmt::format(R"({{"name":"p","checks":{}}})", list));
     EXPECT_EQ(to_json(fields).at("checks"), "helo_literal_is_client") << list;
     const Result<PolicyFields> again = fields_of(definition_of(fields));
     ASSERT_TRUE(again) << list;
@@ -307,7 +300,8 @@ TEST(PolicyFields, names_offered_checks_and_shows_them_where_they_are_set) {
 
 /// Without its check the policy would accept what it refused.
 TEST(PolicyFields, a_recorded_check_of_a_newer_version_is_an_error) {
-  std::string definition = definition_of(made(R"({"name":"p","checks":"helo_literal_is_client"})"));
+  std::string definition =
+      definition_of(made_policy(R"({"name":"p","checks":"helo_literal_is_client"})"));
   definition.replace(definition.find("helo_literal"), 4, "ehlo");
   const Result<PolicyFields> read = fields_of(definition);
   ASSERT_FALSE(read);
@@ -319,20 +313,21 @@ TEST(PolicyFields, a_recorded_check_of_a_newer_version_is_an_error) {
 TEST(PolicyFields, limits_lists_to_1000_elements) {
   std::string list;
   for (int i = 0; i < 1000; ++i) list += (i ? ",192.0.2." : "192.0.2.") + std::to_string(i % 256);
-  EXPECT_EQ(
-      made(R"({"name":"p","allowed_source_ips":")" + list + R"("})").allowed_source_ips.size(),
-      256u);
-  const auto over = create(R"({"name":"p","allowed_source_ips":")" + list + R"(,192.0.2.1"})");
+  EXPECT_EQ(made_policy(R"({"name":"p","allowed_source_ips":")" + list + R"("})")
+                .allowed_source_ips.size(),
+            256u);
+  const auto over =
+      created_policy(R"({"name":"p","allowed_source_ips":")" + list + R"(,192.0.2.1"})");
   EXPECT_NE(sentence(over, "allowed_source_ips").find("1001"), std::string::npos);
   std::string users = "[";
   for (int i = 0; i < 1001; ++i)
     users += (i ? ",\"u" : "\"u") + std::to_string(i) + ":" HASH12 "\"";
-  const auto many = create(R"({"name":"p","smtp_credentials":)" + users + "]}");
+  const auto many = created_policy(R"({"name":"p","smtp_credentials":)" + users + "]}");
   EXPECT_NE(sentence(many, "smtp_credentials").find("1001"), std::string::npos);
 }
 
 TEST(PolicyFields, accepts_every_form_of_credentials) {
-  const PolicyFields stored = made(R"({"name":"p","smtp_credentials":"old:)" HASH10 R"("})");
+  const PolicyFields stored = made_policy(R"({"name":"p","smtp_credentials":"old:)" HASH10 R"("})");
   auto write = parse_policy(object(R"({"smtp_credentials":["a:)" HASH12
                                    R"(",{"username":"b","password_hash":")" HASH12 R"("},)"
                                    R"({"username":"c","password":"hunter2"},{"username":"old"}]})"),
@@ -352,22 +347,24 @@ TEST(PolicyFields, accepts_every_form_of_credentials) {
   EXPECT_TRUE(write->to_hash.empty());
   for (const char* scheme : {"$2a$", "$2b$", "$2y$"}) {
     const std::string hash = scheme + std::string(HASH12).substr(4);
-    EXPECT_EQ(
-        made(R"({"name":"p","smtp_credentials":"u:)" + hash + R"("})").smtp_credentials.size(), 1u);
+    EXPECT_EQ(made_policy(R"({"name":"p","smtp_credentials":"u:)" + hash + R"("})")
+                  .smtp_credentials.size(),
+              1u);
   }
   const std::string longest(128, 'u');
-  EXPECT_TRUE(create(R"({"name":"p","smtp_credentials":")" + longest + ":" HASH12 R"("})"));
-  EXPECT_FALSE(create(R"({"name":"p","smtp_credentials":")" + longest + "u:" HASH12 R"("})"));
+  EXPECT_TRUE(created_policy(R"({"name":"p","smtp_credentials":")" + longest + ":" HASH12 R"("})"));
+  EXPECT_FALSE(
+      created_policy(R"({"name":"p","smtp_credentials":")" + longest + "u:" HASH12 R"("})"));
   const std::string password(72, 'x');
   const std::string object_of = R"({"name":"p","smtp_credentials":[{"username":"u","password":")";
-  EXPECT_TRUE(create(object_of + password + R"("}]})"));
-  EXPECT_FALSE(create(object_of + password + R"(x"}]})"));
+  EXPECT_TRUE(created_policy(object_of + password + R"("}]})"));
+  EXPECT_FALSE(created_policy(object_of + password + R"(x"}]})"));
 }
 
 TEST(PolicyFields, put_merges_and_judges_the_result) {
   const PolicyFields stored =
-      made(R"({"name":"p","require_spf":true,"allowed_spf_domains":"a.example",)"
-           R"("require_smtp_auth":true,"smtp_credentials":"bob:)" HASH12 R"("})");
+      made_policy(R"({"name":"p","require_spf":true,"allowed_spf_domains":"a.example",)"
+                  R"("require_smtp_auth":true,"smtp_credentials":"bob:)" HASH12 R"("})");
   const auto put = [&](std::string_view body) { return parse_policy(object(body), &stored); };
   EXPECT_NE(sentence(put(R"({"require_spf":false})"), "allowed_spf_domains"), "");
   const auto emptied = put(R"({"require_spf":false,"allowed_spf_domains":""})");
@@ -383,9 +380,9 @@ TEST(PolicyFields, put_merges_and_judges_the_result) {
 }
 
 TEST(PolicyFields, sending_back_what_was_shown_changes_nothing) {
-  const PolicyFields stored =
-      made(R"({"name":"p","allowed_source_ips":"192.0.2.0/24,2001:db8::/32","require_dkim":true,)"
-           R"("allowed_dkim_domains":"*.a.example","smtp_credentials":"bob:)" HASH12 R"("})");
+  const PolicyFields stored = made_policy(
+      R"({"name":"p","allowed_source_ips":"192.0.2.0/24,2001:db8::/32","require_dkim":true,)"
+      R"("allowed_dkim_domains":"*.a.example","smtp_credentials":"bob:)" HASH12 R"("})");
   json::object whole = to_json(stored);
   whole["id"] = "pol_01HX5B3W7Q8Z2M4N6P8R0T2V4X";
   whole["account_id"] = "acc_01HX5B3W7Q8Z2M4N6P8R0T2V4X";
@@ -403,7 +400,8 @@ TEST(PolicyFields, sending_back_what_was_shown_changes_nothing) {
 }
 
 TEST(PolicyFields, reports_every_field_at_fault_in_order) {
-  const auto write = create(R"({"zzz":1,"require_dkim":0,"allowed_source_ips":"x","name":""})");
+  const auto write =
+      created_policy(R"({"zzz":1,"require_dkim":0,"allowed_source_ips":"x","name":""})");
   ASSERT_FALSE(write);
   std::vector<std::string> names;
   for (const auto& [name, text] : write.error().fields) names.push_back(name);
@@ -418,6 +416,9 @@ TEST(PolicyFields, a_long_unknown_name_is_not_echoed_whole) {
   ASSERT_FALSE(write);
   EXPECT_LT(write.error().fields[0].first.size() + write.error().fields[0].second.size(), 300u);
 }
+
+#undef HASH12
+#undef HASH10
 
 }  // namespace
 }  // namespace postern::dialect::webhook

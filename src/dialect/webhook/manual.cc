@@ -34,7 +34,7 @@ std::string_view accepted(FieldKind kind) {
   return {};
 }
 
-std::string refused(const FieldText& field) {
+std::string refused_and_why(const FieldText& field) {
   if (!field.refused.empty()) return std::string(field.refused);
   if (field.kind == FieldKind::networks) {
     return "host bits set (the sentence proposes the network); leading zeros, zones, host names";
@@ -49,7 +49,8 @@ std::string refused(const FieldText& field) {
 std::string policy_manual() {
   std::string text = "| field | accepted | refused, and why |\n|---|---|---|\n";
   for (const FieldText& field : field_texts()) {
-    text += fmt::format("| `{}` | {} | {} |\n", field.name, accepted(field.kind), refused(field));
+    text += fmt::format("| `{}` | {} | {} |\n", field.name, accepted(field.kind),
+                        refused_and_why(field));
   }
   text +=
       "\n| control | set by | evaluated | [checks](checks.md) | replies |\n|---|---|---|---|---|\n";

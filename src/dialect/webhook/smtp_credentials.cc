@@ -15,7 +15,7 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr std::string_view field = "smtp_credentials";
+constexpr std::string_view credentials_field = "smtp_credentials";
 constexpr std::size_t max_username = 128;
 constexpr std::size_t bcrypt_length = 60;
 constexpr std::size_t max_password = 72;  // bcrypt ignores further octets
@@ -194,15 +194,15 @@ class Collector {
 
 std::optional<CredentialsGiven> read_credentials(BodyReader& body,
                                                  const std::vector<CredentialFields>* stored) {
-  const json::value* value = body.find(field);
+  const json::value* value = body.find(credentials_field);
   if (value == nullptr) return std::nullopt;
   Collector collector(stored);
   if (!value->is_array()) {
-    const std::optional<ListText> list = body.list(field);
+    const std::optional<ListText> list = body.list(credentials_field);
     if (!list) return std::nullopt;
     for (std::size_t i = 0; i < list->elements.size(); ++i) {
       if (const std::string wrong = collector.pair(list->elements[i]); !wrong.empty()) {
-        body.error(field, fmt::format("element {} {}", i + 1, wrong));
+        body.error(credentials_field, fmt::format("element {} {}", i + 1, wrong));
         return std::nullopt;
       }
     }
@@ -210,7 +210,7 @@ std::optional<CredentialsGiven> read_credentials(BodyReader& body,
   }
   const json::array& array = value->get_array();
   if (array.size() > max_list_elements) {
-    body.error(field,
+    body.error(credentials_field,
                fmt::format("has {} elements, {} are allowed", array.size(), max_list_elements));
     return std::nullopt;
   }
@@ -219,7 +219,7 @@ std::optional<CredentialsGiven> read_credentials(BodyReader& body,
     if (array[i].is_string()) wrong = collector.pair(trim(std::string_view(array[i].get_string())));
     if (array[i].is_object()) wrong = collector.object(array[i].get_object());
     if (wrong.empty()) continue;
-    body.error(field, fmt::format("element {} {}", i + 1, wrong));
+    body.error(credentials_field, fmt::format("element {} {}", i + 1, wrong));
     return std::nullopt;
   }
   return collector.take();

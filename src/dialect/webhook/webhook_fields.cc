@@ -17,34 +17,34 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr std::array<std::string_view, 16> writable = {"name",
-                                                       "target_url",
-                                                       "email_address",
-                                                       "is_active",
-                                                       "smtp_security_policy_id",
-                                                       "clear_security_policy",
-                                                       "custom_headers",
-                                                       "payload_template",
-                                                       "rate_limit_per_minute",
-                                                       "delivery_mode",
-                                                       "attachments",
-                                                       "include_raw",
-                                                       "timeout_ms",
-                                                       "inbox_max_messages",
-                                                       "inbox_max_octets",
-                                                       "inbox_keep_days"};
-constexpr std::array<std::string_view, 12> read_only = {"id",
-                                                        "account_id",
-                                                        "secret",
-                                                        "previous_secret_expires_at",
-                                                        "signing_public_key",
-                                                        "version",
-                                                        "created_at",
-                                                        "updated_at",
-                                                        "policy_name",
-                                                        "counts_24h",
-                                                        "last_delivery",
-                                                        "plan"};
+constexpr std::array<std::string_view, 16> writable_webhook_fields = {"name",
+                                                                      "target_url",
+                                                                      "email_address",
+                                                                      "is_active",
+                                                                      "smtp_security_policy_id",
+                                                                      "clear_security_policy",
+                                                                      "custom_headers",
+                                                                      "payload_template",
+                                                                      "rate_limit_per_minute",
+                                                                      "delivery_mode",
+                                                                      "attachments",
+                                                                      "include_raw",
+                                                                      "timeout_ms",
+                                                                      "inbox_max_messages",
+                                                                      "inbox_max_octets",
+                                                                      "inbox_keep_days"};
+constexpr std::array<std::string_view, 12> read_only_webhook_fields = {"id",
+                                                                       "account_id",
+                                                                       "secret",
+                                                                       "previous_secret_expires_at",
+                                                                       "signing_public_key",
+                                                                       "version",
+                                                                       "created_at",
+                                                                       "updated_at",
+                                                                       "policy_name",
+                                                                       "counts_24h",
+                                                                       "last_delivery",
+                                                                       "plan"};
 constexpr std::array<std::string_view, 2> delivery_modes = {"sync", "queued"};
 constexpr std::array<std::string_view, 3> attachment_words = {"inline", "link", "none"};
 constexpr std::array<std::string_view, 3> raw_words = {"none", "inline", "link"};
@@ -239,7 +239,7 @@ Parsed<WebhookWrite> parse_webhook(const json::object& object, const WebhookFiel
     body.error("custom_headers",
                "`Content-Type` is set by the server unless payload_template is set");
   }
-  body.refuse_unknown(writable, read_only, "webhook");
+  body.refuse_unknown(writable_webhook_fields, read_only_webhook_fields, "webhook");
   if (!body.errors().fields.empty()) return tl::unexpected(std::move(body.errors()));
   write.changed = changes(stored == nullptr ? WebhookFields() : *stored, fields);
   return write;

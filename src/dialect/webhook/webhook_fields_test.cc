@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 
 #include "base/temporary_folder_test.h"
+#include "dialect/webhook/bodies_test.h"
 
 namespace postern::dialect::webhook {
 namespace {
@@ -24,28 +25,16 @@ WebhookRules rules() {
           }};
 }
 
-json::object object(std::string_view text) {
-  return json::parse({text.data(), text.size()}).as_object();
-}
-
-Parsed<WebhookWrite> create(std::string_view members, const WebhookRules& by = rules()) {
+Parsed<WebhookWrite> created_webhook(std::string_view members, const WebhookRules& by = rules()) {
   return parse_webhook(
       object(R"({"target_url":"https://hook.example.com/in")" + std::string(members) + "}"),
       nullptr, by);
 }
 
-WebhookFields made(std::string_view members) {
-  auto write = create(members);
+WebhookFields made_webhook(std::string_view members) {
+  auto write = created_webhook(members);
   EXPECT_TRUE(write) << members << ": " << write.error().summary();
   return write ? write->fields : WebhookFields();
-}
-
-std::string sentence(const Parsed<WebhookWrite>& write, std::string_view field) {
-  if (write) return "";
-  for (const auto& [name, text] : write.error().fields) {
-    if (name == field) return text;
-  }
-  return "";
 }
 
 TEST(TargetUrl, the_attack_suite_at_save_time) {
@@ -212,7 +201,7 @@ TEST(WebhookFields, a_missing_target_is_400) {
 }
 
 TEST(WebhookFields, everything_set) {
-  const WebhookFields fields = made(
+  const WebhookFields fields = made_webhook(
       R"(,"name":" n1 ","email_address":"Notifications@MAIL.example.com","is_active":false,)"
       R"("smtp_security_policy_id":"pol_01HX5B3W7Q8Z2M4N6P8R0T2V4X",)"
       R"("custom_headers":{"X-Token":"a b","Authorization":"Bearer x"},"payload_template":"{}",)"
@@ -234,16 +223,16 @@ TEST(WebhookFields, everything_set) {
             (policy::InboxLimits{.messages = 5, .octets = 1'048'576, .keep_days = 7}));
 }
 
-struct Refusal {
+struct WebhookRefusal {
   const char* members;
   const char* field;
   const char* words;
 };
 
-class WebhookRefusals : public ::testing::TestWithParam<Refusal> {};
+class WebhookRefusals : public ::testing::TestWithParam<WebhookRefusal> {};
 
 TEST_P(WebhookRefusals, name_the_field_and_say_why) {
-  const auto write = create(GetParam().members);
+  const auto write = created_webhook(GetParam().members);
   ASSERT_FALSE(write) << GetParam().members;
   EXPECT_EQ(write.error().fields.size(), 1u) << write.error().summary();
   const std::string text = sentence(write, GetParam().field);
@@ -251,7 +240,7 @@ TEST_P(WebhookRefusals, name_the_field_and_say_why) {
   EXPECT_EQ(text.find("hunter2"), std::string::npos) << "quotes a header's value";
 }
 
-constexpr Refusal refusals[] = {
+constexpr WebhookRefusal webhook_refusals[] = {
     {R"(,"targeturl":1)", "targeturl", "did you mean `target_url`?"},
     {R"(,"name":7)", "name", "string"},
     {R"(,"name":"a\u0000")", "name", "control"},
@@ -309,33 +298,35 @@ constexpr Refusal refusals[] = {
     {R"(,"timeout_ms":"5000")", "timeout_ms", "1000 to 60000"},
 };
 
-INSTANTIATE_TEST_SUITE_P(Table, WebhookRefusals, ::testing::ValuesIn(refusals));
+INSTANTIATE_TEST_SUITE_P(Table, WebhookRefusals, ::testing::ValuesIn(webhook_refusals));
 
 TEST(WebhookFields, limits_of_headers_and_templates) {
   std::string many;
   for (int i = 0; i < 51; ++i) many += (i ? ",\"X-" : "\"X-") + std::to_string(i) + "\":\"v\"";
-  EXPECT_NE(sentence(create(R"(,"custom_headers":{)" + many + "}"), "custom_headers"), "");
-  EXPECT_TRUE(create(R"(,"custom_headers":{"X-A":")" + std::string(4096, 'v') + R"("})"));
-  EXPECT_FALSE(create(R"(,"custom_headers":{"X-A":")" + std::string(4097, 'v') + R"("})"));
-  EXPECT_TRUE(create(R"(,"payload_template":")" + std::string(65536, 'v') + R"(")"));
-  EXPECT_FALSE(create(R"(,"payload_template":")" + std::string(65537, 'v') + R"(")"));
-  EXPECT_TRUE(create(R"(,"custom_headers":{"Content-Type":"text/plain"},"payload_template":"x")"));
+  EXPECT_NE(sentence(created_webhook(R"(,"custom_headers":{)" + many + "}"), "custom_headers"), "");
+  EXPECT_TRUE(created_webhook(R"(,"custom_headers":{"X-A":")" + std::string(4096, 'v') + R"("})"));
+  EXPECT_FALSE(created_webhook(R"(,"custom_headers":{"X-A":")" + std::string(4097, 'v') + R"("})"));
+  EXPECT_TRUE(created_webhook(R"(,"payload_template":")" + std::string(65536, 'v') + R"(")"));
+  EXPECT_FALSE(created_webhook(R"(,"payload_template":")" + std::string(65537, 'v') + R"(")"));
+  EXPECT_TRUE(
+      created_webhook(R"(,"custom_headers":{"Content-Type":"text/plain"},"payload_template":"x")"));
 }
 
 TEST(WebhookFields, what_this_build_lacks_is_refused) {
   WebhookRules plain = rules();
   plain.has_queue = false;
   plain.template_error = nullptr;
-  EXPECT_NE(sentence(create(R"(,"delivery_mode":"queued")", plain), "delivery_mode").find("spool"),
+  EXPECT_NE(sentence(created_webhook(R"(,"delivery_mode":"queued")", plain), "delivery_mode")
+                .find("spool"),
             std::string::npos);
-  EXPECT_NE(sentence(create(R"(,"payload_template":"x")", plain), "payload_template")
+  EXPECT_NE(sentence(created_webhook(R"(,"payload_template":"x")", plain), "payload_template")
                 .find("not available"),
             std::string::npos);
-  EXPECT_TRUE(create(R"(,"delivery_mode":"sync","payload_template":"")", plain));
+  EXPECT_TRUE(created_webhook(R"(,"delivery_mode":"sync","payload_template":"")", plain));
 }
 
 TEST(WebhookFields, put_changes_only_what_it_names) {
-  const WebhookFields stored = made(R"(,"name":"n1","timeout_ms":5000)");
+  const WebhookFields stored = made_webhook(R"(,"name":"n1","timeout_ms":5000)");
   const auto put = [&](std::string_view body) {
     return parse_webhook(object(body), &stored, rules());
   };
@@ -349,7 +340,7 @@ TEST(WebhookFields, put_changes_only_what_it_names) {
 
 TEST(WebhookFields, null_never_detaches_and_clear_does) {
   const WebhookFields attached =
-      made(R"(,"smtp_security_policy_id":"pol_01HX5B3W7Q8Z2M4N6P8R0T2V4X")");
+      made_webhook(R"(,"smtp_security_policy_id":"pol_01HX5B3W7Q8Z2M4N6P8R0T2V4X")");
   const auto put = [](const WebhookFields& stored, std::string_view body) {
     return parse_webhook(object(body), &stored, rules());
   };
@@ -363,13 +354,13 @@ TEST(WebhookFields, null_never_detaches_and_clear_does) {
   ASSERT_TRUE(cleared);
   EXPECT_EQ(cleared->fields.policy_id, std::nullopt);
   EXPECT_EQ(cleared->changed, std::vector<std::string>{"smtp_security_policy_id"});
-  const auto shown = put(made(""), R"({"smtp_security_policy_id":null})");
+  const auto shown = put(made_webhook(""), R"({"smtp_security_policy_id":null})");
   ASSERT_TRUE(shown) << "a detached webhook shows null";
   EXPECT_TRUE(shown->changed.empty());
 }
 
 TEST(WebhookFields, sending_back_what_was_shown_changes_nothing) {
-  WebhookFields stored = made(R"(,"custom_headers":{"X-A":"v"})");
+  WebhookFields stored = made_webhook(R"(,"custom_headers":{"X-A":"v"})");
   stored.email_address = "webhook-01hx5b3w7q8z2m4n6p8r0t2v4x@hooks.example.net";
   stored.target_url = "http://10.0.0.1/";  // allowed by earlier, less strict rules
   json::object whole = to_json(stored);

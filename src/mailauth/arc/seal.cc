@@ -43,7 +43,7 @@ std::vector<std::string> default_list(const HeaderView& header) {
   return fields;
 }
 
-bool is_field_name(std::string_view name) {
+bool is_signable_name(std::string_view name) {
   return !name.empty() && name.size() <= 100 && std::all_of(name.begin(), name.end(), [](char c) {
     return postern::is_printable_ascii(c) && c != ' ' && c != ':' && c != ';' && c != '=';
   });
@@ -152,7 +152,7 @@ Result<std::optional<SealFields>> seal(const dkim::SigningKey& key, const SealOp
   const auto fields = options.fields.empty() ? default_list(header) : options.fields;
   for (const std::string& name : fields) {
     // RFC 8617 §4.1.2: ARC-Seal and Authentication-Results MUST NOT be signed.
-    if (!is_field_name(name) || postern::iequals(name, "ARC-Seal") ||
+    if (!is_signable_name(name) || postern::iequals(name, "ARC-Seal") ||
         postern::iequals(name, "Authentication-Results")) {
       return postern::fail(Fault::malformed, "ARC: a field that cannot be signed");
     }

@@ -16,7 +16,7 @@ namespace {
 
 const std::string ed25519_key = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
 
-Reason reason_of(std::string_view record) {
+Reason record_reason(std::string_view record) {
   const auto key = parse_key_record(record);
   return key ? Reason::ok : key.error();
 }
@@ -93,21 +93,21 @@ TEST(KeyRecord, each_trouble_has_its_reason) {
       {"v=DKIM1; n=" + std::string(4096, 'x') + p, Reason::key_record_too_long},
   };
   for (const auto& [record, reason] : cases) {
-    EXPECT_EQ(to_text(reason_of(record)), to_text(reason)) << record.substr(0, 60);
+    EXPECT_EQ(to_text(record_reason(record)), to_text(reason)) << record.substr(0, 60);
   }
 }
 
 TEST(KeyRecord, bare_rsa_keys_are_read_and_octets_behind_the_key_are_not) {
   const std::string info = *postern::base64_decode(rsa_data(2048, "010001"));
   // In SubjectPublicKeyInfo, 24 octets precede the RSAPublicKey in its bit string.
-  EXPECT_EQ(reason_of("p=" + postern::base64_encode(info.substr(24))), Reason::ok);
-  EXPECT_EQ(reason_of("p=" + postern::base64_encode(info + "x")), Reason::key_malformed);
+  EXPECT_EQ(record_reason("p=" + postern::base64_encode(info.substr(24))), Reason::ok);
+  EXPECT_EQ(record_reason("p=" + postern::base64_encode(info + "x")), Reason::key_malformed);
 }
 
 TEST(KeyRecord, ten_thousand_tags_are_refused_unread) {
   std::string record = "v=DKIM1";
   for (int i = 0; i < 10'000; ++i) record += "; t" + std::to_string(i) + "=x";
-  EXPECT_EQ(reason_of(record), Reason::key_record_too_long);
+  EXPECT_EQ(record_reason(record), Reason::key_record_too_long);
 }
 
 TEST(KeyRecord, what_a_key_may_verify) {
@@ -123,7 +123,7 @@ TEST(KeyRecord, what_a_key_may_verify) {
 
 TEST(KeyRecord, trouble_leaves_nothing_in_the_error_queue_of_the_thread) {
   ERR_clear_error();
-  EXPECT_EQ(reason_of("p=" + ed25519_key), Reason::key_malformed);
+  EXPECT_EQ(record_reason("p=" + ed25519_key), Reason::key_malformed);
   EXPECT_EQ(ERR_peek_error(), 0u);
   const auto key = parse_key_record("p=" + rsa_data(1024, "010001"));
   ASSERT_TRUE(key);

@@ -10,7 +10,7 @@
 namespace mailauth::dkim {
 namespace {
 
-const std::string message =
+const std::string unsigned_message =
     "Received: by relay.example\r\nFrom: Ann <ann@example.org>\r\nTo: bob@example.net\r\n"
     "Subject: figures\r\nList-Id: <l.example.org>\r\n\r\nHello.\r\n";
 
@@ -63,14 +63,15 @@ TEST(Sign, two_keys_give_two_fields_that_verify) {
       "cher.example";
   options.expires_at = 2000;
   options.signed_at = 1000;
-  const auto fields = sign_message({{&ed25519(), "ed"}, {&rsa(), "rsa"}}, options, message);
+  const auto fields =
+      sign_message({{&ed25519(), "ed"}, {&rsa(), "rsa"}}, options, unsigned_message);
   ASSERT_TRUE(fields) << fields.error().message;
   EXPECT_NE(fields->find("d=xn--bcher-kva.example; s=ed;"), std::string::npos);
   EXPECT_NE(fields->find("t=1000; x=2000;\r\n"), std::string::npos);
   for (const std::string_view line : postern::split(*fields, '\n')) {
     EXPECT_LE(line.size(), 100u) << line;
   }
-  auto check = verify_message(*fields + message, 1500);
+  auto check = verify_message(*fields + unsigned_message, 1500);
   while (const Question* question = check.next()) {
     const bool ed = question->name.starts_with("ed.");
     check.feed(
@@ -88,9 +89,9 @@ TEST(Sign, every_combination_of_forms_verifies) {
   for (const char* forms :
        {"simple/simple", "simple/relaxed", "relaxed/simple", "relaxed/relaxed"}) {
     SignOptions options{.domain = "example.org", .selector = "s", .forms = *parse_forms(forms)};
-    const auto field = sign_message({{&ed25519(), "s"}}, options, message);
+    const auto field = sign_message({{&ed25519(), "s"}}, options, unsigned_message);
     ASSERT_TRUE(field);
-    auto check = verify_message(*field + message, 0);
+    auto check = verify_message(*field + unsigned_message, 0);
     ASSERT_NE(check.next(), nullptr);
     check.feed({.status = Answer::Status::found, .records = {ed25519().public_record()}});
     ASSERT_EQ(check.next(), nullptr);
@@ -99,7 +100,7 @@ TEST(Sign, every_combination_of_forms_verifies) {
 }
 
 TEST(Sign, default_fields_are_signed_once_more_than_they_are_there) {
-  const auto fields = default_fields(HeaderView::parse(message));
+  const auto fields = default_fields(HeaderView::parse(unsigned_message));
   const auto times = [&](std::string_view name) {
     return std::count(fields.begin(), fields.end(), name);
   };
@@ -113,7 +114,7 @@ TEST(Sign, default_fields_are_signed_once_more_than_they_are_there) {
 
 TEST(Sign, refuses_options_nobody_could_verify) {
   const SignOptions good{.domain = "example.org", .selector = "s"};
-  const auto refused = [&](auto change, const std::string& text = message) {
+  const auto refused = [&](auto change, const std::string& text = unsigned_message) {
     SignOptions options = good;
     change(options);
     return !sign_message({{&ed25519(), options.selector}}, options, text);
@@ -128,10 +129,10 @@ TEST(Sign, refuses_options_nobody_could_verify) {
   EXPECT_TRUE(refused([](SignOptions& o) { o.identity = "a\r\nX: @example.org"; }));
   EXPECT_TRUE(refused([](SignOptions& o) { o.length = 1000; }));
   EXPECT_TRUE(refused([](SignOptions& o) { o.signed_at = o.expires_at = 5; }));
-  EXPECT_TRUE(refused([](SignOptions&) {}, " fold\r\n" + message));
+  EXPECT_TRUE(refused([](SignOptions&) {}, " fold\r\n" + unsigned_message));
   std::string many;
   for (int i = 0; i < 10'000; ++i) many += "X: y\r\n";
-  EXPECT_TRUE(refused([](SignOptions&) {}, many + message));
+  EXPECT_TRUE(refused([](SignOptions&) {}, many + unsigned_message));
   EXPECT_TRUE(refused([](SignOptions&) {}, "To: x@example.org\r\n\r\n"));
 }
 

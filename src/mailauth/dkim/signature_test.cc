@@ -22,7 +22,7 @@ std::string field_with(std::string_view tag) {
   return tag.find('=') == std::string_view::npos ? out : out + std::string(tag);
 }
 
-Reason reason_of(std::string_view tag) { return parse_signature(field_with(tag)).reason; }
+Reason signature_reason(std::string_view tag) { return parse_signature(field_with(tag)).reason; }
 
 TEST(Signature, reads_every_tag) {
   const auto parsed = parse_signature(
@@ -56,7 +56,7 @@ TEST(Signature, defaults) {
 
 TEST(Signature, every_required_tag_is_required) {
   for (const char* tag : {"v", "a", "d", "s", "h", "bh", "b"}) {
-    EXPECT_EQ(reason_of(tag), Reason::tag_missing) << tag;
+    EXPECT_EQ(signature_reason(tag), Reason::tag_missing) << tag;
   }
 }
 
@@ -109,10 +109,10 @@ TEST(Signature, each_trouble_has_its_reason) {
       {"n=\x01", Reason::tags_malformed},
   };
   for (const auto& [tag, reason] : cases) {
-    EXPECT_EQ(to_text(reason_of(tag)), to_text(reason)) << tag;
+    EXPECT_EQ(to_text(signature_reason(tag)), to_text(reason)) << tag;
   }
   EXPECT_EQ(parse_signature("nonsense").reason, Reason::tags_malformed);
-  EXPECT_EQ(reason_of(std::string_view("s=sel\0.x", 8)), Reason::tags_malformed);
+  EXPECT_EQ(signature_reason(std::string_view("s=sel\0.x", 8)), Reason::tags_malformed);
 }
 
 TEST(Signature, a_broken_one_still_names_its_domain) {
@@ -141,16 +141,16 @@ TEST(Signature, base64_is_read_strictly_but_for_white_space) {
 TEST(Signature, the_list_of_fields_has_an_end) {
   std::string fields = "h=From";
   for (int i = 0; i < 10'000; ++i) fields += ":From";
-  EXPECT_EQ(reason_of(fields), Reason::fields_malformed);
+  EXPECT_EQ(signature_reason(fields), Reason::fields_malformed);
 }
 
 TEST(Signature, a_name_for_the_key_that_dns_cannot_hold) {
   const std::string label(60, 'a');
   const std::string domain = label + "." + label + "." + label + ".example";
-  EXPECT_EQ(reason_of("d=" + domain), Reason::ok);
+  EXPECT_EQ(signature_reason("d=" + domain), Reason::ok);
   EXPECT_EQ(parse_signature(field_with("d=" + domain + "; n=1")).reason, Reason::ok);
   const std::string longer = "d=" + label + "." + domain;
-  EXPECT_EQ(reason_of(longer), Reason::selector_malformed);
+  EXPECT_EQ(signature_reason(longer), Reason::selector_malformed);
 }
 
 TEST(Signature, of_arc_needs_no_version_and_may_leave_from_unsigned) {

@@ -10,11 +10,7 @@ namespace mailauth::dkim {
 namespace {
 
 using postern::tests::read_file;
-
-bool accepts(const boost::json::array& words, std::string_view word) {
-  return std::any_of(words.begin(), words.end(),
-                     [&](const auto& one) { return one.as_string() == word; });
-}
+using testing::accepts;
 
 TEST(DkimSuite, every_message_gets_an_accepted_result) {
   const auto play = [](const boost::json::object&, const boost::json::object& test) {

@@ -9,10 +9,7 @@ namespace mailauth::dmarc {
 namespace {
 
 namespace json = boost::json;
-
-std::string text_of(const json::object& test, std::string_view member) {
-  return std::string(test.at(member).as_string());
-}
+using testing::text_of;
 
 Identifier identifier(const json::object& said) {
   Identifier out{.domain = text_of(said, "domain")};

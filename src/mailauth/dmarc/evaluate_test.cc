@@ -6,10 +6,7 @@ namespace mailauth::dmarc {
 namespace {
 
 using Outcome = Identifier::Outcome;
-
-testing::SuiteZone zone_of(std::string_view text) {
-  return testing::SuiteZone(boost::json::parse(text).as_object());
-}
+using testing::zone_of;
 
 struct Asked {
   Result result;

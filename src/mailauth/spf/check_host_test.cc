@@ -5,9 +5,7 @@
 namespace mailauth::spf {
 namespace {
 
-testing::SuiteZone zone_of(std::string_view text) {
-  return testing::SuiteZone(boost::json::parse(text).as_object());
-}
+using testing::zone_of;
 
 struct Asked {
   Result result;

@@ -9,15 +9,8 @@ namespace mailauth::spf {
 namespace {
 
 namespace json = boost::json;
-
-std::string text_of(const json::object& test, std::string_view member) {
-  return std::string(test.at(member).as_string());
-}
-
-bool accepts(const json::array& results, std::string_view status) {
-  return std::any_of(results.begin(), results.end(),
-                     [&](const json::value& result) { return result.as_string() == status; });
-}
+using testing::accepts;
+using testing::text_of;
 
 void play(const json::object& file, const json::object& test) {
   testing::SuiteZone zone;

@@ -3,15 +3,10 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "policy/authentication_text.h"
 #include "policy/webhook.h"
 
 namespace postern::policy::questions {
-
-namespace {
-
-constexpr std::size_t shown = 128;  ///< octets of a name in a trace
-
-}  // namespace
 
 Authenticated authenticated(const Evidence& evidence) {
   using As = Authenticated::As;
@@ -22,7 +17,7 @@ Authenticated authenticated(const Evidence& evidence) {
 
 std::string Authenticated::words() const {
   if (as != As::client) return std::string(words_without_login());
-  return "authenticated as " + printable(login->username, shown);
+  return "authenticated as " + printable(login->username, longest_shown);
 }
 
 std::string_view Authenticated::words_without_login() const {
@@ -43,12 +38,12 @@ PolicyLogin opens_policy(const Evidence& evidence, std::string_view policy_id) {
   if (!session.auth) {
     if (session.revoked && !policy_id.empty()) {
       return {Is::revoked, fmt::format("the password of {} was changed or taken away since AUTH",
-                                       printable(session.revoked->username, shown))};
+                                       printable(session.revoked->username, longest_shown))};
     }
     if (session.tls) return {Is::missing, "no AUTH in this session"};
     return {Is::missing_and_tls, "no TLS, no AUTH in this session"};
   }
-  const std::string user = printable(session.auth->username, shown);
+  const std::string user = printable(session.auth->username, longest_shown);
   if (policy_id.empty()) return {Is::open, "authenticated as " + user};
   const auto granted = session.auth->granted.find(std::string(policy_id));
   if (granted == session.auth->granted.end()) {

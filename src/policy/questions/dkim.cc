@@ -11,7 +11,6 @@ namespace {
 
 using mailauth::dkim::Results;
 using mailauth::dkim::SignatureResult;
-using mailauth::dkim::Status;
 
 }  // namespace
 
@@ -19,8 +18,10 @@ Dkim::Says says(const SignatureResult& signature, const DomainSet* domains) {
   const bool counts =
       domains == nullptr || domains->empty() || domains->contains(signature.signature.domain);
   if (signature.acceptable && counts) return Dkim::Says::vouched;
-  if (signature.status == Status::temperror && counts) return Dkim::Says::unanswered;
-  return signature.status == Status::pass ? Dkim::Says::unacceptable : Dkim::Says::unverified;
+  if (signature.status == mailauth::dkim::Status::temperror && counts)
+    return Dkim::Says::unanswered;
+  return signature.status == mailauth::dkim::Status::pass ? Dkim::Says::unacceptable
+                                                          : Dkim::Says::unverified;
 }
 
 Dkim dkim(const Evidence& evidence, const DomainSet* domains) {
@@ -55,8 +56,9 @@ std::vector<std::string> vouching_domains(const Evidence& evidence) {
 const SignatureResult* telling_signature(const Results& results, std::size_t most) {
   const std::span all(results.signatures.data(), std::min(results.signatures.size(), most));
   if (all.empty()) return nullptr;
-  const auto passed = std::ranges::find_if(
-      all, [](const SignatureResult& one) { return one.reported() == Status::pass; });
+  const auto passed = std::ranges::find_if(all, [](const SignatureResult& one) {
+    return one.reported() == mailauth::dkim::Status::pass;
+  });
   return passed != all.end() ? &*passed : &all.back();
 }
 

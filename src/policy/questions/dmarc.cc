@@ -10,7 +10,7 @@ namespace {
 namespace dmarc_ = mailauth::dmarc;
 using Says = Dmarc::Says;
 
-Says meaning_of(const dmarc_::Result& result) {
+Says dmarc_meaning_of(const dmarc_::Result& result) {
   switch (result.status) {
     case dmarc_::Status::pass:
       return Says::vouched;
@@ -40,7 +40,7 @@ Says meaning_of(const dmarc_::Result& result) {
 
 Dmarc dmarc(const Evidence& evidence) {
   if (!evidence.dmarc) return {};
-  const Says says = meaning_of(*evidence.dmarc);
+  const Says says = dmarc_meaning_of(*evidence.dmarc);
   const bool may_change =
       evidence.dmarc->status == dmarc_::Status::temperror ||
       (evidence.spf && spf(evidence).says == Spf::Says::unanswered) ||

@@ -6,10 +6,10 @@ namespace postern::policy::questions {
 namespace {
 
 using mailauth::dmarc::Policy;
-using mailauth::dmarc::Status;
-using Says = Dmarc::Says;
+using DmarcStatus = mailauth::dmarc::Status;
+using DmarcSays = Dmarc::Says;
 
-Evidence with(Status status, Policy policy = Policy::none) {
+Evidence dmarc_evidence(DmarcStatus status, Policy policy = Policy::none) {
   Evidence evidence;
   evidence.dmarc.emplace();
   evidence.dmarc->status = status;
@@ -19,39 +19,39 @@ Evidence with(Status status, Policy policy = Policy::none) {
 
 TEST(DmarcQuestion, each_result_has_a_meaning) {
   struct {
-    Status status;
+    DmarcStatus status;
     Policy policy;
-    Says says;
+    DmarcSays says;
     bool may_change;
   } const cases[] = {
-      {Status::pass, Policy::reject, Says::vouched, false},
-      {Status::none, Policy::none, Says::no_record, false},
-      {Status::permerror, Policy::none, Says::no_author, false},
-      {Status::temperror, Policy::none, Says::unanswered, true},
-      {Status::fail, Policy::none, Says::asks_nothing, false},
-      {Status::fail, Policy::quarantine, Says::asks_quarantine, false},
-      {Status::fail, Policy::reject, Says::asks_reject, false},
+      {DmarcStatus::pass, Policy::reject, DmarcSays::vouched, false},
+      {DmarcStatus::none, Policy::none, DmarcSays::no_record, false},
+      {DmarcStatus::permerror, Policy::none, DmarcSays::no_author, false},
+      {DmarcStatus::temperror, Policy::none, DmarcSays::unanswered, true},
+      {DmarcStatus::fail, Policy::none, DmarcSays::asks_nothing, false},
+      {DmarcStatus::fail, Policy::quarantine, DmarcSays::asks_quarantine, false},
+      {DmarcStatus::fail, Policy::reject, DmarcSays::asks_reject, false},
   };
   for (const auto& c : cases) {
-    const Evidence evidence = with(c.status, c.policy);
+    const Evidence evidence = dmarc_evidence(c.status, c.policy);
     EXPECT_EQ(dmarc(evidence).says, c.says) << mailauth::dmarc::to_string(c.status);
     EXPECT_EQ(dmarc(evidence).may_change, c.may_change) << mailauth::dmarc::to_string(c.status);
   }
-  EXPECT_EQ(dmarc(Evidence{}).says, Says::unanswered);
+  EXPECT_EQ(dmarc(Evidence{}).says, DmarcSays::unanswered);
   EXPECT_EQ(dmarc(Evidence{}).result, nullptr);
 }
 
 TEST(DmarcQuestion, p_none_asks_for_nothing_whatever_is_undecided) {
-  Evidence evidence = with(Status::temperror, Policy::none);
+  Evidence evidence = dmarc_evidence(DmarcStatus::temperror, Policy::none);
   evidence.dmarc->record.emplace();
-  EXPECT_EQ(dmarc(evidence).says, Says::asks_nothing);
+  EXPECT_EQ(dmarc(evidence).says, DmarcSays::asks_nothing);
   EXPECT_TRUE(dmarc(evidence).may_change);
   evidence.dmarc->policy = Policy::reject;
-  EXPECT_EQ(dmarc(evidence).says, Says::unanswered);
+  EXPECT_EQ(dmarc(evidence).says, DmarcSays::unanswered);
 }
 
 TEST(DmarcQuestion, what_would_vouch_may_be_silent_for_now) {
-  Evidence evidence = with(Status::none);
+  Evidence evidence = dmarc_evidence(DmarcStatus::none);
   evidence.spf.emplace();
   evidence.spf->status = mailauth::spf::Status::temperror;
   EXPECT_TRUE(dmarc(evidence).may_change);

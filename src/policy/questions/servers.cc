@@ -6,7 +6,7 @@ namespace postern::policy::questions {
 
 namespace {
 
-using Status = Servers::Status;
+using ServersStatus = Servers::Status;
 
 std::string host_of(std::string_view text) {
   text = trim(text);
@@ -19,8 +19,8 @@ std::string host_of(std::string_view text) {
 Servers mail_hosts(std::string_view domain, Answers& answers) {
   const dns::Answer* found = answers.find(domain, dns::Type::mx);
   if (found == nullptr) return {};
-  if (found->trouble()) return {.status = Status::trouble, .hosts = {}};
-  Servers servers{.status = Status::none, .hosts = {}};
+  if (found->trouble()) return {.status = ServersStatus::trouble, .hosts = {}};
+  Servers servers{.status = ServersStatus::none, .hosts = {}};
   if (found->status != dns::Status::found) return servers;
   for (const std::string& record : found->records) {
     const std::size_t blank = std::min(record.find(' '), record.size());
@@ -31,7 +31,7 @@ Servers mail_hosts(std::string_view domain, Answers& answers) {
   if (servers.hosts.empty()) return servers;
   // RFC 7505 §3: one MX, whose host is the root.
   const bool null = servers.hosts.size() == 1 && servers.hosts.front().name.empty();
-  servers.status = null ? Status::null_mx : Status::found;
+  servers.status = null ? ServersStatus::null_mx : ServersStatus::found;
   if (null) servers.hosts.clear();
   return servers;
 }
@@ -40,9 +40,9 @@ Servers name_servers(std::string_view domain, Answers& answers) {
   for (;;) {
     const dns::Answer* found = answers.find(domain, dns::Type::ns);
     if (found == nullptr) return {};
-    if (found->trouble()) return {.status = Status::trouble, .hosts = {}};
+    if (found->trouble()) return {.status = ServersStatus::trouble, .hosts = {}};
     if (found->status == dns::Status::found && !found->records.empty()) {
-      Servers servers{.status = Status::found, .hosts = {}};
+      Servers servers{.status = ServersStatus::found, .hosts = {}};
       for (const std::string& record : found->records) servers.hosts.push_back({host_of(record)});
       return servers;
     }
@@ -50,7 +50,7 @@ Servers name_servers(std::string_view domain, Answers& answers) {
     if (dot == std::string_view::npos || dot + 1 == domain.size()) break;
     domain.remove_prefix(dot + 1);
   }
-  return {.status = Status::none, .hosts = {}};
+  return {.status = ServersStatus::none, .hosts = {}};
 }
 
 HostAddresses addresses_of(std::string_view host, Answers& answers, const Families& families) {

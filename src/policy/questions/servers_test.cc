@@ -5,7 +5,7 @@
 namespace postern::policy::questions {
 namespace {
 
-using Status = Servers::Status;
+using ServersStatus = Servers::Status;
 
 dns::Answer found(std::vector<std::string> records) {
   return {.status = dns::Status::found, .records = std::move(records)};
@@ -31,12 +31,12 @@ TEST(MailHosts, AreThoseOfTheMxRecordsInTheirOrder) {
       {{"broken.example", dns::Type::mx}, failed}};
   Answers answers(records);
   EXPECT_EQ(names_of(mail_hosts("several.example", answers)), "20:second.example 10:first.example");
-  EXPECT_EQ(mail_hosts("null.example", answers).status, Status::null_mx);
-  EXPECT_EQ(mail_hosts("bare.example", answers).status, Status::none);
-  EXPECT_EQ(mail_hosts("absent.example", answers).status, Status::none);
-  EXPECT_EQ(mail_hosts("broken.example", answers).status, Status::trouble);
+  EXPECT_EQ(mail_hosts("null.example", answers).status, ServersStatus::null_mx);
+  EXPECT_EQ(mail_hosts("bare.example", answers).status, ServersStatus::none);
+  EXPECT_EQ(mail_hosts("absent.example", answers).status, ServersStatus::none);
+  EXPECT_EQ(mail_hosts("broken.example", answers).status, ServersStatus::trouble);
   EXPECT_FALSE(answers.wanted());
-  EXPECT_EQ(mail_hosts("other.example", answers).status, Status::waiting);
+  EXPECT_EQ(mail_hosts("other.example", answers).status, ServersStatus::waiting);
   EXPECT_EQ(answers.wanted(), (dns::Question{"other.example", dns::Type::mx}));
 }
 
@@ -51,10 +51,10 @@ TEST(NameServers, AreThoseOfTheNearestParentThatHasSome) {
       {{"broken.example", dns::Type::ns}, failed}};
   Answers answers(records);
   EXPECT_EQ(names_of(name_servers("deep.sub.example", answers)), "0:ns1.example 0:ns2.example");
-  EXPECT_EQ(name_servers("lone.test", answers).status, Status::none);
-  EXPECT_EQ(name_servers("a.broken.example", answers).status, Status::trouble);
+  EXPECT_EQ(name_servers("lone.test", answers).status, ServersStatus::none);
+  EXPECT_EQ(name_servers("a.broken.example", answers).status, ServersStatus::trouble);
   EXPECT_FALSE(answers.wanted());
-  EXPECT_EQ(name_servers("x.lone.test", answers).status, Status::waiting);
+  EXPECT_EQ(name_servers("x.lone.test", answers).status, ServersStatus::waiting);
   EXPECT_EQ(answers.wanted(), (dns::Question{"x.lone.test", dns::Type::ns}));
 }
 

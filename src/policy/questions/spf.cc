@@ -6,22 +6,22 @@ namespace postern::policy::questions {
 
 namespace {
 
-using mailauth::spf::Status;
+using SpfStatus = mailauth::spf::Status;
 
-Spf::Says meaning_of(Status status) {
+Spf::Says spf_meaning_of(SpfStatus status) {
   switch (status) {
-    case Status::pass:
+    case SpfStatus::pass:
       return Spf::Says::authorised;
-    case Status::none:
-    case Status::neutral:
+    case SpfStatus::none:
+    case SpfStatus::neutral:
       return Spf::Says::nothing;
-    case Status::softfail:
+    case SpfStatus::softfail:
       return Spf::Says::doubts;
-    case Status::fail:
+    case SpfStatus::fail:
       return Spf::Says::forbids;
-    case Status::permerror:
+    case SpfStatus::permerror:
       return Spf::Says::broken;
-    case Status::temperror:
+    case SpfStatus::temperror:
       break;
   }
   return Spf::Says::unanswered;
@@ -29,7 +29,7 @@ Spf::Says meaning_of(Status status) {
 
 }  // namespace
 
-Spf spf(const mailauth::spf::Result& result) { return {meaning_of(result.status), &result}; }
+Spf spf(const mailauth::spf::Result& result) { return {spf_meaning_of(result.status), &result}; }
 
 Spf spf(const Evidence& evidence) { return evidence.spf ? spf(*evidence.spf) : Spf{}; }
 
@@ -43,8 +43,9 @@ std::string_view spf_domain(const Evidence& evidence) {
 }
 
 SpfCause cause_of(const mailauth::spf::Result& result) {
-  const bool is_problem = result.status == Status::none || result.status == Status::temperror ||
-                          result.status == Status::permerror;
+  const bool is_problem = result.status == SpfStatus::none ||
+                          result.status == SpfStatus::temperror ||
+                          result.status == SpfStatus::permerror;
   const std::string& first = is_problem ? result.reason : result.mechanism;
   const std::string& second = is_problem ? result.mechanism : result.reason;
   return {is_problem, first.empty() ? second : first};

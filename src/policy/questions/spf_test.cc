@@ -7,15 +7,15 @@
 namespace postern::policy::questions {
 namespace {
 
-using Status = mailauth::spf::Status;
+using SpfStatus = mailauth::spf::Status;
 
 TEST(SpfQuestion, each_result_has_a_meaning) {
   using Says = Spf::Says;
-  constexpr std::pair<Status, Says> cases[] = {
-      {Status::pass, Says::authorised},  {Status::none, Says::nothing},
-      {Status::neutral, Says::nothing},  {Status::softfail, Says::doubts},
-      {Status::fail, Says::forbids},     {Status::temperror, Says::unanswered},
-      {Status::permerror, Says::broken},
+  constexpr std::pair<SpfStatus, Says> cases[] = {
+      {SpfStatus::pass, Says::authorised},  {SpfStatus::none, Says::nothing},
+      {SpfStatus::neutral, Says::nothing},  {SpfStatus::softfail, Says::doubts},
+      {SpfStatus::fail, Says::forbids},     {SpfStatus::temperror, Says::unanswered},
+      {SpfStatus::permerror, Says::broken},
   };
   for (const auto& [status, says] : cases) {
     Evidence evidence;
@@ -39,17 +39,17 @@ TEST(SpfQuestion, is_about_the_sender_else_about_helo) {
 
 TEST(SpfQuestion, a_result_has_a_term_or_a_problem) {
   struct {
-    Status status;
+    SpfStatus status;
     const char* mechanism;
     const char* reason;
     bool is_problem;
     const char* text;
   } const cases[] = {
-      {Status::fail, "-all", "", false, "-all"},
-      {Status::neutral, "", "no term matched", false, "no term matched"},
-      {Status::none, "", "no record", true, "no record"},
-      {Status::temperror, "include:a.example", "DNS did not answer", true, "DNS did not answer"},
-      {Status::permerror, "ip4:300", "", true, "ip4:300"},
+      {SpfStatus::fail, "-all", "", false, "-all"},
+      {SpfStatus::neutral, "", "no term matched", false, "no term matched"},
+      {SpfStatus::none, "", "no record", true, "no record"},
+      {SpfStatus::temperror, "include:a.example", "DNS did not answer", true, "DNS did not answer"},
+      {SpfStatus::permerror, "ip4:300", "", true, "ip4:300"},
   };
   for (const auto& c : cases) {
     mailauth::spf::Result result;

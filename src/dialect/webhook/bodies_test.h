@@ -1,0 +1,27 @@
+// Bodies of requests in tests, and what is said of their fields.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include <boost/json.hpp>
+
+#include "dialect/webhook/field_errors.h"
+
+namespace postern::dialect::webhook {
+
+inline boost::json::object object(std::string_view text) {
+  return boost::json::parse({text.data(), text.size()}).as_object();
+}
+
+/// The sentence for `field`; "" if there is none.
+template <class Write>
+std::string sentence(const Parsed<Write>& write, std::string_view field) {
+  if (write) return "";
+  for (const auto& [name, text] : write.error().fields) {
+    if (name == field) return text;
+  }
+  return "";
+}
+
+}  // namespace postern::dialect::webhook
