@@ -43,6 +43,9 @@ if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
     add_compile_definitions(_FORTIFY_SOURCE=2)
   endif()
 endif()
+if(POSTERN_UNITY)
+  add_compile_options(-Wno-shadow)  # names of one file would shadow those of the next; `dev` warns of those in a file
+endif()
 if(POSTERN_SANITIZE)
   # object-size knows what the optimizer can prove, of which AddressSanitizer sees the whole, and costs a tenth of the time to compile.
   add_compile_options(-fsanitize=${POSTERN_SANITIZE} -fno-sanitize=object-size -fno-omit-frame-pointer

@@ -68,8 +68,8 @@ FAULTS = [
     ("lists are not delayed", COMPILE, "if (policy_.delay_reject) {\n      state = next_list", "if (policy_.delay_reject != PLANTED) {\n      state = next_list"),
     ("recipients that do not exist", COMPILE, "if (policy_.reject_unlisted_recipient) {", "if (!PLANTED && policy_.reject_unlisted_recipient) {"),
     ("senders that do not exist", COMPILE, "if (!policy_.reject_unlisted_sender) return state;", "if (PLANTED || !policy_.reject_unlisted_sender) return state;"),
-    ("a permit ends all lists", COMPILE, "state = change(state, [&](State& at) {\n      at.list_over = false;\n      if (fresh_if_reject",
-     "state = change(state, [&](State& at) {\n      if (!PLANTED) at.list_over = false;\n      if (fresh_if_reject"),
+    ("a permit ends all lists", COMPILE, "state = change(state, [&](ListState& at) {\n      at.list_over = false;\n      if (fresh_if_reject",
+     "state = change(state, [&](ListState& at) {\n      if (!PLANTED) at.list_over = false;\n      if (fresh_if_reject"),
     ("defer_if_reject is not reset", COMPILE, "if (fresh_if_reject && !at.discard)", "if (!PLANTED && fresh_if_reject && !at.discard)"),
     ("defer_if_permit does not refuse", COMPILE, "if (at.if_permit) {\n        at.refused = true;", "if (at.if_permit) {\n        at.refused = !PLANTED;"),
     ("the list at DATA is not asked", COMPILE, "state = later_list(state, ListKind::data, Stage::data);", "if (!PLANTED) state = later_list(state, ListKind::data, Stage::data);"),
@@ -109,7 +109,7 @@ FAULTS = [
     ("a range ends one too late", CLASSES, "if (add(behind, 1, is_v4)) starts.insert(behind);", "if (add(behind, PLANTED ? 2 : 1, is_v4)) starts.insert(behind);"),
     ("a class reaches into the next", CLASSES, "if (next != starts.end()) decrement(last);", "if (!PLANTED && next != starts.end()) decrement(last);"),
     ("no client has IPv6", CLASSES, "add_clients(all, false,", "if (!PLANTED) add_clients(all, false,"),
-    ("nothing is below a name", SPELLING, "names.push_back(below(key,", "if (!PLANTED) names.push_back(below(key,"),
+    ("nothing is below a name", SPELLING, "names.push_back(name_below(key,", "if (!PLANTED) names.push_back(name_below(key,"),
     ("only what is below a name", SPELLING, "    names.push_back(key);\n", "    if (!PLANTED) names.push_back(key);\n"),
     ("no null sender", CLASSES, "classes.senders.push_back({.one = {}", "if (!PLANTED) classes.senders.push_back({.one = {}"),
     ("whole addresses are no keys", ADDRESSES, "for (const auto& [local, domain] : whole) extended(local, domain);", "for (const auto& [local, domain] : whole) if (!PLANTED) extended(local, domain);"),
@@ -199,19 +199,21 @@ def run(words, **more):
 
 
 def planted_objects(build, folder, chosen):
-    """The sources with these faults, compiled with the commands of the build."""
-    commands = {entry["file"]: entry for entry in json.loads((build / "compile_commands.json").read_text())}
+    """The units that include sources with these faults, compiled with the commands of the build; the copies stand in front of the sources."""
+    planted = planted_sources(folder, chosen)
     objects = []
-    for file in planted_sources(folder, chosen):
-        entry = commands[str(ROOT / "src" / file)]
-        planted, made = folder / file, folder / (file.replace("/", "_") + ".o")
-        words = shlex.split(entry["command"].replace(entry["file"], str(planted)))
+    for entry in json.loads((build / "compile_commands.json").read_text()):
+        unit = pathlib.Path(entry["file"])
+        if unit.parent != build / "units" or not any('"%s"' % file in unit.read_text() for file in planted):
+            continue
+        made = folder / (unit.stem + ".o")
+        words = shlex.split(entry["command"])
         words[words.index("-o") + 1] = str(made)
         if "-MF" in words:
             words[words.index("-MF") + 1] = str(made) + ".d"
         while not words[0].endswith("++-19"):  # a launcher, with its arguments
             words.pop(0)
-        run(words, cwd=entry["directory"])
+        run([words[0], "-I", str(folder), *words[1:]], cwd=entry["directory"])
         objects.append(str(made))
     return objects
 
