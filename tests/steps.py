@@ -1,0 +1,157 @@
+"""The steps of `make test` and `make test-all`, which tools/test runs. CONTRIBUTING.md, "Test", says what stands where and why."""
+import dataclasses
+import json
+import os
+import pathlib
+import subprocess
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+# Configurations of others, under many licences: not in the repository, used if they are next to it.
+REAL = ROOT.parent / "shared/suites/restrictions-real"
+BINARY = ("--binary", "build/release/postern")
+NICE = ("nice", "-n", "19")
+# Random programs of unit tests, by whether the run is the whole one.
+ENVIRONMENT = {
+    False: {"POSTERN_RANDOM_LISTS": "2000", "POSTERN_VSL_SEEDS": "2000", "POSTERN_CRASH_ROUNDS": "10"},
+    True: {"POSTERN_RANDOM_LISTS": "50000", "POSTERN_VSL_SEEDS": "40000", "POSTERN_CRASH_ROUNDS": "100", "POSTERN_LONG_TESTS": "yes"},
+}
+if REAL.is_dir():
+    for variables in ENVIRONMENT.values():
+        variables["POSTERN_REAL_CONFIGURATIONS"] = str(REAL / "cases.json")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Step:
+    title: str
+    seconds: float  # that it takes alone on two cores; a build: with a full compiler's cache
+    command: tuple
+    longer: tuple = ()  # the command of the whole run; empty: the same
+    needs: str = ""  # the build that has to be there: release, asan
+    builds: str = ""  # the build that it makes
+    cold_seconds: float = 0  # what a build takes with an empty cache
+    units: float = 0  # seconds of the unit tests, which become steps when the build is there
+    night: bool = False  # only in the whole run
+    first: bool = False  # takes a second, and begins before the long ones
+    browser: bool = False  # two browsers beside each other disturb each other
+    root: bool = False
+    random: bool = False  # what it finds once is found: it is not run again
+
+
+def check(title, *command, **more):
+    return Step(title, 1, command, first=True, **more)
+
+
+def product(title, seconds, *command, **more):
+    """A step with the shipped program."""
+    return Step(title, seconds, command, needs="release", **more)
+
+
+def suite(seconds, *arguments, **more):
+    command = ("tests/conformance/run", *BINARY, "--suite", *arguments)
+    return Step("suite " + " ".join(arguments), seconds, (*command, "--jobs", "4"), needs="release", **more)
+
+
+def unit_tests():
+    """A step for each program of unit tests of the sanitized build (or part of one)."""
+    listed = subprocess.run(["ctest", "--preset", "asan", "--show-only=json-v1"], cwd=ROOT, capture_output=True, text=True, check=True)
+    names = [test["name"] for test in json.loads(listed.stdout)["tests"]]
+    return [Step("unit tests: " + name, 10, ("ctest", "--preset", "asan", "-R", "^%s$" % name), needs="asan") for name in names]
+
+
+def steps():
+    rows = [
+        check("arrows between the rooms", "tools/check-arrows"),
+        check("who opens files and databases", "tools/check-opens"),
+        check("every reply code is in the table", "tools/check-codes"),
+        check("actions of the audit log have words", "tools/check-audit"),
+        check("every question is judged in one place", "tools/check-questions"),
+        check("comments of declarations, sections of RFCs", "tools/check-comments"),
+        check("words and paths that must not be here", "tools/check-words"),
+        check("shapes of code that were a defect once", "tools/check-shapes"),
+        check("code in which faults of plan are planted", "tests/tools/plan_mutants.py", "--texts"),
+        check("each script says what it is for", "tests/tools/help"),
+        check("functions and lists of packaging", "tests/tools/packaging"),
+        check("the form of the changelog", "tools/check-changelog"),
+        check("what a commit needs for its tag", "packaging/ready", "--selftest"),
+        check("the handbook: pages, links, anchors", "tools/docs"),
+        check("the check of the handbook itself", "tools/docs", "--selftest"),
+        check("copies of the suites", "tests/conformance/compare-suites"),
+
+        Step("build: release", 40, ("tools/build", "release", "postern"), builds="release", cold_seconds=400),
+        Step("build: sanitized tests and fuzz targets", 100, (*NICE, "tools/build", "asan", "all"), builds="asan", cold_seconds=800, units=400),
+
+        # What the sanitized build is for. Its unit tests are steps, too: unit_tests().
+        Step("fuzz targets", 60, (*NICE, "tools/fuzz", "2"), (*NICE, "tools/fuzz", "60"), needs="asan", random=True),
+        Step("faults planted in the compiler of plan", 60, (*NICE, "tests/tools/plan_mutants.py", "--build", "build/asan", "--brief"),
+             (*NICE, "tests/tools/plan_mutants.py", "--build", "build/asan"), needs="asan"),
+        Step("stops with everything under way, sanitized", 60, ("tests/crash/stop", "--binary", "build/asan/postern", "--rounds", "2", "--bulk", "100", "--slow", "2", "--quiet"),
+             ("tests/crash/stop", "--binary", "build/asan/postern", "--rounds", "20", "--bulk", "100", "--slow", "2", "--quiet"), needs="asan", random=True),
+        Step("suite mailauth", 20, ("tests/conformance/run", *BINARY, "--suite", "mailauth", "--jobs", "4"), needs="asan"),
+        Step("the compiler's cache: clones share it, edits miss", 30, (*NICE, "tests/tools/compile-cache", "--brief"), (*NICE, "tests/tools/compile-cache")),
+
+        product("the pages in a browser", 300, "tests/system/web.py", *BINARY, browser=True),
+        product("mail beside tarpits and silent webhooks", 100, "tests/system/fairness.py", *BINARY, "--jobs", "2"),
+        product("policies of a directory are counted", 20, "tools/policies-in-the-open", "--selftest", *BINARY),
+        product("system tests", 100, "tests/system/smoke.py", *BINARY, "--jobs", "4"),
+        product("random restriction lists beside Postfix", 100, "tests/postfix/differential", *BINARY, "--seed", "1", "--cases", "150",
+                longer=("tests/postfix/differential", *BINARY, "--seed", "1", "--cases", "500"), root=True, random=True),
+        product("random restriction lists of this day beside Postfix", 1000, "tests/postfix/differential", *BINARY,
+                "--seed", time.strftime("%Y%m%d"), "--cases", "1500", root=True, random=True, night=True),
+        product("mail that passes through, beside Postfix", 100, "tests/system/relay.py", *BINARY, root=True),
+        suite(60, "attacks"),
+        product("what the sandbox refuses", 60, "tests/system/sandbox.py", *BINARY, root=True),
+        product("lines that shells complete", 20, "tests/system/completions.py", *BINARY),
+        product("root in a directory of another user", 30, "tests/system/owners.py", *BINARY, "--jobs", "2", root=True),
+        product("postern setup, from nothing to mail", 60, "tests/system/setup.py", *BINARY, root=True),
+        product("metrics and alerts, as Prometheus reads them", 40, "tests/system/alerts.py", *BINARY),
+        product("clients that fail2ban bans", 30, "tests/system/bans.py", *BINARY, root=True),
+        product("certificates from certbot", 30, "tests/system/certificates.py", *BINARY, "--jobs", "2"),
+        product("signing in, with real back-ends", 60, "tests/system/auth.py", *BINARY),
+        suite(60, "conduit", browser=True),
+        product("Lua hooks in the running gateway", 30, "tests/system/lua.py", *BINARY),
+        product("kill -9 under load", 60, "tests/crash/run", "--rounds", "7", "--commands", "1", "--quiet",
+                longer=("tests/crash/run", "--rounds", "100", "--commands", "1", "--quiet"), random=True),
+        product("stops with everything under way", 40, "tests/crash/stop", "--rounds", "2", "--bulk", "150", "--quiet",
+                longer=("tests/crash/stop", "--rounds", "20", "--bulk", "150", "--quiet"), random=True),
+        product("backups beside a loaded gateway", 60, "tests/crash/backup", "--rounds", "3", "--kills", "2", "--seconds", "6", "--floor", "2000",
+                longer=("tests/crash/backup", "--rounds", "100", "--kills", "20", "--seconds", "15", "--floor", "100"), random=True),
+        product("make install, and back", 10, "packaging/install", "--selftest"),
+        product("the Debian package", 100, "packaging/package", "--out", "build/test/dist", "--short",
+                longer=("packaging/package", "--out", "build/test/dist"), root=True),
+        product("the crash test itself", 60, "tests/crash/selftest.py", night=True),
+        product("calls that fail and tear", 40, "tests/crash/run", "--quiet", "--nth", "1", "--shim", "fsync-eio,write-tornkill,nofile,bit-rot",
+                longer=("tests/crash/run", "--quiet", "--shim", "all"), root=True, random=True),
+        product("disks that fill or turn read-only", 30, "tests/crash/run", "--quiet", "--shim", "disk-full,read-only", root=True, random=True),
+        suite(60, "restrictions"),
+        suite(30, "kumo-lua"),
+        suite(20, "kumo-lua", "--cases", "tests/conformance/own/kumo-lua"),
+        product("the conformance runner itself", 60, "tests/conformance/selftest", "--brief", longer=("tests/conformance/selftest",), browser=True),
+        suite(20, "vsl"),
+        product("commands in the documents", 60, "tools/check-docs"),
+        suite(20, "relay", "--cases", "tests/conformance/own/relay"),
+        suite(20, "conduit", "--cases", "tests/conformance/own/conduit", browser=True),
+        product("openapi.yaml and the gateway", 60, "tests/system/api.py", *BINARY),
+        product("gateways over one PostgreSQL", 150, "tests/system/cluster.py", *BINARY, "--jobs", "3"),
+        product("tables of other programs", 30, "tests/system/tables.py", *BINARY),
+        product(".vsl rules in the running gateway", 30, "tests/system/vsl.py", *BINARY),
+        suite(10, "vsl", "--cases", "tests/conformance/own/vsl"),
+        suite(60, "relay"),
+        suite(20, "restrictions", "--cases", "tests/conformance/own/restrictions"),
+        suite(30, "messages"),
+        suite(30, "plan"),
+        product("a second opinion about plan", 30, "tests/tools/plan_second_opinion.py", *BINARY, "--pairs", "40",
+                longer=("tests/tools/plan_second_opinion.py", *BINARY, "--pairs", "400")),
+        product("questions of plan, asked of other solvers", 60, "tests/tools/plan_emitted.py", *BINARY, "--pairs", "200", "--floor", "500", "--seconds", "90",
+                longer=("tests/tools/plan_emitted.py", *BINARY, "--pairs", "1000", "--floor", "5000")),
+        product("suite cluster", 60, "tests/conformance/run", *BINARY, "--suite", "cluster", "--filter", "nem-02", "--jobs", "4",
+                longer=("tests/conformance/run", *BINARY, "--suite", "cluster", "--jobs", "4")),
+        product("figures of the benchmarks", 5, "bench/selftest.py"),
+        product("the comparison with Postfix itself", 5, "tests/postfix/selftest.py"),
+    ]
+    if REAL.is_dir():
+        rows.append(suite(60, "restrictions", "--cases", str(REAL)))
+        rows.append(product("edits of real configurations, compared", 60, "bench/plan_bench", *BINARY, "--suite", str(REAL / "cases.json"),
+                            "--every", "60", "--certify", "4", "--untimed",
+                            longer=("bench/plan_bench", *BINARY, "--suite", str(REAL / "cases.json"), "--every", "10", "--certify", "4", "--untimed")))
+    return rows
