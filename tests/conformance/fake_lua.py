@@ -62,7 +62,7 @@ def trouble(config):
         return ["error: %s:1: I do not like it" % path], False
     if broken and FAULT != "loads-all":
         if FAULT == "late":
-            time.sleep(5.0)
+            time.sleep(11)
         return ["error: %s:%d: near '!!'" % (path, broken[0] + (FAULT == "other-line"))] if FAULT != "no-words" else [], False
     return ["warning: %s:1: nobody fires `typo`" % path] if "typo" in lines[0] and FAULT != "no-warning" else [], True
 
@@ -147,8 +147,8 @@ class Smtp(socketserver.StreamRequestHandler):
         return None
 
     def on_noop(self, word):
-        if FAULT == "slow":
-            time.sleep(2.0)
+        while FAULT == "slow" and time.process_time() < 2:
+            pass
         if FAULT == "cut":
             return "end"
         if FAULT in ("no-code", "bare-lf"):
@@ -246,8 +246,8 @@ def serve(config):
     address = lambda text: (text.rsplit(":", 1)[0], int(text.rsplit(":", 1)[1]))
     if not served and FAULT != "serves-all":
         if FAULT == "opens-first":
-            with socketserver.ThreadingTCPServer(address(config["listener"][0]["address"]), Smtp):
-                time.sleep(0.5)
+            with fake_postern.Server(address(config["listener"][0]["address"]), Smtp) as server:
+                server.handle_request()
         for line in said:
             log("start.failed", "error", error=line)
         return 78

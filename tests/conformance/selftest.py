@@ -59,7 +59,7 @@ class Runner(unittest.TestCase):
 
     def run_suite(self, suite, fault="", *more):
         done = subprocess.run([sys.executable, str(HERE / "run"), "--suite", suite, "--cases", str(self.folder), "--binary", str(self.fake(fault)), *more],
-                              capture_output=True, text=True, timeout=120, check=False)
+                              capture_output=True, text=True, check=False)
         return done.returncode, done.stdout, done.stderr
 
     def expect(self, suite, fault, status, last, *texts, options=()):

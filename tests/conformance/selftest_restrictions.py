@@ -141,8 +141,7 @@ class Played(selftest.Runner):
         entry = {**TLS, "config": ASKS}
         for client in ("alice", "bob", "carol", "expired", "olga"):
             self.play({**entry, "client_cert": client}, "", True)
-        self.play({**entry, "config": {**ASKS, "smtpd_tls_security_level": "encrypt"}}, "", False,
-                  "smtpd_tls_req_ccert = yes: no listener of Postern asks for client certificates")
+        self.play({**entry, "config": {**ASKS, "smtpd_tls_security_level": "encrypt"}}, "", True)
         self.play({**entry, "client_cert": "zoe"}, "", False, "unknown certificate 'zoe'")
         self.assertNotIn("smtpd_tls_req_ccert", [k for k in ASKS if k not in site.ELSEWHERE])
 
@@ -218,7 +217,7 @@ class Parts(unittest.TestCase):
         made.judge(None)
         made.judge([["re:[a-z]@a\\.test", "b@a.verify.test"]])
         for wrong in ([], [["q@a.test", "b@a.verify.test"]], [["p@a.test", "b@a.verify.test"]] * 2):
-            self.assertRaises(Fail, made.judge, wrong)
+            self.assertRaises(Fail, made.judge, wrong, seconds=0)
         self.assertEqual(hops.Hops({"config": {}}).settings, {})
 
     def test_what_check_says(self):

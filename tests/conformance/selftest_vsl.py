@@ -8,7 +8,6 @@ import sys
 import tempfile
 import types
 import unittest
-import unittest.mock
 
 import selftest
 from harness import instance
@@ -126,11 +125,7 @@ class Server(unittest.TestCase):
         self.fails(DELIVERED, dies="Postern died with status 134")
 
     def test_mail_is_accounted_for(self):
-        with unittest.mock.patch.object(stored, "LOG_SECONDS", 2):
-            self.fails(DELIVERED, no_log="1 lines message.accepted")
-        with unittest.mock.patch.object(stored, "REST_SECONDS", 2):
-            self.fails(DELIVERED, restless="does not come to rest")
-        self.fails(DELIVERED, no_trace="without a trace", told_twice="lines message.accepted", lost="where mail for jane@doe-family.com went",
+        self.fails(DELIVERED, no_log="1 lines message.accepted", restless="the queue rests", no_trace="without a trace", told_twice="lines message.accepted", lost="where mail for jane@doe-family.com went",
                    again="delivered twice", stuck="did not get into", stray="nobody was told are accepted", other_sender="mail_from", other_rcpt="rcpt", more_rcpt="rcpt",
                    other_claim="forward:x, as the gateway tells", no_header="header x-seen", more_headers="1 of them", other_header="one that matches", other_first="1 of them")
         self.fails(DEAD, also_delivered="a message is set aside (dead)", not_set_aside="disposition\n      expected dead", other_sender="mail_from")
@@ -145,9 +140,7 @@ class Server(unittest.TestCase):
         self.fails({**DELIVERED, "after": {"messages": []}}, **{"": "accepted messages"})
 
     def test_logs(self):
-        with unittest.mock.patch.object(judge, "LOG_SECONDS", 1):
-            self.fails(LOGS, quiet="the log has", other_level="the log has")
-        self.fails(LOGS, talks="lines of the log")
+        self.fails(LOGS, quiet="the log has", other_level="the log has", talks="lines of the log")
 
     def test_policies_that_do_not_load(self):
         self.fails(BROKEN, loads_all="postern check\n", serves_all="listens, with a policy that does not load", other_line="where postern check finds", other_column="where postern check finds",

@@ -11,6 +11,7 @@ import subprocess
 import time
 
 from harness.cases import Fail
+from harness.waiting import until
 from ledger import INBOX
 from load import Load, Message, greeted, send, targets_of
 
@@ -180,14 +181,8 @@ def has_trace(gateway, name):
         return False
 
 
-def some_trace(gateway, seconds=20):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        found = traces_seen(gateway)
-        if found:
-            return found[0]
-        time.sleep(0.05)
-    raise SystemExit("there are no traces:\n" + gateway.log_text()[-2000:])
+def some_trace(gateway):
+    return until(lambda: "there are traces:\n" + gateway.log_text()[-2000:], lambda: traces_seen(gateway))[0]
 
 
 def look_into_inbox(bench):

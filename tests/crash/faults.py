@@ -3,6 +3,7 @@
 Most kinds are a loop, as SQLite tests itself: the first call of its class fails, then in a new start the second, until there is none
 further. Each time the same scenario runs, and then a start without the fault must deliver all that was acknowledged.
 """
+import contextlib
 import ctypes
 import fnmatch
 import http.client
@@ -16,12 +17,13 @@ import time
 
 from harness import shim as shims
 from harness.cases import Fail
+from harness.waiting import PATIENCE, cpu_seconds, until
 from load import Load, Message, greeted, send, targets_of
+from rounds import SETTLE_SECONDS
 
 HERE = pathlib.Path(__file__).resolve().parent
 # The paths of the queue's files; the other databases contain no mail.
 SPOOL, BODIES = "/spool/", "/spool/bodies"
-AFTERWARDS = 20  # seconds for acknowledged mail to arrive
 CLONE_NEWNS, MS_PRIVATE_ALL = 0x20000, 0x44000
 
 
@@ -71,8 +73,8 @@ class Play:
             try:
                 client = greeted(self.process.smtp_port)
             except (OSError, Fail) as error:
-                time.sleep(0.2)  # the connection shows the end of the process earlier
-                if isinstance(error, Fail) and not str(error).startswith("greeting: 4") and self.process.alive():
+                # A connection shows the end of the process before the process has ended.
+                if isinstance(error, Fail) and not str(error).startswith("greeting: 4") and not self.process.ends():
                     self.ledger.problem("no session: %s" % error)
                 continue
             try:
@@ -87,7 +89,7 @@ class Play:
         """A change over the API and a reload, beside it."""
         try:
             status, _, body = self.process.server.http("POST", "/api/v1/smtp-policies", b'{"name": "one more"}', {
-                "Content-Type": "application/json", "Authorization": "Bearer " + self.process.account.token}, timeout=10)
+                "Content-Type": "application/json", "Authorization": "Bearer " + self.process.account.token})
             if status not in (201, 401, 503, 507):
                 self.ledger.problem("a policy over the API: %d %s" % (status, body[:200]))
         except (OSError, http.client.HTTPException):
@@ -95,15 +97,15 @@ class Play:
         self.process.signal(signal.SIGHUP)
 
     def answers(self, what):
-        """A new session is answered within 10 s (I6)."""
-        begin = time.monotonic()
-        while time.monotonic() - begin < 10:
-            try:
+        """A new session is answered (I6)."""
+        def answered():
+            with contextlib.suppress(OSError, Fail):
                 greeted(self.process.smtp_port).close()
-                return
-            except (OSError, Fail):
-                time.sleep(0.1)
-        self.ledger.problem(what + ": no new session is answered within 10 s")
+                return True
+        try:
+            until("a new session", answered)
+        except Fail:
+            self.ledger.problem(what + ": no new session is answered")
 
 
 def afterwards(bench, what, kept=0):
@@ -112,7 +114,7 @@ def afterwards(bench, what, kept=0):
         bench.ledger.next_epoch()
     bench.verify(what)
     if bench.start(what + ", without the fault"):
-        bench.drain(what, kept, AFTERWARDS)
+        bench.drain(what, kept)
         end(bench, what)
 
 
@@ -120,7 +122,7 @@ def end(bench, what):
     status = bench.process.end()
     if status != 0:
         bench.ledger.problem("%s: SIGTERM ends it with %s:\n%s" % (what, status, bench.process.log_text()[-1500:]))
-    time.sleep(0.05)
+    time.sleep(SETTLE_SECONDS)
     bench.ledger.next_epoch()
 
 
@@ -162,7 +164,7 @@ def nth(call, error, path=SPOOL, times=("1", "forever"), replies=(), dies=False,
                         if seen and bench.ledger.replies != before:
                             visible(bench, what)
                 elif not dies and run.process.alive():
-                    bench.ledger.problem(what + ": no greeting within 10 s")
+                    bench.ledger.problem(what + ": no greeting")
                 if run.process.alive():
                     run.process.end()
                 for reply, n in bench.ledger.replies.items():
@@ -182,12 +184,10 @@ def nth(call, error, path=SPOOL, times=("1", "forever"), replies=(), dies=False,
 
 def visible(bench, what):
     """An error in the log, a counter in the metrics; with a disk that failed, /readyz too."""
-    end = time.monotonic() + 3  # lines are written after the replies
-    while '"level":"error","event":"store.error"' not in bench.process.log_text():
-        if time.monotonic() > end:
-            bench.ledger.problem(what + ": no error in the log")
-            break
-        time.sleep(0.1)
+    try:  # lines are written after the replies
+        until("an error in the log", lambda: '"level":"error","event":"store.error"' in bench.process.log_text())
+    except Fail:
+        bench.ledger.problem(what + ": no error in the log")
     try:
         if not bench.process.metric("postern_spool_refusals_total"):
             bench.ledger.problem(what + ": nothing in the metrics")
@@ -203,9 +203,8 @@ def set_aside(bench, what):
     """Each acknowledged message has arrived, or is quarantined."""
     if not bench.start(what + ", without the fault"):
         return
-    deadline = time.monotonic() + AFTERWARDS
-    while time.monotonic() < deadline and bench.process.waiting("queued") != 0:
-        time.sleep(0.1)
+    with contextlib.suppress(Fail):  # what is missing is judged
+        until(what, lambda: bench.process.waiting("queued") == 0)
     missing, kept = bench.ledger.missing(), bench.process.waiting("quarantined")
     if len(missing) > kept:
         bench.ledger.problem("%s: %d are missing and %d quarantined" % (what, len(missing), kept))
@@ -220,8 +219,8 @@ def slow_flush(bench, library, options):
     set_up(bench)
     run = Play(bench, library, "call=fsync,path=%s,err=delay:1500,forever" % SPOOL)
     run.process.start(**run.env)
-    if not run.process.up(30):
-        return bench.ledger.problem("no greeting within 30 s")
+    if not run.process.up():
+        return bench.ledger.problem("no greeting")
     for size in (1_000, 300_000):
         message = Message(random.Random(), targets_of(run.process.webhook)[:1], size)
         client = greeted(run.process.smtp_port)
@@ -231,15 +230,19 @@ def slow_flush(bench, library, options):
         took = time.monotonic() - begin
         if took < 1.5:
             bench.ledger.problem("250 after %.1f s, and the flush takes 1.5 s" % took)
-        begin = time.monotonic()
-        other = greeted(run.process.smtp_port)
-        if time.monotonic() - begin > 2:
+        # Who waits for the disk waits each time; on a busy machine one may be slow.
+        if min(seconds_to_greet(run.process.smtp_port) for _ in range(5)) > 1:
             bench.ledger.problem("a session waits for the disk of another")
-        other.close()
         client.close()
         load.stop()
     run.process.kill()
     afterwards(bench, "slow flushes")
+
+
+def seconds_to_greet(port):
+    begin = time.monotonic()
+    greeted(port).close()
+    return time.monotonic() - begin
 
 
 def no_unlink(bench, library, options):
@@ -249,7 +252,7 @@ def no_unlink(bench, library, options):
     run.process.start(**run.env)
     run.process.up()
     run.mail()
-    bench.drain("unlink EIO", 0, AFTERWARDS)
+    bench.drain("unlink EIO")
     time.sleep(1.5)  # time for a wrong second delivery
     end(bench, "unlink EIO")
     if not run.process.leftovers():
@@ -272,24 +275,18 @@ def descriptors_of_calls(bench, library, options):
             run.answers("EMFILE from call %d" % at)
             run.process.end()
         elif run.process.alive():
-            bench.ledger.problem("EMFILE from call %d: no greeting within 10 s" % at)
+            bench.ledger.problem("EMFILE from call %d: no greeting" % at)
             run.process.kill()
         afterwards(bench, "EMFILE from call %d" % at)
 
 
 def cpu_of(bench, process):
-    """An accept that fails does not spin: less than a fifth of a core in a second."""
-    def ticks():
-        fields = pathlib.Path("/proc/%d/stat" % process.process.pid).read_text(encoding="ascii").rpartition(")")[2].split()
-        return int(fields[11]) + int(fields[12])
-    try:
-        before = ticks()
-        time.sleep(1)
-        used = (ticks() - before) / os.sysconf("SC_CLK_TCK")
-    except OSError:
-        return
-    if used > 0.2:
-        bench.ledger.problem("%.2f s of processor time in a second of doing nothing" % used)
+    """An accept that fails does not spin: less than a fifth of a core for a second."""
+    begin, before = time.monotonic(), cpu_seconds(process.process.pid)
+    time.sleep(1)
+    used, took = cpu_seconds(process.process.pid) - before, time.monotonic() - begin
+    if used > 0.2 * took:
+        bench.ledger.problem("%.2f s of processor time in %.1f s of doing nothing" % (used, took))
 
 
 def descriptors_for_real(bench, library, options):
@@ -312,19 +309,18 @@ def descriptors_for_real(bench, library, options):
     load.stop()
     Play(bench, library, "").answers("after the flood")
     # A message whose body could not be opened is tried again a minute later.
-    bench.drain("after the flood", 0, 60 + AFTERWARDS)
+    bench.drain("after the flood")
     # Connections are kept open for a while for the next message.
-    end_of_idle = time.monotonic() + AFTERWARDS
-    while process.descriptors() > open_now + 12 and time.monotonic() < end_of_idle:
-        time.sleep(0.2)
-    if process.descriptors() > open_now + 12:
+    try:
+        until("idle connections are closed", lambda: process.descriptors() <= open_now + 12)
+    except Fail:
         bench.ledger.problem("%d descriptors, at the start %d" % (process.descriptors(), open_now))
     end(bench, "after the flood")
     afterwards(bench, "no descriptors")
 
 
 def greeted_raw(port):
-    return socket.create_connection(("127.0.0.1", port), timeout=2)
+    return socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
 
 
 def clock(bench, library, options):
@@ -345,7 +341,7 @@ def clock(bench, library, options):
         run.mail()
         time.sleep(1.5)
         bench.moods.calm()
-        bench.drain("clock set by %d s" % seconds, 0, AFTERWARDS)
+        bench.drain("clock set by %d s" % seconds)
         # Again, for the start after the clock is corrected.
         bench.moods.refuse = 1.0
         run.mail()
@@ -412,9 +408,8 @@ def mounted(size):
         bench.begin()
         bench.moods.refuse = 1.0  # no mail leaves, so the disk fills
         load = Load(process.smtp_port, ledger, targets_of(process.webhook), 4, size)
-        deadline = time.monotonic() + 40
-        while time.monotonic() < deadline and not ledger.replies:
-            time.sleep(0.1)
+        with contextlib.suppress(Fail):
+            until("the disk is full", lambda: ledger.replies)
         time.sleep(1)
         load.stop()
         if not ledger.replies:
@@ -424,12 +419,12 @@ def mounted(size):
         visible(bench, size)
         Play(bench, "", "").answers("a full disk")
         bench.moods.calm()  # deliveries resume and free space
-        bench.drain("a full disk", 0, 60)
+        bench.drain("a full disk")
         client = greeted(process.smtp_port)
         if not send(client, Message(random.Random(), targets_of(process.webhook)[:1], 1000), ledger):
             ledger.problem("there is room again, and nothing is taken")
         client.close()
-        bench.drain("a full disk", 0, 10)
+        bench.drain("a full disk")
         end(bench, "a full disk")
         afterwards(bench, "a full disk")
 

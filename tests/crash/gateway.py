@@ -7,13 +7,11 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 
 from harness import dns, instance
 from harness.cases import Fail
+from harness.waiting import PATIENCE, until
 from load import RELAYED, SENDER
-
-UP_SECONDS = 10
 
 
 class Process:
@@ -32,16 +30,21 @@ class Process:
     def alive(self):
         return self.process is not None and self.process.poll() is None
 
-    def up(self, seconds=UP_SECONDS):
-        """Whether it greets within the time (I6)."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end and self.alive():
+    def up(self):
+        """Whether it greets (I6), and does not end or hang before."""
+        def greets():
             with contextlib.suppress(OSError):
-                with socket.create_connection(("127.0.0.1", self.smtp_port), timeout=2) as probe:
-                    if probe.recv(4)[:3] == b"220":
-                        return True
-            time.sleep(0.02)
-        return False
+                with socket.create_connection(("127.0.0.1", self.smtp_port), timeout=PATIENCE) as probe:
+                    return probe.recv(4)[:3] == b"220"
+        with contextlib.suppress(Fail):
+            until("a greeting", lambda: not self.alive() or greets())
+        return self.alive() and greets()
+
+    def ends(self):
+        """Whether it ends now."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(20)
+        return not self.alive()
 
     def signal(self, number):
         with contextlib.suppress(ProcessLookupError):
@@ -52,7 +55,7 @@ class Process:
             self.signal(signal.SIGKILL)
             self.process.wait()
 
-    def end(self, seconds=20):
+    def end(self, seconds=PATIENCE):
         """SIGTERM; the exit status, or None when it had to be killed."""
         self.signal(signal.SIGTERM)
         try:
@@ -76,7 +79,7 @@ class Gateway(Process):
         self.server = instance.Postern(binary, instance.merge({
             "server": {"drain_timeout": "300ms", "threads": 2},
             "limits": {"sessions": 200},
-            "dns": {"servers": [loopback % self.stub.port], "timeout": "1s"},
+            "dns": self.stub.settings,
             # An interrupted attempt is retried when its claim ends, which is as early as the next
             # attempt.
             "webhooks": {"public_domain": "hooks.example.net", "allow_http": True, "allow_networks": ["127.0.0.1/32"],
@@ -117,7 +120,7 @@ class Gateway(Process):
             page += 1
         return [self.account.call("GET", "%s/%s" % (base, entry["id"]))["payload"] for entry in entries]
 
-    def run(self, words, text="", timeout=120):
+    def run(self, words, text="", timeout=PATIENCE):
         """Runs the binary with these words and this standard input -> (status, output, error output)."""
         done = subprocess.run([self.binary, *map(str, words)], cwd=self.server.root, env=self.server._environment(), input=text.encode(),
                               timeout=timeout, capture_output=True, check=False)
@@ -145,7 +148,7 @@ class Gateway(Process):
 
     def readiness(self):
         try:
-            status, _, body = self.server.http("GET", "/readyz", timeout=5)
+            status, _, body = self.server.http("GET", "/readyz")
             return status, body.decode("utf-8", "replace")
         except (OSError, http.client.HTTPException) as error:
             return 0, str(error)

@@ -4,6 +4,7 @@ import threading
 
 from harness import smtp
 from harness.cases import Fail
+from harness.waiting import PATIENCE
 from ledger import RELAY, WEBHOOK
 
 SENDER = "probe@sender.example.org"
@@ -91,7 +92,7 @@ class Load:
         """-> messages without a reply, for the next load"""
         self.over.set()
         for thread in self.threads:
-            thread.join(60)
+            thread.join(PATIENCE)
         return self.again
 
     def pick(self, rnd):

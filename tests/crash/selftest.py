@@ -6,7 +6,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 import types
 import unittest
 
@@ -17,6 +16,7 @@ sys.dont_write_bytecode = True
 import commands  # noqa: E402
 import faults  # noqa: E402
 from gateway import Toy  # noqa: E402
+from harness.waiting import PATIENCE, until  # noqa: E402
 from ledger import RELAY, WEBHOOK, Ledger  # noqa: E402
 from load import Load, targets_of  # noqa: E402
 from rounds import Bench, crash, finish  # noqa: E402
@@ -36,7 +36,7 @@ class Flavours(unittest.TestCase):
         toy = Toy(script, pathlib.Path(folder.name), sink.server_address[1], flavour)
         self.addCleanup(toy.close)
         bench = Bench(toy, ledger, moods, relay=False, say=lambda *_: None)
-        bench.patience = 6
+        bench.patience = PATIENCE if flavour == "good" else 6  # what is lost never comes
         return bench
 
     def played(self, flavour):
@@ -65,9 +65,7 @@ class Flavours(unittest.TestCase):
             bench.process.start(LD_PRELOAD=str(faults.shim(folder)), POSTERN_FAULT="call=write,path=.msg,err=kill,at=40")
             self.assertTrue(bench.process.up())
             load = Load(bench.process.smtp_port, bench.ledger, targets_of(bench.process.webhook, False), 2, "torn", plain=True)
-            end = time.monotonic() + 20
-            while bench.process.alive() and time.monotonic() < end:
-                time.sleep(0.05)
+            until("the end of the process", lambda: not bench.process.alive())
             bench.kill()
             load.stop()
             finish(bench)

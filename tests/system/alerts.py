@@ -15,7 +15,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 import urllib.parse
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -26,6 +25,7 @@ import smoke  # noqa: E402
 from bench import LOCAL, expect, send  # noqa: E402
 from harness import instance  # noqa: E402
 from harness.cases import Fail  # noqa: E402
+from harness.waiting import PATIENCE, until  # noqa: E402
 
 RULES = ROOT / "examples" / "prometheus" / "postern.rules.yml"
 CASES = ROOT / "tests" / "prometheus" / "alerts.yml"
@@ -34,7 +34,7 @@ GRID = 24  # columns of a dashboard
 
 
 def promtool(*words, cwd=None, given=None):
-    done = subprocess.run(["promtool", *map(str, words)], cwd=cwd, input=given, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(["promtool", *map(str, words)], cwd=cwd, input=given, capture_output=True, text=True, timeout=PATIENCE, check=False)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -133,7 +133,7 @@ def prometheus(bench, server):
     command = ["prometheus", "--config.file=%s/prometheus.yml" % folder, "--storage.tsdb.path=%s/data" % folder, "--web.listen-address=127.0.0.1:%d" % port]
 
     def ask(expression):
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         try:
             connection.request("GET", "/api/v1/query?" + urllib.parse.urlencode({"query": expression}))
             reply = connection.getresponse()
@@ -149,32 +149,28 @@ def prometheus(bench, server):
         raise Fail("%s\n%s" % (error, (folder / "log").read_text()[-1500:])) from error
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(PATIENCE)
 
 
 def dashboard_is_answered(bench):
     """A Prometheus that reads a gateway parses each question of the dashboard, and has an answer where there is something to see."""
     server = bench.server(LOCAL)
     with prometheus(bench, server) as ask:
-        end = time.monotonic() + 60
-        while True:
-            answer = {}
-            with contextlib.suppress(OSError, ValueError):
-                answer = ask("rate(postern_smtp_connections_total[1m]) > 0")
-            if (answer.get("data") or {}).get("result"):
-                break
-            if time.monotonic() > end:
-                raise Fail("Prometheus does not see the sessions of the gateway: %s" % answer)
+        def seen(expression):
+            # A rate needs two looks at the gateway with an event between them.
             send(server, "nobody@localhost.localdomain")  # 550
-            time.sleep(0.5)
+            with contextlib.suppress(OSError, ValueError):
+                return (ask(expression).get("data") or {}).get("result")
+
+        refused = until("Prometheus sees the refused recipients", lambda: seen(
+            filled('sum by (stage, code) (rate(postern_smtp_replies_total{code="550"}[$__rate_interval])) > 0')))
+        expect("the refused recipients", [{"code": "550", "stage": "rcpt"}], [row["metric"] for row in refused])
         for title, expression, _ in questions(json.loads(BOARD.read_text())):
             answer = ask(expression)
             expect("'%s': %s\n%s" % (title, expression, answer.get("error")), "success", answer["status"])
             # What is filtered by a size, as `> 0`, is empty in a gateway that has nothing to complain of.
             if not answer["data"]["result"] and not re.search(r"[<>] ?\d", expression):
-                raise Fail("'%s' has no answer: %s" % (title, expression))
-        refused = ask(filled('sum by (stage, code) (rate(postern_smtp_replies_total{code="550"}[$__rate_interval])) > 0'))
-        expect("the refused recipients are seen", [{"code": "550", "stage": "rcpt"}], [row["metric"] for row in refused["data"]["result"]])
+                until("'%s' has an answer: %s" % (title, expression), lambda wanted=expression: seen(wanted))
 
 
 if __name__ == "__main__":

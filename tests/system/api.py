@@ -200,7 +200,7 @@ def run(binary, verbose):
     with Bench(binary) as bench:
         names = dns.start()
         bench.stack.callback(names.stop)
-        settings = dict(LOCAL, dns={"servers": ["127.0.0.1:%d" % names.port], "timeout": "2s"})
+        settings = dict(LOCAL, dns=names.settings)
         settings["api"] = {"rate_limits": False}
         settings["guardrails"] = {"closed": "never accept where rcpt in guarded.example and client in 203.0.113.77"}
         server = bench.server(settings)

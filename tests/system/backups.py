@@ -12,20 +12,20 @@ import threading
 import time
 
 from bench import LOCAL, MULTIPART, expect, needs_root, send
-from control_plane import soon
 from harness import instance, smtp
 from harness.cases import Fail
+from harness.waiting import PATIENCE, until
 
 
 
 def backup(bench, server, name, *words, want=0):
-    status, out, err = bench.run("backup", bench.root / name, "--data-dir", server.root / "data", "--json", *words, seconds=30)
+    status, out, err = bench.run("backup", bench.root / name, "--data-dir", server.root / "data", "--json", *words)
     expect("exit status of backup: " + out + err, want, status)
     return json.loads(out) if status == 0 else err
 
 
 def restore(bench, data, name, *words, want=0):
-    status, out, err = bench.run("restore", bench.root / name, "--data-dir", data, "--json", *words, seconds=30)
+    status, out, err = bench.run("restore", bench.root / name, "--data-dir", data, "--json", *words)
     expect("exit status of restore: " + out + err, want, status)
     return json.loads(out) if status == 0 else err
 
@@ -67,7 +67,7 @@ def backup_under_load(bench):
                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(0.03)
         killed.send_signal(signal.SIGKILL)
-        killed.wait(10)
+        killed.wait(PATIENCE)
         expect("a backup that was killed has its name", False, (bench.root / "killed").exists())
         backup(bench, server, "killed")
         expect("drafts that killed backups left", [], list(bench.root.glob("killed.*")))
@@ -78,18 +78,18 @@ def backup_under_load(bench):
     finally:
         stop.set()
         for thread in threads:
-            thread.join(30)
+            thread.join(PATIENCE)
     expect("replies other than 250", [], wrong)
     expect("folders that are left", [], list((server.root / "data" / "tmp").glob("backup-*")))
     expect("mode of a backup", 0o600, (bench.root / "last").stat().st_mode & 0o777)
     note = (server.root / "data" / "last-backup").stat()
-    if time.time() - note.st_mtime > 60:
+    if time.time() - note.st_mtime > PATIENCE:
         raise Fail("the last backup is noted %d seconds ago" % (time.time() - note.st_mtime))
     backup(bench, server, "elsewhere", "--keep", "2", want=64)  # no directory
     (bench.root / "kept").mkdir()
     for number in range(3):
         backup(bench, server, "kept", "--keep", "2")
-        time.sleep(1.1)  # the names have seconds
+        until("the next second: the names have seconds", lambda before=int(time.time()): int(time.time()) > before)
     expect("backups that are kept", 2, len(list((bench.root / "kept").iterdir())))
     for number in range(6):
         restore(bench, bench.root / "none", "b%d" % number, "--verify-only")
@@ -194,7 +194,7 @@ def the_same_to_receivers_and_no_old_link(bench):
     receiver.script("/hook", [{"status": 503}, {"status": 503}])
     for content in (MULTIPART, MULTIPART.replace("rep-1", "rep-2")):  # the same message would have the same id
         smtp.check("250", send(server, hook["email_address"], content=content), "end of data")
-    soon("both were tried", lambda: len(receiver.requests("/hook")) == 2)
+    until("both were tried", lambda: len(receiver.requests("/hook")) == 2)
     before = sorted(request.headers["webhook-id"] for request in receiver.requests("/hook"))
     status, out, err = bench.run("passwd", "--reset-link", account.email, "--data-dir", server.root / "data", "--json")
     expect("a link: " + err, 0, status)
@@ -204,7 +204,7 @@ def the_same_to_receivers_and_no_old_link(bench):
     restore(bench, server.root / "data", "tried", "--replace", "--queue", "release")
     server.start()
     expect("queue retry", 0, bench.run("queue", "retry", "--all", "--state", "queued", "--data-dir", server.root / "data")[0])
-    soon("both were sent again", lambda: len(receiver.requests("/hook")) == 4)
+    until("both were sent again", lambda: len(receiver.requests("/hook")) == 4)
     expect("the ids after the restore", before, sorted(request.headers["webhook-id"] for request in receiver.requests("/hook")[2:]))
     if len(set(before)) != 2:
         raise Fail("two messages have one webhook-id")
@@ -221,7 +221,7 @@ def several_in_one_second(bench):
     command = [str(bench.binary), "backup", str(kept), "--data-dir", str(server.root / "data"), "--quiet"]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(3)]
     for one in running:
-        out, _ = one.communicate(timeout=60)
+        out, _ = one.communicate(timeout=PATIENCE)
         expect("exit status of a backup (%s)" % out, 0, one.returncode)
     names = sorted(path.name for path in kept.iterdir())
     expect("backups (%s)" % names, 3, len(names))
@@ -235,7 +235,7 @@ def mount_point(bench):
     target = bench.root / "disk"
     target.mkdir()
     script = 'mount -t tmpfs none "$2" && "$0" restore "$1" --data-dir "$2"; echo "status $?"; ls -A "$2"; "$0" restore "$1" --data-dir "$2/data" --quiet; echo "status $?"'
-    done = subprocess.run(["unshare", "-m", "sh", "-c", script, bench.binary, bench.root / "made", target], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(["unshare", "-m", "sh", "-c", script, bench.binary, bench.root / "made", target], capture_output=True, text=True, timeout=PATIENCE, check=False)
     expect("onto a mount point, and below (%s)" % done.stderr, ["status 73", "lock", "status 0"], done.stdout.split("\n")[:3])
     if "is a mount point" not in done.stderr or "data_dir = \"%s/data\"" % target not in done.stderr:
         raise Fail("the way out is not named: " + done.stderr)
@@ -300,7 +300,7 @@ def hostile_database(bench):
                 tar.addfile(info, io.BytesIO(octets))
         for words in (["--verify-only"], []):
             target = bench.root / ("into-%s" % what.replace(" ", "-"))
-            status, out, err = bench.run("restore", bench.root / "hostile", "--data-dir", target, "--json", *words, seconds=30)
+            status, out, err = bench.run("restore", bench.root / "hostile", "--data-dir", target, "--json", *words)
             expect("exit status of restore %s, %s (%s%s)" % (words, what, out, err), want, status)
             expect("the directory, " + what, want == 0 and not words, target.exists())
 
@@ -365,9 +365,9 @@ def directory_of_another_user(bench):
     control.unlink(missing_ok=True)
     os.mkfifo(control)
     os.chown(control, 12345, 12345)
-    status, _, _ = bench.run("doctor", "--ready", "--data-dir", data, seconds=10)
+    status, _, _ = bench.run("doctor", "--ready", "--data-dir", data)
     expect("--ready without a gateway", 69, status)
-    status, _, _ = bench.run("tls", "status", "--data-dir", data, seconds=10)
+    status, _, _ = bench.run("tls", "status", "--data-dir", data)
     expect("tls status without a gateway", 69, status)
 
 

@@ -24,6 +24,7 @@ import smoke  # noqa: E402
 from bench import expect  # noqa: E402
 from harness import instance, smtp  # noqa: E402
 from harness.cases import Fail  # noqa: E402
+from harness.waiting import PATIENCE  # noqa: E402
 
 SHARE = ROOT / "share" / "fail2ban"
 # Who does what, in sessions behind a PROXY header; each client that is to be found has another number of lines.
@@ -85,7 +86,7 @@ def found(bench, lines, mode, zone="UTC"):
     folder, log = configuration(bench), bench.root / "lines"
     log.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
     command = ["fail2ban-regex", "-c", str(folder), "--usedns", "no", "--encoding", "utf-8", "--out", "<ip> <time>", str(log), "postern[mode=%s]" % mode]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False,
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False,
                           env={"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LANG": "C.UTF-8", "TZ": zone})
     expect("exit status of fail2ban-regex: " + done.stdout + done.stderr, 0, done.returncode)
     rows = [line.split() for line in done.stdout.splitlines()]
@@ -158,7 +159,7 @@ def jails_are_taken(bench):
     """fail2ban itself reads the jails beside its own configuration, and finds no mistake."""
     folder = configuration(bench)
     (folder / "jail.d" / "postern.local").write_text("[postern-refused]\nenabled = true\n")
-    done = subprocess.run(["fail2ban-client", "-c", str(folder), "-d"], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(["fail2ban-client", "-c", str(folder), "-d"], capture_output=True, text=True, timeout=PATIENCE, check=False)
     said = done.stdout + done.stderr
     expect("exit status of fail2ban-client -d: " + said, 0, done.returncode)
     for jail, mode in (("postern-auth", "auth"), ("postern-refused", "refused")):
@@ -177,11 +178,11 @@ def commands_of_the_page(bench):
     page = (ROOT / "docs" / "monitoring.md").read_text()
     lines = [line.strip() for line in page.split("apt install fail2ban", 1)[1].split("\n\n", 1)[0].splitlines()[1:]]
     expect("the last command", "fail2ban-client -t && systemctl restart fail2ban", lines.pop())
-    tried = subprocess.run(["fail2ban-client", "-c", str(folder), "-t"], capture_output=True, text=True, timeout=60, check=False)
+    tried = subprocess.run(["fail2ban-client", "-c", str(folder), "-t"], capture_output=True, text=True, timeout=PATIENCE, check=False)
     expect("exit status before: " + tried.stdout + tried.stderr, 255, tried.returncode)
     for line in lines:
         subprocess.run(["sh", "-ec", line.replace("/etc/fail2ban", str(folder)).replace("/usr/share/postern/fail2ban", str(SHARE))], check=True)
-    tried = subprocess.run(["fail2ban-client", "-c", str(folder), "-t"], capture_output=True, text=True, timeout=60, check=False)
+    tried = subprocess.run(["fail2ban-client", "-c", str(folder), "-t"], capture_output=True, text=True, timeout=PATIENCE, check=False)
     expect("exit status afterwards: " + tried.stdout + tried.stderr, 0, tried.returncode)
 
 

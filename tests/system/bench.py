@@ -6,11 +6,11 @@ import re
 import shutil
 import subprocess
 import tempfile
-import time
 
 from harness import instance, smtp
 from harness.cases import Fail, wanted
 from harness.receiver import Receiver
+from harness.waiting import PATIENCE, until
 
 MULTIPART = (
     "From: Alerts <alerts@partner.example.com>\r\nTo: {to}\r\nSubject: Report attached\r\nDate: Mon, 15 Jan 2024 10:00:00 +0000\r\n"
@@ -59,7 +59,7 @@ class Bench:
         self.stack.callback(receiver.stop)
         return receiver
 
-    def run(self, *arguments, seconds=20, cwd=None, given=None):
+    def run(self, *arguments, seconds=PATIENCE, cwd=None, given=None):
         """Runs the binary to its end, with `given` as its standard input -> (status, stdout, stderr). A process that does not end is killed and fails the check."""
         env = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": str(self.root), "LANG": "C.UTF-8", "NO_COLOR": "1"}
         process = subprocess.Popen([str(self.binary), *map(str, arguments)], cwd=cwd or self.root, env=env,
@@ -72,6 +72,13 @@ class Bench:
             out, err = process.communicate()
             raise Fail("postern %s still ran after %d s\n%s%s" % (" ".join(map(str, arguments)), seconds, out, err)) from None
         return process.returncode, out, err
+
+    def explain(self, trace, *words, given=None):
+        """`postern explain` of a trace that is written behind the reply; the command itself waits for it for a second only."""
+        def answer():
+            done = self.run("explain", trace, *words, given=given)
+            return None if done[0] == 66 and "no trace" in done[2] else done
+        return until("the trace %s" % trace, answer)
 
     def config(self, settings, name="postern.toml"):
         path = self.root / name
@@ -86,6 +93,14 @@ def one_line_error(status, want, err):
         raise Fail("nothing on stderr")
     if re.search(r"terminate called|Aborted|core dumped|AddressSanitizer|what\(\):", err):
         raise Fail("a crash instead of an error: " + err[:500])
+
+
+def written(server, words, count=1, begin=0):
+    """The log of a server from `begin` on, once it has `words` so often: it is written behind the replies."""
+    def read():
+        text = server.log.read_text(encoding="utf-8", errors="replace")[begin:]
+        return text if text.count(words) >= count else None
+    return until(lambda: "%r in the log, %d times; its end:\n%s" % (words, count, server.tail()), read)
 
 
 def thread_statuses(pid):
@@ -114,12 +129,9 @@ def send(server, to, sender="alerts@partner.example.com", content=None):
 
 
 def wait_ready(server, process):
-    end = time.monotonic() + 30
-    while time.monotonic() < end:
+    def ready():
         if process.poll() is not None:
             raise Fail("ended with status %d before it was ready" % process.returncode)
         with contextlib.suppress(OSError):
-            if server.http("GET", "/readyz", timeout=2)[0] == 200:
-                return
-        time.sleep(0.05)
-    raise Fail("not ready within 30 s")
+            return server.http("GET", "/readyz")[0] == 200
+    until("ready", ready)

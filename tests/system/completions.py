@@ -22,6 +22,7 @@ sys.dont_write_bytecode = True
 import smoke  # noqa: E402
 from bench import LOCAL, send  # noqa: E402
 from harness.cases import Fail  # noqa: E402
+from harness.waiting import PATIENCE  # noqa: E402
 
 
 class Terminal:
@@ -41,7 +42,7 @@ class Terminal:
     def write(self, text):
         os.write(self.end, text.encode())
 
-    def until(self, pattern, seconds=20):
+    def until(self, pattern, seconds=PATIENCE):
         """What the shell prints up to a pattern; its match."""
         seen, last = "", time.monotonic() + seconds
         while time.monotonic() < last:
@@ -77,7 +78,7 @@ def fish(bench):
     def complete(line):
         """The line with what all that fish offers begins with."""
         done = subprocess.run([shutil.which("fish"), "--no-config", "-c", "source fish.fish; complete -C $argv[1]", "--", line], cwd=bench.root, capture_output=True, text=True,
-                              timeout=60, env={**os.environ, "HOME": str(bench.root), "PATH": str(bench.root / "bin") + ":" + os.environ["PATH"]})
+                              timeout=PATIENCE, env={**os.environ, "HOME": str(bench.root), "PATH": str(bench.root / "bin") + ":" + os.environ["PATH"]})
         offered = [each.split("\t")[0] for each in done.stdout.splitlines()]
         if done.stderr:
             raise Fail(done.stderr)

@@ -6,11 +6,11 @@ import shutil
 import socket
 import subprocess
 import threading
-import time
 
 from bench import LOCAL, expect, needs_root, send
 from harness import dns, instance
 from harness.cases import Fail
+from harness.waiting import PATIENCE, until
 
 HOST, DOMAIN, ADDRESS = "mx.example.org", "example.org", "192.0.2.10"
 ZONE = {
@@ -151,7 +151,7 @@ def root_and_other_users(bench):
 
     def as_other(*words):
         done = subprocess.run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps=-all", str(shown / "postern"), *words],
-                              cwd=shown, capture_output=True, text=True, timeout=30, check=False, env={"PATH": "/usr/bin:/bin", "NO_COLOR": "1"})
+                              cwd=shown, capture_output=True, text=True, timeout=PATIENCE, check=False, env={"PATH": "/usr/bin:/bin", "NO_COLOR": "1"})
         return done.returncode, done.stdout + done.stderr
     _, out = as_other("doctor", "--config", str(shown / "postern.toml"), "--offline", "--check", "ports", "--check", "server")
     if "another program" in out or "note  ports" not in out or "as root" not in out:
@@ -232,10 +232,7 @@ def mail_that_waits(bench):
 
     expect("an empty queue", [("ok", "0 recipients wait")], queue())
     expect("the reply", "250", send(server, hook["email_address"])[-1][:3])
-    time.sleep(2.1)
-    found = queue()
-    if found[0][0] != "warn" or "1 recipients wait" not in found[0][1]:
-        raise Fail("waiting mail is not seen: %s" % found)
+    until("a warning of mail that waits", lambda: [level for level, what in queue() if level == "warn" and "1 recipients wait" in what])
 
 
 def ready_or_not(bench):
@@ -247,7 +244,7 @@ def ready_or_not(bench):
     expect("--ready without a gateway: exit", 69, bench.run("doctor", "--ready", "--data-dir", case.data)[0])
     now = case.run(want=69)
     case.changed(right, now, {("ok", "server"), ("ok", "version"), ("ok", "queue")}, {("fail", "server"), ("note", "version"), ("note", "queue")})
-    with instance.socket.create_server(("127.0.0.1", case.server.smtp_port)):
+    with socket.create_server(("127.0.0.1", case.server.smtp_port)):
         if ("fail", "ports") not in case.run(want=1):
             raise Fail("another program on the port was not found")
 
@@ -258,7 +255,7 @@ def what_is_sent_out(bench):
     file = case.server.root / "postern.toml"
     silent = "127.0.0.1:%d" % instance.free_port()
     before = file.stat().st_mtime_ns, sorted(os.listdir(case.data))
-    status, out, err = bench.run("doctor", "--config", file, "--offline", "--dns-server", silent, "--json", seconds=10)
+    status, out, err = bench.run("doctor", "--config", file, "--offline", "--dns-server", silent, "--json")
     expect("--offline: exit " + out + err, 0, status)
     asked = {one["check"] for one in json.loads(out)["findings"]}
     expect("network checks of --offline", set(), asked & {"mx", "ptr", "spf", "dkim", "dmarc", "tlsa", "dnssec", "address"})
@@ -273,7 +270,7 @@ def keys_in_a_real_zone(bench):
     """Domains and keys come from the running gateway, answers from a name server: a key that is published, missing, and another one; DANE."""
     names = dns.start()
     bench.stack.callback(names.stop)
-    server = bench.server({"server": {"hostname": HOST}, "dns": {"servers": ["127.0.0.1:%d" % names.port], "timeout": "2s"}})
+    server = bench.server({"server": {"hostname": HOST}, "dns": names.settings})
     account = instance.Account(server)
 
     def publish(record, value=None):

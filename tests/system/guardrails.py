@@ -128,7 +128,7 @@ def domains_over_the_api(bench):
     """A domain that is given up, and an account that is deleted with its domain, leave their mail to the lists; other webhooks are edited as before."""
     names = dns.start([])
     bench.stack.callback(names.stop)
-    settings = {**LOCAL, "restrictions": CLOSED, "dns": {"servers": ["127.0.0.1:%d" % names.port], "timeout": "2s"}}
+    settings = {**LOCAL, "restrictions": CLOSED, "dns": names.settings}
     server = bench.server(settings)
     account, other = instance.Account(server), instance.Account(server)
     for owner, domain in ((account, "shut.example"), (account, "open.example"), (other, "more.example")):

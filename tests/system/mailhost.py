@@ -14,6 +14,7 @@ import time
 
 from harness import instance, mailsink
 from harness.cases import Fail
+from harness.waiting import PATIENCE, until
 
 NEEDED = ("postfix", "postconf", "openssl")
 NAME = "mx.dest.example"
@@ -68,7 +69,7 @@ def missing():
 def certificate(folder, *names):
     """A certificate for `names` from a root of its own; (root, chain, key) as files."""
     def openssl(*words):
-        subprocess.run(["openssl", *words], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=60)
+        subprocess.run(["openssl", *words], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=PATIENCE)
     new = ["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     openssl(*new, "-x509", "-days", "2", "-subj", "/CN=root", "-keyout", "root.key", "-out", "root.pem")
     openssl(*new, "-subj", "/CN=" + names[0], "-keyout", "host.key", "-out", "host.csr")
@@ -152,7 +153,7 @@ class Postfix:
         self.start()
 
     def command(self, *words):
-        done = subprocess.run(["postfix", "-c", str(self.conf), *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+        done = subprocess.run(["postfix", "-c", str(self.conf), *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE,
                               check=False)
         return done.returncode, done.stdout + done.stderr
 
@@ -161,13 +162,11 @@ class Postfix:
         if status != 0:
             raise Fail("postfix start: %s%s" % (said, self.lines()[-20:]))
         self.running = True
-        end = time.monotonic() + 20
-        while time.monotonic() < end:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=2) as probe:
-                if probe.recv(100).startswith(b"220"):
-                    return
-            time.sleep(0.1)
-        raise Fail("Postfix does not greet: %s" % self.lines()[-20:])
+
+        def greets():
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE) as probe:
+                return probe.recv(100).startswith(b"220")
+        until(lambda: "Postfix greets: %s" % self.lines()[-20:], greets)
 
     def stop(self):
         """Ends it for certain, master and children, by the id in its own file of them."""
@@ -177,9 +176,9 @@ class Postfix:
         pid = int((self.home / "queue" / "pid" / "master.pid").read_text())
         self.command("stop")
         with contextlib.suppress(ProcessLookupError):
-            for _ in range(50):
+            for _ in range(500):
                 os.kill(pid, 0)
-                time.sleep(0.1)
+                time.sleep(0.01)
             os.kill(pid, signal.SIGKILL)
 
     def lines(self):
@@ -189,17 +188,12 @@ class Postfix:
         """The command lines of its clients, in order."""
         return [line.split(" < ", 1)[1].split(": ", 1)[1] for line in self.lines() if "smtpd[" in line and " < " in line]
 
-    def mail(self, box, count=1, seconds=20):
+    def mail(self, box, count=1):
         """The messages in a box, oldest first, once there are `count`."""
-        folder, end = self.boxes / box / "new", time.monotonic() + seconds
-        while True:
-            found = sorted(folder.iterdir(), key=lambda f: f.stat().st_mtime_ns) if folder.is_dir() else []
-            if len(found) == count or time.monotonic() > end:
-                break
-            time.sleep(0.05)
-        if len(found) != count:
-            raise Fail("%d messages in the box %s, not %d; Postfix:\n%s" % (len(found), box, count, "\n".join(self.lines()[-30:])))
-        return [f.read_bytes() for f in found]
+        folder = self.boxes / box / "new"
+        found = lambda: sorted(folder.iterdir(), key=lambda f: f.stat().st_mtime_ns) if folder.is_dir() else []
+        until(lambda: "%d messages in the box %s, not %d; Postfix:\n%s" % (count, box, len(found()), "\n".join(self.lines()[-30:])), lambda: len(found()) == count)
+        return [f.read_bytes() for f in found()]
 
 
 class Sink(mailsink.Sink):

@@ -5,6 +5,7 @@ import subprocess
 
 from bench import NotRun, expect
 from harness.cases import Fail
+from harness.waiting import PATIENCE
 
 
 def manual_pages(bench):
@@ -23,7 +24,7 @@ def manual_pages(bench):
                 raise Fail("%s refers to %s(%s), which is not there" % (file, name, section))
     if not shutil.which("mandoc"):
         raise NotRun("mandoc of tools/packages-test.txt is not installed")
-    said = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", *files], cwd=bench.root, capture_output=True, text=True, timeout=60, check=False)
+    said = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", *files], cwd=bench.root, capture_output=True, text=True, timeout=PATIENCE, check=False)
     # Without a date, so that the same source gives the same octets.
     remarks = [line for line in (said.stdout + said.stderr).splitlines() if "missing date" not in line]
     expect("mandoc", [], remarks)

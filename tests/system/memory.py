@@ -21,9 +21,9 @@ sys.dont_write_bytecode = True
 from bench import LOCAL, Bench  # noqa: E402
 from harness import instance, smtp  # noqa: E402
 from harness.cases import Fail  # noqa: E402
+from harness.waiting import PATIENCE  # noqa: E402
 
 MIB = 1 << 20
-PATIENCE = 120
 SETTINGS = {**LOCAL, "limits": {"sessions": 2000, "sessions_per_address": 2000, "new_sessions_per_minute": 100000, "memory": "4 GiB"}}
 KINDS = []
 
@@ -49,7 +49,7 @@ class Gauge:
         return int(anonymous.group(1)) * 1024
 
     def metric(self, name):
-        status, _, body = self.server.http("GET", "/metrics", headers=self.headers, timeout=30)[:3]
+        status, _, body = self.server.http("GET", "/metrics", headers=self.headers, timeout=PATIENCE)[:3]
         found = re.search(rb"^postern_%s(?:\{\})? (\S+)" % name.encode(), body, re.M)
         if status != 200 or not found:
             raise Fail("no metric %s (status %d)" % (name, status))

@@ -28,6 +28,7 @@ import smoke  # noqa: E402
 from bench import LOCAL, expect, send  # noqa: E402
 from harness import instance  # noqa: E402
 from harness.cases import Fail  # noqa: E402
+from harness.waiting import PATIENCE  # noqa: E402
 
 USER = 12345
 DATABASES = ("postern.db", "traces.db", "verify.db", "delivery.db", "spool/spool.db")
@@ -97,7 +98,7 @@ def every_command_beside_a_forged_journal(bench):
         (data / "moved").unlink(missing_ok=True)
         give(data)
         words = [*name.split(), *recipe.words, *(["--config", config] if recipe.config else [])]
-        status, out, err = bench.run(*words, given=recipe.text, seconds=60)
+        status, out, err = bench.run(*words, given=recipe.text)
         said = "postern %s (%d, %s%s)" % (" ".join(map(str, words)), status, out[-200:], err[-300:])
         gone = [DATABASES[number] for number in range(len(DATABASES)) if not (victims / str(number)).exists()]
         if gone:
@@ -148,7 +149,7 @@ def the_queue_without_a_gateway(bench):
 def listening(port):
     """A program of somebody on a port of this machine -> what it heard."""
     heard, listener = [], socket.create_server(("127.0.0.1", port))
-    listener.settimeout(0.2)
+    listener.settimeout(0.05)
     ended = threading.Event()
 
     def serve():
@@ -156,7 +157,7 @@ def listening(port):
             with contextlib.suppress(OSError):
                 client, _ = listener.accept()
                 with client:
-                    client.settimeout(1)
+                    client.settimeout(PATIENCE)
                     heard.append(client.recv(65536))
                     client.sendall(b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\nConnection: close\r\n\r\n{"data":[]}')
     thread = threading.Thread(target=serve)
@@ -177,7 +178,7 @@ def whoever_listens_is_not_believed(bench):
     send(server, hook["email_address"])
     data, config = server.root / "data", server.write_config()
     server.process.send_signal(signal.SIGKILL)
-    server.process.wait(10)
+    server.process.wait(PATIENCE)
     give(data)
     control = data / "control.json"
     expect("what a killed gateway leaves", True, control.exists())
@@ -211,8 +212,7 @@ SWAP = """
 import os, sys, time
 os.chdir(sys.argv[1])
 print("ready", flush=True)
-end = time.time() + 20
-while time.time() < end:
+while True:
     for name in os.listdir("."):
         if name.startswith(".data.restore-") and not os.path.islink(name):
             try:
@@ -242,7 +242,7 @@ def restore_below_a_directory_of_the_user(bench):
     try:
         expect("the thief", "ready", thief.stdout.readline().strip())
         for _ in range(5):
-            bench.run("restore", bench.root / "made", "--data-dir", parent / "data", "--replace", seconds=60)
+            bench.run("restore", bench.root / "made", "--data-dir", parent / "data", "--replace")
     finally:
         thief.kill()
         thief.wait()
@@ -252,7 +252,7 @@ def restore_below_a_directory_of_the_user(bench):
     parent.mkdir()
     give(parent)
     for _ in range(2):
-        status, out, err = bench.run("restore", bench.root / "made", "--data-dir", parent / "data", "--replace", seconds=60)
+        status, out, err = bench.run("restore", bench.root / "made", "--data-dir", parent / "data", "--replace")
         expect("exit status of restore (%s%s)" % (out, err), 0, status)
     expect("what is not USER's", [], strangers(parent))
     for led in (roots, bench.root / "not-there"):
@@ -262,13 +262,13 @@ def restore_below_a_directory_of_the_user(bench):
         ours = bench.root / ("link-" + led.name)
         ours.symlink_to(parent / "data")
         for named in (parent / "data", ours):
-            status, out, err = bench.run("restore", bench.root / "made", "--data-dir", named, "--replace", seconds=60)
+            status, out, err = bench.run("restore", bench.root / "made", "--data-dir", named, "--replace")
             expect("exit status where a link of the user leads to what is root's (%s%s)" % (out, err), 73, status)
         expect("the folder of root", ["shadow"], sorted(path.name for path in roots.iterdir()))
         expect("what root would make for the user", False, (bench.root / "not-there").exists())
     (parent / "data").unlink()
     (parent / "data").mkdir()
-    status, out, err = bench.run("restore", bench.root / "made", "--data-dir", parent / "data", seconds=60)
+    status, out, err = bench.run("restore", bench.root / "made", "--data-dir", parent / "data")
     expect("exit status where root has a directory below the user's (%s%s)" % (out, err), 73, status)
 
 

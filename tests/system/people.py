@@ -10,11 +10,11 @@ import signal
 import subprocess
 import termios
 import threading
-import time
 
 from bench import LOCAL, expect, wait_ready
 from harness import instance
 from harness.cases import Fail
+from harness.waiting import PATIENCE, until
 
 LINK = re.compile(r"http\S+/app/(signup|reset)\?link=(\S+)")
 PASSWORD = "correct-horse-battery"
@@ -22,7 +22,7 @@ PASSWORD = "correct-horse-battery"
 
 def call(server, method, path, body=None, headers=()):
     """-> (status, answer, Set-Cookie)"""
-    connection = http.client.HTTPConnection("127.0.0.1", server.api_port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", server.api_port, timeout=PATIENCE)
     try:
         text = None if body is None else json.dumps(body)
         more = {"Content-Type": "application/json"} if body is not None else {}
@@ -60,21 +60,16 @@ class Terminal:
         wait_ready(self.server, self.process)
         return self
 
-    def link(self, kind, seconds=10):
+    def link(self, kind, seconds=PATIENCE):
         """The token of the link that was printed."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            for found, token in LINK.findall(self.output.read_text()):
-                if found == kind:
-                    return token
-            time.sleep(0.05)
-        raise Fail("no link to /app/%s: %s" % (kind, self.output.read_text()[:2000]))
+        return until(lambda: "a link to /app/%s: %s" % (kind, self.output.read_text()[:2000]),
+                     lambda: next((token for found, token in LINK.findall(self.output.read_text()) if found == kind), None), seconds)
 
     def stop(self):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-            self.process.wait(40)
-        self.reader.join(10)
+            self.process.wait(PATIENCE)
+        self.reader.join(PATIENCE)
 
 
 def newcomer_signs_in_without_a_file(bench):
@@ -100,9 +95,7 @@ def newcomer_signs_in_without_a_file(bench):
     terminal.stop()
     again = Terminal(bench, "again.txt", "--data-dir", bench.root / "fresh", "--smtp", "127.0.0.1:%d" % smtp_port,
                      "--api", "127.0.0.1:%d" % api_port).ready(smtp_port, api_port)
-    wait_for = time.monotonic() + 10
-    while "Send a first message" not in again.output.read_text() and time.monotonic() < wait_for:
-        time.sleep(0.05)
+    until("the words of the second start", lambda: "Send a first message" in again.output.read_text())
     expect("words of the second start about the old password", (False, False),
            ("owner-password" in again.output.read_text(), (bench.root / "fresh" / "owner-password").exists()))
 
@@ -170,21 +163,17 @@ class Asked:
         self.text = ""
 
     def answer(self, question, words, echo=False):
-        deadline = time.monotonic() + 20
         while question not in self.text:
-            if time.monotonic() > deadline or not select.select([self.master], [], [], 20)[0]:
+            if not select.select([self.master], [], [], PATIENCE)[0]:
                 raise Fail("no %r in %r" % (question, self.text))
             self.text += os.read(self.master, 4096).decode()
         self.text = self.text.split(question, 1)[1]
         # Input before the echo changes is discarded.
-        while bool(termios.tcgetattr(self.master)[3] & termios.ECHO) != echo:
-            if time.monotonic() > deadline:
-                raise Fail("the echo is %s at %r" % ("off" if echo else "on", question))
-            time.sleep(0.01)
+        until("another echo at %r" % question, lambda: bool(termios.tcgetattr(self.master)[3] & termios.ECHO) == echo)
         os.write(self.master, words.encode() + b"\n")
 
     def end(self):
-        status = self.process.wait(20)
+        status = self.process.wait(PATIENCE)
         os.close(self.master)
         return status
 

@@ -12,9 +12,9 @@ import time
 
 import backups
 from bench import expect
-from control_plane import soon
 from harness import dns, instance, mailsink, smtp
 from harness.cases import Fail
+from harness.waiting import PATIENCE, until
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / "releases"
 MADE = runpy.run_path(str(FOLDER / "make"))  # how the messages and databases of a release were made
@@ -158,8 +158,8 @@ def deliveries(bench, server, facts, owner, sink):
     status, out, err = bench.run("queue", "retry", "--all", "--state", "queued", "--data-dir", server.root / "data")
     expect("queue retry: " + out + err, 0, status)
     names = {way: sorted(name for name, (which, _) in facts["waiting"].items() if which == way) for way in ("webhook", "relay")}
-    soon("the mail that waited has arrived", lambda: len(receiver.requests("/hook")) + len(sink.messages) >= len(facts["waiting"]))
-    soon("the queue is empty", lambda: not bench.run("queue", "list", "--data-dir", server.root / "data", "--json")[1].strip())
+    until("the mail that waited has arrived", lambda: len(receiver.requests("/hook")) + len(sink.messages) >= len(facts["waiting"]))
+    until("the queue is empty", lambda: not bench.run("queue", "list", "--data-dir", server.root / "data", "--json")[1].strip())
     texts = {json.loads(request.body)["subject"]: json.loads(request.body)["text"] for request in receiver.requests("/hook")}
     expect("messages of the webhook", (names["webhook"], 2), (sorted(texts), len(receiver.requests("/hook"))))
     sent = {name: content(MADE["text"](name, octets).encode()) for name, (_, octets) in facts["waiting"].items()}
@@ -187,12 +187,12 @@ def data_of_releases(bench):
 def kill(server, at):
     """Starts the gateway and ends it by SIGKILL as soon as `at()` is true."""
     process = server.spawn()
-    end = time.monotonic() + 20
+    end = time.monotonic() + PATIENCE
     while not at():
         if process.poll() is not None or time.monotonic() > end:
             raise Fail("the gateway ended, or did not migrate: " + server.tail())
     process.send_signal(signal.SIGKILL)
-    process.wait(10)
+    process.wait(PATIENCE)
 
 
 def goes_on(bench, server, facts):
@@ -221,7 +221,7 @@ def killed_migrations(bench):
         hits, rounds = 0, 0
         while last - begun > 1 and hits < 5:
             rounds += 1
-            if rounds > 15:
+            if rounds > 60:
                 raise Fail("%s: only %d of %d kills came between the %d steps" % (release.name, hits, rounds - 1, last - begun))
             server = gateway(bench, release, facts)
             data = server.root / "data"

@@ -14,7 +14,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT / "tests" / "conformance"), str(ROOT / "tests" / "system")]
@@ -24,6 +23,7 @@ import smoke  # noqa: E402
 from bench import LOCAL, NotRun, expect, thread_statuses  # noqa: E402
 from harness import instance  # noqa: E402
 from harness.cases import Fail  # noqa: E402
+from harness.waiting import PATIENCE, until  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 LOW_PORT = 25
@@ -46,7 +46,7 @@ def probe(bench, target, *writable, brief=False):
     if not program.exists():
         subprocess.run(["cc", "-O1", "-o", program, HERE / "probe_sandbox.c"], check=True)
     env = {**os.environ, **({"BRIEF": "1"} if brief else {})}
-    done = subprocess.run([program, *map(str, target), *map(str, writable)], capture_output=True, text=True, timeout=60, env=env)
+    done = subprocess.run([program, *map(str, target), *map(str, writable)], capture_output=True, text=True, timeout=PATIENCE, env=env)
     if done.returncode not in (0, 3):
         raise Fail("the probe failed: %s" % done.stderr)
     return dict(line.split("\t") for line in done.stdout.splitlines())
@@ -116,18 +116,17 @@ def no_capabilities(bench):
     with open(bench.root / "out", "w", encoding="utf-8") as out:
         process = subprocess.Popen([*space, "setpriv", *rights, binary, "serve", "--config", config], stdout=out, stderr=out)
     try:
-        end = time.monotonic() + 30
-        while "server.ready" not in (said := (bench.root / "out").read_text()) and process.poll() is None and time.monotonic() < end:
-            time.sleep(0.05)
-        if "server.ready" not in said:
-            raise Fail("it is not ready: " + said[-1000:])
+        def said():
+            return (bench.root / "out").read_text()
+        until(lambda: "it is ready: " + said()[-1000:], lambda: "server.ready" in said() or process.poll() is not None)
+        expect("it is ready: " + said()[-1000:], None, process.poll())
         threads = thread_statuses(process.pid)
         for thread, status in threads.items():
             left = [line for line in status.splitlines() if line.startswith(("CapInh", "CapPrm", "CapEff", "CapAmb")) and int(line.split()[1], 16) != 0]
             expect("capabilities of thread %s of %d" % (thread, len(threads)), [], left)
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(PATIENCE)
 
 
 def off_is_off(bench):
@@ -170,15 +169,7 @@ def command(bench, *words, env=None):
 
 def reads_its_input(process):
     """Waits until a command reads its standard input: system call 0, descriptor 0."""
-    until(lambda: pathlib.Path("/proc/%d/syscall" % process.pid).read_text().startswith("0 0x0 "), "%s does not read its input" % process.args)
-
-
-def until(done, what):
-    end = time.monotonic() + 20
-    while not done():
-        if time.monotonic() > end:
-            raise Fail(what)
-        time.sleep(0.02)
+    until("%s reads its input" % process.args, lambda: pathlib.Path("/proc/%d/syscall" % process.pid).read_text().startswith("0 0x0 "))
 
 
 # What differs for a command that needs no file, and for one that needs no network.
@@ -222,7 +213,7 @@ def reads(process, pipe):
         call = pathlib.Path("/proc/%d/syscall" % process.pid).read_text().split()
         link = pathlib.Path("/proc/%d/fd/%d" % (process.pid, int(call[1], 16))) if call[0] == "0" else None
         return link is not None and link.is_symlink() and os.readlink(link) == str(pipe)
-    until(does, "%s does not read %s" % (process.args, pipe))
+    until("%s reads %s" % (process.args, pipe), does)
 
 
 def whole_before_it_is_read(bench):
@@ -240,10 +231,10 @@ def whole_before_it_is_read(bench):
     fcntl.flock(held, fcntl.LOCK_EX)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
         silent.bind(("127.0.0.1", 0))
-        silent.settimeout(20)
+        silent.settimeout(PATIENCE)
         file = bench.config({**LOCAL, "server": {"data_dir": str(data)}, "dns": {"servers": ["127.0.0.1:%d" % silent.getsockname()[1]], "timeout": "10s"}})
         asks = lambda process: silent.recv(1)
-        waits = lambda process: until(lambda: pathlib.Path("/proc/%d/syscall" % process.pid).read_text().startswith("230 "), "it does not wait for the lock")
+        waits = lambda process: until("it waits for the lock", lambda: pathlib.Path("/proc/%d/syscall" % process.pid).read_text().startswith("230 "))
         for words, stops, more in ((["check", "--config", file], asks, {}), (["check", "--config", file, "--against", other], asks, {}),
                                    (["plan", other, file, "--verify", "-"], reads_its_input, {}), (["replay", "--config", file], waits, {}),
                                    (["explain", "01JD9X3V5W6Y7Z8A9B0C1D2E3F", "--config", file], waits, {}),
@@ -282,7 +273,7 @@ def results_go_where_they_belong(bench):
 
 def examples_are_played(bench):
     """The examples' tests: of lists, `.vsl` rules and Lua, which make name servers' clients that ask nobody."""
-    status, out, err = bench.run("test", ROOT / "examples", "--format", "tap", seconds=60, cwd=ROOT)
+    status, out, err = bench.run("test", ROOT / "examples", "--format", "tap", cwd=ROOT)
     expect("exit status: " + out + err, 0, status)
     if err:
         raise Fail("it complains: " + err)
@@ -338,7 +329,7 @@ def strict_ends_the_start(bench):
         program = without(bench, layer)
         server = instance.Postern(program, {**LOCAL, "server": {"sandbox": "strict"}}, root=bench.root)
         bench.stack.callback(server.remove)
-        expect("exit status of strict without " + layer, 71, server.spawn().wait(30))
+        expect("exit status of strict without " + layer, 71, server.spawn().wait(PATIENCE))
         if layer not in server.tail().lower():
             raise Fail("the log does not name %s: %s" % (layer, server.tail()))
         server.write_config({**LOCAL})

@@ -16,6 +16,7 @@ import time
 from bench import LOCAL, expect, needs_root, one_line_error, wait_ready
 from harness import instance, smtp
 from harness.cases import Fail
+from harness.waiting import PATIENCE, until
 
 # systemd passes descriptors from 3 on and sets LISTEN_PID to the process that it executes.
 PASS = """
@@ -40,17 +41,29 @@ class Manager:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(str(self.path))
         bench.stack.callback(self.socket.close)
-        self.told = []
+        self.told, self.ever = [], set()
 
     def hear(self, seconds):
         """Everything that comes within so many seconds."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
-            self.socket.settimeout(left)
-            with contextlib.suppress(TimeoutError):
-                self.told += self.socket.recv(4096).decode().split("\n")
+            self.next(left)
 
-    def wait(self, what, seconds=20):
+    def next(self, seconds):
+        self.socket.settimeout(seconds)
+        with contextlib.suppress(TimeoutError, BlockingIOError):
+            lines = self.socket.recv(4096).decode().split("\n")
+            self.told += lines
+            self.ever.update(lines)
+            return True
+
+    def forget(self):
+        """All that was said up to now."""
+        while self.next(0):
+            pass
+        self.told.clear()
+
+    def wait(self, what, seconds=PATIENCE):
         """The first line that begins so; the lines up to it are forgotten."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -58,7 +71,7 @@ class Manager:
                 if line.startswith(what):
                     del self.told[:i + 1]
                     return line
-            self.hear(0.1)
+            self.next(end - time.monotonic() + 0.1)
         raise Fail("the service manager is not told %s: %s" % (what, self.told))
 
 
@@ -67,28 +80,30 @@ def told_to_the_manager(bench):
     manager = Manager(bench, "notify")
     server = instance.Postern(bench.binary, LOCAL, root=bench.root, env={"NOTIFY_SOCKET": str(manager.path), "WATCHDOG_USEC": "900000"})
     bench.stack.callback(server.remove)
+    begun = time.monotonic()
     server.spawn()
     manager.wait("READY=1")
     client = smtp.Client(server.smtp_port)
     smtp.check("220", client.reply(), "the greeting")
-    manager.wait("WATCHDOG=1")
-    manager.hear(3)
-    ticks = manager.told.count("WATCHDOG=1")
-    # One in 0.3 s; on a busy machine fewer, and with none in 0.9 s it would have been killed.
-    if not 4 <= ticks <= 11:
-        raise Fail("%d ticks in 3 s" % ticks)
-    if "STATUS=1 sessions, 0 messages queued" not in manager.told:
-        raise Fail("no status of the open session: %s" % manager.told)
+    # A tick in 0.3 s, so that one or two may be late. A busy machine makes them late, but never all of them, nor early.
+    ticks, quick = 0, False
+    while ticks < 8 or not quick:
+        before = time.monotonic()
+        manager.wait("WATCHDOG=1")
+        ticks, quick = ticks + 1, quick or 0.2 < time.monotonic() - before < 0.5
+        if ticks > (time.monotonic() - begun) / 0.3 + 1 or ticks > 500:
+            raise Fail("%d ticks in %.1f s" % (ticks, time.monotonic() - begun))
+    until("the status of the open session", lambda: "STATUS=1 sessions, 0 messages queued" in manager.ever or manager.next(1) and None)
     client.close()
     server.process.send_signal(signal.SIGHUP)
     manager.wait("RELOADING=1")
     begun = int(manager.wait("MONOTONIC_USEC=").split("=")[1])
-    if not 0 <= time.monotonic() * 1e6 - begun < 60e6:
+    if not 0 <= time.monotonic() - begun / 1e6 < PATIENCE:
         raise Fail("MONOTONIC_USEC is %d" % begun)
     manager.wait("READY=1")
     server.process.send_signal(signal.SIGTERM)
     manager.wait("STOPPING=1")
-    expect("exit status", 0, server.process.wait(30))
+    expect("exit status", 0, server.process.wait(PATIENCE))
 
 
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -131,15 +146,16 @@ def stopped_loops_end_the_ticks(bench):
     for name in ("smtp-0", "smtp-1", "api", "queue"):
         manager.wait("WATCHDOG=1")
         with stopped(threads[name]):
-            manager.hear(0.7)  # a tick that was due
-            manager.told.clear()
-            manager.hear(1.2)
-            expect("what the gateway says while its thread %s is stopped" % name, [], manager.told)
+            manager.forget()
+            manager.hear(1.5)
+            # One that was due. Four others would have come.
+            if manager.told.count("WATCHDOG=1") > 1:
+                raise Fail("the gateway says while its thread %s is stopped: %s" % (name, manager.told))
     manager.wait("WATCHDOG=1")
     with stopped(threads["queue-disk-0"]):
-        manager.hear(0.7)
-        manager.told.clear()
-        manager.wait("WATCHDOG=1")
+        manager.forget()
+        for _ in range(3):
+            manager.wait("WATCHDOG=1")
 
 
 def reload_answers(bench):
@@ -197,7 +213,7 @@ def reload_answers(bench):
     one_line_error(status, 69, err)
 
 
-def passed(bench, server, sockets, names, seconds=30):
+def passed(bench, server, sockets, names, seconds=PATIENCE):
     """Starts the server with these listening sockets, as systemd would -> the process."""
     server.starts += 1
     server.log = server.root / ("log-%d.txt" % server.starts)
@@ -225,7 +241,7 @@ def sockets_of_systemd(bench):
             process = passed(bench, server, sockets, names)
         else:
             process = server.spawn()
-        status = process.wait(30)
+        status = process.wait(PATIENCE)
         log = server.log.read_text()
         one_line_error(status, 78, log)
         if said not in log:
@@ -233,7 +249,7 @@ def sockets_of_systemd(bench):
     process = passed(bench, server, [one, other], "smtp:smtp")
     wait_ready(server, process)
     for address, port in (one.getsockname(), other.getsockname()):
-        with socket.create_connection((address, port), timeout=20) as client:
+        with socket.create_connection((address, port), timeout=PATIENCE) as client:
             if not client.recv(200).startswith(b"220 "):
                 raise Fail("no greeting at %s:%d" % (address, port))
     # The same configuration is no move of a listener.
@@ -247,7 +263,7 @@ def the_port_of_the_api_stays(bench):
     server.write_config()
     status, out, err = bench.run("check", "--config", server.root / "postern.toml")
     expect("exit status of check (%s%s)" % (out, err), 0, status)
-    one_line_error(server.spawn().wait(30), 78, server.log.read_text())
+    one_line_error(server.spawn().wait(PATIENCE), 78, server.log.read_text())
     api = socket.create_server(("127.0.0.1", 0))
     bench.stack.callback(api.close)
     server.api_port = api.getsockname()[1]
@@ -257,7 +273,7 @@ def the_port_of_the_api_stays(bench):
         expect("the URL for commands", "http://127.0.0.1:%d" % server.api_port, json.loads((server.root / "data" / "control.json").read_text())["url"])
         expect("queue list", 0, bench.run("queue", "list", "--data-dir", server.root / "data")[0])
         process.send_signal(signal.SIGTERM)
-        expect("exit status", 0, process.wait(30))
+        expect("exit status", 0, process.wait(PATIENCE))
         with contextlib.suppress(OSError):
             socket.create_server(("127.0.0.1", server.api_port)).close()
             raise Fail("somebody else took the port")
@@ -282,7 +298,7 @@ def restarts_refuse_nobody(bench):
     def connects():
         while not over.is_set():
             try:
-                with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
+                with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as client:
                     first = client.recv(200)
                     (greeted if first[:4] in (b"220 ", b"421 ") else refused).append(first)
                     client.sendall(b"QUIT\r\n")
@@ -299,12 +315,12 @@ def restarts_refuse_nobody(bench):
     try:
         for _ in range(20):
             server.process.send_signal(signal.SIGTERM)
-            expect("exit status", 0, server.process.wait(40))
+            expect("exit status", 0, server.process.wait(PATIENCE))
             wait_ready(server, passed(bench, server, [listening], "smtp"))
     finally:
         over.set()
         for client in clients:
-            client.join(70)
+            client.join(PATIENCE)
     expect("refused connections", [], refused[:3])
     if len(greeted) < 20:
         raise Fail("only %d connections were greeted" % len(greeted))
@@ -324,10 +340,7 @@ def memory_is_not_for_others(bench):
     try:
         def soft():
             return (pathlib.Path("/proc") / str(waiting.pid) / "limits").read_text().partition("Max core file size")[2].split()[0]
-        end = time.monotonic() + 10
-        while soft() != "0" and time.monotonic() < end:
-            time.sleep(0.05)
-        expect("core files of a command that waits for a password", "0", soft())
+        until("no core files of a command that waits for a password", lambda: soft() == "0")
     finally:
         waiting.kill()
         waiting.communicate()

@@ -5,6 +5,7 @@
 
 Needs root, for the namespaces. Ends with the line "N passed, M failed"; exit status 1 when a check failed.
 """
+import contextlib
 import json
 import os
 import pathlib
@@ -16,7 +17,6 @@ import ssl
 import subprocess
 import sys
 import tempfile
-import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT / "tests" / "conformance"), str(ROOT / "tests" / "system")]
@@ -27,6 +27,7 @@ from bench import expect, wait_ready  # noqa: E402
 from harness import instance, mailsink, smtp  # noqa: E402
 from harness.cases import Fail  # noqa: E402
 from harness.receiver import Receiver  # noqa: E402
+from harness.waiting import PATIENCE, until  # noqa: E402
 from people import Asked  # noqa: E402
 
 INSIDE = "POSTERN_TEST_NAMESPACE"
@@ -57,7 +58,7 @@ def serve(bench, config, *words):
 
     def stop():
         process.terminate()
-        process.wait(40)
+        process.wait(PATIENCE)
         log.close()
     bench.stack.callback(stop)
     server.smtp_port, server.api_port = 25, 8025
@@ -103,7 +104,7 @@ def relay_in_front_of_a_mail_server(bench):
     expect("port 587 in the clear", "530 5.7.0", dialogue(sender, port=587)[:9])
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with smtplib.SMTP_SSL(GATEWAY, 465, context=context, timeout=20) as client:
+    with smtplib.SMTP_SSL(GATEWAY, 465, context=context, timeout=PATIENCE) as client:
         client.ehlo("client.example.com")
         if not client.has_extn("auth"):
             raise Fail("no AUTH on port 465")
@@ -113,23 +114,20 @@ def relay_in_front_of_a_mail_server(bench):
     expect("the mode of the file of users", 0o600, os.stat(users).st_mode & 0o777)
     stored = subprocess.run(["openssl", "passwd", "-6", "correct-horse"], check=True, capture_output=True, text=True).stdout
     pathlib.Path(users).write_text("ann@example.org:" + stored)
-    deadline = time.monotonic() + 20
-    while True:
-        with smtplib.SMTP_SSL(GATEWAY, 465, context=context, timeout=20) as client:
-            client.ehlo("client.example.com")
-            try:
-                client.login("ann@example.org", "correct-horse")
-            except smtplib.SMTPAuthenticationError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.5)
-                continue
-            for author, want in (("ceo@victim.example", 553), ("ann@example.org", 250), ("", 250)):
-                client.docmd("MAIL FROM:<%s>" % author)
-                expect("RCPT from <%s>" % author, want, client.docmd("RCPT TO:<b@foreign.example>")[0])
-                client.docmd("RSET")
-            break
-    with smtplib.SMTP(GATEWAY, 25, source_address=(CLIENT, 0), timeout=20) as client:
+
+    def signed_in():
+        client = smtplib.SMTP_SSL(GATEWAY, 465, context=context, timeout=PATIENCE)
+        client.ehlo("client.example.com")
+        with contextlib.suppress(smtplib.SMTPAuthenticationError):
+            client.login("ann@example.org", "correct-horse")
+            return client
+        client.close()
+    with until("a login of the new user", signed_in) as client:
+        for author, want in (("ceo@victim.example", 553), ("ann@example.org", 250), ("", 250)):
+            client.docmd("MAIL FROM:<%s>" % author)
+            expect("RCPT from <%s>" % author, want, client.docmd("RCPT TO:<b@foreign.example>")[0])
+            client.docmd("RSET")
+    with smtplib.SMTP(GATEWAY, 25, source_address=(CLIENT, 0), timeout=PATIENCE) as client:
         client.starttls(context=context)
         client.sendmail("a@example.com", ["b@example.org"], MAIL)
     message = sink.wait(1)[0]
@@ -164,7 +162,7 @@ def inbox_and_first_account(bench):
     address = webhook["email_address"]
     if not address.endswith("@example.org"):
         raise Fail("the address is " + address)
-    with smtplib.SMTP(GATEWAY, 25, source_address=(CLIENT, 0), timeout=20) as client:
+    with smtplib.SMTP(GATEWAY, 25, source_address=(CLIENT, 0), timeout=PATIENCE) as client:
         client.sendmail("a@example.com", [address], MAIL)
     expect("an unknown address", "5", dialogue("MAIL FROM:<a@example.com>", "RCPT TO:<nobody@example.org>")[:1])
     status, out, err = bench.run("inbox", "--data-dir", bench.root / "data", "--json")
@@ -199,13 +197,13 @@ def webhook_over_https(bench):
     bearer = owner(bench, server, out)
     status, webhook = http(server, "/api/v1/webhooks", {"target_url": target}, bearer)
     expect("webhook: %s" % webhook, 201, status)
-    with smtplib.SMTP(GATEWAY, 25, source_address=(CLIENT, 0), timeout=20) as client:
+    with smtplib.SMTP(GATEWAY, 25, source_address=(CLIENT, 0), timeout=PATIENCE) as client:
         client.sendmail("a@example.com", [webhook["email_address"]], MAIL)
     requests = receiver.requests("/mail")
     expect("requests", 1, len(requests))
     expect("the subject", "hello", json.loads(requests[0].body)["subject"])
     receiver.script("/mail", [{"status": 410}])
-    with smtplib.SMTP(GATEWAY, 25, source_address=(CLIENT, 0), timeout=20) as client:
+    with smtplib.SMTP(GATEWAY, 25, source_address=(CLIENT, 0), timeout=PATIENCE) as client:
         try:
             client.sendmail("a@example.com", [webhook["email_address"]], MAIL)
             raise Fail("mail that the application refuses gets a 250")
@@ -252,25 +250,16 @@ def behind_a_proxy(bench):
     server = instance.Postern(bench.binary, {}, root=bench.root)
     process = subprocess.Popen([str(bench.binary), "serve", "--config", str(config), "--quiet"], cwd=bench.root, stdin=subprocess.DEVNULL,
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    bench.stack.callback(lambda: (process.terminate(), process.wait(40)))
-    deadline = time.monotonic() + 20
-    while True:
-        try:
-            server.api_port = 8025
-            if server.http("GET", "/readyz")[0] == 200:
-                break
-        except OSError:
-            pass
-        if time.monotonic() > deadline:
-            raise Fail("the gateway is not ready")
-        time.sleep(0.1)
+    bench.stack.callback(lambda: (process.terminate(), process.wait(PATIENCE)))
+    server.api_port = 8025
+    wait_ready(server, process)
     client = smtp.Client(25, GATEWAY, CLIENT)
     client.send(b"PROXY TCP4 192.0.2.99 203.0.113.25 40000 25\r\n")
     smtp.check("220", client.reply(), "the greeting behind the proxy")
     client.close()
     with socket.create_connection((GATEWAY, 25), source_address=("198.51.100.8", 0)) as other:
         other.sendall(b"PROXY TCP4 192.0.2.99 203.0.113.25 40000 25\r\n")
-        other.settimeout(10)
+        other.settimeout(PATIENCE)
         try:
             got = other.recv(100)
         except ConnectionResetError:
@@ -300,7 +289,7 @@ def compose_example(bench):
     for port in ("}:2525\"", "\"127.0.0.1:8025:8025\""):
         if port not in compose:
             raise Fail("compose.yaml does not publish " + port)
-    with smtplib.SMTP(GATEWAY, 2525, source_address=(CLIENT, 0), timeout=20) as client:
+    with smtplib.SMTP(GATEWAY, 2525, source_address=(CLIENT, 0), timeout=PATIENCE) as client:
         context = ssl.create_default_context(cafile=secrets / "mx.pem")
         client._host = "mx.example.org"
         client.starttls(context=context)
@@ -388,7 +377,7 @@ def certificate_in_the_usual_place(bench):
     finally:
         del os.environ["CREDENTIALS_DIRECTORY"]
     context = ssl.create_default_context(cafile=here / "mx.pem")
-    with socket.create_connection((GATEWAY, 25), timeout=20) as plain:
+    with socket.create_connection((GATEWAY, 25), timeout=PATIENCE) as plain:
         replies = plain.makefile("rb")
         replies.readline()
         plain.sendall(b"STARTTLS\r\n")
@@ -461,12 +450,8 @@ def commands_without_a_name(bench):
         raise Fail("reload does not ask the gateway of the file: " + err)
     process = subprocess.Popen([str(bench.binary), "serve", "--smtp", "127.0.0.1:0", "--api", "127.0.0.1:0"], cwd=bench.root, stdin=subprocess.DEVNULL,
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    bench.stack.callback(lambda: (process.terminate(), process.wait(40)))
-    deadline = time.monotonic() + 20
-    while not (bench.root / "postern-data" / "postern.db").exists():
-        if time.monotonic() > deadline:
-            raise Fail("serve does not use the defaults")
-        time.sleep(0.1)
+    bench.stack.callback(lambda: (process.terminate(), process.wait(PATIENCE)))
+    until("serve uses the defaults", (bench.root / "postern-data" / "postern.db").exists)
     expect("the data directory of the file", False, (bench.root / "elsewhere").exists())
 
 

@@ -34,7 +34,7 @@ OVERSIGNED = ["From", "To", "Cc", "Subject", "Date", "Message-ID", "Reply-To", "
 
 def stamped(tool, message):
     with tempfile.NamedTemporaryFile("r") as records:
-        done = subprocess.run([tool, "example.com", records.name], input=message, capture_output=True, timeout=60)
+        done = subprocess.run([tool, "example.com", records.name], input=message, capture_output=True, timeout=180)
         if done.returncode != 0:
             raise RuntimeError(done.stderr.decode())
         return done.stdout, dict(line.rstrip("\n").split(" ", 1) for line in records)

@@ -18,7 +18,6 @@ import socket
 import ssl
 import subprocess
 import sys
-import time
 import traceback
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -38,9 +37,10 @@ import plans  # noqa: E402
 import releases  # noqa: E402
 import service  # noqa: E402
 import shown  # noqa: E402
-from bench import LOCAL, Bench, NotRun, expect, one_line_error, send, wait_ready  # noqa: E402
+from bench import LOCAL, Bench, NotRun, expect, one_line_error, send, wait_ready, written  # noqa: E402
 from harness import instance, shim, smtp  # noqa: E402
 from harness.cases import Fail, wanted  # noqa: E402
+from harness.waiting import PATIENCE, until  # noqa: E402
 from players.conduit import check_standard_signature  # noqa: E402
 
 CHECKS = [*backups.CHECKS, *certificates.CHECKS, *doctors.CHECKS, *guardrails.CHECKS, *lists.CHECKS, *manual.CHECKS, *people.CHECKS, *plans.CHECKS,
@@ -74,7 +74,7 @@ def embedded_defaults(bench):
             raise Fail("nothing in the data directory")
     finally:
         process.send_signal(signal.SIGTERM)
-        status = process.wait(40)
+        status = process.wait(PATIENCE)
         log.close()
     expect("exit status after SIGTERM", 0, status)
 
@@ -96,7 +96,7 @@ def mail_in_webhook_out(bench):
         expect("payload member " + key, want, payload.get(key))
     expect("attachments", [("r.csv", "YSxiCjEsMgo=")], [(a["filename"], a["content"]) for a in payload["attachments"]])
     expect("policy in the payload", policy["id"], (payload.get("policy") or {}).get("id"))
-    entry = account.call("GET", "/webhooks/%s/logs" % webhook["id"])["data"][0]
+    entry = until("a delivery in the log", lambda: account.call("GET", "/webhooks/%s/logs" % webhook["id"])["data"])[0]
     expect("delivery log", ("delivery", 200, 250), (entry["kind"], entry["http_status"], entry["smtp_code"]))
     secret_free(server, account, webhook["secret"])
 
@@ -112,7 +112,7 @@ def refusal_explained(bench):
     expect("requests at the receiver", 0, len(receiver.requests("/hook")))
     trace = refused_trace(server)
     config = server.root / "postern.toml"
-    status, out, err = bench.run("explain", trace, "--json", "--config", config)
+    status, out, err = bench.explain(trace, "--json", "--config", config)
     expect("exit status of explain (stderr: %s)" % err, 0, status)
     for word in ("550", "5.7.1", policy["id"], "127.0.0.1"):
         if word not in json.dumps(json.loads(out)):
@@ -128,12 +128,9 @@ def a_deferral_names_its_rule(bench):
     """The log and explain name the rule that had the reason to defer, beside the end of the lists, where it applied."""
     server = bench.server({**LOCAL, "restrictions": {"relay_domains": "in.example", "sender": "check_sender_access static:DEFER_IF_PERMIT"}})
     smtp.check("450 4.7.1", send(server, "ann@in.example"), "RCPT")
-    end = time.monotonic() + 5
-    while not (lines := [line for line in server.log.read_text(encoding="utf-8").splitlines() if "decision.deferred" in line]) and time.monotonic() < end:
-        time.sleep(0.1)
-    line = json.loads(lines[0])
+    line = json.loads(next(line for line in written(server, "decision.deferred").splitlines() if "decision.deferred" in line))
     expect("rule and place in the log", ("check_sender_access; end_of_lists", "smtpd_sender_restrictions:1"), (line["rule"], line["policy"]))
-    status, out, err = bench.run("explain", line["trace"], "--json", "--config", server.root / "postern.toml")
+    status, out, err = bench.explain(line["trace"], "--json", "--config", server.root / "postern.toml")
     expect("exit status of explain (stderr: %s)" % err, 0, status)
     last = json.loads(out)["decisions"][-1]["steps"][-1]
     expect("the last step", ("end_of_lists", "check_sender_access"), (last["rule"], last["raised_by"]["rule"]))
@@ -153,7 +150,7 @@ def every_id_leads_to_its_decision(bench):
     config = server.root / "postern.toml"
 
     def explained(id, *want):
-        status, out, err = bench.run("explain", id, "--json", "--config", config)
+        status, out, err = bench.explain(id, "--json", "--config", config)
         expect("exit status of explain %s (stderr: %s)" % (id, err), 0, status)
         for word in want:
             if word not in out:
@@ -172,9 +169,7 @@ def every_id_leads_to_its_decision(bench):
         if not message.startswith("msg_"):
             raise Fail("the reply has no id: " + replied)
         trace = explained(message, webhook["id"], "is the id of a message")
-        end = time.monotonic() + 10
-        while not (logged := account.call("GET", "/webhooks/%s/logs" % webhook["id"])["data"]) and time.monotonic() < end:
-            time.sleep(0.1)
+        logged = until("a delivery in the log", lambda path="/webhooks/%s/logs" % webhook["id"]: account.call("GET", path)["data"])
         expect("the decision on a delivery", trace, explained(logged[0]["id"], "is the id of a delivery"))
     status, _, err = bench.run("explain", webhooks[0]["id"], "--config", config)
     if status != 64 or "is the id of a webhook" not in err:
@@ -183,15 +178,7 @@ def every_id_leads_to_its_decision(bench):
 
 def refused_trace(server):
     """The trace id in the log line of the refusal; traces are written behind the reply, the log line as well."""
-    end = time.monotonic() + 5
-    while time.monotonic() < end:
-        for line in server.log.read_text(encoding="utf-8", errors="replace").splitlines():
-            with contextlib.suppress(ValueError):
-                entry = json.loads(line)
-                if entry.get("event") == "decision.refused":
-                    return entry["trace"]
-        time.sleep(0.1)
-    raise Fail("no decision.refused in the log:\n" + server.tail())
+    return json.loads(next(line for line in written(server, '"event":"decision.refused"').splitlines() if '"event":"decision.refused"' in line))["trace"]
 
 
 def secret_free(server, account, *secrets):
@@ -211,7 +198,9 @@ def secret_free(server, account, *secrets):
 @check
 def refusals_before_any_policy(bench):
     """What the session refuses by itself has a line in the log: commands, messages with bare line ends or too long, early talkers."""
-    server = bench.server({**LOCAL, "limits": {"message_size": "1 MiB"}, "listener": [{"pregreet_wait": "1s"}]})
+    early_port = instance.free_port()
+    server = bench.server({**LOCAL, "limits": {"message_size": "1 MiB"},
+                           "listener": [{}, {"name": "early", "address": "127.0.0.1:%d" % early_port, "pregreet_wait": "10s"}]})
 
     def client():
         one = smtp.Client(server.smtp_port)
@@ -230,18 +219,13 @@ def refusals_before_any_policy(bench):
         one.command("DATA", "354")
         one.send(text.encode() + b".\r\n")
         smtp.check(want, one.reply(), "the message")
-    early = smtp.Client(server.smtp_port)
+    early = smtp.Client(early_port)
     bench.stack.callback(early.close)
     early.send(b"EHLO early.example\r\n")
     smtp.check("554 5.5.0", early.reply(), "an early talker")
     wanted = {("500", "5.5.1", ""), ("501", "5.5.4", ""), ("552", "5.3.4", "a@client.example"), ("550", "5.5.2", "a@client.example"), ("554", "5.5.0", "")}
-    end = time.monotonic() + 5
-    found = set()
-    while found != wanted and time.monotonic() < end:
-        lines = [json.loads(line) for line in server.log.read_text(encoding="utf-8", errors="replace").splitlines() if line.startswith("{")]
-        found = {(str(one["code"]), one["enhanced_code"], one["mail_from"]) for one in lines if one.get("event") == "session.refused"}
-        time.sleep(0.1)
-    expect("lines session.refused", wanted, found)
+    lines = [json.loads(line) for line in written(server, '"session.refused"', len(wanted)).splitlines() if '"session.refused"' in line]
+    expect("lines session.refused", wanted, {(str(one["code"]), one["enhanced_code"], one["mail_from"]) for one in lines})
 
 
 @check
@@ -273,7 +257,7 @@ def state_survives_a_restart(bench):
 @check
 def a_session_in_hand_is_finished(bench):
     """SIGTERM lets a transaction end, greets nobody new, and the status is 0."""
-    receiver, server = bench.receiver(), bench.server({**LOCAL, "server": {"drain_timeout": "20s"}})
+    receiver, server = bench.receiver(), bench.server({**LOCAL, "server": {"drain_timeout": "%ds" % PATIENCE}})
     account = instance.Account(server)
     webhook = account.call("POST", "/webhooks", {"target_url": receiver.url + "/hook"}, expect=201)
     client = smtp.Client(server.smtp_port)
@@ -284,12 +268,12 @@ def a_session_in_hand_is_finished(bench):
         client.command("RCPT TO:<%s>" % webhook["email_address"], "250")
         client.command("DATA", "354")
         server.process.send_signal(signal.SIGTERM)
-        time.sleep(0.5)
+        written(server, "server.stopping")
         newcomer(server)
         smtp.check("250 2.0.0", client.data(b"Subject: last\r\n\r\nx\r\n"), "end of data while stopping")
     finally:
         client.close()
-    expect("exit status", 0, server.process.wait(25))
+    expect("exit status", 0, server.process.wait(PATIENCE))
     expect("requests at the receiver", 1, len(receiver.requests("/hook")))
 
 
@@ -314,22 +298,18 @@ def renewed_certificates(bench):
                         "-addext", "subjectAltName=DNS:" + name, "-keyout", str(files[1]), "-out", str(files[0])], check=True, capture_output=True)
 
     def shown():
-        with smtplib.SMTP("127.0.0.1", server.smtp_port, timeout=20) as client:
+        with smtplib.SMTP("127.0.0.1", server.smtp_port, timeout=PATIENCE) as client:
             client.starttls(context=ssl._create_unverified_context())
             return ssl.DER_cert_to_PEM_cert(client.sock.getpeercert(binary_form=True))
 
     def hang_up(*wanted_lines):
         begin = len(server.log.read_text())
         server.process.send_signal(signal.SIGHUP)
-        deadline = time.monotonic() + 20
-        while "reload.ok" not in server.log.read_text()[begin:]:
-            if time.monotonic() > deadline:
-                raise Fail("no reload.ok: " + server.log.read_text()[begin:])
-            time.sleep(0.05)
+        said = written(server, "reload.ok", begin=begin)
         for line in wanted_lines:
-            if line not in server.log.read_text()[begin:]:
-                raise Fail("no %s after SIGHUP: %s" % (line, server.log.read_text()[begin:]))
-        return server.log.read_text()[begin:]
+            if line not in said:
+                raise Fail("no %s after SIGHUP: %s" % (line, said))
+        return said
 
     name = "mx.hooks.example.net"
     renew(name, 30)
@@ -439,10 +419,12 @@ def corrupt_database(bench):
 
 # ---------------------------------------------------------------- a full disk
 def failing_writes(bench, server, rule):
-    """Starts the server again with a shim under which the writes that `rule` names find no space."""
+    """Starts the server again with a shim under which the writes that `rule` names find no space -> whether it is ready then."""
     server.stop()
     server.env = {"LD_PRELOAD": str(shim.build(bench.root)), "POSTERN_FAULT": "call=write,err=ENOSPC,times=forever," + rule}
-    server.start()
+    server.spawn()
+    until("it starts or ends", lambda: not server.alive() or "server.ready" in server.log.read_text(encoding="utf-8"))
+    return server.alive() and server.http("GET", "/readyz")[0] == 200
 
 
 @check
@@ -450,7 +432,7 @@ def disk_full_for_messages(bench):
     """No room for a large message: 452 4.3.1, the session goes on, small mail is still taken."""
     receiver, server = bench.receiver(), bench.server(LOCAL)
     webhook = instance.Account(server).call("POST", "/webhooks", {"target_url": receiver.url + "/hook"}, expect=201)
-    failing_writes(bench, server, "path=/data/tmp")
+    expect("it is ready", True, failing_writes(bench, server, "path=/data/tmp"))
     large = "Subject: large\r\n\r\n" + ("0123456789" * 7 + "\r\n") * 20000
     smtp.check("452 4.3.1", send(server, webhook["email_address"], content=large), "end of a large message")
     expect("requests at the receiver", 0, len(receiver.requests("/hook")))
@@ -543,13 +525,7 @@ def disk_full_for_the_database(bench):
 
 def start_before_the_fault(bench, server, account):
     """Lets the disk fill up some writes after the start; returns the names of the policies that were acknowledged until 507."""
-    for first in range(8, 80, 8):
-        try:
-            failing_writes(bench, server, "path=postern.db,at=%d" % first)
-            break
-        except instance.StartError:
-            continue  # the start itself writes more than that
-    else:
+    if not any(failing_writes(bench, server, "path=postern.db,at=%d" % first) for first in range(8, 80, 8)):  # the start itself writes
         raise Fail("it never starts")
     names = set()
     for i in range(200):

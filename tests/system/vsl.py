@@ -10,7 +10,6 @@ import pathlib
 import re
 import ssl
 import sys
-import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT / "tests" / "conformance"), str(ROOT / "tests" / "system")]
@@ -21,7 +20,8 @@ import smoke  # noqa: E402
 from bench import LOCAL, expect  # noqa: E402
 from harness import dns, instance, smtp  # noqa: E402
 from harness.cases import Fail  # noqa: E402
-from lua import Neighbour, undisturbed  # noqa: E402
+from harness.waiting import until  # noqa: E402
+from lua import runaway  # noqa: E402
 from mailhost import certificate  # noqa: E402
 
 CHECKS = []
@@ -48,7 +48,7 @@ def gateway(bench, script, zone=None, files=None, vsl=None, **more):
         **LOCAL, "vsl": {"policy": str(folder / "main.vsl"), "domain": DOMAIN, **(vsl or {})},
         "listener": [{"tls": "starttls"}], "auth": {"failure_delay": "0s"},
         "route": [{"match": [DOMAIN], "to": ["maildir:%s" % (bench.root / "doe")]}],
-        "dns": {"servers": ["127.0.0.1:%d" % bench.dns.port], "timeout": "2s"}, "limits": {"junk_commands": 100000}, **more}
+        "dns": bench.dns.settings, "limits": {"junk_commands": 100000}, **more}
     server = instance.Postern(bench.binary, settings, root=bench.root)
     bench.stack.callback(server.remove)
     return server.start()
@@ -81,7 +81,7 @@ def explained(bench, server, trace):
     def there():
         status, out, _ = bench.run("explain", trace, "--json", "--config", server.root / "postern.toml")
         return out if status == 0 else None
-    found = json.loads(relay.until("the trace " + trace, there))
+    found = json.loads(until("the trace " + trace, there))
     if not found["rederived"]["agrees"]:
         raise Fail("made again it is another decision: %s" % found["rederived"])
     return found
@@ -240,7 +240,7 @@ def one_evaluation_for_two_dialects(bench):
     for want in (("relay mail from", "main.vsl:5:5"), ("check spf", "main.vsl:6:5"), ("dmarc", "main.vsl:11:5")):
         if want not in rules:
             raise Fail("the trace lacks %s: %s" % (want, rules))
-    request = relay.until("the request", lambda: receiver.requests("/hook"))[0]
+    request = until("the request", lambda: receiver.requests("/hook"))[0]
     if "X-Rules" not in request.body.decode() or "seen by" not in request.body.decode():
         raise Fail("the field that a rule wrote did not reach the webhook: %r" % request.body[:2000])
     client = session(bench, server)
@@ -275,7 +275,7 @@ def replay_of_a_draft(bench):
     rewrite(bench, '#{ mail: [ rule "no ann" || if mail_from().local_part is "ann" { deny() } else { next() } ],\n'
                    '   preq: [ rule "subject" || if get_header("Subject") is "hello" { deny() } else { next() } ] }\n')
     draft = bench.config({**server._settings, "vsl": {**server._settings["vsl"], "mode": "enforce"}}, "draft.toml")
-    tally = relay.until("a tally", lambda: (t := json.loads(bench.run("replay", "--config", draft, "--data-dir", server.root / "data", "--json")[1]))
+    tally = until("a tally", lambda: (t := json.loads(bench.run("replay", "--config", draft, "--data-dir", server.root / "data", "--json")[1]))
                         and t["transactions"] == 3 and t)
     expect("the tally", (1, 2), (tally["counts"]["newly_refused"], tally["counts"]["undecidable"]))
     expect("who refuses", [{"layer": "vsl", "check": "no ann", "origin": "main.vsl:1:12"}],
@@ -344,8 +344,8 @@ def after_acceptance(bench):
     for message in messages:
         expect("subjects", [b"changed"], re.findall(rb"^Subject: (.*?)\r?$", message, re.M))
     box = server.root / "data" / "mail" / DOMAIN / "box" / "new"
-    expect("in the folder of box@", 1, len(relay.until("the message in %s" % box, lambda: box.is_dir() and list(box.iterdir()))))
-    relay.until("the rest is over", lambda: not relay.waiting(bench, server, "--state", "queued"))
+    expect("in the folder of box@", 1, len(until("the message in %s" % box, lambda: box.is_dir() and list(box.iterdir()))))
+    until("the rest is over", lambda: not relay.waiting(bench, server, "--state", "queued"))
 
 
 @check
@@ -356,7 +356,7 @@ def errors_stay_inside(bench):
     smtp.check("451 4.3.0", reply, "MAIL")
     if "bounds" in str(reply) or "main.vsl" in str(reply):
         raise Fail("the client is told: %s" % reply)
-    relay.until("the log", lambda: re.search(r"main\.vsl:3:\d+.*rule 'bad'.*bounds|rule 'bad'.*bounds.*main\.vsl:3:\d+", server.log.read_text(encoding="utf-8")))
+    until("the log", lambda: re.search(r"main\.vsl:3:\d+.*rule 'bad'.*bounds|rule 'bad'.*bounds.*main\.vsl:3:\d+", server.log.read_text(encoding="utf-8")))
 
 
 @check
@@ -366,16 +366,7 @@ def runaway_rules_and_a_neighbour(bench):
                             '  "loop" => { try { loop { } } catch { next() } },\n  "hog" => { let s = "x"; loop { s += s; } },\n'
                             '  "list" => { let a = []; loop { a.push(1); } },\n  "deep" => down(0),\n  _ => next(),\n} ] }\n', server={"threads": 1})
     for user in ("loop", "hog", "list", "deep"):
-        client = session(bench, server)
-        with Neighbour(bench, server) as neighbour:
-            began = time.monotonic()
-            smtp.check("451 4.3.0", client.command("MAIL FROM:<%s@client.example>" % user), "MAIL of " + user)
-            took = time.monotonic() - began
-            time.sleep(0.1)
-        if took > 5:
-            raise Fail("MAIL of %s took %.1f s" % (user, took))
-        undisturbed(neighbour)
-        client.command("MAIL FROM:<quiet@client.example>", "250")
+        runaway(bench, server, user, 5)
     expect("alive", True, server.alive())
 
 

@@ -25,6 +25,7 @@ sys.dont_write_bytecode = True
 
 from bench import Bench  # noqa: E402
 from harness import browser, dns, instance  # noqa: E402
+from harness.waiting import PATIENCE  # noqa: E402
 
 ZONE = ROOT / "tests" / "suites" / "conduit" / "dns" / "zone.json"
 MAIL = ROOT / "tests" / "suites" / "conduit" / "messages"
@@ -80,7 +81,7 @@ def from_sources(folder, server):
         yield re.search(r"http://[\d.:]+", process.stdout.readline()).group(0)
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE)
 
 
 def world(stack, binary, sources):
@@ -93,7 +94,7 @@ def world(stack, binary, sources):
     # Test mail of the pages arrives at a listener that requires no PROXY header.
     inside = {"name": "inside", "address": "127.0.0.1:%d" % instance.free_port(), "tls": "starttls"}
     settings = {**SETTINGS, "listener": [*SETTINGS["listener"], inside]}
-    server = bench.server({**settings, "dns": {"servers": ["127.0.0.1:%d" % stub.port], "timeout": "2s"}})
+    server = bench.server({**settings, "dns": stub.settings})
     base = gateway = "http://127.0.0.1:%d" % server.api_port
     if sources:
         base = stack.enter_context(from_sources(sources, server))

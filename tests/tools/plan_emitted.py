@@ -164,7 +164,7 @@ def compare(one, arguments):
     """(counts, what differs) of a pair."""
     ident, old, new, base = one
     counts, wrong = collections.Counter(), []
-    if time.monotonic() > arguments.until:
+    if time.monotonic() > arguments.until and arguments.compared >= arguments.floor:
         counts["not asked"] += 1
         return counts, wrong
     with tempfile.TemporaryDirectory(prefix="plan-emitted-") as folder:
@@ -224,7 +224,7 @@ def main():
     parser.add_argument("--pairs", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--floor", type=int, default=1000, help="of answers that are compared")
-    parser.add_argument("--seconds", type=float, default=float("inf"))
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="after which, if so many answers are compared, no more pairs are asked")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--solver", nargs="*", default=[one for one in map(shutil.which, OPTIONS) if one])
     parser.add_argument("--only", help="this case, or this seed")
@@ -234,12 +234,13 @@ def main():
     if not arguments.solver:
         print("neither z3 nor cvc5 is here")
         return 77
-    arguments.until = time.monotonic() + arguments.seconds
+    arguments.until, arguments.compared = time.monotonic() + arguments.seconds, 0
     counts, wrong = collections.Counter(), []
     chosen = [one for one in pairs(arguments) if arguments.only in (None, str(one[0]))]
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
         for some, differ in pool.map(lambda one: compare(one, arguments), chosen):
             counts.update(some)
+            arguments.compared = counts["compared"]
             wrong += differ
             for line in differ:
                 print(line, flush=True)

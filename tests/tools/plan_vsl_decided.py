@@ -129,7 +129,7 @@ def taken(binary, folder, config, one, zone):
              "--dns", str(zone), "--message", str(folder / "m.eml"), "--data-dir", str(folder / "data")]
     if one["auth"]:
         words += ["--auth", one["auth"]]
-    done = subprocess.run([binary, *words], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([binary, *words], capture_output=True, text=True, timeout=600)
     if done.returncode != 0:
         return None
     document = json.loads(done.stdout)
@@ -162,7 +162,7 @@ def main():
                 if old is None or new is None:
                     continue
                 began = time.monotonic()
-                done = subprocess.run([binary, "plan", str(old), str(new), "--json"], capture_output=True, text=True, timeout=120)
+                done = subprocess.run([binary, "plan", str(old), str(new), "--json"], capture_output=True, text=True, timeout=600)
                 if done.returncode not in (0, 2, 3):
                     counts["does not load"] += 1
                     continue

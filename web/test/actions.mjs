@@ -1,6 +1,8 @@
 // What a person does on a page, by what is seen: names of links and buttons, labels of fields, text. Never by class or id.
-const usual = 15000;
-/** How long a step waits for what it wants, in ms. */
+import { counts } from './report.mjs';
+
+const usual = 1000 * Number(process.env.POSTERN_TEST_PATIENCE ?? 180);
+/** How long a step waits for what it wants, in ms: it goes on as soon as that is there, and only what hangs takes so long. */
 export let patience = usual;
 export function bePatient(ms = usual) { patience = ms; }
 
@@ -16,13 +18,13 @@ export async function until(check, within = patience) {
   }
 }
 
-/** How long a page has to settle, in ms. */
-const usualSettling = 2000;
-let settling = usualSettling;
-export function settleWithin(ms = usualSettling) { settling = ms; }
+/** How long a page has to settle, in ms. Where much is wrong already, nothing is waited for any more. */
+const usualSettling = () => counts.failed < 3 ? 60_000 : 1000;
+let settling = null;
+export function settleWithin(ms = null) { settling = ms; }
 
 /** What is still wrong when the page had time to settle; '' when nothing is. `look` returns a complaint or ''. */
-export async function settled(look, within = settling) {
+export async function settled(look, within = settling ?? usualSettling()) {
   let complaint;
   for (const end = Date.now() + within; ; await new Promise((go) => setTimeout(go, 100))) {
     complaint = await look();
@@ -39,7 +41,7 @@ export class Actions {
   /** The page's heading is there and nothing is being read any more. */
   async ready() {
     await until(async () => (await this.page.locator('h1').count()) ? '' : `no heading at ${this.page.url()}`);
-    await until(async () => (await this.page.locator('.loading').count()) ? `still reading at ${this.page.url()}` : '', 2 * patience);
+    await until(async () => (await this.page.locator('.loading').count()) ? `still reading at ${this.page.url()}` : '');
   }
 
   async visible(locator) {
@@ -58,7 +60,7 @@ export class Actions {
     if (!found.length) found = await this.visible(root.getByText(name, { exact: true }));
     if (found.length > 1) {
       // The page may be drawn anew meanwhile: what is gone is looked for again.
-      const hrefs = await Promise.all(found.map((one) => one.getAttribute('href', { timeout: 500 }))).catch(() => null);
+      const hrefs = await Promise.all(found.map((one) => one.getAttribute('href', { timeout: 10_000 }))).catch(() => null);
       if (!hrefs) return null;
       const targets = new Set(hrefs);
       if (targets.size > 1 || targets.has(null)) throw new Error(`${found.length} controls are named "${name}"`);
@@ -102,13 +104,13 @@ export class Actions {
       try { await work(one); return ''; } catch (trouble) { return `field "${label}": ${trouble.message.split('\n')[0]}`; }
     });
   }
-  fill(label, value) { return this.#onField(label, (e) => e.fill(value, { timeout: 1000 })); }
-  check(label, on = true) { return this.#onField(label, (e) => e.setChecked(on, { timeout: 1000 })); }
+  fill(label, value) { return this.#onField(label, (e) => e.fill(value, { timeout: 10_000 })); }
+  check(label, on = true) { return this.#onField(label, (e) => e.setChecked(on, { timeout: 10_000 })); }
   async select(label, option) {
     await this.#onField(label, async (e) => {
       const options = await e.evaluate((s) => [...(s.options ?? [])].map((o) => o.textContent.trim()));
       if (!options.includes(option)) throw new Error(`no option "${option}"; there are: ${options.map((o) => `"${o}"`).join(' ')}`);
-      await e.selectOption({ label: option }, { timeout: 1000 });
+      await e.selectOption({ label: option }, { timeout: 10_000 });
     });
   }
 
@@ -119,9 +121,9 @@ export class Actions {
   heading(wanted) {
     return until(async () => { const got = (await this.page.locator('h1').first().innerText()).trim(); return got === wanted ? '' : `heading: expected "${wanted}", got "${got}"`; });
   }
-  text(wanted, within) {
+  text(wanted) {
     return until(async () => (await this.visible(this.page.getByText(wanted))).length ? ''
-      : `no visible text "${wanted}"; the page says: ${short((await this.page.locator('body').innerText()).replace(/\s+/g, ' '), 900)}`, within);
+      : `no visible text "${wanted}"; the page says: ${short((await this.page.locator('body').innerText()).replace(/\s+/g, ' '), 900)}`);
   }
   value(label, wanted) {
     return until(async () => {
@@ -143,7 +145,7 @@ export class Actions {
     await this.fill('Email', email);
     await this.fill('Password', password);
     await this.click('Sign in');
-    await until(() => new URL(this.page.url()).pathname === '/app/signin' ? 'the sign-in page is still there' : '', 2 * patience);
+    await until(() => new URL(this.page.url()).pathname === '/app/signin' ? 'the sign-in page is still there' : '');
     await this.ready();
   }
 }

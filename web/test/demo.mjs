@@ -1,4 +1,5 @@
 // The demo world: names as in the drawings, mail over SMTP, domains of example.* only.
+import { until } from './actions.mjs';
 import { Account, claim, control, mail, message, world } from './world.mjs';
 
 let first;
@@ -82,10 +83,8 @@ async function fill(made) {
 
 /** Traces are written behind the reply. */
 async function owner_sees(made, enough) {
-  for (const end = Date.now() + 10_000; Date.now() < end;) {
+  await until(async () => {
     made.traces = (await made.owner.get('/traces?page_size=100')).data;
-    if (enough(made.traces)) return;
-    await new Promise((go) => setTimeout(go, 100));
-  }
-  throw new Error('the traces of the demo mail did not appear');
+    return enough(made.traces) ? '' : 'the traces of the demo mail did not appear';
+  });
 }

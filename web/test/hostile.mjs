@@ -1,4 +1,5 @@
 // Mail and names that want to be markup, script, or something else than they are: they stay text wherever they show.
+import { until } from './actions.mjs';
 import { operator } from './demo.mjs';
 import { sideways } from './pages.mjs';
 import { check, piece } from './report.mjs';
@@ -65,11 +66,9 @@ export default async function hostile(browser) {
 }
 
 async function settled(owner, enough, path) {
-  for (const end = Date.now() + 8000; ;) {
-    const { data } = await owner.get(path);
-    if (enough(data) || Date.now() > end) return data;
-    await new Promise((go) => setTimeout(go, 100));
-  }
+  let data;
+  await until(async () => { ({ data } = await owner.get(path)); return enough(data) ? '' : `${path} has ${data.length}`; });
+  return data;
 }
 
 /** The page stands, and nothing of the mail became more than text. Requests that leave the origin and dialogs fail by themselves. */

@@ -8,7 +8,13 @@ import { all } from './states.mjs';
 const widths = [320, 390, 768, 1024, 1280];
 
 /** Everything that must hold on a page that stands there. */
-export async function inspect(one, state) {
+export async function inspect(one) {
+  await built(one);
+  await seen(one);
+}
+
+/** How the page is made. */
+export async function built(one) {
   const { page, where } = one;
   const read = () => page.evaluate(() => ({
     title: document.title, lang: document.documentElement.lang, headings: [...document.querySelectorAll('h1')].filter((h) => h.getClientRects().length).length,
@@ -20,6 +26,11 @@ export async function inspect(one, state) {
   check(where, / · Postern$/.test(facts.title), `the title is "${facts.title}"`);
   check(where, facts.landmark === 1 && facts.lang === 'en', 'no main, or no language');
   check(where, facts.styled + facts.handlers === 0, `${facts.styled} style attributes, ${facts.handlers} handlers as text`);
+}
+
+/** How it looks, in light and dark, wide and narrow. */
+export async function seen(one) {
+  const { page } = one;
   await one.axe('light');
   await page.emulateMedia({ colorScheme: 'dark' });
   await one.axe('dark', ['color-contrast']);
@@ -44,19 +55,25 @@ export async function sideways(one, at = [...widths].reverse()) {
   }
 }
 
-async function visit(browser, state) {
-  const one = await Session.open(browser, state.name);
+/** `sessions`: of this worker, one for each person. */
+async function visit(browser, sessions, state) {
   const name = `pages: ${state.name}`;
   try {
-    if (state.as) await one.enter(state.as, true);
-    for (const answer of state.may ?? []) one.may.add(answer);
+    if (!sessions.has(state.as)) {
+      sessions.set(state.as, await Session.open(browser, state.name));
+      if (state.as) await sessions.get(state.as).enter(state.as, true);
+    }
+    const one = sessions.get(state.as);
+    if (!state.as) await one.context.clearCookies();
+    await one.again(state.name, state.may);
     await piece(name, async () => {
       await one.open(state.path);
       if (state.then) await state.then(one.actions, one);
       await one.page.waitForLoadState('networkidle', { timeout: 1000 }).catch(() => null);
-      await inspect(one, state);
+      await inspect(one);
+      await one.page.goto('about:blank');  // what this page still asks for is not the next one's
     }, one.page);
-  } catch (trouble) { failed(name, trouble.message); } finally { await one.close(); }
+  } catch (trouble) { failed(name, trouble.message); }
 }
 
 export default async function pages(browser) {
@@ -70,13 +87,15 @@ export default async function pages(browser) {
     return at < 0 ? left[0] : left.splice(at, 1)[0];
   };
   const worker = async () => {
+    const sessions = new Map();
     while (left.length) {
       const state = take();
       if (turns.get(state.turn)) { await turns.get(state.turn); continue; }
-      const done = visit(browser, state);
+      const done = visit(browser, sessions, state);
       if (state.turn) turns.set(state.turn, done.finally(() => turns.delete(state.turn)));
       await done;
     }
+    for (const one of sessions.values()) await one.close();
   };
   await Promise.all([worker(), worker(), worker()]);
   if (!process.env.POSTERN_STATES) await keyboard(browser, made);
@@ -86,7 +105,7 @@ async function keyboard(browser, made) {
   const one = await Session.open(browser, 'keyboard');
   const { page, actions } = one;
   const focused = () => page.evaluate(() => { const e = document.activeElement; return (e?.getAttribute('aria-label') ?? e?.textContent ?? '').trim().slice(0, 60); });
-  const focus = (wanted) => until(async () => { const got = await focused(); return got === wanted ? '' : `the focus is on "${got}", not on "${wanted}"`; }, 3000);
+  const focus = (wanted) => until(async () => { const got = await focused(); return got === wanted ? '' : `the focus is on "${got}", not on "${wanted}"`; });
   /** Tab until the control has the focus. */
   const tabTo = async (role, name) => {
     for (let n = 0; n < 60; n++) {

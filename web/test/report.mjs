@@ -2,16 +2,18 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { patience } from './actions.mjs';
 
 const pictures = fileURLToPath(new URL('../../build/web-failed', import.meta.url));
 export const counts = { passed: 0, failed: 0 };
 const told = new Map();
 
-/** What fails while `work` runs: for tests of the tests. */
+/** What fails while `work` runs, and until something is said that is `wanted`: for tests of the tests. */
 let kept = null;
-export async function failuresOf(work) {
+export async function failuresOf(work, wanted) {
   kept = [];
   try { await work(); } catch (trouble) { kept.push(trouble.message); }
+  for (const end = Date.now() + patience; wanted && !kept.some((text) => wanted.test(text)) && Date.now() < end;) await new Promise((go) => setTimeout(go, 20));
   const found = kept;
   kept = null;
   return found;

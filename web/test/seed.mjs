@@ -83,7 +83,7 @@ async function newcomer(one, state) {
   at(await mail({ to: state.address, ip: '198.51.100.42' }), '250 2.0.0');
   // The refusal is a row of the traces, and its page says which words refused it.
   await actions.click('Traces');
-  await actions.text('192.0.2.1', 10_000);
+  await actions.text('192.0.2.1');
   actions.steps++;
   const refused = one.page.getByRole('row').filter({ hasText: 'Refused' }).filter({ hasText: '192.0.2.1' }).getByRole('link').first();
   await refused.click();

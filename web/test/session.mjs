@@ -12,7 +12,7 @@ export class Session {
   /** `may`: answers of the server that this test provokes, as "GET 404" or "POST 422"; `where` names the place in reports. */
   static async open(browser, where, { scheme = 'light', width = 1280, height = 800, base = world.base } = {}) {
     const one = new Session();
-    one.where = where; one.base = base; one.may = new Set(['GET 401']); one.dialogs = []; one.foreign = [];
+    one.where = where; one.base = base; one.size = { width, height }; one.scheme = scheme; one.may = new Set(['GET 401']); one.dialogs = []; one.foreign = [];
     one.context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme, reducedMotion: 'reduce', permissions: ['clipboard-write'] });
     await one.context.addInitScript(() => document.addEventListener('securitypolicyviolation', (e) => console.error(`content policy: ${e.violatedDirective} refused ${e.blockedURI} ${e.sourceFile}:${e.lineNumber}`)));
     one.page = await one.context.newPage();
@@ -48,6 +48,14 @@ export class Session {
   }
 
   async open(path) { this.at = path; await this.actions.goto(path); }
+
+  /** As new, for another place and what it provokes: a page whose scripts the browser has compiled already is ready much sooner. */
+  async again(where, may = []) {
+    this.where = where; this.may = new Set(['GET 401', ...may]);
+    await this.page.evaluate(() => sessionStorage.clear()).catch(() => null);  // not allowed on about:blank
+    await this.page.setViewportSize(this.size);
+    await this.page.emulateMedia({ colorScheme: this.scheme });
+  }
 
   /** axe-core on what is shown now. */
   async axe(state, rules) {

@@ -13,7 +13,8 @@ export default async function tasks(browser) {
   const made = await demo();
   const one = await Session.open(browser, 'tasks');
   await one.enter(made.owner);
-  for (const answer of ['POST 422', 'PUT 409', 'GET 404', 'POST 401', 'PUT 401', 'PUT 422']) one.may.add(answer);
+  // 429: a plan of the draft before is still being made; the page asks again.
+  for (const answer of ['POST 422', 'PUT 409', 'GET 404', 'POST 401', 'PUT 401', 'PUT 422', 'POST 429']) one.may.add(answer);
   const { page } = one;
   // The first look at pages from their sources bundles them.
   if (world.sources) await one.open('/app/webhooks').catch(() => one.page.goto(world.base + '/app/webhooks', { timeout: 60_000 }));
@@ -55,6 +56,8 @@ const pieces = {
     const policy = made.policies['office-only'].id;
     const hook = await made.owner.post('/webhooks', { name: `refuses ${word()}`, target_url: 'inbox', smtp_security_policy_id: policy });
     await actions.goto(`/app/webhooks/${hook.id}`);
+    // A page that is not seen asks nothing by itself: what follows was asked because of the mail.
+    await page.evaluate(() => Object.defineProperty(document, 'hidden', { value: true }));
     await actions.text('No mail has arrived');
     await actions.click('Send test mail');
     await actions.text('The test mail was refused');
@@ -62,8 +65,8 @@ const pieces = {
     await until(async () => await refusal.count() ? '' : 'the dialogue has no line with the refusal');
     const hidden = await refusal.first().evaluate((e) => { for (let at = e.parentElement; at; at = at.parentElement) if (at !== document.scrollingElement && at.scrollHeight > at.clientHeight + 2 && getComputedStyle(at).overflowY !== 'visible') return at.className || at.tagName; return ''; });
     if (hidden) throw new Error(`the line is scrolled away in ${hidden}`);
-    await until(async () => /Refused\s*1/.test(await page.locator('.legend').first().innerText()) ? '' : 'the counter still says 0', 1500);
-    await until(async () => await page.locator('section[aria-labelledby=logs] td', { hasText: '550 5.7.1' }).count() ? '' : 'the log still says that no mail has arrived', 1500);
+    await until(async () => /Refused\s*1/.test(await page.locator('.legend').first().innerText()) ? '' : 'the counter still says 0');
+    await until(async () => await page.locator('section[aria-labelledby=logs] td', { hasText: '550 5.7.1' }).count() ? '' : 'the log still says that no mail has arrived');
     await actions.goto('/app/webhooks?q=' + encodeURIComponent(hook.name));
     await actions.row(hook.name, ['none: all refused']);
   },
@@ -71,31 +74,31 @@ const pieces = {
   async 'an open relay is named by its cause'({ page, actions }) {
     await actions.goto('/app/connection-policies');
     await actions.fill('Value of mynetworks', '0.0.0.0/0');
-    await actions.text(/The cause is/, 10_000);
+    await actions.text(/The cause is/);
     await page.getByRole('link', { name: 'mynetworks = 0.0.0.0/0' }).click();
     const focused = await page.evaluate(() => document.activeElement?.getAttribute('aria-label'));
     if (focused !== 'Value of mynetworks') throw new Error(`the link leads to ${focused}`);
     await actions.text('Lets strangers pass');
     await actions.fill('Value of mynetworks', '198.51.100.128/25');
-    await until(async () => (await page.getByText('The cause is').count()) ? 'the banner stays' : '', 10_000);
+    await until(async () => (await page.getByText('The cause is').count()) ? 'the banner stays' : '');
   },
 
   async 'an edit of the lists says what it changes, and asks once more before it lets more in'({ page, actions }) {
     await actions.goto('/app/connection-policies');
     await actions.fill('Value of mynetworks', '198.51.100.128/26');
-    await actions.text(/Refuses more: .*mail to foreign destinations \(.*198\.51\.100\.192\/26/, 3000);
+    await actions.text(/Refuses more: .*mail to foreign destinations \(.*198\.51\.100\.192\/26/);
     await page.getByText('Show one: newly refused').first().click();
     await actions.text('With this edit');
     await actions.click('Count recorded mail');
-    await actions.text(/Last 24 hours: .* newly accepted, .* newly refused/, 10_000);
+    await actions.text(/Last 24 hours: .* newly accepted, .* newly refused/);
     await actions.fill('Value of mynetworks', '198.51.100.0/24');
-    await actions.text(/Accepts more: .*mail to foreign destinations/, 3000);
+    await actions.text(/Accepts more: .*mail to foreign destinations/);
     await actions.click('Save');
     await actions.text('Relay for more clients?');
     await actions.click('Keep editing');
     await none(page, 'Relay for more clients?');
     await actions.fill('Value of mynetworks', '198.51.100.128/25');
-    await actions.text('No mail is judged differently.', 3000);
+    await actions.text('No mail is judged differently.');
   },
 
   async 'an edit of a policy says what it changes for its webhooks'({ page, actions }, made) {
@@ -104,9 +107,9 @@ const pieces = {
     await actions.goto(`/app/smtp-policies/${policy.id}/edit`);
     await none(page, 'What saving changes');
     await actions.fill('Source IP allowlist', '203.0.113.0/25');
-    await actions.text(`Refuses more: mail to ${hook.email_address}`, 3000);
+    await actions.text(`Refuses more: mail to ${hook.email_address}`);
     await actions.fill('Source IP allowlist', '203.0.113.0/25\n203.0.113.128/25');
-    await actions.text('No mail is judged differently.', 3000);
+    await actions.text('No mail is judged differently.');
   },
 
   async 'the lists can be removed, and the next ones keep AUTH'({ page, actions }, made) {
@@ -186,7 +189,7 @@ const pieces = {
     await page.getByRole('button', { name: 'Replay' }).click();
     await actions.path('/app/replay');
     await actions.click('Run');
-    await actions.text('DNS was asked today.', 15_000);
+    await actions.text('DNS was asked today.');
     await none(page, /DNS answers of type/);
   },
 

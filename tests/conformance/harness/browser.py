@@ -9,6 +9,7 @@ import threading
 
 from harness import child
 from harness.cases import Fail, Skip
+from harness.waiting import PATIENCE
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent.parent
 CHROMIUM = os.environ.get("POSTERN_CHROMIUM", "/usr/bin/chromium")
@@ -32,7 +33,7 @@ class Browser:
         self.process, self.lock = None, threading.Lock()
         self.shots = pathlib.Path(tempfile.gettempdir()) / ("postern-flows-%d" % os.getpid())
 
-    def play(self, name, base, email, password, flow, patience_ms=15000):
+    def play(self, name, base, email, password, flow, patience_ms=1000 * PATIENCE):
         why = lacking()
         if why and os.environ.get("CI"):
             raise Fail("no browser: " + why)
@@ -54,7 +55,7 @@ class Browser:
             self.process.stdin.flush()
             return json.loads(self.process.stdout.readline())
         except (OSError, ValueError):
-            raise Fail("the browser ended with status %s" % self.process.wait(10)) from None
+            raise Fail("the browser ended with status %s" % self.process.wait(PATIENCE)) from None
 
     def close(self):
         if self.process is None:

@@ -1,6 +1,5 @@
 """Private servers of Debian's packages on loopback ports, each in a directory of its own; as root they run as the user of their package."""
 import concurrent.futures
-import contextlib
 import glob
 import os
 import pathlib
@@ -9,10 +8,10 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 
-from harness import instance
 from harness.cases import Fail
+from harness.ports import free_port, give_back
+from harness.waiting import PATIENCE, until
 
 
 class Daemon:
@@ -22,7 +21,8 @@ class Daemon:
 
     def __init__(self, bench):
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="postern-%s-" % self.user))
-        self.port, self.process = instance.free_port(), None
+        self.port, self.process = free_port(), None
+        bench.stack.callback(give_back, self.port)
         bench.stack.callback(shutil.rmtree, self.home, ignore_errors=True)
         bench.stack.callback(self.stop)
         self.own()
@@ -37,7 +37,7 @@ class Daemon:
 
     def run(self, *words, **env):
         done = subprocess.run([str(w) for w in words], cwd=self.home, env={"PATH": "/usr/bin:/bin", "LC_ALL": "C", **env},
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, **self.identity())
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE, **self.identity())
         if done.returncode != 0:
             raise Fail("%s: %s%s" % (words[0], done.stdout, done.stderr))
         return done.stdout
@@ -46,25 +46,30 @@ class Daemon:
         with open(self.home / "log", "ab") as log:
             self.process = subprocess.Popen([str(w) for w in words], cwd=self.home, env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log, **self.identity())
-        end = time.monotonic() + 30
-        while time.monotonic() < end:
-            if self.process.poll() is not None:
-                break
-            with contextlib.suppress(OSError):
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-                return self
-            time.sleep(0.05)
-        raise Fail("%s did not start: %s" % (words[0], (self.home / "log").read_text(errors="replace")[-2000:]))
+
+        def log():
+            return "%s did not start: %s" % (words[0], (self.home / "log").read_text(errors="replace")[-2000:])
+        until(log, lambda: self.process.poll() is not None or self.listens())
+        if self.process.poll() is not None:
+            raise Fail(log())
+        return self
+
+    def listens(self):
+        try:
+            socket.create_connection(("127.0.0.1", self.port)).close()
+        except OSError:
+            return False
+        return True
 
     def stop(self):
         if self.process is None:
             return
         self.process.send_signal(self.end)
         try:
-            self.process.wait(20)
+            self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            self.process.wait(20)
+            self.process.wait()
         self.process = None
 
 
@@ -86,29 +91,25 @@ class Postgres(Daemon):
         self.spawn(self.bin / "postgres", "-D", self.home / "db", "-p", self.port, "-c", "listen_addresses=127.0.0.1",
                    "-c", "unix_socket_directories=" + str(self.home), *self.more)
         # The server listens before it can answer.
-        end = time.monotonic() + 20
-        while True:
-            try:
-                return self.sql("SELECT 1")
-            except Fail:
-                if time.monotonic() > end:
-                    raise
-                time.sleep(0.1)
+        return until("the server answers", self.answers)
+
+    def answers(self):
+        try:
+            return self.sql("SELECT 1")
+        except Fail:
+            return None
 
     def crash(self):
         """As a kill -9 of the whole server: its children end when they miss it."""
-        self.run(self.bin / "pg_ctl", "-D", self.home / "db", "-m", "immediate", "-w", "stop")
-        self.process.wait(20)
+        self.run(self.bin / "pg_ctl", "-D", self.home / "db", "-m", "immediate", "-w", "-t", "%d" % PATIENCE, "stop")
+        self.process.wait(PATIENCE)
         self.process = None
 
     def hold_commits(self, held):
         """Whether commits wait for a standby that does not come. That is in force when the checkpointer has read it, which no session sees; so a commit is tried."""
         self.sql("ALTER SYSTEM SET synchronous_standby_names = '%s'" % ("nobody" if held else ""))
         self.sql("SELECT pg_reload_conf()")
-        end = time.monotonic() + 20
-        while self.do_commits_wait() != held:
-            if time.monotonic() > end:
-                raise Fail("commits %s after 20 s" % ("do not wait" if held else "wait"))
+        until("commits wait" if held else "commits do not wait", lambda: self.do_commits_wait() == held)
 
     def do_commits_wait(self):
         """Whether a transaction that writes waits; that one is ended."""

@@ -1,6 +1,5 @@
 """Starts and stops real Postern processes, each in a directory of its own on free loopback ports."""
 import atexit
-import contextlib
 import http.client
 import json
 import os
@@ -8,44 +7,21 @@ import pathlib
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import threading
 import time
 
 from harness.cases import Fail
-
-READY_SECONDS = 30
-STOP_SECONDS = 10
-# Below the kernel's range for outgoing connections, so that no client socket takes a port between choosing and binding.
-# POSTERN_TEST_PORTS, as 10300-20000, keeps two runs apart.
-PORTS = range(*map(int, os.environ.get("POSTERN_TEST_PORTS", "10300-32000").split("-")))
+from harness.ports import free_port, give_back
+from harness.waiting import PATIENCE, cpu_seconds, until
 
 _made = set()
 _live_lock = threading.Lock()
-_given = set()
 
 
 class StartError(Exception):
     """Postern could not be started."""
-
-
-def free_port(address="127.0.0.1"):
-    """A TCP port of `address` that nobody uses and that this run has not given away before."""
-    for _ in range(2000):
-        port = random.choice(PORTS)
-        with _live_lock:
-            if port in _given:
-                continue
-            with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
-                try:
-                    probe.bind((address, port))
-                except OSError:
-                    continue
-            _given.add(port)
-            return port
-    raise StartError("no free port on " + address)
 
 
 def toml_value(value):
@@ -92,13 +68,13 @@ def merge(base, extra):
 class Postern:
     """One server process with its configuration, data directory and log."""
 
-    lag = 0  # seconds after which the API shows what was decided
+    late = False  # whether the API may show anything but records of mail a moment late
 
     def __init__(self, binary, settings, root=None, env=None):
         self.binary = str(binary)
         self.root = pathlib.Path(tempfile.mkdtemp(prefix="postern-run-", dir=root))
         self.env, self.process, self.log = env or {}, None, None
-        self.smtp_port, self.api_port = None, None
+        self.smtp_port, self.api_port, self._own_ports = None, None, ()
         self.starts = 0
         self._settings = settings
         self._lock = threading.Lock()
@@ -106,25 +82,16 @@ class Postern:
             _made.add(self)
 
     def start(self):
-        """Starts it and waits for /readyz; raises StartError with the end of its log."""
-        error = None
-        for _ in range(3):
-            self.smtp_port, self.api_port = free_port(), free_port()
-            try:
-                self._spawn()
-                return self
-            except StartError as e:
-                error = e
-                if "in use" not in str(e).lower():
-                    break
-        raise error
+        """Starts it, with the ports of the last start if there was one, and waits for /readyz; raises StartError with the end of its log."""
+        self._spawn()
+        return self
 
     def write_config(self, settings=None):
-        """Writes the configuration (of `settings`, when given, from now on); returns its path. Ports are those of the last start."""
+        """Writes the configuration (of `settings`, when given, from now on); returns its path."""
         if settings is not None:
             self._settings = settings
         if self.smtp_port is None:
-            self.smtp_port, self.api_port = free_port(), free_port()
+            self.smtp_port, self.api_port = self._own_ports = free_port(), free_port()
         base = {
             "server": {"hostname": "mx.hooks.example.net", "data_dir": str(self.root / "data"), "drain_timeout": "2s"},
             "listener": [{"name": "smtp", "address": "127.0.0.1:%d" % self.smtp_port}],
@@ -139,14 +106,14 @@ class Postern:
         # No case connects to a host that the system's roots vouch for; to load them takes a quarter of the time of a start.
         return {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": str(self.root), "LANG": "C.UTF-8", "SSL_CERT_FILE": os.devnull, **self.env}
 
-    def command(self, *words, timeout=60):
+    def command(self, *words, timeout=PATIENCE):
         """Runs the binary with other words than `serve`, in this server's directory -> (status, output, error output)."""
         done = subprocess.run([self.binary, *map(str, words)], cwd=self.root, env=self._environment(), stdin=subprocess.DEVNULL, timeout=timeout,
                               capture_output=True, check=False)
         return done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
 
     def spawn(self):
-        """Starts the process and does not wait for it; with the ports of the last start, if there was one."""
+        """Starts the process and does not wait for it."""
         config = self.write_config()
         self.starts += 1
         self.log = self.root / ("log-%d.txt" % self.starts)
@@ -157,18 +124,17 @@ class Postern:
 
     def _spawn(self):
         self.spawn()
-        end = time.monotonic() + READY_SECONDS
-        while time.monotonic() < end:
-            if self.process.poll() is not None:
-                code = self.process.returncode
-                self.stop()
-                raise StartError("Postern ended with status %d before it was ready:\n%s" % (code, self.tail()))
-            with contextlib.suppress(OSError, http.client.HTTPException):
-                if self.http("GET", "/readyz", timeout=2)[0] == 200:
-                    return
-            time.sleep(0.05)
-        self.stop()
-        raise StartError("Postern was not ready within %d s:\n%s" % (READY_SECONDS, self.tail()))
+        self.wait_ready(lambda: is_ready("127.0.0.1", self.api_port))
+
+    def wait_ready(self, ready):
+        """Until `ready` holds. A process that ends before fails the start."""
+        try:
+            until("Postern is ready", lambda: not self.alive() or ready())
+        except Fail as e:
+            self.stop()
+            raise StartError("%s:\n%s" % (e, self.tail())) from None
+        if not self.alive():
+            raise StartError("Postern ended with status %d before it was ready:\n%s" % (self.stop(), self.tail()))
 
     @property
     def pid(self):
@@ -212,7 +178,7 @@ class Postern:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(STOP_SECONDS)
+                self.process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
@@ -220,6 +186,7 @@ class Postern:
 
     def remove(self):
         self.stop()
+        give_back(*self._own_ports)
         shutil.rmtree(self.root, ignore_errors=True)
         with _live_lock:
             _made.discard(self)
@@ -235,7 +202,11 @@ class Postern:
             pass
         return None
 
-    def http(self, method, path, body=None, headers=None, timeout=60):
+    def cpu_seconds(self):
+        """What the process has computed so far."""
+        return cpu_seconds(self.pid) if self.process else 0.0
+
+    def http(self, method, path, body=None, headers=None, timeout=PATIENCE):
         """One request -> (status, {lower-case name: value}, body octets)."""
         connection = http.client.HTTPConnection("127.0.0.1", self.api_port, timeout=timeout)
         try:
@@ -244,6 +215,18 @@ class Postern:
             return reply.status, {k.lower(): v for k, v in reply.getheaders()}, reply.read()
         finally:
             connection.close()
+
+
+def is_ready(host, port):
+    """Whether a server answers there that it is ready."""
+    connection = http.client.HTTPConnection(host, port, timeout=PATIENCE)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 class Account:

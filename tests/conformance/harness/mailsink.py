@@ -4,7 +4,7 @@ import socket
 import threading
 import time
 
-from harness.cases import Fail
+from harness.waiting import PATIENCE, until
 
 
 class Sink:
@@ -66,12 +66,8 @@ class Sink:
             if verb == "QUIT":
                 return
 
-    def wait(self, count, seconds=20):
-        end = time.monotonic() + seconds
-        while len(self.messages) < count:
-            if time.monotonic() > end:
-                raise Fail("the host has %d messages after %d s, not %d" % (len(self.messages), seconds, count))
-            time.sleep(0.02)
+    def wait(self, count, seconds=PATIENCE):
+        until(lambda: "%d messages at the host, which has %d" % (count, len(self.messages)), lambda: len(self.messages) >= count, seconds)
         return self.messages
 
     def close(self):

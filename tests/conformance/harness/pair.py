@@ -6,10 +6,10 @@ import pathlib
 import shutil
 import socket
 import threading
-import time
 import types
 
 from harness import daemons, instance
+from harness.ports import give_back
 
 # What two gateways do otherwise than one, by suite and case: docs/cluster.md says it. These alone do not make a run fail.
 DIFFERS = {
@@ -108,7 +108,7 @@ class Engine:
 class Pair(instance.Postern):
     """The first gateway is this object; `others` are those beside it. Both write into one log."""
 
-    lag = 2
+    late = True
 
     def __init__(self, binary, settings, engine, env=None):
         super().__init__(binary, settings, env=env)
@@ -180,26 +180,8 @@ class Pair(instance.Postern):
     def _spawn(self):
         self.spawn()
         ports = [where[self.api_host(), self.api_port] for where in self.maps]
-        end = time.monotonic() + 2 * instance.READY_SECONDS
-        ready = set()
-        while time.monotonic() < end:
-            for process in (self.process, *self.others):
-                if process.poll() is not None:
-                    code = process.returncode
-                    self.stop()
-                    raise instance.StartError("Postern ended with status %d before it was ready:\n%s" % (code, self.tail()))
-            for port in set(ports) - ready:
-                with contextlib.suppress(OSError, instance.http.client.HTTPException):
-                    connection = instance.http.client.HTTPConnection(self.api_host(), port, timeout=2)
-                    connection.request("GET", "/readyz")
-                    if connection.getresponse().status == 200:
-                        ready.add(port)
-                    connection.close()
-            if len(ready) == NODES:
-                return self.balance()
-            time.sleep(0.05)
-        self.stop()
-        raise instance.StartError("the two gateways were not ready:\n%s" % self.tail())
+        self.wait_ready(lambda: all(instance.is_ready(self.api_host(), port) for port in ports))
+        self.balance()
 
     def balance(self):
         """A balancer has no back end before one is ready."""
@@ -210,9 +192,8 @@ class Pair(instance.Postern):
     def api_host(self):
         return next(host for host, port in self.maps[0] if port == self.api_port)
 
-    def start(self):
-        self._spawn()
-        return self
+    def cpu_seconds(self):
+        return sum(instance.cpu_seconds(one.pid) for one in (self.process, *self.others))
 
     def alive(self):
         return all(one is not None and one.poll() is None for one in (self.process, *self.others))
@@ -224,7 +205,7 @@ class Pair(instance.Postern):
                 process.send_signal(instance.signal.SIGTERM)
         for process in self.others:
             try:
-                process.wait(instance.STOP_SECONDS)
+                process.wait(instance.PATIENCE)
             except instance.subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -236,3 +217,4 @@ class Pair(instance.Postern):
         for one in self.balancers:
             one.close()
         self.balancers = []
+        give_back(*self.front, *(port for ports in self.maps for port in ports.values()))

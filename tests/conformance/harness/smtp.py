@@ -6,8 +6,9 @@ import ssl
 import time
 
 from harness.cases import Fail, wanted
+from harness.waiting import PATIENCE
 
-REPLY_SECONDS = 30
+REPLY_SECONDS = PATIENCE
 
 
 class Client:
@@ -60,7 +61,7 @@ class Client:
             if lines[-1][3:4] != "-":
                 return lines
 
-    def wait_closed(self, seconds=5):
+    def wait_closed(self, seconds=PATIENCE):
         end = time.monotonic() + seconds
         while not self.closed:
             left = end - time.monotonic()

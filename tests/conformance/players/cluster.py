@@ -21,6 +21,7 @@ import time
 from harness import instance, smtp
 from harness.cases import Case, Fail, FormatError, Skip, each, known, wanted
 from harness.mailsink import Sink
+from harness.waiting import PATIENCE, SLOWNESS, until
 from pending import UNPLAYED
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent.parent
@@ -42,7 +43,6 @@ KEEP = os.environ.get("CLUSTER_KEEP")  # a directory for the gateways' logs
 FIGURES = os.environ.get("CLUSTER_FIGURES")  # a file that gets a line of JSON for each case played
 PACE = 0.5  # seconds between two messages of a sender
 FINAL_DOT = 600  # seconds that a client waits for the reply to the final dot (RFC 5321 §4.5.3.2.6)
-PATIENCE = 150  # seconds until everything that was accepted must have arrived
 # Without a Message-ID, as a message with one keeps its webhook-id when its client sends it again: here an id is of what was taken once.
 MAIL = "From: <a@example.com>\r\nTo: <b@example.net>\r\nSubject: number-{n}-end\r\n\r\n{body}\r\n"
 
@@ -335,6 +335,7 @@ class Run:
         self.messages, self.refused, self.kills, self.freezes, self.edits, self.troubles = [], [], [], [], [], []
         self.stale, self.replaced_at, self.stopping, self.ending = 0, None, False, False
         self.gateways, self.links, self.cut, self.frozen, self.judged_until, self.away = {}, {}, None, None, 0, None
+        self.outages = 0  # seconds that the database took to go and to come back, which depend on the machine
         self.beside = None  # a gateway whose senders reach no other
 
     def set_up(self):
@@ -356,7 +357,7 @@ class Run:
         self.account = instance.Account(self.gateways["g1"].server)
         made = self.account.call("POST", "/webhooks", {"target_url": self.receiver.url + "/hook", "delivery_mode": "queued"}, expect=201)
         self.routes = {"webhook": made["email_address"], "relay": "b@example.net"}
-        self.until("two share the parts", lambda: sorted(n["parts"] for n in self.system.members(self.place, self.config)["nodes"]) == [32, 32], 60)
+        until("two share the parts", lambda: sorted(n["parts"] for n in self.system.members(self.place, self.config)["nodes"]) == [32, 32])
 
     def clock_of(self, name):
         """What has a gateway's clock go ahead."""
@@ -366,13 +367,6 @@ class Run:
         library = self.place.root / "earlier_clock.so"
         subprocess.run(["cc", "-shared", "-fPIC", "-o", str(library), str(ROOT / "tests/system/earlier_clock.c"), "-ldl"], check=True)
         return {"LD_PRELOAD": str(library), "CLOCK_EARLIER": str(-ahead)}
-
-    def until(self, what, condition, seconds):
-        end = time.monotonic() + seconds
-        while not condition():
-            if time.monotonic() > end:
-                raise Fail("not within %d s: %s" % (seconds, what))
-            time.sleep(0.25)
 
     def go(self):
         self.set_up()
@@ -398,7 +392,7 @@ class Run:
             self.bring_back()
         self.wait_for_all()
         self.ending = True
-        health.result(20)
+        health.result(PATIENCE)
         workers.shutdown()
         self.judge()
 
@@ -475,8 +469,10 @@ class Run:
             if step.get("what") == "postgres":  # what manages it starts it again, in place
                 time.sleep(3)
                 self.database.start()
+            self.outages += time.monotonic() - now
         elif do == "pg-start":
             self.database.start()
+            self.outages += time.monotonic() - now
         elif do == "cut":
             self.links[step["host"]].open.clear()
             self.cut = [now, None, step["host"]]
@@ -554,7 +550,7 @@ class Run:
         hook = self.account.call("POST", "/webhooks", {"target_url": self.receiver.url + "/edited", "smtp_security_policy_id": policy["id"]}, expect=201)
         allowed = True
         for number in range(step["count"]):
-            if time.monotonic() > self.began + self.load["seconds"] + 60:
+            if time.monotonic() > self.began + self.load["seconds"] + PATIENCE:
                 self.troubles.append("only %d of %d edits were made in time" % (number, step["count"]))
                 return
             allowed = not allowed  # what changes nothing is no edit
@@ -575,7 +571,9 @@ class Run:
             self.edits.append(time.monotonic() - began)
             self.edits_in_doubt, self.last_edit = False, allowed
             if headers.get("postern-applied") != "2/2" and "stale_answers" in self.expected:
-                self.troubles.append("an edit was applied by %s" % headers.get("postern-applied"))
+                if self.edits[-1] < 1:
+                    self.troubles.append("an edit was applied by %s, and the others were not waited for" % headers.get("postern-applied"))
+                self.system.all_hold(self.database)
             if self.system.rcpt(probe, hook["email_address"]).startswith("250") != allowed:
                 self.stale += 1
 
@@ -782,7 +780,7 @@ class Run:
             elif member == "rolled_back" and bound > 0:
                 if got[member] == 0:
                     wrong.append("no gateway noticed")
-            elif got[member] > bound:
+            elif got[member] > self.bound(member, bound):
                 wrong.append("%s is %s, at most %s" % (member, round(got[member], 1), bound))
         if early and "early_claims" in self.expected:
             wrong.append("delivered again so many seconds after the kill, after so many of silence, by id: %s" % early)
@@ -792,6 +790,12 @@ class Run:
             raise Fail(wanted("after %d messages, refused %s" % (len(taken), self.refused[:3]), "the bounds of the case", "; ".join(wrong)))
         if unanswered:
             raise Skip("nothing else is wrong; not asked: %s" % ", ".join(unanswered))
+
+    def bound(self, member, bound):
+        """What a case allows. Its times are of a machine that does nothing else."""
+        if member in ("no_ack_s", "takeover_s", "first_delivery_after_kill_s"):
+            return max(2 * bound, bound + 20) + self.outages
+        return SLOWNESS * bound if "_ms_" in member else bound
 
     def note_figures(self, got, taken, doubles):
         line = {"case": self.name, "title": self.title, "hosts": 3 if PROGRAM else 1, "acknowledged": len(taken), "lost": got["lost"],
@@ -843,7 +847,7 @@ class Move:
         sink = Sink(port)  # before the start, or the destination sleeps for a minute
         try:
             server.start()
-            end = time.monotonic() + 300
+            end = time.monotonic() + 2 * PATIENCE
             while len(sink.messages) < len(sent) and time.monotonic() < end:
                 time.sleep(0.5)
             time.sleep(3)  # what comes twice, comes soon
@@ -862,7 +866,6 @@ class Move:
             for command, code in (("EHLO client.example.com", "250"), ("MAIL FROM:<a@example.com>", "250"), ("RCPT TO:<b@example.net>", "250"), ("DATA", "354")):
                 client.command(command, code)
             client.send(octets + b".\r\n")
-            client.sock.settimeout(100)
             reply = client.reply()[-1]
         finally:
             client.close()
@@ -883,7 +886,7 @@ class Move:
         self.kills += killed
         # The side of before does not serve, or mail would be in both.
         self.server.write_config(self.shared if way else self.alone)
-        status, out, err = self.place.run("serve", "--config", self.server.root / "postern.toml", seconds=80)
+        status, out, err = self.place.run("serve", "--config", self.server.root / "postern.toml")
         if status != 78:
             self.in_both += self.load["messages"]
         self.server.write_config(self.shared)
@@ -894,7 +897,7 @@ class Move:
         process = subprocess.Popen([str(self.place.binary), "cluster", "migrate", *words, "--config", str(self.server.root / "postern.toml")],
                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         try:
-            out = process.communicate(timeout=kill_after or 400)[0]
+            out = process.communicate(timeout=kill_after or 2 * PATIENCE)[0]
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()

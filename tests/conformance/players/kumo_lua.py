@@ -4,6 +4,7 @@ import re
 
 from harness import dns
 from harness.cases import Case, Fail, FormatError, each, wanted
+from harness.waiting import until
 from players.later import one_of, require
 from players.lua import accepted, leaks, loading, match
 from players.lua.dialogue import ACTIONS, Talk
@@ -135,7 +136,7 @@ def judge_log(texts, site):
             ordinary = [e for e in site.log_entries() if e.get("level") != "debug"]
             return any(text in str(value) for e in ordinary for value in e.values())
         try:
-            accepted.until(5, "the log has %r" % text, there)
+            until("the log has %r" % text, there)
         except Fail as e:
             raise Fail("%s; the log:\n%s" % (e, site.postern.tail())) from None
 

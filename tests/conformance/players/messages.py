@@ -10,6 +10,7 @@ import threading
 from harness import instance
 from harness.cases import Case, Fail, FormatError, known, wanted
 from harness.receiver import Receiver
+from harness.waiting import PATIENCE
 
 SETTINGS = {
     "limits": {"sessions_per_address": 1000, "new_sessions_per_minute": 100000},
@@ -116,7 +117,7 @@ def send(port, rcpt, data):
     if any(b > 127 for b in data.split(b"\r\n\r\n")[0]):
         wants.append("SMTPUTF8")
     try:
-        with smtplib.SMTP("127.0.0.1", port, local_hostname="client.example", timeout=90) as s:
+        with smtplib.SMTP("127.0.0.1", port, local_hostname="client.example", timeout=PATIENCE) as s:
             s.ehlo()
             reply = s.mail(SENDER, [w for w in wants if s.has_extn(w.split("=")[-1].lower())])
             if reply[0] == 250:

@@ -12,6 +12,7 @@ import threading
 
 import pending
 from harness.cases import Case, Fail, FormatError, each, known, wanted
+from harness.waiting import PATIENCE
 from players.later import require
 from players.outbound import schedule
 from players.outbound.dialogue import Dialogues
@@ -220,7 +221,7 @@ class Player:
                    "--json", "--attempts", str(ATTEMPTS)]
         if "sts" in entry:
             command += ["--sts", "%s:%s" % (entry["sts"]["mode"], ",".join(entry["sts"]["mx"]))]
-        done = subprocess.run(command, cwd=folder, capture_output=True, timeout=60, check=False)
+        done = subprocess.run(command, cwd=folder, capture_output=True, timeout=PATIENCE, check=False)
         codes = {"targets": 0, "discard": 0, "permanent": 1, "temporary": 75}
         if done.returncode not in codes.values() or not done.stdout:
             raise Fail("`postern route` ended with %d: %s" % (done.returncode, (done.stderr or done.stdout).decode("utf-8", "replace")[:500]))

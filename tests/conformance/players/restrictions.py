@@ -4,11 +4,13 @@ A case passes when every reply is as it was measured on Postfix, and its next ho
 """
 import json
 import re
+import time
 
 from harness.cases import Case, Fail, FormatError, Skip, each, known, wanted
+from harness.waiting import PATIENCE
 from players.later import one_of, require
 from players.lists import findings, imports
-from players.lists.dialogue import Dialogue
+from players.lists.dialogue import Dialogue, TooSlow
 from players.lists.site import Site, Sites, Tools, key_of, served
 
 NEEDS = frozenset(["restriction-lists"])
@@ -86,7 +88,7 @@ class Player:
         site.hops.forget()
         start = site.postern.ensure()
         try:
-            Dialogue(site.postern.smtp_port, case, self.tools.certificates, obsolete=bool(words & OBSOLETE)).play()
+            self.converse(case, site, obsolete=bool(words & OBSOLETE))
             site.hops.judge(case.get("probes"))
         except Exception as e:
             if site.postern.died(start, patience=1.0):
@@ -96,6 +98,16 @@ class Player:
         # little later.
         if site.postern.died(start, patience=1.0 if refusing_is_right(case) else 0.0):
             raise Fail(site.postern.death_note())
+
+    def converse(self, case, site, obsolete):
+        """The dialogue, again while a reply comes too late."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return Dialogue(site.postern.smtp_port, case, self.tools.certificates, obsolete).play()
+            except TooSlow:
+                if time.monotonic() > end:
+                    raise
 
     def play_imported(self, case, site):
         if not case["served"]:

@@ -14,6 +14,7 @@ import urllib.parse
 
 from harness import instance
 from harness.cases import Fail, FormatError, known, wanted
+from harness.waiting import PATIENCE, SLOWNESS, is_too_long
 from players.attacks import http_compare
 from players.attacks.http_judge import EXPECT, as_list, body_of, judge_response, status_of
 from players.attacks.http_mail import play_mail, send_mail
@@ -287,30 +288,30 @@ class Attack:
             raise Fail("the case has the unknown setup %r" % name)
 
     def one(self, authorization):
-        data, began = self.octets(authorization), time.monotonic()
+        data, began, computed = self.octets(authorization), time.monotonic(), self.site.postern.cpu_seconds()
         limit = self.expect.get("closed_within")
         for _ in range(self.request.get("times", 1)):
-            out, closed = self.ask(data) if limit is None else exchange(self.site.postern.api_port, data, self.source, timeout=limit, wait=limit)
-        took = time.monotonic() - began
+            out, closed = self.ask(data) if limit is None else exchange(self.site.postern.api_port, data, self.source, SLOWNESS * limit, SLOWNESS * limit)
+        took, computed = time.monotonic() - began, self.site.postern.cpu_seconds() - computed
         errors = judge_response(self.expect, out, closed)
         if limit is not None and not closed:
             errors.append("still open after %.0f s, expected to be closed within %s" % (took, limit))
-        if "max_secs" in self.expect and took > self.expect["max_secs"]:
+        if "max_secs" in self.expect and is_too_long(self.expect["max_secs"], took, computed):
             errors.append("took %.1f s, limit %s" % (took, self.expect["max_secs"]))
         return errors
 
     def ask(self, data):
-        return exchange(self.site.postern.api_port, data, self.source)
+        return exchange(self.site.postern.api_port, data, self.source, closes=self.expect.get("closed"))
 
     def first_octet(self, data):
         """Sends a request and waits for the first octet of the answer; true when it came."""
-        with socket.create_connection(("127.0.0.1", self.site.postern.api_port), timeout=60, source_address=(self.source, 0) if self.source else None) as sock:
+        with socket.create_connection(("127.0.0.1", self.site.postern.api_port), timeout=PATIENCE, source_address=(self.source, 0) if self.source else None) as sock:
             sock.sendall(data)
             return bool(sock.recv(1))
 
     def drip(self):
         """One octet at a time: the server must have closed within closed_within seconds."""
-        sock = socket.create_connection(("127.0.0.1", self.site.postern.api_port), timeout=5)
+        sock = socket.create_connection(("127.0.0.1", self.site.postern.api_port), timeout=PATIENCE)
         data, began = self.sub(self.request.get("drip") or self.request["drip_after"]).encode(), time.monotonic()
         try:
             if "drip_after" in self.request:
@@ -319,7 +320,7 @@ class Attack:
             for i in range(len(data)):
                 if gone(sock, data[i:i + 1]):
                     return []
-                if time.monotonic() - began > self.expect["closed_within"]:
+                if is_too_long(self.expect["closed_within"], time.monotonic() - began):
                     return ["still open after %.0f s, expected to be closed within %s" % (time.monotonic() - began, self.expect["closed_within"])]
                 time.sleep(self.request.get("interval", 1))
             return ["the server read all of it"]
@@ -358,13 +359,13 @@ class Attack:
         began = time.monotonic()
         try:
             head = {"Authorization": "Bearer " + self.tenants.token}
-            status, _, _ = self.site.postern.http("GET", "/api/v1/smtp-policies", headers=head, timeout=ORDINARY_SECONDS)
+            status, _, _ = self.site.postern.http("GET", "/api/v1/smtp-policies", headers=head)
         except OSError as e:
             return ["the ordinary request after it: %s" % e]
         if status != 200:
             return [wanted("the ordinary request after it", 200, status)]
         took = time.monotonic() - began
-        return ["the ordinary request after it took %.1f s" % took] if took > ORDINARY_SECONDS else []
+        return ["the ordinary request after it took %.1f s" % took] if is_too_long(ORDINARY_SECONDS, took) else []
 
 
 HMAC = "hmac:"  # before a literal key
@@ -417,8 +418,8 @@ def gone(sock, octet):
         return True
 
 
-def exchange(port, data, source=None, timeout=10, wait=2.0):
-    """Sends octets, reads until the peer closes or falls silent -> (octets, closed)"""
+def exchange(port, data, source=None, timeout=60, wait=20.0, closes=False):
+    """Sends octets, reads until the peer closes or falls silent, or until it `closes` -> (octets, closed)"""
     sock = socket.create_connection(("127.0.0.1", port), timeout=timeout, source_address=(source, 0) if source else None)
     out, end = b"", time.monotonic() + timeout
     sender = threading.Thread(target=send_quietly, args=(sock, data), daemon=True)
@@ -437,7 +438,7 @@ def exchange(port, data, source=None, timeout=10, wait=2.0):
             out += part
             length, head = re.search(rb"(?i)\r\ncontent-length: *(\d+)", out), out.find(b"\r\n\r\n")
             if length and head >= 0 and len(out) >= head + 4 + int(length.group(1)):
-                wait = 0.7  # complete: waits a little longer for a second response or the close
+                wait = PATIENCE if closes else 0.7  # complete: waits a little longer for a second response or the close
         return out, False
     finally:
         sock.close()

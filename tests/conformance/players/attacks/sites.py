@@ -33,7 +33,7 @@ class Site:
 
     def __init__(self, context, settings, zones=(), env=None):
         self.dns, self.receiver = dns.start(zones, ttl=0), Receiver()
-        base = {"dns": {"servers": ["127.0.0.1:%d" % self.dns.port], "timeout": "2s"}, "api": {"signup": "open"}}
+        base = {"dns": self.dns.settings, "api": {"signup": "open"}}
         self.postern = context.postern(instance.merge(base, settings), env)
         self.postern.start()
         self.addresses, self._clients = {}, 0

@@ -5,15 +5,18 @@ import socket
 import ssl
 import time
 
+from harness.waiting import PATIENCE, Calm
+
 
 class Connection:
     """Sends octets as they are and collects replies; a peer that closed or reset is an observation, not an error."""
 
-    def __init__(self, port, source=None, implicit_tls=False):
-        self.port, self.source = port, source
+    def __init__(self, port, source=None, implicit_tls=False, computed=lambda: 0.0):
+        """`computed`: seconds of computing of the server so far."""
+        self.port, self.source, self.computed = port, source, computed
         self.buffer, self.replies, self.raw_in = b"", [], b""
         self.eof = self.reset = self.tls = False
-        self.sock = socket.create_connection(("127.0.0.1", port), timeout=10, source_address=(source, 0) if source else None)
+        self.sock = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE, source_address=(source, 0) if source else None)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if implicit_tls:
             self.start_tls()
@@ -21,7 +24,7 @@ class Connection:
     def start_tls(self):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        self.sock.settimeout(10)
+        self.sock.settimeout(PATIENCE)
         self.sock = context.wrap_socket(self.sock, server_hostname="localhost")
         self.tls, self.buffer = True, b""
 
@@ -30,13 +33,13 @@ class Connection:
             return
         if self.tls:
             try:
-                self.sock.settimeout(20)
+                self.sock.settimeout(PATIENCE)
                 self.sock.sendall(data)
             except OSError:
                 self.reset = True
             return
         # Reads while it writes: otherwise both sides would wait if a server answers early.
-        view, end = memoryview(data), time.monotonic() + 30
+        view, end = memoryview(data), time.monotonic() + PATIENCE
         self.sock.setblocking(False)
         while view and time.monotonic() < end:
             readable, writable, _ = select.select([] if self.eof else [self.sock], [self.sock], [], 0.5)
@@ -82,8 +85,8 @@ class Connection:
         return lines[-1][:3], lines
 
     def reply(self, timeout):
-        """(code, lines); the code is "closed" at the end of the stream, "none" when nothing came in time."""
-        end = time.monotonic() + timeout
+        """(code, lines); the code is "closed" at the end of the stream, "none" when nothing came in that time of calm."""
+        calm = Calm(timeout, self.computed)
         while True:
             found = self.buffered()
             if found:
@@ -92,13 +95,13 @@ class Connection:
             if self.eof or self.sock.fileno() < 0:
                 self.eof = True
                 return "closed", []
-            left = end - time.monotonic()
-            if left <= 0:
+            left = calm.piece()
+            if not left:
                 return "none", []
             if self.tls and self.sock.pending():
                 self.receive()
                 continue
-            if select.select([self.sock], [], [], min(left, 1.0))[0]:
+            if select.select([self.sock], [], [], left)[0]:
                 if self.tls:
                     self.sock.settimeout(0.5)
                 self.receive()

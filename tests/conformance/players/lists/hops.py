@@ -4,6 +4,7 @@ Postern sends nothing to a loopback address that DNS alone names, and only to po
 their mail hosts by name, in the order of the MX records, each at an address and port of this run; addresses without a server refuse connections. Domains
 whose DNS data names no host with an address have no such route: what Postern makes of them is what it makes of MX records.
 """
+import contextlib
 import itertools
 import json
 import os
@@ -13,6 +14,7 @@ import threading
 import time
 
 from harness.cases import Fail, wanted
+from harness.waiting import PATIENCE, until
 
 PROBED = "verify.test"
 # The stub domains of the first measurement, and what their hosts say to RCPT.
@@ -84,11 +86,13 @@ class Hops:
         with self.lock:
             self.seen.clear()
 
-    def judge(self, probes):
-        """`probes` of the case against every RCPT that was seen, up to half a second behind the dialogue."""
+    def judge(self, probes, seconds=PATIENCE):
+        """`probes` of the case against every RCPT that was seen, also behind the dialogue."""
         if probes is None:
             return
-        time.sleep(0.5)
+        with contextlib.suppress(Fail):
+            until("the probes", lambda: len(self.seen) >= len(probes), seconds)
+        time.sleep(0.5)  # one too many would come soon
         with self.lock:
             seen = list(self.seen)
         if len(seen) != len(probes) or not all(is_same(want, got) for want, got in zip(probes, seen)):

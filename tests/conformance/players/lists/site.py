@@ -87,7 +87,7 @@ class Site:
 
     def surroundings(self):
         """What is the same however the lists came into the configuration."""
-        return instance.merge(instance.merge(OUT_OF_THE_WAY, self.hops.settings), {"dns": {"servers": ["127.0.0.1:%d" % self.dns.port], "timeout": "2s"}, "listener": [dict(LISTENER)]})
+        return instance.merge(instance.merge(OUT_OF_THE_WAY, self.hops.settings), {"dns": self.dns.settings, "listener": [dict(LISTENER)]})
 
     def settings(self):
         parameters = self.parameters()

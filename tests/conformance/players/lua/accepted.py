@@ -1,24 +1,11 @@
 """What became of the mail: acceptances from the log, their meta from the traces, their octets from the sink."""
 import re
-import time
 
 from harness.cases import Fail, wanted
+from harness.waiting import quiet, until
 
-LOG_SECONDS = EXPLAIN_SECONDS = SINK_SECONDS = 15
 SETTLE_SECONDS = 0.3  # after which unwanted mail would have arrived
 KEYS = frozenset(["meta", "meta_absent", "headers", "headers_absent", "headers_match", "recipients"])
-
-
-def until(seconds, what, ready):
-    """What `ready` gives, once it gives something."""
-    end = time.monotonic() + seconds
-    while True:
-        found = ready()
-        if found:
-            return found
-        if time.monotonic() > end:
-            raise Fail("%s: not within %d s" % (what, seconds))
-        time.sleep(0.03)
 
 
 def fields_of(content):
@@ -72,7 +59,7 @@ def copies_of(site, count):
     def logged():
         entries = [e for e in site.log_entries() if e.get("event") == "message.accepted"]
         return len(entries) >= count and (entries or [None])
-    entries = [e for e in until(LOG_SECONDS, "%d lines message.accepted in the log" % count, logged) if e]
+    entries = [e for e in until("%d lines message.accepted in the log" % count, logged) if e]
     if len(entries) != count:
         raise Fail(wanted("lines message.accepted in the log", count, len(entries)))
     found = []
@@ -88,24 +75,24 @@ def copies_of(site, count):
 
 def explanation(site, trace):
     """Traces are written behind the reply."""
+    said = []
+
     def there():
         try:
             return [site.explain(trace)]
-        except Fail:
-            if time.monotonic() > end:
-                raise
+        except Fail as e:
+            said[:] = [str(e)]
             return None
-    end = time.monotonic() + EXPLAIN_SECONDS
-    return until(2 * EXPLAIN_SECONDS, "the trace " + trace, there)[0]
+    return until(lambda: "the trace %s: %s" % (trace, said), there)[0]
 
 
 def collect(site, talk):
     """All copies with what the sink got of them. What arrives must be what was accepted, recipient for recipient."""
     copies = copies_of(site, talk.accepted)
     wanted_count = sum(len(copy.recipients) for copy in copies)
-    until(SINK_SECONDS, "%d recipients at the sink, where %d arrived" % (wanted_count, len(deliveries(site.sink))),
+    until(lambda: "%d recipients at the sink, where %d arrived" % (wanted_count, len(deliveries(site.sink))),
           lambda: len(deliveries(site.sink)) >= wanted_count)
-    time.sleep(SETTLE_SECONDS)
+    quiet(SETTLE_SECONDS, site.postern.cpu_seconds)
     arrived = sorted(deliveries(site.sink), key=lambda d: d.order)
     expected = sorted(address for copy in copies for address in copy.recipients)
     if sorted(d.recipient for d in arrived) != expected:

@@ -8,10 +8,10 @@ import threading
 import time
 
 from harness.cases import Fail, FormatError, short
+from harness.waiting import PATIENCE
 from players.lua import match
 from players.lua.wire import Closed, Wire
 
-SIGNAL_SECONDS = 60
 GREETING = {"code": 220}
 
 
@@ -46,10 +46,9 @@ class Session:
     def play(self):
         where = "greeting"
         try:
-            began = time.monotonic()
-            self.wire = Wire(self.talk.site.port, self.session.get("peer", "127.0.0.1"))
+            self.wire = Wire(self.talk.site.port, self.session.get("peer", "127.0.0.1"), self.talk.site.postern.cpu_seconds)
             try:
-                self.judge(self.wire.whole_reply(began), self.session.get("banner", GREETING), where)
+                self.judge(self.wire.whole_reply(), self.session.get("banner", GREETING), where)
                 for index, step in enumerate(self.session["steps"]):
                     where = "step %d" % index
                     if "if_code" in step and step["if_code"] != self.code:
@@ -77,9 +76,9 @@ class Session:
         if match.judge(wanted, reply, self.talk.symbols, self.talk.labels, what):
             self.wire.ends()
 
-    def answer(self, step, began, what, wanted=None):
+    def answer(self, step, what, wanted=None):
         """The reply to what was said; -> its code"""
-        reply = self.wire.whole_reply(began)
+        reply = self.wire.whole_reply()
         if "if_code" not in step:
             self.code = reply.code
         self.judge(reply, wanted or step.get("s", {}), what)
@@ -87,23 +86,27 @@ class Session:
 
     # ------------------------------------------------------------ steps
     def command(self, step):
-        self.answer(step, self.wire.say(step["c"].encode("utf-8") + b"\r\n"), short(step["c"], 80))
+        self.wire.say(step["c"].encode("utf-8") + b"\r\n")
+        self.answer(step, short(step["c"], 80))
 
     def raw(self, step):
-        self.answer(step, self.wire.say(step["raw"].encode("utf-8")), short(step["raw"], 80))
+        self.wire.say(step["raw"].encode("utf-8"))
+        self.answer(step, short(step["raw"], 80))
 
     def expect(self, step):
-        self.answer(step, time.monotonic(), "one more reply", step["expect"])
+        self.wire.start()
+        self.answer(step, "one more reply", step["expect"])
 
     def auth(self, step):
         auth = step["auth"]
         word = base64.b64encode("\0".join((auth["authz"], auth["authc"], auth["password"])).encode("utf-8"))
         what = "AUTH PLAIN as %r" % auth["authc"]
         if auth["initial"]:
-            self.answer(step, self.wire.say(b"AUTH PLAIN " + word + b"\r\n"), what)
+            self.wire.say(b"AUTH PLAIN " + word + b"\r\n")
+            self.answer(step, what)
             return
-        began = self.wire.say(b"AUTH PLAIN\r\n")
-        reply = self.wire.whole_reply(began)
+        self.wire.say(b"AUTH PLAIN\r\n")
+        reply = self.wire.whole_reply()
         with self.talk.lock:
             self.talk.heard.append(reply.octets)
         if reply.code != 334:
@@ -113,17 +116,19 @@ class Session:
             return
         if [text.strip(" ") for text in reply.texts] != [""]:
             raise Fail("%s: the text of the 334 is not empty: %s" % (what, reply.show()))
-        self.answer(step, self.wire.say(word + b"\r\n"), what)
+        self.wire.say(word + b"\r\n")
+        self.answer(step, what)
 
     def data(self, step):
-        self.answer(step, self.wire.say(b"DATA\r\n"), "DATA", {"code": 354})
+        self.wire.say(b"DATA\r\n")
+        self.answer(step, "DATA", {"code": 354})
         text = re.sub(r"\r?\n", "\r\n", step["data"])
         if not text.endswith("\r\n"):
             text += "\r\n"
         with self.talk.lock:
             self.talk.sent.update(text.encode("utf-8").split(b"\r\n"))
-        began = self.wire.say(re.sub(r"(?m)^\.", "..", text).encode("utf-8") + b".\r\n")
-        reply = self.wire.whole_reply(began)
+        self.wire.say(re.sub(r"(?m)^\.", "..", text).encode("utf-8") + b".\r\n")
+        reply = self.wire.whole_reply()
         if "if_code" not in step:
             self.code = reply.code
         with self.talk.lock:
@@ -151,7 +156,7 @@ class Session:
         time.sleep(step["sleep_ms"] / 1000)
 
     def sql(self, step):
-        with sqlite3.connect(self.talk.site.work / step["sql"]["db"], timeout=10) as db:
+        with sqlite3.connect(self.talk.site.work / step["sql"]["db"], timeout=PATIENCE) as db:
             db.executescript(step["sql"]["exec"])
         db.close()
 
@@ -159,7 +164,7 @@ class Session:
         self.talk.signal(step["signal"]).set()
 
     def wait(self, step):
-        if not self.talk.signal(step["wait"]).wait(SIGNAL_SECONDS):
+        if not self.talk.signal(step["wait"]).wait(PATIENCE):
             raise Fail("the signal %s did not come" % step["wait"])
 
 

@@ -2,16 +2,17 @@
 import re
 
 from harness.cases import Fail, wanted
+from harness.waiting import is_too_long
 
 KEYS = frozenset("reply code enh text contains absent lines first_line every_line_code every_line_code_same printable within_ms closes label same_as".split())
 ENHANCED = re.compile(r"\d\.\d{1,3}\.\d{1,3}")
 
 
 class Reply:
-    """One reply as it came: its octets, and the milliseconds it took."""
+    """One reply as it came: its octets, and the seconds it took, by the clock and of what the server computed."""
 
-    def __init__(self, octets, milliseconds=0):
-        self.octets, self.milliseconds = octets, milliseconds
+    def __init__(self, octets, seconds=0.0, computed=0.0):
+        self.octets, self.seconds, self.computed = octets, seconds, computed
         self.lines = octets.decode("utf-8", "surrogateescape").split("\r\n")[:-1]
         self.codes = [int(line[:3]) for line in self.lines]
         self.code = self.codes[-1]
@@ -48,7 +49,7 @@ RULES = {
     "every_line_code": lambda reply, value: set(reply.codes) == {value},
     "every_line_code_same": lambda reply, value: not value or len(set(reply.codes)) == 1,
     "printable": lambda reply, value: not value or all(map(printable, reply.lines)),
-    "within_ms": lambda reply, value: reply.milliseconds <= value,
+    "within_ms": lambda reply, value: not is_too_long(value / 1000, reply.seconds, reply.computed),
 }
 
 
@@ -68,7 +69,7 @@ def judge(match, reply, symbols, labels, what):
     rules, closes = rules_of(match, symbols)
     for key, value in rules:
         if not RULES[key](reply, value):
-            got = "%s, after %d ms" % (reply.show(), reply.milliseconds) if key == "within_ms" else reply.show()
+            got = "%s, after %.1f s, of which it computed %.1f" % (reply.show(), reply.seconds, reply.computed) if key == "within_ms" else reply.show()
             raise Fail(wanted("%s: %s" % (what, match.get("reply", "reply")), "%s %r" % (key, value), got))
     if "label" in match:
         labels[match["label"]] = reply

@@ -7,9 +7,10 @@ import shutil
 import tempfile
 import threading
 
-from harness import dns, instance
+from harness import dns
 from harness.cases import Fail, FormatError
 from harness.mailsink import Sink
+from harness.ports import free_port, give_back
 from players.lua import zone
 
 SUITE = dns.SUITES / "kumo-lua"
@@ -70,7 +71,9 @@ class Site:
     # ------------------------------------------------------------ what surrounds the server
     def prepare(self):
         self.work.mkdir()
-        self.variables = {"${DIR}": str(self.work), "${LISTEN}": "127.0.0.1:%d" % instance.free_port()}
+        listen = free_port()
+        self.stack.callback(give_back, listen)
+        self.variables = {"${DIR}": str(self.work), "${LISTEN}": "127.0.0.1:%d" % listen}
         if self.case.get("vault"):
             routes = json.loads((self.folder / self.case["vault"]).read_text(encoding="utf-8"))
             self.vault = Vault(routes, self.root / "vault.log")
@@ -134,7 +137,7 @@ class Site:
             "limits": {"auth_failures": limits.get("auth_failures_per_connection", 20), "exempt_networks": [], "sessions_per_address": 1000,
                        "new_sessions_per_minute": 100000},
             "route": [{"match": ["*"], "to": ["[127.0.0.1]:%d" % self.sink.port], "tls": "none"}],
-            "dns": {"servers": ["127.0.0.1:%d" % name_server.port], "timeout": "2s"},
+            "dns": name_server.settings,
             "api": {"signup": "open", "rate_limits": False},
             "log": {"level": "debug"},
         }

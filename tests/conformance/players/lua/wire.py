@@ -7,8 +7,6 @@ from harness import smtp
 from harness.cases import Fail
 from players.lua.match import Reply
 
-CLOSE_SECONDS = 5
-HANDSHAKE_SECONDS = 10
 NO_TLS = b"this is not TLS, whatever was said before, and neither is this.."  # 64 octets
 TLS_ALERT = b"\x15\x03"
 LINE = re.compile(rb"\d{3}(?:[ -][^\r\n]*)?\r\n")
@@ -19,12 +17,18 @@ class Closed(Fail):
 
 
 class Wire(smtp.Client):
-    def __init__(self, port, source=None):
+    def __init__(self, port, source=None, computed=lambda: 0.0):
+        """`computed`: seconds of computing of the server so far."""
+        self.sent_garbage, self.computed = False, computed
+        self.start()
         super().__init__(port, source=source)
-        self.sent_garbage = False
 
-    def whole_reply(self, since):
-        """One reply, multi-line or not; the time counts from `since`."""
+    def start(self):
+        """The time of the next reply counts from now."""
+        self.since, self.computed_before = time.monotonic(), self.computed()
+
+    def whole_reply(self):
+        """One reply, multi-line or not."""
         octets = b""
         while True:
             while b"\n" not in self.buffer:
@@ -37,15 +41,14 @@ class Wire(smtp.Client):
                 raise Fail("no line of an SMTP reply: %r" % line)
             octets += line
             if line[3:4] != b"-":
-                return Reply(octets, (time.monotonic() - since) * 1000)
+                return Reply(octets, time.monotonic() - self.since, self.computed() - self.computed_before)
 
     def say(self, octets):
-        """Sends; what arrived unasked since the last reply fails. -> the time"""
+        """Sends; what arrived unasked since the last reply fails."""
         if self.buffer:
             raise Fail("the server spoke unasked: %r" % self.buffer[:200])
-        began = time.monotonic()
+        self.start()
         self.send(octets)
-        return began
 
     def handshake(self):
         """TLS. Raises Closed when the server ended the connection instead."""
@@ -55,7 +58,7 @@ class Wire(smtp.Client):
             raise Closed("the connection was closed before the TLS handshake")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        self.sock.settimeout(HANDSHAKE_SECONDS)
+        self.sock.settimeout(smtp.REPLY_SECONDS)
         try:
             self.sock = context.wrap_socket(self.sock)
         except (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionError) as e:
@@ -70,6 +73,6 @@ class Wire(smtp.Client):
 
     def ends(self):
         """The server closes, or has closed, and says nothing more. A TLS alert is no word of SMTP."""
-        self.wait_closed(CLOSE_SECONDS)
+        self.wait_closed()
         if self.buffer and not (self.sent_garbage and self.buffer.startswith(TLS_ALERT)):
             raise Fail("the server spoke before it closed: %r" % self.buffer[:200])

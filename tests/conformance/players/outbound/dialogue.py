@@ -4,18 +4,17 @@ Every case has a route of its own; all messages are injected at once and each ge
 gateway said at its RCPT, or the line it logged about the attempt. relay_sink.check_case() is the judge.
 """
 import concurrent.futures
+import contextlib
 import importlib.util
 import re
-import time
 
 from harness import dns, instance, smtp
 from harness.cases import Fail, FormatError, known, short, wanted
+from harness.waiting import until
 from players.outbound.log import Log
 
 # The time that a silent server costs, instead of the minutes of RFC 5321 section 4.5.3.2.
-LONGEST_WAIT = 10
-OUTCOME_SECONDS = 120
-CLOSING_SECONDS = 40  # a kept connection ends after 5 s, but its server reads for a while longer
+LONGEST_WAIT = 30
 SESSIONS = 16
 CLIENT_KEYS = frozenset(["tls", "chunking", "eightbit", "names", "ca", "tlsa", "auth"])
 MESSAGE_KEYS = frozenset(["from", "content", "rcpts", "ret", "envid", "smtputf8", "requiretls", "tls_optional"])
@@ -183,7 +182,7 @@ class Dialogues:
         names = {name: {"A": ["127.0.0.1"]} for case in cases for name in case["client"].get("names", [])}
         stub = dns.start([names])
         routes = self.routes(cases, sink)
-        settings = {**SETTINGS, "dns": {"servers": ["127.0.0.1:%d" % stub.port], "timeout": "2s"}}
+        settings = {**SETTINGS, "dns": stub.settings}
         postern = self.context.postern(settings)
         try:
             try:
@@ -242,7 +241,7 @@ class Dialogues:
             ident, outcome = inject(postern.smtp_port, message, SINK.content(self.contents, message["content"]))
             waiting = {r["addr"] for r in message["rcpts"]} - set(outcome)
             if ident:
-                outcome.update(log.outcomes(ident, waiting, OUTCOME_SECONDS))
+                outcome.update(log.outcomes(ident, waiting))
             self.results[case["id"]] = outcome
         except Exception as e:
             self.problems[case["id"]] = said(e)
@@ -250,9 +249,8 @@ class Dialogues:
     @staticmethod
     def wait_closed(sink):
         """Until every connection is over, so that its transcript is there."""
-        end = time.monotonic() + CLOSING_SECONDS
-        while time.monotonic() < end and len(sink.transcripts) < sink.order:
-            time.sleep(0.1)
+        with contextlib.suppress(Fail):  # then a transcript is missing, which its case says
+            until("the connections end", lambda: len(sink.transcripts) >= sink.order)  # a kept one after 5 s, and its server reads for a while longer
 
     def check(self, case):
         if case["id"] in self.problems:

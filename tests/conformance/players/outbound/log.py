@@ -1,9 +1,9 @@
 """What became of recipients, from the gateway's own log."""
 import json
 import threading
-import time
 
 from harness.cases import Fail
+from harness.waiting import until
 
 CLASSES = {"delivery.sent": "delivered", "delivery.deferred": "temporary", "delivery.bounced": "permanent"}
 
@@ -23,17 +23,15 @@ class Log:
                 if entry.get("event") in CLASSES:
                     self.seen.setdefault(entry["message_id"], []).append(entry)
 
-    def outcomes(self, message, recipients, seconds):
+    def outcomes(self, message, recipients):
         """{recipient: {class, code, enhanced}} after the first attempt; code is None where no host said one."""
-        end = time.monotonic() + seconds
-        while True:
+        found = {}
+
+        def all_found():
             self.read()
-            found = {e["rcpt_to"]: e for e in self.seen.get(message, []) if e["attempt"] == 1}
-            if recipients <= set(found):
-                return {addr: {"class": CLASSES[found[addr]["event"]], "code": found[addr]["code"] or None, "enhanced": found[addr]["enhanced_code"]}
-                        for addr in recipients}
-            if not self.postern.alive():
-                raise Fail(self.postern.death_note())
-            if time.monotonic() > end:
-                raise Fail("no outcome of %s within %d s" % (", ".join(sorted(recipients - set(found))), seconds))
-            time.sleep(0.1)
+            found.update({e["rcpt_to"]: e for e in self.seen.get(message, []) if e["attempt"] == 1})
+            return recipients <= set(found) or not self.postern.alive()
+        until(lambda: "outcomes of " + ", ".join(sorted(recipients - set(found))), all_found)
+        if not recipients <= set(found):
+            raise Fail(self.postern.death_note())
+        return {addr: {"class": CLASSES[found[addr]["event"]], "code": found[addr]["code"] or None, "enhanced": found[addr]["enhanced_code"]} for addr in recipients}

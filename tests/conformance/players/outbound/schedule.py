@@ -3,6 +3,7 @@ import json
 import subprocess
 
 from harness.cases import Fail, FormatError, wanted
+from harness.waiting import PATIENCE
 
 TOLERANCE = 1
 END_OF_FAIR = 3600
@@ -67,7 +68,7 @@ def compare(case, got):
 def play(case, defaults, binary, folder):
     path = folder / "scenario.json"
     path.write_text(json.dumps(scenario(case, defaults)), encoding="utf-8")
-    done = subprocess.run([str(binary), "queue", "simulate", str(path), "--json"], cwd=folder, capture_output=True, timeout=60, check=False)
+    done = subprocess.run([str(binary), "queue", "simulate", str(path), "--json"], cwd=folder, capture_output=True, timeout=PATIENCE, check=False)
     if done.returncode != 0:
         raise Fail("`postern queue simulate` ended with %d: %s" % (done.returncode, (done.stderr or done.stdout).decode("utf-8", "replace")[:500]))
     compare(case, json.loads(done.stdout))

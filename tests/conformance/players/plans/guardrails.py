@@ -9,8 +9,9 @@ import subprocess
 
 from harness import dns, instance
 from harness.cases import Case, Fail, FormatError, known, wanted
+from harness.waiting import PATIENCE
 from players.later import require
-from players.plans.lists import MESSAGE, SECONDS, run, write_config
+from players.plans.lists import MESSAGE, run, write_config
 
 CASE = frozenset("id title rules note by config tables files policy sets guardrails needs expect".split())
 EXPECT = frozenset("result column witness".split())
@@ -54,7 +55,7 @@ def configuration(entry, base, folder):
 
 def checked(binary, folder, path):
     """What `postern check` says: exit status, diagnostics, the answer."""
-    done = subprocess.run([str(binary), "check", "--config", path, "--json"], cwd=folder, capture_output=True, text=True, timeout=SECONDS)
+    done = subprocess.run([str(binary), "check", "--config", path, "--json"], cwd=folder, capture_output=True, text=True, timeout=PATIENCE)
     lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     if not lines or "ok" not in lines[-1]:
         raise Fail("postern check: %d\n%s" % (done.returncode, (done.stderr or done.stdout)[-800:]))
@@ -64,7 +65,7 @@ def checked(binary, folder, path):
 def refuses_to_start(binary, folder, path):
     data = os.path.join(folder, "data")
     done = subprocess.run([str(binary), "serve", "--config", path, "--data-dir", data, "--smtp", "127.0.0.1:0", "--api", "127.0.0.1:0"],
-                          cwd=folder, capture_output=True, text=True, timeout=SECONDS)
+                          cwd=folder, capture_output=True, text=True, timeout=PATIENCE)
     if done.returncode != 78:
         raise Fail(wanted("exit status of serve", 78, done.returncode) + "\n" + done.stderr[-800:])
 

@@ -8,13 +8,13 @@ import os
 import subprocess
 
 from harness.cases import Case, Fail, FormatError, known, wanted
+from harness.waiting import PATIENCE
 from players.later import require
 
 CASE = frozenset("id title rules note old new expect extra points".split())
 SIDE = frozenset(["config", "tables"])
 EXPECT = frozenset("relation may handling replies witnesses".split())
 GROUPS = ("ours", "relay", "foreign")
-SECONDS = 60
 MESSAGE = "From: a@sender.test\nTo: b@relay.test\nSubject: x\nDate: Sat, 21 Nov 2026 10:00:00 +0000\nMessage-ID: <1@sender.test>\n\nx\n"
 
 
@@ -52,7 +52,7 @@ def write_config(folder, side, base, name):
 
 def run(binary, folder, *words, right=(0,)):
     """A command's JSON."""
-    done = subprocess.run([str(binary), *words], cwd=folder, capture_output=True, text=True, timeout=SECONDS)
+    done = subprocess.run([str(binary), *words], cwd=folder, capture_output=True, text=True, timeout=PATIENCE)
     if done.returncode not in right:
         raise Fail("postern %s: exit status %d\n%s" % (words[0], done.returncode, (done.stderr or done.stdout)[-800:]))
     try:

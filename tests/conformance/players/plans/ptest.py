@@ -6,11 +6,11 @@ import re
 import subprocess
 
 from harness.cases import Case, Fail, FormatError, known, short, wanted
+from harness.waiting import PATIENCE
 
 MEMBERS = ("id", "title", "rules", "note", "files", "args", "expect")
 EXPECT = ("exit", "tests", "error", "after_update")
 ERROR = ("file", "line", "column", "word", "near")
-PATIENCE = 60
 
 
 def load(_, where):

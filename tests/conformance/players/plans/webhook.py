@@ -9,6 +9,7 @@ import os
 import subprocess
 
 from harness.cases import Case, Fail, FormatError, known, wanted
+from harness.waiting import PATIENCE
 from players.later import require
 from players.plans import lists
 
@@ -67,7 +68,7 @@ def played(binary, folder, name, text, witness, verdict):
     path = os.path.join(folder, "witness-%s.ptest" % name)
     with open(path, "w", encoding="utf-8") as out:
         out.write(text + test_of(witness, verdict))
-    done = subprocess.run([str(binary), "test", path, "--format", "json"], cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([str(binary), "test", path, "--format", "json"], cwd=folder, capture_output=True, text=True, timeout=PATIENCE, check=False)
     if done.returncode != 0:
         raise Fail("%s: the witness is not %s: %s" % (name, verdict, (done.stdout + done.stderr)[-800:]))
 

@@ -6,7 +6,6 @@ from harness.cases import Fail, short, wanted
 from players.lua.wire import Wire
 
 CLIENT = "203.0.113.9"
-CLOSE_SECONDS = 2
 EXPECT = frozenset(["code", "enhanced", "text"])
 
 
@@ -65,7 +64,7 @@ class Session:
             self.said(b"STARTTLS", {"code": "220"}, "STARTTLS")
             self.wire.handshake()
         elif step.get("banner"):
-            judge(step.get("expect", {}), self.wire.whole_reply(0), "greeting")
+            judge(step.get("expect", {}), self.wire.whole_reply(), "greeting")
         elif "send" in step:
             self.said(step["send"].encode("utf-8"), step.get("expect", {}), short(step["send"], 80))
         elif "auth_plain" in step:
@@ -78,11 +77,11 @@ class Session:
 
     def said(self, line, expect, what):
         self.wire.say(line + b"\r\n")
-        reply = self.wire.whole_reply(0)
+        reply = self.wire.whole_reply()
         judge(expect, reply, what)
         return reply
 
     def ends(self):
-        self.wire.wait_closed(CLOSE_SECONDS)
+        self.wire.wait_closed()
         if self.wire.buffer:
             raise Fail("the server spoke before it closed: %r" % self.wire.buffer[:200])

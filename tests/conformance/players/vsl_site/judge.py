@@ -9,7 +9,7 @@ except ImportError:  # of Debian's python3-dkim
     dkim = None
 
 from harness.cases import Fail, FormatError, wanted
-from players.lua.accepted import until
+from harness.waiting import until
 from players.vsl_site import stored
 from players.vsl_site.site import SUITE
 
@@ -19,7 +19,6 @@ HEADER = frozenset(["name", "count", "match", "first", "absent"])
 LOG = frozenset(["level", "text"])
 DKIM = frozenset(["domain", "selector", "result"])
 LEVELS = {"warning": "warn", "trace": "debug"}
-LOG_SECONDS = 5
 
 
 def tool(name):
@@ -42,7 +41,7 @@ def after(case, site, count):
         for index, (one, got) in enumerate(zip(want["messages"], messages)):
             judge_message(one, got, "message %d" % index, case.get("dns", {}))
     for line in want.get("logs", []):
-        until(LOG_SECONDS, "the log has %s" % line, lambda line=line: any(matches(line, e) for e in site.log_entries()))
+        until("the log has %s" % line, lambda line=line: any(matches(line, e) for e in site.log_entries()))
     for line in want.get("logs_absent", []):
         # Output of the start quotes lines of the policy: it does not count as log.
         found = [e for e in site.log_entries() if "event" in e and matches(line, e)]

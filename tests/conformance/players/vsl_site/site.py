@@ -6,8 +6,9 @@ import shlex
 import shutil
 import tempfile
 
-from harness import dns, instance
+from harness import dns
 from harness.cases import Fail, FormatError
+from harness.ports import free_port, give_back
 
 SUITE = dns.SUITES / "vsl"
 CONFIG = frozenset(["domain", "virtual", "dkim_key", "hostname", "auth_in_clear", "must_be_authenticated", "users", "relay_networks", "commands", "limits"])
@@ -83,7 +84,7 @@ class Site:
             "listener": self.listeners(),
             "auth": {"policies": False, "failures_per_address": NEVER, "failures_per_subnet": NEVER, "failures_per_account": NEVER, "failure_delay": "0s"},
             "limits": {"auth_failures": 20, "error_delay": "0s", "new_sessions_per_minute": 100000},
-            "dns": {"servers": ["127.0.0.1:%d" % self.names.port], "timeout": "2s"},
+            "dns": self.names.settings,
             # No mail leaves this machine: it is delivered into folders, and hosts that scripts name
             # are not contacted over IPv4.
             "relay": {"relay_to_private": "never", "families": "v6"},
@@ -108,7 +109,8 @@ class Site:
         proxied = {"proxy_protocol": "required", "proxy_from": ["127.0.0.0/8"]}
         found = [{"tls": "starttls", "auth_without_tls": self.config.get("auth_in_clear", False), **proxied}]
         if any(session.get("tls") for session in self.case.get("sessions", [])):
-            self.tls_port = instance.free_port()
+            self.tls_port = free_port()
+            self.stack.callback(give_back, self.tls_port)
             found.append({"name": "smtps", "address": "127.0.0.1:%d" % self.tls_port, "tls": "implicit", **proxied})
         return found
 

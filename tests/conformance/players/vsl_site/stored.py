@@ -2,13 +2,12 @@
 import json
 import mailbox
 import re
-import time
 
 from harness.cases import Fail, wanted
-from players.lua.accepted import explanation, fields_of, until
+from harness.waiting import quiet, until
+from players.lua.accepted import explanation, fields_of
 from players.vsl_site.site import MAILDIR, MBOX, ROUTED
 
-LOG_SECONDS = REST_SECONDS = 15
 SETTLE_SECONDS = 0.3  # after which unwanted mail would have arrived
 ID = re.compile(r"\bid\s+([0-9A-Z]{26})\b")
 QUEUED_AS = re.compile(r"queued as ([0-9A-Z]{26})$")
@@ -152,15 +151,16 @@ class Fates:
 
 def settled(site):
     """The first look behind which nothing moves."""
-    end, last = time.monotonic() + REST_SECONDS, None
-    while True:
-        look = Fates(site)
+    looks = [None]
+
+    def rests():
+        last, look = looks[0], Fates(site)
+        looks[0] = look.summary()
         if not look.moves and last == look.summary():
             return look
-        if time.monotonic() > end:
-            raise Fail("the queue does not come to rest within %d s: %s" % (REST_SECONDS, look.summary()))
-        last = look.summary()
-        time.sleep(SETTLE_SECONDS)
+        quiet(SETTLE_SECONDS, site.postern.cpu_seconds)
+        return None
+    return until(lambda: "the queue rests: %s" % (looks[0],), rests)
 
 
 def collect(site, count):
@@ -168,7 +168,7 @@ def collect(site, count):
     def logged():
         entries = [e for e in site.log_entries() if e.get("event") == "message.accepted"]
         return len(entries) >= count and (entries or [None])
-    lines = [e for e in until(LOG_SECONDS, "%d lines message.accepted in the log" % count, logged) if e]
+    lines = [e for e in until("%d lines message.accepted in the log" % count, logged) if e]
     if len(lines) != count:
         raise Fail(wanted("lines message.accepted in the log", count, len(lines)))
     look, messages = settled(site), [Message(line) for line in lines]
