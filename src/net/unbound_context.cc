@@ -103,6 +103,9 @@ Result<void> UnboundContext::set(const char* option, const std::string& value) {
 Result<void> UnboundContext::set_up(const UnboundContextOptions& options) {
   context_ = ub_ctx_create();
   if (context_ == nullptr) return fail(Fault::permanent, "the resolver cannot be created");
+  // Not on standard error: a command without network (the sandbox of `postern test`) would print a
+  // line for each socket. Failed lookups are results, and the gateway logs those.
+  ub_ctx_debugout(context_, nullptr);
   ub_ctx_debuglevel(context_, 0);
   const std::pair<const char*, std::string> settings[] = {
       // Otherwise a name server on the loopback, such as a local cache, would not be queried.
