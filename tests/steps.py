@@ -165,6 +165,8 @@ def steps():
         product("questions of plan, asked of other solvers", 300, "tests/tools/plan_emitted.py", *BINARY, "--pairs", "1000", "--floor", "5000", night=True),
         product("suite cluster", 89, "tests/conformance/run", *BINARY, "--suite", "cluster", "--filter", "nem-02", "--jobs", "4",
                 longer=("tests/conformance/run", *BINARY, "--suite", "cluster", "--jobs", "4")),
+        *(Step("both commands of README in a bare Debian " + suite_name, 3600, ("tests/tools/fresh-machine", "--suite", suite_name), root=True, night=True)
+          for suite_name in ("bookworm", "trixie")),
         product("figures of the benchmarks", 1, "bench/selftest.py"),
         product("the comparison with Postfix itself", 1, "tests/postfix/selftest.py"),
     ]
