@@ -1,4 +1,4 @@
-// Bodies of requests in tests, and what is said of their fields.
+// Request bodies for tests, and the error that a reader reports for a field.
 #pragma once
 
 #include <string>
