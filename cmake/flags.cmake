@@ -28,7 +28,9 @@ add_link_options(-pie -Wl,-z,relro,-z,now)
 if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
   # For the image (at most 60 MB, packaging/make-image): functions with the same octets are there once, unless something asks for their
   # addresses, and relocations are packed. Each is half a megabyte. lld notes that glibc has to know them (2.36 and later); Debian 12's mold does not.
-  add_link_options(-Wl,--icf=safe -Wl,-z,pack-relative-relocs)
+  # Sections of a function each, or what a unit of many sources leaves unused would stay.
+  add_compile_options(-ffunction-sections -fdata-sections)
+  add_link_options(-Wl,--icf=safe -Wl,--gc-sections -Wl,-z,pack-relative-relocs)
   # Packages of a release have more protections; their price is not measured yet (docs/decisions/0074-release.md).
   # packaging/check-hardening asserts each on the linked binary.
   option(POSTERN_HARDENING "FORTIFY 3, stack probes, shadow stack" OFF)
