@@ -50,7 +50,7 @@ def check(function):
 
 class Postgres(daemons.Postgres):
     def __init__(self, bench):
-        super().__init__(bench, "postern", PASSWORD, "recovery_init_sync_method=syncfs")
+        super().__init__(bench, "postern", PASSWORD)
 
     def settings(self, bench, node, **more):
         password = bench.root / "pg.password"

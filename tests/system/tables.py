@@ -48,7 +48,7 @@ def check(function):
 # ---------------------------------------------------------------- private servers
 class Postgres(daemons.Postgres):
     def __init__(self, bench, sql):
-        super().__init__(bench, "mail", PG_SECRET, "fsync=off")
+        super().__init__(bench, "mail", PG_SECRET)
         self.sql(sql)
 
 
