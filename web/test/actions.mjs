@@ -44,6 +44,7 @@ export class Actions {
     await until(async () => (await this.page.locator('.loading').count()) ? `still reading at ${this.page.url()}` : '');
   }
 
+  /** What is seen now. A question that waits for an element would wait for one that was drawn anew meanwhile; all others here look at the page once. */
   async visible(locator) {
     const all = await locator.all();
     const seen = await Promise.all(all.map((one) => one.isVisible()));
@@ -74,8 +75,7 @@ export class Actions {
     await one.click({ timeout: patience });
   }
   async names() {
-    const found = await this.visible(this.page.locator('a, button'));
-    const texts = await Promise.all(found.map((one) => one.evaluate((e) => (e.getAttribute('aria-label') ?? e.textContent ?? '').trim())));
+    const texts = await this.page.locator('a, button').evaluateAll((all) => all.filter((e) => e.checkVisibility()).map((e) => (e.getAttribute('aria-label') ?? e.textContent ?? '').trim()));
     return short(texts.map((t) => `"${t}"`).join(' '), 400);
   }
 
@@ -119,7 +119,7 @@ export class Actions {
   }
   /** The page with this heading is drawn: the address changes before. */
   heading(wanted) {
-    return until(async () => { const got = (await this.page.locator('h1').first().innerText()).trim(); return got === wanted ? '' : `heading: expected "${wanted}", got "${got}"`; });
+    return until(async () => { const got = ((await this.page.locator('h1').allInnerTexts())[0] ?? '').trim(); return got === wanted ? '' : `heading: expected "${wanted}", got "${got}"`; });
   }
   text(wanted) {
     return until(async () => (await this.visible(this.page.getByText(wanted))).length ? ''
@@ -133,8 +133,7 @@ export class Actions {
   }
   row(name, texts) {
     return until(async () => {
-      const rows = await this.visible(this.page.locator('tr, li').filter({ hasText: name }));
-      const said = await Promise.all(rows.map((r) => r.innerText()));
+      const said = await this.page.locator('tr, li').filter({ hasText: name }).evaluateAll((all) => all.filter((e) => e.checkVisibility()).map((e) => e.innerText));
       return said.some((text) => texts.every((t) => text.includes(t))) ? '' : `no row with "${name}" shows ${texts.map((t) => `"${t}"`).join(', ')}; rows: ${short(said.join(' | ').replace(/\s+/g, ' '), 400) || 'none'}`;
     });
   }
