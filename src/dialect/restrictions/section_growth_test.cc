@@ -151,9 +151,10 @@ TEST(SectionGrowth, the_largest_lists_are_judged_in_linear_time) {
       text = boost::json::serialize(lint_json(section, judged, "mx.example.net"));
     });
     EXPECT_FALSE(text.empty());
-    // The whole takes less than a second in an optimised build; with sanitizers twenty times that
-    // on a slow machine. With quadratic growth it takes minutes.
-    EXPECT_LT(seconds, 10.0 * static_cast<double>(quarters)) << one.name;
+    // The whole takes less than a second in an optimised build, and seven with sanitizers; twice
+    // that where another program has the other half of the processor. With quadratic growth it takes
+    // minutes.
+    EXPECT_LT(seconds, 40.0 * static_cast<double>(quarters)) << one.name;
   }
 }
 
