@@ -233,7 +233,7 @@ TEST(MimeAddress, takes_linear_time_whatever_the_field) {
           "=?utf-8?q?b?=,", ":", ";"}) {
       std::string field(prefix);
       while (field.size() < 32 * 1024) field += pattern;
-      EXPECT_LT(tests::cpu_seconds([&] { (void)addresses(field); }), 1) << prefix << pattern;
+      EXPECT_LT(tests::cpu_seconds([&] { (void)addresses(field); }), 4) << prefix << pattern;
     }
   }
 }

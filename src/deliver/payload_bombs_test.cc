@@ -76,8 +76,9 @@ TEST(PayloadBombs, are_defused_in_linear_time) {
     const double seconds = tests::cpu_seconds(
         [&] { payload = build_payload(bomb.message, policy::Evidence{}, identity, {}); });
     ASSERT_TRUE(payload) << bomb.name;
-    // The aim is 1.3 s for 25 MiB in an optimised build; test and sanitizer builds get more time.
-    EXPECT_LT(seconds, 2.5 * static_cast<double>(quarters)) << bomb.name;
+    // The aim is 1.3 s for 25 MiB in an optimised build. A sanitized build beside another program gets
+    // eight times that; what is not linear takes minutes.
+    EXPECT_LT(seconds, 10.0 * static_cast<double>(quarters)) << bomb.name;
     EXPECT_GT(payload->body.size(), 0u);
   }
 }
