@@ -13,7 +13,7 @@ BINARY = ("--binary", "build/release/postern")
 NICE = ("nice", "-n", "19")
 # Random programs of unit tests, by whether the run is the whole one.
 ENVIRONMENT = {
-    False: {"POSTERN_RANDOM_LISTS": "500", "POSTERN_VSL_SEEDS": "500", "POSTERN_PLAN_LISTS": "25", "POSTERN_PLAN_PAIRS": "15", "POSTERN_CRASH_ROUNDS": "10"},
+    False: {"POSTERN_RANDOM_LISTS": "500", "POSTERN_VSL_SEEDS": "500", "POSTERN_PLAN_LISTS": "25", "POSTERN_PLAN_PAIRS": "10", "POSTERN_CRASH_ROUNDS": "10"},
     True: {"POSTERN_RANDOM_LISTS": "50000", "POSTERN_VSL_SEEDS": "40000", "POSTERN_PLAN_STRIDE": "239", "POSTERN_CRASH_ROUNDS": "100",
            "POSTERN_LONG_TESTS": "yes"},
 }

@@ -14,8 +14,9 @@
 namespace postern::tests {
 
 /// Started at the first use, stopped at the end of the process. Its settings are those of a durable
-/// server, without a standby; `eatmydata` makes its flushes to disk no-ops, which a crash of the
-/// process survives. The server refuses to run as root, so it runs as `postgres` then.
+/// server, without a standby; `eatmydata`, if it is installed, makes its flushes to disk no-ops,
+/// which a crash of the process survives. The server refuses to run as root, so it runs as
+/// `postgres` then.
 class PgsqlServer {
  public:
   /// The server of this process.
@@ -40,8 +41,7 @@ class PgsqlServer {
   void start() {
     const std::string& path = folder_.path();
     server("pg_ctl -D " + path + "/db -w -l " + path + "/server.log -o \"-c listen_addresses= -c " +
-           "unix_socket_directories=" + path +
-           " -c max_connections=60 -c shared_buffers=32MB\" " +
+           "unix_socket_directories=" + path + " -c max_connections=60 -c shared_buffers=32MB\" " +
            "start");
   }
 
@@ -63,7 +63,8 @@ class PgsqlServer {
   }
   void server(const std::string& command) const {
     const std::string as = "setpriv --reuid=postgres --regid=postgres --clear-groups ";
-    run("cd / && " + (is_root_ ? as : "") + "eatmydata " + programs_ + command + " >/dev/null 2>&1");
+    run("cd / && " + (is_root_ ? as : "") + "$(command -v eatmydata) " + programs_ + command +
+        " >/dev/null 2>&1");
   }
   static void run(const std::string& command) {
     if (std::system(command.c_str()) != 0) throw std::runtime_error("failed: " + command);

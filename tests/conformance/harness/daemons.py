@@ -78,7 +78,7 @@ class Daemon:
 
 
 class Postgres(Daemon):
-    """`settings`: of postgresql.conf, NAME=VALUE. The server calls itself durable; `eatmydata` makes its flushes no-ops, which crash() survives."""
+    """`settings`: of postgresql.conf, NAME=VALUE. The server calls itself durable; `eatmydata`, if it is installed, makes its flushes no-ops, which crash() survives."""
     user = "postgres"
 
     def __init__(self, bench, owner, password, *settings):
@@ -92,7 +92,7 @@ class Postgres(Daemon):
         self.start()
 
     def start(self):
-        self.spawn("eatmydata", self.bin / "postgres", "-D", self.home / "db", "-p", self.port, "-c", "listen_addresses=127.0.0.1",
+        self.spawn(*filter(None, [shutil.which("eatmydata")]), self.bin / "postgres", "-D", self.home / "db", "-p", self.port, "-c", "listen_addresses=127.0.0.1",
                    "-c", "unix_socket_directories=" + str(self.home), *self.more)
         # The server listens before it can answer.
         return until("the server answers", self.answers)
