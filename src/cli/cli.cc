@@ -1,7 +1,5 @@
 #include "cli/cli.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include "base/text.h"
@@ -98,14 +96,6 @@ class LineParser {
     }
     out_.options_[name].push_back(equals == std::string::npos ? words_[++at_]
                                                               : word.substr(equals + 1));
-    // "--emit smt2 DIR"
-    for (auto more = std::ranges::count(option->value, ' '); more > 0; --more) {
-      if (at_ + 1 >= words_.size()) {
-        return refuse(fmt::format("option `{}` needs two values: {} {}", name, name, option->value),
-                      help_line());
-      }
-      out_.options_[name].push_back(words_[++at_]);
-    }
     return true;
   }
 

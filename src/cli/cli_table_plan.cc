@@ -10,7 +10,6 @@ constexpr ExampleSpec plan_examples[] = {
     {"postern plan running revision:3", "what a rollback of the lists would do"},
     {"postern plan old.toml new.toml --allow same,refuses-more", "for CI: fails if mail is let in"},
     {"postern plan old.toml new.toml --routes", "and whether mail that both take goes elsewhere"},
-    {"postern plan old.toml new.toml --verify proof.jsonl", "whether a certificate holds"},
     {"postern plan postern.toml --suggest failed.ptest", "edits that mend these tests"},
 };
 constexpr OptionSpec plan_options[] = {
@@ -30,14 +29,6 @@ constexpr OptionSpec plan_options[] = {
     {"--only", "GROUP", "one group of destinations: ours, relay or foreign", "all"},
     {"--replay", "TIME", "how NEW decides the traces of the last TIME (24h), below the proof", ""},
     {"--as-test", "FILE", "append each dialogue to this file of tests, passing on NEW", ""},
-    {"--certificate", "FILE",
-     "write the proof to this file, for --verify; 73 in place of 0 if there is none", ""},
-    {"--verify", "FILE", "check this certificate of OLD and NEW, and prove nothing", ""},
-    {"--emit", "smt2 DIR",
-     "write the questions for another solver (z3, cvc5) to this directory; 73 in place of 0 if "
-     "none "
-     "can be written",
-     ""},
     {"--suggest", "FILE", "edits by which these tests get the verdict that they expect", ""},
     {"--should", "VERDICT", "with --suggest: what all its tests should be: taken or refused", ""},
     {"--data-dir", "DIR", "where the gateway keeps its data", "as the file says"},

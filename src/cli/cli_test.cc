@@ -78,13 +78,6 @@ TEST(CommandLine, a_dash_is_a_word_and_two_end_the_options) {
   EXPECT_EQ(good({"help", "--", "--strange"}).words, std::vector<std::string>{"--strange"});
 }
 
-TEST(CommandLine, an_option_may_take_two_words) {
-  const auto parsed = parse_command_line({"plan", "--emit", "smt2", "asked", "old", "new"});
-  const auto& arguments = std::get<Arguments>(parsed);
-  EXPECT_EQ(arguments.values("--emit"), (std::vector<std::string>{"smt2", "asked"}));
-  EXPECT_EQ(arguments.words, (std::vector<std::string>{"old", "new"}));
-}
-
 TEST(CommandLine, mistakes_name_the_nearest) {
   EXPECT_EQ(refused({"serv"}), "unknown command `serv`; did you mean `serve`?");
   EXPECT_EQ(refused({"serve", "--confg", "x"}),
@@ -93,8 +86,6 @@ TEST(CommandLine, mistakes_name_the_nearest) {
   EXPECT_EQ(refused({"--smtp", "x", "serve"}), "option `--smtp` must come after its command");
   EXPECT_EQ(refused({"serve", "--config"}), "option `--config` needs a value: --config FILE");
   EXPECT_EQ(refused({"serve", "--json=yes"}), "option `--json` takes no value");
-  EXPECT_EQ(refused({"plan", "a", "--emit", "smt2"}),
-            "option `--emit` needs two values: --emit smt2 DIR");
   EXPECT_EQ(refused({"serve", "now"}), "`now` is one word too many for `postern serve`");
   const auto file = parse_command_line({"check", "postern.toml"});
   EXPECT_EQ(std::get<UsageError>(file).hint, "`postern check --config postern.toml`");

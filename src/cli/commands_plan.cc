@@ -1,8 +1,6 @@
 #include "cli/commands_plan.h"
 
 #include <algorithm>
-#include <array>
-#include <iostream>
 #include <iterator>
 
 #include <fmt/format.h>
@@ -10,16 +8,13 @@
 
 #include "base/text.h"
 #include "cli/check_guardrails.h"
-#include "cli/file_update.h"
 #include "cli/json_text.h"
 #include "cli/mail_text.h"
-#include "cli/plan_emit.h"
 #include "cli/plan_suggest.h"
 #include "cli/plan_versions.h"
 #include "cli/recorded_traffic.h"
 #include "cli/witness_tests.h"
 #include "config/engine.h"
-#include "config/input_file.h"
 #include "config/room_options.h"
 #include "plan/edit.h"
 #include "plan/report.h"
@@ -36,13 +31,10 @@ struct PlanOptions {
   std::vector<plan::Answer> allowed;  ///< --allow
   bool has_allowed = false;
   bool replies = false;
-  std::optional<std::string> replayed;     ///< --replay, as written
-  std::optional<store::Time> since;        ///< the same as a time
-  std::optional<std::string> tests;        ///< --as-test
-  std::optional<std::string> certificate;  ///< --certificate
-  std::optional<std::string> verified;     ///< --verify
-  std::optional<std::string> suggested;    ///< --suggest
-  std::optional<std::string> emitted;      ///< --emit
+  std::optional<std::string> replayed;   ///< --replay, as written
+  std::optional<store::Time> since;      ///< the same as a time
+  std::optional<std::string> tests;      ///< --as-test
+  std::optional<std::string> suggested;  ///< --suggest
 };
 
 /// NEW is the last word, or --config; OLD the word before it, or --against, or what runs.
@@ -118,18 +110,7 @@ tl::expected<PlanOptions, UsageError> read_plan_options(const Arguments& argumen
         "--as-test: tests name the file of NEW, and standard input has none",
         fmt::format("postern plan {} FILE --as-test {}", options.before, *options.tests)});
   }
-  options.certificate = arguments.value("--certificate");
-  options.edit.compare.certificate = options.certificate.has_value();
-  options.verified = arguments.value("--verify");
-  if (options.certificate && options.verified) {
-    return tl::unexpected(
-        UsageError{"--certificate writes a proof, --verify checks one: one of them at a time",
-                   "first with --certificate FILE, then with --verify FILE"});
-  }
   options.replayed = arguments.value("--replay");
-  const auto emitted = emit_directory(arguments);
-  if (!emitted) return tl::unexpected(emitted.error());
-  options.emitted = *emitted;
   const auto since = since_of(arguments, "--replay");
   if (!since) return tl::unexpected(since.error());
   options.since = *since;
@@ -211,43 +192,9 @@ std::string replay_counts(const replay::ReplayTally& tally, const std::string& s
       tally.count(Change::undecidable));
 }
 
-/// --verify: what the checker says of a certificate.
-int verify(const PlanOptions& options, const std::pair<plan::Edition, plan::Edition>& versions,
-           const Arguments& arguments, Streams& streams) {
-  const auto text = read_input(*options.verified, std::cin);
-  if (!text) {
-    report(text.error().message, "", arguments.has("--json"), streams);
-    return to_int(ExitCode::no_input);
-  }
-  const plan::Checked found = plan::check_edit(versions.first, versions.second, *text);
-  if (arguments.has("--json")) {
-    streams.out << json_text(boost::json::object{
-                       {"verified", found.fault.empty()},
-                       {"fault", found.fault.empty() ? boost::json::value()
-                                                     : boost::json::value(found.fault)},
-                       {"paths", found.paths},
-                       {"dialogues", found.dialogues},
-                       {"sampled", found.sampled},
-                       {"claims", boost::json::value_from(found.claims)}})
-                << '\n';
-  } else if (!found.fault.empty()) {
-    streams.out << fmt::format("the certificate {}: {}\n",
-                               found.unreadable ? "cannot be used" : "is wrong", found.fault);
-  } else if (!arguments.has("--quiet")) {
-    streams.out << fmt::format(
-        "the certificate holds: {} paths{}, {} dialogues played on both versions\n", found.paths,
-        found.sampled ? " (a sample)" : "", found.dialogues);
-    for (const std::string& claim : found.claims) streams.out << "  " << claim << '\n';
-  }
-  return to_int(found.unreadable      ? ExitCode::bad_data
-                : found.fault.empty() ? ExitCode::ok
-                                      : ExitCode::no);
-}
-
 int plan_versions(const PlanOptions& options, const Arguments& arguments, Streams& streams) {
   auto versions = PlanVersions(arguments, streams).load(options.before, options.after);
   if (!versions) return to_int(versions.error());
-  if (options.verified) return verify(options, *versions, arguments, streams);
   plan::Report found = plan::judge_edit(versions->first, versions->second, options.edit);
   found.asks_replies = options.replies;
   found.read_once = read_once(versions->first, versions->second);
@@ -261,38 +208,11 @@ int plan_versions(const PlanOptions& options, const Arguments& arguments, Stream
       return to_int(ExitCode::cannot_create);
     }
   }
-  bool lacks_a_file = false;  // that was asked for
-  if (options.certificate && found.certificate) {
-    if (const auto kept = write_file(*options.certificate, *found.certificate, Readers::owner);
-        !kept) {
-      report(kept.error().message, "", arguments.has("--json"), streams);
-      return to_int(ExitCode::cannot_create);
-    }
-  } else if (options.certificate) {
-    lacks_a_file = true;
-    report(
-        "no certificate: " + found.no_certificate,
-        "one shows that nothing more is accepted, or refused, where lists and their tables alone "
-        "differ",
-        arguments.has("--json"), streams);
-  }
-  std::optional<boost::json::array> emitted;
-  if (options.emitted) {
-    emitted = emit_questions(
-        plan::smt_questions(versions->first, versions->second, options.edit.compare.only),
-        *options.emitted, arguments, streams);
-    if (!emitted) return to_int(ExitCode::cannot_create);
-    lacks_a_file =
-        lacks_a_file || std::ranges::none_of(*emitted, [](const boost::json::value& one) {
-          return one.get_object().contains("file");
-        });
-  }
   std::optional<Result<replay::ReplayTally>> tally;
   if (options.replayed) tally = replayed(options, versions->second);
   if (arguments.has("--json")) {
     boost::json::object answer = plan::report_json(found);
     if (tally && *tally) answer["replay"] = counts_of(**tally);
-    if (emitted) answer["emitted"] = std::move(*emitted);
     if (options.has_allowed) {
       const std::string why = not_allowed(found, options);
       answer["allow"] = {{"met", why.empty()}, {"why", why}};
@@ -327,8 +247,7 @@ int plan_versions(const PlanOptions& options, const Arguments& arguments, Stream
              "without --quiet the report says whether new keeps to it", false, streams);
     }
   }
-  const ExitCode code = found.broken.empty() ? code_of_report(found, options) : ExitCode::config;
-  return to_int(code == ExitCode::ok && lacks_a_file ? ExitCode::cannot_create : code);
+  return to_int(found.broken.empty() ? code_of_report(found, options) : ExitCode::config);
 }
 
 }  // namespace
@@ -338,9 +257,6 @@ int run_plan(const Arguments& arguments, Streams& streams) {
   if (!options) return report_usage(options.error(), arguments.has("--json"), streams);
   if (options->suggested) {
     return suggest_edits(options->after, *options->suggested, options->edit, arguments, streams);
-  }
-  if (options->emitted && !make_emit_directory(*options->emitted, arguments, streams)) {
-    return to_int(ExitCode::cannot_create);
   }
   return plan_versions(*options, arguments, streams);
 }

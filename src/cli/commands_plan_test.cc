@@ -99,40 +99,6 @@ TEST_F(PlanCommand, files_beside_versions_are_not_read) {
   EXPECT_EQ(other.code, 3) << other.out << other.err;
   EXPECT_THAT(other.out, HasSubstr("not proved: senders was read from the working folder"));
   EXPECT_THAT(other.out, HasSubstr("(other_folder)"));
-  EXPECT_EQ(plan({"before/postern.toml", "postern.toml", "--certificate", "proof"}).code, 3);
-  EXPECT_FALSE(std::filesystem::exists("proof"));
-}
-
-// What was asked for and is not there is no success; the answer's own status goes first.
-TEST_F(PlanCommand, a_certificate_that_is_not_written) {
-  folder_.write("other.toml",
-                "[server]\nhostname = \"mx.example.com\"\n[restrictions]\n"
-                "mydestination = \"example.com\"\nlocal_recipient_maps = \"\"\n"
-                "smtpd_relay_restrictions = \"reject\"\n[[route]]\nmatch = "
-                "[\"example.com\"]\nto = [\"a.example.net\"]\n");
-  folder_.write("rules.vsl", "#{ rcpt: [ rule \"a\" || accept() ] }\n");
-  folder_.write("again.vsl", "#{ rcpt: [ rule \"b\" || accept() ] }\n");
-  folder_.write("ruled.toml", "[vsl]\npolicy = \"rules.vsl\"\n");
-  folder_.write("again.toml", "[vsl]\npolicy = \"again.vsl\"\n");
-  folder_.write("proof", "");
-  std::filesystem::permissions("proof", std::filesystem::perms::all);
-  for (const std::string file : {"proof", "new-proof"}) {
-    // Routes differ on which no verdict depends.
-    EXPECT_EQ(plan({"old.toml", "new.toml", "--certificate", file}).code, 0);
-    EXPECT_EQ(mode_of(file), 0600u);
-    EXPECT_EQ(plan({"old.toml", "new.toml", "--verify", file}).code, 0);
-  }
-  const Answer without = plan({"ruled.toml", "again.toml", "--certificate", "no-proof"});
-  EXPECT_EQ(without.code, 73) << without.out << without.err;
-  EXPECT_THAT(without.err, HasSubstr("no certificate"));
-  EXPECT_FALSE(std::filesystem::exists("no-proof"));
-  EXPECT_EQ(plan({"ruled.toml", "again.toml"}).code, 0);
-  EXPECT_EQ(plan({"ruled.toml", "again.toml", "--emit", "smt2", "asked"}).code, 73);
-  EXPECT_EQ(plan({"old.toml", "old.toml", "--emit", "smt2", "asked"}).code, 0);
-  EXPECT_EQ(plan({"other.toml", "old.toml", "--emit", "smt2", "asked"}).code, 2);
-  EXPECT_FALSE(std::filesystem::is_empty("asked"));
-  EXPECT_EQ(plan({"ruled.toml", "again.toml", "--emit", "smt2", "asked"}).code, 73);
-  EXPECT_TRUE(std::filesystem::is_empty("asked")) << "files of the versions before";
 }
 
 TEST_F(PlanCommand, a_version_is_not_compared_with_itself_by_standard_input) {

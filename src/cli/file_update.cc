@@ -56,14 +56,10 @@ Result<void> replace_file(const std::string& name, std::string_view before,
   return failed;
 }
 
-Result<void> write_file(const std::string& file, std::string_view text, Readers readers) {
-  const bool is_private = readers == Readers::owner;
-  const int descriptor =
-      ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, is_private ? 0600 : 0666);
+Result<void> write_file(const std::string& file, std::string_view text) {
+  const int descriptor = ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (descriptor < 0) return cannot_write(file);
-  struct stat found{};
-  const bool closes = is_private && ::fstat(descriptor, &found) == 0 && S_ISREG(found.st_mode);
-  const bool written = (!closes || ::fchmod(descriptor, 0600) == 0) && write_all(descriptor, text);
+  const bool written = write_all(descriptor, text);
   const bool closed = ::close(descriptor) == 0;
   if (!written || !closed) return cannot_write(file);
   return {};

@@ -13,12 +13,8 @@ namespace postern::app {
 /// Blocks.
 Result<void> replace_file(const std::string& file, std::string_view before, std::string_view after);
 
-/// Who may read a file that is written.
-enum class Readers { all, owner };
-
-/// Writes a file that a command line names: a new one, or over the old one. It may be a device,
-/// whose rights stay. Blocks.
-Result<void> write_file(const std::string& file, std::string_view text,
-                        Readers readers = Readers::all);
+/// Writes a file that a command line names: a new one, or over the old one. It may be a device.
+/// Blocks.
+Result<void> write_file(const std::string& file, std::string_view text);
 
 }  // namespace postern::app

@@ -169,12 +169,7 @@ void PlanVersions::confine(const std::string& before, const std::string& after) 
       needs.add("", arguments_);
     }
   }
-  for (const std::string_view option : {"--as-test", "--certificate"}) {
-    if (const auto file = arguments_.value(option)) needs.add_file(*file);
-  }
-  if (const auto emitted = arguments_.value("--emit")) {
-    needs.add_file(std::filesystem::path(*emitted) / "file");
-  }
+  if (const auto tests = arguments_.value("--as-test")) needs.add_file(*tests);
   needs.enforce();
 }
 

@@ -551,7 +551,6 @@ Classes classes_of(const dialect::restrictions::PolicyWords& words, const std::s
   for (int tries = 0; tries < most_spellings; ++tries) {
     if (!add_known(classes.recipients, reading, taken, directories, known)) break;
     spell(unlike_all(recipient_spelling));
-    classes.by_chance = true;
   }
 
   if (words.address_patterns) {

@@ -92,7 +92,7 @@ struct AddressClass {
   bool winding = false;
   bool quoted = false;  ///< those whose local part needs quotes (RFC 5321 §4.1.2)
   std::string words;    ///< "x@partner.test", "partner.test (and below)", "any other address"
-  // Which addresses the class has, for certificates. The domain is that of `one`, unless one of
+  // Which addresses the class has. The domain is that of `one`, unless one of
   // the last two says more.
   std::string local = {};     ///< the local part; "": any that no other class has
   bool extended = false;      ///< `local` with a delimiter and an extension
@@ -141,9 +141,6 @@ struct Classes {
   /// All clients have connected to their own address.
   bool reach_themselves = false;
   bool implicit_tls = false;  ///< ServedSessions::implicit_tls, which no class of sessions has
-  /// Recipients are spelled otherwise each time, as a webhook has the address that would stand for
-  /// many.
-  bool by_chance = false;
 
   /// The domains with which addresses without one are looked up, in lower case.
   std::set<std::string, std::less<>> origins;

@@ -11,7 +11,6 @@
 #include "base/text.h"
 #include "dialect/restrictions/layer.h"
 #include "plan/behind.h"
-#include "plan/certificate.h"
 #include "plan/cubes.h"
 #include "plan/list_pair.h"
 
@@ -250,18 +249,6 @@ class Comparer {
     look_at_own_clients();
     if (options_.asks(Group::ours) && has_webhooks()) look_at_webhooks();
     if (options_.idle_rules) find_idle_rules();
-    // The checker asks the lists alone, in all sessions.
-    const bool can_be_repeated = !vocabulary_->classes().by_chance;
-    if (options_.certificate && can_be_repeated && served() == diagrams_.leaf(served_by_both)) {
-      const Ref fates = diagrams_.apply(compiled[0], compiled[1], [&](Leaf before, Leaf after) {
-        return fates_of(vocabulary_->outcome(before), vocabulary_->outcome(after));
-      });
-      possible_ = vocabulary_->possible();  // with what was ruled out since
-      const Ref possible_fates = diagrams_.apply(fates, possible_, [](Leaf pair, Leaf is) -> Leaf {
-        return is == 0 ? impossible_fates : pair;
-      });
-      result_.certificate = certificate_body(*vocabulary_, diagrams_, possible_fates);
-    }
     say_where();
   }
 

@@ -142,7 +142,6 @@ struct CompareOptions {
   /// The lists and their tables are the same: they are not compared.
   bool lists_are_equal = false;
   bool routes = false;                       ///< compare_routes() is asked for
-  bool certificate = false;                  ///< Comparison::certificate is asked for
   bool idle_rules = false;                   ///< Comparison::idle_rules is asked for
   std::optional<Group> only = std::nullopt;  ///< one group of destinations; nullopt: all
   /// Whether this group is asked about.
@@ -191,7 +190,6 @@ struct Comparison {
   Answer lists = Answer::same;
   /// Of `.vsl` rules alone, where lists are the same.
   Answer rules = Answer::same;
-  std::string certificate = {};  ///< certificate_body() of the lists, if it was asked for
   /// Rules of NEW's lists that never decide (Decisions), by origin; nullopt: not asked for, or the
   /// lists could not be compiled.
   std::optional<std::set<std::string>> idle_rules = {};

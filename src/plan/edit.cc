@@ -16,9 +16,7 @@
 #include "dialect/restrictions/layer.h"
 #include "dialect/restrictions/lint.h"
 #include "dialect/vsl/policy.h"
-#include "explain/known_addresses.h"
 #include "plan/behind.h"
-#include "plan/certificate.h"
 #include "plan/player.h"
 #include "plan/routes.h"
 #include "plan/vsl.h"
@@ -411,21 +409,6 @@ Report judge_edit(const Edition& before, const Edition& after, const EditOptions
   }
   std::set<std::string> addresses = before.compared;
   addresses.insert(after.compared.begin(), after.compared.end());
-  const bool lists_alone =
-      rules_are_equal && addresses.empty() && before.unloaded.empty() && after.unloaded.empty();
-  const bool has_proof = compared.lists_are_equal || !found.comparison.certificate.empty();
-  if (compared.certificate && lists_alone && has_proof) {
-    found.certificate =
-        certificate_of(found.comparison, digest_of(before.config), digest_of(after.config));
-  }
-  if (compared.certificate && !found.certificate) {
-    found.no_certificate =
-        lists_alone
-            ? "no kind of change was ruled out for a group of destinations, or one version takes "
-              "mail in sessions that the other refuses, or a webhook has the address that would "
-              "stand for many"
-            : "`.vsl` rules, policies of webhooks, or files that are not read any more differ, too";
-  }
   compare_directories(old_version, new_version, addresses, lists_differ, compared, deadline,
                       found.comparison);
   if (compared.routes) {
@@ -463,31 +446,6 @@ Report judge_edit(const Edition& before, const Edition& after, const EditOptions
   // Of what is not read here nothing is judged.
   if (options.guardrails && unloaded.empty()) judge_guardrails(before, after, options, found);
   return found;
-}
-
-Checked check_edit(const Edition& before, const Edition& after, std::string_view certificate,
-                   const CertificateCheck& options) {
-  if (!not_compared(elsewhere(before.text, after.text), before, after).empty() ||
-      !same_rules(before.config, after.config)) {
-    return {.fault =
-                "more than the restriction lists differs between the two versions: it is not "
-                "theirs",
-            .unreadable = true};
-  }
-  if (!before.unloaded.empty() || !after.unloaded.empty()) {
-    return {.fault = "a table or a script is not any more what the gateway has read",
-            .unreadable = true};
-  }
-  const auto version = [](const Edition& edition) {
-    return CertifiedVersion{.lists = edition.config.restrictions.loaded(),
-                            .digest = digest_of(edition.config),
-                            .known = [known = app::KnownAddresses(edition.config)](
-                                         const auto& question) { return known.answer(question); },
-                            .takes_literal = takes_literal(edition.config),
-                            .served = served_sessions(edition.config),
-                            .directory = edition.directory.get()};
-  };
-  return check_certificate(certificate, version(before), version(after), options);
 }
 
 }  // namespace postern::plan

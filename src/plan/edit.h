@@ -9,7 +9,6 @@
 #include <string_view>
 
 #include "config/config.h"
-#include "plan/check_certificate.h"
 #include "plan/compare.h"
 #include "plan/guard.h"
 #include "plan/report.h"
@@ -43,9 +42,5 @@ struct EditOptions {
 
 /// Compares, and proves the guardrails of `after`. Blocks for the budgets. Sends nothing.
 Report judge_edit(const Edition& before, const Edition& after, const EditOptions& options);
-
-/// Checks a certificate that judge_edit() made of these versions. Blocks.
-Checked check_edit(const Edition& before, const Edition& after, std::string_view certificate,
-                   const CertificateCheck& options = {});
 
 }  // namespace postern::plan

@@ -232,6 +232,61 @@ TEST(EditTest, AnswersOfOthersStandBehindAColon) {
                          "address: 127.0.0.3; bl.test about the client's address: 127.0.0.2"));
 }
 
+// A mistake of a list is answered 451 where it is reached, with `errors = "defer"`.
+TEST(EditTest, ListsWithMistakesAreCompared) {
+  constexpr std::string_view kinds[] = {"client",    "helo", "sender",      "relay",
+                                        "recipient", "data", "end_of_data", "etrn"};
+  EditOptions options;
+  options.compare.time = std::chrono::minutes(10);  // of a sanitized program
+  for (const std::string mistake :
+       {"reject_unauth_pipeling", "warn_if_reject reject_unauth_pipeling", "reject_rbl_client",
+        "check_client_access", "check_policy_service", "sleep", "check_sender_access nosuch:x",
+        "missing_class", "check_client_access inline:{ {10 = reject_misspelt} }"}) {
+    for (const std::string_view kind : kinds) {
+      const auto edition = [&](const std::string& name, const std::string& first,
+                               const std::string& last) {
+        std::string text =
+            "errors = 'defer'\nmydestination = 'own.test'\nlocal_recipient_maps = ''\n";
+        for (const std::string_view one : kinds) {
+          std::string list = one == kind ? first + mistake + last : "";
+          if (one == "relay") {
+            list += (list.empty() ? "" : ", ") + std::string("reject_unauth_destination");
+          }
+          text += fmt::format("smtpd_{}_restrictions = '{}'\n", one, list);
+        }
+        return edition_of(name, text);
+      };
+      const Report found = judge_edit(edition("old.toml", "permit_mynetworks, ", ""),
+                                      edition("new.toml", "", ", permit_mynetworks"), options);
+      EXPECT_TRUE(found.comparison.not_proved.empty()) << mistake << " in " << kind;
+    }
+  }
+}
+
+// Its mail is taken before any list.
+TEST(EditTest, AnotherSenderOfProbesIsNotCalledTheSame) {
+  const std::string lists =
+      server_text +
+      "smtpd_relay_restrictions = \"reject_unauth_destination\"\n"
+      "smtpd_recipient_restrictions = \"check_recipient_access inline:{ {probe@example.com = "
+      "REJECT} }";
+  const std::string after = lists + ", permit_auth_destination\"\n";
+  EXPECT_EQ(answer(lists + "\"\n", after), "same");
+  EXPECT_EQ(answer(lists + "\"\n", after + "address_verify_sender = \"probe@example.com\"\n"),
+            "not_proved");
+}
+
+// A server may answer reject_non_fqdn_sender, as parameters differ on which that hangs.
+TEST(EditTest, APolicyServerMayAskForTheForm) {
+  const auto with = [](const std::string& relayed, const std::string& last) {
+    return server_text + "relay_domains = \"" + relayed +
+           "\"\nsmtpd_relay_restrictions = \"reject_unauth_destination\"\n"
+           "smtpd_recipient_restrictions = \"check_policy_service inet:127.0.0.1:9" +
+           last + "\"\n";
+  };
+  EXPECT_EQ(answer(with("relay.test", ""), with("relay.test, relay.test", ", permit")), "same");
+}
+
 // What decides beside the lists.
 TEST(EditTest, WhatDecidesElsewhereIsNotCalledTheSame) {
   const std::string lists =

@@ -37,10 +37,6 @@ struct Report {
   bool routes_unasked = false;
   /// smtpd_sasl_auth_enable differs: who signs in is answered 503 by one version, at AUTH.
   bool auth_differs = false;
-  /// The certificate, if it was asked for; nullopt: nothing was proved about lists alone.
-  std::optional<std::string> certificate = {};
-  /// Why there is none; empty: there is one, or it was not asked for.
-  std::string no_certificate = {};
 };
 
 /// A dialogue that was played.

@@ -88,10 +88,6 @@ struct AskedPattern {
 /// `question`: with or without written_question. Nullopt: it is not whether a pattern is found.
 std::optional<AskedPattern> asked_pattern(const std::string& question);
 
-/// What a table of patterns may ask, without the keys: all the first members of its
-/// PatternQuestions::Question. Empty: it has no patterns.
-std::vector<std::string> pattern_questions(const Table& table);
-
 /// The results without groups of a table of patterns; nullopt: it is none.
 std::optional<std::vector<std::string>> plain_results(const Table& table);
 

@@ -1,12 +1,15 @@
 // cidr: its rows and if ... endif blocks become disjoint ranges (address_ranges.h).
 #include <array>
 #include <cstring>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include <fmt/core.h>
 
+#include "base/ip.h"
 #include "base/text.h"
 #include "dialect/restrictions/address_ranges.h"
-#include "dialect/restrictions/table_networks.h"
 #include "dialect/restrictions/table_source.h"
 
 namespace postern::dialect::restrictions {
@@ -15,6 +18,19 @@ namespace {
 using V4 = std::uint32_t;
 __extension__ using V6 = unsigned __int128;
 
+/// A network of a row, or of an `if` around it.
+struct NetworkCondition {
+  Cidr network;          ///< as written
+  bool negated = false;  ///< the other addresses of its family
+  bool mapped = false;   ///< written as ::ffff:a.b.c.d: no client is in it
+};
+/// A row as it is written; look-ups use disjoint ranges.
+struct NetworkRow {
+  std::vector<NetworkCondition> conditions;  ///< all hold; the last one is its own
+};
+
+/// Tables with more rows do not keep them.
+constexpr std::size_t most_network_rows = 1000;
 /// Ranges of all rows together; nested `if !network` multiply them.
 constexpr std::size_t max_claims = 8'000'000;
 
@@ -96,13 +112,10 @@ class CidrTable final : public NamedTable {
   }
   bool is_total() const override { return v4_.is_total() && v6_.is_total(); }
   std::size_t rows() const override { return rows_; }
-  /// Of a small table.
-  const std::vector<NetworkRow>& written() const { return written_; }
   std::size_t memory() const override {
     std::size_t sum = sizeof *this + v4_.memory() + v6_.memory() + values_.memory();
     for (const NetworkRow& row : written_) {
-      sum +=
-          sizeof row + row.value.capacity() + row.conditions.capacity() * sizeof(NetworkCondition);
+      sum += sizeof row + row.conditions.capacity() * sizeof(NetworkCondition);
     }
     return sum;
   }
@@ -182,7 +195,7 @@ class CidrReader {
     if (!pattern) return report_.bad(line_, pattern.error().message);
     if (rest.empty()) return report_.bad(line_, "a network without a result");
     note_mapped(*pattern);
-    keep_as_written(*pattern, rest);
+    keep_as_written(*pattern);
     if (!pattern->mapped || pattern->negated) claim(*pattern, rest);
     return true;
   }
@@ -242,9 +255,9 @@ class CidrReader {
     return pattern.negated ? without(blocks_.back().v6, one) : common(blocks_.back().v6, one);
   }
 
-  void keep_as_written(const Pattern& pattern, std::string_view value) {
+  void keep_as_written(const Pattern& pattern) {
     if (table_.written_.size() > most_network_rows) return;
-    NetworkRow row{blocks_.back().conditions, std::string(value)};
+    NetworkRow row{blocks_.back().conditions};
     row.conditions.push_back(pattern);
     table_.written_.push_back(std::move(row));
   }
@@ -268,12 +281,6 @@ class CidrReader {
 };
 
 }  // namespace
-
-std::optional<std::vector<NetworkRow>> network_rows(const Table& table) {
-  const auto* networks = dynamic_cast<const CidrTable*>(&table);
-  if (networks == nullptr || networks->written().size() > most_network_rows) return std::nullopt;
-  return networks->written();
-}
 
 OpenedTable open_cidr(std::string spec, std::string_view name, const TableSources& sources) {
   const auto source = read_source("cidr", name, sources);

@@ -141,20 +141,6 @@ class PatternTable final : public NamedTable {
     return results;
   }
 
-  /// As match() and result_of() ask them.
-  std::vector<std::string> questions() const {
-    std::vector<std::string> all;
-    for (const PatternLine& rule : rules_) {
-      if (!rule.question.empty()) {
-        all.push_back(rule.question);
-        all.push_back(std::string(written_question) + rule.question);
-        all.push_back(rule.folded);
-      }
-      if (!rule.owner.empty()) all.push_back(rule.owner);
-    }
-    return all;
-  }
-
   std::optional<std::vector<std::string>> values() const override {
     std::vector<std::string> list;
     std::set<std::string> seen;
@@ -591,11 +577,6 @@ std::optional<AskedPattern> asked_pattern(const std::string& given) {
   if (!translated) return std::nullopt;
   asked.perl = std::move(translated->perl);
   return asked;
-}
-
-std::vector<std::string> pattern_questions(const Table& table) {
-  const auto* patterns = dynamic_cast<const PatternTable*>(&table);
-  return patterns != nullptr ? patterns->questions() : std::vector<std::string>();
 }
 
 std::optional<std::vector<std::string>> plain_results(const Table& table) {
