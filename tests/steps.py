@@ -101,7 +101,7 @@ def steps():
         # `make test` compiles units of many sources: a source that lacks an include is found by the build of each alone.
         Step("build: each source alone", 1000, (*NICE, "tools/build", "dev", "all"), night=True),
         Step("build: release", 40, ("tools/build", "release", "postern"), builds="release", cold_seconds=400),
-        Step("build: sanitized tests and fuzz targets", 100, (*NICE, "tools/build", "asan", "all"), builds="asan", cold_seconds=800, units=400),
+        Step("build: sanitized tests and fuzz targets", 100, ("tools/build", "asan", "all"), builds="asan", cold_seconds=800, units=400),
 
         # What the sanitized build is for. Its unit tests are steps, too: unit_tests().
         Step("fuzz targets", 45, (*NICE, "tools/fuzz", "1"), (*NICE, "tools/fuzz", "60"), needs="asan", random=True),
