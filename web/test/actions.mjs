@@ -44,7 +44,7 @@ export class Actions {
     await until(async () => (await this.page.locator('.loading').count()) ? `still reading at ${this.page.url()}` : '');
   }
 
-  /** What is seen now. A question that waits for an element would wait for one that was drawn anew meanwhile; all others here look at the page once. */
+  /** Those that are visible now. What is asked of an element waits until it is there, also if it was drawn anew meanwhile: texts are read from the page in one call. */
   async visible(locator) {
     const all = await locator.all();
     const seen = await Promise.all(all.map((one) => one.isVisible()));
@@ -75,7 +75,7 @@ export class Actions {
     await one.click({ timeout: patience });
   }
   async names() {
-    const texts = await this.page.locator('a, button').evaluateAll((all) => all.filter((e) => e.checkVisibility()).map((e) => (e.getAttribute('aria-label') ?? e.textContent ?? '').trim()));
+    const texts = await this.page.locator('a:visible, button:visible').evaluateAll((all) => all.map((e) => (e.getAttribute('aria-label') ?? e.textContent ?? '').trim()));
     return short(texts.map((t) => `"${t}"`).join(' '), 400);
   }
 
@@ -133,7 +133,7 @@ export class Actions {
   }
   row(name, texts) {
     return until(async () => {
-      const said = await this.page.locator('tr, li').filter({ hasText: name }).evaluateAll((all) => all.filter((e) => e.checkVisibility()).map((e) => e.innerText));
+      const said = await this.page.locator('tr:visible, li:visible').filter({ hasText: name }).allInnerTexts();
       return said.some((text) => texts.every((t) => text.includes(t))) ? '' : `no row with "${name}" shows ${texts.map((t) => `"${t}"`).join(', ')}; rows: ${short(said.join(' | ').replace(/\s+/g, ' '), 400) || 'none'}`;
     });
   }

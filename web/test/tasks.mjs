@@ -1,6 +1,6 @@
 // What people do with the pages and what they must find there: each piece is a sentence that a page had wrong once.
 import { execFileSync } from 'node:child_process';
-import { until } from './actions.mjs';
+import { patience, until } from './actions.mjs';
 import { demo, lists } from './demo.mjs';
 import { piece } from './report.mjs';
 import { Session } from './session.mjs';
@@ -9,17 +9,18 @@ import { Account, mail, word, world } from './world.mjs';
 const none = async (page, text) => { if (await page.getByText(text).count()) throw new Error(`the page says "${text}"`); };
 const fails = (what) => { throw new Error(what); };
 
-/** Fills a field and waits for what the page says of the edit. Plans run at the lowest priority, and end without a proof when the machine was
-    busy for five times their budget: the edit is made once more then, with a blank behind it or without. */
+/** Fills a field and waits for what the page says of the edit. A plan runs at the lowest priority and gives up after five times its budget
+    by the clock, which other programs may use up: the edit is made again on a page that is loaded again. */
 async function edited({ page, actions }, field, value, wanted) {
   const seen = async (text) => (await actions.visible(page.getByText(text))).length > 0;
-  for (let end = '', busy = true; busy; end = end ? '' : ' ') {
-    await actions.fill(field, value + end);
-    if (end) await new Promise((go) => setTimeout(go, 3000));
-    await until(async () => {
-      busy = await seen('needs more than it may use');
-      return busy || await seen(wanted) ? '' : `the page does not say ${wanted}`;
-    });
+  for (const end = Date.now() + patience; ;) {
+    let busy = false;
+    await actions.fill(field, value);
+    await until(async () => (busy = await seen('needs more than it may use')) || await seen(wanted) ? '' : `the page does not say ${wanted}`);
+    if (!busy) return;
+    if (Date.now() > end) fails(`no plan had the time to say ${wanted}`);
+    await page.reload();
+    await actions.ready();
   }
 }
 
