@@ -28,7 +28,7 @@ add_link_options(-pie -Wl,-z,relro,-z,now)
 if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
   # For the image (at most 60 MB, packaging/make-image): functions with the same octets are there once, unless something asks for their
   # addresses, and relocations are packed. Each is half a megabyte. lld notes that glibc has to know them (2.36 and later); Debian 12's mold does not.
-  # Sections of a function each, or what a unit of many sources leaves unused would stay.
+  # A section for each function and variable: a unit of many sources would be linked whole.
   add_compile_options(-ffunction-sections -fdata-sections)
   add_link_options(-Wl,--icf=safe -Wl,--gc-sections -Wl,-z,pack-relative-relocs)
   # Packages of a release have more protections; their price is not measured yet (docs/decisions/0074-release.md).

@@ -13,9 +13,9 @@ BINARY = ("--binary", "build/release/postern")
 NICE = ("nice", "-n", "19")
 # Random programs of unit tests, by whether the run is the whole one.
 ENVIRONMENT = {
-    False: {"POSTERN_RANDOM_LISTS": "500", "POSTERN_VSL_SEEDS": "500", "POSTERN_PLAN_LISTS": "25", "POSTERN_PLAN_PAIRS": "10", "POSTERN_CRASH_ROUNDS": "10"},
-    True: {"POSTERN_RANDOM_LISTS": "50000", "POSTERN_VSL_SEEDS": "40000", "POSTERN_PLAN_STRIDE": "239", "POSTERN_CRASH_ROUNDS": "100",
-           "POSTERN_LONG_TESTS": "yes"},
+    False: {"POSTERN_RANDOM_LISTS": "500", "POSTERN_VSL_SEEDS": "500", "POSTERN_PLAN_STRIDE": "2390", "POSTERN_PLAN_LISTS": "25", "POSTERN_PLAN_PAIRS": "10",
+            "POSTERN_CRASH_ROUNDS": "10"},
+    True: {"POSTERN_RANDOM_LISTS": "50000", "POSTERN_VSL_SEEDS": "40000", "POSTERN_CRASH_ROUNDS": "100", "POSTERN_LONG_TESTS": "yes"},
 }
 if REAL.is_dir():
     for variables in ENVIRONMENT.values():
@@ -140,6 +140,8 @@ def steps():
         product("make install, and back", 4, "packaging/install", "--selftest"),
         product("the Debian package", 80, "packaging/package", "--out", "build/test/dist", "--short",
                 longer=("packaging/package", "--out", "build/test/dist"), root=True),
+        product("the Debian package, made twice with the same octets", 120, "packaging/package", "--out", "build/test/dist-twice", "--short", "--twice",
+                root=True, night=True),
         product("the crash test itself", 60, "tests/crash/selftest.py", night=True),
         product("calls that fail and tear", 11, "tests/crash/run", "--quiet", "--nth", "1", "--shim", "fsync-eio,write-tornkill,nofile,bit-rot",
                 longer=("tests/crash/run", "--quiet", "--shim", "all"), root=True, random=True),

@@ -427,7 +427,7 @@ void expect_what_was_played(Judge& judge, const List& old_list, const List& new_
 TEST(PlanSmallScope, PlanSaysWhatPlayingAllDialoguesShows) {
   // One pair in so many; 1: all. With 239 from the 70th on, each two rules are in some list, and
   // all kinds of edits have their turn; with ten times as many, each rule is.
-  const unsigned stride = amount("POSTERN_PLAN_STRIDE", 2390);
+  const unsigned stride = amount("POSTERN_PLAN_STRIDE", 239);
   const unsigned first = 69 % stride;
   Judge judge;
   std::map<Answer, std::size_t> answers;

@@ -233,7 +233,7 @@ def linked(build, folder, target, objects):
 def finds(words, number, seconds=600):
     """What fails with the fault; empty: nothing does."""
     try:
-        done = subprocess.run(words, capture_output=True, text=True, timeout=seconds, env={"POSTERN_PLAN_STRIDE": "239", **os.environ, "POSTERN_PLAN_FAULT": str(number)})
+        done = subprocess.run(words, capture_output=True, text=True, timeout=seconds, env={**os.environ, "POSTERN_PLAN_FAULT": str(number)})
     except subprocess.TimeoutExpired:
         return "no end"
     if done.returncode == 0:

@@ -93,8 +93,8 @@ class Engine:
 
     def __init__(self, stack):
         self.password = "pg-hunter2-secret"
-        self.server = daemons.Postgres(types.SimpleNamespace(stack=stack), "postern", self.password, "recovery_init_sync_method=syncfs",
-                                       "max_connections=2000", "shared_buffers=64MB")
+        self.server = daemons.Postgres(types.SimpleNamespace(stack=stack), "postern", self.password, "max_connections=2000",
+                                       "shared_buffers=64MB")
         self.lock, self.made = threading.Lock(), 0
 
     def database(self):
