@@ -17,6 +17,7 @@
 #include <unordered_set>
 
 #include "backup/kept.h"
+#include "base/descriptor.h"
 #include "base/file_io.h"
 #include "base/ulid.h"
 #include "base/version.h"
@@ -78,6 +79,11 @@ class WorkFolder {
     fs::create_directories(parent, bad);
     if (fs::is_symlink(parent, bad)) {
       return fail(Fault::permanent, parent.string() + " is a symbolic link");
+    }
+    // Held until the new folder is locked: before, another backup would remove it as left behind.
+    const Descriptor turn(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!turn.is_open() || ::flock(turn.get(), LOCK_EX) != 0) {
+      return fail(Fault::permanent, fmt::format("{}: {}", parent.string(), std::strerror(errno)));
     }
     for (fs::directory_iterator entry(parent, bad), end; !bad && entry != end;
          entry.increment(bad)) {
