@@ -10,6 +10,8 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "dialect/kumo/layer.h"
+#include "policy/ruling.h"
+#include "policy/step.h"
 #include "policy/testing.h"
 #include "script/state.h"
 #include "script/test_world.h"

@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "mailauth/spf/check_host.h"
+#include "mailauth/spf/record.h"
 
 namespace {
 

@@ -13,6 +13,7 @@
 #include "policy/gateway_layer.h"
 #include "policy/record.h"
 #include "policy/testing.h"
+#include "policy/trace.h"
 #include "store/traces.h"
 
 namespace {

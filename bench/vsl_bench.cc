@@ -14,6 +14,7 @@
 #include "dns/recorded_resolver.h"
 #include "policy/authentication.h"
 #include "policy/testing.h"
+#include "policy/trace.h"
 #include "script/test_world.h"
 
 namespace {

@@ -12,6 +12,8 @@
 #include "dialect/kumo/name_lint.h"
 #include "dialect/kumo/rewriter.h"
 #include "invariant.h"
+#include "policy/inquiry.h"
+#include "policy/trace.h"
 
 namespace {
 

@@ -5,6 +5,7 @@
 #include "mailauth/names.h"
 #include "mailauth/spf/check_host.h"
 #include "mailauth/spf/macro.h"
+#include "mailauth/spf/record.h"
 
 namespace {
 

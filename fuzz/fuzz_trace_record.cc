@@ -5,6 +5,7 @@
 #include "invariant.h"
 #include "policy/record.h"
 #include "policy/testing.h"
+#include "policy/trace.h"
 #include "replay/rederive.h"
 
 namespace {

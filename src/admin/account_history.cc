@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "base/ulid.h"
+#include "store/store.h"
 
 namespace postern::admin {
 namespace {

@@ -11,6 +11,7 @@
 #include "admin/guarded_edit.h"
 #include "admin/links.h"
 #include "admin/people.h"
+#include "admin/ports.h"
 #include "admin/publisher.h"
 #include "admin/signing_key.h"
 #include "admin/totp.h"

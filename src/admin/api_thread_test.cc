@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include "admin/test_api.h"
+#include "mail/address.h"
+#include "policy/route.h"
 
 namespace postern::admin {
 namespace {

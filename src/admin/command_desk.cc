@@ -1,4 +1,5 @@
 #include "admin/command_desk.h"
+#include "admin/ports.h"
 
 #include <iterator>
 

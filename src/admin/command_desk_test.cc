@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "admin/ports.h"
 #include "admin/test_api.h"
 
 namespace postern::admin {

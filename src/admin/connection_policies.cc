@@ -7,6 +7,7 @@
 #include <boost/json.hpp>
 
 #include "admin/guarded_edit.h"
+#include "admin/ports.h"
 #include "base/text.h"
 #include "dialect/restrictions/layer.h"
 #include "dialect/restrictions/lint.h"

@@ -10,6 +10,9 @@
 #include "base/subscriber.h"
 #include "base/text.h"
 #include "base/ulid.h"
+#include "spool/inbox.h"
+#include "store/delivery_log.h"
+#include "store/linked_octets.h"
 
 namespace postern::admin {
 

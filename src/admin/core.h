@@ -16,8 +16,8 @@
 #include "admin/access_token.h"
 #include "admin/access_watch.h"
 #include "admin/account_shares.h"
-#include "admin/api.h"
 #include "admin/call.h"
+#include "admin/dependencies.h"
 #include "admin/refusal.h"
 #include "admin/sign_in_log.h"
 #include "admin/time_text.h"
@@ -26,6 +26,9 @@
 #include "base/subscriber_counter.h"
 #include "base/window_counter.h"
 #include "dialect/webhook/body_reader.h"
+#include "net/http_message.h"
+#include "net/work_pool.h"
+#include "store/records.h"
 
 namespace postern::admin {
 

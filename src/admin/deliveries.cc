@@ -14,8 +14,11 @@
 #include "admin/digest.h"
 #include "admin/json_value.h"
 #include "admin/log_json.h"
+#include "admin/ports.h"
 #include "base/text.h"
 #include "base/ulid.h"
+#include "spool/inbox.h"
+#include "store/linked_octets.h"
 #include "store/store.h"
 
 namespace postern::admin {

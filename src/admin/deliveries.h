@@ -3,6 +3,7 @@
 
 #include "admin/core.h"
 #include "admin/router.h"
+#include "store/delivery_log.h"
 
 namespace postern::admin {
 

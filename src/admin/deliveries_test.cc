@@ -4,7 +4,9 @@
 #include <fstream>
 #include <thread>
 
+#include "admin/ports.h"
 #include "admin/test_api.h"
+#include "store/delivery_log.h"
 
 namespace postern::admin {
 namespace {

@@ -10,6 +10,8 @@
 #include "admin/domains.h"
 #include "admin/publisher.h"
 #include "base/text.h"
+#include "dns/dns.h"
+#include "dns/resolver.h"
 #include "mailauth/dkim/key_record.h"
 #include "mailauth/dkim/sign.h"
 #include "mailauth/names.h"

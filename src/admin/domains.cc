@@ -11,6 +11,8 @@
 #include "base/domain_below.h"
 #include "base/text.h"
 #include "base/ulid.h"
+#include "dns/dns.h"
+#include "dns/resolver.h"
 #include "mail/address.h"
 #include "store/store.h"
 

@@ -11,6 +11,7 @@
 #include "admin/dkim_keys.h"
 #include "admin/domains.h"
 #include "base/text.h"
+#include "dns/resolver.h"
 #include "store/store.h"
 
 namespace postern::admin {

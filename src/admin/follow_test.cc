@@ -2,6 +2,7 @@
 
 #include "admin/test_api.h"
 #include "policy/catalogue.h"
+#include "policy/evidence.h"
 #include "store/sqlite_schema.h"
 
 namespace postern::admin {

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "admin/digest.h"
+#include "admin/ports.h"
 #include "base/text.h"
 #include "dialect/restrictions/layer.h"
 #include "dialect/restrictions/lint_report.h"

@@ -5,6 +5,7 @@
 #include <regex>
 #include <set>
 
+#include "admin/ports.h"
 #include "admin/test_api.h"
 #include "dialect/restrictions/rules.h"
 

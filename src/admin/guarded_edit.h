@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "admin/core.h"
+#include "admin/ports.h"
 #include "admin/running_lists.h"
 
 namespace postern::admin {

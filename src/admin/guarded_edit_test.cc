@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "admin/ports.h"
 #include "admin/test_api.h"
 
 namespace postern::admin {

@@ -5,6 +5,7 @@
 #include "admin/core.h"
 #include "admin/domains.h"
 #include "admin/test_api.h"
+#include "mail/address.h"
 
 namespace postern::admin {
 namespace {

@@ -5,6 +5,7 @@
 
 #include <set>
 
+#include "admin/running_lists.h"
 #include "admin/test_api.h"
 
 namespace postern::admin {

@@ -6,6 +6,7 @@
 
 #include "admin/authenticator.h"
 #include "admin/core.h"
+#include "admin/ports.h"
 #include "admin/router.h"
 
 namespace postern::admin {

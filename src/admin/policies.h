@@ -7,6 +7,7 @@
 #include <boost/json/value.hpp>
 
 #include "admin/core.h"
+#include "admin/ports.h"
 #include "admin/router.h"
 
 namespace postern::dialect::webhook {

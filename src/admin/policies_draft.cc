@@ -5,6 +5,7 @@
 
 #include "admin/json_value.h"
 #include "admin/policies.h"
+#include "admin/ports.h"
 #include "admin/publisher.h"
 #include "base/text.h"
 #include "dialect/webhook/compile.h"

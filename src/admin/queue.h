@@ -4,6 +4,7 @@
 
 #include "admin/core.h"
 #include "admin/router.h"
+#include "spool/spool.h"
 
 namespace postern::admin {
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "admin/core.h"
+#include "admin/ports.h"
 #include "admin/router.h"
 
 namespace postern::admin {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "admin/running_lists.h"
 #include "admin/test_api.h"
 #include "admin/totp.h"
 

@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 
+#include "admin/ports.h"
 #include "base/text.h"
 
 namespace postern::admin {

@@ -15,12 +15,19 @@
 
 #include "admin/api.h"
 #include "admin/digest.h"
+#include "admin/ports.h"
 #include "admin/publisher.h"
 #include "base/temporary_folder_test.h"
 #include "base/text.h"
 #include "base/ulid.h"
+#include "dns/dns.h"
+#include "dns/resolver.h"
 #include "net/http_head.h"
+#include "spool/body.h"
+#include "spool/inbox.h"
+#include "store/delivery_log.h"
 #include "store/sqlite_store.h"
+#include "store/store.h"
 
 namespace postern::admin {
 

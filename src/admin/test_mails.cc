@@ -4,6 +4,7 @@
 
 #include <boost/json.hpp>
 
+#include "admin/ports.h"
 #include "mail/address.h"
 #include "store/store.h"
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <thread>
 
+#include "admin/ports.h"
 #include "admin/test_api.h"
 
 namespace postern::admin {

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "admin/place.h"
+#include "admin/ports.h"
 #include "admin/trace_json.h"
 #include "base/ulid.h"
 

@@ -7,6 +7,7 @@
 #include <boost/json.hpp>
 
 #include "admin/log_json.h"
+#include "admin/ports.h"
 #include "admin/reason_words.h"
 #include "base/text.h"
 #include "base/ulid.h"

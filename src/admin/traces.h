@@ -3,6 +3,7 @@
 
 #include "admin/authenticator.h"
 #include "admin/core.h"
+#include "admin/ports.h"
 #include "admin/router.h"
 #include "admin/trace_json.h"
 

@@ -4,10 +4,13 @@
 
 #include <gtest/gtest.h>
 
+#include "admin/ports.h"
 #include "admin/reason_words.h"
 #include "admin/test_api.h"
 #include "base/temporary_folder_test.h"
 #include "dialect/restrictions/rules.h"
+#include "policy/trace.h"
+#include "store/delivery_log.h"
 
 namespace postern::admin {
 namespace {

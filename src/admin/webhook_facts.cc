@@ -5,7 +5,10 @@
 #include <boost/json.hpp>
 
 #include "admin/json_value.h"
+#include "admin/ports.h"
+#include "store/delivery_log.h"
 #include "store/store.h"
+#include "store/traces.h"
 
 namespace postern::admin {
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "admin/test_api.h"
+#include "mail/address.h"
 
 namespace postern::admin {
 namespace {

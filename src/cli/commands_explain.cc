@@ -219,8 +219,7 @@ bool nobody_has(const std::string& name, const Config& config, const policy::Dir
 }
 
 /// What the gateway of the data directory remembers of an address, or its file does.
-std::optional<relay::VerifiedAddresses::Entry> remembered(LiveData& data,
-                                                          const std::string& address) {
+std::optional<relay::VerifiedEntry> remembered(LiveData& data, const std::string& address) {
   using Kind = relay::Verified::Kind;
   const auto answer = data.ask("verified", {{"address", address}});
   const auto* const result = answer ? answer->if_contains("result") : nullptr;
@@ -228,9 +227,8 @@ std::optional<relay::VerifiedAddresses::Entry> remembered(LiveData& data,
   const boost::json::object& row = result->get_object();
   const auto kind = row.at("kind").to_number<std::int64_t>();
   if (kind < 0 || kind > static_cast<std::int64_t>(Kind::deferred)) return std::nullopt;
-  return relay::VerifiedAddresses::Entry{
-      {static_cast<Kind>(kind), text_of(row, "why")},
-      store::from_millis(row.at("found_at").to_number<std::int64_t>())};
+  return relay::VerifiedEntry{{static_cast<Kind>(kind), text_of(row, "why")},
+                              store::from_millis(row.at("found_at").to_number<std::int64_t>())};
 }
 
 /// Decides with the store's policies, then treats the record like a trace of the gateway.

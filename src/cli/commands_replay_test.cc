@@ -14,6 +14,7 @@
 #include "dialect/webhook/layer.h"
 #include "policy/gateway_layer.h"
 #include "policy/testing.h"
+#include "policy/trace.h"
 #include "store/traces.h"
 
 namespace postern::app {

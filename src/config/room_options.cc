@@ -4,12 +4,19 @@
 
 #include <fmt/format.h>
 
+#include "admin/dependencies.h"
+#include "admin/running_lists.h"
 #include "base/version.h"
 #include "config/engine.h"
+#include "deliver/webhook_delivery.h"
 #include "dialect/kumo/listener.h"
 #include "dialect/restrictions/footer.h"
 #include "dialect/restrictions/layer.h"
+#include "gateway/authenticator.h"
+#include "gateway/settings.h"
 #include "mail/hostname.h"
+#include "net/http_limits.h"
+#include "net/unbound_resolver.h"
 
 namespace postern::app {
 

@@ -1,15 +1,29 @@
 #pragma once
 
-#include "admin/api.h"
-#include "admin/running_lists.h"
+#include <string>
+
 #include "base/host_file.h"
+#include "base/ip.h"
 #include "config/config.h"
-#include "deliver/webhook_delivery.h"
-#include "gateway/authenticator.h"
 #include "gateway/settings.h"
-#include "net/http_limits.h"
-#include "net/unbound_resolver.h"
-#include "policy/authentication.h"
+
+namespace postern::admin {
+struct Lists;
+struct Options;
+}  // namespace postern::admin
+namespace postern::deliver {
+struct DeliveryOptions;
+}
+namespace postern::gateway {
+struct AuthLimits;
+}
+namespace postern::net {
+struct HttpLimits;
+struct UnboundOptions;
+}  // namespace postern::net
+namespace postern::policy {
+struct AuthenticationOptions;
+}
 
 namespace postern::app {
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "dialect/kumo/listener.h"
+#include "gateway/settings.h"
 
 namespace postern::app {
 namespace {

@@ -9,6 +9,7 @@
 
 #include "base/domain_below.h"
 #include "base/text.h"
+#include "policy/dns_list.h"
 
 namespace postern::app {
 

@@ -14,6 +14,7 @@
 #include "dialect/restrictions/rule_effect.h"
 #include "mail/address.h"
 #include "policy/answers.h"
+#include "policy/dns_list.h"
 
 namespace postern::app {
 

@@ -1,6 +1,7 @@
 #include "config/verification_options.h"
 
 #include "dialect/restrictions/layer.h"
+#include "relay/address_probe.h"
 
 namespace postern::app {
 

@@ -9,6 +9,7 @@
 
 #include "base/temporary_folder_test.h"
 #include "mailauth/dkim/verify.h"
+#include "policy/directory.h"
 #include "policy/dkim_keyring.h"
 #include "policy/testing.h"
 

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "policy/answers.h"
+#include "policy/inquiry.h"
 
 namespace postern::dialect {
 

@@ -7,6 +7,7 @@
 
 #include "dns/recorded_resolver.h"
 #include "policy/authentication.h"
+#include "policy/inquiry.h"
 
 namespace postern::dialect::testing {
 

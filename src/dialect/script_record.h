@@ -9,6 +9,7 @@
 #include <boost/json.hpp>
 
 #include "base/ip.h"
+#include "policy/inquiry.h"
 #include "policy/layer.h"
 #include "script/call.h"
 #include "script/world.h"

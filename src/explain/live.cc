@@ -15,6 +15,7 @@
 #include "gateway/consultation.h"
 #include "mail/literal.h"
 #include "net/unbound_resolver.h"
+#include "policy/authentication.h"
 
 namespace postern::app {
 

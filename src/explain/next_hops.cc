@@ -15,6 +15,7 @@
 #include "config/route_tables.h"
 #include "config/verification_options.h"
 #include "dialect/restrictions/layer.h"
+#include "gateway/settings.h"
 #include "mail/literal.h"
 #include "net/work_pool.h"
 #include "policy/own_addresses.h"

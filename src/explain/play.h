@@ -19,13 +19,13 @@
 #include "policy/directory.h"
 #include "policy/layer.h"
 #include "policy/trace.h"
-#include "relay/verified_addresses.h"
+#include "relay/verified.h"
 
 namespace postern::app {
 
 /// What address verification remembers of an address, as Mailbox::text() writes it.
 using RememberedAddress =
-    std::function<std::optional<relay::VerifiedAddresses::Entry>(const std::string& address)>;
+    std::function<std::optional<relay::VerifiedEntry>(const std::string& address)>;
 
 /// Asks another program, and adds the answer to the evidence (gateway::add_answer()).
 using AskOthers = std::function<Task<void>(policy::Consultation, policy::Evidence&)>;

@@ -17,6 +17,8 @@
 #include "net/http_target.h"
 #include "net/sql_client.h"
 #include "policy/bcrypt.h"
+#include "policy/inquiry.h"
+#include "policy/step.h"
 #include "smtp/saslprep.h"
 
 namespace postern::gateway {

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "dialect/restrictions/table_query.h"
 #include "gateway/auth_source_verifier.h"
+#include "policy/evidence.h"
 #include "script/vault.h"
 
 namespace postern::gateway {

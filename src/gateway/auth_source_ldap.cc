@@ -3,6 +3,7 @@
 #include "dialect/restrictions/table_query.h"
 #include "gateway/auth_source_verifier.h"
 #include "net/ldap_client.h"
+#include "policy/evidence.h"
 
 namespace postern::gateway {
 namespace {

@@ -7,6 +7,7 @@
 #include "gateway/auth_source_verifier.h"
 #include "net/mysql_client.h"
 #include "net/pgsql_client.h"
+#include "policy/evidence.h"
 
 namespace postern::gateway {
 namespace {

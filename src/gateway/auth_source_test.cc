@@ -15,6 +15,8 @@
 #include "gateway/auth_source_verifier.h"
 #include "net/scripted_http_server.h"
 #include "policy/bcrypt.h"
+#include "policy/inquiry.h"
+#include "policy/step.h"
 #include "policy/testing.h"
 
 namespace postern::gateway {

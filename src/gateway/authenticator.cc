@@ -9,7 +9,9 @@
 #include "base/text.h"
 #include "gateway/auth_source.h"
 #include "net/counted.h"
+#include "policy/inquiry.h"
 #include "policy/questions/client_in.h"
+#include "policy/step.h"
 #include "smtp/saslprep.h"
 
 namespace postern::gateway {

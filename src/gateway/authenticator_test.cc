@@ -5,6 +5,8 @@
 #include <map>
 #include <thread>
 
+#include "policy/inquiry.h"
+#include "policy/step.h"
 #include "policy/testing.h"
 
 namespace postern::gateway {

@@ -6,6 +6,8 @@
 #include "base/subscriber.h"
 #include "policy/bcrypt.h"
 #include "policy/credentials.h"
+#include "policy/inquiry.h"
+#include "policy/step.h"
 
 namespace postern::gateway {
 

@@ -9,6 +9,8 @@
 #include <boost/asio/io_context.hpp>
 
 #include "policy/bcrypt.h"
+#include "policy/inquiry.h"
+#include "policy/step.h"
 #include "policy/testing.h"
 
 namespace postern::gateway {

@@ -29,6 +29,7 @@
 #include "mailauth/dkim/sign.h"
 #include "policy/bcrypt.h"
 #include "policy/gateway_layer.h"
+#include "policy/inquiry.h"
 #include "telemetry/metrics.h"
 
 namespace postern::gateway {

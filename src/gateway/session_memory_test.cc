@@ -15,6 +15,7 @@
 #include "gateway/server.h"
 #include "gateway/test_client.h"
 #include "policy/gateway_layer.h"
+#include "policy/inquiry.h"
 
 namespace postern::gateway {
 namespace {

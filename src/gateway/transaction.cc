@@ -12,6 +12,7 @@
 #include "dialect/restrictions/verification.h"
 #include "gateway/address_verification.h"
 #include "gateway/consultation.h"
+#include "policy/inquiry.h"
 #include "policy/memory.h"
 #include "policy/own_addresses.h"
 #include "policy/replies.h"

@@ -25,6 +25,7 @@
 #include "net/peer_waits.h"
 #include "policy/authentication.h"
 #include "policy/directory.h"
+#include "policy/inquiry.h"
 #include "policy/layer.h"
 #include "policy/own_addresses.h"
 #include "smtp/server_session.h"

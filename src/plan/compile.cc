@@ -19,6 +19,7 @@
 #include "dialect/restrictions/verification.h"
 #include "explain/play.h"
 #include "policy/answers.h"
+#include "policy/dns_list.h"
 #include "policy/own_addresses.h"
 #include "policy/questions/authenticated.h"
 #include "policy/webhook.h"

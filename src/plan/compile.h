@@ -19,6 +19,7 @@
 #include "plan/diagram.h"
 #include "plan/pattern_languages.h"
 #include "plan/same_rules.h"
+#include "policy/dns_list.h"
 #include "policy/evidence.h"
 
 namespace postern::plan {

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/domain_below.h"
+#include "mailauth/dmarc/evaluate.h"
 #include "mailauth/names.h"
 #include "policy/questions/spf.h"
 

@@ -15,6 +15,7 @@
 #include "plan/report.h"
 #include "plan/vsl_explore.h"
 #include "policy/answers.h"
+#include "policy/dns_list.h"
 #include "policy/own_addresses.h"
 #include "policy/questions/client_in.h"
 #include "policy/questions/dkim.h"

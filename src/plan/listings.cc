@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "policy/dns_list.h"
 
 namespace postern::plan {
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "plan/compile.h"
+#include "policy/dns_list.h"
 
 namespace postern::plan {
 

@@ -5,9 +5,15 @@
 
 #include "base/text.h"
 #include "mail/hostname.h"
+#include "policy/dns_list.h"
+#include "policy/evidence.h"
 #include "policy/questions/servers.h"
 
 namespace postern::policy {
+
+Answers::Answers(const Evidence& evidence) : Answers(evidence.dns, evidence.in_shadow) {}
+
+Replies::Replies(const Evidence& evidence) : Replies(evidence.consulted, evidence.in_shadow) {}
 
 const dns::Answer* Answers::find(std::string_view name, dns::Type type) {
   const auto known = std::find_if(records_.begin(), records_.end(), [&](const DnsRecord& one) {

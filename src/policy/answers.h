@@ -6,9 +6,12 @@
 #include <string_view>
 #include <vector>
 
-#include "policy/evidence.h"
+#include "policy/consultations.h"
+#include "policy/dns_record.h"
 
 namespace postern::policy {
+
+struct Evidence;
 
 /// The DNS answers that a decision has so far. A missing answer is noted in wanted(): the caller
 /// fetches it and decides again. So a decision stays a pure function of the evidence and can be
@@ -20,7 +23,7 @@ class Answers {
   explicit Answers(const std::vector<DnsRecord>& records, bool in_shadow = false)
       : records_(records), in_shadow_(in_shadow) {}
   /// The answers that the layer which is being asked may see. Borrows `evidence`.
-  explicit Answers(const Evidence& evidence) : Answers(evidence.dns, evidence.in_shadow) {}
+  explicit Answers(const Evidence& evidence);
 
   /// Compares names case-insensitively. Null if there is no answer yet; wanted() is then the first
   /// such question.
@@ -45,7 +48,7 @@ class Replies {
   explicit Replies(const Consultations& known, bool in_shadow = false)
       : known_(known), in_shadow_(in_shadow) {}
   /// As of Answers.
-  explicit Replies(const Evidence& evidence) : Replies(evidence.consulted, evidence.in_shadow) {}
+  explicit Replies(const Evidence& evidence);
 
   /// Null if the service has not been asked this; wanted() is then the first such request.
   const Consultation* find(std::string_view service, std::string_view request);
@@ -89,41 +92,5 @@ std::string reverse_name(const IpAddress& address);
 enum class MailDomain { waiting, exists, missing, null_mx, trouble };
 /// Asks for MX, then for A and AAAA.
 MailDomain mail_domain(std::string_view domain, Answers& answers);
-
-/// A DNS list of addresses or domains (RFC 5782 §2, §3), and the filter for its answers. Immutable.
-class DnsList {
- public:
-  /// `zone`, or `zone=d.d.d.d`, where each d is a number or `[a;b..c]`. Fault::malformed otherwise.
-  static Result<DnsList> parse(std::string_view text);
-
-  /// Lower case, without a final dot.
-  const std::string& zone() const { return zone_; }
-  /// As written, with the filter.
-  const std::string& text() const { return text_; }
-
-  /// `not_listed` also if no answer matches the filter; `trouble`: the lookup failed.
-  enum class Status { waiting, listed, not_listed, trouble };
-  /// Result of a lookup.
-  struct Listing {
-    Status status = Status::waiting;  ///< Status::waiting while an answer is missing
-    std::string reason;               ///< the TXT records, joined by " / "; set if listed
-  };
-  /// Asks for A records, and for the TXT records if listed (RFC 5782 §2.1, for IPv6 §2.4).
-  Listing look_up(const IpAddress& address, Answers& answers) const;
-  /// The same for a domain name (RFC 5782 §3).
-  Listing look_up(std::string_view domain, Answers& answers) const;
-
- private:
-  struct Range {
-    std::uint8_t first;
-    std::uint8_t last;
-  };
-  bool counts(const dns::Answer& answer) const;
-  Listing ask(const std::string& name, Answers& answers) const;
-
-  std::string text_;
-  std::string zone_;
-  std::vector<std::vector<Range>> filter_;  ///< four elements, or none
-};
 
 }  // namespace postern::policy

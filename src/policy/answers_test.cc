@@ -1,4 +1,5 @@
 #include "policy/answers.h"
+#include "policy/dns_list.h"
 
 #include <gtest/gtest.h>
 

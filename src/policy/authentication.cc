@@ -3,6 +3,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "mailauth/arc/validate.h"
+#include "mailauth/dkim/verify.h"
+#include "mailauth/dmarc/evaluate.h"
+#include "mailauth/spf/check_host.h"
+#include "mailauth/spf/record.h"
+#include "policy/inquiry.h"
 #include "policy/questions/dkim.h"
 #include "policy/questions/spf.h"
 

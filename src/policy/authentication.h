@@ -12,7 +12,11 @@
 
 #include "base/task.h"
 #include "dns/resolver.h"
+#include "mailauth/dkim/key_record.h"
+#include "mailauth/dmarc/evaluate.h"
 #include "mailauth/evaluation.h"
+#include "mailauth/header.h"
+#include "mailauth/spf/record.h"
 #include "policy/domain_set.h"
 #include "policy/evidence.h"
 #include "policy/layer.h"

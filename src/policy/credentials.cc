@@ -7,6 +7,7 @@
 #include <sodium.h>
 
 #include "policy/bcrypt.h"
+#include "policy/directory.h"
 #include "policy/stored_password.h"
 #include "smtp/saslprep.h"
 

@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "base/secret.h"
-#include "policy/directory.h"
-#include "policy/evidence.h"
 
 namespace postern::policy {
+
+class Directory;
 
 /// One hash to compare a password with.
 struct PasswordTry {

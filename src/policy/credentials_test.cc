@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "policy/bcrypt.h"
+#include "policy/directory.h"
 #include "policy/testing.h"
 
 namespace postern::policy {

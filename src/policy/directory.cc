@@ -7,7 +7,9 @@
 
 #include "base/text.h"
 #include "base/ulid.h"
+#include "mail/address.h"
 #include "policy/bcrypt.h"
+#include "policy/route.h"
 
 namespace postern::policy {
 

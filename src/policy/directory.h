@@ -1,21 +1,24 @@
 // All webhooks, policies and credentials in memory, indexed for the hot path.
 #pragma once
 
-#include <array>
 #include <map>
 #include <memory>
 #include <optional>
 #include <shared_mutex>
 #include <string>
 #include <string_view>
-#include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
-#include "mail/address.h"
+#include "policy/parted_set.h"
 #include "policy/webhook.h"
 
+namespace postern::mail {
+struct Mailbox;
+}
+
 namespace postern::policy {
+
+struct Route;
 
 /// Password hashes computed per AUTH at most, however many tenants use the name.
 inline constexpr std::size_t max_hashes_per_auth = 4;
@@ -61,64 +64,6 @@ LoginName split_login(std::string_view name);
 
 /// The form in which addresses are compared: lower case, the local part unquoted.
 std::string address_key(const mail::Mailbox& address);
-
-/// A hash set in 64 parts. Only one part is rehashed at a time, so that an edit blocks readers
-/// briefly. `Key` returns an element's key, a string_view into it. Not synchronized.
-template <class T, class Key>
-class PartedSet {
- public:
-  /// Null if there is none; valid until the element is replaced or erased.
-  const T* find(std::string_view key) const {
-    const Part& part = part_of(key);
-    const auto found = part.find(key);
-    return found == part.end() ? nullptr : &*found;
-  }
-  /// Adds the element, replaces the one of the same key.
-  void put(T element) {
-    Part& part = part_of(Key{}(element));
-    const auto found = part.find(Key{}(element));
-    if (found != part.end()) part.erase(found);
-    part.insert(std::move(element));
-  }
-  /// Does nothing if there is none.
-  void erase(std::string_view key) {
-    Part& part = part_of(key);
-    const auto found = part.find(key);
-    if (found != part.end()) part.erase(found);
-  }
-  /// Number of elements.
-  std::size_t size() const {
-    std::size_t total = 0;
-    for (const Part& part : parts_) total += part.size();
-    return total;
-  }
-
- private:
-  static constexpr std::size_t part_count = 64;
-  struct Hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view key) const {
-      return std::hash<std::string_view>{}(key);
-    }
-    std::size_t operator()(const T& element) const { return (*this)(Key{}(element)); }
-  };
-  struct Equal {
-    using is_transparent = void;
-    bool operator()(const T& a, const T& b) const { return Key{}(a) == Key{}(b); }
-    bool operator()(std::string_view key, const T& element) const { return key == Key{}(element); }
-    bool operator()(const T& element, std::string_view key) const { return key == Key{}(element); }
-  };
-  using Part = std::unordered_set<T, Hash, Equal>;
-
-  Part& part_of(std::string_view key) { return parts_[index(key)]; }
-  const Part& part_of(std::string_view key) const { return parts_[index(key)]; }
-  /// The top bits: the parts use the others.
-  static std::size_t index(std::string_view key) {
-    return std::hash<std::string_view>{}(key) >> (8 * sizeof(std::size_t) - 6);
-  }
-
-  std::array<Part, part_count> parts_;
-};
 
 /// A lookup is O(1) in the number of webhooks and policies, an edit is O(what it names).
 /// Thread-safe; an edit is visible to lookups that start after apply() returns.

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "mailauth/dkim/sign.h"
-#include "policy/directory.h"
+#include "policy/parted_set.h"
 
 namespace postern::policy {
 

@@ -6,7 +6,9 @@
 
 #include "policy/catalogue.h"
 #include "policy/gateway_layer.h"
+#include "policy/inquiry.h"
 #include "policy/testing.h"
+#include "policy/trace.h"
 
 namespace postern::policy {
 namespace {

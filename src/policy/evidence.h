@@ -13,110 +13,24 @@
 #include <string_view>
 #include <vector>
 
-#include "base/ip.h"
-#include "dns/dns.h"
 #include "mail/address.h"
-#include "mailauth/arc/validate.h"
-#include "mailauth/dkim/verify.h"
-#include "mailauth/dmarc/evaluate.h"
-#include "mailauth/spf/check_host.h"
+#include "mailauth/arc/verdict.h"
+#include "mailauth/dkim/result.h"
+#include "mailauth/dmarc/from_header.h"
+#include "mailauth/dmarc/result.h"
+#include "mailauth/spf/result.h"
 #include "policy/consultations.h"
+#include "policy/dns_record.h"
+#include "policy/need.h"
+#include "policy/route.h"
 #include "policy/script_facts.h"
+#include "policy/session.h"
 
 namespace postern::mail {
 class HeaderScanner;
 }
 
 namespace postern::policy {
-
-struct Webhook;
-struct WebhookPolicy;
-
-/// The certificate that the client presented in TLS. The fingerprints have the digest of the
-/// listener, in capitals with a colon between octets; "" if it could not be computed.
-struct ClientCertificate {
-  std::string name;             ///< common name of its subject; empty: none
-  std::string fingerprint;      ///< of the certificate (DER)
-  std::string key_fingerprint;  ///< of its public key (SubjectPublicKeyInfo, RFC 5280 §4.1.2.7)
-  bool trusted = false;         ///< the listener's authorities issued it, and it was valid
-  std::string issuer = {};      ///< common name of its issuer; empty: none
-};
-
-/// The negotiated TLS parameters.
-struct Tls {
-  std::string version;                           ///< "TLSv1.3"
-  std::string cipher;                            ///< "TLS_AES_128_GCM_SHA256"
-  std::optional<ClientCertificate> client = {};  ///< nullopt: none was asked for, or presented
-  int key_bits = 0;       ///< secret bits of the cipher; 0: not known, as in records of 0.2.0
-  bool starttls = false;  ///< began with STARTTLS, not with the connection (RFC 8314 §3.3)
-};
-
-/// The SASL identity of the session, and the webhook policies whose credentials it matched.
-struct Authentication {
-  std::string username;   ///< authentication identity, without a "%pol_..." that selects a policy
-  std::string mechanism;  ///< SASL mechanism in capitals
-  /// Webhook policy id -> Credential::stamp of the credential that matched. A changed or removed
-  /// credential has another stamp or none, which ends the grant.
-  std::map<std::string, std::uint64_t> granted;
-  std::string authz_id;             ///< identity that the client acts as (RFC 4422 §2)
-  std::vector<std::string> groups;  ///< groups of the identity, from the verifier
-  /// Only credentials of accounts that are not operators (api.operators) matched. Such a client may
-  /// send to the webhooks of these accounts; for all other purposes it counts as not authenticated
-  /// (login(); docs/decisions/0052).
-  bool tenant = false;
-  /// Name and context of each identity in the AuthInfo that a script returned (docs/lua-hooks.md,
-  /// "Signing in"); empty: no script authenticated the client.
-  std::vector<std::pair<std::string, std::string>> identities;
-};
-
-/// Facts of one connection.
-struct SessionFacts {
-  std::string id;                 ///< of the session, a ULID
-  std::string listener;           ///< name of the listener
-  IpAddress client_ip;            ///< the client's address
-  std::uint16_t client_port = 0;  ///< the client's port
-  IpAddress server_ip;            ///< our address of the connection
-  std::uint16_t server_port = 0;  ///< our port
-  /// The ends of the connection itself, as `address:port`, where PROXY or XCLIENT named others;
-  /// empty: they did not.
-  std::string proxy_from;
-  std::string proxy_via;    ///< our end of it
-  std::string server_name;  ///< server name that the client sent in TLS (RFC 6066 §3); empty: none
-  std::chrono::system_clock::time_point connected;  ///< when the connection was accepted
-  std::string helo;                                 ///< argument of HELO or EHLO; empty: none yet
-  bool esmtp = false;                               ///< the client sent EHLO
-  bool early_talker =
-      false;               ///< sent data before the reply that it had to wait for (RFC 2920 §3.1)
-  std::optional<Tls> tls;  ///< nullopt: no TLS
-  std::optional<Authentication> auth;  ///< nullopt: not authenticated
-  /// Identity before its credential was changed or revoked; such a client counts as not
-  /// authenticated.
-  std::optional<Authentication> revoked;
-  std::shared_ptr<ScriptSession> script;  ///< null: no script has run
-
-  /// The identity that restriction lists and scripts may rely on. Null if the client did not
-  /// authenticate, or only as a tenant: with api.signup = "open" anyone can create an account with
-  /// credentials of any name. Valid as long as `auth`.
-  const Authentication* login() const { return auth && !auth->tenant ? &*auth : nullptr; }
-};
-
-/// Where a recipient's mail goes. A recipient that is not accepted has Kind::none and the reason.
-struct Route {
-  /// Kind of destination.
-  enum class Kind {
-    none,
-    webhook,
-    relay,  ///< no webhook: the mail is relayed, because a layer granted it (relaying.h)
-  };
-  /// Why there is no route: the domain is not one that this gateway receives mail for, or it is one
-  /// and no webhook has the address.
-  enum class Missing { foreign_domain, unknown_address };
-  Kind kind = Kind::none;                       ///< destination
-  Missing missing = Missing::foreign_domain;    ///< valid with Kind::none
-  std::shared_ptr<const Webhook> webhook;       ///< null unless Kind::webhook
-  std::shared_ptr<const WebhookPolicy> policy;  ///< null: the webhook has no policy
-  std::optional<std::string> tag;               ///< of a name+tag@ address
-};
 
 /// A recipient of the transaction.
 struct Recipient {
@@ -151,13 +65,6 @@ struct MessageFacts {
 MessageFacts facts_of(std::uint64_t size, const mail::HeaderScanner& scanner);
 /// Facts of a whole message with CRLF line ends.
 MessageFacts facts_of(std::string_view message);
-
-/// A DNS answer that a decision used; recorded so that the decision can be replayed offline.
-struct DnsRecord {
-  dns::Question question;  ///< as asked
-  dns::Answer answer;      ///< as received
-  bool in_shadow = false;  ///< asked for layers in shadow alone: enforced layers do not see it
-};
 
 /// All that a decision may depend on, for one session and its current transaction. Not thread-safe:
 /// belongs to the session's event loop.
@@ -219,26 +126,5 @@ struct Evidence {
   /// candidate. Null if there is neither. Valid until the recipients change.
   const Recipient* subject() const;
 };
-
-/// Evidence that has to be fetched; a set of bits.
-enum class Need : std::uint32_t {
-  none = 0,
-  rate_tokens = 1u << 0,
-  spf = 1u << 1,
-  dkim = 1u << 2,
-  dmarc = 1u << 3,  ///< includes SPF and DKIM
-  arc = 1u << 4,
-};
-constexpr Need operator|(Need a, Need b) {
-  return static_cast<Need>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
-}
-/// `set` minus `some`.
-constexpr Need without(Need set, Need some) {
-  return static_cast<Need>(static_cast<std::uint32_t>(set) & ~static_cast<std::uint32_t>(some));
-}
-/// Whether the sets have a bit in common.
-constexpr bool has(Need set, Need one) {
-  return (static_cast<std::uint32_t>(set) & static_cast<std::uint32_t>(one)) != 0;
-}
 
 }  // namespace postern::policy

@@ -3,6 +3,10 @@
 #include <fmt/format.h>
 
 #include "policy/catalogue.h"
+#include "policy/inquiry.h"
+#include "policy/layer.h"
+#include "policy/ruling.h"
+#include "policy/step.h"
 #include "policy/webhook.h"
 
 namespace postern::policy {

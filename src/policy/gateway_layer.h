@@ -4,10 +4,11 @@
 #include <memory>
 
 #include "policy/dmarc_rule.h"
-#include "policy/layer.h"
 #include "smtp/limits.h"
 
 namespace postern::policy {
+
+class Layer;
 
 /// At RCPT it refuses a recipient without a route, so that no configuration is an open relay by
 /// omission. It comes last: other layers may refuse before it, none can overrule it. At the end of

@@ -9,7 +9,11 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "policy/evidence.h"
+#include "policy/inquiry.h"
+#include "policy/plan.h"
 #include "policy/replies.h"
+#include "policy/trace.h"
 
 namespace postern::policy {
 
@@ -32,6 +36,8 @@ std::string layers_text(const std::vector<LayerEntry>& layers) {
 }
 
 }  // namespace
+
+std::optional<Step> Layer::refusal_unread(Stage, const Evidence&) const { return std::nullopt; }
 
 Task<void> Gatherer::ask(dns::Question question, Evidence&) {
   throw std::runtime_error("nobody here answers a question about " + question.name);

@@ -2,19 +2,27 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/shared_pointer.h"
 #include "base/task.h"
-#include "policy/inquiry.h"
-#include "policy/plan.h"
-#include "policy/ruling.h"
-#include "policy/trace.h"
+#include "policy/tape.h"
 #include "policy/verdict.h"
 
 namespace postern::policy {
+
+class Gatherer;
+class Inquiry;
+class Plan;
+struct Decision;
+struct EffectNote;
+struct Evidence;
+struct Rule;
+struct Ruling;
+struct Step;
 
 /// A compiled policy. Immutable and thread-safe: all sessions share it.
 class Layer {
@@ -28,7 +36,7 @@ class Layer {
   virtual bool speaks_at(Stage stage) const = 0;
   /// A refusal that is decided before any layer's judge() is called, for input that no layer can
   /// judge: an oversized header section, of which only the size is known. Not called in shadow.
-  virtual std::optional<Step> refusal_unread(Stage, const Evidence&) const { return std::nullopt; }
+  virtual std::optional<Step> refusal_unread(Stage, const Evidence&) const;
   /// The layer's ruling. Appends to `steps` one step for each rule that ran. `inquiry` and `steps`
   /// must outlive the task. The engine turns an exception into a temporary refusal.
   virtual Task<Ruling> judge(Stage stage, Inquiry& inquiry, std::vector<Step>& steps) const = 0;

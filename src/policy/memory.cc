@@ -1,4 +1,6 @@
 #include "policy/memory.h"
+#include "mail/header_fields.h"
+#include "policy/trace.h"
 
 namespace postern::policy {
 

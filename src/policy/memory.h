@@ -4,14 +4,20 @@
 
 #include <cstddef>
 
-#include <boost/json/value.hpp>
+#include <boost/json/fwd.hpp>
 
-#include "mail/address.h"
-#include "mail/header_fields.h"
-#include "policy/evidence.h"
-#include "policy/trace.h"
+namespace postern::mail {
+struct HeaderField;
+struct Mailbox;
+}  // namespace postern::mail
 
 namespace postern::policy {
+
+struct Consultation;
+struct Decision;
+struct DnsRecord;
+struct Recipient;
+struct ScriptCopy;
 
 /// Octets of the object and of all that it holds.
 std::size_t memory_of(const mail::Mailbox& address);

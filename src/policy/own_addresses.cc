@@ -1,7 +1,9 @@
 #include "policy/own_addresses.h"
 
 #include "base/text.h"
+#include "mail/address.h"
 #include "policy/relaying.h"
+#include "policy/route.h"
 
 namespace postern::policy {
 

@@ -12,10 +12,12 @@
 
 #include "base/ip.h"
 #include "policy/domain_set.h"
-#include "policy/evidence.h"
+#include "policy/need.h"
 #include "policy/verdict.h"
 
 namespace postern::policy {
+
+struct Evidence;
 
 /// A limit of size and of number.
 struct SizeLimits {

@@ -4,6 +4,8 @@
 
 #include "policy/layer.h"
 #include "policy/record_archive.h"
+#include "policy/trace.h"
+#include "policy/webhook.h"
 
 namespace postern::policy {
 

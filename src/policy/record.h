@@ -12,10 +12,13 @@
 #include <boost/json/fwd.hpp>
 
 #include "base/error.h"
-#include "policy/trace.h"
-#include "policy/webhook.h"
 
 namespace postern::policy {
+
+struct Decision;
+struct Evidence;
+struct Trace;
+struct WebhookPolicy;
 
 /// Version of the format that write_record() writes; readers refuse later ones.
 inline constexpr int record_schema = 1;

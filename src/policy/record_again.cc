@@ -4,6 +4,7 @@
 #include "policy/deferral.h"
 #include "policy/layer.h"
 #include "policy/record.h"
+#include "policy/trace.h"
 
 namespace postern::policy {
 

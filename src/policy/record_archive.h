@@ -23,7 +23,9 @@
 
 #include "base/json_text.h"
 #include "base/text.h"
+#include "policy/evidence.h"
 #include "policy/record.h"
+#include "policy/trace.h"
 
 namespace postern::policy::records {
 
@@ -245,7 +247,7 @@ inline void get(Reader& /*reader*/, const boost::json::value& from, double& numb
 }
 
 template <class Enum>
-  requires std::is_enum_v<Enum>
+requires std::is_enum_v<Enum>
 void put(Writer& writer, const Enum& one) {
   if constexpr (words<Enum> != 0) {
     writer.out.value(word_of(one));
@@ -254,7 +256,7 @@ void put(Writer& writer, const Enum& one) {
   }
 }
 template <class Enum>
-  requires std::is_enum_v<Enum>
+requires std::is_enum_v<Enum>
 void get(Reader& /*reader*/, const boost::json::value& from, Enum& one) {
   if constexpr (words<Enum> != 0) {
     const std::string_view text = from.as_string();
@@ -280,7 +282,9 @@ void get(Reader& /*reader*/, const boost::json::value& from,
 
 // A struct with a description.
 template <class T>
-concept Described = requires(Writer& writer, const T& given) { describe(writer, given); };
+concept Described = requires(Writer& writer, const T& given) {
+  describe(writer, given);
+};
 
 template <Described T>
 void put(Writer& writer, const T& given) {

@@ -9,6 +9,7 @@
 #include "policy/deferral.h"
 #include "policy/gateway_layer.h"
 #include "policy/testing.h"
+#include "policy/trace.h"
 
 namespace postern::policy {
 namespace {

@@ -1,4 +1,5 @@
 #include "policy/relaying.h"
+#include "policy/route.h"
 
 namespace postern::policy {
 

@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <string_view>
 
-#include "policy/evidence.h"
-
 namespace postern::policy {
+
+struct Route;
 
 /// Why mail is accepted for an address that no webhook owns.
 enum class Grant : std::uint8_t {

@@ -8,8 +8,10 @@
 #include "mailauth/dkim/sign.h"
 #include "policy/answers.h"
 #include "policy/authentication.h"
+#include "policy/inquiry.h"
 #include "policy/layer.h"
 #include "policy/testing.h"
+#include "policy/trace.h"
 
 namespace postern::policy {
 namespace {

@@ -12,6 +12,7 @@
 #include "base/run_task_test.h"
 #include "policy/credentials.h"
 #include "policy/evidence.h"
+#include "policy/inquiry.h"
 #include "policy/layer.h"
 #include "policy/webhook.h"
 

@@ -10,6 +10,7 @@
 
 #include "policy/evidence.h"
 #include "policy/ruling.h"
+#include "policy/step.h"
 #include "policy/tape.h"
 #include "policy/verdict.h"
 
@@ -18,18 +19,6 @@ namespace postern::policy {
 /// A copy of the name that lives as long as the process, for names that must outlive their policy
 /// in traces. Thread-safe.
 std::string_view interned(std::string_view name);
-
-/// The answer of one rule. Passing rules are kept too, for explanations.
-struct Step {
-  Stage stage = Stage::connect;  ///< where it was asked
-  std::string_view layer;        ///< static: "webhook", "gateway"
-  std::string_view check;        ///< static, from the catalogue
-  std::string origin;            ///< Rule::origin
-  Verdict verdict;               ///< with reply and detail
-  bool enforced = true;          ///< false: of a shadow layer
-  std::string spent;  ///< cost of a script's call: "85 us, 2000 instructions, 1 host call"
-  std::string key;    ///< that the rule's table has: "example.org"; empty: it has none of them
-};
 
 /// The decision of one stage: steps, reply, time, and the evidence that later stages overwrite.
 /// With the transaction's last evidence it is enough to replay the decision.

@@ -1,6 +1,9 @@
 #include "policy/verifier.h"
 
+#include "policy/inquiry.h"
+#include "policy/layer.h"
 #include "policy/replies.h"
+#include "policy/step.h"
 
 namespace postern::policy {
 

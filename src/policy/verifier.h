@@ -8,15 +8,18 @@
 #include <string_view>
 #include <vector>
 
+#include "base/error.h"
 #include "base/secret.h"
 #include "base/task.h"
-#include "policy/evidence.h"
-#include "policy/layer.h"
-#include "policy/trace.h"
+#include "policy/session.h"
 #include "smtp/reply.h"
 #include "smtp/scram.h"
 
 namespace postern::policy {
+
+class Inquiry;
+struct Evidence;
+struct Step;
 
 /// An earlier successful authentication of a client.
 struct AskedBefore {

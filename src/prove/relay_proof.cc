@@ -8,7 +8,9 @@
 
 #include "base/strangers.h"
 #include "config/engine.h"
+#include "policy/inquiry.h"
 #include "policy/layer.h"
+#include "policy/trace.h"
 #include "replay/rederive.h"
 
 namespace postern::app {

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "relay/courier.h"
 #include "relay/destination.h"
 
 namespace postern::relay {

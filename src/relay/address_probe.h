@@ -9,25 +9,13 @@
 #include <string_view>
 
 #include "base/task.h"
-#include "relay/courier.h"
-#include "relay/relay_config.h"
+#include "relay/verified.h"
 
 namespace postern::relay {
 
-/// What is known about an address.
-struct Verified {
-  /// The kinds of result.
-  enum class Kind : std::uint8_t {
-    deliverable,    ///< a mail host accepts it
-    undeliverable,  ///< a mail host refuses it for good, or the domain takes no mail
-    deferred,       ///< no mail host could say
-  };
-  Kind kind = Kind::deferred;  ///< the result
-  std::string why;             ///< one line, printable
-  bool operator==(const Verified&) const = default;
-};
-/// "deliverable", "undeliverable", "deferred".
-std::string_view to_string(Verified::Kind kind);
+class Courier;
+struct AttemptReport;
+struct RelayConfig;
 
 /// The result that routes determine without asking a host: mail that a route discards or keeps in a
 /// folder is deliverable, what a route refuses is not. `ours`: the recipient's domain is one of

@@ -1,4 +1,5 @@
 #include "relay/verified_addresses.h"
+#include "relay/schedule.h"
 
 #include <utility>
 
@@ -43,7 +44,7 @@ VerifiedAddresses::Found VerifiedAddresses::look_up(const std::string& address,
   Found found;
   bool wanted = true;
   if (const auto known = entries_.find(address); known != entries_.end()) {
-    const Entry& entry = known->second.entry;
+    const VerifiedEntry& entry = known->second.entry;
     const auto age = now - entry.found;
     if (!times_.holds(entry.verified.kind, age)) {
       forget(known);
@@ -68,8 +69,8 @@ VerifiedAddresses::Found VerifiedAddresses::look_up(const std::string& address,
   return found;
 }
 
-const VerifiedAddresses::Entry* VerifiedAddresses::settle(const std::string& address,
-                                                          Verified verified, Time now) {
+const VerifiedEntry* VerifiedAddresses::settle(const std::string& address, Verified verified,
+                                               Time now) {
   give_up(address);
   const bool deliverable = verified.kind == Verified::Kind::deliverable;
   const auto known = entries_.find(address);
@@ -94,17 +95,17 @@ void VerifiedAddresses::give_up(const std::string& address) {
   open_.erase(asked);
 }
 
-void VerifiedAddresses::restore(const std::string& address, Entry entry, Time now) {
+void VerifiedAddresses::restore(const std::string& address, VerifiedEntry entry, Time now) {
   if (entries_.contains(address) || !times_.holds(entry.verified.kind, now - entry.found)) return;
   put(address, std::move(entry));
 }
 
-const VerifiedAddresses::Entry* VerifiedAddresses::find(const std::string& address) const {
+const VerifiedEntry* VerifiedAddresses::find(const std::string& address) const {
   const auto known = entries_.find(address);
   return known == entries_.end() ? nullptr : &known->second.entry;
 }
 
-VerifiedAddresses::Kept& VerifiedAddresses::put(const std::string& address, Entry entry) {
+VerifiedAddresses::Kept& VerifiedAddresses::put(const std::string& address, VerifiedEntry entry) {
   const auto known = entries_.find(address);
   if (known != entries_.end()) {
     known->second.entry = std::move(entry);

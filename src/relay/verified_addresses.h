@@ -10,7 +10,7 @@
 #include <string>
 #include <unordered_map>
 
-#include "relay/address_probe.h"
+#include "relay/verified.h"
 
 namespace postern::relay {
 
@@ -49,11 +49,6 @@ class VerifiedAddresses {
  public:
   /// Times are wall clock, as results outlive the process.
   using Time = std::chrono::system_clock::time_point;
-  /// A result and when it was found.
-  struct Entry {
-    Verified verified;  ///< the result
-    Time found;         ///< when
-  };
   /// What look_up() says.
   struct Found {
     const Verified* verified = nullptr;  ///< null: nothing is known; valid until the next call
@@ -73,14 +68,14 @@ class VerifiedAddresses {
                 bool is_foreign, Time now);
   /// The result of a question; returns the entry to store, nullptr: none is. Valid until the next
   /// call.
-  const Entry* settle(const std::string& address, Verified verified, Time now);
+  const VerifiedEntry* settle(const std::string& address, Verified verified, Time now);
   /// Ends a question that was not asked: nothing is known from it.
   void give_up(const std::string& address);
   /// Takes a stored result, unless one is known or it has expired.
-  void restore(const std::string& address, Entry entry, Time now);
+  void restore(const std::string& address, VerifiedEntry entry, Time now);
 
   /// The result for an address, whatever its age; nullptr: none. Valid until the next call.
-  const Entry* find(const std::string& address) const;
+  const VerifiedEntry* find(const std::string& address) const;
   /// Number of results.
   std::size_t size() const { return entries_.size(); }
   /// Number of questions without result.
@@ -88,7 +83,7 @@ class VerifiedAddresses {
 
  private:
   struct Kept {
-    Entry entry;
+    VerifiedEntry entry;
     std::list<std::string>::iterator place;  ///< in `used_`
     Time refused{};                          ///< when asking again gave no better result
   };
@@ -108,7 +103,7 @@ class VerifiedAddresses {
     bool is_foreign = false;
   };
   bool may_ask(const std::string& client, const std::string& domain, bool is_foreign, Time now);
-  Kept& put(const std::string& address, Entry entry);
+  Kept& put(const std::string& address, VerifiedEntry entry);
   void forget(std::unordered_map<std::string, Kept>::iterator at);
 
   VerifiedLimits limits_;

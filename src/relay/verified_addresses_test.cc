@@ -1,4 +1,5 @@
 #include "relay/verified_addresses.h"
+#include "relay/schedule.h"
 
 #include <gtest/gtest.h>
 

@@ -7,6 +7,7 @@
 #include "policy/bcrypt.h"
 #include "policy/gateway_layer.h"
 #include "policy/testing.h"
+#include "policy/trace.h"
 #include "replay/rederive.h"
 #include "replay/replay.h"
 

@@ -12,8 +12,11 @@
 #include "dialect/vsl/layer.h"
 #include "dialect/webhook/compile.h"
 #include "dialect/webhook/layer.h"
+#include "mailauth/spf/check_host.h"
 #include "policy/authentication.h"
 #include "policy/gateway_layer.h"
+#include "policy/inquiry.h"
+#include "policy/trace.h"
 
 namespace postern::replay {
 

@@ -8,6 +8,7 @@
 #include "policy/bcrypt.h"
 #include "policy/gateway_layer.h"
 #include "policy/testing.h"
+#include "policy/trace.h"
 
 namespace postern::replay {
 namespace {

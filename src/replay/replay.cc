@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "base/text.h"
+#include "policy/trace.h"
+#include "policy/webhook.h"
 #include "replay/rederive.h"
 #include "replay/replay_gatherer.h"
 

@@ -7,7 +7,9 @@
 #include "dialect/webhook/layer.h"
 #include "dns/recorded_resolver.h"
 #include "policy/gateway_layer.h"
+#include "policy/inquiry.h"
 #include "policy/testing.h"
+#include "policy/trace.h"
 
 namespace postern::replay {
 namespace {

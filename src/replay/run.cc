@@ -15,8 +15,10 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include "base/host_file.h"
 #include "base/thread.h"
 #include "policy/record.h"
+#include "policy/trace.h"
 
 namespace postern::replay {
 

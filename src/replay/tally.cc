@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "base/time_text.h"
 #include "policy/json_octets.h"
+#include "policy/trace.h"
 
 namespace postern::replay {
 

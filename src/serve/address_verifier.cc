@@ -12,6 +12,7 @@
 
 #include "base/subscriber.h"
 #include "config/verification_options.h"
+#include "relay/address_probe.h"
 #include "relay/destination.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"

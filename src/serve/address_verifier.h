@@ -34,7 +34,7 @@ namespace postern::app {
 class AddressVerifier final : public gateway::AddressVerification {
  public:
   using Settings = dialect::restrictions::Verification;
-  using Entry = relay::VerifiedAddresses::Entry;
+  using Entry = relay::VerifiedEntry;
   /// `loop` runs the probes. `database`: the file for results. `resolver` outlives it.
   AddressVerifier(boost::asio::io_context& loop, std::string database,
                   std::shared_ptr<const relay::RelayConfig> config, dns::Resolver& resolver,

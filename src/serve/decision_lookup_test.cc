@@ -4,6 +4,7 @@
 
 #include "base/temporary_folder_test.h"
 #include "base/ulid.h"
+#include "policy/trace.h"
 #include "store/sqlite_store.h"
 
 namespace postern::app {

@@ -9,6 +9,7 @@
 #include "admin/queue.h"
 #include "admin/test_api.h"
 #include "spool/spool_fixture.h"
+#include "store/delivery_log.h"
 
 namespace postern::app {
 namespace {

@@ -16,6 +16,7 @@
 #include "base/patience_test.h"
 #include "base/temporary_folder_test.h"
 #include "net/work_pool.h"
+#include "policy/evidence.h"
 #include "policy/record.h"
 #include "queue/runner.h"
 #include "serve/delivery_agents.h"
@@ -70,7 +71,9 @@ struct SenderReportsTest : ::testing::Test {
     spool = *spool::SqliteSpool::open({.directory = folder.file("spool"), .min_free = 0});
     reports = std::make_unique<SenderReports>(
         "mx.example.org", folder.file("tmp"),
-        [](const mail::Mailbox&) { return spool::Destination{spool::RouteKind::local, "reports"}; },
+        [](const mail::Mailbox&) {
+          return spool::Destination{spool::RouteKind::local, "reports"};
+        },
         120h, keys);
     queue::RunnerOptions options;
     options.relay.initial = 3600s;

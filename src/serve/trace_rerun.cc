@@ -8,6 +8,7 @@
 #include <fmt/ranges.h>
 
 #include "base/text.h"
+#include "policy/trace.h"
 
 namespace postern::app {
 namespace {

@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 
+#include "cluster/feed.h"
 #include "store/delivery_schema.h"
 #include "store/keyset.h"
 
@@ -175,7 +176,9 @@ void take_record(Database& database, std::string_view told) {
       told_seq, told_account);
   const auto head = database.one(
       of_head,
-      [](const Row& row) { return Head{row.text(0), row.text(1), row.integer(2), row.text(3)}; },
+      [](const Row& row) {
+        return Head{row.text(0), row.text(1), row.integer(2), row.text(3)};
+      },
       told);
   if (!head || !*head) return;
   if (database.number("SELECT 1 FROM forgotten WHERE webhook_id = ?1", (*head)->webhook) == 1) {

@@ -2,15 +2,19 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "cluster/feed.h"
 #include "store/database.h"
 #include "store/seal.h"
+
+namespace postern::cluster {
+class FeedOutbox;
+}
 
 namespace postern::store {
 

@@ -5,6 +5,8 @@
 
 #include "base/temporary_folder_test.h"
 #include "base/ulid.h"
+#include "cluster/feed.h"
+#include "policy/trace.h"
 #include "policy/webhook.h"
 #include "store/delivery_log.h"
 #include "store/trace_words.h"

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "policy/deferral.h"
 #include "policy/layer.h"
+#include "policy/trace.h"
 #include "policy/webhook.h"
 #include "store/traces.h"
 

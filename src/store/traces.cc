@@ -5,7 +5,9 @@
 #include <map>
 #include <utility>
 
+#include "cluster/feed.h"
 #include "policy/record.h"
+#include "policy/trace.h"
 #include "store/tallies.h"
 #include "store/token_file.h"
 #include "store/told_traces.h"

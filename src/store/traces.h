@@ -12,11 +12,14 @@
 #include <string>
 #include <vector>
 
-#include "policy/trace.h"
 #include "store/batch_writer.h"
 #include "store/database.h"
 #include "store/feed_pieces.h"
 #include "store/seal.h"
+
+namespace postern::policy {
+struct Trace;
+}
 
 namespace postern::store {
 

@@ -12,6 +12,7 @@
 #include "base/ulid.h"
 #include "policy/deferral.h"
 #include "policy/record.h"
+#include "policy/trace.h"
 #include "policy/webhook.h"
 #include "store/trace_words.h"
 
@@ -507,7 +508,7 @@ TEST_F(Traces, a_missing_file_is_not_created_by_looking) {
 
 TEST_F(Traces, are_for_the_owners_eyes_only) {
   writer();
-  struct stat facts{};
+  struct stat facts {};
   ASSERT_EQ(::stat(path().c_str(), &facts), 0);
   EXPECT_EQ(facts.st_mode & 0777u, 0600u);
 }

@@ -8,8 +8,10 @@
 #include "dialect/kumo/message.h"
 #include "mailauth/ar/strip.h"
 #include "mailauth/ar/write.h"
+#include "mailauth/spf/check_host.h"
 #include "policy/answers.h"
 #include "policy/authentication.h"
+#include "policy/inquiry.h"
 #include "policy/questions/authenticated.h"
 #include "policy/results_field.h"
 

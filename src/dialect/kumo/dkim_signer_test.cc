@@ -6,6 +6,7 @@
 
 #include "base/temporary_folder_test.h"
 #include "dialect/kumo/hooks_test.h"
+#include "policy/inquiry.h"
 
 namespace postern::dialect::kumo {
 namespace {

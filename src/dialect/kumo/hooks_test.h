@@ -13,6 +13,7 @@
 #include "dialect/mail_gatherer_test.h"
 #include "dialect/script_record.h"
 #include "policy/testing.h"
+#include "policy/trace.h"
 #include "script/test_world.h"
 
 namespace postern::dialect::kumo::testing {

@@ -12,6 +12,7 @@
 #include "dialect/kumo/relay.h"
 #include "dialect/kumo/session.h"
 #include "dialect/script_record.h"
+#include "policy/inquiry.h"
 #include "policy/memory.h"
 #include "policy/replies.h"
 

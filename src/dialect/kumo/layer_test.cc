@@ -7,6 +7,7 @@
 #include "base/growth_test.h"
 #include "base/patience_test.h"
 #include "dialect/kumo/hooks_test.h"
+#include "policy/trace.h"
 #include "replay/rederive.h"
 
 namespace postern::dialect::kumo {

@@ -1,5 +1,6 @@
 #include "dialect/kumo/lib_test.h"
 #include "dialect/kumo/library.h"
+#include "policy/inquiry.h"
 
 namespace postern::dialect::kumo {
 namespace {

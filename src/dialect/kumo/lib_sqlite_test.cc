@@ -9,6 +9,7 @@
 #include "dialect/kumo/lib_test.h"
 #include "dialect/kumo/library.h"
 #include "dialect/sqlite_connection.h"
+#include "policy/inquiry.h"
 
 namespace postern::dialect::kumo {
 namespace {

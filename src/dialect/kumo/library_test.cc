@@ -7,6 +7,7 @@
 
 #include "base/temporary_folder_test.h"
 #include "dialect/kumo/lib_test.h"
+#include "policy/inquiry.h"
 
 namespace postern::dialect::kumo {
 namespace {

@@ -8,7 +8,9 @@
 
 #include "base/temporary_folder_test.h"
 #include "dialect/kumo/hooks_test.h"
+#include "policy/inquiry.h"
 #include "policy/record.h"
+#include "policy/trace.h"
 #include "replay/rederive.h"
 
 namespace postern::dialect::kumo {

@@ -6,6 +6,7 @@
 #include "dialect/kumo/literal_lint.h"
 #include "dialect/kumo/recorded_values.h"
 #include "mail/received.h"
+#include "policy/inquiry.h"
 #include "script/only.h"
 
 namespace postern::dialect::kumo {

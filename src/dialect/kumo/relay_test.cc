@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "dialect/kumo/hooks_test.h"
+#include "policy/trace.h"
 #include "replay/rederive.h"
 
 namespace postern::dialect::kumo {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "dialect/kumo/hooks_test.h"
+#include "policy/trace.h"
 
 namespace postern::dialect::kumo {
 namespace {

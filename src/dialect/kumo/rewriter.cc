@@ -6,6 +6,7 @@
 #include "dialect/kumo/layer.h"
 #include "dialect/kumo/refusal.h"
 #include "dialect/kumo/session.h"
+#include "policy/inquiry.h"
 
 namespace postern::dialect::kumo {
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "dialect/kumo/hooks_test.h"
+#include "policy/inquiry.h"
 
 namespace postern::dialect::kumo {
 namespace {

@@ -9,6 +9,7 @@
 #include "dialect/kumo/replies.h"
 #include "dialect/kumo/session.h"
 #include "dialect/script_record.h"
+#include "policy/inquiry.h"
 
 namespace postern::dialect::kumo {
 

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 
 #include "dialect/kumo/hooks_test.h"
+#include "policy/inquiry.h"
+#include "policy/step.h"
 
 namespace postern::dialect::kumo {
 namespace {

@@ -15,6 +15,7 @@
 #include "dialect/restrictions/rules.h"
 #include "dialect/restrictions/section.h"
 #include "dialect/restrictions/table_types.h"
+#include "policy/dns_list.h"
 
 namespace postern::dialect::restrictions {
 

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "dialect/restrictions/reply_template.h"
+#include "policy/inquiry.h"
 
 namespace postern::dialect::restrictions {
 

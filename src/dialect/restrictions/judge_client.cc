@@ -9,6 +9,7 @@
 #include "dialect/restrictions/remarks.h"
 #include "dialect/restrictions/replies.h"
 #include "mail/hostname.h"
+#include "policy/dns_list.h"
 
 namespace postern::dialect::restrictions {
 

@@ -11,9 +11,12 @@
 #include "dialect/restrictions/remote_table.h"
 #include "dialect/restrictions/replies.h"
 #include "policy/catalogue.h"
+#include "policy/inquiry.h"
 #include "policy/json_octets.h"
 #include "policy/own_addresses.h"
 #include "policy/replies.h"
+#include "policy/ruling.h"
+#include "policy/step.h"
 
 namespace postern::dialect::restrictions {
 

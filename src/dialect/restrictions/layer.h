@@ -7,6 +7,7 @@
 
 #include "dialect/restrictions/evaluate.h"
 #include "policy/layer.h"
+#include "policy/relaying.h"
 
 namespace postern::dialect::restrictions {
 

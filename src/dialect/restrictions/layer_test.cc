@@ -11,8 +11,10 @@
 #include "dialect/webhook/layer.h"
 #include "policy/deferral.h"
 #include "policy/gateway_layer.h"
+#include "policy/inquiry.h"
 #include "policy/questions/offered.h"
 #include "policy/testing.h"
+#include "policy/trace.h"
 #include "replay/rederive.h"
 
 namespace postern::dialect::restrictions {

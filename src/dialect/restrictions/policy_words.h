@@ -11,6 +11,7 @@
 
 #include "base/strangers.h"
 #include "dialect/restrictions/rules.h"
+#include "policy/dns_list.h"
 
 namespace postern::dialect::restrictions {
 

@@ -21,6 +21,7 @@
 #include "dialect/restrictions/table.h"
 #include "dialect/restrictions/verification.h"
 #include "policy/answers.h"
+#include "policy/dns_list.h"
 #include "policy/questions/servers.h"
 #include "smtp/reply.h"
 

@@ -23,6 +23,7 @@
 #include "base/text.h"
 #include "dialect/vsl/context.h"
 #include "dialect/vsl/service_options.h"
+#include "policy/inquiry.h"
 #include "script/state.h"
 
 namespace postern::dialect::vsl {

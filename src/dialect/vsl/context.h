@@ -17,11 +17,15 @@
 #include "dialect/vsl/mysql_service.h"
 #include "dialect/vsl/object.h"
 #include "mail/header_fields.h"
-#include "mailauth/dkim/sign.h"
 #include "policy/evidence.h"
 #include "policy/layer.h"
+#include "policy/ruling.h"
 #include "policy/verifier.h"
 #include "script/bind.h"
+
+namespace mailauth::dkim {
+class SigningKey;
+}
 
 namespace postern::dialect::vsl {
 

@@ -1,4 +1,5 @@
 #include "dialect/vsl/host_functions_test.h"
+#include "mailauth/dkim/sign.h"
 #include "mailauth/dkim/verify.h"
 
 namespace postern::dialect::vsl {

@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "dialect/vsl/functions.h"
+#include "policy/inquiry.h"
 #include "script/state.h"
 #include "script/test_world.h"
 

@@ -19,6 +19,8 @@
 #include "dialect/vsl/value.h"
 #include "dns/recorded_resolver.h"
 #include "policy/authentication.h"
+#include "policy/inquiry.h"
+#include "policy/ruling.h"
 #include "script/state.h"
 #include "script/test_world.h"
 

@@ -8,8 +8,10 @@
 #include "dialect/vsl/reply_codes.h"
 #include "dialect/vsl/service.h"
 #include "dialect/vsl/session_state.h"
+#include "policy/inquiry.h"
 #include "policy/questions/authenticated.h"
 #include "policy/questions/client_in.h"
+#include "policy/trace.h"
 
 namespace postern::dialect::vsl {
 

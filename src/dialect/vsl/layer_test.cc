@@ -5,8 +5,10 @@
 
 #include "dialect/mail_gatherer_test.h"
 #include "dialect/script_record.h"
+#include "policy/inquiry.h"
 #include "policy/record.h"
 #include "policy/testing.h"
+#include "policy/trace.h"
 #include "replay/rederive.h"
 #include "script/test_world.h"
 

@@ -10,6 +10,7 @@
 #include "dialect/vsl/library.h"
 #include "dialect/vsl/loader.h"
 #include "dialect/vsl/suite_files_test.h"
+#include "mailauth/dkim/sign.h"
 
 namespace postern::dialect::vsl {
 namespace {

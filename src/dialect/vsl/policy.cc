@@ -11,6 +11,7 @@
 #include "dialect/vsl/loader.h"
 #include "dialect/vsl/mysql_service.h"
 #include "dialect/vsl/watch.h"
+#include "policy/trace.h"
 
 namespace postern::dialect::vsl {
 

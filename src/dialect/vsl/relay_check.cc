@@ -5,6 +5,7 @@
 #include "dialect/vsl/security.h"
 #include "dialect/vsl/watch.h"
 #include "policy/questions/authenticated.h"
+#include "policy/ruling.h"
 
 namespace postern::dialect::vsl {
 

@@ -5,6 +5,7 @@
 #include "base/json_text.h"
 #include "base/text.h"
 #include "mail/header_section.h"
+#include "policy/inquiry.h"
 
 namespace postern::dialect::vsl {
 

@@ -2,6 +2,8 @@
 
 #include "dialect/vsl/layer.h"
 #include "dialect/vsl/session_state.h"
+#include "policy/inquiry.h"
+#include "policy/trace.h"
 
 namespace postern::dialect::vsl {
 

@@ -8,6 +8,7 @@
 #include "base/shown.h"
 #include "base/text.h"
 #include "policy/catalogue.h"
+#include "policy/evidence.h"
 #include "policy/questions/offered.h"
 
 namespace postern::dialect::webhook {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "dialect/webhook/fields.h"
+#include "policy/evidence.h"
 #include "policy/questions/offered.h"
 
 namespace postern::dialect::webhook {

@@ -5,6 +5,9 @@
 #include <fmt/format.h>
 
 #include "policy/catalogue.h"
+#include "policy/inquiry.h"
+#include "policy/ruling.h"
+#include "policy/step.h"
 #include "policy/webhook.h"
 
 namespace postern::dialect::webhook {

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "policy/layer.h"
+#include "policy/plan.h"
 
 namespace postern::dialect::webhook {
 

@@ -6,8 +6,11 @@
 #include "policy/bcrypt.h"
 #include "policy/catalogue.h"
 #include "policy/credentials.h"
+#include "policy/directory.h"
 #include "policy/gateway_layer.h"
+#include "policy/inquiry.h"
 #include "policy/testing.h"
+#include "policy/trace.h"
 
 namespace postern::dialect::webhook {
 namespace {

@@ -5,6 +5,7 @@
 
 #include "dialect/webhook/compile.h"
 #include "policy/catalogue.h"
+#include "policy/evidence.h"
 
 namespace postern::dialect::webhook {
 namespace {

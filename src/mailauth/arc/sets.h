@@ -9,6 +9,7 @@
 #include <tl/expected.hpp>
 #include <vector>
 
+#include "mailauth/arc/verdict.h"
 #include "mailauth/dkim/signature.h"
 #include "mailauth/header.h"
 
@@ -16,45 +17,6 @@ namespace mailauth::arc {
 
 /// The highest instance (RFC 8617 §4.2.1); the lowest is 1.
 inline constexpr std::uint32_t max_instance = 50;
-
-/// The chain validation status (RFC 8617 §4.4).
-enum class Status : std::uint8_t {
-  none,  ///< there is no ARC field
-  pass,
-  fail,
-  temperror,  ///< a key could not be fetched; a result of RFC 8601 §2.7.1, not a value of cv=
-};
-/// The status as cv= and Authentication-Results write it.
-std::string_view to_text(Status status);
-
-/// Why a chain did not pass.
-enum class Reason : std::uint8_t {
-  ok,
-  header_too_long,
-  header_ambiguous,    ///< HeaderView::ambiguous()
-  instance_malformed,  ///< i= is missing or not from 1 to 50
-  field_repeated,      ///< two fields of one kind have the same instance
-  set_incomplete,      ///< a field or a whole set is missing
-  seal_malformed,
-  seal_has_fields,  ///< an ARC-Seal has h= (RFC 8617 §4.1.3)
-  message_signature_malformed,
-  message_signature_covers_seal,  ///< h= names ARC-Seal
-  failed_before,                  ///< the newest seal says cv=fail
-  status_wrong,                   ///< cv= is not none in set 1 and pass in the others
-  message_signature_failed,       ///< the newest one; `detail` says why
-  seal_failed,                    ///< any seal; `detail` says why
-  too_many_keys,                  ///< more key lookups than the limit
-  key_unavailable,                ///< DNS lookup failed temporarily
-};
-/// A phrase in lower case, for logs and replies. It contains no text from the message.
-std::string_view to_text(Reason reason);
-
-/// Why a chain did not pass.
-struct Trouble {
-  Reason reason = Reason::ok;              ///< the cause
-  std::uint32_t instance = 0;              ///< of the set at fault; 0: no particular set
-  dkim::Reason detail = dkim::Reason::ok;  ///< the cause in a signature or its key
-};
 
 /// An ARC-Seal (RFC 8617 §4.1.3).
 struct Seal {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "mailauth/arc/sets.h"
+#include "mailauth/arc/verdict.h"
 #include "mailauth/dkim/body_hasher.h"
 #include "mailauth/dkim/key_record.h"
 #include "mailauth/evaluation.h"
@@ -31,23 +32,6 @@ struct Options {
   bool find_oldest_pass = true;     ///< whether to verify the older message signatures, too
   HeaderLimits header;              ///< a larger header section makes the chain fail
   dkim::KeyCache* keys = nullptr;   ///< may be null; must outlive the evaluation
-};
-
-/// The result of a validation.
-struct Verdict {
-  Status status = Status::none;  ///< the chain validation status
-  Trouble trouble;               ///< why the chain did not pass
-  std::uint32_t instance = 0;    ///< the highest instance; 0 when there is none
-  /// RFC 8617 §5.2 step 5, for a chain that passed: the lowest instance from which on every message
-  /// signature still verifies; 0 when all verify.
-  std::uint32_t oldest_pass = 0;
-  /// d= of the seals, instance 1 first. All are verified when the chain passed. May be incomplete
-  /// when a seal is malformed.
-  std::vector<std::string> sealers;
-  /// Octets of the body that the newest message signature leaves out with l=.
-  std::uint64_t unsigned_octets = 0;
-  /// The newest seal has cv=fail: seal() adds no set.
-  bool ended = false;
 };
 
 /// Validates the ARC chain of one message. Not thread-safe.

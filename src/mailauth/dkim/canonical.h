@@ -9,23 +9,10 @@
 #include <string_view>
 #include <utility>
 
+#include "mailauth/dkim/terms.h"
 #include "mailauth/header.h"
 
 namespace mailauth::dkim {
-
-/// A canonicalization algorithm (RFC 6376 §3.4).
-enum class Canonicalization : std::uint8_t { simple, relaxed };
-
-/// The value of c= (RFC 6376 §3.5): "relaxed/simple" is header relaxed, body simple.
-struct Forms {
-  Canonicalization header = Canonicalization::simple;  ///< of the header fields
-  Canonicalization body = Canonicalization::simple;    ///< of the body
-  bool operator==(const Forms&) const = default;
-};
-/// Parses c=. One word alone leaves the body simple (RFC 6376 §3.5). Nullopt for anything else.
-std::optional<Forms> parse_forms(std::string_view text);
-/// The value of c=, always two words.
-std::string to_text(const Forms& forms);
 
 /// Appends the field in canonical form, with a CRLF (RFC 6376 §3.4.1, §3.4.2).
 void append_field(Canonicalization form, const FieldView& field, std::string& out);

@@ -13,20 +13,13 @@
 
 #include "mailauth/dkim/body_hasher.h"
 #include "mailauth/dkim/reason.h"
+#include "mailauth/dkim/terms.h"
 #include "mailauth/evaluation.h"
 
 struct evp_pkey_ctx_st;
 struct evp_pkey_st;
 
 namespace mailauth::dkim {
-
-/// A signing algorithm (RFC 6376 §3.3, RFC 8463 §3). rsa_sha1 is parsed but never verified
-/// (RFC 8301 §3.1).
-enum class Algorithm : std::uint8_t { rsa_sha256, ed25519_sha256, rsa_sha1 };
-/// The algorithm that a= names; nullopt when it is unknown.
-std::optional<Algorithm> parse_algorithm(std::string_view text);
-/// The value of a=.
-std::string_view to_text(Algorithm algorithm);
 
 inline constexpr std::size_t max_key_record = 4096;  ///< octets of a key record that is read
 inline constexpr unsigned min_rsa_bits = 1024;       ///< RFC 8301 §3.2

@@ -7,9 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "mailauth/dkim/canonical.h"
-#include "mailauth/dkim/key_record.h"
 #include "mailauth/dkim/reason.h"
+#include "mailauth/dkim/terms.h"
 
 namespace mailauth::dkim {
 

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "mailauth/dkim/body_hasher.h"
+#include "mailauth/dkim/key_record.h"
 #include "mailauth/names.h"
 
 namespace mailauth::dkim {

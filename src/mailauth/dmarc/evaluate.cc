@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "mailauth/dmarc/discovery.h"
+#include "mailauth/names.h"
 
 namespace mailauth::dmarc {
 namespace {

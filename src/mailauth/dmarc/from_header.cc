@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "mailauth/header.h"
 #include "mailauth/names.h"
 
 namespace mailauth::dmarc {

@@ -7,7 +7,9 @@
 #include <string_view>
 #include <vector>
 
-#include "mailauth/header.h"
+namespace mailauth {
+class HeaderView;
+}
 
 namespace mailauth::dmarc {
 

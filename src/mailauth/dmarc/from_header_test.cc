@@ -1,4 +1,5 @@
 #include "mailauth/dmarc/from_header.h"
+#include "mailauth/header.h"
 
 #include <gtest/gtest.h>
 

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "mailauth/names.h"
+#include "mailauth/spf/record.h"
 #include "mailauth/spf/state.h"
 
 namespace mailauth::spf {

@@ -12,14 +12,11 @@
 
 #include "base/ip.h"
 #include "mailauth/evaluation.h"
-#include "mailauth/spf/record.h"
+#include "mailauth/spf/result.h"
 
 namespace mailauth::spf {
 
-/// The identity to check (RFC 7208 §2.3, §2.4). With a null reverse-path, MAIL FROM is
-/// postmaster@helo.
-enum class Identity : std::uint8_t { mail_from, helo };
-std::string_view to_string(Identity identity);  ///< the property name of RFC 8601 §2.7.2
+class RecordCache;
 
 /// The arguments of check_host() (RFC 7208 §4.1).
 struct Request {
@@ -44,24 +41,6 @@ struct Options {
   std::string receiver;          ///< %{r}: the name of the checking host
   std::int64_t now = 0;          ///< %{t}: seconds since 1970
   RecordCache* cache = nullptr;  ///< may be null; must outlive the evaluation
-};
-
-/// The result of check_host().
-struct Result {
-  Status status = Status::none;             ///< the SPF result
-  Identity identity = Identity::mail_from;  ///< the identity that was checked
-  std::string domain;                       ///< the domain checked, in normal form if it is valid
-  std::string sender;                       ///< the sender checked, `local@domain`
-  /// The term that matched or caused an error, as written: `-all`, `include:example.org`; or empty.
-  std::string mechanism;
-  std::string record_domain;  ///< domain of that record; after redirect= it is not `domain`
-  /// The domain's explanation of a fail, in printable ASCII, or empty. Do not trust it
-  /// (RFC 7208 §11.5).
-  std::string explanation;
-  std::string reason;    ///< one sentence for logs; empty when a term decided
-  int queries = 0;       ///< DNS queries used
-  int lookup_terms = 0;  ///< DNS lookup terms evaluated
-  int void_terms = 0;    ///< terms with void lookups
 };
 
 /// Evaluates SPF. Never fails: a failed lookup gives temperror, an invalid record permerror.

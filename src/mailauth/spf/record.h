@@ -12,15 +12,12 @@
 #include <unordered_map>
 #include <vector>
 
+#include "mailauth/spf/result.h"
+
 namespace mailauth::spf {
 
 /// Octets of a record that is read; a longer one is an error.
 inline constexpr std::size_t max_record = 4096;
-
-/// An SPF result (RFC 7208 §2.6).
-enum class Status : std::uint8_t { none, neutral, pass, fail, softfail, temperror, permerror };
-/// The result as Authentication-Results writes it (RFC 8601 §2.7.2).
-std::string_view to_string(Status status);
 
 /// A mechanism (RFC 7208 §5).
 enum class Mechanism : std::uint8_t { all, include, a, mx, ptr, ip4, ip6, exists };

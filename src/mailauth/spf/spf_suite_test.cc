@@ -3,6 +3,7 @@
 #include <cctype>
 
 #include "mailauth/spf/check_host.h"
+#include "mailauth/spf/record.h"
 #include "mailauth/suite_zone_test.h"
 
 namespace mailauth::spf {

@@ -8,6 +8,7 @@
 
 #include "mailauth/spf/check_host.h"
 #include "mailauth/spf/macro.h"
+#include "mailauth/spf/record.h"
 
 namespace mailauth::spf {
 

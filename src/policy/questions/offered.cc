@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "mail/hostname.h"
+#include "policy/evidence.h"
 #include "policy/verdict.h"
 
 namespace postern::policy::questions {
